@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+// One project per kind of test, so that `vitest --project unit` needs neither root nor a cluster.
+export default defineConfig({
+  oxc: { target: 'node24' },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'cluster/**/*.test.ts', 'tools/**/*.test.ts'],
+          exclude: ['**/*.real.test.ts'],
+        },
+      },
+      {
+        // Real tcpdump, real network namespaces: root.
+        extends: true,
+        test: { name: 'real', include: ['src/**/*.real.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
+      },
+      {
+        // The whole on the cluster, one file at a time: they share its two Nodes.
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: ['test/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
