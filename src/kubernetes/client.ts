@@ -1,0 +1,217 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { Agent } from 'node:https';
+import { isSuccess, parseJson, readText, refusal } from './answer.ts';
+import { ApiError, type Call } from './api-error.ts';
+import { bearerToken } from './bearer-token.ts';
+import type { ClusterConfig } from './config.ts';
+import { type Exchange, exchange } from './exchange.ts';
+
+/** The few requests that Podcap makes. Each throws an ApiError, and nothing else, for what network and server do. */
+export type KubernetesClient = AsyncDisposable & {
+  /** Reads an object or a list; the caller checks what it is. */
+  readonly get: (request: ApiRequest) => Promise<unknown>;
+  readonly create: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
+  /** A JSON merge patch (RFC 7386). */
+  readonly patch: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
+  /** Opens an answer that goes on, as a watch's does. */
+  readonly stream: (request: StreamRequest) => Promise<ByteStream>;
+};
+
+export type ApiRequest = {
+  readonly path: string;
+  /** Undefined values are left out. */
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+  /** For the whole of it, body and all: 30 s unless said otherwise. */
+  readonly deadlineMs?: number;
+};
+
+export type StreamRequest = Omit<ApiRequest, 'deadlineMs'> & {
+  /** Until the answer begins. */
+  readonly responseMs: number;
+  /** The longest silence while bytes are awaited; a reader that takes its time is not silence. */
+  readonly idleMs: number;
+};
+
+/** Bytes as they come, read at the reader's pace. Throws an ApiError when the connection breaks. */
+export type ByteStream = AsyncIterable<Buffer> & AsyncDisposable;
+
+export type ClientLimits = {
+  readonly connectMs: number;
+  readonly deadlineMs: number;
+  /** Of an answer, after decompression. */
+  readonly answerBytes: number;
+};
+
+const defaultLimits: ClientLimits = { connectMs: 10_000, deadlineMs: 30_000, answerBytes: 64 * 1024 * 1024 };
+
+/** A client of one API server over HTTP/1.1: one connection per watch, the others kept alive and shared. */
+export function kubernetesClient(
+  config: ClusterConfig,
+  limits: Partial<ClientLimits> = {},
+): KubernetesClient {
+  const { connectMs, deadlineMs, answerBytes } = { ...defaultLimits, ...limits };
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 4, ...identity(config) });
+  const token = bearerToken(config.credentials);
+
+  /** Again, once, after a 401 when the token file holds another token, and when a kept connection was already dead. */
+  async function authorized<R>(call: Call, send: (bearer: string | undefined) => Promise<R>): Promise<R> {
+    const bearer = await readToken(call);
+    try {
+      return await send(bearer);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.reason === 'StaleConnection' && call.method === 'GET') return await send(bearer);
+      if (error.status !== 401) throw error;
+      token.expire();
+      const fresh = await readToken(call);
+      if (fresh === bearer) throw error;
+      return await send(fresh);
+    }
+  }
+
+  function readToken(call: Call): Promise<string | undefined> {
+    return token.read().catch((cause: unknown) => {
+      throw new ApiError({ ...call, reason: 'TokenUnreadable', message: String(cause), cause });
+    });
+  }
+
+  function json(method: string, request: ApiRequest, content?: Content): Promise<unknown> {
+    const call = { method, path: request.path };
+    return authorized(call, async (bearer) => {
+      using sent = exchange({
+        agent,
+        url: urlOf(config.server, request),
+        call,
+        headers: headersOf(bearer, { 'accept-encoding': 'gzip', ...content?.headers }),
+        body: content?.body,
+        connectMs,
+        signal: request.signal,
+      });
+      return await readJson(sent, { call, answerBytes, deadlineMs: request.deadlineMs ?? deadlineMs });
+    });
+  }
+
+  return {
+    get: (request) => json('GET', request),
+    create: (request) => json('POST', request, contentOf(request.body, 'application/json')),
+    patch: (request) => json('PATCH', request, contentOf(request.body, 'application/merge-patch+json')),
+    stream(request) {
+      const call = { method: 'GET', path: request.path };
+      return authorized(call, (bearer) => {
+        const sent = exchange({
+          agent,
+          url: urlOf(config.server, request),
+          call,
+          headers: headersOf(bearer, { 'accept-encoding': 'identity' }),
+          connectMs,
+          signal: request.signal,
+        });
+        return openStream(sent, call, request);
+      });
+    },
+    [Symbol.asyncDispose]() {
+      agent.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+type Content = { readonly body: string; readonly headers: OutgoingHttpHeaders };
+
+function identity({ ca, credentials }: ClusterConfig): { ca?: string; cert?: string; key?: string } {
+  const certificate =
+    credentials.kind === 'client-certificate' ? { cert: credentials.cert, key: credentials.key } : {};
+  return { ...(ca === undefined ? {} : { ca }), ...certificate };
+}
+
+function contentOf(object: object, type: string): Content {
+  const body = JSON.stringify(object);
+  return { body, headers: { 'content-type': type, 'content-length': Buffer.byteLength(body) } };
+}
+
+function headersOf(bearer: string | undefined, others: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const authorization = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
+  return { accept: 'application/json', 'user-agent': 'podcap', ...authorization, ...others };
+}
+
+/** A server behind a proxy can have a path of its own, as Rancher's do. */
+function urlOf(server: URL, { path, query = {} }: Pick<ApiRequest, 'path' | 'query'>): URL {
+  const url = new URL(server.pathname.replace(/\/$/, '') + path, server);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+type Reading = { readonly call: Call; readonly answerBytes: number; readonly deadlineMs: number };
+
+async function readJson(sent: Exchange, { call, answerBytes, deadlineMs }: Reading): Promise<unknown> {
+  const timer = setTimeout(
+    () => sent.drop(deadlineError(call, `no answer within ${deadlineMs} ms`)),
+    deadlineMs,
+  );
+  try {
+    const response = await sent.response;
+    if (!isSuccess(response)) throw await refusal(call, response);
+    return parseJson(call, await readText(call, response, answerBytes));
+  } catch (error) {
+    throw sent.explain(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function openStream(
+  sent: Exchange,
+  call: Call,
+  { responseMs, idleMs }: StreamRequest,
+): Promise<ByteStream> {
+  const timer = setTimeout(
+    () => sent.drop(deadlineError(call, `no answer within ${responseMs} ms`)),
+    responseMs,
+  );
+  try {
+    const response = await sent.response;
+    if (!isSuccess(response)) throw await refusal(call, response);
+    return {
+      [Symbol.asyncIterator]: () => chunks(sent, response, { call, idleMs }),
+      [Symbol.asyncDispose]() {
+        sent[Symbol.dispose]();
+        return Promise.resolve();
+      },
+    };
+  } catch (error) {
+    sent[Symbol.dispose]();
+    throw sent.explain(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+type Silence = { readonly call: Call; readonly idleMs: number };
+
+async function* chunks(
+  sent: Exchange,
+  response: IncomingMessage,
+  { call, idleMs }: Silence,
+): AsyncGenerator<Buffer> {
+  const reader: AsyncIterator<unknown> = response[Symbol.asyncIterator]();
+  for (;;) {
+    const silent = () =>
+      sent.drop(new ApiError({ ...call, reason: 'Silent', message: `no bytes for ${idleMs} ms` }));
+    const timer = setTimeout(silent, idleMs);
+    const next = await reader
+      .next()
+      .catch((error: unknown) => {
+        throw sent.explain(error);
+      })
+      .finally(() => clearTimeout(timer));
+    if (next.done === true) return;
+    if (Buffer.isBuffer(next.value)) yield next.value;
+  }
+}
+
+function deadlineError(call: Call, message: string): ApiError {
+  return new ApiError({ ...call, reason: 'DeadlineExceeded', message });
+}
