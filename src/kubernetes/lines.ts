@@ -1,0 +1,31 @@
+/** A line is longer than it may be: what it was cannot be known, the stream is of no more use. */
+export class LineTooLong extends Error {
+  override readonly name = 'LineTooLong';
+}
+
+const newline = 0x0a;
+
+/**
+ * The lines of a stream of UTF-8, without their ends. Cut at bytes and decoded as a whole, so a chunk may end inside a
+ * character. A last line without its end is dropped: the connection was cut in it. Holds one line at most.
+ */
+export async function* lines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<string> {
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      parts.push(chunk.subarray(start, end));
+      bytes += end - start;
+      start = end + 1;
+      if (bytes > maxBytes) break;
+      const line = Buffer.concat(parts).toString('utf8');
+      parts = [];
+      bytes = 0;
+      if (line !== '') yield line;
+    }
+    bytes += chunk.length - start;
+    if (bytes > maxBytes) throw new LineTooLong(`a line of more than ${maxBytes} bytes`);
+    if (start < chunk.length) parts.push(chunk.subarray(start));
+  }
+}

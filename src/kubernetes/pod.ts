@@ -1,0 +1,88 @@
+import * as v from 'valibot';
+import { ApiError } from './api-error.ts';
+import type { KubernetesClient } from './client.ts';
+import type { Parsed } from './list-watch.ts';
+
+/** What Podcap keeps of a Pod: a real one is 7 kB and more, this is a few hundred bytes. */
+export type Pod = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/*, and the kubelet's two of static Pods. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hostNetwork: boolean;
+  /** Empty until the Pod is scheduled. */
+  readonly nodeName: string;
+  /** Pending, Running, Succeeded, Failed or Unknown. */
+  readonly phase: string;
+  readonly creationTimestamp: string;
+  readonly deletionTimestamp?: string;
+};
+
+/** Cuts an object of the API down to a Pod, or names the field that is not what a Pod has there. */
+export function parsePod(object: unknown): Parsed<Pod> {
+  const parsed = v.safeParse(podSchema, object);
+  if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
+  const { metadata, spec, status } = parsed.output;
+  const { annotations, deletionTimestamp, ...rest } = metadata;
+  return {
+    kind: 'valid',
+    object: {
+      ...rest,
+      annotations: Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => isRead(key))),
+      hostNetwork: spec.hostNetwork ?? false,
+      nodeName: spec.nodeName ?? '',
+      phase: status?.phase ?? 'Pending',
+      ...(deletionTimestamp == null ? {} : { deletionTimestamp }),
+    },
+  };
+}
+
+/**
+ * Reads one Pod as it is now (resourceVersion unset: never out of a cache that lies in the past), undefined when there
+ * is none of that name. Throws an ApiError when it cannot be known: then nothing may be concluded.
+ */
+export async function readPod(
+  client: Pick<KubernetesClient, 'get'>,
+  {
+    namespace,
+    name,
+    signal,
+  }: { readonly namespace: string; readonly name: string; readonly signal?: AbortSignal },
+): Promise<Pod | undefined> {
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+  try {
+    const parsed = parsePod(await client.get({ path, ...(signal === undefined ? {} : { signal }) }));
+    if (parsed.kind === 'valid') return parsed.object;
+    throw new ApiError({ method: 'GET', path, reason: 'Malformed', message: parsed.problem });
+  } catch (error) {
+    // A proxy's 404 says nothing about the Pod.
+    if (error instanceof ApiError && error.status === 404 && error.reason === 'NotFound') return undefined;
+    throw error;
+  }
+}
+
+const podSchema = v.object({
+  metadata: v.object({
+    namespace: v.string(),
+    name: v.string(),
+    uid: v.string(),
+    resourceVersion: v.string(),
+    creationTimestamp: v.string(),
+    deletionTimestamp: v.nullish(v.string()),
+    annotations: v.nullish(v.record(v.string(), v.string())),
+  }),
+  spec: v.object({ nodeName: v.optional(v.string()), hostNetwork: v.optional(v.boolean()) }),
+  status: v.nullish(v.object({ phase: v.optional(v.string()) })),
+});
+
+const readKeys = new Set(['tcpdump.antrea.io', 'kubernetes.io/config.hash', 'kubernetes.io/config.mirror']);
+
+function isRead(key: string): boolean {
+  return readKeys.has(key) || key.startsWith('podcap.dev/');
+}
+
+function problem(issue: v.BaseIssue<unknown>): string {
+  return `${v.getDotPath(issue) ?? 'the object'}: ${issue.message}`;
+}
