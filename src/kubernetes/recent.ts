@@ -1,0 +1,32 @@
+/** A Map that forgets what was not used for longest once it holds more than its limit. */
+export type Recent<T> = {
+  readonly get: (key: string) => T | undefined;
+  readonly set: (key: string, value: T) => void;
+  readonly delete: (key: string) => void;
+};
+
+export function recent<T>(limit: number): Recent<T> {
+  // A Map keeps the order of insertion: what is used again goes to its end.
+  const entries = new Map<string, T>();
+  return {
+    get(key) {
+      const value = entries.get(key);
+      if (value === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, value);
+      return value;
+    },
+    set(key, value) {
+      entries.delete(key);
+      entries.set(key, value);
+      if (entries.size <= limit) return;
+      for (const oldest of entries.keys()) {
+        entries.delete(oldest);
+        return;
+      }
+    },
+    delete(key) {
+      entries.delete(key);
+    },
+  };
+}
