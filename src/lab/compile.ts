@@ -1,0 +1,51 @@
+import { mkdir, rename, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ownedName } from './owner.ts';
+import { run } from './run.ts';
+
+const repository = resolve(import.meta.dirname, '../..');
+const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
+
+/** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
+export function compileDrain(): Promise<string> {
+  return compile({
+    source: join(repository, 'src/agent/drain/drain.c'),
+    output: 'podcap-drain.so',
+    linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
+  });
+}
+
+/** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
+export function compileLabProgram(name: 'sender' | 'witness'): Promise<string> {
+  return compile({
+    source: join(import.meta.dirname, `${name}.c`),
+    output: `lab-${name}`,
+    linking: { before: [], after: [] },
+  });
+}
+
+type Compilation = {
+  readonly source: string;
+  readonly output: string;
+  readonly linking: { readonly before: readonly string[]; readonly after: readonly string[] };
+};
+
+/** Compiles into build/, when what is there is older than its source, and gives back the path. */
+async function compile({ source, output, linking }: Compilation): Promise<string> {
+  const path = join(repository, 'build', output);
+  if ((await modified(path)) > (await modified(source))) return path;
+  await mkdir(dirname(path), { recursive: true });
+  // Test files run at the same time: each compiles for itself, and the rename lets none see half a file.
+  const unfinished = join(dirname(path), `.${basename(path)}-${ownedName()}`);
+  await run(['gcc', ...flags, ...linking.before, '-o', unfinished, source, ...linking.after]);
+  await rename(unfinished, path);
+  return path;
+}
+
+async function modified(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch {
+    return Number.NEGATIVE_INFINITY;
+  }
+}

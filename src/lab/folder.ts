@@ -1,0 +1,27 @@
+import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isLeftover, ownedName } from './owner.ts';
+
+export type TemporaryFolder = AsyncDisposable & { readonly path: string };
+
+/** The group in which tcpdump runs: it writes where its group may, as in the agent's captures folder. */
+const tcpdumpGroup = 10001;
+
+/** An empty folder of root's in which tcpdump's group may write; gone when it is disposed of. */
+export async function temporaryFolder(): Promise<TemporaryFolder> {
+  await sweepFolders();
+  const path = await mkdtemp(join(tmpdir(), `${ownedName()}-`));
+  await chown(path, 0, tcpdumpGroup);
+  await chmod(path, 0o770);
+  return { path, [Symbol.asyncDispose]: () => remove(path) };
+}
+
+async function sweepFolders(): Promise<void> {
+  const names = await readdir(tmpdir());
+  await Promise.all(names.filter(isLeftover).map((name) => remove(join(tmpdir(), name))));
+}
+
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

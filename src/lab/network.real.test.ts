@@ -1,0 +1,60 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { startChild } from './child.ts';
+import { temporaryFolder } from './folder.ts';
+import { networkLab } from './network.ts';
+
+test('carries the datagrams that a test sends, and nothing else', async () => {
+  await using lab = await networkLab();
+  await using witness = await lab.watchDatagrams();
+  expect(await lab.sendDatagrams({ count: 500, rate: 10_000, firstNumber: 7 })).toBe(500);
+  expect(await witness.stop()).toEqual(Array.from({ length: 500 }, (_, i) => i + 7));
+  expect(await lab.counters('pod')).toEqual({ sentPackets: 500, receivedPackets: 0 });
+  expect(await lab.counters('node')).toEqual({ sentPackets: 0, receivedPackets: 500 });
+});
+
+test('ends a sender and a witness when the interface is deleted', async () => {
+  await using lab = await networkLab();
+  await using witness = await lab.watchDatagrams();
+  await using sending = await lab.startDatagrams({ rate: 0 });
+  await lab.deleteInterface();
+  expect((await sending.ended).reason).toBe('ENETUNREACH');
+  await witness.ended;
+});
+
+test('leaves no network namespace behind', async () => {
+  const lab = await networkLab();
+  const before = await readdir('/run/netns');
+  await lab[Symbol.asyncDispose]();
+  const name = lab.netns.slice('/run/netns/'.length);
+  expect(before).toContain(name);
+  expect(await readdir('/run/netns')).not.toContain(name);
+});
+
+test('sweeps what a killed test run left behind', async () => {
+  const script = `const { networkLab } = await import(${JSON.stringify(join(import.meta.dirname, 'network.ts'))});
+    const { temporaryFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'folder.ts'))});
+    console.log((await networkLab()).netns, (await temporaryFolder()).path);
+    setInterval(() => {}, 1000);`;
+  const killed = startChild([process.execPath, '--input-type=module', '-e', script], () => {});
+  const [netns = '', path = ''] = (await killed.ready).trim().split(' ');
+  await Promise.all([stat(netns), stat(path)]);
+  await killed[Symbol.asyncDispose]();
+
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  await Promise.all([stat(lab.netns), stat(folder.path)]);
+  await expect(stat(netns)).rejects.toThrow('ENOENT');
+  await expect(stat(path)).rejects.toThrow('ENOENT');
+});
+
+test("gives a folder in which tcpdump's group may write", async () => {
+  let path: string;
+  {
+    await using folder = await temporaryFolder();
+    ({ path } = folder);
+    expect(await stat(path)).toMatchObject({ uid: 0, gid: 10001, mode: 0o40770 });
+  }
+  await expect(stat(path)).rejects.toThrow('ENOENT');
+});

@@ -1,0 +1,149 @@
+import { readdir } from 'node:fs/promises';
+import { type Datagrams, type Sending, startSender } from './datagrams.ts';
+import { isLeftover, ownedName } from './owner.ts';
+import { type Argv, run } from './run.ts';
+import { startWitness, type Witness } from './witness.ts';
+
+/** `pod` is the network namespace that would be a Pod's; `node` the one at the other end, in place of its Node's. */
+export type Side = 'pod' | 'node';
+
+/**
+ * A Pod's network without a Pod: two network namespaces of its own and a veth pair between them. Nothing is sent
+ * on it but what a test sends: no IPv6, no ARP, and the address `sink` takes everything without an answer.
+ */
+export type NetworkLab = AsyncDisposable & {
+  /** The path of the Pod's network namespace. */
+  readonly netns: string;
+  /** The Pod's interface; the other end of it is `nodeInterface`. */
+  readonly podInterface: string;
+  readonly nodeInterface: string;
+  readonly addresses: { readonly pod: string; readonly node: string; readonly sink: string };
+  /** A command that runs on that side when it is spawned, and dies with this process. */
+  readonly command: (side: Side, argv: Argv) => Argv;
+  /** Runs a program on that side to its end and gives back its standard output. */
+  readonly exec: (side: Side, argv: Argv) => Promise<string>;
+  /** What the interface of that side has carried since it was made. */
+  readonly counters: (side: Side) => Promise<InterfaceCounters>;
+  /** Sends from the Pod to the sink (or elsewhere) until `count` or until stopped. */
+  readonly startDatagrams: (datagrams?: Datagrams) => Promise<Sending>;
+  /** The same to the end; gives back how many were sent. */
+  readonly sendDatagrams: (datagrams: Datagrams & { readonly count: number }) => Promise<number>;
+  /** Notes what passes the Pod's interface from now on. */
+  readonly watchDatagrams: (port?: number) => Promise<Witness>;
+  /** Deletes the interface by its Node's end, as the teardown of a Pod does. */
+  readonly deleteInterface: () => Promise<void>;
+};
+
+export type InterfaceCounters = { readonly receivedPackets: number; readonly sentPackets: number };
+
+const podInterface = 'eth0';
+const nodeInterface = 'host0';
+/** TEST-NET-1 of RFC 5737. */
+const addresses = { pod: '192.0.2.2', node: '192.0.2.1', sink: '192.0.2.9' };
+
+export async function networkLab(): Promise<NetworkLab> {
+  await sweepNetworks();
+  const owner = ownedName();
+  const names = { pod: `${owner}-pod`, node: `${owner}-node` };
+  await makeNetwork(names);
+
+  const command = (side: Side, argv: Argv) => inNetwork(names[side], argv);
+  const exec = (side: Side, argv: Argv) => run(command(side, argv));
+  const startDatagrams = (datagrams: Datagrams = {}) =>
+    startSender((argv) => command('pod', argv), { to: addresses.sink, ...datagrams });
+
+  return {
+    netns: path(names.pod),
+    podInterface,
+    nodeInterface,
+    addresses,
+    command,
+    exec,
+    counters: async (side) =>
+      interfaceCounters(
+        await exec(side, ['cat', '/proc/self/net/dev']),
+        side === 'pod' ? podInterface : nodeInterface,
+      ),
+    startDatagrams,
+    async sendDatagrams(datagrams) {
+      await using sending = await startDatagrams(datagrams);
+      return (await sending.ended).sent;
+    },
+    watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),
+    deleteInterface: async () => {
+      await run(['ip', '-n', names.node, 'link', 'del', nodeInterface]);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([removeNetwork(names.pod), removeNetwork(names.node)]);
+    },
+  };
+}
+
+/** Of test runs that were killed. A process that still sits in such a network ends with its interface. */
+async function sweepNetworks(): Promise<void> {
+  const names = await readdir('/run/netns').catch(() => []);
+  await Promise.all(names.filter(isLeftover).map(removeNetwork));
+}
+
+/** Other runs sweep too, and a test may have deleted the interface: what is not there needs no removing. */
+async function removeNetwork(name: string): Promise<void> {
+  for (const device of [podInterface, nodeInterface])
+    await run(['ip', '-n', name, 'link', 'del', device]).catch(() => {});
+  await run(['ip', 'netns', 'del', name]).catch(async (error: unknown) => {
+    if ((await readdir('/run/netns')).includes(name)) throw error;
+  });
+}
+
+async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
+  for (const name of [pod, node]) {
+    await run(['ip', 'netns', 'add', name]);
+    await run(
+      inNetwork(name, [
+        'sysctl',
+        '-qw',
+        'net.ipv6.conf.all.disable_ipv6=1',
+        'net.ipv6.conf.default.disable_ipv6=1',
+      ]),
+    );
+    await run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
+  }
+  await ip(
+    node,
+    `link add ${nodeInterface} address ${macs.node} type veth peer name ${podInterface} address ${macs.pod} netns ${pod}`,
+  );
+  await ip(pod, `address add ${addresses.pod}/24 dev ${podInterface}`);
+  await ip(node, `address add ${addresses.node}/24 dev ${nodeInterface}`);
+  await ip(pod, `link set ${podInterface} up`);
+  await ip(node, `link set ${nodeInterface} up`);
+  await ip(pod, `neighbour add ${addresses.node} lladdr ${macs.node} dev ${podInterface} nud permanent`);
+  await ip(pod, `neighbour add ${addresses.sink} lladdr ${macs.node} dev ${podInterface} nud permanent`);
+  await ip(node, `neighbour add ${addresses.pod} lladdr ${macs.pod} dev ${nodeInterface} nud permanent`);
+  await ip(node, `route add blackhole ${addresses.sink}/32`);
+}
+
+/** Locally administered, and private to the pair. */
+const macs = { pod: '02:00:00:00:00:02', node: '02:00:00:00:00:01' };
+
+async function ip(name: string, words: string): Promise<void> {
+  await run(['ip', '-n', name, ...words.split(' ')]);
+}
+
+function inNetwork(name: string, argv: Argv): Argv {
+  return ['nsenter', `--net=${path(name)}`, 'setpriv', '--pdeathsig', 'KILL', ...argv];
+}
+
+function path(name: string): string {
+  return `/run/netns/${name}`;
+}
+
+/** Reads proc_pid_net(5) dev: two lines of headings, then "name: received ... sent ...", packets second in each. */
+function interfaceCounters(table: string, name: string): InterfaceCounters {
+  const line = table.split('\n').find((row) => row.trimStart().startsWith(`${name}:`));
+  if (line === undefined) throw new Error(`no interface ${name} in:\n${table}`);
+  const numbers = line
+    .slice(line.indexOf(':') + 1)
+    .trim()
+    .split(/\s+/)
+    .map(Number);
+  return { receivedPackets: numbers[1] ?? 0, sentPackets: numbers[9] ?? 0 };
+}
