@@ -1,0 +1,165 @@
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { type CacheEntry, cached, entryFolder } from './cache.ts';
+import { run } from './run.ts';
+
+/** An upstream whose programs are built from its Go module; versions and programs are in modules/<name>/go.mod. */
+export type GoModule = {
+  readonly name: string;
+  readonly binaries: readonly string[];
+  /** Measured on 2 cores, from nothing, for the estimate. */
+  readonly seconds: number;
+  readonly tags?: string;
+  readonly cgo?: true;
+  /** A module whose version is linked in: without it Kubernetes' components are v0.0.0 and refuse each other. */
+  readonly versionOf?: string;
+};
+
+const kubernetes: GoModule = {
+  name: 'kubernetes',
+  binaries: [
+    'kube-apiserver',
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+    'kubelet',
+    'kubectl',
+    'kubeadm',
+  ],
+  seconds: 290,
+  versionOf: 'k8s.io/kubernetes',
+};
+const etcd: GoModule = { name: 'etcd', binaries: ['etcd'], seconds: 60 };
+const containerd: GoModule = {
+  name: 'containerd',
+  binaries: ['containerd', 'containerd-shim-runc-v2', 'ctr'],
+  seconds: 70,
+  tags: 'no_btrfs',
+};
+const runc: GoModule = { name: 'runc', binaries: ['runc'], seconds: 25, tags: 'seccomp', cgo: true };
+const helm: GoModule = { name: 'helm', binaries: ['helm'], seconds: 145 };
+const coredns: GoModule = { name: 'coredns', binaries: ['coredns'], seconds: 140 };
+
+/** What a running cluster needs; helm and CoreDNS are built when something first asks for them. */
+export const clusterModules: readonly GoModule[] = [runc, etcd, containerd, kubernetes];
+const allModules: readonly GoModule[] = [...clusterModules, helm, coredns];
+
+/** Binary name to its path in the cache. */
+export type Binaries = ReadonlyMap<string, string>;
+
+export type Building = {
+  readonly checkout: string;
+  readonly cache: string;
+  readonly say: (line: string) => void;
+};
+
+/** Gives the programs of these modules, building what the cache does not have. */
+export async function buildBinaries(modules: readonly GoModule[], building: Building): Promise<Binaries> {
+  const toolchain = (await run('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH'])).split('\n').join(' ');
+  const planned = modules.map((module) => ({
+    module,
+    entry: cacheEntry(module, building.checkout, toolchain),
+  }));
+  const missing = planned.filter(({ entry }) => !existsSync(entryFolder(building.cache, entry)));
+  if (missing.length > 0) {
+    const minutes = Math.ceil(
+      estimatedSeconds(
+        missing.map(({ module }) => module),
+        cpus().length,
+      ) / 60,
+    );
+    const names = missing.map(({ module }) => module.name).join(', ');
+    building.say(`building ${names} from source: this happens once and takes about ${minutes} min`);
+  }
+  const paths = new Map<string, string>();
+  for (const { module, entry } of planned) {
+    const position = `${missing.findIndex((other) => other.module === module) + 1} of ${missing.length}`;
+    const folder = await cached(building.cache, entry, async (target) => {
+      await build(module, target, `${module.name} (${position})`, building);
+    });
+    for (const binary of module.binaries) paths.set(binary, join(folder, binary));
+  }
+  return paths;
+}
+
+/** The module that has a binary; undefined if none has. */
+export function moduleOf(binary: string): GoModule | undefined {
+  return allModules.find(({ binaries }) => binaries.includes(binary));
+}
+
+/** Go builds use every core, and the last steps of each (linking) only some. */
+export function estimatedSeconds(modules: readonly GoModule[], cores: number): number {
+  const onTwoCores = modules.reduce((sum, { seconds }) => sum + seconds, 0);
+  return Math.round(onTwoCores * Math.max(0.25, 2 / cores));
+}
+
+function cacheEntry(module: GoModule, checkout: string, toolchain: string): CacheEntry {
+  const { goMod, goSum } = moduleFiles(module, checkout);
+  const madeFrom = [toolchain, goMod, goSum, ...installArguments(module, goMod), String(module.cgo)];
+  return { kind: 'bin', name: module.name, madeFrom };
+}
+
+function moduleFiles(module: GoModule, checkout: string): { folder: string; goMod: string; goSum: string } {
+  const folder = join(checkout, 'cluster/modules', module.name);
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  return { folder, goMod: read('go.mod'), goSum: read('go.sum') };
+}
+
+export function installArguments(module: GoModule, goMod: string): string[] {
+  const tags = module.tags === undefined ? [] : ['-tags', module.tags];
+  const version =
+    module.versionOf === undefined
+      ? ''
+      : ` -X k8s.io/component-base/version.gitVersion=${requiredVersion(goMod, module.versionOf)}`;
+  return ['install', '-v', '-trimpath', ...tags, '-ldflags', `-s -w${version}`, 'tool'];
+}
+
+/** The version of a module in a go.mod. */
+export function requiredVersion(goMod: string, path: string): string {
+  for (const line of goMod.split('\n')) {
+    const [first, version] = line
+      .trim()
+      .replace(/^require /, '')
+      .split(' ');
+    if (first === path && version !== undefined) return version;
+  }
+  throw new Error(`go.mod does not require ${path}`);
+}
+
+/** The version of Kubernetes that this checkout builds. */
+export function kubernetesVersion(checkout: string): string {
+  return requiredVersion(moduleFiles(kubernetes, checkout).goMod, 'k8s.io/kubernetes');
+}
+
+async function build(
+  module: GoModule,
+  target: string,
+  title: string,
+  { checkout, say }: Building,
+): Promise<void> {
+  const { folder, goMod } = moduleFiles(module, checkout);
+  const started = performance.now();
+  const elapsed = () => Math.round((performance.now() - started) / 1000);
+  const expected = estimatedSeconds([module], cpus().length);
+  let compiled = 0;
+  const ticker = setInterval(() => {
+    say(`  ${title}: ${elapsed()} s of about ${expected}, ${compiled} packages compiled`);
+  }, 15_000);
+  try {
+    await run('go', installArguments(module, goMod), {
+      cwd: folder,
+      environment: { ...process.env, GOBIN: target, CGO_ENABLED: module.cgo ? '1' : '0' },
+      onErrorOutput: (chunk) => {
+        compiled += chunk.split('\n').length - 1;
+      },
+    });
+  } finally {
+    clearInterval(ticker);
+  }
+  if (module === etcd) renameSync(join(target, 'server'), join(target, 'etcd')); // named after its folder
+  for (const binary of module.binaries) {
+    if (!existsSync(join(target, binary))) throw new Error(`${module.name} built without ${binary}`);
+  }
+  say(`  ${title}: built in ${elapsed()} s`);
+}

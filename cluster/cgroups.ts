@@ -1,0 +1,122 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cgroupName, type Machine } from './layout.ts';
+import { until } from './until.ts';
+
+/**
+ * Every process of the cluster is in a cgroup under `podcap-cluster`, from before it starts anything: so that
+ * what belongs to the cluster is known from the kernel, whatever crashed and whatever was recorded.
+ */
+
+/** The mount points of all cgroup hierarchies: one each controller (v1), or a single one (v2). */
+export function hierarchies(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string[] {
+  const found = mounts
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
+    .map(([, target]) => target ?? '');
+  return [...new Set(found)];
+}
+
+/** Makes a machine's cgroups and gives the files that a process writes its pid to, to enter them. */
+export function makeMachineCgroups(machine: Machine): string[] {
+  return hierarchies().map((hierarchy) => {
+    const levels = [cgroupName, machine.name, 'system'];
+    let folder = hierarchy;
+    for (const level of levels) {
+      delegateControllers(folder);
+      folder = join(folder, level);
+      mkdirSync(folder, { recursive: true });
+      inheritCpuset(folder);
+    }
+    return join(folder, 'cgroup.procs');
+  });
+}
+
+/** cgroup v2: children get a controller only if their parent hands it on. */
+function delegateControllers(folder: string): void {
+  const control = join(folder, 'cgroup.subtree_control');
+  if (!existsSync(control)) return;
+  const controllers = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  const wanted = controllers.filter((name) => name !== '').map((name) => `+${name}`);
+  if (wanted.length > 0) writeFileSync(control, wanted.join(' '));
+}
+
+/** cgroup v1: a new cpuset is empty, and no process can enter an empty one. */
+function inheritCpuset(folder: string): void {
+  if (existsSync(join(folder, 'cgroup.subtree_control'))) return;
+  for (const name of ['cpuset.cpus', 'cpuset.mems']) {
+    if (existsSync(join(folder, name))) {
+      writeFileSync(join(folder, name), readFileSync(join(folder, '..', name)));
+    }
+  }
+}
+
+/** The pids of all processes of the cluster, or of one machine. */
+export function members(machine?: Machine): number[] {
+  return [...new Set(cgroupsOf(machine).flatMap(processesIn))];
+}
+
+function processesIn(cgroup: string): number[] {
+  try {
+    const pids = readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').map(Number);
+    return pids.filter((pid) => pid > 1); // kill(2) gives 0 a meaning of its own
+  } catch {
+    return []; // removed since it was listed, or a v2 cgroup of threads
+  }
+}
+
+/**
+ * Kills every process of the cluster, or of one machine, and removes the cgroups.
+ * Leftover Pod cgroups would keep a kubelet from bringing the Pods back for 48 s.
+ */
+export async function endMembers(machine?: Machine): Promise<void> {
+  const what = `the processes of ${machine?.name ?? 'the cluster'} to end`;
+  await until(() => (killMembers(machine) === 0 ? true : undefined), { what, deadlineMs: 30_000 });
+  await removeCgroups(machine);
+}
+
+function killMembers(machine: Machine | undefined): number {
+  const pids = members(machine);
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it ended by itself
+    }
+  }
+  return pids.length;
+}
+
+async function removeCgroups(machine: Machine | undefined): Promise<void> {
+  const tries = 100; // a cgroup is busy for some milliseconds after its last process
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      for (const folder of cgroupsOf(machine).toReversed()) rmdirSync(folder);
+      return;
+    } catch (error) {
+      if (attempt === tries) throw new Error('a cgroup cannot be removed', { cause: error });
+      await sleep(50);
+    }
+  }
+}
+
+/** Parents before children. */
+function cgroupsOf(machine: Machine | undefined): string[] {
+  const tops = hierarchies().map((hierarchy) => join(hierarchy, cgroupName, machine?.name ?? ''));
+  return tops.filter((top) => existsSync(top)).flatMap(foldersFrom);
+}
+
+function foldersFrom(top: string): string[] {
+  return [top].concat(childrenOf(top).flatMap(foldersFrom));
+}
+
+function childrenOf(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return entries.map(({ name }) => join(folder, name));
+  } catch {
+    return []; // removed while we looked
+  }
+}

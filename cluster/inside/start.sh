@@ -1,0 +1,7 @@
+#!/bin/sh
+# start.sh <cgroup.procs file...>: enters the machine's cgroups, then starts its pid 1 in namespaces of its own.
+set -eu
+for file in "$@"; do
+  echo $$ >"$file"
+done
+exec unshare --net --mount --uts --ipc --pid --fork --kill-child --propagation private -- bash "$INSIDE/boot.sh"

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { nodes, stateFolders } from './layout.ts';
+import { run } from './run.ts';
+
+/** Runs this cluster's own kubectl as its administrator. */
+export async function kubectl(...args: readonly string[]): Promise<string> {
+  return await run(join(stateFolders.bin, 'kubectl'), [
+    '--kubeconfig',
+    stateFolders.adminKubeconfig,
+    ...args,
+  ]);
+}
+
+/** Applies objects as this cluster's administrator, on the server's side. */
+export async function apply(objects: readonly unknown[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items: objects };
+  const kubectlPath = join(stateFolders.bin, 'kubectl');
+  const args = ['--kubeconfig', stateFolders.adminKubeconfig, 'apply', '--server-side', '-f', '-'];
+  await run(kubectlPath, args, { input: JSON.stringify(list) });
+}
+
+/** What kubeadm would put into a new cluster: its binding for the API server's calls to kubelets, and Pod CIDRs. */
+export async function installBaseObjects(): Promise<void> {
+  await apply([
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'kubeadm:cluster-admins' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'kubeadm:cluster-admins' }],
+    },
+    ...nodes.map(({ name, podCidr }) => ({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name },
+      spec: { podCIDR: podCidr, podCIDRs: [podCidr] },
+    })),
+  ]);
+}

@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+
+export type RunOptions = {
+  readonly cwd?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Given to the command on standard input; without it standard input is empty. */
+  readonly input?: string;
+  /** A file that the command gets as standard input. */
+  readonly inputFile?: string;
+  /** Called with what the command writes to standard error, as it comes. */
+  readonly onErrorOutput?: (chunk: string) => void;
+};
+
+/**
+ * Runs a command to its end and gives what it wrote to standard output.
+ *
+ * The command is killed when this process dies, so that a killed `up` leaves no build running: setpriv sets the
+ * parent-death signal (prctl(2) PR_SET_PDEATHSIG) and execs the command.
+ *
+ * @throws Error with the command, its exit and the end of its standard error.
+ */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
+    cwd: options.cwd,
+    env: options.environment ?? process.env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(signal ?? String(code)));
+  });
+  let errorOutput = '';
+  child.stderr.setEncoding('utf8');
+  child.stderr.on('data', (chunk: string) => {
+    errorOutput = (errorOutput + chunk).slice(-4_000);
+    options.onErrorOutput?.(chunk);
+  });
+  const [output, end] = await Promise.all([
+    text(child.stdout),
+    ended,
+    pipeline(inputOf(options), child.stdin).catch(() => undefined), // a command that ends early says why itself
+  ]);
+  if (end !== '0') {
+    throw new Error(`${command} ${args.join(' ')} ended with ${end}\n${errorOutput.trimEnd()}`);
+  }
+  return output;
+}
+
+function inputOf({ input = '', inputFile }: RunOptions): Readable {
+  return inputFile === undefined
+    ? Readable.from([Buffer.from(input)])
+    : createReadStream(inputFile, { highWaterMark: 1 << 20 });
+}
+
+/** Whether a command ends with 0. */
+export async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+  return await run(command, args).then(
+    () => true,
+    () => false,
+  );
+}

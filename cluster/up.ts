@@ -1,0 +1,119 @@
+import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Binaries, buildBinaries, clusterModules, kubernetesVersion } from './binaries.ts';
+import { pruneCache } from './cache.ts';
+import { writeCheckoutFolder } from './checkout.ts';
+import { tearDown } from './down.ts';
+import { installBaseObjects, kubectl } from './kubectl.ts';
+import {
+  addresses,
+  type CheckoutFolders,
+  type ClusterNode,
+  checkoutFolders,
+  control,
+  machines,
+  nodes,
+  stateFolders,
+} from './layout.ts';
+import { machineProcess, startMachine } from './machine.ts';
+import { plugControl, plugNode } from './network.ts';
+import { writeNodeFiles } from './node-files.ts';
+import { claim, readOwner, writeOwner } from './owner.ts';
+import { writePauseImage } from './pause-image.ts';
+import { makeCertificates, makeControlKubeconfigs } from './pki.ts';
+import type { ProcessId } from './process.ts';
+import { standing } from './standing.ts';
+import { until } from './until.ts';
+
+export type UpOptions = {
+  readonly checkout: string;
+  readonly cache: string;
+  readonly say: (line: string) => void;
+};
+
+export type UpResult =
+  | { readonly kind: 'up'; readonly folders: CheckoutFolders }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** Brings the cluster up, or what is missing of it. Ends with every Node Ready. */
+export async function up({ checkout, cache, say }: UpOptions): Promise<UpResult> {
+  const claimed = claim(standing(), checkout);
+  if (claimed.kind === 'theirs') return { kind: 'refused', message: claimed.message };
+
+  const binaries = await buildBinaries(clusterModules, { checkout, cache, say });
+  if (claimed.kind === 'leftover') {
+    say('removing what a dead or half-made cluster left');
+    await tearDown();
+  }
+  if (claimed.kind !== 'ours') {
+    writeOwner(stateFolders.owner, { checkout, since: new Date().toISOString(), complete: false });
+    say('making certificates and configuration');
+    await writeStateFolder(checkout, binaries);
+  }
+  const folders = checkoutFolders(checkout);
+  writeCheckoutFolder(folders, binaries);
+
+  if (machines.some((machine) => machineProcess(machine) === undefined)) {
+    say('starting the control plane and two Nodes');
+  }
+  await startMachines();
+  await becomeReady(say);
+  const owner = readOwner(stateFolders.owner);
+  if (owner !== undefined) writeOwner(stateFolders.owner, { ...owner, complete: true });
+  pruneCache(cache);
+  return { kind: 'up', folders };
+}
+
+/** All that the machines need, so that neither the checkout nor the cache is needed once they run. */
+async function writeStateFolder(checkout: string, binaries: Binaries): Promise<void> {
+  mkdirSync(stateFolders.bin, { recursive: true });
+  for (const [name, path] of binaries) linkOrCopy(path, join(stateFolders.bin, name));
+  cpSync(join(checkout, 'cluster/inside'), stateFolders.inside, { recursive: true });
+  await Promise.all([
+    writePauseImage(join(stateFolders.inside, 'pause.tar')),
+    makeCertificates(kubernetesVersion(checkout)),
+  ]);
+  await Promise.all([makeControlKubeconfigs(), ...nodes.map(writeNodeFiles)]);
+}
+
+function linkOrCopy(from: string, to: string): void {
+  rmSync(to, { force: true });
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to); // the cache is on another file system
+  }
+  chmodSync(to, 0o755);
+}
+
+/** Each is left alone if it lives; what it lacks of its network is added. */
+async function startMachines(): Promise<void> {
+  const [controlId, ...nodeIds] = await Promise.all([startMachine(control), ...nodes.map(startNode)]);
+  await plugControl(control, controlId);
+  for (const [index, node] of nodes.entries()) {
+    const id = nodeIds[index];
+    if (id !== undefined) await plugNode(node, id, controlId);
+  }
+}
+
+function startNode(node: ClusterNode): Promise<ProcessId> {
+  return startMachine(node, { POD_CIDR: node.podCidr, HOST_ADDRESS: addresses.host });
+}
+
+async function becomeReady(say: (line: string) => void): Promise<void> {
+  await until(readyz, { what: 'the API server to be ready', deadlineMs: 120_000, everyMs: 200 });
+  say('the API server is ready');
+  await installBaseObjects();
+  await until(defaultAccount, { what: 'the default ServiceAccount', deadlineMs: 60_000, everyMs: 200 });
+  const names = nodes.map(({ name }) => name);
+  await kubectl('wait', '--for=condition=Ready', 'node', ...names, '--timeout=120s');
+}
+
+async function readyz(): Promise<string | undefined> {
+  return await kubectl('get', '--raw', '/readyz').catch(() => undefined);
+}
+
+/** Until the controller manager has made it, no Pod can be created. */
+async function defaultAccount(): Promise<string | undefined> {
+  return await kubectl('get', 'serviceaccount', 'default').catch(() => undefined);
+}
