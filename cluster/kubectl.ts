@@ -19,15 +19,17 @@ export async function apply(objects: readonly unknown[]): Promise<void> {
   await run(kubectlPath, args, { input: JSON.stringify(list) });
 }
 
+const rbac = 'rbac.authorization.k8s.io';
+
 /** What kubeadm would put into a new cluster: its binding for the API server's calls to kubelets, and Pod CIDRs. */
 export async function installBaseObjects(): Promise<void> {
   await apply([
     {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
+      apiVersion: `${rbac}/v1`,
       kind: 'ClusterRoleBinding',
-      metadata: { name: 'kubeadm:cluster-admins' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
-      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'kubeadm:cluster-admins' }],
+      metadata: { name: 'kubeadm:apiserver-kubelet-client' },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:kubelet-api-admin' },
+      subjects: [{ apiGroup: rbac, kind: 'User', name: 'kube-apiserver-kubelet-client' }],
     },
     ...nodes.map(({ name, podCidr }) => ({
       apiVersion: 'v1',
