@@ -44,11 +44,12 @@ export function exchange({ agent, url, call, headers, body, connectMs, signal }:
     if (outgoing.reusedSocket) clearTimeout(connecting);
     else socket.once('secureConnect', () => clearTimeout(connecting));
   });
-  signal?.addEventListener('abort', abort);
-  outgoing.once('close', () => {
+  const release = () => {
     clearTimeout(connecting);
     signal?.removeEventListener('abort', abort);
-  });
+  };
+  signal?.addEventListener('abort', abort);
+  outgoing.once('close', release);
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.on('error', reject);
     outgoing.once('response', (message) => {
@@ -75,6 +76,7 @@ export function exchange({ agent, url, call, headers, body, connectMs, signal }:
       });
     },
     [Symbol.dispose]() {
+      release();
       // A complete answer's connection goes back to the pool.
       if (answer?.complete !== true) outgoing.destroy();
     },
