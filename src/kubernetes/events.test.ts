@@ -1,0 +1,229 @@
+import { expect, test } from 'vitest';
+import { kubernetesClient } from './client.ts';
+import { cutMessage, eventName, type PodEvent } from './event-object.ts';
+import { type EventLimits, eventRecorder } from './events.ts';
+import { spamFilter } from './spam-filter.ts';
+import { type Answer, type ApiServer, apiServer, refusal, until } from './testing/api-server.ts';
+import { memoryLog } from './testing/log.ts';
+
+const pod = { namespace: 'default', name: 'web', uid: 'u1', resourceVersion: '7' };
+
+test('writes an Event that kubectl finds by the Pod', async () => {
+  await using setup = await recording();
+  setup.recorder.record(started);
+  expect(await setup.recorder.flush(5_000)).toBe(true);
+  expect(setup.server.requests).toMatchObject([
+    {
+      method: 'POST',
+      path: '/api/v1/namespaces/default/events',
+      body: {
+        metadata: { namespace: 'default', name: expect.stringMatching(/^web\.[0-9a-f]{16}$/) },
+        involvedObject: { apiVersion: 'v1', kind: 'Pod', ...pod },
+        type: 'Normal',
+        reason: 'CaptureStarted',
+        message: 'message',
+        count: 1,
+        source: { component: 'podcap', host: 'node1' },
+        reportingComponent: 'podcap.dev/agent',
+        reportingInstance: 'node1',
+      },
+    },
+  ]);
+});
+
+test('keeps what is not a reference out of the Event', async () => {
+  await using setup = await recording();
+  const whole = { ...pod, annotations: { secret: 'x' } };
+  setup.recorder.record({ ...started, pod: whole });
+  await setup.recorder.flush(5_000);
+  expect(JSON.stringify(setup.server.requests[0]?.body)).not.toContain('secret');
+});
+
+test('counts a repeated Event up', async () => {
+  await using setup = await recording();
+  for (let count = 0; count < 3; count += 1) {
+    setup.recorder.record(started);
+    await setup.recorder.flush(5_000);
+  }
+  expect(setup.server.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH', 'PATCH']);
+  expect(setup.server.requests[2]?.path).toBe(
+    `/api/v1/namespaces/default/events/${createdName(setup.server)}`,
+  );
+  expect(setup.server.requests[2]?.body).toEqual({ count: 3, lastTimestamp: expect.any(String) });
+});
+
+test('writes one Event for what was said more than once while it waited', async () => {
+  await using setup = await recording();
+  setup.server.script.write.push(refusal(503, 'ServiceUnavailable'));
+  setup.recorder.record({ ...started, reason: 'First' });
+  setup.recorder.record(started);
+  setup.recorder.record(started);
+  await setup.recorder.flush(5_000);
+  expect(bodies(setup.server).at(-1)).toMatchObject({ reason: 'CaptureStarted', count: 2 });
+  expect(setup.recorder.counts().written).toBe(3);
+});
+
+test('writes anew what the API server has forgotten', async () => {
+  await using setup = await recording();
+  setup.recorder.record(started);
+  await setup.recorder.flush(5_000);
+  setup.server.script.write.push(refusal(404, 'NotFound'));
+  setup.recorder.record(started);
+  await setup.recorder.flush(5_000);
+  expect(setup.server.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH', 'POST']);
+  expect(bodies(setup.server).at(-1)).toMatchObject({ count: 1 });
+});
+
+test.each([
+  { name: 'another message', event: { message: 'other' } },
+  { name: 'another reason', event: { reason: 'Other' } },
+  { name: 'another type', event: { type: 'Warning' as const } },
+  { name: 'a new Pod of that name', event: { pod: { ...pod, uid: 'u2' } } },
+])('writes another Event for $name', async ({ event }) => {
+  await using setup = await recording();
+  setup.recorder.record(started);
+  setup.recorder.record({ ...started, ...event });
+  await setup.recorder.flush(5_000);
+  expect(setup.server.requests.map(({ method }) => method)).toEqual(['POST', 'POST']);
+});
+
+test.each<{ name: string; answer: Answer }>([
+  { name: 'cuts the connection', answer: { kind: 'cut' } },
+  { name: 'fails', answer: refusal(500, 'InternalError') },
+  { name: 'is busy', answer: refusal(429, 'TooManyRequests') },
+])('tries again, under the same name, when the API server $name', async ({ answer }) => {
+  await using setup = await recording();
+  setup.server.script.write.push(answer, answer);
+  setup.recorder.record(started);
+  await setup.recorder.flush(5_000);
+  expect(new Set(bodies(setup.server).map((body) => JSON.stringify(body)))).toHaveLength(1);
+  expect(setup.server.requests).toHaveLength(3);
+  expect(setup.recorder.counts()).toEqual({ written: 1, dropped: 0, suppressed: 0, failed: 0 });
+});
+
+test('takes AlreadyExists for an answer that was lost', async () => {
+  await using setup = await recording();
+  setup.server.script.write.push(refusal(409, 'AlreadyExists'));
+  setup.recorder.record(started);
+  await setup.recorder.flush(5_000);
+  expect(setup.recorder.counts().written).toBe(1);
+});
+
+test.each([
+  { status: 403, reason: 'Forbidden' },
+  { status: 404, reason: 'NotFound' },
+  { status: 422, reason: 'Invalid' },
+])('gives up at $status, says so, and goes on with the next', async ({ status, reason }) => {
+  await using setup = await recording();
+  setup.server.script.write.push(refusal(status, reason));
+  setup.recorder.record(started);
+  setup.recorder.record({ ...started, reason: 'Next' });
+  await setup.recorder.flush(5_000);
+  expect(setup.server.requests).toHaveLength(2);
+  expect(setup.recorder.counts()).toMatchObject({ written: 1, failed: 1 });
+  expect(setup.log.lines).toMatchObject([{ message: 'event given up', fields: { status } }]);
+});
+
+test('gives up on a server that keeps failing', async () => {
+  await using setup = await recording({ tries: 3 });
+  setup.server.script.write.push(...Array.from({ length: 9 }, () => refusal(500, 'InternalError')));
+  setup.recorder.record(started);
+  await setup.recorder.flush(5_000);
+  expect(setup.server.requests).toHaveLength(3);
+  expect(setup.recorder.counts().failed).toBe(1);
+});
+
+test('drops the oldest that waits when the queue is full', async () => {
+  await using setup = await recording({ queue: 2 });
+  for (const reason of ['InFlight', 'Dropped', 'Kept', 'Last']) setup.recorder.record({ ...started, reason });
+  await setup.recorder.flush(5_000);
+  expect(bodies(setup.server)).toMatchObject([
+    { reason: 'InFlight' },
+    { reason: 'Kept' },
+    { reason: 'Last' },
+  ]);
+  expect(setup.recorder.counts()).toMatchObject({ written: 3, dropped: 1 });
+});
+
+test('suppresses what is too much about one Pod, and that Pod alone', async () => {
+  await using setup = await recording({ spam: { burst: 2 } });
+  for (const reason of ['A', 'B', 'C']) setup.recorder.record({ ...started, reason });
+  setup.recorder.record({ ...started, pod: { ...pod, uid: 'u2' } });
+  await setup.recorder.flush(5_000);
+  expect(setup.recorder.counts()).toMatchObject({ written: 3, suppressed: 1 });
+});
+
+test('ends within its time when the API server is away, and counts what is lost', async () => {
+  await using setup = await recording({ drainMs: 20 });
+  setup.server.script.write.push({ kind: 'silence' });
+  setup.recorder.record(started);
+  setup.recorder.record({ ...started, reason: 'Next' });
+  await until(() => setup.server.requests.length === 1, 'the first request');
+  expect(await setup.recorder.flush(1)).toBe(false);
+  await setup.recorder[Symbol.asyncDispose]();
+  setup.recorder.record({ ...started, reason: 'Late' });
+  expect(setup.recorder.counts()).toEqual({ written: 0, dropped: 2, suppressed: 0, failed: 1 });
+});
+
+test('lets a burst pass, then one for each refill, for each key alone', () => {
+  let now = 0;
+  const passes = spamFilter({ burst: 3, refillMs: 100, keys: 10 }, () => now);
+  expect(Array.from({ length: 4 }, () => passes('a'))).toEqual([true, true, true, false]);
+  expect(passes('b')).toBe(true);
+  now = 100;
+  expect([passes('a'), passes('a')]).toEqual([true, false]);
+});
+
+test.each([
+  { name: 'short', message: 'x'.repeat(1_024), bytes: 1_024 },
+  { name: 'long', message: 'x'.repeat(1_025), bytes: 1_024 },
+  { name: 'long, of two-byte characters', message: 'é'.repeat(1_000), bytes: 1_023 },
+  { name: 'long, of four-byte characters', message: '🐙'.repeat(1_000), bytes: 1_023 },
+])('cuts a message that is $name at a character', ({ message, bytes }) => {
+  const cut = cutMessage(message);
+  expect(Buffer.byteLength(cut)).toBe(bytes);
+  expect(message.startsWith(cut.replace(/…$/, ''))).toBe(true);
+});
+
+test.each(['web', 'a'.repeat(253), `${'a'.repeat(235)}.${'b'.repeat(17)}`])(
+  'names the Event of %s',
+  (name) => {
+    const parts = eventName(name).split('.');
+    expect(eventName(name).length).toBeLessThanOrEqual(253);
+    expect(parts.every((part) => /^[a-z0-9]+$/.test(part))).toBe(true);
+    expect(eventName(name)).not.toBe(eventName(name));
+  },
+);
+
+const started: PodEvent = { type: 'Normal', reason: 'CaptureStarted', message: 'message', pod };
+
+async function recording(limits: Partial<EventLimits> = {}) {
+  const server = await apiServer();
+  const client = kubernetesClient(server.config);
+  const log = memoryLog();
+  const recorder = eventRecorder({
+    client,
+    nodeName: 'node1',
+    log: { ...log, debug: () => {} },
+    limits: { backoff: { minMs: 1, maxMs: 4 }, ...limits },
+  });
+  return {
+    server,
+    recorder,
+    log,
+    async [Symbol.asyncDispose]() {
+      await recorder[Symbol.asyncDispose]();
+      await client[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function bodies(server: ApiServer): unknown[] {
+  return server.requests.map(({ body }) => body);
+}
+
+function createdName(server: ApiServer): string {
+  const body = server.requests[0]?.body;
+  return /"name":"(web\.[0-9a-f]+)"/.exec(JSON.stringify(body))?.[1] ?? 'none';
+}

@@ -1,0 +1,401 @@
+import { getEventListeners } from 'node:events';
+import { expect, test } from 'vitest';
+import { kubernetesClient } from './client.ts';
+import { type Change, type WatchLimits, type WatchState, watchCollection } from './list-watch.ts';
+import { type Pod, parsePod } from './pod.ts';
+import { type ApiServer, apiServer, list, refusal, statusObject, until } from './testing/api-server.ts';
+import { memoryLog } from './testing/log.ts';
+import { podObject } from './testing/pod-object.ts';
+
+const path = '/api/v1/pods';
+
+test('lists from the watch cache, then watches from the list on', async () => {
+  await using server = await apiServer();
+  server.script.list.push(list('10', [podObject('web', '7', { 'tcpdump.antrea.io': '5', other: 'x' })]));
+  await using watching = follow(server);
+  const stream = await server.nextWatch();
+  stream.send({ type: 'ADDED', object: podObject('db', '11') });
+  stream.send({ type: 'DELETED', object: podObject('web', '12') });
+  await until(() => watching.changes.length === 3, 'three changes');
+
+  expect(names(watching.changes)).toEqual(['listed web', 'applied db', 'deleted web']);
+  expect(server.requests[0]?.query).toEqual({
+    fieldSelector: 'spec.nodeName=node1',
+    resourceVersion: '0',
+    limit: '100',
+  });
+  expect(stream.query).toMatchObject({
+    watch: 'true',
+    allowWatchBookmarks: 'true',
+    fieldSelector: 'spec.nodeName=node1',
+    resourceVersion: '10',
+  });
+  expect(Number(stream.query['timeoutSeconds'])).toBeGreaterThanOrEqual(240);
+  expect(Number(stream.query['timeoutSeconds'])).toBeLessThanOrEqual(360);
+});
+
+test('reads every page of a list and keeps the version of the first', async () => {
+  await using server = await apiServer();
+  server.script.list.push(list('10', [podObject('a', '1')], 'more'), list('12', [podObject('b', '2')]));
+  await using watching = follow(server);
+  const stream = await server.nextWatch();
+
+  expect(names(watching.changes)).toEqual(['listed a,b']);
+  expect(server.requests[1]?.query).toEqual({
+    fieldSelector: 'spec.nodeName=node1',
+    limit: '100',
+    continue: 'more',
+  });
+  expect(stream.query['resourceVersion']).toBe('10');
+});
+
+test('lists whole and newest when pages expire while they are read', async () => {
+  await using server = await apiServer();
+  server.script.list.push(list('10', [podObject('a', '1')], 'more'), refusal(410, 'Expired'), list('20'));
+  await using watching = follow(server);
+  expect((await server.nextWatch()).query['resourceVersion']).toBe('20');
+  expect(names(watching.changes)).toEqual(['listed ']);
+  expect(server.requests[2]?.query).toEqual({ fieldSelector: 'spec.nodeName=node1' });
+});
+
+const bookmark = { type: 'BOOKMARK', object: { kind: 'Pod', metadata: { resourceVersion: '30' } } };
+
+/** How a watch can end, and where the next begins, always without a list. */
+const resumed: readonly { readonly name: string; readonly end: (server: ApiServer) => Promise<void> }[] = [
+  { name: 'the server ends it in time', end: async (server) => (await server.nextWatch()).end() },
+  { name: 'the connection is cut', end: async (server) => (await server.nextWatch()).cut() },
+  {
+    name: 'it is cut in the middle of a line',
+    async end(server) {
+      const stream = await server.nextWatch();
+      stream.bytes(JSON.stringify({ type: 'ADDED', object: podObject('half', '31') }).slice(0, 80));
+      stream.cut();
+    },
+  },
+  {
+    name: 'it ends in the middle of a line',
+    end: async (server) => {
+      const stream = await server.nextWatch();
+      stream.bytes('{"type":"ADD');
+      stream.end();
+    },
+  },
+  {
+    name: 'it goes silent',
+    end: async (server) => {
+      await server.nextWatch();
+    },
+  },
+  {
+    name: 'an ERROR event says 500',
+    async end(server) {
+      (await server.nextWatch()).send({ type: 'ERROR', object: statusObject(500, 'InternalError') });
+    },
+  },
+  ...[401, 403, 404, 429, 500, 503].map((status) => ({
+    name: `the next is refused with ${status}`,
+    async end(server: ApiServer) {
+      const stream = await server.nextWatch();
+      server.script.watch.push(refusal(status, 'Refused'), refusal(status, 'Refused'));
+      stream.end();
+    },
+  })),
+  {
+    name: 'the next is never answered',
+    async end(server) {
+      const stream = await server.nextWatch();
+      server.script.watch.push({ kind: 'silence' });
+      stream.end();
+    },
+  },
+  {
+    name: 'the next is cut before its answer',
+    async end(server) {
+      const stream = await server.nextWatch();
+      server.script.watch.push({ kind: 'cut' });
+      stream.end();
+    },
+  },
+];
+
+test.each(resumed)('resumes from the last bookmark when $name', async ({ end }) => {
+  await using server = await apiServer();
+  await using watching = follow(server);
+  const first = await server.nextWatch();
+  first.send(bookmark);
+  first.end();
+  await end(server);
+  const last = await server.nextWatch();
+  last.send({ type: 'MODIFIED', object: podObject('web', '32') });
+  await until(() => watching.changes.length === 2, 'the change after it');
+
+  expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
+  expect(last.query['resourceVersion']).toBe('30');
+  expect(server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
+});
+
+test('resumes from the last event when no bookmark came after it', async () => {
+  await using server = await apiServer();
+  await using watching = follow(server);
+  const first = await server.nextWatch();
+  first.send({ type: 'ADDED', object: podObject('web', '5') });
+  await until(() => watching.changes.length === 2, 'the event');
+  first.cut();
+  expect((await server.nextWatch()).query['resourceVersion']).toBe('5');
+});
+
+/** What makes going on impossible. */
+const relisted: readonly { readonly name: string; readonly end: (server: ApiServer) => Promise<void> }[] = [
+  ...[
+    { name: 'an ERROR event says 410', line: { type: 'ERROR', object: statusObject(410, 'Expired') } },
+    { name: 'an event has no version', line: { type: 'ADDED', object: {} } },
+    { name: 'a line is no event', line: ['?'] },
+    { name: 'a line is too long', line: { type: 'ADDED', object: podObject('x'.repeat(20_000), '3') } },
+  ].map(({ name, line }) => ({
+    name,
+    end: async (server: ApiServer) => (await server.nextWatch()).send(line),
+  })),
+  ...[400, 410, 422].map((status) => ({
+    name: `a watch is refused with ${status}`,
+    async end(server: ApiServer) {
+      server.script.watch.push(refusal(status, 'Expired'));
+      (await server.nextWatch()).cut();
+    },
+  })),
+  {
+    name: 'the server does not have that version yet',
+    async end(server) {
+      const cause = { reason: 'ResourceVersionTooLarge', message: 'Too large resource version' };
+      const body = { ...statusObject(504, 'Timeout'), details: { causes: [cause] } };
+      server.script.watch.push({ kind: 'json', status: 504, body });
+      (await server.nextWatch()).cut();
+    },
+  },
+];
+
+test.each(relisted)('lists again with resourceVersion unset when $name', async ({ end }) => {
+  await using server = await apiServer();
+  server.script.list.push(list('10', [podObject('old', '1')]), list('20', [podObject('new', '15')]));
+  await using watching = follow(server, { lineBytes: 10_000 });
+  await end(server);
+  await until(() => watching.changes.length === 2, 'the second list');
+
+  expect(names(watching.changes)).toEqual(['listed old', 'listed new']);
+  const lists = server.requests.filter(({ kind }) => kind === 'list');
+  expect(lists.map(({ query }) => query['resourceVersion'])).toEqual(['0', undefined]);
+  await until(() => server.watches.at(-1)?.query['resourceVersion'] === '20', 'the watch from there');
+});
+
+test('lists no more often than the backoff when every watch is refused with 410', async () => {
+  await using server = await apiServer();
+  server.script.watch.push(...Array.from({ length: 40 }, () => refusal(410, 'Expired')));
+  const waits: number[] = [];
+  const random = () => {
+    waits.push(server.requests.filter(({ kind }) => kind === 'list').length);
+    return 0;
+  };
+  await using watching = follow(server, { backoff: { minMs: 2, maxMs: 8, random } });
+  await until(() => waits.length >= 10, 'ten waits');
+  // One wait between each list and the next.
+  expect(waits.slice(0, 10)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(names(watching.changes).slice(0, 2)).toEqual(['listed ', 'listed ']);
+});
+
+test.each([
+  { name: 'is refused', answer: refusal(403, 'Forbidden') },
+  { name: 'fails', answer: refusal(500, 'InternalError') },
+  { name: 'is cut', answer: { kind: 'cut' } as const },
+  { name: 'is no list', answer: { kind: 'json', body: { kind: 'Pod' } } as const },
+])('tries again when the first list $name, and says so', async ({ answer }) => {
+  await using server = await apiServer();
+  server.script.list.push(answer, answer, list('9', [podObject('web', '1')]));
+  await using watching = follow(server);
+  await until(() => watching.changes.length === 1, 'the list');
+  expect(names(watching.changes)).toEqual(['listed web']);
+  expect(watching.states.slice(0, 2).map(({ kind }) => kind)).toEqual(['disconnected', 'disconnected']);
+  expect(watching.log.lines.filter(({ message }) => message === 'watch interrupted')).toHaveLength(2);
+});
+
+test('waits as long as Retry-After asks for', async () => {
+  await using server = await apiServer();
+  server.script.list.push(refusal(429, 'TooManyRequests', { 'retry-after': '40' }));
+  await using watching = follow(server);
+  const line = await until(() => watching.log.lines[0], 'the line');
+  expect(line.fields).toMatchObject({ status: 429, waitMs: expect.closeTo(40_000, -2) });
+});
+
+test('goes on through an event cut into single bytes, inside characters too', async () => {
+  await using server = await apiServer();
+  await using watching = follow(server);
+  const stream = await server.nextWatch();
+  const object = podObject('web', '5', { 'podcap.dev/filter': 'héllo 🐙' });
+  for (const byte of Buffer.from(`${JSON.stringify({ type: 'ADDED', object })}\n`))
+    stream.bytes(Buffer.of(byte));
+  await until(() => watching.changes.length === 2, 'the event');
+  expect(watching.changes[1]).toMatchObject({ object: { annotations: { 'podcap.dev/filter': 'héllo 🐙' } } });
+});
+
+test('leaves out an object that is not as it should be, names the field and goes on', async () => {
+  await using server = await apiServer();
+  await using watching = follow(server);
+  const stream = await server.nextWatch();
+  stream.send({ type: 'ADDED', object: { metadata: { name: 5, resourceVersion: '6' } } });
+  stream.send({ type: 'ADDED', object: podObject('web', '7') });
+  await until(() => watching.changes.length === 2, 'the good one');
+  expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
+  expect(watching.log.lines[0]?.fields).toMatchObject({ problem: expect.stringContaining('metadata.name:') });
+});
+
+test('is synced once its list was taken, and says when it lost the server', async () => {
+  await using server = await apiServer();
+  await using watching = follow(server, { backoff: { minMs: 60_000, maxMs: 60_000 } });
+  const stream = await server.nextWatch();
+  await until(() => watching.states.length > 0, 'a state');
+  expect(watching.states.every(({ kind }) => kind === 'synced')).toBe(true);
+  stream.cut();
+  const lost = await until(() => watching.states.find(({ kind }) => kind === 'disconnected'), 'the loss');
+  expect(lost).toMatchObject({ sinceMs: expect.any(Number), message: expect.stringContaining(path) });
+});
+
+test('does not read on while its reader is slow, and does not take that for silence', async () => {
+  await using server = await apiServer();
+  const client = kubernetesClient(server.config);
+  const stop = new AbortController();
+  const changes = watchCollection({
+    client,
+    path,
+    parse: parsePod,
+    log: memoryLog(),
+    signal: stop.signal,
+    limits: { idleMs: 50 },
+  });
+  await changes.next();
+  const pending = changes.next();
+  const stream = await server.nextWatch();
+  stream.send({ type: 'ADDED', object: podObject('first', '2') });
+  expect((await pending).value).toMatchObject({ object: { name: 'first' } });
+  // Longer than the silence that ends a watch; nothing is asked for meanwhile.
+  const padded = { ...podObject('more', '3'), padding: 'x'.repeat(1_000_000) };
+  for (let count = 0; count < 20; count += 1) stream.send({ type: 'ADDED', object: padded });
+  const slowUntil = performance.now() + 150;
+  await until(() => performance.now() > slowUntil, 'three times the silence');
+  expect(stream.isClosed()).toBe(false);
+  // The rest still waits in the server: 20 MB are more than sockets hold.
+  expect(stream.unsentBytes()).toBeGreaterThan(1_000_000);
+  expect((await changes.next()).value).toMatchObject({ object: { name: 'more' } });
+  expect(server.watches).toHaveLength(1);
+  stop.abort();
+  await client[Symbol.asyncDispose]();
+});
+
+test.each([
+  {
+    name: 'while it watches',
+    prepare: async (server: ApiServer) => {
+      await server.nextWatch();
+    },
+  },
+  {
+    name: 'while it waits to try again',
+    prepare: async (server: ApiServer) => {
+      server.script.list.push(refusal(429, 'TooManyRequests', { 'retry-after': '60' }));
+      await until(() => server.requests.length > 0, 'the refusal');
+    },
+  },
+  {
+    name: 'while no answer comes',
+    prepare: async (server: ApiServer) => {
+      server.script.list.push({ kind: 'silence' });
+      await until(() => server.requests.length > 0, 'the request');
+    },
+  },
+])('ends in order when the signal aborts $name', async ({ prepare }) => {
+  await using server = await apiServer();
+  const prepared = prepare(server);
+  await using watching = follow(server);
+  await prepared;
+  watching.stop.abort();
+  await watching.done;
+  expect(getEventListeners(watching.stop.signal, 'abort')).toHaveLength(0);
+});
+
+test('leaves no listener behind after hundreds of watches', async () => {
+  await using server = await apiServer();
+  await using watching = follow(server);
+  for (let count = 0; count < 300; count += 1) {
+    const stream = await server.nextWatch();
+    if (count % 2 === 0) stream.end();
+    else stream.cut();
+  }
+  await server.nextWatch();
+  expect(getEventListeners(watching.stop.signal, 'abort').length).toBeLessThanOrEqual(1);
+});
+
+test('closes its connection when its reader leaves', async () => {
+  await using server = await apiServer();
+  await using client = kubernetesClient(server.config);
+  const stop = new AbortController();
+  const changes = watchCollection({ client, path, parse: parsePod, log: memoryLog(), signal: stop.signal });
+  await changes.next();
+  const pending = changes.next();
+  const stream = await server.nextWatch();
+  stream.send({ type: 'ADDED', object: podObject('web', '2') });
+  await pending;
+  await changes.return();
+  await until(() => stream.isClosed(), 'the end of the connection');
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
+});
+
+type Following = AsyncDisposable & {
+  readonly changes: readonly Change<Pod>[];
+  readonly states: readonly WatchState[];
+  readonly log: ReturnType<typeof memoryLog>;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+};
+
+/** Reads a watch to its end, with waits of milliseconds. */
+function follow(server: ApiServer, limits: Partial<WatchLimits> = {}): Following {
+  const client = kubernetesClient(server.config);
+  const stop = new AbortController();
+  const changes: Change<Pod>[] = [];
+  const states: WatchState[] = [];
+  const log = memoryLog();
+  const short = { settledMs: 0, responseMs: 300, idleMs: 300, backoff: { minMs: 1, maxMs: 4 } };
+  const onState = (state: WatchState) => {
+    states.push(state);
+  };
+  async function read(): Promise<void> {
+    const options = {
+      client,
+      path,
+      fieldSelector: 'spec.nodeName=node1',
+      parse: parsePod,
+      log,
+      signal: stop.signal,
+    };
+    for await (const change of watchCollection({ ...options, onState, limits: { ...short, ...limits } })) {
+      changes.push(change);
+    }
+  }
+  const done = read();
+  return {
+    changes,
+    states,
+    log,
+    stop,
+    done,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await done;
+      await client[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function names(changes: readonly Change<Pod>[]): string[] {
+  return changes.map((change) => {
+    const objects = change.kind === 'listed' ? change.items : [change.object];
+    return `${change.kind} ${objects.map(({ name }) => name).join(',')}`;
+  });
+}

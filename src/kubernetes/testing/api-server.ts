@@ -1,0 +1,217 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import { gzipSync } from 'node:zlib';
+import type { ClusterConfig, Credentials } from '../config.ts';
+import { type Certificate, selfSigned } from './certificate.ts';
+
+/**
+ * An API server that says what a test tells it to, over real HTTPS. Each request takes the first answer that stands for
+ * its kind; with none left a list is empty, a watch stays open, and what is written is accepted.
+ */
+export type ApiServer = AsyncDisposable & {
+  readonly config: ClusterConfig;
+  readonly requests: readonly Recorded[];
+  /** Answers to come, per kind of request. */
+  readonly script: Readonly<Record<RequestKind, Answer[]>>;
+  /** The next watch that was opened, in the order of opening. */
+  readonly nextWatch: () => Promise<WatchStream>;
+  readonly watches: readonly WatchStream[];
+  /** Only this token is let in; undefined lets everyone in. */
+  accept: (token: string | undefined) => void;
+  /** Ends every connection at once, kept ones too. */
+  readonly cutAll: () => void;
+};
+
+export type RequestKind = 'list' | 'watch' | 'write' | 'read';
+
+export type Recorded = {
+  readonly kind: RequestKind;
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly authorization: string | undefined;
+  readonly contentType: string | undefined;
+  readonly body: unknown;
+};
+
+export type Answer =
+  | {
+      readonly kind: 'json';
+      readonly status?: number;
+      readonly body: unknown;
+      readonly headers?: Record<string, string>;
+    }
+  | { readonly kind: 'gzip'; readonly body: unknown }
+  /** Accepted and never answered. */
+  | { readonly kind: 'silence' }
+  /** The connection goes before an answer. */
+  | { readonly kind: 'cut' };
+
+export type WatchStream = {
+  readonly query: Readonly<Record<string, string>>;
+  readonly send: (event: object) => void;
+  readonly bytes: (bytes: Uint8Array | string) => void;
+  /** As the server does at timeoutSeconds. */
+  readonly end: () => void;
+  readonly cut: () => void;
+  readonly isClosed: () => boolean;
+  /** What the client has not taken yet. */
+  readonly unsentBytes: () => number;
+};
+
+export async function apiServer(
+  credentials: Credentials = { kind: 'token', token: 'first' },
+): Promise<ApiServer> {
+  const certificate = await selfSigned();
+  const requests: Recorded[] = [];
+  const watches: WatchStream[] = [];
+  const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, Answer[]>;
+  let accepted: string | undefined;
+  let taken = 0;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const recorded = await record(request);
+    requests.push(recorded);
+    const isKnown = accepted === undefined || recorded.authorization === `Bearer ${accepted}`;
+    const answer = isKnown ? next(script[recorded.kind]) : refusal(401, 'Unauthorized');
+    if (answer !== undefined) reply(response, answer);
+    else if (recorded.kind === 'watch') watches.push(openWatch(recorded.query, response));
+    else if (recorded.kind === 'list') reply(response, list('1'));
+    else reply(response, { kind: 'json', status: 201, body: recorded.body ?? {} });
+  }
+
+  const { close, url, cutAll } = await listen(
+    certificate,
+    (request, response) => void serve(request, response),
+  );
+  return {
+    config: { server: url, ca: certificate.cert, credentials },
+    requests,
+    script,
+    watches,
+    async nextWatch() {
+      const index = taken;
+      taken += 1;
+      return await until(() => watches[index], `watch ${index} to be opened`);
+    },
+    accept(token) {
+      accepted = token;
+    },
+    cutAll,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Waits until `look` finds something; fails after 5 s. */
+export async function until<R>(look: () => R | undefined | false, what: string): Promise<R> {
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    const found = look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`waited 5 s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export function list(resourceVersion: string, items: readonly object[] = [], token?: string): Answer {
+  return { kind: 'json', body: { kind: 'PodList', metadata: { resourceVersion, continue: token }, items } };
+}
+
+export function refusal(status: number, reason: string, headers: Record<string, string> = {}): Answer {
+  return { kind: 'json', status, headers, body: statusObject(status, reason) };
+}
+
+export function statusObject(code: number, reason: string): object {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    status: 'Failure',
+    code,
+    reason,
+    message: `${reason} by the test`,
+  };
+}
+
+async function listen(
+  certificate: Certificate,
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+) {
+  const server = createServer(
+    { cert: certificate.cert, key: certificate.key, keepAliveTimeout: 60_000 },
+    handler,
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return {
+    url: new URL(`https://127.0.0.1:${address.port}`),
+    cutAll: () => server.closeAllConnections(),
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function record(request: IncomingMessage): Promise<Recorded> {
+  const url = new URL(request.url ?? '', 'https://server');
+  const parts: Buffer[] = [];
+  for await (const part of request) if (Buffer.isBuffer(part)) parts.push(part);
+  const text = Buffer.concat(parts).toString('utf8');
+  const method = request.method ?? '';
+  const query = Object.fromEntries(url.searchParams);
+  return {
+    kind: kindOf(method, url),
+    method,
+    path: url.pathname,
+    query,
+    authorization: request.headers.authorization,
+    contentType: request.headers['content-type'],
+    body: text === '' ? undefined : JSON.parse(text),
+  };
+}
+
+function kindOf(method: string, url: URL): RequestKind {
+  if (method !== 'GET') return 'write';
+  if (url.searchParams.get('watch') === 'true') return 'watch';
+  return url.pathname.endsWith('/pods') ? 'list' : 'read';
+}
+
+function next(answers: Answer[]): Answer | undefined {
+  return answers.shift();
+}
+
+function reply(response: ServerResponse, answer: Answer): void {
+  switch (answer.kind) {
+    case 'json':
+      response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
+      response.end(JSON.stringify(answer.body));
+      return;
+    case 'gzip':
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+      response.end(gzipSync(JSON.stringify(answer.body)));
+      return;
+    case 'cut':
+      response.destroy();
+      return;
+    case 'silence':
+  }
+}
+
+function openWatch(query: Readonly<Record<string, string>>, response: ServerResponse): WatchStream {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.flushHeaders();
+  return {
+    query,
+    send: (event) => response.write(`${JSON.stringify(event)}\n`),
+    bytes: (bytes) => response.write(bytes),
+    end: () => response.end(),
+    cut: () => response.destroy(),
+    isClosed: () => response.closed,
+    unsentBytes: () => response.writableLength + (response.socket?.writableLength ?? 0),
+  };
+}

@@ -1,0 +1,12 @@
+import type { Log } from '../log.ts';
+
+export type Line = { readonly message: string; readonly fields: object };
+
+/** A log that keeps its lines. */
+export function memoryLog(): Log & { readonly lines: readonly Line[] } {
+  const lines: Line[] = [];
+  const keep = (fields: object, message: string) => {
+    lines.push({ message, fields });
+  };
+  return { lines, debug: keep, info: keep, warn: keep };
+}
