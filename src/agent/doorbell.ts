@@ -1,0 +1,29 @@
+/** Wakes one loop that looks at its whole state each time: a ring while nobody waits is not lost. */
+export type Doorbell = {
+  readonly ring: () => void;
+  /** Resolves at the next ring, at once if one came since the last wait, or after `ms`. */
+  readonly wait: (ms?: number) => Promise<void>;
+};
+
+export function doorbell(): Doorbell {
+  let rung = false;
+  let wake: (() => void) | undefined;
+
+  return {
+    ring() {
+      rung = true;
+      wake?.();
+    },
+    async wait(ms) {
+      if (!rung) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        const timer = ms === undefined ? undefined : setTimeout(resolve, Math.max(0, ms));
+        await promise;
+        clearTimeout(timer);
+        wake = undefined;
+      }
+      rung = false;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { pino } from 'pino';
+import { kubernetesClient } from '../kubernetes/client.ts';
+import { serviceAccountConfig } from '../kubernetes/config.ts';
+import { runAgent } from './agent.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+async function main(): Promise<number> {
+  const result = readSettings(process.argv.slice(2), process.env);
+  switch (result.kind) {
+    case 'help':
+      process.stdout.write(result.text);
+      return 0;
+    case 'invalid':
+      process.stderr.write(`podcap: ${result.message}\nTry podcap --help.\n`);
+      return 2;
+    case 'settings':
+      return run(result.settings);
+  }
+}
+
+async function run(settings: Settings): Promise<number> {
+  // Packets are for root and the capturing group alone, whoever makes the file.
+  process.umask(0o027);
+  const log = pino({ level: settings.logLevel });
+  try {
+    await using client = kubernetesClient(await serviceAccountConfig());
+    await runAgent({ settings, client, log, signal: untilSignalled() });
+    log.info({}, 'agent stopped');
+    return 0;
+  } catch (error) {
+    log.fatal({ err: error }, 'agent failed');
+    return 1;
+  }
+}
+
+function untilSignalled(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stopping.abort());
+  return stopping.signal;
+}
+
+void main().then((code) => {
+  process.exitCode = code;
+});

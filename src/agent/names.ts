@@ -1,0 +1,49 @@
+/** How folders and files of captures are called; pure, and every name can be read back. */
+
+/** What a folder's name tells of its Pod; `pod` may be cut, the UID identifies. */
+export type PodFolder = { readonly namespace: string; readonly pod: string; readonly uid: string };
+
+/** One file of a ring: which start of tcpdump wrote it, and its place among the files of that start. */
+export type RingFile = { readonly name: string; readonly generation: number; readonly index: number };
+
+/**
+ * A Pod's name can have 253 bytes; a part of a path has at most 255. The longest name here is the folder's:
+ * namespace (63) + pod + UID (36) + two underscores.
+ */
+const maxPodBytes = 255 - 63 - 36 - 2;
+
+/** `<namespace>_<pod>_<uid>`: none of the three can contain an underscore. */
+export function folderName({ namespace, pod, uid }: PodFolder): string {
+  return `${namespace}_${cut(pod)}_${uid}`;
+}
+
+/** Undefined for a name that the agent did not give. */
+export function parseFolderName(name: string): PodFolder | undefined {
+  const [, namespace, pod, uid] = /^([a-z0-9-]{1,63})_([a-z0-9.-]+)_([A-Za-z0-9-]{1,36})$/.exec(name) ?? [];
+  return namespace && pod && uid ? { namespace, pod, uid } : undefined;
+}
+
+/** What tcpdump is told to write; it appends the index. */
+export function ringFileBase(pod: string, generation: number): string {
+  return `captres-${cut(pod)}.${generation}.pcap`;
+}
+
+/** Undefined for a name that is not a ring file's. */
+export function parseRingFile(name: string): RingFile | undefined {
+  const [, generation, index] = /^captres-[a-z0-9.-]+\.([0-9]{1,9})\.pcap([0-9]{1,9})$/.exec(name) ?? [];
+  return generation && index ? { name, generation: Number(generation), index: Number(index) } : undefined;
+}
+
+export function recordName(generation: number): string {
+  return `capture.${generation}.json`;
+}
+
+/** The generation of a capture.<generation>.json, or undefined for another name. */
+export function parseRecordName(name: string): number | undefined {
+  const digits = /^capture\.([0-9]{1,9})\.json$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function cut(pod: string): string {
+  return pod.slice(0, maxPodBytes);
+}

@@ -1,0 +1,181 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { capturedNumbers } from '../lab/captured.ts';
+import { type CniEntry, removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
+import { compileDrain } from '../lab/compile.ts';
+import { temporaryFolder } from '../lab/folder.ts';
+import { type NetworkLab, networkLab } from '../lab/network.ts';
+import { until } from '../lab/until.ts';
+import { openFolders, readRecord } from './folders.ts';
+import { parseRingFile } from './names.ts';
+import { watchNetworks } from './networks.ts';
+import { type RecorderReport, startRecorder } from './recorder.ts';
+import { orderByAge } from './ring.ts';
+
+const pod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
+const wrapAfter = 200;
+const log = pino({ level: 'silent' });
+
+test('a Pod that ends: everything that it sent until its interface went is in the files', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await using witness = await lab.watchDatagrams();
+  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  await until(async () => (await scene.numbers(path)).length > 500, { what: '500 datagrams in the file' });
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  recorder.endWithPod();
+  await recorder.ended;
+  await sending.ended;
+  expect(await scene.numbers(path)).toEqual(await witness.stop());
+  expect(reports.at(-1)).toMatchObject({ kind: 'stopped', why: 'PodEnded' });
+});
+
+test('the record of a capture tells when it ran, what passed before and what was counted', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await lab.sendDatagrams({ count: 7 });
+  const { recorder, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 100 });
+  await recorder.stop('AgentStopped');
+  const record = await readRecord(path, 1);
+  expect(record).toMatchObject({
+    ...{
+      namespace: 'default',
+      pod: 'web',
+      uid: pod.uid,
+      generation: 1,
+      sandboxId: 'sandbox1',
+      interface: 'eth0',
+    },
+    ...{ missedBefore: 7, statistics: { captured: 100, received: 100, dropped: 0 } },
+  });
+  expect(Date.parse(record?.end ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.begin ?? ''));
+});
+
+test('the newest N files stand and hold an unbroken run up to the last datagram; a new N takes effect at once', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, path } = await scene.record(3);
+  // 1,000-byte datagrams: about 930 fill a file.
+  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await until(async () => (await scene.numbers(path)).at(-1) === 8_999, {
+    what: 'the last datagram in a file',
+  });
+  await until(async () => (await scene.files(path)).length === 3, { what: '3 files' });
+  const numbers = await scene.numbers(path);
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => 9_000 - numbers.length + i));
+  expect(numbers.length).toBeGreaterThan(2 * 900);
+
+  recorder.change({ files: 1 });
+  await until(async () => (await scene.files(path)).length === 1, { what: '1 file' });
+  await recorder.stop('AgentStopped');
+  expect((await scene.numbers(path)).at(-1)).toBe(8_999);
+});
+
+test('a new sandbox under the same UID is followed, in files of their own', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  await using second = await networkLab();
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second capture',
+  });
+  await second.sendDatagrams({ count: 10, firstNumber: 100 });
+  await recorder.stop('AgentStopped');
+  const numbers = await scene.numbers(path);
+  expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109]);
+  expect((await scene.files(path)).map(({ generation }) => generation)).toEqual([1, 2]);
+});
+
+test('a tcpdump that is killed is started again, and the failure is told', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  process.kill(await scene.tcpdumpPid(), 'SIGKILL');
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second start',
+  });
+  expect(reports).toContainEqual({ kind: 'failed', message: 'ended by SIGKILL' });
+  await recorder.stop('AgentStopped');
+});
+
+test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder } = await scene.record(5);
+  const status = await readFile(`/proc/${await scene.tcpdumpPid()}/status`, 'utf8');
+  const netRaw = '0000000000002000';
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    expect(status).toMatch(new RegExp(`^${set}:\\s${netRaw}$`, 'm'));
+  }
+  expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Gid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Groups:\s*$/m);
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  await recorder.stop('AgentStopped');
+});
+
+/** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
+async function recordingScene(lab: NetworkLab) {
+  const captures = await temporaryFolder();
+  const cache = await temporaryFolder();
+  const entry: CniEntry = { folder: cache.path, podUid: pod.uid, sandboxId: 'sandbox1', netns: lab.netns };
+  await writeCniEntry(entry);
+  const networks = await watchNetworks({
+    ...{ resultsFolder: cache.path, netnsFolder: '/run/netns', rescanMs: 60_000, log },
+  });
+  const folders = await openFolders({ root: captures.path, groupId: 10_001, log });
+  const drainLibrary = await compileDrain();
+
+  const files = async (path: string) => {
+    return orderByAge(
+      (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
+      wrapAfter,
+    );
+  };
+
+  return {
+    entry,
+    files,
+    async record(count: number) {
+      const reports: RecorderReport[] = [];
+      const folder = await folders.open(pod);
+      const recorder = startRecorder({
+        ...{ pod, networkUid: pod.uid, spec: { files: count }, folder, networks, log },
+        settings: {
+          bufferKib: 4_096,
+          fileMegabytes: 1,
+          wrapAfter,
+          userId: 10_001,
+          drainLibrary,
+          agent: 'agent',
+        },
+        onReport: (report) => reports.push(report),
+      });
+      await until(() => reports.some(({ kind }) => kind === 'capturing'), { what: 'capturing' });
+      return { recorder, reports, path: folder.path };
+    },
+    async numbers(path: string): Promise<number[]> {
+      const numbers = await Promise.all(
+        (await files(path)).map(({ name }) => capturedNumbers(join(path, name))),
+      );
+      return numbers.flat();
+    },
+    async tcpdumpPid(): Promise<number> {
+      return Number((await lab.exec('node', ['pgrep', '--parent', `${process.pid}`, 'tcpdump'])).trim());
+    },
+    async [Symbol.asyncDispose]() {
+      await networks[Symbol.asyncDispose]();
+      await cache[Symbol.asyncDispose]();
+      await captures[Symbol.asyncDispose]();
+    },
+  };
+}

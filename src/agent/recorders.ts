@@ -1,0 +1,32 @@
+import type { Plan } from './plan.ts';
+import { type Reconciler, type ReconcilerOptions, startReconciler } from './reconciler.ts';
+
+/** Makes what runs on this Node equal to the plan: one Pod UID at a time, many UIDs at once. */
+export type Recorders = AsyncDisposable & {
+  /** From now on this is what should be; what fails is tried again until another plan comes. */
+  readonly apply: (plan: Plan) => void;
+};
+
+export function startRecorders(options: ReconcilerOptions): Recorders {
+  const reconcilers = new Map<string, Reconciler>();
+
+  function reconcilerOf(uid: string): Reconciler {
+    const existing = reconcilers.get(uid);
+    if (existing) return existing;
+    const started = startReconciler(uid, options, () => reconcilers.delete(uid));
+    reconcilers.set(uid, started);
+    return started;
+  }
+
+  return {
+    apply(plan) {
+      for (const [uid, decision] of plan) reconcilerOf(uid).decide(decision);
+      for (const [uid, reconciler] of reconcilers) {
+        if (!plan.has(uid)) reconciler.decide({ kind: 'forget' });
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...reconcilers.values()].map((reconciler) => reconciler[Symbol.asyncDispose]()));
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { readSettings, settingDescriptions } from './settings.ts';
+
+const node = { NODE_NAME: 'node1' };
+
+test('defaults, environment and flags: the flag wins', () => {
+  expect(readSettings([], node)).toMatchObject({
+    settings: { nodeName: 'node1', maxFiles: 100, port: 9780 },
+  });
+  const env = { ...node, PODCAP_MAX_FILES: '7', PODCAP_PORT: '' };
+  expect(readSettings([], env)).toMatchObject({ settings: { maxFiles: 7, port: 9780 } });
+  expect(readSettings(['--max-files=8', '--port', '99'], env)).toMatchObject({
+    settings: { maxFiles: 8, port: 99 },
+  });
+});
+
+test.each([
+  [
+    '--max-files=0',
+    '--max-files (PODCAP_MAX_FILES): "0" is not allowed: a whole number from 1 to 10000 is allowed',
+  ],
+  ['--max-files=5x', '"5x" is not allowed'],
+  ['--captures-folder=captures', '"captures" is not allowed: an absolute path is allowed'],
+  ['--log-level=loud', 'debug, info, warn or error is allowed'],
+  ['--colour=red', "Unknown option '--colour'"],
+  ['--port', "'--port"],
+])('%s is refused by a message that names it', (flag, message) => {
+  expect(readSettings([flag], node)).toMatchObject({
+    kind: 'invalid',
+    message: expect.stringContaining(message),
+  });
+});
+
+test('a required setting that is missing is named with its flag and its variable', () => {
+  expect(readSettings([], {})).toMatchObject({
+    kind: 'invalid',
+    message: '--node-name (NODE_NAME) is required: the Node whose Pods are captured',
+  });
+});
+
+test('--help names every flag and every variable', () => {
+  const result = readSettings(['--help'], {});
+  expect(result.kind).toBe('help');
+  if (result.kind !== 'help') return;
+  for (const { flag, env } of Object.values(settingDescriptions)) {
+    expect(result.text).toContain(`--${flag}`);
+    expect(result.text).toContain(env);
+  }
+});

@@ -1,0 +1,173 @@
+import { parseArgs } from 'node:util';
+import * as v from 'valibot';
+
+/** Everything that can be set on the agent. */
+export type Settings = v.InferOutput<typeof settingsSchema>;
+
+export type SettingsResult =
+  | { readonly kind: 'settings'; readonly settings: Settings }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'invalid'; readonly message: string };
+
+/** From the text that was given to the value, or why it is not allowed. */
+const settingsSchema = v.object({
+  nodeName: text(),
+  agentName: text(),
+  capturesFolder: absolutePath(),
+  cniResultsFolder: absolutePath(),
+  netnsFolder: absolutePath(),
+  drainLibrary: absolutePath(),
+  maxFiles: wholeNumber(1, 10_000),
+  // At 100 ms a block of 256 KiB, less than 2,560 KiB would not outlast a stall of a second.
+  bufferKib: wholeNumber(2_560, 1_048_576),
+  captureUser: wholeNumber(1, 65_533),
+  port: wholeNumber(1, 65_535),
+  rescanSeconds: wholeNumber(1, 3_600),
+  logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error is allowed'),
+});
+
+export type SettingDescription = {
+  readonly flag: string;
+  readonly env: string;
+  /** Without a default the setting is required. */
+  readonly default?: string;
+  readonly help: string;
+};
+
+export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescription>> = {
+  nodeName: { flag: 'node-name', env: 'NODE_NAME', help: 'the Node whose Pods are captured' },
+  agentName: {
+    flag: 'agent-name',
+    env: 'POD_NAME',
+    default: 'podcap',
+    help: "the name of the agent's own Pod, for records",
+  },
+  capturesFolder: {
+    flag: 'captures-folder',
+    env: 'PODCAP_CAPTURES_FOLDER',
+    default: '/captures',
+    help: 'the folder that holds a folder of capture files for each Pod',
+  },
+  cniResultsFolder: {
+    flag: 'cni-results-folder',
+    env: 'PODCAP_CNI_RESULTS_FOLDER',
+    default: '/var/lib/cni/results',
+    help: "the Node's CNI cache, where each Pod's network namespace is found",
+  },
+  netnsFolder: {
+    flag: 'netns-folder',
+    env: 'PODCAP_NETNS_FOLDER',
+    default: '/run/netns',
+    help: "the Node's network namespaces",
+  },
+  drainLibrary: {
+    flag: 'drain-library',
+    env: 'PODCAP_DRAIN_LIBRARY',
+    default: '/usr/lib/podcap/podcap-drain.so',
+    help: 'the library that makes tcpdump write out its last block',
+  },
+  maxFiles: {
+    flag: 'max-files',
+    env: 'PODCAP_MAX_FILES',
+    default: '100',
+    help: 'the most capture files that one Pod may ask for',
+  },
+  bufferKib: {
+    flag: 'buffer-kib',
+    env: 'PODCAP_BUFFER_KIB',
+    default: '4096',
+    help: "each capture's receive ring in the kernel, in KiB",
+  },
+  captureUser: {
+    flag: 'capture-user',
+    env: 'PODCAP_CAPTURE_USER',
+    default: '10001',
+    help: 'the user and group id that tcpdump runs with',
+  },
+  port: { flag: 'port', env: 'PODCAP_PORT', default: '9780', help: 'the port of /healthz and /readyz' },
+  rescanSeconds: {
+    flag: 'rescan-seconds',
+    env: 'PODCAP_RESCAN_SECONDS',
+    default: '5',
+    help: 'how often the CNI cache is looked at, whatever inotify says',
+  },
+  logLevel: {
+    flag: 'log-level',
+    env: 'PODCAP_LOG_LEVEL',
+    default: 'info',
+    help: 'the least level that is logged: debug, info, warn or error',
+  },
+};
+
+/** A flag wins over its environment variable, that one over the default; an empty one counts as not given. */
+export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): SettingsResult {
+  const flags = readFlags(args);
+  if (flags.kind !== 'flags') return flags;
+  const given = Object.entries(settingDescriptions).map(
+    ([name, { flag, env: variable, default: preset }]) => {
+      return [name, flags.values[flag] || env[variable] || preset] as const;
+    },
+  );
+  const parsed = v.safeParse(settingsSchema, Object.fromEntries(given));
+  if (parsed.success) return { kind: 'settings', settings: parsed.output };
+  return { kind: 'invalid', message: parsed.issues.map(problem).join('\n') };
+}
+
+/** One line a setting, for --help and the documents. */
+export function helpText(): string {
+  const lines = Object.values(settingDescriptions).map(({ flag, env, default: preset, help }) => {
+    return `  --${flag.padEnd(20)} ${env.padEnd(26)} ${help}${preset === undefined ? ' (required)' : ` (${preset})`}`;
+  });
+  return [
+    'podcap: captures the annotated Pods of one Node',
+    '',
+    '  flag                   environment                what it sets (default)',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+type Flags = { readonly kind: 'flags'; readonly values: Readonly<Record<string, string>> };
+
+function readFlags(args: readonly string[]): Flags | Exclude<SettingsResult, { kind: 'settings' }> {
+  const options = Object.fromEntries(
+    Object.values(settingDescriptions).map(({ flag }) => [flag, { type: 'string' }] as const),
+  );
+  try {
+    const { values } = parseArgs({ args: [...args], options: { ...options, help: { type: 'boolean' } } });
+    if (values['help'] === true) return { kind: 'help', text: helpText() };
+    const texts = Object.entries(values).flatMap(([flag, value]) =>
+      typeof value === 'string' ? [[flag, value] as const] : [],
+    );
+    return { kind: 'flags', values: Object.fromEntries(texts) };
+  } catch (error) {
+    // An unknown flag, or one without its value: Node's message names it.
+    return { kind: 'invalid', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function problem(issue: v.BaseIssue<unknown>): string {
+  const described = Object.entries(settingDescriptions).find(([name]) => name === v.getDotPath(issue))?.[1];
+  const names = described ? `--${described.flag} (${described.env})` : 'settings';
+  if (issue.input === undefined) return `${names} is required: ${described?.help}`;
+  return `${names}: ${JSON.stringify(issue.input)} is not allowed: ${issue.message}`;
+}
+
+function text() {
+  return v.pipe(v.string(), v.minLength(1));
+}
+
+function absolutePath() {
+  return v.pipe(v.string(), v.startsWith('/', 'an absolute path is allowed'));
+}
+
+function wholeNumber(least: number, most: number) {
+  const message = `a whole number from ${least} to ${most} is allowed`;
+  return v.pipe(
+    v.string(),
+    v.regex(/^[0-9]{1,9}$/, message),
+    v.transform(Number),
+    v.minValue(least, message),
+    v.maxValue(most, message),
+  );
+}

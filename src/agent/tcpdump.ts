@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+/** One running tcpdump inside one network namespace. */
+export type Tcpdump = {
+  readonly pid: number | undefined;
+  /** Resolves when packets are being captured, or with how it ended if that never came. Never rejects. */
+  readonly started: Promise<Listening | Ending>;
+  /** Resolves when the process is gone. Never rejects. */
+  readonly ended: Promise<Ending>;
+  readonly hasEnded: () => boolean;
+  /**
+   * Ends it: `drain` writes out what the kernel holds first, `discard` does not.
+   * Whatever does not end by itself within `killAfterMs` is killed.
+   */
+  readonly stop: (how: 'drain' | 'discard') => Promise<Ending>;
+};
+
+export type Listening = { readonly kind: 'listening' };
+
+export type Ending = {
+  readonly kind: 'ended';
+  readonly cause: EndingCause;
+  /** tcpdump's own last words, for people. */
+  readonly message: string;
+  /** What tcpdump counted; undefined when it was killed before it could say. */
+  readonly statistics: Statistics | undefined;
+};
+
+/** `stopped`: we asked. `interfaceGone`: the Pod's network was torn down. `failed`: everything else. */
+export type EndingCause = 'stopped' | 'interfaceGone' | 'failed';
+
+/** In packets. received = captured + dropped + lost at the stop (tcpdump(1); received contains the dropped). */
+export type Statistics = {
+  readonly captured: number;
+  readonly received: number;
+  readonly dropped: number;
+};
+
+export type TcpdumpOptions = {
+  /** Path of the network namespace, for example /run/netns/cni-…. */
+  readonly netns: string;
+  readonly interface: string;
+  /** Path of the capture files without their index. */
+  readonly file: string;
+  /** Size at which the next file begins, in tcpdump's megabytes of 1,000,000 bytes. */
+  readonly fileMegabytes: number;
+  /** After so many files tcpdump starts over at index 0: the bound of the disk should the agent stall. */
+  readonly wrapAfter: number;
+  /** The kernel's receive ring, in KiB. */
+  readonly bufferKib: number;
+  /** The user and group that tcpdump runs as; numbers, so that no passwd entry is needed. */
+  readonly userId: number;
+  /** Path of the library that drains the last block (drain/drain.c). */
+  readonly drainLibrary: string;
+  /** tcpdump has opened its next capture file. */
+  readonly onFile: () => void;
+};
+
+const killAfterMs = 2_000;
+
+export function startTcpdump(options: TcpdumpOptions): Tcpdump {
+  const child = spawn('nsenter', nsenterArguments(options), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: environment(),
+  });
+  const report = readReport(child.stderr, options.onFile);
+  let stopping = false;
+  let hasEnded = false;
+  const ended = endOf(child, report, () => stopping).finally(() => {
+    hasEnded = true;
+  });
+  const started = Promise.race([report.listening, ended]);
+
+  async function stop(how: 'drain' | 'discard'): Promise<Ending> {
+    stopping = true;
+    child.kill(how === 'drain' ? 'SIGTERM' : 'SIGKILL');
+    const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    try {
+      return await ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return { pid: child.pid, started, ended, hasEnded: () => hasEnded, stop };
+}
+
+/**
+ * nsenter enters the namespace, setpriv leaves NET_RAW alone and a user of its own, env preloads the library into
+ * tcpdump and nothing else. Each replaces the one before: one process, the agent's own child, which the kernel
+ * signals when the agent dies.
+ */
+function nsenterArguments(options: TcpdumpOptions): string[] {
+  const { netns, userId, drainLibrary, file, wrapAfter, bufferKib, fileMegabytes } = options;
+  const netRawAlone = '-all,+net_raw';
+  return [
+    [`--net=${netns}`],
+    ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups'],
+    [`--inh-caps=${netRawAlone}`, `--ambient-caps=${netRawAlone}`, `--bounding-set=${netRawAlone}`],
+    ['--no-new-privs', '--pdeathsig=TERM'],
+    ['env', `LD_PRELOAD=${drainLibrary}`],
+    ['tcpdump', '-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
+    // -U: whole records in the file as they come; without it the newest file can be empty.
+    ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
+  ].flat();
+}
+
+/** Nothing of the agent's environment reaches the process that reads packets. */
+function environment(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], LC_ALL: 'C' };
+}
+
+type Report = {
+  readonly listening: Promise<Listening>;
+  /** Resolves when stderr has ended, with everything that was understood of it. */
+  readonly end: Promise<{ message: string; interfaceGone: boolean; statistics: Statistics | undefined }>;
+};
+
+function readReport(stderr: Readable, onFile: () => void): Report {
+  const { promise: listening, resolve } = Promise.withResolvers<Listening>();
+  async function readLines() {
+    let message = '';
+    let interfaceGone = false;
+    const counts: Partial<Record<keyof Statistics, number>> = {};
+    for await (const line of createInterface({ input: stderr })) {
+      if (line.includes('listening on ')) resolve({ kind: 'listening' });
+      // Said by drain/drain.c: tcpdump itself does not tell when it opens a file.
+      else if (line === 'podcap: next file') onFile();
+      else if (!readCount(line, counts)) message = line.slice(0, 500);
+      if (/interface disappeared/i.test(line)) interfaceGone = true;
+    }
+    return { message, interfaceGone, statistics: allCounts(counts) };
+  }
+  return { listening, end: readLines() };
+}
+
+const countLines: readonly [keyof Statistics, RegExp][] = [
+  ['captured', /^(\d+) packets? captured$/],
+  ['received', /^(\d+) packets? received by filter$/],
+  ['dropped', /^(\d+) packets? dropped by kernel$/],
+];
+
+function readCount(line: string, counts: Partial<Record<keyof Statistics, number>>): boolean {
+  for (const [name, pattern] of countLines) {
+    const digits = pattern.exec(line)?.[1];
+    if (digits === undefined) continue;
+    counts[name] = Number(digits);
+    return true;
+  }
+  return false;
+}
+
+function allCounts(counts: Partial<Record<keyof Statistics, number>>): Statistics | undefined {
+  const { captured, received, dropped } = counts;
+  if (captured === undefined || received === undefined || dropped === undefined) return undefined;
+  return { captured, received, dropped };
+}
+
+async function endOf(child: ChildProcess, report: Report, wasStopped: () => boolean): Promise<Ending> {
+  const exit = await exitOf(child);
+  const { message, interfaceGone, statistics } = await report.end;
+  const cause = interfaceGone ? 'interfaceGone' : wasStopped() ? 'stopped' : 'failed';
+  return { kind: 'ended', cause, message: message || exit, statistics };
+}
+
+/** Resolves when the process and its pipes are closed, with its exit in words. */
+async function exitOf(child: ChildProcess): Promise<string> {
+  try {
+    const [code, signal]: (number | string | null)[] = await once(child, 'close');
+    return signal === null ? `exit code ${code}` : `ended by ${signal}`;
+  } catch (error) {
+    // spawn itself failed: nsenter is not installed, or no process can be made.
+    return error instanceof Error ? error.message : String(error);
+  }
+}
