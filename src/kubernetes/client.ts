@@ -51,7 +51,12 @@ export function kubernetesClient(
   limits: Partial<ClientLimits> = {},
 ): KubernetesClient {
   const { connectMs, deadlineMs, answerBytes } = { ...defaultLimits, ...limits };
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 4, ...identity(config) });
+  const agent = new Agent({
+    keepAlive: true,
+    keepAliveMsecs: 30_000,
+    maxFreeSockets: 4,
+    ...identity(config),
+  });
   const token = bearerToken(config.credentials);
 
   /** Again, once, after a 401 when the token file holds another token, and when a kept connection was already dead. */

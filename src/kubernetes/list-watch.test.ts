@@ -81,10 +81,8 @@ const resumed: readonly { readonly name: string; readonly end: (server: ApiServe
     },
   },
   {
-    name: 'it goes silent',
-    end: async (server) => {
-      await server.nextWatch();
-    },
+    name: 'it goes silent after a bookmark',
+    end: async (server) => (await server.nextWatch()).send(bookmark),
   },
   {
     name: 'an ERROR event says 500',
@@ -162,6 +160,19 @@ const relisted: readonly { readonly name: string; readonly end: (server: ApiServ
       (await server.nextWatch()).cut();
     },
   })),
+  {
+    name: 'a watch brings nothing, no bookmark either',
+    end: async (server) => {
+      await server.nextWatch();
+    },
+  },
+  {
+    name: 'a watch is refused with 500 again and again',
+    end: async (server) => {
+      server.script.watch.push(...Array.from({ length: 5 }, () => refusal(500, 'Unknown')));
+      (await server.nextWatch()).cut();
+    },
+  },
   {
     name: 'the server does not have that version yet',
     async end(server) {

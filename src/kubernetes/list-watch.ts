@@ -102,13 +102,15 @@ export async function* watchCollection<T>(
 
 type Context<T> = WatchOptions<T> & { readonly limits: WatchLimits; contact: number };
 
+const unwatched = { livedMs: 0, heard: false };
+
 async function* list<T>(context: Context<T>, step: Step & { kind: 'list' }): AsyncGenerator<Change<T>, End> {
   const listed = await collect(context, step).catch((error: unknown) => asApiError(error));
   if (listed instanceof ApiError)
-    return { kind: 'failed', livedMs: 0, resourceVersion: undefined, error: listed };
+    return { kind: 'failed', ...unwatched, resourceVersion: undefined, error: listed };
   yield { kind: 'listed', items: listed.items };
-  heard(context);
-  return { kind: 'listed', livedMs: 0, resourceVersion: listed.resourceVersion };
+  noteContact(context);
+  return { kind: 'listed', ...unwatched, resourceVersion: listed.resourceVersion };
 }
 
 type Listed<T> = { readonly items: readonly T[]; readonly resourceVersion: string };
@@ -147,21 +149,23 @@ async function* watch<T>(
   const { client, path, limits, signal } = context;
   let { resourceVersion } = step;
   let openedAt: number | undefined;
-  const livedMs = () => (openedAt === undefined ? 0 : performance.now() - openedAt);
+  let heard = false;
+  const life = () => ({ livedMs: openedAt === undefined ? 0 : performance.now() - openedAt, heard });
   try {
     const query = watchQuery(context, resourceVersion);
     await using stream = await client.stream({ path, query, signal, ...limits });
     openedAt = performance.now();
-    heard(context);
+    noteContact(context);
     for await (const line of lines(stream, limits.lineBytes)) {
-      heard(context);
+      heard = true;
+      noteContact(context);
       const event = readEvent(context, line);
       if (event.change !== undefined) yield event.change;
       resourceVersion = event.resourceVersion;
     }
-    return { kind: 'closed', livedMs: livedMs(), resourceVersion };
+    return { kind: 'closed', ...life(), resourceVersion };
   } catch (error) {
-    return { kind: 'failed', livedMs: livedMs(), resourceVersion, error: asApiError(error, callOf(context)) };
+    return { kind: 'failed', ...life(), resourceVersion, error: asApiError(error, callOf(context)) };
   }
 }
 
@@ -212,7 +216,7 @@ function accept<T>({ parse, log, path }: Context<T>, object: unknown): T | undef
   return undefined;
 }
 
-function heard<T>(context: Context<T>): void {
+function noteContact<T>(context: Context<T>): void {
   context.contact = Date.now();
   context.onState?.({ kind: 'synced', lastContactMs: context.contact });
 }
