@@ -1,0 +1,107 @@
+/** The header of a capture file: what its records need to be read. */
+export type PcapHeader = {
+  readonly byteOrder: 'little' | 'big';
+  readonly resolution: 'us' | 'ns';
+  /** Bytes of each packet that the writer wanted to keep. */
+  readonly snaplen: number;
+  /** LINKTYPE_ value, tcpdump.org/linktypes.html: 1 is Ethernet. */
+  readonly linkType: number;
+};
+
+export type PacketRecord = {
+  /** Nanoseconds since 1970. */
+  readonly timestampNs: bigint;
+  /** Bytes that the packet had; `data` is as much of it as was captured. */
+  readonly originalBytes: number;
+  readonly data: Uint8Array;
+};
+
+/** What the beginning of a file is. `empty`: the writer has not got as far as a whole header. */
+export type ParsedHeader =
+  | { readonly kind: 'pcap'; readonly header: PcapHeader }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'not-pcap'; readonly message: string };
+
+/** The whole records at the beginning of some bytes, and why no more of them. */
+export type RecordScan = {
+  readonly records: number;
+  readonly wholeBytes: number;
+  /** `end`: nothing follows. `cut`: the beginning of a record does. `corrupt`: what follows cannot be a record. */
+  readonly stop: 'end' | 'cut' | 'corrupt';
+};
+
+export const fileHeaderBytes = 24;
+export const recordHeaderBytes = 16;
+
+/** MAXIMUM_SNAPLEN of libpcap (pcap-int.h): no writer that we know of keeps more of a packet. */
+export const maxPacketBytes = 262_144;
+
+/** Reads the file header of draft-ietf-opsawg-pcap, section 4, in either byte order. */
+export function parseHeader(bytes: Uint8Array): ParsedHeader {
+  if (bytes.length < 4) return { kind: 'empty' };
+  const view = viewOf(bytes);
+  const format = formats.get(view.getUint32(0));
+  if (format === undefined) return { kind: 'not-pcap', message: describe(view.getUint32(0)) };
+  if (bytes.length < fileHeaderBytes) return { kind: 'empty' };
+  const little = format.byteOrder === 'little';
+  // The upper bits of the last field say how long the frames' checksums are.
+  const linkType = view.getUint32(20, little) & 0x03ff_ffff;
+  return { kind: 'pcap', header: { ...format, snaplen: view.getUint32(16, little), linkType } };
+}
+
+/** Counts the whole records at the beginning of `bytes`, which start with a record: no allocation per packet. */
+export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): RecordScan {
+  const view = viewOf(bytes);
+  const little = byteOrder === 'little';
+  let records = 0;
+  let at = 0;
+  while (at + recordHeaderBytes <= bytes.length) {
+    const capturedBytes = view.getUint32(at + 8, little);
+    const originalBytes = view.getUint32(at + 12, little);
+    // A packet without bytes is none: that is how the zeros look that a crashed Node leaves at a file's end.
+    if (capturedBytes > maxPacketBytes || originalBytes === 0)
+      return { records, wholeBytes: at, stop: 'corrupt' };
+    const next = at + recordHeaderBytes + capturedBytes;
+    if (next > bytes.length) break;
+    at = next;
+    records += 1;
+  }
+  return { records, wholeBytes: at, stop: at === bytes.length ? 'end' : 'cut' };
+}
+
+/** Reads records one by one, to the last whole one. Their data is a view of `bytes`, not a copy. */
+export function* recordsIn(bytes: Uint8Array, header: PcapHeader): Generator<PacketRecord, void> {
+  const { wholeBytes } = scanRecords(bytes, header);
+  const view = viewOf(bytes);
+  const little = header.byteOrder === 'little';
+  const fractionNs = header.resolution === 'ns' ? 1n : 1000n;
+  for (let at = 0; at < wholeBytes; ) {
+    const dataAt = at + recordHeaderBytes;
+    const next = dataAt + view.getUint32(at + 8, little);
+    yield {
+      timestampNs:
+        BigInt(view.getUint32(at, little)) * 1_000_000_000n +
+        BigInt(view.getUint32(at + 4, little)) * fractionNs,
+      originalBytes: view.getUint32(at + 12, little),
+      data: bytes.subarray(dataAt, next),
+    };
+    at = next;
+  }
+}
+
+/** By the magic number as its four bytes stand in the file. */
+const formats: ReadonlyMap<number, Pick<PcapHeader, 'byteOrder' | 'resolution'>> = new Map([
+  [0xa1b2c3d4, { byteOrder: 'big', resolution: 'us' }],
+  [0xd4c3b2a1, { byteOrder: 'little', resolution: 'us' }],
+  [0xa1b23c4d, { byteOrder: 'big', resolution: 'ns' }],
+  [0x4d3cb2a1, { byteOrder: 'little', resolution: 'ns' }],
+]);
+
+function describe(magic: number): string {
+  if (magic === 0x0a0d0d0a) return 'is a pcapng file, not a pcap file';
+  return `is not a pcap file: it begins with 0x${magic.toString(16).padStart(8, '0')}`;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
