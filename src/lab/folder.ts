@@ -8,12 +8,15 @@ export type TemporaryFolder = AsyncDisposable & { readonly path: string };
 /** The group in which tcpdump runs: it writes where its group may, as in the agent's captures folder. */
 const tcpdumpGroup = 10001;
 
-/** An empty folder of root's in which tcpdump's group may write; gone when it is disposed of. */
+/** An empty folder in which tcpdump's group may write, if root makes it; gone when it is disposed of. */
 export async function temporaryFolder(): Promise<TemporaryFolder> {
   await sweepFolders();
   const path = await mkdtemp(join(tmpdir(), `${ownedName()}-`));
-  await chown(path, 0, tcpdumpGroup);
-  await chmod(path, 0o770);
+  // Unit tests need no root, and no tcpdump writes in theirs.
+  if (process.getuid?.() === 0) {
+    await chown(path, 0, tcpdumpGroup);
+    await chmod(path, 0o770);
+  }
   return { path, [Symbol.asyncDispose]: () => remove(path) };
 }
 

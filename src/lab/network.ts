@@ -30,6 +30,8 @@ export type NetworkLab = AsyncDisposable & {
   readonly sendDatagrams: (datagrams: Datagrams & { readonly count: number }) => Promise<number>;
   /** Notes what passes the Pod's interface from now on. */
   readonly watchDatagrams: (port?: number) => Promise<Witness>;
+  /** Sets the Pod's interface down and up again. */
+  readonly bounceInterface: () => Promise<void>;
   /** Deletes the interface by its Node's end, as the teardown of a Pod does. */
   readonly deleteInterface: () => Promise<void>;
 };
@@ -70,6 +72,11 @@ export async function networkLab(): Promise<NetworkLab> {
       return (await sending.ended).sent;
     },
     watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),
+    async bounceInterface() {
+      await ip(names.pod, `link set ${podInterface} down`);
+      await ip(names.pod, `link set ${podInterface} up`);
+      await addPodNeighbours(names.pod);
+    },
     deleteInterface: async () => {
       await run(['ip', '-n', names.node, 'link', 'del', nodeInterface]);
     },
@@ -115,10 +122,15 @@ async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
   await ip(node, `address add ${addresses.node}/24 dev ${nodeInterface}`);
   await ip(pod, `link set ${podInterface} up`);
   await ip(node, `link set ${nodeInterface} up`);
-  await ip(pod, `neighbour add ${addresses.node} lladdr ${macs.node} dev ${podInterface} nud permanent`);
-  await ip(pod, `neighbour add ${addresses.sink} lladdr ${macs.node} dev ${podInterface} nud permanent`);
+  await addPodNeighbours(pod);
   await ip(node, `neighbour add ${addresses.pod} lladdr ${macs.pod} dev ${nodeInterface} nud permanent`);
   await ip(node, `route add blackhole ${addresses.sink}/32`);
+}
+
+/** In place of ARP; the kernel forgets them when the interface is set down. */
+async function addPodNeighbours(pod: string): Promise<void> {
+  for (const address of [addresses.node, addresses.sink])
+    await ip(pod, `neighbour add ${address} lladdr ${macs.node} dev ${podInterface} nud permanent`);
 }
 
 /** Locally administered, and private to the pair. */

@@ -1,0 +1,18 @@
+import { openPcap } from '../pcap/file.ts';
+import { datagramNumber } from './datagrams.ts';
+import { udpPayload } from './udp.ts';
+
+/** The numbers of the numbered datagrams in a capture file, in the order in which they stand there. */
+export async function capturedNumbers(path: string): Promise<readonly number[]> {
+  const opened = await openPcap(path);
+  if (opened.kind === 'empty') return [];
+  if (opened.kind === 'not-pcap') throw new Error(opened.message);
+  await using file = opened;
+  const numbers: number[] = [];
+  for await (const { data } of file.records()) {
+    const datagram = udpPayload(data, file.header.linkType);
+    const number = datagram && datagramNumber(datagram.payload);
+    if (number !== undefined) numbers.push(number);
+  }
+  return numbers;
+}
