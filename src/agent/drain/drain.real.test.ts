@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
 import { compileDrain } from '../../lab/compile.ts';
@@ -25,78 +26,187 @@ test('has every datagram up to the last one before the interface went', async ()
   expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('The interface disappeared') });
   expect((await sending.ended).reason).toBe('ENETUNREACH');
   expect(await capturedNumbers(capture.file)).toEqual(await witness.ended);
-  expect(end.statistics).toEqual(balanced(end));
+  expect(end.statistics).toEqual(balanced(end.statistics));
 });
 
 test('without the library tcpdump loses its last block', async () => {
   await using capture = await startCapture({ preload: '' });
   const { lab } = capture;
   await using witness = await lab.watchDatagrams();
-  await using _sending = await lab.startDatagrams({ rate: 5000 });
+  await using sending = await lab.startDatagrams({ rate: 5000 });
   await sentAtLeast(lab, 2000);
 
   await lab.deleteInterface();
 
   await capture.ended;
+  await sending.ended;
   const carried = await witness.ended;
   const captured = await capturedNumbers(capture.file);
   expect(captured.at(-1)).toBeLessThan(carried.at(-1) ?? 0);
 });
 
-test.each([500, 5000, 50_000])('told to stop under %i packets/s it has every packet that it has counted', async (rate) => {
-  await using capture = await startCapture({ preload: await compileDrain() });
-  await using sending = await capture.lab.startDatagrams({ rate });
-  await sentAtLeast(capture.lab, 300);
+test.each([500, 5000, 50_000])(
+  'told to stop under %i packets/s it has every packet that it has counted',
+  async (rate) => {
+    await using capture = await startCapture({ preload: await compileDrain() });
+    await using sending = await capture.lab.startDatagrams({ rate });
+    await sentAtLeast(capture.lab, 300);
 
-  capture.terminate();
+    capture.kill('SIGTERM');
 
-  const end = await capture.ended;
-  await sending.stop();
-  expect(end.code).toBe(0);
-  expect(end.statistics).toEqual(balanced(end));
-  expect(await capturedNumbers(capture.file)).toHaveLength(end.statistics.captured);
-  expect(end.statistics.captured).toBeGreaterThan(0);
-});
+    const end = await capture.ended;
+    await sending.stop();
+    expect(end.code).toBe(0);
+    expect(end.statistics).toEqual(balanced(end.statistics));
+    expect(await capturedNumbers(capture.file)).toHaveLength(end.statistics.captured);
+    expect(end.statistics.captured).toBeGreaterThan(0);
+  },
+);
 
 test('counts nothing that came before its filter was there', async () => {
-  const lab = await networkLab();
-  await using _sending = await lab.startDatagrams({ rate: 50_000 });
+  await using lab = await networkLab();
+  // Two, so that one sends while the other's core starts tcpdump: it is a matter of 0.1 ms.
+  await using sending = await lab.startDatagrams({ rate: 100_000 });
+  await using sendingToo = await lab.startDatagrams({ rate: 100_000 });
   await sentAtLeast(lab, 300);
-  await using capture = await startCapture({ preload: await compileDrain(), lab, filter: 'tcp' });
-
-  capture.terminate();
-
-  expect((await capture.ended).statistics).toEqual({ captured: 0, received: 0, dropped: 0 });
+  const preload = await compileDrain();
+  for (let start = 0; start < 5; start += 1) {
+    await using capture = await startCapture({ preload, lab, filter: 'tcp' });
+    capture.kill('SIGTERM');
+    expect((await capture.ended).statistics).toEqual({ captured: 0, received: 0, dropped: 0 });
+  }
+  await Promise.all([sending.stop(), sendingToo.stop()]);
 });
 
 test('told to stop on an idle interface it ends', async () => {
   await using capture = await startCapture({ preload: await compileDrain() });
-  capture.terminate();
-  expect(await capture.ended).toMatchObject({ code: 0, statistics: { captured: 0, received: 0, dropped: 0 } });
+  capture.kill('SIGTERM');
+  expect(await capture.ended).toMatchObject({
+    code: 0,
+    statistics: { captured: 0, received: 0, dropped: 0 },
+  });
 });
 
-test('told to stop several times it still has every packet', async () => {
+test('told to stop many times it still has every packet', async () => {
   await using capture = await startCapture({ preload: await compileDrain() });
-  await using _sending = await capture.lab.startDatagrams({ rate: 5000 });
+  await using sending = await capture.lab.startDatagrams({ rate: 5000 });
   await sentAtLeast(capture.lab, 300);
+
   let signals = 0;
-  await until(() => !capture.terminate() || (signals += 1) > 10_000, { what: 'the end of tcpdump' });
-  const end = await capture.ended;
+  for (; capture.kill('SIGTERM'); signals += 1) await setImmediate();
+
+  const { statistics } = await capture.ended;
+  await sending.stop();
   expect(signals).toBeGreaterThan(1);
-  expect(end.statistics).toEqual(balanced(end));
+  expect(statistics).toEqual(balanced(statistics));
 });
 
-test('an interface that was only set down is heard again when it comes up', async () => {
+test('an interface that was only set down is heard when it comes up again', async () => {
   await using capture = await startCapture({ preload: await compileDrain() });
   const { lab } = capture;
-  await lab.sendDatagrams({ count: 10 });
-  for (const firstNumber of [10, 20]) {
-    await lab.exec('pod', ['ip', 'link', 'set', lab.podInterface, 'down']);
-    await lab.exec('pod', ['ip', 'link', 'set', lab.podInterface, 'up']);
-    await lab.addNeighbours();
+  for (const firstNumber of [0, 10, 20]) {
     await lab.sendDatagrams({ count: 10, firstNumber });
+    await lab.bounceInterface();
   }
-  capture.terminate();
+  await lab.sendDatagrams({ count: 10, firstNumber: 30 });
+  capture.kill('SIGTERM');
   expect((await capture.ended).code).toBe(0);
-  expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+  expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 40 }, (_, i) => i));
 });
+
+test('told to stop by the death of its parent it has every packet that it has counted', async () => {
+  await using capture = await startCapture({
+    preload: await compileDrain(),
+    parent: ['sh', '-c', '"$@" & wait', 'sh'],
+  });
+  await using sending = await capture.lab.startDatagrams({ rate: 5000 });
+  await sentAtLeast(capture.lab, 300);
+
+  capture.kill('SIGKILL');
+
+  const { statistics } = await capture.ended;
+  await sending.stop();
+  expect(statistics).toEqual(balanced(statistics));
+});
+
+type Statistics = { readonly captured: number; readonly received: number; readonly dropped: number };
+
+type End = { readonly code: number | null; readonly stderr: string; readonly statistics: Statistics };
+
+type Capture = AsyncDisposable & {
+  readonly lab: NetworkLab;
+  readonly file: string;
+  /** False when it has ended. */
+  readonly kill: (signal: NodeJS.Signals) => boolean;
+  readonly ended: Promise<End>;
+};
+
+type CaptureOptions = {
+  /** The library, or nothing. */
+  readonly preload: string;
+  readonly filter?: string;
+  /** Whose network is captured; one of its own otherwise. */
+  readonly lab?: NetworkLab;
+  /** A command that starts tcpdump as its child, and gets the signals in its place. */
+  readonly parent?: readonly string[];
+};
+
+/** tcpdump, listening, as the agent starts it. */
+async function startCapture({ preload, filter = 'udp', lab, parent = [] }: CaptureOptions): Promise<Capture> {
+  await using starting = new AsyncDisposableStack();
+  const network = lab ?? starting.use(await networkLab());
+  const folder = starting.use(await temporaryFolder());
+  const file = join(folder.path, 'web.pcap');
+  const unprivileged = '--reuid 10001 --regid 10001 --clear-groups --no-new-privs --pdeathsig TERM'.split(
+    ' ',
+  );
+  const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
+  const capturing = ['-n', '-p', '-i', network.podInterface, '-U', '-B', '4096', '-w', file, '--', filter];
+  const tcpdump = ['env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
+  const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
+  const [program = '', ...args] = [...parent, ...command];
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // Not 'exit': a parent that is killed goes before tcpdump, whose standard error is closed by tcpdump's end.
+  const ended = once(child, 'close').then(() => ({
+    code: child.exitCode,
+    stderr,
+    statistics: parseStatistics(stderr),
+  }));
+  starting.defer(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await until(() => stderr.includes('listening on'), { what: 'tcpdump listening' });
+
+  const living = starting.move();
+  return {
+    lab: network,
+    file,
+    ended,
+    kill: (signal) => child.kill(signal),
+    [Symbol.asyncDispose]: () => living.disposeAsync(),
+  };
+}
+
+/** NaN for what it did not say: it was killed. */
+function parseStatistics(stderr: string): Statistics {
+  const count = (what: string) => Number(new RegExp(`(\\d+) packets? ${what}`).exec(stderr)?.[1]);
+  return {
+    captured: count('captured'),
+    received: count('received by filter'),
+    dropped: count('dropped by kernel'),
+  };
+}
+
+/** What they are when nothing was lost at the stop. */
+function balanced({ captured, dropped }: Statistics): Statistics {
+  return { captured, received: captured + dropped, dropped };
+}
+
+async function sentAtLeast(lab: NetworkLab, packets: number): Promise<void> {
+  await until(async () => (await lab.counters('pod')).sentPackets >= packets, {
+    what: `${packets} packets sent`,
+  });
+}
