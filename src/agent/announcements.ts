@@ -22,7 +22,7 @@ export function announcementOf(status: PodStatus, place: Place): Announcement | 
       return {
         type: 'Normal',
         reason: 'CaptureStarted',
-        message: `capturing ${podInterface} on ${place.nodeName}, the last ${filesOf(status.files)} of ${place.fileMegabytes} MB are kept; ${passedBefore(status.missedBefore)}`,
+        message: `capturing ${podInterface} on ${place.nodeName}, keeping the last ${filesOf(status.files)} of ${place.fileMegabytes} MB; ${passedBefore(status.missedBefore)}`,
       };
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will try again: ${status.message}` };

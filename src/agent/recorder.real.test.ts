@@ -9,7 +9,7 @@ import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { until } from '../lab/until.ts';
 import { openFolders, readRecord } from './folders.ts';
-import { parseRingFile } from './names.ts';
+import { parseRingFile, type RingFile } from './names.ts';
 import { watchNetworks } from './networks.ts';
 import { type RecorderReport, startRecorder } from './recorder.ts';
 import { orderByAge } from './ring.ts';
@@ -43,15 +43,14 @@ test('the record of a capture tells when it ran, what passed before and what was
   await recorder.stop('AgentStopped');
   const record = await readRecord(path, 1);
   expect(record).toMatchObject({
-    ...{
-      namespace: 'default',
-      pod: 'web',
-      uid: pod.uid,
-      generation: 1,
-      sandboxId: 'sandbox1',
-      interface: 'eth0',
-    },
-    ...{ missedBefore: 7, statistics: { captured: 100, received: 100, dropped: 0 } },
+    namespace: 'default',
+    pod: 'web',
+    uid: pod.uid,
+    generation: 1,
+    sandboxId: 'sandbox1',
+    interface: 'eth0',
+    missedBefore: 7,
+    statistics: { captured: 100, received: 100, dropped: 0 },
   });
   expect(Date.parse(record?.end ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.begin ?? ''));
 });
@@ -65,13 +64,13 @@ test('the newest N files stand and hold an unbroken run up to the last datagram;
   await until(async () => (await scene.numbers(path)).at(-1) === 8_999, {
     what: 'the last datagram in a file',
   });
-  await until(async () => (await scene.files(path)).length === 3, { what: '3 files' });
+  await until(async () => (await files(path)).length === 3, { what: '3 files' });
   const numbers = await scene.numbers(path);
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => 9_000 - numbers.length + i));
   expect(numbers.length).toBeGreaterThan(2 * 900);
 
   recorder.change({ files: 1 });
-  await until(async () => (await scene.files(path)).length === 1, { what: '1 file' });
+  await until(async () => (await files(path)).length === 1, { what: '1 file' });
   await recorder.stop('AgentStopped');
   expect((await scene.numbers(path)).at(-1)).toBe(8_999);
 });
@@ -92,7 +91,7 @@ test('a new sandbox under the same UID is followed, in files of their own', asyn
   await recorder.stop('AgentStopped');
   const numbers = await scene.numbers(path);
   expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109]);
-  expect((await scene.files(path)).map(({ generation }) => generation)).toEqual([1, 2]);
+  expect((await files(path)).map(({ generation }) => generation)).toEqual([1, 2]);
 });
 
 test('a tcpdump that is killed is started again, and the failure is told', async () => {
@@ -130,26 +129,26 @@ async function recordingScene(lab: NetworkLab) {
   const entry: CniEntry = { folder: cache.path, podUid: pod.uid, sandboxId: 'sandbox1', netns: lab.netns };
   await writeCniEntry(entry);
   const networks = await watchNetworks({
-    ...{ resultsFolder: cache.path, netnsFolder: '/run/netns', rescanMs: 60_000, log },
+    resultsFolder: cache.path,
+    netnsFolder: '/run/netns',
+    rescanMs: 60_000,
+    log,
   });
   const folders = await openFolders({ root: captures.path, groupId: 10_001, log });
   const drainLibrary = await compileDrain();
 
-  const files = async (path: string) => {
-    return orderByAge(
-      (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
-      wrapAfter,
-    );
-  };
-
   return {
     entry,
-    files,
     async record(count: number) {
       const reports: RecorderReport[] = [];
       const folder = await folders.open(pod);
       const recorder = startRecorder({
-        ...{ pod, networkUid: pod.uid, spec: { files: count }, folder, networks, log },
+        pod,
+        networkUid: pod.uid,
+        spec: { files: count },
+        folder,
+        networks,
+        log,
         settings: {
           bufferKib: 4_096,
           fileMegabytes: 1,
@@ -178,4 +177,11 @@ async function recordingScene(lab: NetworkLab) {
       await captures[Symbol.asyncDispose]();
     },
   };
+}
+
+async function files(path: string): Promise<RingFile[]> {
+  return orderByAge(
+    (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
+    wrapAfter,
+  );
 }

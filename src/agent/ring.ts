@@ -94,11 +94,10 @@ function byChange(files: readonly AgedFile[]): AgedFile[] {
 async function ringFiles(folder: string, wrapAfter: number): Promise<AgedFile[]> {
   const files = (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
   if (files.length < wrapAfter) return files;
-  const aged = await Promise.all(
-    files.map(async (file) => ({
-      ...file,
-      changedMs: (await ifThere(stat(join(folder, file.name))))?.mtimeMs ?? 0,
-    })),
-  );
-  return aged;
+  return await Promise.all(files.map((file) => withChange(folder, file)));
+}
+
+async function withChange(folder: string, file: RingFile): Promise<AgedFile> {
+  const found = await ifThere(stat(join(folder, file.name)));
+  return { ...file, changedMs: found?.mtimeMs ?? 0 };
 }

@@ -163,11 +163,7 @@ function absolutePath() {
 
 function wholeNumber(least: number, most: number) {
   const message = `a whole number from ${least} to ${most} is allowed`;
-  return v.pipe(
-    v.string(),
-    v.regex(/^[0-9]{1,9}$/, message),
-    v.transform(Number),
-    v.minValue(least, message),
-    v.maxValue(most, message),
-  );
+  const isAllowed = (given: string) =>
+    /^[0-9]{1,9}$/.test(given) && Number(given) >= least && Number(given) <= most;
+  return v.pipe(v.string(), v.check(isAllowed, message), v.transform(Number));
 }

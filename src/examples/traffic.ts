@@ -9,9 +9,9 @@ else {
   process.exitCode = 2;
 }
 
-/** Answers each request with 20 kB: a file of 1 MB is full after some seconds. */
+/** Answers each request with 80 kB: a capture file of 1 MB is full after about a second. */
 function serve(port: number): void {
-  const body = 'Podcap keeps the last packets of a Pod. '.repeat(500);
+  const body = 'Podcap keeps the last packets of a Pod. '.repeat(2_000);
   const server = createServer((_request, response) => response.end(body)).listen(port);
   process.once('SIGTERM', () => {
     server.close();

@@ -1,0 +1,69 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# The project brings its own Node, by npm.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+node = node --disable-warning=ExperimentalWarning
+needs = @tools/prerequisites.sh
+
+.PHONY: help
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## show it all: a cluster, a Pod that is annotated, its files, its packets
+	$(needs) cluster image
+	@$(node) tools/make.ts demo
+
+.PHONY: test
+test: ## every check and every test, with a real cluster
+	$(needs) cluster image test
+	@$(node) tools/make.ts test
+
+.PHONY: check
+check: ## format, lint, types and unit tests: under a minute, no cluster
+	$(needs) check
+	@$(node) tools/make.ts check
+
+.PHONY: format
+format: ## put the code into its format
+	$(needs) check
+	@biome check --write .
+
+.PHONY: cluster
+cluster: ## a real Kubernetes with two Nodes on this machine
+	$(needs) cluster
+	@$(node) cluster/main.ts up
+
+.PHONY: cluster-down
+cluster-down: ## end that Kubernetes and everything it made
+	$(needs) check
+	@$(node) cluster/main.ts down
+
+.PHONY: docker-build
+docker-build: ## build the image podcap:latest
+	$(needs) image
+	@$(node) tools/image.ts build
+
+.PHONY: deploy
+deploy: ## build the image, load it, apply the manifests and wait until every agent is ready
+	$(needs) image
+	@$(node) tools/make.ts deploy
+
+.PHONY: test-pod
+test-pod: ## a Pod that sends, and a server that it sends to
+	$(needs) check
+	@$(node) tools/make.ts test-pod
+
+.PHONY: undeploy
+undeploy: ## remove the agents and the test Pods; the captures stay on the Nodes
+	$(needs) check
+	@$(node) tools/make.ts undeploy
+
+.PHONY: bench
+bench: ## measure the figures of docs/benchmarks.md on the cluster (ONLY=<name> for one)
+	$(needs) cluster image test
+	@$(node) bench/main.ts $(ONLY)
+
+.PHONY: clean
+clean: ## remove what was built in this checkout
+	rm -rf build coverage node_modules

@@ -1,0 +1,113 @@
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../lab/folder.ts';
+import { openFolders, readRecord } from './folders.ts';
+import { folderName } from './names.ts';
+
+const log = pino({ level: 'silent' });
+const groupId = process.getgid?.() ?? 0;
+const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
+const begin = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1' };
+const open = (root: string) => openFolders({ root, groupId, log });
+
+test('each start of tcpdump takes the next generation, also of files whose record is lost', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  expect((await folder.begin(begin)).number).toBe(1);
+  await writeFile(join(folder.path, 'captres-web.6.pcap000'), '');
+  const next = await folder.begin(begin);
+  expect(next.number).toBe(7);
+  expect(next.file).toBe(join(folder.path, 'captres-web.7.pcap'));
+});
+
+test('agents that start at the same moment never share a generation', async () => {
+  await using root = await temporaryFolder();
+  const agents = await Promise.all([open(root.path), open(root.path)]);
+  const opened = await Promise.all(agents.map((folders) => folders.open(pod)));
+  const begun = await Promise.all([...opened, ...opened, ...opened].map((folder) => folder.begin(begin)));
+  expect(begun.map(({ number }) => String(number)).toSorted()).toEqual(['1', '2', '3', '4', '5', '6']);
+});
+
+test('a record holds what was known at the beginning and what was noted since', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  const generation = await folder.begin(begin);
+  await generation.note({ missedBefore: 3 });
+  await generation.note({
+    end: '2026-01-01T00:00:00Z',
+    statistics: { captured: 5, received: 5, dropped: 0 },
+  });
+  expect(await readRecord(folder.path, 1)).toMatchObject({
+    ...begin,
+    namespace: 'default',
+    pod: 'web',
+    uid: 'uid-1',
+    missedBefore: 3,
+    end: '2026-01-01T00:00:00Z',
+    statistics: { captured: 5 },
+  });
+  expect(await readdir(folder.path)).toEqual(['capture.1.json']);
+});
+
+test.each(['', '{', '[]', '{"version":2}'])('a record that is %j is no record', async (text) => {
+  await using root = await temporaryFolder();
+  await writeFile(join(root.path, 'capture.1.json'), text);
+  expect(await readRecord(root.path, 1)).toBeUndefined();
+  expect(await readRecord(root.path, 2)).toBeUndefined();
+});
+
+test('a new agent finds the folders of the one before, and nothing else', async () => {
+  await using root = await temporaryFolder();
+  await (await open(root.path)).open(pod);
+  await mkdir(join(root.path, 'lost+found'));
+  await writeFile(join(root.path, 'default_file_uid-9'), '');
+  await symlink('/', join(root.path, 'default_link_uid-8'));
+  expect([...(await open(root.path)).uids()]).toEqual(['uid-1']);
+});
+
+test('removing deletes that folder alone: not of the same name, nor of a name that begins alike', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const others = [
+    { ...pod, uid: 'uid-2' },
+    { ...pod, name: 'web-2', uid: 'uid-3' },
+    { ...pod, namespace: 'other', uid: 'uid-4' },
+  ];
+  for (const each of [pod, ...others]) {
+    const folder = await folders.open(each);
+    await writeFile((await folder.begin(begin)).file + '000', '');
+  }
+  await folders.remove('uid-1');
+  const left = others.map(({ namespace, name, uid }) => folderName({ namespace, pod: name, uid }));
+  expect((await readdir(root.path)).toSorted()).toEqual(left.toSorted());
+  expect([...folders.uids()].toSorted()).toEqual(['uid-2', 'uid-3', 'uid-4']);
+});
+
+test('a file that the agent did not write stays, and the folder with it', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const folder = await folders.open(pod);
+  await writeFile((await folder.begin(begin)).file + '000', '');
+  await writeFile(join(folder.path, 'notes.txt'), 'mine');
+  await folders.remove('uid-1');
+  expect(await readdir(folder.path)).toEqual(['notes.txt']);
+});
+
+test('a link in the place of a folder is not followed', async () => {
+  await using root = await temporaryFolder();
+  await using elsewhere = await temporaryFolder();
+  const folders = await open(root.path);
+  await symlink(elsewhere.path, join(root.path, folderName({ ...pod, pod: pod.name })));
+  await expect(folders.open(pod)).rejects.toThrow('is not a folder');
+});
+
+test('the group may write into a folder of captures, and others may not read it', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  const { mode, gid } = await stat(folder.path);
+  expect((mode & 0o777).toString(8)).toBe('770');
+  expect(gid).toBe(groupId);
+  expect(((await stat(root.path)).mode & 0o777).toString(8)).toBe('750');
+});

@@ -1,0 +1,42 @@
+import { must } from './run.ts';
+import { checkout, type Target, withTarget } from './target.ts';
+
+const manifests = `${checkout}/deploy/podcap.yaml`;
+const examples = `${checkout}/deploy/examples/traffic.yaml`;
+
+/** Builds the image, loads it where it must be loaded, applies the manifests, and waits until every agent is ready. */
+export async function deploy(target: Target): Promise<void> {
+  await must(process.execPath, [`${checkout}/tools/image.ts`, 'build']);
+  await must(process.execPath, [`${checkout}/tools/image.ts`, 'load'], environment(target));
+  await kubectl(target, 'apply', '-f', manifests);
+  // The image's name stays the same: without this the agents of an image before would go on.
+  await kubectl(target, '-n', 'kube-system', 'rollout', 'restart', 'daemonset/podcap');
+  await kubectl(target, '-n', 'kube-system', 'rollout', 'status', 'daemonset/podcap', '--timeout=180s');
+}
+
+/** Starts the traffic-generator and its server, and waits until both run. */
+export async function testPod(target: Target): Promise<void> {
+  await kubectl(target, 'apply', '-f', examples);
+  await kubectl(
+    target,
+    'wait',
+    '--for=condition=Ready',
+    '--timeout=120s',
+    'pod/traffic-server',
+    'pod/traffic-generator',
+  );
+}
+
+/** Removes what deploy() and testPod() applied; the capture files stay on the Nodes. */
+export async function undeploy(target: Target): Promise<void> {
+  await kubectl(target, 'delete', '--ignore-not-found', '-f', examples);
+  await kubectl(target, 'delete', '--ignore-not-found', '-f', manifests);
+}
+
+async function kubectl(target: Target, ...args: readonly string[]): Promise<void> {
+  await must(target.kubectl, withTarget(target, ...args));
+}
+
+function environment({ kubeconfig }: Target): NodeJS.ProcessEnv {
+  return kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig };
+}

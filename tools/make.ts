@@ -1,0 +1,29 @@
+import { demo } from './demo.ts';
+import { deploy, testPod, undeploy } from './deploy.ts';
+import { tool } from './run.ts';
+import { findTarget, type Target } from './target.ts';
+import { check, test } from './test.ts';
+
+/** What the Makefile's targets do; each gives its exit code. */
+const targets: Readonly<Record<string, () => Promise<number>>> = {
+  demo,
+  test,
+  check,
+  deploy: () => onTarget(deploy),
+  'test-pod': () => onTarget(testPod),
+  undeploy: () => onTarget(undeploy),
+};
+
+await tool(async () => {
+  const target = targets[process.argv[2] ?? ''];
+  if (target) return await target();
+  process.stderr.write(`usage: node tools/make.ts ${Object.keys(targets).join(' | ')}\n`);
+  return 2;
+});
+
+async function onTarget(work: (target: Target) => Promise<void>): Promise<number> {
+  const target = await findTarget(process.env);
+  process.stdout.write(`acting on ${target.description}\n`);
+  await work(target);
+  return 0;
+}

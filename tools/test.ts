@@ -1,0 +1,96 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { status } from '../cluster/status.ts';
+import { deploy } from './deploy.ts';
+import { must, show } from './run.ts';
+import { checkout, ourTarget } from './target.ts';
+
+/** What one runner found. A skipped test counts as failed: nothing here may be left out silently. */
+type Outcome = { readonly runner: string; readonly passed: number; readonly failed: number };
+
+const results = `${checkout}/build/results`;
+
+/** Format, lint, types and unit tests. */
+export async function check(): Promise<number> {
+  await freshResults();
+  return conclude([...(await checks()), await vitest('unit')]);
+}
+
+/** Everything; the cluster is ended again unless it was up before. */
+export async function test(): Promise<number> {
+  await freshResults();
+  const outcomes = [...(await checks()), await vitest('unit'), await vitest('real')];
+  const wasUp = (await status(checkout)).up;
+  try {
+    await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
+    await deploy(ourTarget());
+    outcomes.push(await vitest('cluster'));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    outcomes.push({ runner: 'cluster', passed: 0, failed: 1 });
+  } finally {
+    if (!wasUp) await must(process.execPath, [`${checkout}/cluster/main.ts`, 'down']);
+  }
+  return conclude(outcomes);
+}
+
+async function freshResults(): Promise<void> {
+  await rm(results, { recursive: true, force: true });
+  await mkdir(results, { recursive: true });
+}
+
+async function checks(): Promise<Outcome[]> {
+  return [
+    await checked('format', 'biome', ['ci', '.']),
+    await checked('lint', 'oxlint', ['--type-aware', '--deny-warnings']),
+    await checked('types', 'tsc', []),
+  ];
+}
+
+/** A checker that says only yes or no: one test. */
+async function checked(runner: string, command: string, args: readonly string[]): Promise<Outcome> {
+  heading(runner);
+  const code = await show(`${checkout}/node_modules/.bin/${command}`, args);
+  const outcome = { runner, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+  await writeFile(`${results}/${runner}.json`, JSON.stringify(outcome));
+  return outcome;
+}
+
+async function vitest(project: string): Promise<Outcome> {
+  heading(`${project} tests`);
+  const file = `${results}/${project}.json`;
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const code = await show(`${checkout}/node_modules/.bin/vitest`, [
+    'run',
+    '--project',
+    project,
+    ...reporters,
+  ]);
+  return { runner: project, ...(await readOutcome(file, code)) };
+}
+
+async function readOutcome(file: string, code: number): Promise<Omit<Outcome, 'runner'>> {
+  const report: Record<string, unknown> = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'));
+  const passed = Number(report['numPassedTests'] ?? 0);
+  const failed = Number(report['numTotalTests'] ?? 0) - passed;
+  // A file that does not load, an error outside a test, or a run of no test at all shows in the exit code alone.
+  const isBroken = failed === 0 && (code !== 0 || passed === 0);
+  return { passed, failed: isBroken ? 1 : failed };
+}
+
+function conclude(outcomes: readonly Outcome[]): number {
+  heading('result');
+  for (const { runner, passed, failed } of outcomes)
+    say(`${runner.padEnd(8)} ${passed} passed, ${failed} failed`);
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+  const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+  say(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+function heading(text: string): void {
+  say(`\n== ${text}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
