@@ -92,10 +92,8 @@ test('keeps the path of a server that has one, and leaves undefined values out o
   const config = { ...server.config, server: new URL('/clusters/one/', server.config.server) };
   await using client = kubernetesClient(config);
   await client.get({ path, query: { fieldSelector: 'a=b,c=d', limit: undefined } });
-  expect(server.requests[0]).toMatchObject({
-    path: `/clusters/one${path}`,
-    query: { fieldSelector: 'a=b,c=d' },
-  });
+  expect(server.requests[0]?.path).toBe(`/clusters/one${path}`);
+  expect(server.requests[0]?.query).toEqual({ fieldSelector: 'a=b,c=d' });
 });
 
 test('refuses a server that another authority vouches for', async () => {

@@ -90,12 +90,16 @@ function kubeconfig(user: object): string {
       { name: 'this', context: { cluster: 'c', user: 'u' } },
     ],
     clusters: [
+      { name: 'other', cluster: { server: 'https://other.example' } },
       {
         name: 'c',
         cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64('CA') },
       },
     ],
-    users: [{ name: 'u', user }],
+    users: [
+      { name: 'other', user: { token: 'other' } },
+      { name: 'u', user },
+    ],
   });
 }
 

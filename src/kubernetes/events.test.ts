@@ -161,6 +161,7 @@ test('ends within its time when the API server is away, and counts what is lost'
   await until(() => setup.server.requests.length === 1, 'the first request');
   expect(await setup.recorder.flush(1)).toBe(false);
   await setup.recorder[Symbol.asyncDispose]();
+  await setup.recorder[Symbol.asyncDispose]();
   setup.recorder.record({ ...started, reason: 'Late' });
   expect(setup.recorder.counts()).toEqual({ written: 0, dropped: 2, suppressed: 0, failed: 1 });
 });
@@ -172,6 +173,8 @@ test('lets a burst pass, then one for each refill, for each key alone', () => {
   expect(passes('b')).toBe(true);
   now = 100;
   expect([passes('a'), passes('a')]).toEqual([true, false]);
+  now = 100_000;
+  expect(Array.from({ length: 4 }, () => passes('a'))).toEqual([true, true, true, false]);
 });
 
 test.each([

@@ -77,8 +77,8 @@ export function exchange({ agent, url, call, headers, body, connectMs, signal }:
     },
     [Symbol.dispose]() {
       release();
-      // A complete answer's connection goes back to the pool.
-      if (answer?.complete !== true) outgoing.destroy();
+      // Does nothing to an answer that was read to its end: its connection is back in the pool by then.
+      outgoing.destroy();
     },
   };
 }

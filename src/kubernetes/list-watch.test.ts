@@ -1,9 +1,10 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { kubernetesClient } from './client.ts';
-import { type Change, type WatchLimits, type WatchState, watchCollection } from './list-watch.ts';
+import { type Change, watchCollection } from './list-watch.ts';
 import { type Pod, parsePod } from './pod.ts';
 import { type ApiServer, apiServer, list, refusal, statusObject, until } from './testing/api-server.ts';
+import { follow } from './testing/follow.ts';
 import { memoryLog } from './testing/log.ts';
 import { podObject } from './testing/pod-object.ts';
 
@@ -143,7 +144,11 @@ test('resumes from the last event when no bookmark came after it', async () => {
 });
 
 /** What makes going on impossible. */
-const relisted: readonly { readonly name: string; readonly end: (server: ApiServer) => Promise<void> }[] = [
+const relisted: readonly {
+  readonly name: string;
+  readonly idleMs?: number;
+  readonly end: (server: ApiServer) => Promise<void>;
+}[] = [
   ...[
     { name: 'an ERROR event says 410', line: { type: 'ERROR', object: statusObject(410, 'Expired') } },
     { name: 'an event has no version', line: { type: 'ADDED', object: {} } },
@@ -162,6 +167,7 @@ const relisted: readonly { readonly name: string; readonly end: (server: ApiServ
   })),
   {
     name: 'a watch brings nothing, no bookmark either',
+    idleMs: 50,
     end: async (server) => {
       await server.nextWatch();
     },
@@ -184,10 +190,10 @@ const relisted: readonly { readonly name: string; readonly end: (server: ApiServ
   },
 ];
 
-test.each(relisted)('lists again with resourceVersion unset when $name', async ({ end }) => {
+test.each(relisted)('lists again with resourceVersion unset when $name', async ({ end, idleMs = 60_000 }) => {
   await using server = await apiServer();
   server.script.list.push(list('10', [podObject('old', '1')]), list('20', [podObject('new', '15')]));
-  await using watching = follow(server, { lineBytes: 10_000 });
+  await using watching = follow(server, { lineBytes: 10_000, idleMs });
   await end(server);
   await until(() => watching.changes.length === 2, 'the second list');
 
@@ -233,6 +239,10 @@ test('waits as long as Retry-After asks for', async () => {
   await using watching = follow(server);
   const line = await until(() => watching.log.lines[0], 'the line');
   expect(line.fields).toMatchObject({ status: 429, waitMs: expect.closeTo(40_000, -2) });
+  // Whatever it would have asked for at once was asked for before this answer.
+  await using client = kubernetesClient(server.config);
+  await client.get({ path: '/version' });
+  expect(server.requests.map(({ kind }) => kind)).toEqual(['list', 'read']);
 });
 
 test('goes on through an event cut into single bytes, inside characters too', async () => {
@@ -356,53 +366,6 @@ test('closes its connection when its reader leaves', async () => {
   await until(() => stream.isClosed(), 'the end of the connection');
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });
-
-type Following = AsyncDisposable & {
-  readonly changes: readonly Change<Pod>[];
-  readonly states: readonly WatchState[];
-  readonly log: ReturnType<typeof memoryLog>;
-  readonly stop: AbortController;
-  readonly done: Promise<void>;
-};
-
-/** Reads a watch to its end, with waits of milliseconds. */
-function follow(server: ApiServer, limits: Partial<WatchLimits> = {}): Following {
-  const client = kubernetesClient(server.config);
-  const stop = new AbortController();
-  const changes: Change<Pod>[] = [];
-  const states: WatchState[] = [];
-  const log = memoryLog();
-  const short = { settledMs: 0, responseMs: 300, idleMs: 300, backoff: { minMs: 1, maxMs: 4 } };
-  const onState = (state: WatchState) => {
-    states.push(state);
-  };
-  async function read(): Promise<void> {
-    const options = {
-      client,
-      path,
-      fieldSelector: 'spec.nodeName=node1',
-      parse: parsePod,
-      log,
-      signal: stop.signal,
-    };
-    for await (const change of watchCollection({ ...options, onState, limits: { ...short, ...limits } })) {
-      changes.push(change);
-    }
-  }
-  const done = read();
-  return {
-    changes,
-    states,
-    log,
-    stop,
-    done,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await done;
-      await client[Symbol.asyncDispose]();
-    },
-  };
-}
 
 function names(changes: readonly Change<Pod>[]): string[] {
   return changes.map((change) => {
