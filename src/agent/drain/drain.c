@@ -54,7 +54,12 @@ static pcap_t *capture;
 static int capture_fd = -1;
 
 static volatile sig_atomic_t stopping; /* pcap_breakloop() was called: the filter lets nothing in any more */
-static bool drained;                   /* "readable" was said: the ring is being emptied, or is empty */
+
+/*
+ * The ending for which "readable" was said. Each waits for itself: an interface that was only set down can be up
+ * again and heard when the signal comes.
+ */
+static enum ending { RUNNING, GONE, STOPPED } drained;
 
 /* Before main: dlsym() is nothing for a signal handler. A function that is not there is never called either. */
 __attribute__((constructor)) static void find_real_functions(void)
@@ -158,23 +163,23 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved_errno;
 
-	bool gone = ready > 0 && (fds[0].revents & POLLERR) != 0;
-	bool ending = stopping || gone;
+	enum ending now = stopping ? STOPPED : ready > 0 && (fds[0].revents & POLLERR) ? GONE : RUNNING;
 
-	drained = ending && !drained; /* each end anew: an interface that was only set down comes up again */
-	if (drained) {
+	if (now != RUNNING && now != drained) {
+		drained = now;
 		wait_for_the_last_block();
 		for (nfds_t i = 0; i < count; i++)
 			fds[i].revents = 0;
 		fds[0].revents = POLLIN;
 		return 1;
 	}
-	if (stopping) {
+	drained = RUNNING;
+	if (now == STOPPED) {
 		real.breakloop(capture);
 		errno = EINTR;
 		return -1;
 	}
-	return ready; /* with POLLERR: libpcap says "The interface disappeared" */
+	return ready; /* with POLLERR libpcap looks: "The interface disappeared", or it is up again */
 }
 
 /* glibc declares that poll() only writes to fds, and gcc believes it. */
