@@ -150,7 +150,7 @@ async function build(
     await run('go', installArguments(module, goMod), {
       cwd: folder,
       environment: { ...process.env, GOBIN: target, CGO_ENABLED: module.cgo ? '1' : '0' },
-      onErrorOutput: (chunk) => {
+      onOutput: (chunk) => {
         compiled += chunk.split('\n').length - 1;
       },
     });

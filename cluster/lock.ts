@@ -1,21 +1,21 @@
 import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** An abstract Unix socket (unix(7)): at most one process has it, and the kernel lets go of it at that one's end. */
-const socketName = '\0podcap-cluster';
-
 /**
- * Makes sure that one command at a time changes the cluster of this machine. Gives undefined if another one is at
- * work; `describeHolder` says who.
+ * Makes sure that one command at a time does something on this machine. Gives undefined if another one is at it;
+ * `describeHolder` says who.
+ *
+ * The lock is an abstract Unix socket (unix(7)): at most one process has it, and the kernel lets go of it at that
+ * one's end, however it ends.
  */
-export async function lock(who: string): Promise<AsyncDisposable | undefined> {
+export async function lock(name: string, who: string): Promise<AsyncDisposable | undefined> {
   const server = createServer((connection) => connection.end(who));
   const held = await new Promise<boolean>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(false);
       else reject(error);
     });
-    server.listen(socketName, () => resolve(true));
+    server.listen(`\0${name}`, () => resolve(true));
   });
   if (!held) return undefined;
   return {
@@ -27,9 +27,9 @@ export async function lock(who: string): Promise<AsyncDisposable | undefined> {
   };
 }
 
-export async function describeHolder(): Promise<string> {
+export async function describeHolder(name: string): Promise<string> {
   try {
-    return await text(connect(socketName));
+    return await text(connect(`\0${name}`));
   } catch {
     return 'a command that has just ended';
   }

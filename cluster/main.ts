@@ -13,6 +13,7 @@ import { up } from './up.ts';
 
 const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = cacheFolder(process.env);
+const lockName = 'podcap-cluster';
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -53,10 +54,10 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
 
 /** One command at a time may change the cluster. */
 async function alone(name: string, command: () => Promise<number>): Promise<number> {
-  await using held = await lock(`'${name}' of ${checkout} (pid ${process.pid})`);
+  await using held = await lock(lockName, `'${name}' of ${checkout} (pid ${process.pid})`);
   if (held === undefined) {
     say(
-      `another command is changing this machine's cluster: ${await describeHolder()}; try again when it has ended`,
+      `another command is changing this machine's cluster: ${await describeHolder(lockName)}; try again when it has ended`,
     );
     return 1;
   }

@@ -11,8 +11,8 @@ export type RunOptions = {
   readonly input?: string;
   /** A file that the command gets as standard input. */
   readonly inputFile?: string;
-  /** Called with what the command writes to standard error, as it comes. */
-  readonly onErrorOutput?: (chunk: string) => void;
+  /** Called with what the command writes to standard output and error, as it comes. */
+  readonly onOutput?: (chunk: string) => void;
 };
 
 /**
@@ -21,7 +21,7 @@ export type RunOptions = {
  * The command is killed when this process dies, so that a killed `up` leaves no build running: setpriv sets the
  * parent-death signal (prctl(2) PR_SET_PDEATHSIG) and execs the command.
  *
- * @throws Error with the command, its exit and the end of its standard error.
+ * @throws Error with the command, its exit and the end of what it wrote.
  */
 export async function run(
   command: string,
@@ -37,19 +37,21 @@ export async function run(
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(signal ?? String(code)));
   });
-  let errorOutput = '';
-  child.stderr.setEncoding('utf8');
-  child.stderr.on('data', (chunk: string) => {
-    errorOutput = (errorOutput + chunk).slice(-4_000);
-    options.onErrorOutput?.(chunk);
-  });
+  let tail = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      tail = (tail + chunk).slice(-4_000);
+      options.onOutput?.(chunk);
+    });
+  }
   const [output, end] = await Promise.all([
     text(child.stdout),
     ended,
     pipeline(inputOf(options), child.stdin).catch(() => undefined), // a command that ends early says why itself
   ]);
   if (end !== '0') {
-    throw new Error(`${command} ${args.join(' ')} ended with ${end}\n${errorOutput.trimEnd()}`);
+    throw new Error(`${command} ${args.join(' ')} ended with ${end}\n${tail.trimEnd()}`);
   }
   return output;
 }

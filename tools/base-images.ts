@@ -1,0 +1,129 @@
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cached } from '../cluster/cache.ts';
+import { run } from '../cluster/run.ts';
+import { type Buildah, openBuildah } from './buildah.ts';
+
+/**
+ * The two base images of the Dockerfile, made from Debian's and npm's packages under the names that they have on
+ * Docker Hub: for machines that reach those but no image registry, or have no docker.
+ */
+export const baseImages = {
+  debian: 'docker.io/library/debian:bookworm-slim',
+  node: 'docker.io/library/node:24-bookworm-slim',
+} as const;
+
+const suite = 'bookworm';
+const npmVersion = '11';
+const certificates = '/etc/ssl/certs/ca-certificates.crt';
+
+export type BaseImageOptions = {
+  readonly checkout: string;
+  readonly cache: string;
+  readonly say: (line: string) => void;
+};
+
+/** Gives a buildah storage that has the base images. */
+export async function baseImageStorage({ checkout, cache, say }: BaseImageOptions): Promise<Buildah> {
+  const nodePackage = join(checkout, `node_modules/node-linux-${process.arch}`);
+  const mirrors = await debianMirrors();
+  const registry = (await run('npm', ['config', 'get', 'registry'])).trim();
+  const madeFrom = [
+    readFileSync(import.meta.filename, 'utf8'),
+    readFileSync(join(nodePackage, 'package.json'), 'utf8'),
+    sourcesList(mirrors),
+    registry,
+    existsSync(certificates) ? readFileSync(certificates, 'utf8') : '',
+  ];
+  const folder = await cached(cache, { kind: 'images', name: 'base', madeFrom }, async (target) => {
+    say(`making the base images ${baseImages.debian} and ${baseImages.node}: this happens once, about 1 min`);
+    const buildah = openBuildah(target);
+    const rootfs = join(target, 'rootfs');
+    await makeDebian(rootfs, mirrors);
+    await commit(buildah, 'scratch', rootfs, baseImages.debian, ['--cmd', 'bash']);
+    say(`  ${baseImages.debian} is made`);
+    rmSync(rootfs, { recursive: true });
+    await makeNode(rootfs, nodePackage, registry);
+    await commit(buildah, baseImages.debian, rootfs, baseImages.node, ['--cmd', 'node']);
+    say(`  ${baseImages.node} is made`);
+    rmSync(rootfs, { recursive: true });
+  });
+  return openBuildah(folder);
+}
+
+type Mirrors = { readonly main: string; readonly security: string };
+
+/** The mirrors that this machine uses if it is a Debian of the same suite, else Debian's own. */
+async function debianMirrors(): Promise<Mirrors> {
+  const format = ['--format', '$(RELEASE) $(REPO_URI)', 'Created-By: Packages'];
+  const targets = (await run('apt-get', ['indextargets', ...format]))
+    .split('\n')
+    .map((line) => line.split(' '));
+  const uriOf = (release: string) => targets.find(([name]) => name === release)?.[1]?.replace(/\/$/, '');
+  return {
+    main: uriOf(suite),
+    security: uriOf(`${suite}-security`),
+  };
+}
+
+function sourcesList({ main, security }: Mirrors): string {
+  return [
+    `deb ${main} ${suite} main`,
+    `deb ${main} ${suite}-updates main`,
+    `deb ${security} ${suite}-security main`,
+    '',
+  ].join('\n');
+}
+
+/** As debian:bookworm-slim is: the essential packages and apt, without documentation and translations. */
+async function makeDebian(rootfs: string, mirrors: Mirrors): Promise<void> {
+  const debootstrap = ['debootstrap', '--variant=minbase', suite, rootfs, mirrors.main];
+  await run('unshare', ['--mount', '--pid', '--mount-proc', '--fork', '--kill-child', '--', ...debootstrap]);
+  const unwanted = ['doc', 'info', 'locale', 'man'].map((name) => `usr/share/${name}`);
+  for (const folder of [...unwanted, 'var/cache/apt/archives', 'var/lib/apt/lists', 'var/log']) {
+    rmSync(join(rootfs, folder), { recursive: true, force: true });
+    mkdirSync(join(rootfs, folder), { recursive: true });
+  }
+  const paths = unwanted.map((folder) => `path-exclude /${folder}/*\n`);
+  writeFileSync(join(rootfs, 'etc/dpkg/dpkg.cfg.d/slim'), paths.join(''));
+  writeFileSync(join(rootfs, 'etc/apt/sources.list'), sourcesList(mirrors));
+  for (const name of ['hostname', 'resolv.conf']) rmSync(join(rootfs, 'etc', name), { force: true });
+}
+
+/** What node:24-bookworm-slim has over Debian, and what npm needs on this machine: its registry and certificates. */
+async function makeNode(rootfs: string, nodePackage: string, registry: string): Promise<void> {
+  const local = join(rootfs, 'usr/local');
+  mkdirSync(join(local, 'bin'), { recursive: true });
+  mkdirSync(join(local, 'etc'), { recursive: true });
+  copyFileSync(join(nodePackage, 'bin/node'), join(local, 'bin/node'));
+  chmodSync(join(local, 'bin/node'), 0o755);
+  await run('npm', [
+    'install',
+    '--global',
+    '--no-audit',
+    '--no-fund',
+    '--prefix',
+    local,
+    `npm@${npmVersion}`,
+  ]);
+  const npmrc = [`registry=${registry}`];
+  if (existsSync(certificates)) {
+    mkdirSync(join(rootfs, 'etc/ssl/certs'), { recursive: true });
+    copyFileSync(certificates, join(rootfs, certificates));
+    npmrc.push(`cafile=${certificates}`);
+  }
+  writeFileSync(join(local, 'etc/npmrc'), `${npmrc.join('\n')}\n`);
+}
+
+async function commit(
+  buildah: Buildah,
+  from: string,
+  rootfs: string,
+  image: string,
+  config: readonly string[],
+): Promise<void> {
+  const container = (await buildah.run(['from', '--pull-never', from])).trim();
+  await buildah.run(['add', '--quiet', container, rootfs, '/']);
+  await buildah.run(['config', ...config, container]);
+  await buildah.run(['commit', '--quiet', '--rm', container, image]);
+}
