@@ -14,7 +14,7 @@
  *   end     the first poll() that would end the loop (the interface went, or a signal) waits until the open block
  *           has been handed over and says "readable" once; libpcap empties the ring; the next poll() ends the loop.
  *
- * That rests on three habits of libpcap 1.9 and 1.10 (pcap-linux.c): it reads every block that is handed over
+ * That rests on three habits of libpcap 1.10 (pcap-linux.c): it reads every block that is handed over
  * before it polls again, the packet socket is the first that it polls, and an interrupted poll() ends the loop
  * after pcap_breakloop(). drain.real.test.ts fails when one of them changes.
  *
