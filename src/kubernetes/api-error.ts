@@ -42,7 +42,7 @@ export class ApiError extends Error {
  * backoff on top of it, so that a fleet that was told the same second does not come back in the same second.
  */
 export function retryDelayMs(error: ApiError, backoff: Backoff): number {
-  return Math.min(error.retryAfterMs ?? 0, longestRetryAfterMs) + backoff.next();
+  return Math.round(Math.min(error.retryAfterMs ?? 0, longestRetryAfterMs) + backoff.next());
 }
 
 /** The error that an answer other than 2xx stands for; its body is a `Status` object, or whatever a proxy wrote. */
