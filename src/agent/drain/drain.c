@@ -1,5 +1,6 @@
 /*
- * Preloaded into tcpdump alone: nothing that the kernel has taken for a capture is lost when it ends.
+ * Preloaded into tcpdump alone: nothing that the kernel has taken for a capture is lost when it ends, and each
+ * capture file is announced on standard error when it is begun ("podcap: next file").
  *
  *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-drain.so src/agent/drain/drain.c -ldl
  *   env LD_PRELOAD=build/podcap-drain.so tcpdump -i eth0 -w file
@@ -31,6 +32,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	BLOCK_TIMEOUT_MS = 100,
@@ -40,6 +42,7 @@ enum {
 
 /* Declared here and not by <pcap.h>: the image's build needs a compiler and nothing else. */
 typedef struct pcap pcap_t;
+typedef struct pcap_dumper pcap_dumper_t;
 
 static struct {
 	int (*bind)(int, const struct sockaddr *, socklen_t);
@@ -47,6 +50,7 @@ static struct {
 	int (*activate)(pcap_t *);
 	int (*fileno)(pcap_t *);
 	void (*breakloop)(pcap_t *);
+	pcap_dumper_t *(*dump_open)(pcap_t *, const char *);
 } real;
 
 /* The live capture. Handles that only compile a filter, list interfaces or read a file are never activated. */
@@ -69,6 +73,7 @@ __attribute__((constructor)) static void find_real_functions(void)
 	*(void **)&real.activate = dlsym(RTLD_NEXT, "pcap_activate");
 	*(void **)&real.fileno = dlsym(RTLD_NEXT, "pcap_fileno");
 	*(void **)&real.breakloop = dlsym(RTLD_NEXT, "pcap_breakloop");
+	*(void **)&real.dump_open = dlsym(RTLD_NEXT, "pcap_dump_open");
 }
 
 /* One instruction, "accept 0 bytes": the socket neither takes nor counts a packet. False if it is no such socket. */
@@ -129,6 +134,21 @@ int pcap_activate(pcap_t *handle)
 		capture_fd = real.fileno(handle);
 	}
 	return status;
+}
+
+/*
+ * The ring is pruned when a file appears. inotify would tell that too, but Node's watch also wakes for every write,
+ * which with -U is every packet; polling finds out late or wakes for nothing.
+ */
+pcap_dumper_t *pcap_dump_open(pcap_t *handle, const char *path)
+{
+	static const char said[] = "podcap: next file\n";
+	pcap_dumper_t *file = real.dump_open(handle, path);
+
+	/* A line that cannot be written is no reason to stop: the ring looks by itself now and then. */
+	if (file != NULL && write(STDERR_FILENO, said, sizeof(said) - 1) < 0)
+		errno = 0;
+	return file;
 }
 
 /*

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodes } from '../cluster/layout.ts';
+import { readRecord } from '../src/agent/folders.ts';
+import { until } from '../src/lab/until.ts';
+import {
+  agentOn,
+  captureFolder,
+  kubectl,
+  numbersIn,
+  type RunningPod,
+  type TestCluster,
+  testCluster,
+} from './support/cluster.ts';
+import { firstWords, receiver } from './support/pods.ts';
+
+let cluster: TestCluster;
+let target: RunningPod;
+
+beforeAll(async () => {
+  cluster = await testCluster();
+  await cluster.create(receiver({ name: 'receiver' }));
+  target = await cluster.running('receiver');
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+test('of 20 Pods created with the annotation 19 or more have their very first datagram in the file, and no loss is untold', async () => {
+  const names = Array.from({ length: 20 }, (_, i) => ({ name: `new-${i}`, withInit: i % 2 === 1 }));
+  await Promise.all(
+    names.map((options) => cluster.create(firstWords({ ...options, to: target.ip, annotation: '2' }))),
+  );
+  const pods = await Promise.all(names.map(({ name }) => cluster.running(name)));
+  const heard = await Promise.all(pods.map(firstHeard));
+  const whole = heard.filter(({ first }) => first === 0);
+  const untold = heard.filter(({ first, missedBefore }) => missedBefore < first);
+  expect(untold).toEqual([]);
+  expect(whole.length).toBeGreaterThanOrEqual(19);
+  await Promise.all(names.map(({ name }) => cluster.delete(name, '--grace-period=0', '--force')));
+});
+
+test('each agent captures the Pods of its own Node only', async () => {
+  for (const { name } of nodes) {
+    await cluster.create(
+      firstWords({ name: `on-${name}`, node: name, withInit: false, to: target.ip, annotation: '1' }),
+    );
+  }
+  for (const { name } of nodes) {
+    const pod = await cluster.running(`on-${name}`);
+    await cluster.event(pod.uid, 'CaptureStarted');
+    const folders = await kubectl('-n', 'kube-system', 'exec', await agentOn(name), '--', 'ls', '/captures');
+    const ours = folders.split('\n').filter((folder) => folder.startsWith(`${cluster.namespace}_on-`));
+    expect(ours).toEqual([`${cluster.namespace}_on-${name}_${pod.uid}`]);
+  }
+});
+
+/** The first number in the Pod's file, and how many packets its record says were missed before. */
+async function firstHeard(pod: RunningPod) {
+  const folder = await until(() => captureFolder(pod), {
+    what: `the folder of ${pod.name}`,
+    deadlineMs: 30_000,
+  });
+  const first = await until(async () => (await numbersIn(folder))[0], {
+    what: `datagrams of ${pod.name}`,
+    deadlineMs: 30_000,
+  });
+  const record = await readRecord(folder, 1);
+  return { name: pod.name, first, missedBefore: record?.missedBefore ?? 0 };
+}

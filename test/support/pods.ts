@@ -1,0 +1,100 @@
+/** The Pods of the tests; all of the project's own image, which every Node has. */
+
+export type PodOptions = {
+  readonly name: string;
+  readonly node?: string;
+  readonly annotation?: string;
+};
+
+export type SenderOptions = PodOptions & {
+  /** The receiver's address. */
+  readonly to: string;
+  readonly port?: number;
+  /** Datagrams per second. */
+  readonly rate: number;
+  /** Payload bytes of each. */
+  readonly bytes: number;
+  /** After so many it falls silent; without it, it goes on until its network is gone. */
+  readonly count?: number;
+};
+
+const receiverPort = 9000;
+
+/** Listens for numbered datagrams and tells by HTTP which was the last. */
+export function receiver(options: PodOptions) {
+  return nodePod(
+    options,
+    `
+    let last = -1, count = 0;
+    require('node:dgram').createSocket('udp4')
+      .on('message', (message) => { last = Number(/^seq=(\\d+)/.exec(message.toString('latin1', 0, 24))?.[1]); count += 1; })
+      .bind(${receiverPort});
+    require('node:http').createServer((_, response) => response.end(JSON.stringify({ last, count }))).listen(8080);
+  `,
+  );
+}
+
+/** Sends numbered datagrams; deaf to TERM, so that it does not stop before its network does. */
+export function sender({
+  to,
+  port = receiverPort,
+  rate,
+  bytes,
+  count = Number.MAX_SAFE_INTEGER,
+  ...options
+}: SenderOptions) {
+  return nodePod(
+    options,
+    `
+    process.on('SIGTERM', () => {});
+    const socket = require('node:dgram').createSocket('udp4');
+    const started = performance.now();
+    let next = 0;
+    socket.on('error', () => {}).connect(${port}, '${to}', () => setInterval(() => {
+      const due = Math.min(${count}, Math.floor((performance.now() - started) / 1000 * ${rate}));
+      for (; next < due; next += 1) socket.send(('seq=' + next).padEnd(${bytes}, '.'));
+    }, 2));
+  `,
+  );
+}
+
+/** Sends a few numbered datagrams the moment that its first container starts, then nothing more. */
+export function firstWords({
+  to,
+  withInit,
+  ...options
+}: PodOptions & { readonly to: string; readonly withInit: boolean }) {
+  const send = (...numbers: readonly number[]) => {
+    return [
+      'bash',
+      '-c',
+      `exec 3>/dev/udp/${to}/${receiverPort}; ${numbers.map((n) => `echo seq=${n} >&3;`).join(' ')}`,
+    ];
+  };
+  const [bash = '', flag = '', last = ''] = withInit ? send(3, 4, 5) : send(0, 1, 2);
+  return pod(options, {
+    ...(withInit && { initContainers: [container('first', send(0, 1, 2))] }),
+    containers: [container('main', [bash, flag, `${last} exec sleep infinity`])],
+  });
+}
+
+function nodePod(options: PodOptions, script: string) {
+  return pod(options, { containers: [container('main', ['node', '-e', script])] });
+}
+
+function container(name: string, command: readonly string[]) {
+  return { name, image: 'podcap:latest', imagePullPolicy: 'IfNotPresent', command };
+}
+
+function pod({ name, node, annotation }: PodOptions, spec: object) {
+  return {
+    metadata: { name, annotations: annotation === undefined ? {} : { 'tcpdump.antrea.io': annotation } },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      enableServiceLinks: false,
+      automountServiceAccountToken: false,
+      ...(node !== undefined && { nodeName: node }),
+      ...spec,
+    },
+  };
+}
