@@ -8,6 +8,7 @@ import { cacheFolder, type Machine, machines } from './layout.ts';
 import { load } from './load.ts';
 import { describeHolder, lock } from './lock.ts';
 import { cutPower, enter, machineProcess } from './machine.ts';
+import { machineState } from './machine-state.ts';
 import { status } from './status.ts';
 import { up } from './up.ts';
 
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   enter: enterMachine,
   'node-stop': stopNode,
   'node-start': () => alone('node-start', bringUp),
+  'machine-state': printMachineState,
 };
 
 const usage = `usage: node cluster/main.ts <command>
@@ -37,7 +39,8 @@ const usage = `usage: node cluster/main.ts <command>
   build <binary>            build a program if need be (kubectl, helm, ...) and print its path
   enter <machine> [command] run a command, or a shell, on node1, node2 or control
   node-stop <node>          cut a Node's power
-  node-start <node>         bring it back`;
+  node-start <node>         bring it back
+  machine-state             list what this machine has; compare two lists to see what was left behind`;
 
 async function main([name = '', ...args]: readonly string[]): Promise<number> {
   const command = commands[name];
@@ -120,6 +123,11 @@ async function enterMachine([name = '', ...command]: readonly string[]): Promise
 async function stopNode([name = '']: readonly string[]): Promise<number> {
   const machine = machineNamed(name);
   return machine && cutPower(machine) ? 0 : unknownMachine(name);
+}
+
+async function printMachineState(): Promise<number> {
+  for (const line of await machineState()) print(line);
+  return 0;
 }
 
 function machineNamed(name: string): Machine | undefined {

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { clusterModules, estimatedSeconds, installArguments, moduleOf, requiredVersion } from './binaries.ts';
+
+const goModOf = (name: string) => readFileSync(join(import.meta.dirname, 'modules', name, 'go.mod'), 'utf8');
+
+describe('requiredVersion', () => {
+  const goMod = 'module m\n\nrequire a.b/c v1.2.3\n\nrequire (\n\td.e/f v4.5.6 // indirect\n)\n';
+  it.each([
+    ['a line of its own', 'a.b/c', 'v1.2.3'],
+    ['a line of a block', 'd.e/f', 'v4.5.6'],
+  ])('reads %s', (_name, path, version) => {
+    expect(requiredVersion(goMod, path)).toBe(version);
+  });
+
+  it('does not guess', () => {
+    expect(() => requiredVersion(goMod, 'a.b')).toThrow('does not require a.b');
+  });
+});
+
+describe('installArguments', () => {
+  it.each(clusterModules.map((module) => [module.name, module] as const))(
+    '%s: stripped, no paths',
+    (name, module) => {
+      const args = installArguments(module, goModOf(name));
+      expect(args).toEqual(expect.arrayContaining(['install', '-trimpath', 'tool']));
+      expect(args.at(args.indexOf('-ldflags') + 1)).toContain('-s -w');
+    },
+  );
+
+  it('links the version into Kubernetes that its go.mod requires', () => {
+    const kubernetes = moduleOf('kubelet');
+    const goMod = goModOf('kubernetes');
+    expect(kubernetes && installArguments(kubernetes, goMod).join(' ')).toContain(
+      `gitVersion=${requiredVersion(goMod, 'k8s.io/kubernetes')}`,
+    );
+  });
+});
+
+describe('moduleOf', () => {
+  it.each([
+    ['kubectl', 'kubernetes'],
+    ['ctr', 'containerd'],
+    ['helm', 'helm'],
+    ['rm', undefined],
+  ])('%s is of %s', (binary, name) => {
+    expect(moduleOf(binary)?.name).toBe(name);
+  });
+
+  it.each(clusterModules.map((module) => [module.name, module] as const))(
+    '%s: names every tool',
+    (name, module) => {
+      const tools = goModOf(name).match(/^(tool |\t)[\w./-]+$/gm) ?? [];
+      expect(module.binaries).toHaveLength(tools.length);
+    },
+  );
+});
+
+describe('estimatedSeconds', () => {
+  it('is what was measured on 2 cores', () => {
+    expect(estimatedSeconds([{ name: 'm', binaries: [], seconds: 100 }], 2)).toBe(100);
+  });
+
+  it('falls with more cores, but not without end', () => {
+    expect(estimatedSeconds([{ name: 'm', binaries: [], seconds: 100 }], 4)).toBe(50);
+    expect(estimatedSeconds([{ name: 'm', binaries: [], seconds: 100 }], 64)).toBe(25);
+  });
+});

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { hierarchies } from './cgroups.ts';
+
+describe('hierarchies', () => {
+  it('are the controllers of cgroup v1, each where it is mounted', () => {
+    const mounts = [
+      'tmpfs /sys/fs/cgroup tmpfs rw 0 0',
+      'cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0',
+      'cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,cpu,cpuacct 0 0',
+      'cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0',
+      '/dev/vda / ext4 rw 0 0',
+      '',
+    ].join('\n');
+    expect(hierarchies(mounts)).toEqual([
+      '/sys/fs/cgroup/memory',
+      '/sys/fs/cgroup/cpu,cpuacct',
+      '/sys/fs/cgroup/unified',
+    ]);
+  });
+
+  it('are one with cgroup v2', () => {
+    expect(hierarchies('cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n')).toEqual(['/sys/fs/cgroup']);
+  });
+});
