@@ -1,0 +1,164 @@
+#!/bin/bash
+# prerequisites.sh <check|cluster|image|test>...: makes sure that this machine has what these need. Quick if all is
+# there; installs Debian packages and node_modules that are missing; says in one line each what else is missing.
+#
+#   check    format, lint, types, unit tests: Node and node_modules
+#   cluster  the cluster: root, kernel features, Go, Debian packages
+#   image    the image: docker, or the packages that make one without it
+#   test     all of that, and what the tests use
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+main() {
+  local group
+  for group in "$@"; do
+    case $group in
+      check) need_node ;;
+      cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
+      image) need_node && need_image_builder ;;
+      test) main cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
+      *) missing "prerequisites.sh knows check, cluster, image and test, not $group" ;;
+    esac
+  done
+}
+
+# Each is a Debian package and what shows that it is there, whoever installed it: a command or a file.
+CLUSTER_PACKAGES=(
+  catatonit=catatonit containernetworking-plugins=/usr/lib/cni/bridge conntrack=conntrack git=git gcc=gcc
+  iproute2=ip iptables=iptables libc6-dev=/usr/include/stdio.h libseccomp-dev=/usr/include/seccomp.h make=make
+  nftables=nft openssl=openssl pkg-config=pkg-config procps=sysctl tini=tini util-linux=setpriv
+)
+IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
+TEST_PACKAGES=(libpcap-dev=/usr/include/pcap/pcap.h tcpdump=tcpdump tshark=tshark)
+
+PROBLEMS=()
+missing() {
+  PROBLEMS+=("$1")
+}
+
+say() {
+  echo "prerequisites: $1" >&2
+}
+
+need_node() {
+  local found
+  found=$(node --version 2>/dev/null) || found=none
+  if ! at_least "${found#v}" 20 || ! command -v npm >/dev/null; then
+    missing "Node 20 or newer with npm (found: $found): install nodejs and npm, or see nodejs.org/en/download"
+    return
+  fi
+  need_node_modules
+}
+
+# Not `npm ci`: it wants the packages of every platform in the lock file, and some registries have only Linux'.
+need_node_modules() {
+  local wanted stamp=node_modules/.podcap-installed
+  wanted=$(cat package.json package-lock.json | sha256sum)
+  if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    return
+  fi
+  say 'installing node_modules'
+  if npm install --no-save --no-audit --no-fund --loglevel=error >&2; then
+    echo "$wanted" >"$stamp"
+  else
+    missing 'node_modules: npm install failed, see above'
+  fi
+}
+
+need_go() {
+  local wanted found
+  wanted=$(sed -n 's/^go //p' cluster/modules/*/go.mod | sort -V | tail -n 1)
+  # In a module's folder Go may fetch the newer one that the module asks for.
+  found=$(cd cluster/modules/containerd && go env GOVERSION 2>/dev/null) || found=none
+  at_least "${found#go}" "$wanted" ||
+    missing "Go $wanted or newer on PATH (found: $found): see go.dev/doc/install"
+}
+
+need_machine() {
+  [ "$(uname -s)" = Linux ] || missing 'Linux: the cluster runs in namespaces of its kernel'
+  if [ "$(id -u)" != 0 ]; then
+    missing 'root: run this as root, or with sudo'
+    return
+  fi
+  need_packages "${CLUSTER_PACKAGES[@]}"
+  need_kernel 'namespaces' unshare --net --mount --uts --ipc --pid --fork true
+  need_kernel 'veth' unshare --net ip link add probe0 type veth peer name probe1
+  need_kernel 'bridge' unshare --net ip link add probe0 type bridge
+  need_kernel 'nf_tables' unshare --net nft add table ip probe
+  need_kernel 'cgroups (a memory controller under /sys/fs/cgroup)' has_memory_controller
+  need_kernel 'overlay, on the file system of /var/lib' can_overlay
+}
+
+# need_kernel <feature> <command that shows it...>
+need_kernel() {
+  local feature=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing "kernel feature $feature: load the module or use a kernel that has it"
+}
+
+has_memory_controller() {
+  grep -qs memory /sys/fs/cgroup/cgroup.controllers || grep -q '^cgroup [^ ]* cgroup .*memory' /proc/self/mounts
+}
+
+can_overlay() {
+  local folder result=0
+  folder=$(mktemp -d /var/lib/podcap-prerequisites.XXXXXX)
+  mkdir "$folder"/{lower,upper,work,all}
+  unshare --mount mount -t overlay -o "lowerdir=$folder/lower,upperdir=$folder/upper,workdir=$folder/work" \
+    probe "$folder/all" || result=1
+  rm -r "$folder"
+  return "$result"
+}
+
+need_image_builder() {
+  docker info >/dev/null 2>&1 || need_packages "${IMAGE_PACKAGES[@]}"
+}
+
+# need_packages <package=proof...>: installs those whose proof is not there.
+need_packages() {
+  local pair absent=()
+  for pair in "$@"; do
+    command -v "${pair#*=}" >/dev/null || [ -e "${pair#*=}" ] || absent+=("${pair%%=*}")
+  done
+  if [ ${#absent[@]} -eq 0 ]; then
+    return
+  elif ! command -v apt-get >/dev/null; then
+    missing "what Debian has in the packages ${absent[*]}: install it by this system's own means"
+  elif [ "$(id -u)" != 0 ]; then
+    missing "the Debian packages ${absent[*]}: install them, or run this as root"
+  else
+    install_packages "${absent[@]}"
+  fi
+}
+
+install_packages() {
+  say "installing ${#} Debian packages: $*"
+  local log
+  log=$(mktemp)
+  if ! apt_install "$log" "$@"; then
+    say 'the package lists are missing or old: apt-get update'
+    apt-get update >"$log" 2>&1 && apt_install "$log" "$@" || {
+      tail -n 20 "$log" >&2
+      missing "the Debian packages $*: apt-get install failed, see above"
+    }
+  fi
+  rm -f "$log"
+}
+
+apt_install() {
+  local log=$1
+  shift
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@" 2>&1 | tee "$log" |
+    sed --unbuffered -n 's/^\(Setting up\|Need to get\)/  &/p' >&2
+}
+
+# at_least <version> <wanted>
+at_least() {
+  [ "$1" != none ] && [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+main "$@"
+if [ ${#PROBLEMS[@]} -gt 0 ]; then
+  printf 'missing: %s\n' "${PROBLEMS[@]}" >&2
+  exit 1
+fi
