@@ -23,8 +23,8 @@ export async function demo(): Promise<number> {
   await output(target.kubectl, withTarget(target, 'annotate', 'pod', pod, 'tcpdump.antrea.io-'));
   await kubectl('get', 'pods', '-o', 'wide');
   const agent = await agentOf(pod);
-  say(`\n${pod} runs on the Node of agent ${agent}. Nothing is captured there yet:`);
-  await until('no captures', async () => (await inAgent(agent, 'ls', '/captures')) === '');
+  say(`\n${pod} runs on the Node of agent ${agent}. Nothing of it is captured there yet:`);
+  await until('no captures of it', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
 
   chapter(4, 'Annotate it: keep the last 3 files of 1 MB');
@@ -34,19 +34,21 @@ export async function demo(): Promise<number> {
 
   chapter(5, 'Its files appear and rotate: the oldest goes when a new one begins');
   for (let look = 1; look <= 4; look += 1) {
-    await kubectl(...inKubeSystem(agent, 'sh', '-c', 'ls -l /captures/*'));
+    await kubectl(...inKubeSystem(agent, 'sh', '-c', `ls -l /captures/default_${pod}_*`));
     await sleep(1_500);
   }
 
   chapter(6, 'Read the packets back');
-  const newest = (await inAgent(agent, 'sh', '-c', 'ls -t /captures/*/*.pcap* | sed -n 2p')).trim();
+  const newest = (
+    await inAgent(agent, 'sh', '-c', `ls -t /captures/default_${pod}_*/*.pcap* | sed -n 2p`)
+  ).trim();
   await kubectl(
     ...inKubeSystem(agent, 'tcpdump', '-n', '-c', '8', '-r', newest, 'tcp port 8080 or tcp port 80'),
   );
 
   chapter(7, 'Remove the annotation: the files are gone');
   await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io-');
-  await until('the folder to be gone', async () => (await inAgent(agent, 'ls', '/captures')) === '');
+  await until('the folder to be gone', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStopped`);
 
@@ -82,6 +84,10 @@ function inKubeSystem(agent: string, ...command: readonly string[]): string[] {
 
 async function inAgent(agent: string, ...command: readonly string[]): Promise<string> {
   return await output(target.kubectl, withTarget(target, ...inKubeSystem(agent, ...command)));
+}
+
+async function isCaptured(agent: string): Promise<boolean> {
+  return (await inAgent(agent, 'ls', '/captures')).includes(`default_${pod}_`);
 }
 
 async function agentOf(name: string): Promise<string> {

@@ -59,7 +59,8 @@ export type TcpdumpOptions = {
   readonly onFile: () => void;
 };
 
-const killAfterMs = 2_000;
+/** A drain takes 0.2 s, and up to a second on a busy machine (measured). */
+const killAfterMs = 5_000;
 
 export function startTcpdump(options: TcpdumpOptions): Tcpdump {
   const child = spawn('nsenter', nsenterArguments(options), {

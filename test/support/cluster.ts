@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
@@ -106,6 +106,7 @@ export async function testCluster() {
     },
     async [Symbol.asyncDispose]() {
       await kubectl('delete', 'namespace', namespace, '--wait=true');
+      await Promise.all(nodes.map(({ name }) => removeCaptures(name, namespace)));
       await client[Symbol.asyncDispose]();
     },
   };
@@ -157,6 +158,15 @@ export function capturesRoot(node: string): string {
   const machine = nodes.find(({ name }) => name === node);
   if (!machine) throw new Error(`the cluster has no Node ${node}`);
   return join(machineFolder(machine), 'var/lib/podcap');
+}
+
+/** What stays on the Node after the Pods of a test are gone. */
+async function removeCaptures(node: string, namespace: string): Promise<void> {
+  const root = capturesRoot(node);
+  const names = ((await ifThere(readdir(root))) ?? []).filter(
+    (name) => parseFolderName(name)?.namespace === namespace,
+  );
+  await Promise.all(names.map((name) => rm(join(root, name), { recursive: true })));
 }
 
 /** Oldest first. */
