@@ -130,7 +130,7 @@ function readReport(stderr: Readable, onFile: () => void): Report {
       if (line.includes('listening on ')) resolve({ kind: 'listening' });
       // Said by drain/drain.c: tcpdump itself does not tell when it opens a file.
       else if (line === 'podcap: next file') onFile();
-      else if (!readCount(line, counts)) message = line.slice(0, 500);
+      else if (!readCount(line, counts)) message = `${message} ${line}`.trimStart().slice(0, 500);
       if (/interface disappeared/i.test(line)) interfaceGone = true;
     }
     return { message, interfaceGone, statistics: allCounts(counts) };

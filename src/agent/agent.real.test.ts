@@ -1,0 +1,192 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { kubernetesClient } from '../kubernetes/client.ts';
+import { type ApiServer, apiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
+import { podObject } from '../kubernetes/testing/pod-object.ts';
+import { writeCniEntry } from '../lab/cni-cache.ts';
+import { compileDrain } from '../lab/compile.ts';
+import { temporaryFolder } from '../lab/folder.ts';
+import { networkLab } from '../lab/network.ts';
+import { until } from '../lab/until.ts';
+import { runAgent } from './agent.ts';
+
+// The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.
+// Everything else is real.
+
+const wanted = { 'tcpdump.antrea.io': '2' };
+const folderOfWeb = 'default_web_uid-web';
+
+test('an annotated Pod is captured, /readyz tells when, and the signal ends everything', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push({ kind: 'silence' });
+  await using agent = await scene.start();
+  expect(await agent.ask('/healthz')).toBe('200 ok\n');
+  expect(await agent.ask('/readyz')).toBe('503 the Pods of this Node are not listed yet\n');
+  expect(await agent.ask('/other')).toBe('404 not found\n');
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  scene.server.cutAll();
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the Event' });
+  expect((await readdir(join(scene.captures, folderOfWeb))).toSorted()).toEqual([
+    'captres-web.1.pcap000',
+    'capture.1.json',
+  ]);
+  expect(await scene.tcpdumps()).toHaveLength(1);
+  await agent.stop();
+  expect(await scene.tcpdumps()).toEqual([]);
+  await expect(agent.ask('/healthz')).rejects.toThrow('fetch failed');
+  expect(await readdir(join(scene.captures, folderOfWeb))).toContain('captres-web.1.pcap000');
+});
+
+test('an annotation that was removed while no agent ran: the Pod is read, and its captures are deleted', async () => {
+  await using scene = await agentScene();
+  await scene.leaveCaptures(folderOfWeb);
+  scene.server.script.list.push(list('5', [podObject('web', '4')]));
+  scene.server.script.read.push({ kind: 'json', body: podObject('web', '4') });
+  await using _agent = await scene.start();
+  await until(async () => (await readdir(scene.captures)).length === 0, {
+    what: 'the captures to be deleted',
+  });
+  expect(scene.server.requests.find(({ kind }) => kind === 'read')?.path).toBe(
+    '/api/v1/namespaces/default/pods/web',
+  );
+});
+
+test.each([
+  ['the annotation is there', { kind: 'json', body: podObject('web', '9', wanted) }],
+  [
+    'a Pod of another UID has the name',
+    { kind: 'json', body: { ...podObject('web', '9'), metadata: { ...metadataOf('web'), uid: 'other' } } },
+  ],
+  ['the Pod is gone', refusal(404, 'NotFound')],
+  ['it cannot be known', refusal(500, 'InternalError')],
+] as const)(
+  'a list that says the annotation is gone deletes nothing when the Pod is read and %s',
+  async (_what, answer) => {
+    await using scene = await agentScene();
+    await scene.leaveCaptures(folderOfWeb);
+    scene.server.script.list.push(list('5', [podObject('web', '4')]));
+    scene.server.script.read.push(answer);
+    await using agent = await scene.start();
+    await until(() => scene.server.requests.some(({ kind }) => kind === 'read'), {
+      what: 'the Pod to be read',
+    });
+    // The next change goes through the same hands after it: what was decided by then has been done.
+    await scene.server
+      .nextWatch()
+      .then((watch) =>
+        watch.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) }),
+      );
+    await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
+    await agent.stop();
+    expect(await readdir(scene.captures)).toEqual([folderOfWeb]);
+  },
+);
+
+test('a Pod that ended while no agent ran leaves its captures, and folders of others are not touched', async () => {
+  await using scene = await agentScene();
+  await scene.leaveCaptures(folderOfWeb);
+  await mkdir(join(scene.captures, 'lost+found'));
+  scene.server.script.list.push(list('5', []));
+  await using agent = await scene.start();
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
+  await agent.stop();
+  expect((await readdir(scene.captures)).toSorted()).toEqual([folderOfWeb, 'lost+found']);
+});
+
+async function agentScene() {
+  const lab = await networkLab();
+  const captures = await temporaryFolder();
+  const cache = await temporaryFolder();
+  const server = await apiServer();
+  const drainLibrary = await compileDrain();
+  await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: lab.netns });
+  const scene = { server, captures: captures.path, cache: cache.path, drainLibrary };
+  return {
+    ...scene,
+    start: () => startAgent(scene),
+    eventReasons: () =>
+      server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [reasonOf(body)] : [])),
+    async leaveCaptures(name: string) {
+      await mkdir(join(captures.path, name));
+      await writeFile(join(captures.path, name, 'captres-web.1.pcap000'), '');
+    },
+    /** The tcpdump processes in the Pod's network namespace. */
+    async tcpdumps(): Promise<string[]> {
+      const pids = await lab.exec('node', [
+        'ip',
+        'netns',
+        'pids',
+        lab.netns.slice(lab.netns.lastIndexOf('/') + 1),
+      ]);
+      return pids.split('\n').filter((pid) => pid !== '');
+    },
+    async [Symbol.asyncDispose]() {
+      for (const each of [server, cache, captures, lab]) await each[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startAgent(scene: {
+  server: ApiServer;
+  captures: string;
+  cache: string;
+  drainLibrary: string;
+}) {
+  const port = await freePort();
+  const stopping = new AbortController();
+  const client = kubernetesClient(scene.server.config);
+  const running = runAgent({
+    settings: {
+      nodeName: 'node1',
+      agentName: 'podcap-1',
+      capturesFolder: scene.captures,
+      cniResultsFolder: scene.cache,
+      netnsFolder: '/run/netns',
+      drainLibrary: scene.drainLibrary,
+      maxFiles: 100,
+      bufferKib: 4_096,
+      captureUser: 10_001,
+      port,
+      rescanSeconds: 5,
+      logLevel: 'error',
+    },
+    client,
+    log: pino({ level: 'silent' }),
+    signal: stopping.signal,
+  });
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return `${response.status} ${await response.text()}`;
+  };
+  await until(async () => (await ask('/healthz').catch(() => undefined)) !== undefined, {
+    what: 'the agent to answer',
+  });
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await running;
+    await client[Symbol.asyncDispose]();
+  }
+  return { ask, stop, [Symbol.asyncDispose]: stop };
+}
+
+function metadataOf(name: string): object {
+  const pod = podObject(name, '9');
+  return 'metadata' in pod && pod.metadata instanceof Object ? pod.metadata : {};
+}
+
+function reasonOf(body: unknown): string {
+  return body instanceof Object && 'reason' in body ? String(body.reason) : '';
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
