@@ -1,16 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
-import { readRecord } from '../src/agent/folders.ts';
-import { until } from '../src/lab/until.ts';
-import {
-  agentOn,
-  captureFolder,
-  kubectl,
-  numbersIn,
-  type RunningPod,
-  type TestCluster,
-  testCluster,
-} from './support/cluster.ts';
+import { agentOn, kubectl, type RunningPod, type TestCluster, testCluster } from './support/cluster.ts';
+import { firstHeard } from './support/first-heard.ts';
 import { firstWords, receiver } from './support/pods.ts';
 
 let cluster: TestCluster;
@@ -51,17 +42,3 @@ test('each agent captures the Pods of its own Node only', async () => {
     expect(ours).toEqual([`${cluster.namespace}_on-${name}_${pod.uid}`]);
   }
 });
-
-/** The first number in the Pod's file, and how many packets its record says were missed before. */
-async function firstHeard(pod: RunningPod) {
-  const folder = await until(() => captureFolder(pod), {
-    what: `the folder of ${pod.name}`,
-    deadlineMs: 30_000,
-  });
-  const first = await until(async () => (await numbersIn(folder))[0], {
-    what: `datagrams of ${pod.name}`,
-    deadlineMs: 30_000,
-  });
-  const record = await readRecord(folder, 1);
-  return { name: pod.name, first, missedBefore: record?.missedBefore ?? 0 };
-}

@@ -18,7 +18,8 @@ export type SenderOptions = PodOptions & {
   readonly count?: number;
 };
 
-const receiverPort = 9000;
+/** Where a receiver listens. */
+export const receiverPort = 9000;
 
 /** Listens for numbered datagrams and tells by HTTP which was the last. */
 export function receiver(options: PodOptions) {
@@ -32,6 +33,11 @@ export function receiver(options: PodOptions) {
     require('node:http').createServer((_, response) => response.end(JSON.stringify({ last, count }))).listen(8080);
   `,
   );
+}
+
+/** Does nothing, and sends nothing. Deaf to TERM as every pid 1 without a handler, so it lives until it is killed. */
+export function idle(options: PodOptions) {
+  return pod(options, { containers: [container('main', ['sleep', 'infinity'])] });
 }
 
 /** Sends numbered datagrams; deaf to TERM, so that it does not stop before its network does. */

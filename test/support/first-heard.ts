@@ -1,0 +1,29 @@
+import { readRecord } from '../../src/agent/folders.ts';
+import { until } from '../../src/lab/until.ts';
+import { captureFolder, numbersIn, type RunningPod } from './cluster.ts';
+
+export type FirstHeard = {
+  /** The Pod's name. */
+  readonly name: string;
+  /** The first number in its files. */
+  readonly first: number;
+  /** How many packets its record says had passed before. */
+  readonly missedBefore: number;
+};
+
+/** Waits until something of that Pod is captured. */
+export async function firstHeard(pod: RunningPod): Promise<FirstHeard> {
+  const folder = await until(() => captureFolder(pod), {
+    what: `the folder of ${pod.name}`,
+    deadlineMs: 30_000,
+  });
+  const first = await until(async () => (await numbersIn(folder))[0], {
+    what: `datagrams of ${pod.name}`,
+    deadlineMs: 30_000,
+  });
+  // It is written a moment after the first packet can be in the file.
+  const missedBefore = await until(async () => (await readRecord(folder, 1))?.missedBefore, {
+    what: `how many packets of ${pod.name} were missed`,
+  });
+  return { name: pod.name, first, missedBefore };
+}
