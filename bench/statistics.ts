@@ -1,0 +1,38 @@
+/** A distribution in a few numbers, in the unit of its values. */
+export type Summary = {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly runs: number;
+};
+
+/** Throws when there is no value: nothing was measured. */
+export function summary(values: readonly number[]): Summary {
+  return {
+    median: median(values),
+    min: percentile(values, 0),
+    max: percentile(values, 100),
+    runs: values.length,
+  };
+}
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = sortedOf(values);
+  const middle = sorted.length / 2;
+  const above = sorted[Math.floor(middle)] ?? Number.NaN;
+  const below = sorted[Math.ceil(middle) - 1] ?? Number.NaN;
+  return (below + above) / 2;
+}
+
+/** By nearest rank: the least value that so many per cent of all do not exceed; one that was really measured. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = sortedOf(values);
+  const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
+  return sorted[rank - 1] ?? Number.NaN;
+}
+
+function sortedOf(values: readonly number[]): number[] {
+  if (values.length === 0) throw new Error('no values');
+  return values.toSorted((a, b) => a - b);
+}
