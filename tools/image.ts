@@ -1,15 +1,18 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { cacheFolder } from '../cluster/layout.ts';
 import { lock } from '../cluster/lock.ts';
 import { findBuilder } from './builder.ts';
-import { findDestination } from './destination.ts';
+import { loadImage } from './load-image.ts';
+import { Failed, tool } from './run.ts';
+import { checkout, findTarget } from './target.ts';
 
 /** The same name for docker, kind and containerd, which all read it as docker.io/library/podcap:latest. */
 const image = 'podcap:latest';
 
-const checkout = dirname(import.meta.dirname);
 const archive = join(checkout, 'build/podcap.tar');
 const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { build, load };
 
 async function build(): Promise<void> {
   const started = performance.now();
@@ -23,23 +26,16 @@ async function build(): Promise<void> {
 }
 
 async function load(): Promise<void> {
-  const destination = await findDestination(checkout, process.env);
-  say(`loading ${image} into ${destination.description}`);
-  await destination.load({ image, archive, say });
+  await loadImage(await findTarget(process.env), { image, archive, say });
 }
 
-async function main([command]: readonly string[]): Promise<number> {
-  if (command !== 'build' && command !== 'load') {
-    say('usage: node tools/image.ts build|load');
-    return 2;
-  }
-  await using alone = await lock('podcap-image', `image ${command} of ${checkout}`);
-  if (alone === undefined) {
-    say('another build of the image is at work; try again when it has ended');
-    return 1;
-  }
-  await (command === 'build' ? build() : load());
+await tool(async () => {
+  const name = process.argv[2] ?? '';
+  const command = commands[name];
+  if (command === undefined) throw new Failed('usage: node tools/image.ts build|load');
+  await using alone = await lock('podcap-image', `image ${name} of ${checkout}`);
+  if (alone === undefined)
+    throw new Failed('another build of the image is at work; try again when it has ended');
+  await command();
   return 0;
-}
-
-process.exitCode = await main(process.argv.slice(2));
+});
