@@ -21,6 +21,8 @@ import { podNetwork } from './pod-network.ts';
 export type Deletion = {
   /** What the interface carried, as a witness heard it (src/lab/witness.c). */
   readonly carried: readonly number[];
+  /** How many the sender had handed to the kernel. */
+  readonly sent: number;
   /** What is in Podcap's files. */
   readonly inFiles: readonly number[];
   /** What a tcpdump without Podcap's library has in its file. */
@@ -37,18 +39,20 @@ type Pods = {
   readonly names: readonly string[];
   /** The address of a receiver. */
   readonly to: string;
+  /** More options of kubectl delete. */
+  readonly how: readonly string[];
 };
 
 /**
  * Creates annotated Pods, half on each Node, and deletes them all at once while datagrams pass. The sender is none of
  * the Pod's processes: those the kubelet ends before the network, this one goes on until the interface is gone.
  */
-export async function deletePods(cluster: TestCluster, { names, to }: Pods): Promise<Deletion[]> {
+export async function deletePods(cluster: TestCluster, { names, to, how }: Pods): Promise<Deletion[]> {
   await using busy = new AsyncDisposableStack();
   const pods = await Promise.all(names.map((name, i) => startPod(cluster, name, i)));
   const watched = await Promise.all(pods.map((pod) => startTraffic(busy, pod, to)));
   await setTimeout(beforeMs);
-  await kubectl('-n', cluster.namespace, 'delete', 'pod', ...names, '--wait=true');
+  await kubectl('-n', cluster.namespace, 'delete', 'pod', ...names, '--wait=true', ...how);
   return await Promise.all(watched.map((ending) => ending()));
 }
 
@@ -79,12 +83,12 @@ async function startTraffic(
   const sending = busy.use(await startSender(inNetwork, { to, rate, port: receiverPort }));
 
   return async () => {
-    const { reason } = await sending.ended;
+    const { reason, sent } = await sending.ended;
     if (reason !== 'ENETUNREACH') throw new Error(`the sender ended before the interface: ${reason}`);
     const carried = await witness.ended;
     await until(async () => (await readRecord(folder, 1))?.end !== undefined, {
       what: `the end of the capture of ${pod.name}`,
     });
-    return { carried, inFiles: await numbersIn(folder), inPlainFile: await plain.numbers() };
+    return { carried, sent, inFiles: await numbersIn(folder), inPlainFile: await plain.numbers() };
   };
 }

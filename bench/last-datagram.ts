@@ -20,22 +20,38 @@ export const lastDatagram: Figure = {
 const lastMs = 200;
 const podsAtOnce = 5;
 
+/** By force a Pod leaves the API before its containers end: the agent must go on without it. */
+const ways = [
+  { parameter: `last ${lastMs} ms`, prefix: 'ending', how: [] },
+  { parameter: `last ${lastMs} ms, by force`, prefix: 'forced', how: ['--grace-period=0', '--force'] },
+] as const;
+
+type Way = (typeof ways)[number];
+
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
   await using cluster = await testCluster();
   await cluster.create(receiver({ name: 'receiver' }));
   const { ip } = await cluster.running('receiver');
-  const deletions: Deletion[] = [];
-  while (deletions.length < runs) {
-    const names = namesFrom(deletions.length, Math.min(podsAtOnce, runs - deletions.length));
-    deletions.push(...(await deletePods(cluster, { names, to: ip })));
-    const complete = deletions.filter((deletion) => captured(deletion).isComplete).length;
-    say(`${complete} of ${deletions.length} deletions complete`);
+  const rows: Row[] = [];
+  let isReached = true;
+  for (const way of ways) {
+    const deletions: Deletion[] = [];
+    while (deletions.length < runs) {
+      const names = namesFrom(way, deletions.length, Math.min(podsAtOnce, runs - deletions.length));
+      deletions.push(...(await deletePods(cluster, { names, to: ip, how: way.how })));
+      say(`${way.parameter}: ${completeOf(deletions.map(captured))} complete`);
+    }
+    isReached &&= deletions.every((deletion) => captured(deletion).isComplete);
+    rows.push(
+      rowOf('podcap', way, deletions.map(captured), deletions),
+      rowOf('tcpdump', way, deletions.map(capturedPlainly), deletions),
+    );
   }
-  return measurementOf(deletions);
+  return { isReached, rows };
 }
 
-function namesFrom(first: number, count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `ending-${first + i}`);
+function namesFrom({ prefix }: Way, first: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}-${first + i}`);
 }
 
 function captured({ carried, inFiles }: Deletion): Completeness {
@@ -46,28 +62,31 @@ function capturedPlainly({ carried, inPlainFile }: Deletion): Completeness {
   return completeness(carried, inPlainFile, (rate * lastMs) / 1000);
 }
 
-function measurementOf(deletions: readonly Deletion[]): Measurement {
-  const ours = deletions.map(captured);
-  return {
-    isReached: ours.every(({ isComplete }) => isComplete),
-    rows: [rowOf('podcap', ours), rowOf('tcpdump', deletions.map(capturedPlainly))],
-  };
-}
-
-function rowOf(variant: string, all: readonly Completeness[]): Row {
+function rowOf(
+  variant: string,
+  { parameter }: Way,
+  all: readonly Completeness[],
+  deletions: readonly Deletion[],
+): Row {
   const values = all.map(({ lastShare }) => lastShare);
   return {
     variant,
-    parameter: `last ${lastMs} ms`,
+    parameter,
     ...summary(values),
     values,
-    remark: `${all.filter(({ isComplete }) => isComplete).length} of ${all.length} complete`,
+    remark: `${completeOf(all)} complete`,
     details: {
       packetsPerSecond: rate,
       complete: all.filter(({ isComplete }) => isComplete).length,
+      carried: deletions.map(({ carried }) => carried.length),
+      sentAndNotCarried: deletions.map(({ carried, sent }) => sent - carried.length),
       missing: all.map(({ missing }) => missing),
       missedBefore: all.map(({ missedBefore }) => missedBefore),
       surplus: all.map(({ surplus }) => surplus),
     },
   };
+}
+
+function completeOf(all: readonly Completeness[]): string {
+  return `${all.filter(({ isComplete }) => isComplete).length} of ${all.length}`;
 }

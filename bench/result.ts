@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { must } from '../tools/run.ts';
+import { checkout } from '../tools/target.ts';
 import type { Figure, Measurement, Row } from './figure.ts';
 import type { Setting } from './setting.ts';
 
@@ -24,15 +26,10 @@ export function resultOf(
 
 const folder = join(import.meta.dirname, 'results');
 
-/** Writes bench/results/<figure>.json in place of the one before. */
+/** Writes bench/results/<figure>.json in place of the one before, in the form that the checks ask of every file. */
 export async function writeResult(result: Result): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, `${result.figure}.json`), `${textOf(result)}\n`);
-}
-
-/** Indented, but a list of numbers on one line: a hundred runs are a hundred numbers. */
-export function textOf(result: Result): string {
-  return JSON.stringify(result, undefined, 2).replaceAll(/\[[\d\s.,-]+\]/g, (list) =>
-    list.replaceAll(/\s+/g, ' ').replaceAll(/\[ | \]/g, (end) => end.trim()),
-  );
+  const path = join(folder, `${result.figure}.json`);
+  await writeFile(path, JSON.stringify(result, undefined, 2));
+  await must(`${checkout}/node_modules/.bin/biome`, ['format', '--write', '--log-level=error', path]);
 }
