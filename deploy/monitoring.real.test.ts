@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import * as v from 'valibot';
+import { beforeAll, expect, test } from 'vitest';
+import { built } from '../tools/built.ts';
+
+const folder = join(import.meta.dirname, 'chart/monitoring');
+let promtool: (...args: readonly string[]) => Promise<string>;
+beforeAll(async () => {
+  const path = await built('promtool');
+  promtool = async (...args) => {
+    const { stdout, stderr } = await promisify(execFile)(path, args, { cwd: import.meta.dirname });
+    return stdout + stderr;
+  };
+});
+
+test('promtool accepts the alert rules', async () => {
+  expect(await promtool('check', 'rules', '--lint-fatal', join(folder, 'alerts.yaml'))).toContain('SUCCESS');
+});
+
+test('each alert fires when it should and not else', async () => {
+  expect(await promtool('test', 'rules', 'alerts.test.yaml')).toContain('SUCCESS');
+});
+
+test('every alert is tested both ways', async () => {
+  const rules = await readFile(join(folder, 'alerts.yaml'), 'utf8');
+  const tests = await readFile(join(import.meta.dirname, 'alerts.test.yaml'), 'utf8');
+  const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+  expect(names).not.toEqual([]);
+  for (const name of names) {
+    expect(tests).toMatch(new RegExp(`eval_time: \\w+, alertname: ${name} }`));
+    expect(tests).toMatch(new RegExp(`alertname: ${name}\\n +exp_alerts:`));
+  }
+});
+
+test('every query of the dashboard is one', async () => {
+  const { panels } = v.parse(
+    dashboardSchema,
+    JSON.parse(await readFile(join(folder, 'dashboard.json'), 'utf8')),
+  );
+  const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  expect(queries.length).toBeGreaterThan(panels.length);
+  // Grafana puts a duration there.
+  await Promise.all(
+    queries.map((query) =>
+      promtool('--experimental', 'promql', 'format', query.replaceAll('$__rate_interval', '5m')),
+    ),
+  );
+  const ids = panels.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+const dashboardSchema = v.object({
+  uid: v.literal('podcap'),
+  panels: v.array(
+    v.object({ id: v.number(), title: v.string(), targets: v.array(v.object({ expr: v.string() })) }),
+  ),
+});
