@@ -9,7 +9,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'cluster/**/*.test.ts', 'tools/**/*.test.ts'],
+          include: ['{src,cluster,tools,deploy}/**/*.test.ts'],
           exclude: ['**/*.real.test.ts'],
         },
       },
@@ -17,6 +17,16 @@ export default defineConfig({
         // Real tcpdump, real network namespaces: root.
         extends: true,
         test: { name: 'real', include: ['src/**/*.real.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
+      },
+      {
+        // The chart and the alert rules, by the real helm and promtool: minutes at the first use, which builds them.
+        extends: true,
+        test: {
+          name: 'deploy',
+          include: ['deploy/**/*.real.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 1_200_000,
+        },
       },
       {
         // The whole on the cluster, one file at a time: they share its two Nodes.

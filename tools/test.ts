@@ -18,7 +18,7 @@ export async function check(): Promise<number> {
 /** Everything; the cluster is ended again unless it was up before. */
 export async function test(): Promise<number> {
   await freshResults();
-  const outcomes = [...(await checks()), await vitest('unit'), await vitest('real')];
+  const outcomes = [...(await checks()), await vitest('unit'), await vitest('real'), await vitest('deploy')];
   const wasUp = (await status(checkout)).up;
   try {
     await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);

@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { built } from '../tools/built.ts';
+import { renderManifests, template } from '../tools/manifests.ts';
+import { checkout } from '../tools/target.ts';
+
+const chart = join(import.meta.dirname, 'chart');
+const valuesFiles = [
+  ...(await readdir(join(chart, 'ci'))).map((name) => join(chart, 'ci', name)),
+  join(import.meta.dirname, 'values-cluster.yaml'),
+];
+
+let helm: string;
+beforeAll(async () => {
+  helm = await built('helm');
+});
+
+test('the manifests of deploy/ are what `make render` writes', async () => {
+  for (const [file, content] of await renderManifests()) {
+    expect({ file, content: await readFile(join(checkout, file), 'utf8') }).toEqual({ file, content });
+  }
+});
+
+describe.each(valuesFiles)('with %s', (file) => {
+  test('helm lint finds nothing', async () => {
+    const { code, output } = await run(['lint', '--strict', chart, '--values', file]);
+    expect(output).toContain('0 chart(s) failed');
+    expect(code).toBe(0);
+  });
+
+  test('helm template renders', async () => {
+    expect((await render(file)).code).toBe(0);
+  });
+});
+
+test('every value arrives', async () => {
+  const { output } = await render(join(chart, 'ci/everything-values.yaml'));
+  for (const flag of [
+    '--max-files=50',
+    '--max-file-megabytes=10',
+    '--max-captures=30',
+    '--disk-budget-megabytes=5000000',
+    '--buffer-budget-megabytes=512',
+    '--free-share-percent=0',
+    '--grace-seconds=0',
+    '--buffer-kib=16384',
+    '--pod-metrics=false',
+    '--rescan-seconds=10',
+    '--cni-results-folder=/var/lib/cni/cache/results',
+    '--log-level=debug',
+    '--port=9999',
+    '--capture-user=20002',
+  ])
+    expect(output).toContain(`- ${flag}\n`);
+  expect(output).toContain(`image: registry.example:5000/team/podcap@sha256:0123`);
+  expect(output).not.toContain(':1.2.3');
+  expect(output).toContain('supplementalGroups: [20002]');
+  expect(output).toContain('path: /data/podcap,');
+  expect(output).not.toContain('app: something-else');
+  expect(output).not.toContain('priorityClassName');
+  for (const kind of ['PodMonitor', 'PrometheusRule', 'ConfigMap', 'Job'])
+    expect(output).toContain(`kind: ${kind}\n`);
+});
+
+test('nothing is asked for that was not chosen', async () => {
+  const { output } = await render(join(chart, 'ci/minimal-values.yaml'));
+  const kinds = [...output.matchAll(/^kind: (.*)$/gm)].map(([, kind]) => kind);
+  expect(kinds).toEqual(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'DaemonSet']);
+  expect(output).not.toMatch(/privileged|hostNetwork|hostPID|hostIPC|seLinuxOptions/);
+});
+
+test('SELinux options reach the agent and the Pods that purge', async () => {
+  const { output } = await render(join(chart, 'ci/selinux-values.yaml'));
+  expect(output.match(/^ +type: spc_t$/gm)).toHaveLength(2);
+});
+
+test.each([
+  ['settings: { maxFile: 5 }', "'maxFile' not allowed"],
+  ['settings: { maxFiles: 0 }', '/settings/maxFiles'],
+  ['settings: { maxFiles: "5; reboot" }', '/settings/maxFiles'],
+  ['settings: { bufferKib: 64 }', '/settings/bufferKib'],
+  ['settings: { freeSharePercent: 100 }', '/settings/freeSharePercent'],
+  ['settings: { podMetrics: "yes" }', '/settings/podMetrics'],
+  ['settings: { logLevel: loud }', '/settings/logLevel'],
+  ['settings: { port: null }', "missing property 'port'"],
+  ['image: podcap', "'/image'"],
+  ['image: { repository: "podcap:latest" }', '/image/repository'],
+  ['image: { tag: 1.2 }', '/image/tag'],
+  ['image: { digest: latest }', '/image/digest'],
+  ['image: { pullPolicy: Sometimes }', '/image/pullPolicy'],
+  ['hostPaths: { captures: / }', '/hostPaths/captures'],
+  ['hostPaths: { captures: /var/lib/../../etc }', '/hostPaths/captures'],
+  ['hostPaths: { captures: var/lib/podcap }', '/hostPaths/captures'],
+  ['privileged: true', "'privileged' not allowed"],
+  ['seLinuxOptions: { typ: spc_t }', "'typ' not allowed"],
+  ['probes: { liveness: { path: /readyz } }', "'path' not allowed"],
+  ['extraArgs: ["-z"]', '/extraArgs/0'],
+  ['podLabels: { team: 5 }', '/podLabels/team'],
+  ['podMonitor: { enabled: "no" }', '/podMonitor/enabled'],
+  ['tolerations: { operator: Exists }', '/tolerations'],
+])('refuses %s and says where', async (values, where) => {
+  const { code, output } = await render('-', values);
+  expect(code).not.toBe(0);
+  expect(output).toContain(where);
+});
+
+async function render(file: string, input = ''): Promise<{ code: unknown; output: string }> {
+  return await run([...template('test'), '--values', file], input);
+}
+
+async function run(args: readonly string[], input = ''): Promise<{ code: unknown; output: string }> {
+  const child = spawn(helm, args);
+  child.stdin.end(input);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { code, output: stdout + stderr };
+}

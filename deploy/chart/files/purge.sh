@@ -1,0 +1,7 @@
+# Deletes what Podcap wrote below the folder $1, and the folders that are empty then; what it did not write stays.
+set -eu
+cd "$1"
+folder='\./[a-z0-9-]{1,63}_[a-z0-9.-]+_[A-Za-z0-9-]{1,36}'
+find . -mindepth 2 -maxdepth 2 -type f -regextype posix-extended \
+  -regex "$folder/(captres-[a-z0-9.-]+\.[0-9]{1,9}\.pcap[0-9]{1,9}|capture\.[0-9]{1,9}\.json(\.new)?)" -delete
+find . -mindepth 1 -maxdepth 1 -type d -empty -regextype posix-extended -regex "$folder" -delete

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { folderName, recordName, ringFileBase } from '../src/agent/names.ts';
+
+const script = join(import.meta.dirname, 'chart/files/purge.sh');
+const uid = '6d1f4c1e-9f5c-4b2e-8f0e-3a2b1c0d9e8f';
+/** What an agent leaves in a folder, with the record that it was replacing when it was killed. */
+const ofAnAgent = [
+  `${ringFileBase('web', 1)}000`,
+  `${ringFileBase('web', 12)}7`,
+  recordName(1),
+  `${recordName(2)}.new`,
+];
+
+let captures: string;
+beforeEach(async () => {
+  captures = await mkdtemp(join(tmpdir(), 'podcap-purge-'));
+});
+afterEach(() => rm(captures, { recursive: true }));
+
+test('deletes what agents wrote, and its folders', async () => {
+  const longest = { namespace: 'n'.repeat(63), pod: 'p'.repeat(253), uid };
+  await make(folderName({ namespace: 'default', pod: 'web.example', uid }), ofAnAgent);
+  await make(folderName(longest), [`${ringFileBase(longest.pod, 999_999_999)}000`]);
+  await make(folderName({ namespace: 'default', pod: 'never-captured', uid }), []);
+  await purge();
+  expect(await readdir(captures)).toEqual([]);
+});
+
+test('leaves what no agent wrote, and the folder that has it', async () => {
+  const mixed = folderName({ namespace: 'default', pod: 'web', uid });
+  const notes = ['notes.txt', 'captres-web.pcap', 'capture.json', 'web.pcap0'];
+  await make(mixed, [...ofAnAgent, ...notes]);
+  await make('not-a-capture', ofAnAgent);
+  await make('not-a-capture-either', []);
+  await writeFile(join(captures, recordName(1)), '');
+  await purge();
+  expect(await everythingIn(captures)).toEqual(
+    [
+      ...notes.map((name) => `${mixed}/${name}`),
+      mixed,
+      'not-a-capture',
+      ...ofAnAgent.map((name) => `not-a-capture/${name}`),
+      'not-a-capture-either',
+      recordName(1),
+    ].toSorted(),
+  );
+});
+
+test('follows no link', async () => {
+  await make('elsewhere', ofAnAgent);
+  await symlink(join(captures, 'elsewhere'), join(captures, folderName({ namespace: 'a', pod: 'b', uid })));
+  await purge();
+  expect(await readdir(join(captures, 'elsewhere'))).toHaveLength(ofAnAgent.length);
+});
+
+test('can be told twice', async () => {
+  await make(folderName({ namespace: 'default', pod: 'web', uid }), ofAnAgent);
+  await purge();
+  await purge();
+  expect(await readdir(captures)).toEqual([]);
+});
+
+async function purge(): Promise<void> {
+  await promisify(execFile)('sh', [script, captures]);
+}
+
+async function make(folder: string, files: readonly string[]): Promise<void> {
+  await mkdir(join(captures, folder));
+  await Promise.all(files.map((name) => writeFile(join(captures, folder, name), 'packets')));
+}
+
+async function everythingIn(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).toSorted();
+}

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { kubernetesVersion } from '../cluster/binaries.ts';
+import { built } from './built.ts';
+import { Failed, output } from './run.ts';
+import { checkout } from './target.ts';
+
+/** A file of deploy/ that is rendered from the chart, for those who have no Helm. */
+type Manifest = {
+  readonly file: string;
+  readonly header: readonly string[];
+  /** What `helm template` is told besides release and namespace. */
+  readonly args: readonly string[];
+};
+
+const manifests: readonly Manifest[] = [
+  {
+    file: 'deploy/podcap.yaml',
+    header: [
+      "Podcap's agent on every Linux Node: `kubectl apply -f deploy/podcap.yaml`.",
+      'What each privilege is for stands beside it; docs/security.md tells what follows from them.',
+    ],
+    args: [],
+  },
+  {
+    file: 'deploy/podcap-cluster.yaml',
+    header: ['The same for the cluster of `make cluster`, with deploy/values-cluster.yaml.'],
+    args: ['--values', `${checkout}/deploy/values-cluster.yaml`],
+  },
+  {
+    file: 'deploy/purge.yaml',
+    header: [
+      'Deletes the captures of every Node once the agents are gone: `make purge` applies and removes it.',
+    ],
+    args: ['--set', 'purgeOnUninstall=true', '--show-only', 'templates/purge.yaml'],
+  },
+];
+
+/** Path in the checkout to what should stand there. */
+export async function renderManifests(): Promise<ReadonlyMap<string, string>> {
+  const helm = await built('helm');
+  const rendered = await Promise.all(
+    manifests.map(async ({ file, header, args }) => {
+      const yaml = await output(helm, [...template('podcap'), '--namespace', 'kube-system', ...args]);
+      const lines = [...header, 'Rendered from deploy/chart by `make render`: change it there.'];
+      return [
+        file,
+        await format(file, `${lines.map((line) => `# ${line}\n`).join('')}${plain(yaml)}`),
+      ] as const;
+    }),
+  );
+  return new Map(rendered);
+}
+
+/** The arguments of `helm template` for a release of the chart, on the Kubernetes that this checkout builds. */
+export function template(release: string): string[] {
+  return ['template', release, `${checkout}/deploy/chart`, '--kube-version', kubernetesVersion(checkout)];
+}
+
+/** Without what is true only of what Helm itself installs. */
+function plain(yaml: string): string {
+  return yaml
+    .replace(/^---\n/, '')
+    .replaceAll(/^# Source: .*\n/gm, '')
+    .replaceAll(/^ *annotations:\n(?: *helm\.sh\/hook.*\n)+/gm, '')
+    .replaceAll(/^ *(?:helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm, '');
+}
+
+/** As `make format` would leave the file. */
+async function format(file: string, unformatted: string): Promise<string> {
+  const biome = spawn(`${checkout}/node_modules/.bin/biome`, ['format', `--stdin-file-path=${file}`], {
+    cwd: checkout,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  biome.stdin.end(unformatted);
+  const [formatted, [code]] = await Promise.all([text(biome.stdout), once(biome, 'close')]);
+  if (code !== 0) throw new Failed(`biome cannot format ${file}`);
+  return formatted;
+}

@@ -1,0 +1,13 @@
+import { writeFile } from 'node:fs/promises';
+import { renderManifests } from './manifests.ts';
+import { tool } from './run.ts';
+import { checkout } from './target.ts';
+
+/** `make render`: writes the files of deploy/ that come from the chart. */
+await tool(async () => {
+  for (const [file, content] of await renderManifests()) {
+    await writeFile(`${checkout}/${file}`, content);
+    process.stdout.write(`${file}\n`);
+  }
+  return 0;
+});
