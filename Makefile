@@ -59,10 +59,40 @@ undeploy: ## remove the agents and the test Pods; the captures stay on the Nodes
 	$(needs) check
 	@$(node) tools/make.ts undeploy
 
+.PHONY: purge
+purge: ## delete the captures of every Node, once the agents are removed
+	$(needs) check
+	@$(node) tools/make.ts purge
+
+# A cluster of kind with Antrea, on a machine with docker, kind, kubectl and helm: kind, antrea, docker-build, kind-load,
+# deploy. The context is named, so that nothing of it goes to another cluster.
+.PHONY: kind
+kind: ## a cluster of kind, whose network is to be installed: make antrea
+	kind create cluster --config deploy/kind-cluster.yaml
+
+.PHONY: antrea
+antrea: ## Antrea on the cluster of kind
+	helm repo add antrea https://charts.antrea.io
+	helm repo update antrea
+	helm upgrade --install antrea antrea/antrea --kube-context kind-podcap --namespace kube-system --wait --timeout 10m
+
+.PHONY: kind-load
+kind-load: ## load the image podcap:latest into the cluster of kind
+	kind load docker-image podcap:latest --name podcap
+
+.PHONY: kind-down
+kind-down: ## delete the cluster of kind
+	kind delete cluster --name podcap
+
 .PHONY: bench
 bench: ## measure the figures of docs/benchmarks.md on the cluster (ONLY=<name> for one)
 	$(needs) cluster image test
 	@$(node) bench/main.ts $(ONLY)
+
+.PHONY: render
+render: ## write the manifests of deploy/ from the chart
+	$(needs) check
+	@$(node) tools/render.ts
 
 .PHONY: clean
 clean: ## remove what was built in this checkout

@@ -1,7 +1,8 @@
-import { must } from './run.ts';
+import { Failed, must, output } from './run.ts';
 import { checkout, type Target, withTarget } from './target.ts';
 
 const manifests = `${checkout}/deploy/podcap.yaml`;
+const purgers = `${checkout}/deploy/purge.yaml`;
 const examples = `${checkout}/deploy/examples/traffic.yaml`;
 
 /** Builds the image, loads it where it must be loaded, applies the manifests, and waits until every agent is ready. */
@@ -31,6 +32,22 @@ export async function testPod(target: Target): Promise<void> {
 export async function undeploy(target: Target): Promise<void> {
   await kubectl(target, 'delete', '--ignore-not-found', '-f', examples);
   await kubectl(target, 'delete', '--ignore-not-found', '-f', manifests);
+  process.stdout.write('the captures stay on the Nodes, in /var/lib/podcap: make purge deletes them\n');
+}
+
+/** Deletes the captures of every Node. Agents would go on writing: there must be none. */
+export async function purge(target: Target): Promise<void> {
+  const agents = ['get', 'daemonsets', '--all-namespaces', '--selector', 'app=packet-capture', '-o', 'name'];
+  if ((await output(target.kubectl, withTarget(target, ...agents))) !== '')
+    throw new Failed('there are agents: make undeploy, or helm uninstall, comes first');
+  await kubectl(target, 'apply', '-f', purgers);
+  try {
+    // Ready is who has purged its Node.
+    const purged = ['rollout', 'status', 'daemonset/podcap-purge', '--timeout=180s'];
+    await kubectl(target, '-n', 'kube-system', ...purged);
+  } finally {
+    await kubectl(target, 'delete', '-f', purgers);
+  }
 }
 
 async function kubectl(target: Target, ...args: readonly string[]): Promise<void> {

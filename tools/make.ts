@@ -1,5 +1,5 @@
 import { demo } from './demo.ts';
-import { deploy, testPod, undeploy } from './deploy.ts';
+import { deploy, purge, testPod, undeploy } from './deploy.ts';
 import { tool } from './run.ts';
 import { findTarget, type Target } from './target.ts';
 import { check, test } from './test.ts';
@@ -12,6 +12,7 @@ const targets: Readonly<Record<string, () => Promise<number>>> = {
   deploy: () => onTarget(deploy),
   'test-pod': () => onTarget(testPod),
   undeploy: () => onTarget(undeploy),
+  purge: () => onTarget(purge),
 };
 
 await tool(async () => {
