@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { type CacheEntry, cached, entryFolder } from './cache.ts';
@@ -149,21 +149,34 @@ async function build(
   const started = performance.now();
   const elapsed = () => Math.round((performance.now() - started) / 1000);
   const expected = estimatedSeconds([module], cpus().length);
+  const temporary = join(target, 'tmp');
+  mkdirSync(temporary);
   let compiled = 0;
   const ticker = setInterval(() => {
     say(`  ${title}: ${elapsed()} s of about ${expected}, ${compiled} packages compiled`);
   }, 15_000);
   try {
-    await run('go', installArguments(module, goMod), {
-      cwd: folder,
-      environment: { ...process.env, GOBIN: target, CGO_ENABLED: module.cgo ? '1' : '0' },
-      onOutput: (chunk) => {
-        compiled += chunk.split('\n').length - 1;
+    // Pids of their own: when this process is killed, the compilers end with go, not some time later.
+    await run(
+      'unshare',
+      ['--pid', '--fork', '--kill-child', '--', 'go', ...installArguments(module, goMod)],
+      {
+        cwd: folder,
+        environment: {
+          ...process.env,
+          GOBIN: target,
+          GOTMPDIR: temporary,
+          CGO_ENABLED: module.cgo ? '1' : '0',
+        },
+        onOutput: (chunk) => {
+          compiled += chunk.split('\n').length - 1;
+        },
       },
-    });
+    );
   } finally {
     clearInterval(ticker);
   }
+  rmSync(temporary, { recursive: true });
   if (module === etcd) renameSync(join(target, 'server'), join(target, 'etcd')); // named after its folder
   for (const binary of module.binaries) {
     if (!existsSync(join(target, binary))) throw new Error(`${module.name} built without ${binary}`);

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBinaries, moduleOf } from './binaries.ts';
+import { installDns } from './dns.ts';
 import { down } from './down.ts';
-import { cacheFolder, type Machine, machines } from './layout.ts';
+import { cacheFolder, logFolder, type Machine, machines } from './layout.ts';
 import { load } from './load.ts';
 import { describeHolder, lock } from './lock.ts';
 import { cutPower, enter, machineProcess } from './machine.ts';
@@ -23,6 +24,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   up: () => alone('up', bringUp),
   down: () => alone('down', takeDown),
   status: showStatus,
+  dns: installClusterDns,
   load: loadImages,
   build: buildBinary,
   enter: enterMachine,
@@ -35,6 +37,7 @@ const usage = `usage: node cluster/main.ts <command>
   up                        bring the cluster up, or what is missing of it; prints the kubeconfig's path
   down                      end the cluster and remove all that it made
   status                    say what runs; exit code 0 if this checkout's cluster is up
+  dns                       install CoreDNS into the cluster, which has none at first
   load <docker-archive...>  load images into every Node
   build <binary>            build a program if need be (kubectl, helm, ...) and print its path
   enter <machine> [command] run a command, or a shell, on node1, node2 or control
@@ -100,6 +103,12 @@ async function loadImages(archives: readonly string[]): Promise<number> {
   return 0;
 }
 
+async function installClusterDns(): Promise<number> {
+  await installDns({ checkout, cache, say });
+  say('the cluster resolves its names');
+  return 0;
+}
+
 async function buildBinary([binary = '']: readonly string[]): Promise<number> {
   const module = moduleOf(binary);
   if (module === undefined) {
@@ -139,4 +148,10 @@ function unknownMachine(name: string): number {
   return 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  say(`the cluster's logs are in ${machines.map(logFolder).join(', ')}`);
+  process.exitCode = 1;
+}

@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addresses, type ClusterNode, cgroupName, machineFolder, stateFolders } from './layout.ts';
-import { pauseImage } from './pause-image.ts';
 import { makeNodeCredentials } from './pki.ts';
+import { pauseImage } from './program-image.ts';
 
 /** Writes a Node's own /etc, which is laid over the machine's (inside/node-mounts.sh). */
 export async function writeNodeFiles(node: ClusterNode): Promise<void> {
@@ -47,7 +47,7 @@ function podNetwork(node: ClusterNode): unknown {
 const containerdConfig = `version = 3
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
-  sandbox = "${pauseImage}"
+  sandbox = "${pauseImage.name}"
 
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true

@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 /** Which checkout the cluster of this machine belongs to. It stands outside every checkout. */
 export type Owner = {
   readonly checkout: string;
+  /** What it was made from (version.ts). */
+  readonly version: string;
   /** ISO 8601. */
   readonly since: string;
   /** Set at the end of `up`: without it `up` was cut short, or is at work (lock.ts tells which). */
@@ -39,16 +41,14 @@ export function claim({ owner, alive, ownerCheckoutExists }: Standing, checkout:
   return { kind: 'theirs', message };
 }
 
+/** Undefined if there is no record, or none that says whose the cluster is. */
 export function readOwner(file: string): Owner | undefined {
-  let content: string;
   try {
-    content = readFileSync(file, 'utf8');
+    const record: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isOwner(record) ? record : undefined;
   } catch {
     return undefined;
   }
-  const value: unknown = JSON.parse(content);
-  if (!isOwner(value)) throw new Error(`${file} is not an owner record`);
-  return value;
 }
 
 export function writeOwner(file: string, owner: Owner): void {
@@ -63,6 +63,8 @@ function isOwner(value: unknown): value is Owner {
     value !== null &&
     'checkout' in value &&
     typeof value.checkout === 'string' &&
+    'version' in value &&
+    typeof value.version === 'string' &&
     'since' in value &&
     typeof value.since === 'string' &&
     'complete' in value &&

@@ -11,25 +11,38 @@ import {
 import { join } from 'node:path';
 import { run } from './run.ts';
 
-/** The name that containerd is told to make a Pod's sandbox of. */
-export const pauseImage = 'localhost/pause:local';
+/** An image that holds one static program and nothing else. */
+export type ProgramImage = {
+  readonly name: string;
+  /** The program on this machine; in the image it stands in the root folder, under this path's last part. */
+  readonly program: string;
+  readonly entrypoint: readonly string[];
+};
 
-/**
- * Writes the image of the pause container as a docker-archive: one static program, catatonit(1) -P, which waits and
- * reaps. No registry is needed, and no tool to build images either.
- */
-export async function writePauseImage(file: string): Promise<void> {
+/** What containerd is told to make a Pod's sandbox of: catatonit(1) -P waits, and reaps. */
+export const pauseImage: ProgramImage = {
+  name: 'localhost/pause:local',
+  program: '/usr/bin/catatonit',
+  entrypoint: ['/catatonit', '-P'],
+};
+
+/** Writes the image as a docker-archive: no registry is needed, and no tool to build images either. */
+export async function writeProgramImage(
+  file: string,
+  { name, program, entrypoint }: ProgramImage,
+): Promise<void> {
   const work = mkdtempSync(`${file}.new-`);
   try {
+    const inside = join(work, 'root', program.slice(program.lastIndexOf('/')));
     mkdirSync(join(work, 'root'));
-    copyFileSync('/usr/bin/catatonit', join(work, 'root/pause'));
-    chmodSync(join(work, 'root/pause'), 0o755);
+    copyFileSync(program, inside);
+    chmodSync(inside, 0o755);
     const reproducible = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-    await run('tar', ['-C', join(work, 'root'), ...reproducible, '-cf', join(work, 'layer.tar'), 'pause']);
-    const config = imageConfig(sha256(readFileSync(join(work, 'layer.tar'))));
+    await run('tar', ['-C', join(work, 'root'), ...reproducible, '-cf', join(work, 'layer.tar'), '.']);
+    const config = imageConfig(entrypoint, sha256(readFileSync(join(work, 'layer.tar'))));
     const configFile = `${sha256(config)}.json`;
     writeFileSync(join(work, configFile), config);
-    const manifest = [{ Config: configFile, RepoTags: [pauseImage], Layers: ['layer.tar'] }];
+    const manifest = [{ Config: configFile, RepoTags: [name], Layers: ['layer.tar'] }];
     writeFileSync(join(work, 'manifest.json'), JSON.stringify(manifest));
     await run('tar', ['-C', work, '-cf', file, 'manifest.json', configFile, 'layer.tar']);
   } finally {
@@ -37,11 +50,11 @@ export async function writePauseImage(file: string): Promise<void> {
   }
 }
 
-function imageConfig(layerDigest: string): string {
+function imageConfig(entrypoint: readonly string[], layerDigest: string): string {
   return JSON.stringify({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
-    config: { Entrypoint: ['/pause', '-P'] },
+    config: { Entrypoint: entrypoint },
     rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },
   });
 }

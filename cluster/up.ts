@@ -19,11 +19,12 @@ import { machineProcess, startMachine } from './machine.ts';
 import { plugControl, plugNode } from './network.ts';
 import { writeNodeFiles } from './node-files.ts';
 import { claim, readOwner, writeOwner } from './owner.ts';
-import { writePauseImage } from './pause-image.ts';
 import { makeCertificates, makeControlKubeconfigs } from './pki.ts';
 import type { ProcessId } from './process.ts';
+import { pauseImage, writeProgramImage } from './program-image.ts';
 import { standing } from './standing.ts';
 import { until } from './until.ts';
+import { clusterVersion } from './version.ts';
 
 export type UpOptions = {
   readonly checkout: string;
@@ -37,16 +38,21 @@ export type UpResult =
 
 /** Brings the cluster up, or what is missing of it. Ends with every Node Ready. */
 export async function up({ checkout, cache, say }: UpOptions): Promise<UpResult> {
-  const claimed = claim(standing(), checkout);
+  const there = standing();
+  const claimed = claim(there, checkout);
   if (claimed.kind === 'theirs') return { kind: 'refused', message: claimed.message };
 
   const binaries = await buildBinaries(clusterModules, { checkout, cache, say });
+  const version = clusterVersion(checkout);
+  if (claimed.kind === 'ours' && there.owner?.version !== version) {
+    say('note: an earlier version of cluster/ made this cluster; to renew it: make cluster-down cluster');
+  }
   if (claimed.kind === 'leftover') {
     say('removing what a dead or half-made cluster left');
     await tearDown();
   }
   if (claimed.kind !== 'ours') {
-    writeOwner(stateFolders.owner, { checkout, since: new Date().toISOString(), complete: false });
+    writeOwner(stateFolders.owner, { checkout, version, since: new Date().toISOString(), complete: false });
     say('making certificates and configuration');
     await writeStateFolder(checkout, binaries);
   }
@@ -70,7 +76,7 @@ async function writeStateFolder(checkout: string, binaries: Binaries): Promise<v
   for (const [name, path] of binaries) linkOrCopy(path, join(stateFolders.bin, name));
   cpSync(join(checkout, 'cluster/inside'), stateFolders.inside, { recursive: true });
   await Promise.all([
-    writePauseImage(join(stateFolders.inside, 'pause.tar')),
+    writeProgramImage(join(stateFolders.inside, 'pause.tar'), pauseImage),
     makeCertificates(kubernetesVersion(checkout)),
   ]);
   await Promise.all([makeControlKubeconfigs(), ...nodes.map(writeNodeFiles)]);

@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import { type Building, buildBinaries, moduleOf } from './binaries.ts';
+import { kubectl } from './kubectl.ts';
+import { stateFolders } from './layout.ts';
+import { load } from './load.ts';
+import { writeProgramImage } from './program-image.ts';
+
+/** Installs CoreDNS into the cluster, building it first if need be; ends when it answers. */
+export async function installDns(building: Building): Promise<void> {
+  const module = moduleOf('coredns');
+  if (module === undefined) throw new Error('no Go module builds coredns');
+  const program = (await buildBinaries([module], building)).get('coredns') ?? '';
+  const archive = join(stateFolders.root, 'coredns.tar');
+  await writeProgramImage(archive, { name: 'localhost/coredns:local', program, entrypoint: ['/coredns'] });
+  await load([archive], building);
+  await kubectl('apply', '--server-side', '-f', join(building.checkout, 'cluster/dns.yaml'));
+  await kubectl('--namespace', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s');
+}
