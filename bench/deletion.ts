@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../cluster/layout.ts';
-import { readRecord } from '../src/agent/folders.ts';
+import { readRecord } from '../src/agent/records.ts';
 import { startSender } from '../src/lab/datagrams.ts';
 import { temporaryFolder } from '../src/lab/folder.ts';
 import { until } from '../src/lab/until.ts';
@@ -61,7 +61,7 @@ async function startPod(cluster: TestCluster, name: string, position: number): P
   await cluster.create(idle({ name, node, annotation: '100' }));
   const pod = await cluster.running(name);
   const folder = await until(() => captureFolder(pod), { what: `the folder of ${name}` });
-  await until(async () => (await readRecord(folder, 1))?.missedBefore !== undefined, {
+  await until(async () => (await readRecord(folder, 1))?.carried !== undefined, {
     what: `${name} to be captured`,
     deadlineMs: 30_000,
   });

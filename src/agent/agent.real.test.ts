@@ -12,6 +12,8 @@ import { temporaryFolder } from '../lab/folder.ts';
 import { networkLab } from '../lab/network.ts';
 import { until } from '../lab/until.ts';
 import { runAgent } from './agent.ts';
+import { bootClock } from './clock.ts';
+import { metricDescriptions } from './metrics.ts';
 
 // The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.
 // Everything else is real.
@@ -97,6 +99,36 @@ test('a Pod that ended while no agent ran leaves its captures, and folders of ot
   expect((await readdir(scene.captures)).toSorted()).toEqual([folderOfWeb, 'lost+found']);
 });
 
+test('the captures of a Pod that has ended go after the time of grace, when the API server says that it is gone', async () => {
+  await using scene = await agentScene();
+  await scene.leaveCaptures(folderOfWeb);
+  scene.server.script.list.push(list('5', []));
+  scene.server.script.read.push(refusal(404, 'NotFound'));
+  await using _agent = await scene.start(0);
+  await until(async () => (await readdir(scene.captures)).length === 0, {
+    what: 'the captures to be deleted',
+  });
+  expect(scene.server.requests.find(({ kind }) => kind === 'read')?.path).toBe(
+    '/api/v1/namespaces/default/pods/web',
+  );
+});
+
+test('/metrics tells states, packets and the disk, in the text format', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(
+    list('5', [podObject('web', '4', wanted), podObject('bad', '5', { 'tcpdump.antrea.io': 'x' })]),
+  );
+  await using agent = await scene.start();
+  const line = async (text: string) => (await agent.ask('/metrics')).includes(`\n${text}\n`);
+  await until(() => line('podcap_captures{state="capturing"} 1'), { what: 'the capture' });
+  expect(await line('podcap_captures_refused{reason="InvalidAnnotation"} 1')).toBe(true);
+  expect(await line('podcap_capture_starts_total 1')).toBe(true);
+  expect(await line('podcap_pod_packets_captured_total{namespace="default",pod="web"} 0')).toBe(true);
+  expect(await line('podcap_build_info{version="1.2.3"} 1')).toBe(true);
+  const told = (await agent.ask('/metrics')).matchAll(/# HELP (\S+)/g);
+  expect([...told].map(([, name]) => name)).toEqual(metricDescriptions.map(({ name }) => name));
+});
+
 async function agentScene() {
   const lab = await networkLab();
   const captures = await temporaryFolder();
@@ -107,7 +139,7 @@ async function agentScene() {
   const scene = { server, captures: captures.path, cache: cache.path, drainLibrary };
   return {
     ...scene,
-    start: () => startAgent(scene),
+    start: (graceSeconds?: number) => startAgent({ ...scene, graceSeconds }),
     eventReasons: () =>
       server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [reasonOf(body)] : [])),
     async leaveCaptures(name: string) {
@@ -135,6 +167,7 @@ async function startAgent(scene: {
   captures: string;
   cache: string;
   drainLibrary: string;
+  graceSeconds?: number | undefined;
 }) {
   const port = await freePort();
   const stopping = new AbortController();
@@ -148,12 +181,21 @@ async function startAgent(scene: {
       netnsFolder: '/run/netns',
       drainLibrary: scene.drainLibrary,
       maxFiles: 100,
+      maxFileMegabytes: 100,
+      maxCaptures: 100,
+      diskBudgetMegabytes: 1_000,
+      bufferBudgetMegabytes: 1_000,
+      freeSharePercent: 0,
+      graceSeconds: scene.graceSeconds ?? 3_600,
+      podMetrics: true,
       bufferKib: 4_096,
       captureUser: 10_001,
       port,
       rescanSeconds: 5,
       logLevel: 'error',
     },
+    version: '1.2.3',
+    clock: await bootClock(),
     client,
     log: pino({ level: 'silent' }),
     signal: stopping.signal,

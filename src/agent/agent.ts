@@ -2,76 +2,123 @@ import type { Logger } from 'pino';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
-import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
+import { parsePod, readPod } from '../kubernetes/pod.ts';
 import { announceByEvent, announceByLog } from './announcements.ts';
+import type { CaptureSettings } from './capture.ts';
+import type { Clock } from './clock.ts';
+import { mayDelete } from './deletion.ts';
+import { diskOf } from './disk.ts';
 import { openFolders } from './folders.ts';
 import { serveHealth } from './health.ts';
+import { metricsText, samplesOf } from './metrics.ts';
 import { watchNetworks } from './networks.ts';
 import { type Plan, plan } from './plan.ts';
 import { type Pods, podsAfter } from './pods.ts';
 import { startRecorders } from './recorders.ts';
-import { requestOf } from './request.ts';
 import type { Settings } from './settings.ts';
 import { podStatuses, type Status } from './status.ts';
+import { every, wakeAt } from './timers.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
+  readonly version: string;
   readonly client: KubernetesClient;
+  readonly clock: Clock;
   readonly log: Logger;
   /** Ends the agent, and everything that it started. */
   readonly signal: AbortSignal;
 };
 
-/** -C of tcpdump: 1,000,000 bytes a file. Small files lose fewer packets than large ones (measured). */
-const fileMegabytes = 1;
+/** Sizes and free space change by themselves. */
+const measureEveryMs = 10_000;
+/** Events go an hour after they were written last. */
+const renewEveryMs = 45 * 60_000;
 
-/** Captures the annotated Pods of one Node until the signal: a Pod's change goes through here once, from top to bottom. */
-export async function runAgent({ settings, client, log, signal }: AgentOptions): Promise<void> {
-  const { nodeName, captureUser, maxFiles } = settings;
+/** Captures the annotated Pods of one Node until the signal: a Pod's change goes through here, from top to bottom. */
+export async function runAgent({
+  settings,
+  version,
+  client,
+  clock,
+  log,
+  signal,
+}: AgentOptions): Promise<void> {
+  const { nodeName, capturesFolder, captureUser } = settings;
   await using events = eventRecorder({ client, nodeName, log });
-  const status = podStatuses([
-    announceByLog(log),
-    announceByEvent(events.record, { nodeName, fileMegabytes }),
-  ]);
-  const folders = await openFolders({ root: settings.capturesFolder, groupId: captureUser, log });
+  const status = podStatuses([announceByLog(log), announceByEvent(events.record, { nodeName })]);
+  const folders = await openFolders({ root: capturesFolder, groupId: captureUser, clock, log });
+  let disk = await diskOf(capturesFolder);
   await using networks = await watchNetworks({
     resultsFolder: settings.cniResultsFolder,
     netnsFolder: settings.netnsFolder,
     rescanMs: settings.rescanSeconds * 1_000,
     log,
   });
+  const limits = limitsOf(settings);
   await using recorders = startRecorders({
     folders,
     networks,
     status,
+    clock,
     settings: captureSettings(settings),
-    isUnwanted: (pod) => isUnwanted(pod),
+    mayDelete: (decision) => mayDelete(decision, limits, (name) => readPod(client, { ...name, signal })),
     onFolders: () => replan(),
     log,
   });
 
   let pods: Pods | undefined;
   let planned: Plan | undefined;
-  const limits = { maxFiles };
+  let lastContactMs: number | undefined;
+  using nextReplan = wakeAt(clock, () => replan());
 
   function replan(): void {
     if (!pods) return;
-    planned = plan({ pods, folders: folders.uids(), limits });
+    const room = { ...roomOf(settings), disk };
+    const state = { pods, folders: folders.states(), recording: recorders.recording(), room, limits };
+    planned = plan({ ...state, nowMs: clock.nowMs() });
+    nextReplan.at(planned.nextMs);
     recorders.apply(planned);
   }
 
-  async function isUnwanted({ namespace, name, uid }: Pod): Promise<boolean> {
-    const now = await readPod(client, { namespace, name, signal });
-    return now?.uid === uid && requestOf(now, limits).kind === 'none';
+  async function measure(): Promise<void> {
+    await folders.measure();
+    disk = await diskOf(capturesFolder);
+    replan();
   }
 
-  await using _health = await serveHealth({ port: settings.port, notReady: () => notReady(planned, status) });
-  log.info({ nodeName, ...limits }, 'agent started');
+  const metrics = () =>
+    metricsText(
+      samplesOf({
+        status,
+        plan: planned,
+        folders: folders.states(),
+        room: { ...roomOf(settings), disk },
+        lastContactMs,
+        events: events.counts(),
+        version,
+        memoryBytes: process.memoryUsage.rss(),
+        cpuSeconds: cpuSeconds(),
+        byPod: settings.podMetrics,
+      }),
+    );
+  using _measuring = every(measureEveryMs, measure, (error) =>
+    log.warn({ err: error }, 'captures not measured'),
+  );
+  using _renewing = every(renewEveryMs, async () => status.renew());
+  await using _health = await serveHealth({
+    port: settings.port,
+    notReady: () => notReady(planned, status),
+    metrics,
+  });
+  log.info({ nodeName, version }, 'agent started');
   for await (const change of watchCollection({
     client,
     path: '/api/v1/pods',
     fieldSelector: `spec.nodeName=${nodeName}`,
     parse: parsePod,
+    onState(state) {
+      if (state.kind === 'synced') lastContactMs = state.lastContactMs;
+    },
     log,
     signal,
   })) {
@@ -81,10 +128,29 @@ export async function runAgent({ settings, client, log, signal }: AgentOptions):
   log.info({}, 'agent stopping');
 }
 
-function captureSettings({ bufferKib, captureUser, drainLibrary, agentName, maxFiles }: Settings) {
+function limitsOf({ maxFiles, maxFileMegabytes, graceSeconds }: Settings) {
+  return { maxFiles, maxFileMegabytes, graceMs: graceSeconds * 1_000 };
+}
+
+function roomOf(settings: Settings) {
+  return {
+    maxCaptures: settings.maxCaptures,
+    diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
+    bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
+    bufferBytes: settings.bufferKib * 1_024,
+    freeShare: settings.freeSharePercent / 100,
+  };
+}
+
+function captureSettings({
+  bufferKib,
+  captureUser,
+  drainLibrary,
+  agentName,
+  maxFiles,
+}: Settings): CaptureSettings {
   return {
     bufferKib,
-    fileMegabytes,
     // Twice the most files: N can change to anything without a restart of tcpdump.
     wrapAfter: 2 * maxFiles,
     userId: captureUser,
@@ -93,12 +159,17 @@ function captureSettings({ bufferKib, captureUser, drainLibrary, agentName, maxF
   };
 }
 
-/** Ready when every capture that is wanted runs, waits for its Pod's network, or has failed once. */
+/** Ready when every capture that is wanted runs, waits for its Pod's network, or has failed or been refused once. */
 function notReady(planned: Plan | undefined, status: Status): string[] {
   if (!planned) return ['the Pods of this Node are not listed yet'];
-  return [...planned].flatMap(([uid, decision]) =>
+  return [...planned.decisions].flatMap(([uid, decision]) =>
     decision.kind === 'record' && !status.of(uid)
       ? [`the capture of ${decision.pod.namespace}/${decision.pod.name} has not started yet`]
       : [],
   );
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000_000;
 }

@@ -2,38 +2,57 @@ import { expect, test } from 'vitest';
 import { announcementOf } from './announcements.ts';
 import type { PodStatus } from './status.ts';
 
-const place = { nodeName: 'node1', fileMegabytes: 1 };
-const total = { captured: 90, received: 100, dropped: 7 };
+const place = { nodeName: 'node1' };
+const totals = { captured: 90, dropped: 7, lost: 3, pruned: 50, missed: 2, usedMs: 1_000 };
+const spec = {
+  files: 5,
+  fileMegabytes: 1,
+  interface: 'eth0',
+  filter: undefined,
+  snaplen: undefined,
+  durationMs: undefined,
+};
+const special = {
+  files: 1,
+  fileMegabytes: 10,
+  interface: 'lo',
+  filter: 'udp port 53',
+  snaplen: 128,
+  durationMs: 90_000,
+};
 
 const cases: readonly [PodStatus, string | undefined][] = [
   [{ kind: 'waiting' }, undefined],
-  [{ kind: 'deleted' }, undefined],
+  [{ kind: 'deleted', why: 'GraceOver' }, undefined],
   [
-    { kind: 'capturing', generation: 1, files: 5, missedBefore: 0 },
-    'Normal CaptureStarted: capturing eth0 on node1, keeping the last 5 files of 1 MB; 0 packets passed before',
+    { kind: 'capturing', generation: 1, spec, missedBefore: 0 },
+    'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; 0 packets passed before',
   ],
   [
-    { kind: 'capturing', generation: 2, files: 1, missedBefore: 1 },
-    'Normal CaptureStarted: capturing eth0 on node1, keeping the last 1 file of 1 MB; 1 packet passed before',
+    { kind: 'capturing', generation: 2, spec: special, missedBefore: 1 },
+    'Normal CaptureStarted: capturing lo, keeping the last file of 10 MB, filter "udp port 53", 128 bytes of each packet, for 90 s on node1; 1 packet passed before',
   ],
   [
-    { kind: 'capturing', generation: 1, files: 2, missedBefore: undefined },
-    'Normal CaptureStarted: capturing eth0 on node1, keeping the last 2 files of 1 MB; how many packets passed before is not known',
+    { kind: 'capturing', generation: 1, spec, missedBefore: undefined },
+    'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; how many packets passed before is not known yet',
   ],
   [
     { kind: 'failed', message: 'ended by SIGKILL' },
     'Warning CaptureFailed: will try again: ended by SIGKILL',
   ],
-  [{ kind: 'refused', reason: 'HostNetwork', message: 'because' }, 'Warning HostNetwork: because'],
   [
-    { kind: 'stopped', why: 'PodEnded', total },
-    'Normal CaptureStopped: the Pod ended, its capture files stay; packets captured: 90, dropped by kernel: 7, lost at the stop: 3',
+    { kind: 'refused', refusal: { reason: 'HostNetwork', message: 'because' } },
+    'Warning HostNetwork: because',
   ],
   [
-    { kind: 'stopped', why: 'AnnotationRemoved', total: undefined },
-    'Normal CaptureStopped: the annotation was removed, its capture files are deleted',
+    { kind: 'stopped', why: 'PodEnded', totals },
+    'Normal CaptureStopped: the Pod ended, its capture files stay for the time of grace; packets captured: 90, dropped by kernel: 7, lost at the stop: 3, pruned: 50, missed: 2',
   ],
-  [{ kind: 'stopped', why: 'AgentStopped', total }, undefined],
+  [
+    { kind: 'stopped', why: 'AnnotationRemoved', totals },
+    'Normal CaptureStopped: the annotation was removed, its capture files are deleted; packets captured: 90, dropped by kernel: 7, lost at the stop: 3, pruned: 50, missed: 2',
+  ],
+  [{ kind: 'stopped', why: 'AgentStopped', totals }, undefined],
 ];
 
 test.each(cases)('%j', (status, expected) => {

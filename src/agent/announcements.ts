@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import { podInterface } from './networks.ts';
+import type { Totals } from './records.ts';
+import type { CaptureSpec } from './request.ts';
 import type { PodStatus, StatusListener } from './status.ts';
-import type { Statistics } from './tcpdump.ts';
 
 /** What people are told of a Pod's capture with kubectl describe. */
 export type Announcement = {
@@ -10,53 +10,63 @@ export type Announcement = {
   readonly message: string;
 };
 
-export type Place = { readonly nodeName: string; readonly fileMegabytes: number };
+export type Place = { readonly nodeName: string };
 
 /** The Event that a status is worth, if any: the one place where their words stand. */
-export function announcementOf(status: PodStatus, place: Place): Announcement | undefined {
+export function announcementOf(status: PodStatus, { nodeName }: Place): Announcement | undefined {
   switch (status.kind) {
     case 'waiting':
     case 'deleted':
       return undefined;
-    case 'capturing':
-      return {
-        type: 'Normal',
-        reason: 'CaptureStarted',
-        message: `capturing ${podInterface} on ${place.nodeName}, keeping the last ${filesOf(status.files)} of ${place.fileMegabytes} MB; ${passedBefore(status.missedBefore)}`,
-      };
+    case 'capturing': {
+      const message = `${captureOf(status.spec)} on ${nodeName}; ${passedBefore(status.missedBefore)}`;
+      return { type: 'Normal', reason: 'CaptureStarted', message };
+    }
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will try again: ${status.message}` };
     case 'refused':
-      return { type: 'Warning', reason: status.reason, message: status.message };
+      return { type: 'Warning', ...status.refusal };
     case 'stopped': {
       const what = stopWords[status.why];
       if (what === undefined) return undefined;
-      const message = status.total ? `${what}; ${counted(status.total)}` : what;
-      return { type: 'Normal', reason: 'CaptureStopped', message };
+      return { type: 'Normal', reason: 'CaptureStopped', message: `${what}; ${counted(status.totals)}` };
     }
   }
 }
 
 /** Undefined where nothing is over: the next agent goes on. */
 const stopWords: Readonly<Record<(PodStatus & { kind: 'stopped' })['why'], string | undefined>> = {
-  PodEnded: 'the Pod ended, its capture files stay',
+  PodEnded: 'the Pod ended, its capture files stay for the time of grace',
   AnnotationRemoved: 'the annotation was removed, its capture files are deleted',
-  Refused: 'the capture that was asked for is refused, the files of the one before stay',
+  DurationReached: 'the duration is over, the capture files stay',
+  Refused: 'what is asked for now is refused, the capture files so far stay',
   AgentStopped: undefined,
 };
 
-function filesOf(files: number): string {
-  return files === 1 ? '1 file' : `${files} files`;
+function captureOf({
+  interface: name,
+  files,
+  fileMegabytes,
+  filter,
+  snaplen,
+  durationMs,
+}: CaptureSpec): string {
+  const details = [
+    `keeping the last ${files === 1 ? 'file' : `${files} files`} of ${fileMegabytes} MB`,
+    filter !== undefined && `filter ${JSON.stringify(filter)}`,
+    snaplen !== undefined && `${snaplen} bytes of each packet`,
+    durationMs !== undefined && `for ${durationMs / 1_000} s`,
+  ];
+  return `capturing ${name}, ${details.filter((detail) => detail !== false).join(', ')}`;
 }
 
 function passedBefore(packets: number | undefined): string {
-  if (packets === undefined) return 'how many packets passed before is not known';
+  if (packets === undefined) return 'how many packets passed before is not known yet';
   return packets === 1 ? '1 packet passed before' : `${packets} packets passed before`;
 }
 
-function counted({ captured, received, dropped }: Statistics): string {
-  const lost = received - captured - dropped;
-  return `packets captured: ${captured}, dropped by kernel: ${dropped}, lost at the stop: ${lost}`;
+function counted({ captured, dropped, lost, pruned, missed }: Totals): string {
+  return `packets captured: ${captured}, dropped by kernel: ${dropped}, lost at the stop: ${lost}, pruned: ${pruned}, missed: ${missed}`;
 }
 
 /** Writes the announcement of each status as an Event. */

@@ -1,138 +1,121 @@
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rmdir,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import * as v from 'valibot';
 import type { Pod } from '../kubernetes/pod.ts';
+import { type CaptureFolder, captureFolder } from './capture-folder.ts';
+import type { Clock } from './clock.ts';
 import { hasCode, ifThere } from './missing.ts';
-import {
-  folderName,
-  parseFolderName,
-  parseRecordName,
-  parseRingFile,
-  recordName,
-  ringFileBase,
-} from './names.ts';
+import { folderName, parseFolderName, parseRecordName, parseRingFile } from './names.ts';
+import { addTotals, type CaptureRecord, readRecords, replaceRecord } from './records.ts';
 
 /** The folders of captures on this Node, one per Pod UID. */
 export type Folders = {
-  /** The UIDs that have a folder now. */
-  readonly uids: () => ReadonlySet<string>;
+  /** What each UID's folder is like, as far as it was looked at. */
+  readonly states: () => ReadonlyMap<string, FolderState>;
   /** The Pod's folder, made if it is not there, so that tcpdump's group can write into it. */
-  readonly open: (pod: Pick<Pod, 'namespace' | 'name' | 'uid'>) => Promise<CaptureFolder>;
+  readonly open: (pod: PodName) => Promise<CaptureFolder>;
+  /** Looks at one again: how much there is and how long was captured. */
+  readonly look: (uid: string) => Promise<void>;
+  /** Looks at all. */
+  readonly measure: () => Promise<void>;
+  /** The Pod has ended: its time of grace begins, and goes on should the agent start again. False if it is known. */
+  readonly markEnded: (uid: string) => Promise<boolean>;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and the folder with it. */
   readonly remove: (uid: string) => Promise<void>;
 };
 
-export type CaptureFolder = {
-  readonly path: string;
-  /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */
-  readonly begin: (begin: CaptureBegin) => Promise<Generation>;
+export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
+
+export type FolderState = {
+  /** The name may be cut, if no record of the folder can be read. */
+  readonly pod: PodName;
+  /** Of its capture files. */
+  readonly bytes: number;
+  /** How long was captured by now, in milliseconds. */
+  readonly usedMs: number;
+  /** When the Pod ended, by the clock of this boot; undefined while it may live. */
+  readonly endedMs: number | undefined;
 };
-
-/** One start of tcpdump. */
-export type Generation = {
-  readonly number: number;
-  /** Path of the capture files without their index. */
-  readonly file: string;
-  /** Writes what is known since, beside what was known at the beginning. */
-  readonly note: (known: Partial<CaptureRecord>) => Promise<void>;
-};
-
-export type CaptureBegin = Pick<CaptureRecord, 'interface' | 'sandboxId' | 'agent'>;
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-
-/** capture.<generation>.json; each is written only by the agent that started that tcpdump. Times are RFC 3339. */
-export const captureRecordSchema = v.object({
-  version: v.literal(1),
-  namespace: v.string(),
-  pod: v.string(),
-  uid: v.string(),
-  generation: count,
-  /** Which agent wrote it: the name of its Pod. */
-  agent: v.string(),
-  interface: v.string(),
-  sandboxId: v.string(),
-  begin: v.string(),
-  /** Packets that the interface had carried before tcpdump listened. */
-  missedBefore: v.optional(count),
-  end: v.optional(v.string()),
-  /** Why it ended, in tcpdump's or the agent's words. */
-  endMessage: v.optional(v.string()),
-  statistics: v.optional(v.object({ captured: count, received: count, dropped: count })),
-});
-export type CaptureRecord = v.InferOutput<typeof captureRecordSchema>;
 
 export type FoldersOptions = {
   /** /captures in the agent's container. */
   readonly root: string;
   /** The group that tcpdump writes with. */
   readonly groupId: number;
+  readonly clock: Clock;
   readonly log: Logger;
 };
 
-/** Reads which folders an earlier agent left. */
+/** Reads what an earlier agent left. */
 export async function openFolders(options: FoldersOptions): Promise<Folders> {
-  const { root, groupId } = options;
+  const { root, groupId, clock, log } = options;
   await shareWithGroup(root, groupId, 0o750);
   const paths = await existingFolders(root);
+  const states = new Map<string, FolderState>();
+
+  async function look(uid: string): Promise<void> {
+    const path = paths.get(uid);
+    const state = path && (await ifThere(readState(path, clock)));
+    if (state) states.set(uid, state);
+    else states.delete(uid);
+  }
+
+  for (const uid of paths.keys()) await look(uid);
 
   return {
-    uids: () => new Set(paths.keys()),
+    states: () => states,
+    look,
     async open(pod) {
       const path = paths.get(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
       await makeIfMissing(path);
       await shareWithGroup(path, groupId, 0o770);
       paths.set(pod.uid, path);
-      return captureFolder(path, pod);
+      await look(pod.uid);
+      return captureFolder({ path, pod, clock });
+    },
+    async measure() {
+      for (const uid of paths.keys()) await look(uid);
+    },
+    async markEnded(uid) {
+      const state = states.get(uid);
+      const path = paths.get(uid);
+      if (!state || !path || state.endedMs !== undefined) return false;
+      states.set(uid, { ...state, endedMs: clock.nowMs() });
+      const newest = (await readRecords(path)).at(-1);
+      if (newest) await replaceRecord(path, { ...newest, podEndedMs: clock.nowMs() });
+      return true;
     },
     async remove(uid) {
       const path = paths.get(uid);
       if (path === undefined) return;
-      await removeOwnFiles(path, options.log);
+      await removeOwnFiles(path, log);
       paths.delete(uid);
+      states.delete(uid);
     },
   };
 }
 
-function captureFolder(path: string, pod: Pick<Pod, 'namespace' | 'name' | 'uid'>): CaptureFolder {
-  async function begin(known: CaptureBegin): Promise<Generation> {
-    const first = { version: 1, namespace: pod.namespace, pod: pod.name, uid: pod.uid } as const;
-    let number = (await lastGeneration(path)) + 1;
-    for (;;) {
-      let record: CaptureRecord = { ...first, generation: number, begin: new Date().toISOString(), ...known };
-      const recordPath = join(path, recordName(number));
-      if (await createExclusively(recordPath, record)) {
-        const note = async (more: Partial<CaptureRecord>) => {
-          record = { ...record, ...more };
-          await replace(recordPath, record);
-        };
-        return { number, file: join(path, ringFileBase(pod.name, number)), note };
-      }
-      // Another agent took it, during a rolling update.
-      number += 1;
-    }
-  }
-  return { path, begin };
+async function readState(path: string, clock: Clock): Promise<FolderState> {
+  const [records, bytes] = await Promise.all([readRecords(path), ringBytes(path)]);
+  const newest = records.at(-1);
+  const named = parseFolderName(path.slice(path.lastIndexOf('/') + 1)) ?? { namespace: '', pod: '', uid: '' };
+  const { namespace, pod: name, uid } = newest ?? named;
+  const usedMs = newest ? addTotals(newest.earlier, newest.totals).usedMs : 0;
+  return { pod: { namespace, name, uid }, bytes, usedMs, endedMs: newest && endOfPod(newest, clock) };
 }
 
-/** The record of one generation, or undefined when it is not there or not readable as one. */
-export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {
-  const text = await ifThere(readFile(join(folder, recordName(generation)), 'utf8'));
-  if (text === undefined) return undefined;
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), captureRecordSchema), text);
-  return parsed.success ? parsed.output : undefined;
+/** Of another boot only the fact counts: its Pods have ended with the machine, and grace begins when it is back. */
+function endOfPod({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock): number | undefined {
+  if (podEndedMs === undefined) return undefined;
+  return bootId === clock.bootId ? podEndedMs : 0;
+}
+
+async function ringBytes(path: string): Promise<number> {
+  const names = (await readdir(path)).filter((name) => parseRingFile(name));
+  const sizes = await Promise.all(
+    names.map(async (name) => (await ifThere(stat(join(path, name))))?.size ?? 0),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function existingFolders(root: string): Promise<Map<string, string>> {
@@ -159,34 +142,6 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
   const { uid, gid } = await lstat(path);
   if (gid !== groupId) await chown(path, uid, groupId);
   await chmod(path, mode);
-}
-
-/** Files count too: a record can be lost, and no file is ever written twice. */
-async function lastGeneration(path: string): Promise<number> {
-  const generations = (await readdir(path)).map(
-    (name) => parseRecordName(name) ?? parseRingFile(name)?.generation ?? 0,
-  );
-  return Math.max(0, ...generations);
-}
-
-async function createExclusively(path: string, record: CaptureRecord): Promise<boolean> {
-  try {
-    await writeFile(path, serialize(record), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
-}
-
-/** By rename, so that a reader never sees half of it. */
-async function replace(path: string, record: CaptureRecord): Promise<void> {
-  await writeFile(`${path}.new`, serialize(record));
-  await rename(`${path}.new`, path);
-}
-
-function serialize(record: CaptureRecord): string {
-  return `${JSON.stringify(record, undefined, 2)}\n`;
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {

@@ -1,22 +1,32 @@
 import { createServer } from 'node:http';
 
-/** What the kubelet asks: is the process alive, is it ready? */
+/** What the kubelet and Prometheus ask. */
 export type Health = AsyncDisposable & { readonly port: number };
 
 export type HealthOptions = {
   readonly port: number;
   /** What is not ready yet, in words; empty when the agent is ready. Never depends on the API server once it was. */
   readonly notReady: () => readonly string[];
+  readonly metrics: () => string;
 };
 
+type Answer = { readonly status: number; readonly body: string };
+
 /** /healthz answers as long as the process does, whatever the API server does; /readyz says what is missing. */
-export async function serveHealth({ port, notReady }: HealthOptions): Promise<Health> {
+export async function serveHealth({ port, notReady, metrics }: HealthOptions): Promise<Health> {
+  const answers: Readonly<Record<string, () => Answer>> = {
+    '/healthz': () => ({ status: 200, body: 'ok\n' }),
+    '/readyz'() {
+      const missing = notReady();
+      return missing.length === 0
+        ? { status: 200, body: 'ok\n' }
+        : { status: 503, body: `${missing.join('\n')}\n` };
+    },
+    '/metrics': () => ({ status: 200, body: metrics() }),
+  };
   const server = createServer((request, response) => {
-    const missing = request.url === '/readyz' ? notReady() : [];
-    const known = request.url === '/healthz' || request.url === '/readyz';
-    response.statusCode = !known ? 404 : missing.length > 0 ? 503 : 200;
-    response.setHeader('content-type', 'text/plain; charset=utf-8');
-    response.end(`${!known ? 'not found' : missing.join('\n') || 'ok'}\n`);
+    const { status, body } = answers[request.url ?? '']?.() ?? { status: 404, body: 'not found\n' };
+    response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -1,7 +1,9 @@
 import { pino } from 'pino';
+import packageJson from '../../package.json' with { type: 'json' };
 import { kubernetesClient } from '../kubernetes/client.ts';
 import { serviceAccountConfig } from '../kubernetes/config.ts';
 import { runAgent } from './agent.ts';
+import { bootClock } from './clock.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 async function main(): Promise<number> {
@@ -24,7 +26,8 @@ async function run(settings: Settings): Promise<number> {
   const log = pino({ level: settings.logLevel });
   try {
     await using client = kubernetesClient(await serviceAccountConfig());
-    await runAgent({ settings, client, log, signal: untilSignalled() });
+    const { version } = packageJson;
+    await runAgent({ settings, version, client, clock: await bootClock(), log, signal: untilSignalled() });
     log.info({}, 'agent stopped');
     return 0;
   } catch (error) {

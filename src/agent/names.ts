@@ -28,6 +28,11 @@ export function ringFileBase(pod: string, generation: number): string {
   return `captres-${cut(pod)}.${generation}.pcap`;
 }
 
+/** The file that tcpdump begins as its `count`th, from 0: its index has as many digits as that of the last (-W). */
+export function ringFileName(base: string, count: number, wrapAfter: number): string {
+  return `${base}${String(count % wrapAfter).padStart(String(wrapAfter - 1).length, '0')}`;
+}
+
 /** Undefined for a name that is not a ring file's. */
 export function parseRingFile(name: string): RingFile | undefined {
   const [, generation, index] = /^captres-[a-z0-9.-]+\.([0-9]{1,9})\.pcap([0-9]{1,9})$/.exec(name) ?? [];

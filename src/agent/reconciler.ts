@@ -2,16 +2,20 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { backoff } from '../backoff.ts';
 import type { Pod } from '../kubernetes/pod.ts';
+import type { CaptureSettings } from './capture.ts';
+import type { Clock } from './clock.ts';
 import { coalesced } from './coalesced.ts';
 import type { Folders } from './folders.ts';
 import type { Networks } from './networks.ts';
 import type { Decision } from './plan.ts';
-import { type CaptureSettings, type Recorder, startRecorder } from './recorder.ts';
+import { type Recorder, type StopReason, startRecorder } from './recorder.ts';
 import type { Status } from './status.ts';
 
 /** Makes what runs for one Pod UID equal to the newest decision about it. */
 export type Reconciler = AsyncDisposable & {
   readonly decide: (decision: Decision | Forget) => void;
+  /** How long was captured by now; undefined when nothing is recorded. */
+  readonly usedMs: () => number | undefined;
 };
 
 /** There is no decision any more: whatever runs ends with its Pod. */
@@ -22,8 +26,9 @@ export type ReconcilerOptions = {
   readonly networks: Networks;
   readonly settings: CaptureSettings;
   readonly status: Status;
-  /** Asks the API server, not a cache: is that UID there, and asks for no capture? */
-  readonly isUnwanted: (pod: Pod) => Promise<boolean>;
+  readonly clock: Clock;
+  /** Asks the API server, not a cache, whether the captures of that Pod may go for that reason. */
+  readonly mayDelete: (decision: Decision & { kind: 'delete' }) => Promise<boolean>;
   /** A folder came or went: the plan is made of them too. */
   readonly onFolders: () => void;
   readonly log: Logger;
@@ -59,6 +64,7 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
       decision = next;
       work.run();
     },
+    usedMs: () => running?.usedMs(),
     async [Symbol.asyncDispose]() {
       disposed = true;
       clearTimeout(retry);
@@ -87,22 +93,34 @@ async function reconcile(situation: Situation, decision: Decision | Forget): Pro
       await running?.ended;
       return start(situation, decision);
     case 'keep':
+      if (decision.why === 'DurationReached') return await end(situation, 'DurationReached');
+      if (running) running.endWithPod();
+      else if (await situation.folders.markEnded(uid)) situation.onFolders();
+      return running;
     case 'forget':
       running?.endWithPod();
-      if (!running && decision.kind === 'forget') status.forget(uid);
+      if (!running) status.forget(uid);
       return running;
     case 'refuse':
-      await running?.stop('Refused');
-      status.report(decision.pod, { kind: 'refused', ...decision.refusal });
+      await end(situation, 'Refused');
+      status.report(decision.pod, { kind: 'refused', refusal: decision.refusal });
       return undefined;
     case 'delete':
-      if (decision.evidence === 'listed' && !(await situation.isUnwanted(decision.pod))) return running;
+      if (decision.evidence === 'listed' && !(await situation.mayDelete(decision))) return running;
       await running?.stop('AnnotationRemoved');
       await situation.folders.remove(uid);
-      status.report(decision.pod, { kind: 'deleted' });
+      status.report(decision.pod, { kind: 'deleted', why: decision.why });
       situation.onFolders();
       return undefined;
   }
+}
+
+/** What was captured is known before the next plan asks for it. */
+async function end({ running, folders, onFolders, uid }: Situation, why: StopReason): Promise<undefined> {
+  if (!running) return;
+  await running.stop(why);
+  await folders.look(uid);
+  onFolders();
 }
 
 async function start(situation: Situation, decision: Decision & { kind: 'record' }): Promise<Recorder> {
@@ -118,6 +136,7 @@ async function start(situation: Situation, decision: Decision & { kind: 'record'
     networks,
     settings,
     onReport: (report) => status.report(pod, report),
+    onCount: (counted) => status.count(pod, counted),
     log: situation.log.child({ namespace: pod.namespace, pod: pod.name, uid: pod.uid }),
   });
   void recorder.ended.then(wake);

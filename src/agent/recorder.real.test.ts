@@ -8,11 +8,13 @@ import { compileDrain } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { until } from '../lab/until.ts';
-import { openFolders, readRecord } from './folders.ts';
+import { openFolders } from './folders.ts';
 import { parseRingFile, type RingFile } from './names.ts';
 import { watchNetworks } from './networks.ts';
 import { type RecorderReport, startRecorder } from './recorder.ts';
-import { orderByAge } from './ring.ts';
+import { readRecord } from './records.ts';
+import type { CaptureSpec } from './request.ts';
+import { orderByAge } from './ring-order.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
 const wrapAfter = 200;
@@ -49,8 +51,8 @@ test('the record of a capture tells when it ran, what passed before and what was
     generation: 1,
     sandboxId: 'sandbox1',
     interface: 'eth0',
-    missedBefore: 7,
-    statistics: { captured: 100, received: 100, dropped: 0 },
+    carried: 107,
+    totals: { captured: 100, dropped: 0, lost: 0, pruned: 0, missed: 7 },
   });
   expect(Date.parse(record?.end ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.begin ?? ''));
 });
@@ -69,7 +71,7 @@ test('the newest N files stand and hold an unbroken run up to the last datagram;
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => 9_000 - numbers.length + i));
   expect(numbers.length).toBeGreaterThan(2 * 900);
 
-  recorder.change({ files: 1 });
+  recorder.change(specOf(1));
   await until(async () => (await files(path)).length === 1, { what: '1 file' });
   await recorder.stop('AgentStopped');
   expect((await scene.numbers(path)).at(-1)).toBe(8_999);
@@ -106,6 +108,106 @@ test('a tcpdump that is killed is started again, and the failure is told', async
   await recorder.stop('AgentStopped');
 });
 
+test('every packet is in a file or in a number while files are pruned', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, path } = await scene.record(2);
+  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await recorder.stop('AgentStopped');
+  const record = await readRecord(path, 1);
+  const inFiles = (await scene.numbers(path)).length;
+  expect(inFiles).toBeLessThan(3_000);
+  expect(record?.totals).toMatchObject({
+    captured: 9_000,
+    dropped: 0,
+    lost: 0,
+    missed: 0,
+    pruned: 9_000 - inFiles,
+  });
+});
+
+test('another filter, interface, snaplen or file size: the new capture begins before the old one ends', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(50);
+  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  const starts = () => reports.filter(({ kind }) => kind === 'capturing').length;
+  const changes: Partial<CaptureSpec>[] = [{ snaplen: 128 }, { fileMegabytes: 2 }, { filter: 'udp' }];
+  for (const [index, change] of changes.entries()) {
+    recorder.change(specOf(50, change));
+    await until(() => starts() === index + 2, { what: `start ${index + 2}` });
+    await until(async () => (await readRecord(path, index + 1))?.end !== undefined, {
+      what: `the end of ${index + 1}`,
+    });
+  }
+  await sending.stop();
+  await recorder.stop('AgentStopped');
+  const numbers = new Set(await scene.numbers(path));
+  const sent = await sending.ended;
+  expect([...numbers].toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent.sent }, (_, i) => i));
+  for (const generation of [2, 3, 4]) expect((await readRecord(path, generation))?.totals.missed).toBe(0);
+});
+
+test('a changed N restarts nothing', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  const before = await scene.tcpdumpPid();
+  for (const count of [3, 100, 5]) recorder.change(specOf(count));
+  await lab.sendDatagrams({ count: 10 });
+  expect(await scene.tcpdumpPid()).toBe(before);
+  await recorder.stop('AgentStopped');
+  expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
+});
+
+test('a filter that tcpdump does not take is refused, and the next one is captured', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5, { filter: 'tcp port' }, 'refused');
+  expect(reports).toEqual([
+    {
+      kind: 'refused',
+      refusal: {
+        reason: 'InvalidFilter',
+        message: expect.stringContaining('podcap.dev/filter="tcp port": '),
+      },
+    },
+  ]);
+  recorder.change(specOf(5, { filter: 'tcp port 80' }));
+  await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the capture' });
+  recorder.change(specOf(5, { filter: 'tcp port' }));
+  await until(() => reports.at(-1)?.kind === 'refused', { what: 'the refusal' });
+  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
+  await recorder.stop('AgentStopped');
+});
+
+test('an interface that the Pod does not have is refused by name', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5, { interface: 'net7' }, 'refused');
+  expect(reports[0]).toMatchObject({
+    refusal: { reason: 'NoSuchInterface', message: expect.stringContaining('no interface net7') },
+  });
+  await recorder.stop('AgentStopped');
+});
+
+test('the next recorder reports what passed between, and goes on counting', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const first = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  await first.recorder.stop('AgentStopped');
+  await lab.sendDatagrams({ count: 30 });
+  const second = await scene.record(5);
+  expect(second.reports).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore: 30 }]);
+  await lab.sendDatagrams({ count: 5 });
+  await second.recorder.stop('AgentStopped');
+  expect(await readRecord(first.path, 2)).toMatchObject({
+    totals: { captured: 5 },
+    earlier: { captured: 10 },
+  });
+});
+
 test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
   await using lab = await networkLab();
   await using scene = await recordingScene(lab);
@@ -134,32 +236,41 @@ async function recordingScene(lab: NetworkLab) {
     rescanMs: 60_000,
     log,
   });
-  const folders = await openFolders({ root: captures.path, groupId: 10_001, log });
+  const folders = await openFolders({
+    root: captures.path,
+    groupId: 10_001,
+    clock: { nowMs: () => performance.now(), bootId: 'boot' },
+    log,
+  });
   const drainLibrary = await compileDrain();
 
   return {
     entry,
-    async record(count: number) {
+    async record(
+      count: number,
+      more: Partial<CaptureSpec> = {},
+      first: RecorderReport['kind'] = 'capturing',
+    ) {
       const reports: RecorderReport[] = [];
       const folder = await folders.open(pod);
       const recorder = startRecorder({
         pod,
         networkUid: pod.uid,
-        spec: { files: count },
+        spec: specOf(count, more),
         folder,
         networks,
         log,
         settings: {
           bufferKib: 4_096,
-          fileMegabytes: 1,
           wrapAfter,
           userId: 10_001,
           drainLibrary,
           agent: 'agent',
         },
         onReport: (report) => reports.push(report),
+        onCount() {},
       });
-      await until(() => reports.some(({ kind }) => kind === 'capturing'), { what: 'capturing' });
+      await until(() => reports.some(({ kind }) => kind === first), { what: first });
       return { recorder, reports, path: folder.path };
     },
     async numbers(path: string): Promise<number[]> {
@@ -169,8 +280,9 @@ async function recordingScene(lab: NetworkLab) {
       return numbers.flat();
     },
     async tcpdumpPid(): Promise<number> {
-      return Number((await lab.exec('node', ['pgrep', '--parent', `${process.pid}`, 'tcpdump'])).trim());
+      return Number((await tcpdumps(lab))[0]);
     },
+    tcpdumps: () => tcpdumps(lab),
     async [Symbol.asyncDispose]() {
       await networks[Symbol.asyncDispose]();
       await cache[Symbol.asyncDispose]();
@@ -184,4 +296,21 @@ async function files(path: string): Promise<RingFile[]> {
     (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
     wrapAfter,
   );
+}
+
+/** The processes in the Pod's network namespace. */
+async function tcpdumps(lab: NetworkLab): Promise<string[]> {
+  const pids = await lab.exec('node', ['ip', 'netns', 'pids', lab.netns.slice('/run/netns/'.length)]);
+  return pids.split('\n').filter((pid) => pid !== '');
+}
+
+function specOf(count: number, more: Partial<CaptureSpec> = {}): CaptureSpec {
+  const plain = {
+    fileMegabytes: 1,
+    interface: 'eth0',
+    filter: undefined,
+    snaplen: undefined,
+    durationMs: undefined,
+  };
+  return { files: count, ...plain, ...more };
 }

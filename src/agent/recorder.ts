@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import { type Backoff, backoff } from '../backoff.ts';
 import type { Pod } from '../kubernetes/pod.ts';
+import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
+import type { CaptureFolder } from './capture-folder.ts';
 import { type Doorbell, doorbell } from './doorbell.ts';
-import type { CaptureFolder, Generation } from './folders.ts';
-import { packetsCarried } from './interface-counters.ts';
-import { type Network, type Networks, podInterface } from './networks.ts';
-import type { CaptureSpec } from './request.ts';
+import { checkFilter } from './filter.ts';
+import type { Network, Networks } from './networks.ts';
+import { addTotals, noTotals, type Totals } from './records.ts';
+import { type CaptureSpec, podInterface, type Refusal } from './request.ts';
 import { type Ring, startRing } from './ring.ts';
-import { type Ending, type Statistics, startTcpdump, type Tcpdump } from './tcpdump.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
 export type Recorder = {
@@ -18,12 +19,14 @@ export type Recorder = {
   /** Ends now, and resolves when nothing of it runs any more. */
   readonly stop: (why: StopReason) => Promise<void>;
   readonly phase: () => 'recording' | 'ending' | 'ended';
+  /** How long was captured by now, with all that was before this recorder. */
+  readonly usedMs: () => number;
   /** Resolves when nothing of it runs any more. Never rejects. */
   readonly ended: Promise<void>;
 };
 
 /** Why a recording ended; in each case but a removed annotation its files are kept. */
-export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'Refused' | 'AgentStopped';
+export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
 
 /** What a recording tells of itself, in the order in which it happens. */
 export type RecorderReport =
@@ -32,12 +35,13 @@ export type RecorderReport =
       readonly kind: 'capturing';
       /** Which start of tcpdump this is, counted over all agents. */
       readonly generation: number;
-      readonly files: number;
-      /** Packets that the interface had carried before; undefined where it could not be read. */
+      readonly spec: CaptureSpec;
+      /** Packets that the interface carried before and that are in no file; undefined where it is not known yet. */
       readonly missedBefore: number | undefined;
     }
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'stopped'; readonly why: StopReason; readonly total: Statistics | undefined };
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
 
 export type RecorderOptions = {
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
@@ -48,106 +52,244 @@ export type RecorderOptions = {
   readonly networks: Networks;
   readonly settings: CaptureSettings;
   readonly onReport: (report: RecorderReport) => void;
+  /** What this recorder has counted so far, and whether packets pass it by. */
+  readonly onCount: (counted: { readonly totals: Totals; readonly isStalled: boolean }) => void;
   readonly log: Logger;
-};
-
-/** The same for every capture of this agent; units as tcpdump's options have them (tcpdump.ts). */
-export type CaptureSettings = {
-  readonly bufferKib: number;
-  readonly fileMegabytes: number;
-  readonly wrapAfter: number;
-  readonly userId: number;
-  readonly drainLibrary: string;
-  /** The name of the agent's own Pod, for the records. */
-  readonly agent: string;
 };
 
 /** A Pod deleted by force leaves the API before its containers end: how long its network is waited for. */
 const podEndMs = 60_000;
 /** How long tcpdump may take to notice that its interface is gone, and a runtime to clean up after it. */
 const networkEndMs = 1_000;
+/** Two captures overlap by more than a block (100 ms) when one replaces the other. */
+const overlapMs = 300;
 /** A tcpdump that ran so long was well: the next failure is the first again. */
 const healthyMs = 30_000;
+/** An additional interface may come later than the Pod's own. */
+const interfaceRetryMs = 30_000;
 
-/** What is wanted of the recording now. Times are of performance.now(): no clock that can be set. */
+/** What is wanted of the recording now. Times are of performance.now(). */
 type Wish =
   | { readonly kind: 'record' }
   | { readonly kind: 'endWithPod'; readonly untilMs: number }
   | { readonly kind: 'stop'; readonly why: StopReason };
 
 export function startRecorder(options: RecorderOptions): Recorder {
-  const { folder, spec, settings, networks, networkUid, log } = options;
+  const { folder, settings, networks, networkUid, log } = options;
   const bell = doorbell();
-  const ring = startRing({ folder: folder.path, files: spec.files, wrapAfter: settings.wrapAfter, log });
-  let wish: Wish = { kind: 'record' };
-  let hasEnded = false;
+  const { path } = folder;
+  const ring = startRing({ folder: path, files: options.spec.files, wrapAfter: settings.wrapAfter, log });
+  const recording: Recording = {
+    ...options,
+    bell,
+    ring,
+    waits: backoff(),
+    wish: { kind: 'record' },
+    spec: options.spec,
+    done: noTotals,
+    notBeforeMs: 0,
+  };
 
   async function runToEnd(): Promise<void> {
     const unsubscribe = networks.onChange(networkUid, bell.ring);
-    const total = await record({ ...options, bell, ring, wish: () => wish, waits: backoff() });
+    await record(recording);
     unsubscribe();
     await ring[Symbol.asyncDispose]();
-    hasEnded = true;
-    options.onReport({ kind: 'stopped', why: wish.kind === 'stop' ? wish.why : 'PodEnded', total });
+    recording.hasEnded = true;
+    const { wish, done } = recording;
+    options.onReport({ kind: 'stopped', why: wish.kind === 'stop' ? wish.why : 'PodEnded', totals: done });
   }
   const ended = runToEnd();
 
   return {
-    change: (next) => ring.keep(next.files),
+    change(spec) {
+      recording.spec = spec;
+      recording.notBeforeMs = 0;
+      ring.keep(spec.files);
+      bell.ring();
+    },
     endWithPod() {
-      if (wish.kind === 'record') wish = { kind: 'endWithPod', untilMs: performance.now() + podEndMs };
+      if (recording.wish.kind !== 'record') return;
+      recording.wish = { kind: 'endWithPod', untilMs: performance.now() + podEndMs };
       bell.ring();
     },
     async stop(why) {
-      wish = { kind: 'stop', why };
+      recording.wish = { kind: 'stop', why };
       bell.ring();
       await ended;
     },
-    phase: () => (hasEnded ? 'ended' : wish.kind === 'record' ? 'recording' : 'ending'),
+    phase: () => (recording.hasEnded ? 'ended' : recording.wish.kind === 'record' ? 'recording' : 'ending'),
+    usedMs: () => usedMs(recording),
     ended,
   };
 }
 
-type Recording = RecorderOptions & {
+/** Everything that changes while a recording lives; only its own loop and the functions above write here. */
+type Recording = Omit<RecorderOptions, 'spec'> & {
   readonly bell: Doorbell;
   readonly ring: Ring;
   readonly waits: Backoff;
-  readonly wish: () => Wish;
+  wish: Wish;
+  spec: CaptureSpec;
+  /** The newest capture. */
+  current?: Capture | undefined;
+  /** The one that it takes over from, until it captures. */
+  replaced?: Capture | undefined;
+  /** What the captures that have ended counted. */
+  done: Totals;
+  /** Of the generations before this recorder. */
+  earlier?: Totals;
+  /** The sandbox whose interface went; the runtime is still taking it down until then. */
+  gone?: { readonly sandboxId: string; readonly untilMs: number };
+  /** Since when the capture's network is not the Pod's any more. */
+  networkGoneMs?: number | undefined;
+  /** Failed work comes again then; what only another request can mend, never. */
+  notBeforeMs: number;
+  hasEnded?: boolean;
 };
 
-/**
- * One network after another: a Pod's sandbox can be recreated under the same UID. Gives back the sum of all, or
- * undefined when a tcpdump was killed before it could count.
- */
-async function record(recording: Recording): Promise<Statistics | undefined> {
-  let total: Statistics | undefined = { captured: 0, received: 0, dropped: 0 };
-  let goneSandbox: string | undefined;
+/** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
+async function record(recording: Recording): Promise<void> {
   for (;;) {
+    collectEnded(recording);
     const network = await findNetwork(recording);
-    if (isOver(recording.wish(), network, goneSandbox)) return total;
-    if (!network || network.sandboxId === goneSandbox) {
-      if (!network) recording.onReport({ kind: 'waiting' });
-      // The runtime is still taking the sandbox down; if it stays, its interface may be back.
-      await recording.bell.wait(network ? networkEndMs : undefined);
-      goneSandbox = undefined;
-      continue;
-    }
-    const ending = await captureSafely(recording, network);
-    total = sum(total, ending.statistics);
-    goneSandbox = ending.cause === 'interfaceGone' ? network.sandboxId : undefined;
-    if (ending.cause === 'failed') await pause(recording, recording.waits.next());
+    if (isOver(recording, network)) break;
+    await recording.bell.wait(await advance(recording, network));
   }
+  const how =
+    recording.wish.kind === 'stop' && recording.wish.why === 'AnnotationRemoved' ? 'discard' : 'drain';
+  await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);
+  collectEnded(recording);
 }
 
-function isOver(wish: Wish, network: Network | undefined, goneSandbox: string | undefined): boolean {
+function isOver({ wish, current, gone }: Recording, network: Network | undefined): boolean {
   switch (wish.kind) {
     case 'record':
       return false;
     case 'stop':
       return true;
     case 'endWithPod':
-      return !network || network.sandboxId === goneSandbox || performance.now() >= wish.untilMs;
+      return (
+        performance.now() >= wish.untilMs || (!current && (!network || network.sandboxId === gone?.sandboxId))
+      );
   }
+}
+
+/** Gives back how long until the next look, or undefined when only a change makes one worthwhile. */
+async function advance(recording: Recording, network: Network | undefined): Promise<number | undefined> {
+  const { current, replaced, spec, gone, notBeforeMs, wish } = recording;
+  if (current && current.network.sandboxId !== network?.sandboxId)
+    return await endWithNetwork(recording, current);
+  recording.networkGoneMs = undefined;
+  if (!network) {
+    recording.onReport({ kind: 'waiting' });
+    return undefined;
+  }
+  if (current && replaced) return await handOver(current, replaced);
+  if (current && isSameCapture(current.spec, spec))
+    return wish.kind === 'endWithPod' ? left(wish.untilMs) : undefined;
+  const startMs = network.sandboxId === gone?.sandboxId ? Math.max(notBeforeMs, gone.untilMs) : notBeforeMs;
+  if (left(startMs) > 0) return Number.isFinite(startMs) ? left(startMs) : undefined;
+  await begin(recording, network);
+  return 0;
+}
+
+/** tcpdump sees by itself that its interface went; what does not, is told. */
+async function endWithNetwork(recording: Recording, current: Capture): Promise<number> {
+  recording.networkGoneMs ??= performance.now();
+  const inMs = left(recording.networkGoneMs + networkEndMs);
+  if (inMs > 0) return inMs;
+  await Promise.all([current.stop('drain'), recording.replaced?.stop('drain')]);
+  return 0;
+}
+
+/** The one before goes on until the new one has captured for longer than a block. */
+async function handOver(current: Capture, replaced: Capture): Promise<number | undefined> {
+  const sinceMs = current.listeningMs();
+  if (sinceMs === undefined) return undefined;
+  const inMs = left(sinceMs + overlapMs);
+  if (inMs > 0) return inMs;
+  await replaced.stop('drain');
+  return 0;
+}
+
+/** Starts what is asked for, beside what runs. */
+async function begin(recording: Recording, network: Network): Promise<void> {
+  const { spec, folder, settings, ring, bell, log } = recording;
+  try {
+    const refusal = await refusalOf(spec, settings);
+    if (refusal) return await refuse(recording, refusal, Number.POSITIVE_INFINITY);
+    const capture = await startCapture({
+      folder,
+      network,
+      spec,
+      settings,
+      ring,
+      overlaps: recording.current !== undefined,
+      onListening(generation, missedBefore) {
+        recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
+        bell.ring();
+      },
+      onCount: (isStalled) => recording.onCount({ totals: countedBy(recording), isStalled }),
+      onEnd: bell.ring,
+      log,
+    });
+    recording.earlier ??= capture.earlier;
+    recording.replaced = recording.current;
+    recording.current = capture;
+  } catch (error) {
+    // A full disk, a folder that went.
+    fail(recording, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): Promise<Refusal | undefined> {
+  if (filter === undefined) return undefined;
+  const check = await checkFilter(filter, { userId });
+  if (check.kind === 'accepted') return undefined;
+  const message = `annotation podcap.dev/filter=${JSON.stringify(filter.slice(0, 200))}: ${check.problem}`;
+  return { reason: 'InvalidFilter', message };
+}
+
+/** Nothing runs until another request comes, or until then. */
+async function refuse(recording: Recording, refusal: Refusal, notBeforeMs: number): Promise<void> {
+  recording.notBeforeMs = notBeforeMs;
+  await recording.current?.stop('drain');
+  recording.onReport({ kind: 'refused', refusal });
+}
+
+function fail(recording: Recording, message: string): void {
+  recording.notBeforeMs = performance.now() + recording.waits.next();
+  recording.onReport({ kind: 'failed', message });
+}
+
+/** Takes the captures that have ended out of the recording, and what they counted into it. */
+function collectEnded(recording: Recording): void {
+  const { replaced, current } = recording;
+  if (replaced?.ending()) {
+    recording.done = addTotals(recording.done, replaced.totals());
+    recording.replaced = undefined;
+  }
+  const ending = current?.ending();
+  if (!current || !ending) return;
+  recording.done = addTotals(recording.done, current.totals());
+  recording.current = recording.replaced;
+  recording.replaced = undefined;
+  if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
+  if (ending.cause !== 'failed') {
+    recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
+  } else if (isMissingInterface(ending.message, current.spec)) {
+    recording.notBeforeMs = performance.now() + interfaceRetryMs;
+    const message = `the Pod has no interface ${current.spec.interface}: it is looked for again every ${interfaceRetryMs / 1_000} s`;
+    recording.onReport({ kind: 'refused', refusal: { reason: 'NoSuchInterface', message } });
+  } else {
+    fail(recording, ending.message);
+  }
+}
+
+/** The Pod's own interface is missing only while its network goes, which is no refusal. */
+function isMissingInterface(message: string, spec: CaptureSpec): boolean {
+  return spec.interface !== podInterface && message.includes('No such device');
 }
 
 async function findNetwork({ networks, networkUid, log }: Recording): Promise<Network | undefined> {
@@ -159,104 +301,31 @@ async function findNetwork({ networks, networkUid, log }: Recording): Promise<Ne
   }
 }
 
-/** As capture(), and what it throws (a full disk, a folder that went) is an ending as well. */
-async function captureSafely(recording: Recording, network: Network): Promise<Ending> {
-  const startMs = performance.now();
-  const ending = await capture(recording, network).catch(
-    (error: unknown): Ending => ({
-      kind: 'ended',
-      cause: 'failed',
-      message: error instanceof Error ? error.message : String(error),
-      statistics: { captured: 0, received: 0, dropped: 0 },
-    }),
+/** Whether tcpdump would run alike: another number of files is the ring's affair, a duration the plan's. */
+function isSameCapture(a: CaptureSpec, b: CaptureSpec): boolean {
+  return (
+    a.interface === b.interface &&
+    a.filter === b.filter &&
+    a.snaplen === b.snaplen &&
+    a.fileMegabytes === b.fileMegabytes
   );
-  if (performance.now() - startMs > healthyMs) recording.waits.reset();
-  if (ending.cause === 'failed') recording.onReport({ kind: 'failed', message: ending.message });
-  return ending;
 }
 
-/** One tcpdump on one network, until it ends or is to end. */
-async function capture(recording: Recording, network: Network): Promise<Ending> {
-  const { folder, settings, ring, bell } = recording;
-  const generation = await folder.begin({
-    agent: settings.agent,
-    interface: podInterface,
-    sandboxId: network.sandboxId,
-  });
-  const { file } = generation;
-  const tcpdump = startTcpdump({
-    ...settings,
-    ...network,
-    interface: podInterface,
-    file,
-    onFile: ring.prune,
-  });
-  const announced = announce(recording, tcpdump, generation);
-  const ending = tcpdump.ended.finally(bell.ring);
-  let goneMs: number | undefined;
-  while (!tcpdump.hasEnded()) {
-    goneMs =
-      (await findNetwork(recording))?.sandboxId === network.sandboxId
-        ? undefined
-        : (goneMs ?? performance.now());
-    const stop = whatEndsIt(recording.wish(), goneMs);
-    if (stop.now) await tcpdump.stop(stop.now);
-    else await bell.wait(stop.inMs);
-  }
-  await announced;
-  const { message, statistics, cause } = await ending;
-  await generation.note({
-    end: new Date().toISOString(),
-    endMessage: message,
-    ...(statistics && { statistics }),
-  });
-  return { kind: 'ended', cause, message, statistics };
+function countedBy({ done, current, replaced }: Recording): Totals {
+  return [current, replaced].reduce(
+    (sum, capture) => (capture ? addTotals(sum, capture.totals()) : sum),
+    done,
+  );
 }
 
-type Stop = { readonly now?: 'drain' | 'discard'; readonly inMs?: number };
-
-/** Whether tcpdump must be stopped now, or when to look again. */
-function whatEndsIt(wish: Wish, goneMs: number | undefined): Stop {
-  if (wish.kind === 'stop') return { now: wish.why === 'AnnotationRemoved' ? 'discard' : 'drain' };
-  const ends = [];
-  if (wish.kind === 'endWithPod') ends.push(wish.untilMs);
-  if (goneMs !== undefined) ends.push(goneMs + networkEndMs);
-  if (ends.length === 0) return {};
-  const inMs = Math.min(...ends) - performance.now();
-  return inMs <= 0 ? { now: 'drain' } : { inMs };
+function usedMs(recording: Recording): number {
+  const { earlier = noTotals, current, replaced, done } = recording;
+  const sinceMs = current?.listeningMs();
+  const runningMs = sinceMs === undefined ? 0 : performance.now() - sinceMs;
+  return earlier.usedMs + done.usedMs + (replaced?.totals().usedMs ?? 0) + runningMs;
 }
 
-/** When packets are being captured: how many had passed before, on disk and in the report. */
-async function announce(recording: Recording, tcpdump: Tcpdump, generation: Generation): Promise<void> {
-  const started = await tcpdump.started;
-  if (started.kind !== 'listening' || tcpdump.pid === undefined) return;
-  try {
-    const missedBefore = await packetsCarried(tcpdump.pid, podInterface);
-    recording.onReport({
-      kind: 'capturing',
-      generation: generation.number,
-      files: recording.ring.limit(),
-      missedBefore,
-    });
-    await generation.note({ ...(missedBefore !== undefined && { missedBefore }) });
-  } catch (error) {
-    recording.log.warn({ err: error }, 'capture record not written');
-  }
-}
-
-/** Waits that long, or until the recording is to stop; a change of the network does not cut it short. */
-async function pause(recording: Recording, ms: number): Promise<void> {
-  const untilMs = performance.now() + ms;
-  while (performance.now() < untilMs && recording.wish().kind !== 'stop') {
-    await recording.bell.wait(untilMs - performance.now());
-  }
-}
-
-function sum(a: Statistics | undefined, b: Statistics | undefined): Statistics | undefined {
-  if (!a || !b) return undefined;
-  return {
-    captured: a.captured + b.captured,
-    received: a.received + b.received,
-    dropped: a.dropped + b.dropped,
-  };
+/** Until then, in milliseconds. */
+function left(thenMs: number): number {
+  return thenMs - performance.now();
 }

@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { captureAnnotation, requestOf } from './request.ts';
+import { annotationRules, captureAnnotation, requestOf } from './request.ts';
 
-const limits = { maxFiles: 100 };
+const limits = { maxFiles: 100, maxFileMegabytes: 100 };
+const plain = {
+  fileMegabytes: 1,
+  interface: 'eth0',
+  filter: undefined,
+  snaplen: undefined,
+  durationMs: undefined,
+};
 const pod = (value: string | undefined, hostNetwork = false) => ({
   annotations: value === undefined ? {} : { [captureAnnotation]: value },
   hostNetwork,
@@ -14,7 +21,7 @@ test.each([
   ['100', 100],
   ['007', 7],
 ])('%j asks for %d capture files', (value, files) => {
-  expect(requestOf(pod(value), limits)).toEqual({ kind: 'capture', files });
+  expect(requestOf(pod(value), limits)).toEqual({ kind: 'capture', spec: { files, ...plain } });
 });
 
 test.each([
@@ -36,8 +43,10 @@ test.each([
   const request = requestOf(pod(value), limits);
   expect(request).toEqual({
     kind: 'refused',
-    reason: 'InvalidAnnotation',
-    message: `annotation tcpdump.antrea.io=${shown}: a whole number of capture files from 1 to 100 is allowed`,
+    refusal: {
+      reason: 'InvalidAnnotation',
+      message: `annotation tcpdump.antrea.io=${shown}: a whole number of capture files from 1 to 100 is allowed`,
+    },
   });
 });
 
@@ -47,7 +56,10 @@ test('a Pod without the annotation asks for nothing', () => {
 });
 
 test('a Pod on the host network is refused', () => {
-  expect(requestOf(pod('5', true), limits)).toMatchObject({ kind: 'refused', reason: 'HostNetwork' });
+  expect(requestOf(pod('5', true), limits)).toMatchObject({
+    kind: 'refused',
+    refusal: { reason: 'HostNetwork' },
+  });
 });
 
 test('every string is either a number within the limits or refused with a message', () => {
@@ -57,9 +69,73 @@ test('every string is either a number within the limits or refused with a messag
       const isAllowed = /^[0-9]{1,9}$/.test(value) && Number(value) >= 1 && Number(value) <= 100;
       expect(request).toMatchObject(
         isAllowed
-          ? { kind: 'capture', files: Number(value) }
-          : { kind: 'refused', reason: 'InvalidAnnotation' },
+          ? { kind: 'capture', spec: { files: Number(value) } }
+          : { kind: 'refused', refusal: { reason: 'InvalidAnnotation' } },
       );
+    }),
+  );
+});
+
+test.each([
+  ['podcap.dev/file-size', '10', { fileMegabytes: 10 }],
+  ['podcap.dev/interface', 'net1', { interface: 'net1' }],
+  ['podcap.dev/interface', 'lo', { interface: 'lo' }],
+  ['podcap.dev/filter', 'tcp port 80', { filter: 'tcp port 80' }],
+  ['podcap.dev/filter', '-z /evil', { filter: '-z /evil' }],
+  ['podcap.dev/snaplen', '128', { snaplen: 128 }],
+  ['podcap.dev/duration', '90s', { durationMs: 90_000 }],
+  ['podcap.dev/duration', '1h30m', { durationMs: 5_400_000 }],
+  ['podcap.dev/duration', '168h', { durationMs: 604_800_000 }],
+])('%s: %j is taken', (key, value, expected) => {
+  const annotations = { [captureAnnotation]: '5', [key]: value };
+  expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({
+    kind: 'capture',
+    spec: { files: 5, ...plain, ...expected },
+  });
+});
+
+test.each([
+  ['podcap.dev/file-size', '0'],
+  ['podcap.dev/file-size', '101'],
+  ['podcap.dev/file-size', '1M'],
+  ['podcap.dev/interface', 'any'],
+  ['podcap.dev/interface', ''],
+  ['podcap.dev/interface', '-z'],
+  ['podcap.dev/interface', 'eth0:/x'],
+  ['podcap.dev/interface', 'sixteencharacter'],
+  ['podcap.dev/filter', ''],
+  ['podcap.dev/filter', '  '],
+  ['podcap.dev/filter', 'tcp\nor udp'],
+  ['podcap.dev/filter', 'tcp\u0000'],
+  ['podcap.dev/filter', 'a'.repeat(2_049)],
+  ['podcap.dev/snaplen', '63'],
+  ['podcap.dev/snaplen', '262145'],
+  ['podcap.dev/duration', ''],
+  ['podcap.dev/duration', '10'],
+  ['podcap.dev/duration', '0s'],
+  ['podcap.dev/duration', '169h'],
+  ['podcap.dev/duration', '1.5h'],
+  ['podcap.dev/duration', '30m1h'],
+])('%s: %j is refused by a message that names both', (key, value) => {
+  const annotations = { [captureAnnotation]: '5', [key]: value };
+  const request = requestOf({ annotations, hostNetwork: false }, limits);
+  const message = expect.stringContaining(
+    `annotation ${key}=${JSON.stringify(value.slice(0, 40)).slice(0, -1)}`,
+  );
+  expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation', message } });
+});
+
+test('the other annotations alone ask for nothing', () => {
+  const annotations = { 'podcap.dev/filter': '', 'podcap.dev/snaplen': 'x' };
+  expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({ kind: 'none' });
+});
+
+test('any strings at all are either taken or refused, and never throw', () => {
+  const keys = Object.values(annotationRules(limits)).map(({ key }) => key);
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...keys), fc.string({ unit: 'binary' })), (annotations) => {
+      const { kind } = requestOf({ annotations, hostNetwork: false }, limits);
+      expect(kind === 'none').toBe(annotations[captureAnnotation] === undefined);
     }),
   );
 });

@@ -1,49 +1,16 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../lab/folder.ts';
 import { until } from '../lab/until.ts';
-import { orderByAge, startRing } from './ring.ts';
+import { startRing } from './ring.ts';
 
 const log = pino({ level: 'silent' });
 const file = (generation: number, index: number) => ({
   name: `captres-web.${generation}.pcap${String(index).padStart(2, '0')}`,
   generation,
   index,
-});
-
-test.each([
-  ['nothing', [], []],
-  ['one file', [7], [7]],
-  ['in the middle', [3, 4, 5], [3, 4, 5]],
-  ['passing the last index', [18, 19, 0, 1], [18, 19, 0, 1]],
-  ['after 0 came again alone', [0, 19, 18], [18, 19, 0]],
-  ['with a file that somebody took away', [17, 19, 0, 1], [17, 19, 0, 1]],
-])('orders by age: %s', (_what, indices, ordered) => {
-  const files = indices.map((index) => file(1, index));
-  expect(orderByAge(files, 20).map(({ index }) => index)).toEqual(ordered);
-});
-
-test('orders by generation first: a later start of tcpdump is later, whatever its index', () => {
-  const files = [file(10, 0), file(9, 5), file(2, 19), file(2, 0)];
-  expect(orderByAge(files, 20).map(({ generation, index }) => `${generation}.${index}`)).toEqual([
-    '2.19',
-    '2.0',
-    '9.5',
-    '10.0',
-  ]);
-});
-
-test('a run of any length up to half the circle is put in order from any start', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 2, max: 100 }), fc.nat(199), fc.nat(), (length, start, shuffle) => {
-      const run = Array.from({ length }, (_, i) => file(1, (start + i) % 200));
-      const mixed = [...run.slice(shuffle % length), ...run.slice(0, shuffle % length)];
-      expect(orderByAge(mixed, 200)).toEqual(run);
-    }),
-  );
 });
 
 test('keeps the newest N files when a file appears, and fewer when N changes', async () => {
@@ -85,3 +52,29 @@ test('when tcpdump came round because nothing was pruned, the file that changed 
   }
   expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
 });
+
+test('counts the packets of what it deletes: as they were told, else as they stand in the file', async () => {
+  await using folder = await temporaryFolder();
+  const ring = startRing({ folder: folder.path, files: 1, wrapAfter: 20, log });
+  for (let index = 0; index < 3; index += 1)
+    await writeFile(join(folder.path, file(1, index).name), pcapOf(10 + index));
+  ring.closed(file(1, 1).name, 500);
+  await ring[Symbol.asyncDispose]();
+  expect(await readdir(folder.path)).toEqual([file(1, 2).name]);
+  expect(ring.takePruned()).toBe(10 + 500);
+  expect(ring.takePruned()).toBe(0);
+});
+
+/** A capture file of so many empty packets. */
+function pcapOf(packets: number): Buffer {
+  const header = Buffer.alloc(24);
+  header.writeUInt32LE(0xa1b2c3d4, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(262_144, 16);
+  header.writeUInt32LE(1, 20);
+  const packet = Buffer.alloc(17);
+  packet.writeUInt32LE(1, 8);
+  packet.writeUInt32LE(1, 12);
+  return Buffer.concat([header, ...Array.from({ length: packets }, () => packet)]);
+}

@@ -1,18 +1,22 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { countRecords } from '../pcap/file.ts';
 import { coalesced } from './coalesced.ts';
 import { ifThere } from './missing.ts';
-import { parseRingFile, type RingFile } from './names.ts';
+import { parseRingFile } from './names.ts';
+import { type AgedFile, orderByAge } from './ring-order.ts';
 
 /** The capture files of one folder: the newest N stand. */
 export type Ring = AsyncDisposable & {
   /** A new file appeared: the oldest goes. */
   readonly prune: () => void;
+  /** That file is complete and has so many packets: it need not be read when it goes. */
+  readonly closed: (name: string, packets: number) => void;
   /** Keeps so many files from now on; fewer go at once. */
   readonly keep: (files: number) => void;
-  /** How many files it keeps. */
-  readonly limit: () => number;
+  /** How many packets were deleted since this was asked last. */
+  readonly takePruned: () => number;
 };
 
 export type RingOptions = {
@@ -32,15 +36,22 @@ const rescanMs = 5_000;
  */
 export function startRing(options: RingOptions): Ring {
   const { folder, wrapAfter, log } = options;
+  const packets = new Map<string, number>();
   let limit = options.files;
+  let pruned = 0;
+
+  async function pruneOne(name: string): Promise<void> {
+    const path = join(folder, name);
+    const count = packets.get(name) ?? (await recordsIn(path));
+    packets.delete(name);
+    // Another agent, during a rolling update, prunes the same folder: only one of them deletes it, and counts it.
+    if ((await ifThere(unlink(path).then(() => true))) === true) pruned += count;
+  }
 
   const pruning = coalesced(
     async () => {
       const files = orderByAge(await ringFiles(folder, wrapAfter), wrapAfter);
-      for (const { name } of files.slice(0, Math.max(0, files.length - limit))) {
-        // Another agent, during a rolling update, prunes the same folder.
-        await ifThere(unlink(join(folder, name)));
-      }
+      for (const { name } of files.slice(0, Math.max(0, files.length - limit))) await pruneOne(name);
     },
     (error) => log.warn({ folder, err: error }, 'capture files not pruned'),
   );
@@ -49,11 +60,16 @@ export function startRing(options: RingOptions): Ring {
   const timer = setInterval(pruning.run, rescanMs);
   return {
     prune: pruning.run,
+    closed: (name, count) => packets.set(name, count),
     keep(files) {
       limit = files;
       pruning.run();
     },
-    limit: () => limit,
+    takePruned() {
+      const taken = pruned;
+      pruned = 0;
+      return taken;
+    },
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       pruning.run();
@@ -62,42 +78,20 @@ export function startRing(options: RingOptions): Ring {
   };
 }
 
-/** `changedMs` is known only where the names do not tell the order. */
-export type AgedFile = RingFile & { readonly changedMs?: number };
-
-/**
- * Oldest first: by generation, then in the order in which tcpdump wrote them. Indices are circular: those that stand
- * are a run that may pass from wrapAfter - 1 to 0, and the oldest is the one after the widest gap.
- */
-export function orderByAge(files: readonly AgedFile[], wrapAfter: number): AgedFile[] {
-  const byGeneration = Map.groupBy(files, (file) => file.generation);
-  return [...byGeneration]
-    .toSorted(([a], [b]) => a - b)
-    .flatMap(([, group]) => (group.length < wrapAfter ? unrolled(group, wrapAfter) : byChange(group)));
-}
-
-function unrolled(files: readonly AgedFile[], wrapAfter: number): AgedFile[] {
-  const sorted = files.toSorted((a, b) => a.index - b.index);
-  const gaps = sorted.map((file, position) => {
-    const before = sorted.at(position - 1)?.index ?? file.index;
-    return position === 0 ? file.index + wrapAfter - before : file.index - before;
-  });
-  const start = gaps.indexOf(Math.max(...gaps));
-  return [...sorted.slice(start), ...sorted.slice(0, start)];
-}
-
-/** The agent had stalled and tcpdump came round: there is no gap, only the times of the last change tell. */
-function byChange(files: readonly AgedFile[]): AgedFile[] {
-  return files.toSorted((a, b) => (a.changedMs ?? 0) - (b.changedMs ?? 0));
+/** Of a file that an agent before us wrote. */
+async function recordsIn(path: string): Promise<number> {
+  const counted = await ifThere(countRecords(path));
+  return counted && 'records' in counted ? counted.records : 0;
 }
 
 async function ringFiles(folder: string, wrapAfter: number): Promise<AgedFile[]> {
   const files = (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
   if (files.length < wrapAfter) return files;
-  return await Promise.all(files.map((file) => withChange(folder, file)));
-}
-
-async function withChange(folder: string, file: RingFile): Promise<AgedFile> {
-  const found = await ifThere(stat(join(folder, file.name)));
-  return { ...file, changedMs: found?.mtimeMs ?? 0 };
+  // tcpdump may have come round: then only the times of the last change tell.
+  return await Promise.all(
+    files.map(async (file) => ({
+      ...file,
+      changedMs: (await ifThere(stat(join(folder, file.name))))?.mtimeMs ?? 0,
+    })),
+  );
 }

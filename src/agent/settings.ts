@@ -21,6 +21,16 @@ const settingsSchema = v.object({
   // At 100 ms a block of 256 KiB, less than 2,560 KiB would not outlast a stall of a second.
   bufferKib: wholeNumber(2_560, 1_048_576),
   captureUser: wholeNumber(1, 65_533),
+  maxFileMegabytes: wholeNumber(1, 10_000),
+  maxCaptures: wholeNumber(1, 10_000),
+  diskBudgetMegabytes: wholeNumber(3, 100_000_000),
+  bufferBudgetMegabytes: wholeNumber(3, 1_000_000),
+  freeSharePercent: wholeNumber(0, 90),
+  graceSeconds: wholeNumber(0, 30 * 86_400),
+  podMetrics: v.pipe(
+    v.picklist(['true', 'false'], 'true or false is allowed'),
+    v.transform((given) => given === 'true'),
+  ),
   port: wholeNumber(1, 65_535),
   rescanSeconds: wholeNumber(1, 3_600),
   logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error is allowed'),
@@ -72,6 +82,48 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '100',
     help: 'the most capture files that one Pod may ask for',
   },
+  maxFileMegabytes: {
+    flag: 'max-file-megabytes',
+    env: 'PODCAP_MAX_FILE_MEGABYTES',
+    default: '100',
+    help: 'the largest capture file that one Pod may ask for, in MB of 1,000,000 bytes',
+  },
+  maxCaptures: {
+    flag: 'max-captures',
+    env: 'PODCAP_MAX_CAPTURES',
+    default: '250',
+    help: 'the most captures at a time on this Node; more are refused until one ends',
+  },
+  diskBudgetMegabytes: {
+    flag: 'disk-budget-megabytes',
+    env: 'PODCAP_DISK_BUDGET_MEGABYTES',
+    default: '10000',
+    help: 'the most disk that all captures of this Node may take; of what has ended the oldest goes first',
+  },
+  bufferBudgetMegabytes: {
+    flag: 'buffer-budget-megabytes',
+    env: 'PODCAP_BUFFER_BUDGET_MEGABYTES',
+    default: '1024',
+    help: 'the most kernel memory for the receive rings of all captures of this Node',
+  },
+  freeSharePercent: {
+    flag: 'free-share-percent',
+    env: 'PODCAP_FREE_SHARE_PERCENT',
+    default: '20',
+    help: "this share of the captures' disk is never used, counted as available / capacity",
+  },
+  graceSeconds: {
+    flag: 'grace-seconds',
+    env: 'PODCAP_GRACE_SECONDS',
+    default: '3600',
+    help: 'how long the captures of a Pod that has ended stay; 0 deletes them at once',
+  },
+  podMetrics: {
+    flag: 'pod-metrics',
+    env: 'PODCAP_POD_METRICS',
+    default: 'false',
+    help: 'true adds metrics with the names of namespaces and Pods',
+  },
   bufferKib: {
     flag: 'buffer-kib',
     env: 'PODCAP_BUFFER_KIB',
@@ -84,7 +136,12 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '10001',
     help: 'the user and group id that tcpdump runs with',
   },
-  port: { flag: 'port', env: 'PODCAP_PORT', default: '9780', help: 'the port of /healthz and /readyz' },
+  port: {
+    flag: 'port',
+    env: 'PODCAP_PORT',
+    default: '9780',
+    help: 'the port of /healthz, /readyz and /metrics',
+  },
   rescanSeconds: {
     flag: 'rescan-seconds',
     env: 'PODCAP_RESCAN_SECONDS',
@@ -116,12 +173,12 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): S
 /** One line a setting, for --help and the documents. */
 export function helpText(): string {
   const lines = Object.values(settingDescriptions).map(({ flag, env, default: preset, help }) => {
-    return `  --${flag.padEnd(20)} ${env.padEnd(26)} ${help}${preset === undefined ? ' (required)' : ` (${preset})`}`;
+    return `  --${flag.padEnd(24)} ${env.padEnd(32)} ${help}${preset === undefined ? ' (required)' : ` (${preset})`}`;
   });
   return [
     'podcap: captures the annotated Pods of one Node',
     '',
-    '  flag                   environment                what it sets (default)',
+    '  flag                       environment                      what it sets (default)',
     ...lines,
     '',
   ].join('\n');

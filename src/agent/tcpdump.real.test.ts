@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { capturedNumbers } from '../lab/captured.ts';
 import { compileDrain } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { networkLab } from '../lab/network.ts';
 import { until } from '../lab/until.ts';
+import { openPcap } from '../pcap/file.ts';
 import { startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
 
 test('says when it listens, announces each file, and counts what it captured', async () => {
@@ -24,7 +26,42 @@ test('says when it listens, announces each file, and counts what it captured', a
   });
   expect(tcpdump.hasEnded()).toBe(true);
   expect(files.begun).toBe(3);
+  const sizes = await Promise.all(
+    (await readdir(folder.path))
+      .toSorted()
+      .map(async (name) => (await capturedNumbers(join(folder.path, name))).length),
+  );
+  expect(files.packets).toEqual([0, ...sizes.slice(0, -1)]);
   expect(await readdir(folder.path)).toHaveLength(3);
+});
+
+test('counts while it runs, as often as it is asked', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  await tcpdump.started;
+  expect(await tcpdump.count()).toEqual({ captured: 0, received: 0, dropped: 0 });
+  await lab.sendDatagrams({ count: 50 });
+  const all = () => tcpdump.count().then((counts) => counts?.captured === 50 && counts);
+  expect(await until(all, { what: '50 packets' })).toEqual({ captured: 50, received: 50, dropped: 0 });
+  await tcpdump.stop('drain');
+  expect(await tcpdump.count()).toBeUndefined();
+});
+
+test('a filter and a snaplen are kept to', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const { options } = await optionsFor(lab.netns, folder.path);
+  const tcpdump = startTcpdump({ ...options, filter: 'udp dst port 7', snaplen: 64 });
+  await tcpdump.started;
+  await lab.sendDatagrams({ count: 20, port: 9 });
+  await lab.sendDatagrams({ count: 10, port: 7, bytes: 500 });
+  expect(await tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 10, received: 10 } });
+  const opened = await openPcap(join(folder.path, 'captres-web.1.pcap000'));
+  if (opened.kind !== 'pcap') throw new Error(opened.kind);
+  await using file = opened;
+  const lengths = await Array.fromAsync(file.records(), ({ data }) => data.length);
+  expect(lengths).toEqual(Array.from({ length: 10 }, () => 64));
 });
 
 test('discarding does not wait and does not count', async () => {
@@ -81,7 +118,7 @@ test('dies with the process that started it, and writes what it has', async () =
 });
 
 async function optionsFor(netns: string, folder: string) {
-  const files = { begun: 0 };
+  const files: { begun: number; packets: number[] } = { begun: 0, packets: [] };
   const options: TcpdumpOptions = {
     netns,
     interface: 'eth0',
@@ -91,8 +128,11 @@ async function optionsFor(netns: string, folder: string) {
     bufferKib: 4_096,
     userId: 10_001,
     drainLibrary: await compileDrain(),
-    onFile() {
+    snaplen: undefined,
+    filter: undefined,
+    onFile(packetsBefore) {
       files.begun += 1;
+      files.packets.push(packetsBefore);
     },
   };
   return { options, files };

@@ -11,6 +11,8 @@ export type Tcpdump = {
   /** Resolves when the process is gone. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly hasEnded: () => boolean;
+  /** What tcpdump has counted by now; undefined when it ends before it can say. */
+  readonly count: () => Promise<Statistics | undefined>;
   /**
    * Ends it: `drain` writes out what the kernel holds first, `discard` does not.
    * Whatever does not end by itself within `killAfterMs` is killed.
@@ -55,8 +57,12 @@ export type TcpdumpOptions = {
   readonly userId: number;
   /** Path of the library that drains the last block (drain/drain.c). */
   readonly drainLibrary: string;
-  /** tcpdump has opened its next capture file. */
-  readonly onFile: () => void;
+  /** Bytes of each packet that are captured; undefined captures them whole. */
+  readonly snaplen: number | undefined;
+  /** A pcap-filter(7) expression that filter.ts has accepted; undefined captures every packet. */
+  readonly filter: string | undefined;
+  /** tcpdump has opened its next capture file; the one before has so many packets, and 0 if there was none. */
+  readonly onFile: (packetsBefore: number) => void;
 };
 
 /** A drain takes 0.2 s, and up to a second on a busy machine (measured). */
@@ -86,7 +92,14 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     }
   }
 
-  return { pid: child.pid, started, ended, hasEnded: () => hasEnded, stop };
+  async function count(): Promise<Statistics | undefined> {
+    const counted = report.nextCounts();
+    // The handler prints one line (tcpdump(1), SIGUSR1); USR2 would rotate and corrupt files.
+    child.kill('SIGUSR1');
+    return await Promise.race([counted, ended.then(() => undefined)]);
+  }
+
+  return { pid: child.pid, started, ended, hasEnded: () => hasEnded, count, stop };
 }
 
 /**
@@ -106,6 +119,9 @@ function nsenterArguments(options: TcpdumpOptions): string[] {
     ['tcpdump', '-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
     // -U: whole records in the file as they come; without it the newest file can be empty.
     ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
+    options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],
+    // One argument after --: never an option, whatever it looks like.
+    options.filter === undefined ? [] : ['--', options.filter],
   ].flat();
 }
 
@@ -116,42 +132,52 @@ function environment(): NodeJS.ProcessEnv {
 
 type Report = {
   readonly listening: Promise<Listening>;
+  /** Resolves at the next line of statistics. */
+  readonly nextCounts: () => Promise<Statistics>;
   /** Resolves when stderr has ended, with everything that was understood of it. */
   readonly end: Promise<{ message: string; interfaceGone: boolean; statistics: Statistics | undefined }>;
 };
 
-function readReport(stderr: Readable, onFile: () => void): Report {
+function readReport(stderr: Readable, onFile: (packetsBefore: number) => void): Report {
   const { promise: listening, resolve } = Promise.withResolvers<Listening>();
+  let counted = Promise.withResolvers<Statistics>();
+
   async function readLines() {
     let message = '';
     let interfaceGone = false;
-    const counts: Partial<Record<keyof Statistics, number>> = {};
+    const final: Partial<Record<keyof Statistics, number>> = {};
     for await (const line of createInterface({ input: stderr })) {
-      if (line.includes('listening on ')) resolve({ kind: 'listening' });
+      const statistics = allCounts(readCounts(line));
       // Said by drain/drain.c: tcpdump itself does not tell when it opens a file.
-      else if (line === 'podcap: next file') onFile();
-      else if (!readCount(line, counts)) message = `${message} ${line}`.trimStart().slice(0, 500);
+      const packetsBefore = /^podcap: next file after (\d+) packets$/.exec(line)?.[1];
+      if (packetsBefore !== undefined) onFile(Number(packetsBefore));
+      else if (line.includes('listening on ')) resolve({ kind: 'listening' });
+      else if (statistics) {
+        counted.resolve(statistics);
+        counted = Promise.withResolvers();
+      } else if (/^\d+ packets? /.test(line)) Object.assign(final, readCounts(line));
+      else message = `${message} ${line}`.trimStart().slice(0, 500);
       if (/interface disappeared/i.test(line)) interfaceGone = true;
     }
-    return { message, interfaceGone, statistics: allCounts(counts) };
+    return { message, interfaceGone, statistics: allCounts(final) };
   }
-  return { listening, end: readLines() };
+  return { listening, nextCounts: () => counted.promise, end: readLines() };
 }
 
-const countLines: readonly [keyof Statistics, RegExp][] = [
-  ['captured', /^(\d+) packets? captured$/],
-  ['received', /^(\d+) packets? received by filter$/],
-  ['dropped', /^(\d+) packets? dropped by kernel$/],
+const countPatterns: readonly [keyof Statistics, RegExp][] = [
+  ['captured', /(\d+) packets? captured/],
+  ['received', /(\d+) packets? received by filter/],
+  ['dropped', /(\d+) packets? dropped by kernel/],
 ];
 
-function readCount(line: string, counts: Partial<Record<keyof Statistics, number>>): boolean {
-  for (const [name, pattern] of countLines) {
+/** At its end tcpdump says one count a line, at SIGUSR1 all three in one. */
+function readCounts(line: string): Partial<Record<keyof Statistics, number>> {
+  const counts: Partial<Record<keyof Statistics, number>> = {};
+  for (const [name, pattern] of countPatterns) {
     const digits = pattern.exec(line)?.[1];
-    if (digits === undefined) continue;
-    counts[name] = Number(digits);
-    return true;
+    if (digits !== undefined) counts[name] = Number(digits);
   }
-  return false;
+  return counts;
 }
 
 function allCounts(counts: Partial<Record<keyof Statistics, number>>): Statistics | undefined {

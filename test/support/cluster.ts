@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { checkoutFolders, machineFolder, nodes } from '../../cluster/layout.ts';
 import { ifThere } from '../../src/agent/missing.ts';
 import { parseFolderName, parseRingFile, type RingFile } from '../../src/agent/names.ts';
-import { orderByAge } from '../../src/agent/ring.ts';
+import { orderByAge } from '../../src/agent/ring-order.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/config.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';

@@ -1,4 +1,4 @@
-import { readRecord } from '../../src/agent/folders.ts';
+import { type CaptureRecord, readRecord } from '../../src/agent/records.ts';
 import { until } from '../../src/lab/until.ts';
 import { captureFolder, numbersIn, type RunningPod } from './cluster.ts';
 
@@ -22,8 +22,13 @@ export async function firstHeard(pod: RunningPod): Promise<FirstHeard> {
     deadlineMs: 30_000,
   });
   // It is written a moment after the first packet can be in the file.
-  const missedBefore = await until(async () => (await readRecord(folder, 1))?.missedBefore, {
+  const missedBefore = await until(async () => missedBeforeIn(await readRecord(folder, 1)), {
     what: `how many packets of ${pod.name} were missed`,
   });
   return { name: pod.name, first, missedBefore };
+}
+
+/** Undefined until tcpdump listens. */
+function missedBeforeIn(record: CaptureRecord | undefined): number | undefined {
+  return record?.carried === undefined ? undefined : record.totals.missed;
 }

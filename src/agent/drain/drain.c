@@ -1,6 +1,7 @@
 /*
  * Preloaded into tcpdump alone: nothing that the kernel has taken for a capture is lost when it ends, and each
- * capture file is announced on standard error when it is begun ("podcap: next file").
+ * capture file is announced on standard error when it is begun, with how many packets the one before has
+ * ("podcap: next file after 930 packets").
  *
  *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-drain.so src/agent/drain/drain.c -ldl
  *   env LD_PRELOAD=build/podcap-drain.so tcpdump -i eth0 -w file
@@ -30,6 +31,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +53,7 @@ static struct {
 	int (*fileno)(pcap_t *);
 	void (*breakloop)(pcap_t *);
 	pcap_dumper_t *(*dump_open)(pcap_t *, const char *);
+	void (*dump)(unsigned char *, const void *, const unsigned char *);
 } real;
 
 /* The live capture. Handles that only compile a filter, list interfaces or read a file are never activated. */
@@ -74,6 +77,7 @@ __attribute__((constructor)) static void find_real_functions(void)
 	*(void **)&real.fileno = dlsym(RTLD_NEXT, "pcap_fileno");
 	*(void **)&real.breakloop = dlsym(RTLD_NEXT, "pcap_breakloop");
 	*(void **)&real.dump_open = dlsym(RTLD_NEXT, "pcap_dump_open");
+	*(void **)&real.dump = dlsym(RTLD_NEXT, "pcap_dump");
 }
 
 /* One instruction, "accept 0 bytes": the socket neither takes nor counts a packet. False if it is no such socket. */
@@ -136,19 +140,27 @@ int pcap_activate(pcap_t *handle)
 	return status;
 }
 
+static unsigned long packets_in_file;
+
 /*
  * The ring is pruned when a file appears. inotify would tell that too, but Node's watch also wakes for every write,
- * which with -U is every packet; polling finds out late or wakes for nothing.
+ * which with -U is every packet; polling finds out late or wakes for nothing. The count is what is gone when the file
+ * is: it costs an addition here, and reading the file before it is deleted otherwise.
  */
 pcap_dumper_t *pcap_dump_open(pcap_t *handle, const char *path)
 {
-	static const char said[] = "podcap: next file\n";
 	pcap_dumper_t *file = real.dump_open(handle, path);
 
-	/* A line that cannot be written is no reason to stop: the ring looks by itself now and then. */
-	if (file != NULL && write(STDERR_FILENO, said, sizeof(said) - 1) < 0)
-		errno = 0;
+	if (file != NULL)
+		dprintf(STDERR_FILENO, "podcap: next file after %lu packets\n", packets_in_file);
+	packets_in_file = 0;
 	return file;
+}
+
+void pcap_dump(unsigned char *file, const void *header, const unsigned char *packet)
+{
+	packets_in_file++;
+	real.dump(file, header, packet);
 }
 
 /*

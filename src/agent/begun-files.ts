@@ -1,0 +1,34 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { ifThere } from './missing.ts';
+import { ringFileName } from './names.ts';
+import type { Ring } from './ring.ts';
+
+/** The files of one start of tcpdump, as it begins them. */
+export type BegunFiles = {
+  /** tcpdump has begun its next file, and the one before has so many packets. */
+  readonly next: (packetsBefore: number) => void;
+  /** Changes when something is written. */
+  readonly written: () => Promise<string>;
+};
+
+/** Tells the ring of each file that is begun, and how many packets the one before has. */
+export function beginFiles(
+  ring: Pick<Ring, 'closed' | 'prune'>,
+  file: string,
+  wrapAfter: number,
+): BegunFiles {
+  let begun = 0;
+  const name = (count: number) => ringFileName(file, count, wrapAfter);
+  return {
+    next(packetsBefore) {
+      if (begun > 0) ring.closed(basename(name(begun - 1)), packetsBefore);
+      begun += 1;
+      ring.prune();
+    },
+    async written() {
+      const newest = await ifThere(stat(name(begun - 1)));
+      return `${begun} ${newest?.size ?? 0}`;
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { until } from '../lab/until.ts';
+import { every, wakeAt } from './timers.ts';
+
+test('work is done again and again, never twice at a time, also after an error', async () => {
+  let running = 0;
+  let most = 0;
+  let times = 0;
+  const errors: unknown[] = [];
+  const timer = every(
+    1,
+    async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      times += 1;
+      throw new Error('again');
+    },
+    (error) => errors.push(error),
+  );
+  await until(() => times >= 3, { what: 'three times' });
+  timer[Symbol.dispose]();
+  expect(most).toBe(1);
+  expect(errors.length).toBeGreaterThanOrEqual(2);
+});
+
+test('wakes once, at the time that was named last', async () => {
+  const clock = { nowMs: () => performance.now(), bootId: 'boot' };
+  let woken = 0;
+  using alarm = wakeAt(clock, () => (woken += 1));
+  alarm.at(clock.nowMs() + 3_600_000);
+  alarm.at(undefined);
+  alarm.at(clock.nowMs() - 5);
+  await until(() => woken > 0, { what: 'the alarm' });
+  alarm.at(clock.nowMs() + 1_000 * 3_600_000 * 24);
+  expect(woken).toBe(1);
+});

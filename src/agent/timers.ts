@@ -1,0 +1,35 @@
+import type { Clock } from './clock.ts';
+
+/** Does `work` every so often, never twice at a time, until it is disposed of. */
+export function every(
+  ms: number,
+  work: () => Promise<void>,
+  onError: (error: unknown) => void = () => {},
+): Disposable {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    running ??= work()
+      .catch(onError)
+      .finally(() => {
+        running = undefined;
+      });
+  }, ms);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** Calls `wake` once, at the moment that was named last; undefined names none. */
+export function wakeAt(
+  clock: Clock,
+  wake: () => void,
+): Disposable & { readonly at: (ms: number | undefined) => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const at = (ms: number | undefined) => {
+    clearTimeout(timer);
+    if (ms === undefined) return;
+    timer = setTimeout(wake, Math.min(longestTimeoutMs, Math.max(0, ms - clock.nowMs())));
+  };
+  return { at, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** What setTimeout can count; a longer one would fire at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
