@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { built } from '../tools/built.ts';
 import { renderManifests, template } from '../tools/manifests.ts';
 import { checkout } from '../tools/target.ts';
 
 const chart = join(import.meta.dirname, 'chart');
+const packageSchema = v.object({ version: v.string() });
 const valuesFiles = [
   ...(await readdir(join(chart, 'ci'))).map((name) => join(chart, 'ci', name)),
   join(import.meta.dirname, 'values-cluster.yaml'),
@@ -23,6 +25,15 @@ test('the manifests of deploy/ are what `make render` writes', async () => {
   for (const [file, content] of await renderManifests()) {
     expect({ file, content: await readFile(join(checkout, file), 'utf8') }).toEqual({ file, content });
   }
+});
+
+test('the chart has the version of the package', async () => {
+  const { version } = v.parse(
+    packageSchema,
+    JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')),
+  );
+  const description = await readFile(join(chart, 'Chart.yaml'), 'utf8');
+  expect(description).toContain(`\nversion: ${version}\nappVersion: ${version}\n`);
 });
 
 describe.each(valuesFiles)('with %s', (file) => {
