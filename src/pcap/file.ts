@@ -7,15 +7,25 @@ import {
   parseHeader,
   recordHeaderBytes,
   recordsIn,
+  recordTimeUs,
   scanRecords,
 } from './format.ts';
 
-/** A capture file that is open for reading; it may be one that is still being written. */
+/**
+ * A capture file that is open for reading, as it was when it was opened: what its writer appends since is not read,
+ * so that it can be read twice, and it can be unlinked meanwhile.
+ */
 export type PcapFile = AsyncDisposable & {
   readonly kind: 'pcap';
+  readonly path: string;
   readonly header: PcapHeader;
-  /** Whole records as they stand in the file, many at once: to count or to copy them. */
-  readonly runs: () => AsyncGenerator<RecordRun, PcapEnd>;
+  /** The time of its first record, in microseconds since 1970; undefined when it has none. */
+  readonly firstUs: () => Promise<number | undefined>;
+  /**
+   * Whole records as they stand in the file, many at once: to count or to copy them. A buffer of runBufferBytes
+   * can be lent, to read many files with one.
+   */
+  readonly runs: (buffer?: Uint8Array<ArrayBuffer>) => AsyncGenerator<RecordRun, PcapEnd>;
   /** The same one by one, each with data of its own. */
   readonly records: () => AsyncGenerator<PacketRecord, PcapEnd>;
 };
@@ -26,7 +36,12 @@ export type EmptyPcap = { readonly kind: 'empty' };
 export type NotPcap = { readonly kind: 'not-pcap'; readonly message: string };
 
 /** Whole records back to back; the bytes are good until the next run is asked for. */
-export type RecordRun = { readonly records: number; readonly bytes: Uint8Array };
+export type RecordRun = {
+  readonly records: number;
+  /** Where in the file the first of them stands. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+};
 
 /** How far a file could be read. `wholeBytes`, its header included, is what a trimmed copy has. */
 export type PcapEnd = {
@@ -44,18 +59,22 @@ export type PcapEnd = {
 export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | NotPcap> {
   await using opening = new AsyncDisposableStack();
   const handle = opening.use(await open(path));
+  const { size } = await handle.stat();
   const start = new Uint8Array(fileHeaderBytes);
-  const { bytesRead } = await handle.read(start, 0, fileHeaderBytes, 0);
-  const parsed = parseHeader(start.subarray(0, bytesRead));
+  const filled = await fill(handle, start, 0);
+  const parsed = parseHeader(start.subarray(0, filled));
   if (parsed.kind === 'empty') return parsed;
   if (parsed.kind === 'not-pcap') return { kind: 'not-pcap', message: `${path} ${parsed.message}` };
 
   const { header } = parsed;
   const kept = opening.move();
-  const runs = () => readRuns({ path, handle, header });
+  const file = { path, handle, header, size };
+  const runs = (buffer: Uint8Array<ArrayBuffer> = new Uint8Array(runBufferBytes)) => readRuns(file, buffer);
   return {
     kind: 'pcap',
+    path,
     header,
+    firstUs: () => firstUs(file),
     runs,
     records: () => readRecords(runs(), header),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
@@ -75,19 +94,37 @@ export async function countRecords(path: string): Promise<PcapEnd | NotPcap> {
   }
 }
 
-type OpenFile = { readonly path: string; readonly handle: FileHandle; readonly header: PcapHeader };
+type OpenFile = {
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly header: PcapHeader;
+  readonly size: number;
+};
+
+async function firstUs({ handle, header, size }: OpenFile): Promise<number | undefined> {
+  const start = new Uint8Array(recordHeaderBytes);
+  if ((await fill(handle, start, fileHeaderBytes)) < recordHeaderBytes) return undefined;
+  const view = new DataView(start.buffer);
+  const little = header.byteOrder === 'little';
+  const end = fileHeaderBytes + recordHeaderBytes + view.getUint32(8, little);
+  return end <= size && view.getUint32(12, little) > 0 ? recordTimeUs(view, 0, header) : undefined;
+}
 
 /** Any record fits, so each read that is full has at least one whole record. */
-const bufferBytes = 2 * (maxPacketBytes + recordHeaderBytes);
+export const runBufferBytes = 2 * (maxPacketBytes + recordHeaderBytes);
 
-async function* readRuns({ path, handle, header }: OpenFile): AsyncGenerator<RecordRun, PcapEnd> {
-  const buffer = new Uint8Array(bufferBytes);
+async function* readRuns(
+  { path, handle, header, size }: OpenFile,
+  buffer: Uint8Array<ArrayBuffer>,
+): AsyncGenerator<RecordRun, PcapEnd> {
   let records = 0;
   let wholeBytes = fileHeaderBytes;
   for (;;) {
-    const filled = await fill(handle, buffer, wholeBytes);
-    const scan = scanRecords(buffer.subarray(0, filled), header);
-    if (scan.records > 0) yield { records: scan.records, bytes: buffer.subarray(0, scan.wholeBytes) };
+    const wanted = buffer.subarray(0, Math.max(0, size - wholeBytes));
+    const filled = await fill(handle, wanted, wholeBytes);
+    const scan = scanRecords(wanted.subarray(0, filled), header);
+    if (scan.records > 0)
+      yield { records: scan.records, offset: wholeBytes, bytes: wanted.subarray(0, scan.wholeBytes) };
     records += scan.records;
     wholeBytes += scan.wholeBytes;
     if (scan.stop === 'corrupt')

@@ -49,6 +49,46 @@ export function parseHeader(bytes: Uint8Array): ParsedHeader {
   return { kind: 'pcap', header: { ...format, snaplen: view.getUint32(16, little), linkType } };
 }
 
+/** The file header of version 2.4 that parseHeader reads back. */
+export function serializeHeader({ byteOrder, resolution, snaplen, linkType }: PcapHeader): Uint8Array {
+  const bytes = new Uint8Array(fileHeaderBytes);
+  const view = viewOf(bytes);
+  const little = byteOrder === 'little';
+  view.setUint32(0, resolution === 'us' ? 0xa1b2c3d4 : 0xa1b23c4d, little);
+  view.setUint16(4, 2, little);
+  view.setUint16(6, 4, little);
+  view.setUint32(16, snaplen, little);
+  view.setUint32(20, linkType, little);
+  return bytes;
+}
+
+/** Whether records of a file with one header can stand as they are in a file with the other. */
+export function hasSameRecords(a: PcapHeader, b: PcapHeader): boolean {
+  return a.byteOrder === b.byteOrder && a.resolution === b.resolution;
+}
+
+/** Rewrites whole records in place, from the byte order and resolution of one header to those of another. */
+export function convertRecords(bytes: Uint8Array, from: PcapHeader, to: PcapHeader): void {
+  const view = viewOf(bytes);
+  const fromLittle = from.byteOrder === 'little';
+  const toLittle = to.byteOrder === 'little';
+  for (let at = 0; at < bytes.length; ) {
+    const next = at + recordHeaderBytes + view.getUint32(at + 8, fromLittle);
+    const fraction = view.getUint32(at + 4, fromLittle);
+    for (const field of [at, at + 8, at + 12])
+      view.setUint32(field, view.getUint32(field, fromLittle), toLittle);
+    view.setUint32(at + 4, convertFraction(fraction, from.resolution, to.resolution), toLittle);
+    at = next;
+  }
+}
+
+/** The time of the record at `at`, in microseconds since 1970 and fractions of them: a number, to compare often. */
+export function recordTimeUs(view: DataView, at: number, { byteOrder, resolution }: PcapHeader): number {
+  const little = byteOrder === 'little';
+  const fraction = view.getUint32(at + 4, little);
+  return view.getUint32(at, little) * 1_000_000 + (resolution === 'us' ? fraction : fraction / 1000);
+}
+
 /** Counts the whole records at the beginning of `bytes`, which start with a record: no allocation per packet. */
 export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): RecordScan {
   const view = viewOf(bytes);
@@ -96,6 +136,15 @@ const formats: ReadonlyMap<number, Pick<PcapHeader, 'byteOrder' | 'resolution'>>
   [0xa1b23c4d, { byteOrder: 'big', resolution: 'ns' }],
   [0x4d3cb2a1, { byteOrder: 'little', resolution: 'ns' }],
 ]);
+
+function convertFraction(
+  fraction: number,
+  from: PcapHeader['resolution'],
+  to: PcapHeader['resolution'],
+): number {
+  if (from === to) return fraction;
+  return to === 'ns' ? fraction * 1000 : Math.floor(fraction / 1000);
+}
 
 function describe(magic: number): string {
   if (magic === 0x0a0d0d0a) return 'is a pcapng file, not a pcap file';

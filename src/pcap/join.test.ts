@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import type { PcapHeader } from './format.ts';
+import { parseHeader } from './format.ts';
+import { commonHeader } from './join.ts';
+import { captureFile, joined, microseconds, type TestPacket } from './testing/capture-files.ts';
+
+const begin = 1_700_000_000_000_000;
+
+describe('sources joined', () => {
+  test('are one file: one header, and the records of all files as they stand there', async () => {
+    const packets = Array.from({ length: 10 }, (_, i) => packet(i));
+    const files = [packets.slice(0, 3), [], packets.slice(3, 4), packets.slice(4)];
+    expect((await joined([{ files }])).bytes).toEqual(captureFile(packets));
+  });
+
+  test('end with the last whole record of each, wherever it was cut', async () => {
+    const packets = [packet(0), packet(1), packet(500_000), packet(500_001)];
+    for (let cutBytes = 1; cutBytes <= 16 + 20; cutBytes += 1) {
+      const { bytes } = await joined([
+        { files: [packets.slice(0, 2)], cutBytes },
+        { files: [packets.slice(2)], cutBytes },
+      ]);
+      expect(bytes).toEqual(captureFile([packet(0), packet(500_000)]));
+    }
+  });
+
+  test('keep their order, the older source first, though the clock was set back between them', async () => {
+    const sources = [
+      { files: [[packet(900_000), packet(900_001)]] },
+      { files: [[packet(0), packet(1), packet(899_999)]] },
+    ];
+    const { bytes } = await joined(sources);
+    expect(bytes).toEqual(captureFile(sources.flatMap(({ files }) => files.flat())));
+  });
+
+  test('hold records larger than what is written at once', async () => {
+    const packets = [20, 262_144, 1, 262_144, 70_000, 100].map((length, i) => ({
+      timeUs: begin + i,
+      data: Buffer.alloc(length, i),
+    }));
+    const { bytes } = await joined([{ files: [packets.slice(0, 3), packets.slice(3)] }]);
+    expect(bytes).toEqual(captureFile(packets));
+  });
+
+  test('have the byte order and the resolution of the first, and the largest snaplen', async () => {
+    const first: PcapHeader = { ...microseconds, snaplen: 96 };
+    const second: PcapHeader = { ...microseconds, byteOrder: 'big', resolution: 'ns', snaplen: 128 };
+    const third: PcapHeader = { ...first, snaplen: 64 };
+    const packets = [packet(0), packet(500_000), packet(900_000)];
+    const sources = [first, second, third].map((header, i) => ({ header, files: [packets.slice(i, i + 1)] }));
+    const header = { ...first, snaplen: 128 };
+    expect((await joined(sources)).bytes).toEqual(captureFile(packets, header));
+    expect(parseHeader((await joined(sources.toReversed())).bytes)).toEqual({ kind: 'pcap', header });
+
+    // The last source has what the first has too.
+    const { bytes } = await joined([{ header: second, files: [packets] }, ...sources.slice(2)]);
+    expect(bytes).toEqual(captureFile(packets, second));
+  });
+
+  test('leave out what follows a damaged record, and say where it stands', async () => {
+    const zeros = { timeUs: 0, data: Buffer.alloc(0) };
+    const { bytes, damages } = await joined([{ files: [[packet(0), zeros, packet(1)], [packet(2)]] }]);
+    expect(bytes).toEqual(captureFile([packet(0), packet(2)]));
+    expect(damages).toEqual([expect.stringMatching(/0\.pcap0 has no packet record at byte 60$/)]);
+  });
+});
+
+test('sources of different link types have no common header', () => {
+  const source = (linkType: number) => ({ header: { ...microseconds, linkType }, place: 'eth0', files: [] });
+  expect(commonHeader([source(1), source(113)])).toBeUndefined();
+  expect(commonHeader([source(1), source(1)])).toEqual(microseconds);
+});
+
+function packet(us: number): TestPacket {
+  return { timeUs: begin + us, data: Buffer.from(`packet ${us}`.padEnd(20, '.')) };
+}

@@ -1,0 +1,85 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { startTcpdump } from '../agent/tcpdump.ts';
+import { compileDrain } from '../lab/compile.ts';
+import { datagramNumber } from '../lab/datagrams.ts';
+import { temporaryFolder } from '../lab/folder.ts';
+import { type NetworkLab, networkLab } from '../lab/network.ts';
+import { udpPayload } from '../lab/udp.ts';
+import { until } from '../lab/until.ts';
+import { openPcap, type PcapFile } from './file.ts';
+import type { Source } from './source.ts';
+import { joinAll } from './testing/capture-files.ts';
+
+test.each([500, 50_000])(
+  'a second tcpdump starts, the first stops: of %i datagrams/s each comes out once, in order',
+  async (rate) => {
+    await using lab = await networkLab();
+    await using folder = await temporaryFolder();
+    await using sending = await lab.startDatagrams({ rate });
+    const first = await capture(lab, join(folder.path, 'a.pcap'));
+    await carried(lab, rate / 5);
+    const second = await capture(lab, join(folder.path, 'b.pcap'));
+    const before = await carried(lab, rate / 5);
+    const endings = [await first.stop('drain')];
+    await carried(lab, rate / 5);
+    endings.push(await second.stop('drain'));
+    await sending.stop();
+
+    await using opening = new AsyncDisposableStack();
+    const sources = [
+      await source(opening, folder.path, 'a.pcap'),
+      await source(opening, folder.path, 'b.pcap'),
+    ];
+    const { packets, overlap } = await joinAll(sources);
+    const numbers = packets.map((data) => datagramNumber(udpPayload(data, 1)?.payload ?? data) ?? -1);
+    const start = numbers[0] ?? 0;
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => start + i));
+    const captured = endings.reduce((sum, { statistics }) => sum + (statistics?.captured ?? 0), 0);
+    expect(numbers.length + overlap.packets).toBe(captured);
+    expect(overlap.packets).toBeGreaterThan(0);
+    expect(before).toBeGreaterThan(0);
+  },
+);
+
+async function capture(lab: NetworkLab, file: string) {
+  const tcpdump = startTcpdump({
+    netns: lab.netns,
+    interface: lab.podInterface,
+    file,
+    fileMegabytes: 1,
+    wrapAfter: 1_000,
+    bufferKib: 8_192,
+    userId: 10_001,
+    drainLibrary: await compileDrain(),
+    onFile: () => {},
+  });
+  const started = await tcpdump.started;
+  if (started.kind === 'ended') throw new Error(started.message);
+  return tcpdump;
+}
+
+/** Waits until the Pod's interface has sent so many packets more. */
+async function carried(lab: NetworkLab, packets: number): Promise<number> {
+  const { sentPackets } = await lab.counters('pod');
+  return await until(
+    async () => {
+      const now = (await lab.counters('pod')).sentPackets - sentPackets;
+      return now >= packets && now;
+    },
+    { what: `${packets} packets` },
+  );
+}
+
+async function source(opening: AsyncDisposableStack, folder: string, base: string): Promise<Source> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(base)).toSorted();
+  const files: PcapFile[] = [];
+  for (const name of names) {
+    const file = await openPcap(join(folder, name));
+    if (file.kind === 'pcap') files.push(opening.use(file));
+  }
+  const header = files[0]?.header;
+  if (!header) throw new Error(`no capture file ${base}`);
+  return { header, place: 'eth0', files };
+}

@@ -1,0 +1,94 @@
+import { writeFile } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { openPcap, type PcapFile } from '../file.ts';
+import { type PcapHeader, recordHeaderBytes, recordsIn, serializeHeader } from '../format.ts';
+import { commonHeader, join } from '../join.ts';
+import { findOverlap, type Overlap } from '../overlap.ts';
+import type { Source } from '../source.ts';
+
+export type TestPacket = {
+  readonly timeUs: number;
+  readonly data: Uint8Array;
+  readonly originalBytes?: number;
+};
+
+/** What one writer wrote: the packets of each of its files, and bytes to cut off the end of the last. */
+export type TestSource = {
+  readonly files: readonly (readonly TestPacket[])[];
+  readonly header?: PcapHeader;
+  readonly place?: string;
+  readonly cutBytes?: number;
+};
+
+export const microseconds: PcapHeader = {
+  byteOrder: 'little',
+  resolution: 'us',
+  snaplen: 262_144,
+  linkType: 1,
+};
+
+/** A capture file as it stands on disk; a packet longer than the snaplen is cut. */
+export function captureFile(packets: readonly TestPacket[], header: PcapHeader = microseconds): Buffer {
+  return Buffer.concat([serializeHeader(header), ...packets.map((packet) => record(packet, header))]);
+}
+
+function record({ timeUs, data, originalBytes = data.length }: TestPacket, header: PcapHeader): Buffer {
+  const kept = data.subarray(0, header.snaplen);
+  const fields = Buffer.alloc(recordHeaderBytes);
+  const fraction = Math.floor(timeUs % 1_000_000) * (header.resolution === 'us' ? 1 : 1000);
+  for (const [at, value] of [Math.floor(timeUs / 1_000_000), fraction, kept.length, originalBytes].entries())
+    if (header.byteOrder === 'little') fields.writeUInt32LE(value, at * 4);
+    else fields.writeUInt32BE(value, at * 4);
+  return Buffer.concat([fields, kept]);
+}
+
+export type Joined = {
+  readonly bytes: Buffer;
+  /** The data of its packets, in order. */
+  readonly packets: readonly Buffer[];
+  readonly overlap: Overlap;
+  readonly damages: readonly string[];
+};
+
+/** Writes the sources to disk and joins them. */
+export async function joined(sources: readonly TestSource[]): Promise<Joined> {
+  await using written = await writeSources(sources);
+  return await joinAll(written.sources);
+}
+
+export async function joinAll(sources: readonly Source[]): Promise<Joined> {
+  const overlap = await findOverlap(sources);
+  const header = commonHeader(sources);
+  if (!header) throw new Error('the link types differ');
+  const damages: string[] = [];
+  const chunks: Buffer[] = [];
+  for await (const chunk of join({ sources, overlap, header, onDamage: (message) => damages.push(message) }))
+    chunks.push(Buffer.from(chunk));
+  const bytes = Buffer.concat(chunks);
+  const packets = [...recordsIn(bytes.subarray(24), header)].map(({ data }) => Buffer.from(data));
+  return { bytes, packets, overlap, damages };
+}
+
+export async function writeSources(
+  sources: readonly TestSource[],
+): Promise<AsyncDisposable & { readonly sources: readonly Source[] }> {
+  await using opening = new AsyncDisposableStack();
+  const folder = opening.use(await temporaryFolder());
+  const opened: Source[] = [];
+  for (const [index, { files, header = microseconds, place = 'eth0', cutBytes = 0 }] of sources.entries()) {
+    const handles: PcapFile[] = [];
+    for (const [at, packets] of files.entries()) {
+      const path = joinPath(folder.path, `${index}.pcap${at}`);
+      const bytes = captureFile(packets, header);
+      const cut = at === files.length - 1 ? Math.min(cutBytes, bytes.length - 24) : 0;
+      await writeFile(path, bytes.subarray(0, bytes.length - cut));
+      const file = await openPcap(path);
+      if (file.kind !== 'pcap') throw new Error(file.kind);
+      handles.push(opening.use(file));
+    }
+    opened.push({ header, place, files: handles });
+  }
+  const kept = opening.move();
+  return { sources: opened, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
