@@ -21,31 +21,32 @@ export function hierarchies(mounts: string = readFileSync('/proc/self/mounts', '
 
 /** Makes a machine's cgroups and gives the files that a process writes its pid to, to enter them. */
 export function makeMachineCgroups(machine: Machine): string[] {
-  return hierarchies().map((hierarchy) => {
-    const levels = [cgroupName, machine.name, 'system'];
+  const all = hierarchies();
+  const isVersion2 = all.length === 1; // beside version 1 the kubelet takes no controller from it
+  return all.map((hierarchy) => {
     let folder = hierarchy;
-    for (const level of levels) {
-      delegateControllers(folder);
+    for (const level of [cgroupName, machine.name, 'system']) {
+      if (isVersion2) delegateControllers(folder);
       folder = join(folder, level);
       mkdirSync(folder, { recursive: true });
-      inheritCpuset(folder);
+      if (!isVersion2) inheritCpuset(folder);
     }
     return join(folder, 'cgroup.procs');
   });
 }
 
-/** cgroup v2: children get a controller only if their parent hands it on. */
+/** cgroup v2: children get a controller only if their parent hands it on. These are what the kubelet asks for. */
 function delegateControllers(folder: string): void {
-  const control = join(folder, 'cgroup.subtree_control');
-  if (!existsSync(control)) return;
-  const controllers = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').trim().split(' ');
-  const wanted = controllers.filter((name) => name !== '').map((name) => `+${name}`);
-  if (wanted.length > 0) writeFileSync(control, wanted.join(' '));
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8').trim().split(' ');
+  const delegated = read('cgroup.subtree_control');
+  const available = read('cgroup.controllers').filter((name) => !delegated.includes(name));
+  const kubelets = new Set(['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids']);
+  const missing = available.filter((name) => kubelets.has(name)).map((name) => `+${name}`);
+  if (missing.length > 0) writeFileSync(join(folder, 'cgroup.subtree_control'), missing.join(' '));
 }
 
 /** cgroup v1: a new cpuset is empty, and no process can enter an empty one. */
 function inheritCpuset(folder: string): void {
-  if (existsSync(join(folder, 'cgroup.subtree_control'))) return;
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     if (existsSync(join(folder, name))) {
       writeFileSync(join(folder, name), readFileSync(join(folder, '..', name)));

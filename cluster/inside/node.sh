@@ -27,7 +27,8 @@ done
 ctr --namespace k8s.io images import "$INSIDE/pause.tar" >>"$LOGS/boot.log" 2>&1
 
 await_api_server "$KUBERNETES/kubelet.conf"
-keep kubelet kubelet --config "$KUBERNETES/kubelet.yaml" --kubeconfig "$KUBERNETES/kubelet.conf" \
+keep kubelet unshare --mount --propagation unchanged -- bash "$INSIDE/kubelet.sh" \
+  --config "$KUBERNETES/kubelet.yaml" --kubeconfig "$KUBERNETES/kubelet.conf" \
   --hostname-override "$MACHINE" --node-ip "$ADDRESS"
 keep kube-proxy kube-proxy --config "$KUBERNETES/kube-proxy.yaml" --hostname-override "$MACHINE"
 
