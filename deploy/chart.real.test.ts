@@ -94,7 +94,7 @@ test.each([
   ['settings: { maxFiles: 0 }', '/settings/maxFiles'],
   ['settings: { maxFiles: "5; reboot" }', '/settings/maxFiles'],
   ['settings: { bufferKib: 64 }', '/settings/bufferKib'],
-  ['settings: { freeSharePercent: 100 }', '/settings/freeSharePercent'],
+  ['settings: { freeSharePercent: 91 }', '/settings/freeSharePercent'],
   ['settings: { podMetrics: "yes" }', '/settings/podMetrics'],
   ['settings: { logLevel: loud }', '/settings/logLevel'],
   ['settings: { port: null }', "missing property 'port'"],
