@@ -1,7 +1,6 @@
 import { Failed, must, output } from './run.ts';
 import { checkout, type Target, withTarget } from './target.ts';
 
-const manifests = `${checkout}/deploy/podcap.yaml`;
 const purgers = `${checkout}/deploy/purge.yaml`;
 const examples = `${checkout}/deploy/examples/traffic.yaml`;
 
@@ -9,7 +8,7 @@ const examples = `${checkout}/deploy/examples/traffic.yaml`;
 export async function deploy(target: Target): Promise<void> {
   await must(process.execPath, [`${checkout}/tools/image.ts`, 'build']);
   await must(process.execPath, [`${checkout}/tools/image.ts`, 'load'], environment(target));
-  await kubectl(target, 'apply', '-f', manifests);
+  await kubectl(target, 'apply', '-f', manifests(target));
   // The image's name stays the same: without this the agents of an image before would go on.
   await kubectl(target, '-n', 'kube-system', 'rollout', 'restart', 'daemonset/podcap');
   await kubectl(target, '-n', 'kube-system', 'rollout', 'status', 'daemonset/podcap', '--timeout=180s');
@@ -31,7 +30,7 @@ export async function testPod(target: Target): Promise<void> {
 /** Removes what deploy() and testPod() applied; the capture files stay on the Nodes. */
 export async function undeploy(target: Target): Promise<void> {
   await kubectl(target, 'delete', '--ignore-not-found', '-f', examples);
-  await kubectl(target, 'delete', '--ignore-not-found', '-f', manifests);
+  await kubectl(target, 'delete', '--ignore-not-found', '-f', manifests(target));
   process.stdout.write('the captures stay on the Nodes, in /var/lib/podcap: make purge deletes them\n');
 }
 
@@ -48,6 +47,11 @@ export async function purge(target: Target): Promise<void> {
   } finally {
     await kubectl(target, 'delete', '-f', purgers);
   }
+}
+
+/** A machine of development is fuller than a Node: there another share of the disk stays free. */
+function manifests({ isOurs }: Target): string {
+  return `${checkout}/deploy/${isOurs ? 'podcap-cluster' : 'podcap'}.yaml`;
 }
 
 async function kubectl(target: Target, ...args: readonly string[]): Promise<void> {
