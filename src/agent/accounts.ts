@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BegunFiles } from './begun-files.ts';
 import type { CaptureOptions } from './capture.ts';
 import type { Generation } from './capture-folder.ts';
@@ -16,6 +17,8 @@ export type Accounts = {
   readonly begin: () => Promise<number | undefined>;
   /** What the interface has carried by now: can be read as long as tcpdump lives. */
   readonly readCarried: () => Promise<void>;
+  /** Asks tcpdump for what it has counted; a tcpdump that does not answer is not waited for. */
+  readonly countWithin: (ms: number) => Promise<void>;
   /** The last entry. */
   readonly close: (ending: Ending) => Promise<void>;
 };
@@ -40,6 +43,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let look: Look | undefined;
   let timer: NodeJS.Timeout | undefined;
   let counting = Promise.resolve();
+
+  const countInTurn = () => {
+    counting = counting
+      .then(count)
+      .catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
+    return counting;
+  };
 
   async function readCarried(): Promise<void> {
     if (tcpdump.pid === undefined || tcpdump.hasEnded()) return;
@@ -84,11 +94,10 @@ export function openAccounts(options: AccountsOptions): Accounts {
       gap = options.overlaps ? noGap : gapBefore(generation, carried);
       await enter(undefined, undefined);
       options.onCount(false);
-      timer = setInterval(() => {
-        counting = count().catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
-      }, countEveryMs);
+      timer = setInterval(() => void countInTurn(), countEveryMs);
       return gap.kind === 'known' ? gap.missed : undefined;
     },
+    countWithin: (ms) => Promise.race([countInTurn(), sleep(ms)]),
     async close(ending) {
       clearInterval(timer);
       await counting;

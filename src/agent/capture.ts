@@ -95,6 +95,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     ending: () => ending,
     async stop(how) {
       await accounts.readCarried();
+      // What is killed cannot count any more.
+      if (how === 'discard') await accounts.countWithin(200);
       await tcpdump.stop(how);
       return await ended;
     },

@@ -181,7 +181,9 @@ export async function ringFiles(folder: string): Promise<RingFile[]> {
 /** The numbers of the numbered datagrams in all files of a ring, in the order of the files. */
 export async function numbersIn(folder: string): Promise<number[]> {
   const files = await ringFiles(folder);
-  return (await Promise.all(files.map(({ name }) => capturedNumbers(join(folder, name))))).flat();
+  // A ring that goes on deletes files between the look and the reading: then look again.
+  const read = await ifThere(Promise.all(files.map(({ name }) => capturedNumbers(join(folder, name)))));
+  return read?.flat() ?? (await numbersIn(folder));
 }
 
 /** The tcpdump processes that write into the folder of that Pod, on any Node. */
