@@ -59,9 +59,8 @@ export async function up({ checkout, cache, say }: UpOptions): Promise<UpResult>
   const folders = checkoutFolders(checkout);
   writeCheckoutFolder(folders, binaries);
 
-  if (machines.some((machine) => machineProcess(machine) === undefined)) {
-    say('starting the control plane and two Nodes');
-  }
+  const stopped = machines.filter((machine) => machineProcess(machine) === undefined);
+  if (stopped.length > 0) say(`starting ${stopped.map(({ name }) => name).join(', ')}`);
   await startMachines();
   await becomeReady(say);
   const owner = readOwner(stateFolders.owner);
@@ -111,8 +110,16 @@ async function becomeReady(say: (line: string) => void): Promise<void> {
   say('the API server is ready');
   await installBaseObjects();
   await until(defaultAccount, { what: 'the default ServiceAccount', deadlineMs: 60_000, everyMs: 200 });
+  // A Node that lost its power is still called Ready for a while: so its kubelet is asked first.
+  await Promise.all(nodes.map(kubeletAnswers));
   const names = nodes.map(({ name }) => name);
   await kubectl('wait', '--for=condition=Ready', 'node', ...names, '--timeout=120s');
+}
+
+async function kubeletAnswers({ name }: ClusterNode): Promise<void> {
+  const healthz = `/api/v1/nodes/${name}/proxy/healthz`;
+  const ask = async () => await kubectl('get', '--raw', healthz).catch(() => undefined);
+  await until(ask, { what: `the kubelet of ${name}`, deadlineMs: 120_000, everyMs: 200 });
 }
 
 async function readyz(): Promise<string | undefined> {
