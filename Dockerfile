@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-f
 COPY src src
 RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/drain/drain.c -ldl
 # CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
-RUN node_modules/.bin/esbuild podcap=src/agent/main.ts traffic=src/examples/traffic.ts \
+RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
       --outdir=. --out-extension:.js=.cjs
 

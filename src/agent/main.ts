@@ -6,7 +6,8 @@ import { runAgent } from './agent.ts';
 import { bootClock } from './clock.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-async function main(): Promise<number> {
+/** Runs the agent until it is told to stop; gives back the exit code. */
+export async function agentCommand(): Promise<number> {
   const result = readSettings(process.argv.slice(2), process.env);
   switch (result.kind) {
     case 'help':
@@ -41,7 +42,3 @@ function untilSignalled(): AbortSignal {
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stopping.abort());
   return stopping.signal;
 }
-
-void main().then((code) => {
-  process.exitCode = code;
-});

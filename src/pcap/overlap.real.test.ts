@@ -53,6 +53,8 @@ async function capture(lab: NetworkLab, file: string) {
     bufferKib: 8_192,
     userId: 10_001,
     drainLibrary: await compileDrain(),
+    snaplen: undefined,
+    filter: undefined,
     onFile: () => {},
   });
   const started = await tcpdump.started;

@@ -1,0 +1,110 @@
+import { addTotals } from '../agent/records.ts';
+import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
+import { type ListArguments, listArguments } from './arguments.ts';
+import { type Capture, newestRecord } from './captures.ts';
+import { capturesIn } from './find.ts';
+import { openSnapshot } from './snapshot.ts';
+import { exitCodes, say, type Terminal } from './terminal.ts';
+
+/** One Pod of which packets are kept; times are RFC 3339. */
+export type Listed = {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  readonly state: 'capturing' | 'ended';
+  readonly files: number;
+  readonly bytes: number;
+  /** In those files, as the agent noted last. */
+  readonly packets?: number;
+  /** Of the first and the last packet in them. */
+  readonly first?: string;
+  readonly last?: string;
+};
+
+/** `podcap list`: what is kept on this Node. Gives back the exit code. */
+export async function listCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  const parsed = listArguments(args, terminal.env);
+  switch (parsed.kind) {
+    case 'help':
+      terminal.stdout.write(parsed.text);
+      return exitCodes.done;
+    case 'invalid':
+      say(terminal, `${parsed.message}\nTry podcap list --help.`);
+      return exitCodes.usage;
+    case 'arguments':
+      return await list(parsed.arguments, terminal);
+  }
+}
+
+async function list({ capturesFolder, output }: ListArguments, terminal: Terminal): Promise<number> {
+  const captures = await capturesIn(capturesFolder);
+  if ('message' in captures) {
+    say(terminal, captures.message);
+    return exitCodes.failed;
+  }
+  const listed: Listed[] = [];
+  for (const capture of captures) listed.push(await listedOf(capture));
+  terminal.stdout.write(output === 'json' ? `${JSON.stringify(listed, undefined, 2)}\n` : table(listed));
+  return exitCodes.done;
+}
+
+async function listedOf({ namespace, pod, uid, generations }: Capture): Promise<Listed> {
+  const record = newestRecord(generations);
+  const files = generations.flatMap((generation) => generation.files);
+  const totals = record && addTotals(record.earlier, record.totals);
+  return {
+    namespace,
+    pod,
+    uid,
+    state: record && record.end === undefined && record.podEndedMs === undefined ? 'capturing' : 'ended',
+    files: files.length,
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(totals && { packets: totals.captured - totals.pruned }),
+    ...(await timesOf(generations)),
+  };
+}
+
+async function timesOf(generations: Capture['generations']): Promise<Pick<Listed, 'first' | 'last'>> {
+  await using snapshot = await openSnapshot(generations);
+  let first = Infinity;
+  let last = -Infinity;
+  for (const source of snapshot.sources) {
+    first = Math.min(first, (await firstTimeUs(source)) ?? Infinity);
+    last = Math.max(last, (await lastTimeUs(source)) ?? -Infinity);
+  }
+  if (first === Infinity || last === -Infinity) return {};
+  return { first: rfc3339(first), last: rfc3339(last) };
+}
+
+function rfc3339(timeUs: number): string {
+  return new Date(Math.floor(timeUs / 1_000)).toISOString();
+}
+
+const columns = ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'FIRST', 'LAST'];
+
+function table(listed: readonly Listed[]): string {
+  const rows = listed.map((one) =>
+    [
+      one.namespace,
+      one.pod,
+      one.uid,
+      one.state,
+      one.files,
+      one.bytes,
+      one.packets ?? '-',
+      one.first ?? '-',
+      one.last ?? '-',
+    ].map(String),
+  );
+  const all = [columns, ...rows];
+  const widths = columns.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
+  return all
+    .map(
+      (row) =>
+        `${row
+          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+          .join('   ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

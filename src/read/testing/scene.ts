@@ -1,0 +1,87 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { folderName, ringFileBase } from '../../agent/names.ts';
+import { type CaptureRecord, createRecord, noTotals } from '../../agent/records.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import type { PcapHeader } from '../../pcap/format.ts';
+import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
+import { listCommand } from '../list.ts';
+import { readCommand } from '../read.ts';
+
+export const web = { namespace: 'default', pod: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
+
+export type Ran = {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+};
+
+export type SceneFile = {
+  readonly generation?: number;
+  readonly index: number;
+  readonly packets: readonly TestPacket[];
+  readonly header?: PcapHeader;
+};
+
+/** A folder of captures as the agent leaves it, and the commands on it. */
+export async function readScene() {
+  const root = await temporaryFolder();
+  const pathOf = (pod = web) => join(root.path, folderName(pod));
+
+  async function run(
+    command: typeof readCommand,
+    args: readonly string[],
+    options: { readonly isTTY?: boolean },
+  ): Promise<Ran> {
+    const stdout = Object.assign(new PassThrough(), options);
+    const stderr = new PassThrough();
+    const [outputs, errors] = [stdout, stderr].map((stream) => stream.toArray());
+    const code = await command(args, { env: { PODCAP_CAPTURES_FOLDER: root.path }, stdout, stderr });
+    stdout.end();
+    stderr.end();
+    return {
+      code,
+      stdout: Buffer.concat((await outputs) ?? []),
+      stderr: Buffer.concat((await errors) ?? []).toString(),
+    };
+  }
+
+  return {
+    path: root.path,
+    pathOf,
+    read: (args: readonly string[], options = {}) => run(readCommand, args, options),
+    list: (args: readonly string[], options = {}) => run(listCommand, args, options),
+    async file({ generation = 1, index, ...content }: SceneFile, pod = web): Promise<void> {
+      await mkdir(pathOf(pod), { recursive: true });
+      const name = `${ringFileBase(pod.pod, generation)}${String(index).padStart(3, '0')}`;
+      await writeFile(join(pathOf(pod), name), captureFile(content.packets, content.header));
+    },
+    async record(known: Partial<CaptureRecord>, pod = web): Promise<void> {
+      await mkdir(pathOf(pod), { recursive: true });
+      await createRecord(pathOf(pod), {
+        version: 1,
+        ...pod,
+        generation: 1,
+        agent: 'podcap-x',
+        sandboxId: 'sandbox1',
+        interface: 'eth0',
+        fileMegabytes: 1,
+        begin: '2026-01-01T00:00:00.000Z',
+        clock: { bootId: 'boot', beginMs: 0, lastMs: 0 },
+        totals: noTotals,
+        earlier: noTotals,
+        ...known,
+      });
+    },
+    [Symbol.asyncDispose]: () => root[Symbol.asyncDispose](),
+  };
+}
+
+/** Packets that follow each other every millisecond, from that number on. */
+export function packets(from: number, count: number): TestPacket[] {
+  return Array.from({ length: count }, (_, i) => ({
+    timeUs: 1_700_000_000_000_000 + (from + i) * 1_000,
+    data: Buffer.from(`packet ${from + i}`),
+  }));
+}
