@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { folderName, ringFileBase } from '../agent/names.ts';
+import { startRing } from '../agent/ring.ts';
+import { startTcpdump, type Tcpdump } from '../agent/tcpdump.ts';
+import { capturedNumbers } from '../lab/captured.ts';
+import { compileDrain } from '../lab/compile.ts';
+import { temporaryFolder } from '../lab/folder.ts';
+import { type NetworkLab, networkLab } from '../lab/network.ts';
+import { run } from '../lab/run.ts';
+import { until } from '../lab/until.ts';
+
+const web = { namespace: 'default', pod: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
+const ringFiles = 4;
+
+test('while files come and go, what is read is a capture file without a gap, as other programs read it too', async () => {
+  await using lab = await networkLab();
+  await using capture = await startCapture(lab);
+  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await capture.hasRotated(ringFiles + 1);
+  for (let times = 0; times < 5; times += 1) {
+    const file = await capture.read();
+    const numbers = await capturedNumbers(file);
+    expect(numbers.length).toBeGreaterThan(2 * 900);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] ?? 0) + i));
+    expect(await packetCounts(file)).toEqual([numbers.length, numbers.length, numbers.length]);
+  }
+  await sending.stop();
+});
+
+test('a reader that stops for a while misses nothing, though all files that it reads are deleted meanwhile', async () => {
+  await using lab = await networkLab();
+  await using capture = await startCapture(lab);
+  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await capture.hasRotated(ringFiles + 1);
+  const file = await capture.read({ beforeReading: () => capture.hasRotated(ringFiles + 2) });
+  await sending.stop();
+  const numbers = await capturedNumbers(file);
+  expect(numbers.length).toBeGreaterThan(2 * 900);
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] ?? 0) + i));
+});
+
+test('two captures that both run are read as one', async () => {
+  await using lab = await networkLab();
+  await using capture = await startCapture(lab);
+  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 200 });
+  await capture.relieve();
+  await until(async () => (await capturedNumbers(await capture.read())).length > 5_000, {
+    what: '5,000 datagrams',
+  });
+  const numbers = await capturedNumbers(await capture.read());
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] ?? 0) + i));
+  await sending.stop();
+});
+
+test('ends quietly when its reader has had enough', async () => {
+  await using lab = await networkLab();
+  await using capture = await startCapture(lab);
+  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await capture.hasRotated(2);
+  const child = capture.spawnRead();
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  const [code] = await once(child, 'close');
+  expect([code, errors]).toEqual([0, '']);
+  await sending.stop();
+});
+
+/** How many packets tcpdump, tshark and capinfos find in the file; they fail where it is not valid. */
+async function packetCounts(file: string): Promise<number[]> {
+  const lines = [
+    await run(['tcpdump', '-n', '-r', file]),
+    await run(['tshark', '-n', '-r', file, '-T', 'fields', '-e', 'frame.number']),
+  ].map((output) => output.trimEnd().split('\n').length);
+  const capinfos = await run(['capinfos', '-r', '-T', '-m', '-c', file]);
+  return [...lines, Number(capinfos.trimEnd().split(',').at(-1))];
+}
+
+async function startCapture(lab: NetworkLab) {
+  await using starting = new AsyncDisposableStack();
+  const captures = starting.use(await temporaryFolder());
+  const folder = join(captures.path, folderName(web));
+  await mkdir(folder);
+  // tcpdump's own user writes there.
+  await run(['chmod', '0777', captures.path, folder]);
+  const ring = starting.use(
+    startRing({ folder, files: ringFiles, wrapAfter: 200, log: pino({ level: 'silent' }) }),
+  );
+  const running: Tcpdump[] = [];
+  starting.defer(async () => {
+    await Promise.all(running.map((tcpdump) => tcpdump.stop('discard')));
+  });
+  let rotations = 0;
+  const start = async (generation: number) => {
+    const tcpdump = startTcpdump({
+      netns: lab.netns,
+      interface: lab.podInterface,
+      file: join(folder, ringFileBase(web.pod, generation)),
+      fileMegabytes: 1,
+      wrapAfter: 200,
+      bufferKib: 8_192,
+      userId: 10_001,
+      drainLibrary: await compileDrain(),
+      snaplen: undefined,
+      filter: undefined,
+      onFile() {
+        rotations += 1;
+        ring.prune();
+      },
+    });
+    running.push(tcpdump);
+    const started = await tcpdump.started;
+    if (started.kind === 'ended') throw new Error(started.message);
+  };
+  await start(1);
+  const spawnRead = () => {
+    const entry = join(import.meta.dirname, '../main.ts');
+    return spawn(process.execPath, [entry, 'read', 'default/web', '--captures-folder', captures.path], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  };
+  let reads = 0;
+  const kept = starting.move();
+
+  return {
+    spawnRead,
+    relieve: () => start(2),
+    /** Waits for so many files more. */
+    async hasRotated(files: number): Promise<void> {
+      const from = rotations;
+      await until(() => rotations >= from + files, { what: `${files} more files` });
+    },
+    /** Reads to the end, into a file. */
+    async read({ beforeReading = async () => {} } = {}): Promise<string> {
+      const file = join(captures.path, `read${(reads += 1)}.pcap`);
+      const child = spawnRead();
+      const closed = once(child, 'close');
+      // The pipe is full long before the end: it waits.
+      await once(child.stdout, 'readable');
+      await beforeReading();
+      await pipeline(child.stdout, createWriteStream(file));
+      expect((await closed)[0]).toBe(0);
+      expect((await stat(file)).size).toBeGreaterThan(24);
+      expect((await readdir(folder)).length).toBeLessThanOrEqual(2 * ringFiles);
+      return file;
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
