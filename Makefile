@@ -94,6 +94,11 @@ render: ## write the manifests of deploy/ from the chart
 	$(needs) check
 	@$(node) tools/render.ts
 
+.PHONY: docs
+docs: ## write annotations, settings and metrics of docs/ from the source
+	$(needs) check
+	@$(node) tools/docs.ts
+
 .PHONY: clean
 clean: ## remove what was built in this checkout
 	rm -rf build coverage node_modules

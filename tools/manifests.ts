@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { kubernetesVersion } from '../cluster/binaries.ts';
 import { built } from './built.ts';
-import { Failed, output } from './run.ts';
+import { formatted } from './format.ts';
+import { output } from './run.ts';
 import { checkout } from './target.ts';
 
 /** A file of deploy/ that is rendered from the chart, for those who have no Helm. */
@@ -46,7 +44,7 @@ export async function renderManifests(): Promise<ReadonlyMap<string, string>> {
       const lines = [...header, 'Rendered from deploy/chart by `make render`: change it there.'];
       return [
         file,
-        await format(file, `${lines.map((line) => `# ${line}\n`).join('')}${plain(yaml)}`),
+        await formatted(file, `${lines.map((line) => `# ${line}\n`).join('')}${plain(yaml)}`),
       ] as const;
     }),
   );
@@ -65,16 +63,4 @@ function plain(yaml: string): string {
     .replaceAll(/^# Source: .*\n/gm, '')
     .replaceAll(/^ *annotations:\n(?: *helm\.sh\/hook.*\n)+/gm, '')
     .replaceAll(/^ *(?:helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm, '');
-}
-
-/** As `make format` would leave the file. */
-async function format(file: string, unformatted: string): Promise<string> {
-  const biome = spawn(`${checkout}/node_modules/.bin/biome`, ['format', `--stdin-file-path=${file}`], {
-    cwd: checkout,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  biome.stdin.end(unformatted);
-  const [formatted, [code]] = await Promise.all([text(biome.stdout), once(biome, 'close')]);
-  if (code !== 0) throw new Failed(`biome cannot format ${file}`);
-  return formatted;
 }

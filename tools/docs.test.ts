@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, expect, test } from 'vitest';
+import { settingDescriptions } from '../src/agent/settings.ts';
+import { renderDocuments } from './documents.ts';
+import { checkout } from './target.ts';
+
+let documents: ReadonlyMap<string, string>;
+beforeAll(async () => {
+  documents = await renderDocuments();
+});
+
+test.each(['docs/annotations.md', 'docs/settings.md', 'docs/metrics.md', 'README.md'])(
+  '%s is what `make docs` would write',
+  async (file) => {
+    expect(await readFile(`${checkout}/${file}`, 'utf8')).toBe(documents.get(file));
+  },
+);
+
+test('a setting stands with its flag, its variable, its default and what is allowed', () => {
+  const { flag, env } = settingDescriptions.maxFiles;
+  const row = documents
+    .get('docs/settings.md')
+    ?.split('\n')
+    .find((line) => line.includes(`--${flag}`));
+  expect(row?.split('|').map((cell) => cell.trim())).toEqual([
+    '',
+    `\`--${flag}\``,
+    `\`${env}\``,
+    '`100`',
+    'a whole number from 1 to 10000',
+    settingDescriptions.maxFiles.help,
+    '',
+  ]);
+});
