@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { kubernetesClient } from '../kubernetes/client.ts';
@@ -136,7 +136,7 @@ async function agentScene() {
   const server = await apiServer();
   const drainLibrary = await compileDrain();
   await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: lab.netns });
-  const scene = { server, captures: captures.path, cache: cache.path, drainLibrary };
+  const scene = { server, captures: captures.path, cache: cache.path, netns: lab.netns, drainLibrary };
   return {
     ...scene,
     start: (graceSeconds?: number) => startAgent({ ...scene, graceSeconds }),
@@ -146,16 +146,7 @@ async function agentScene() {
       await mkdir(join(captures.path, name));
       await writeFile(join(captures.path, name, 'captres-web.1.pcap000'), '');
     },
-    /** The tcpdump processes in the Pod's network namespace. */
-    async tcpdumps(): Promise<string[]> {
-      const pids = await lab.exec('node', [
-        'ip',
-        'netns',
-        'pids',
-        lab.netns.slice(lab.netns.lastIndexOf('/') + 1),
-      ]);
-      return pids.split('\n').filter((pid) => pid !== '');
-    },
+    tcpdumps: () => lab.processes(),
     async [Symbol.asyncDispose]() {
       for (const each of [server, cache, captures, lab]) await each[Symbol.asyncDispose]();
     },
@@ -166,6 +157,7 @@ async function startAgent(scene: {
   server: ApiServer;
   captures: string;
   cache: string;
+  netns: string;
   drainLibrary: string;
   graceSeconds?: number | undefined;
 }) {
@@ -178,7 +170,7 @@ async function startAgent(scene: {
       agentName: 'podcap-1',
       capturesFolder: scene.captures,
       cniResultsFolder: scene.cache,
-      netnsFolder: '/run/netns',
+      netnsFolder: dirname(scene.netns),
       drainLibrary: scene.drainLibrary,
       maxFiles: 100,
       maxFileMegabytes: 100,

@@ -1,5 +1,5 @@
 import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { type CniEntry, cniEntryText, entryPath, removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
@@ -9,7 +9,6 @@ import { until } from '../lab/until.ts';
 import { type Networks, watchNetworks } from './networks.ts';
 
 const log = pino({ level: 'silent' });
-const netnsFolder = '/run/netns';
 /** A test that passes by the rescan alone says so. */
 const neverMs = 3_600_000;
 
@@ -94,7 +93,12 @@ test('a folder that appears later, or is replaced, is followed again by the resc
   await using lab = await networkLab();
   await using parent = await temporaryFolder();
   const folder = join(parent.path, 'results');
-  await using networks = await watchNetworks({ resultsFolder: folder, netnsFolder, rescanMs: 20, log });
+  await using networks = await watchNetworks({
+    resultsFolder: folder,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: 20,
+    log,
+  });
   const entry = { folder, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
   await mkdir(folder);
   await writeCniEntry(entry);
@@ -108,11 +112,11 @@ test('a folder that appears later, or is replaced, is followed again by the resc
   expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox1' });
 });
 
-async function cacheScene(netns: string, netnsIn = netnsFolder) {
+async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
   const cache = await temporaryFolder();
   const networks = await watchNetworks({
     resultsFolder: cache.path,
-    netnsFolder: netnsIn,
+    netnsFolder,
     rescanMs: neverMs,
     log,
   });

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../lab/captured.ts';
@@ -232,7 +232,7 @@ async function recordingScene(lab: NetworkLab) {
   await writeCniEntry(entry);
   const networks = await watchNetworks({
     resultsFolder: cache.path,
-    netnsFolder: '/run/netns',
+    netnsFolder: dirname(lab.netns),
     rescanMs: 60_000,
     log,
   });
@@ -280,9 +280,9 @@ async function recordingScene(lab: NetworkLab) {
       return numbers.flat();
     },
     async tcpdumpPid(): Promise<number> {
-      return Number((await tcpdumps(lab))[0]);
+      return Number((await lab.processes())[0]);
     },
-    tcpdumps: () => tcpdumps(lab),
+    tcpdumps: () => lab.processes(),
     async [Symbol.asyncDispose]() {
       await networks[Symbol.asyncDispose]();
       await cache[Symbol.asyncDispose]();
@@ -296,12 +296,6 @@ async function files(path: string): Promise<RingFile[]> {
     (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
     wrapAfter,
   );
-}
-
-/** The processes in the Pod's network namespace. */
-async function tcpdumps(lab: NetworkLab): Promise<string[]> {
-  const pids = await lab.exec('node', ['ip', 'netns', 'pids', lab.netns.slice('/run/netns/'.length)]);
-  return pids.split('\n').filter((pid) => pid !== '');
 }
 
 function specOf(count: number, more: Partial<CaptureSpec> = {}): CaptureSpec {

@@ -108,13 +108,7 @@ test('dies with the process that started it, and writes what it has', async () =
   `;
   const died = lab.exec('node', [process.execPath, '--input-type=module', '-e', program]);
   await expect(died).rejects.toThrow('SIGKILL');
-  await until(
-    async () =>
-      (await lab.exec('node', ['ip', 'netns', 'pids', lab.netns.slice('/run/netns/'.length)])) === '',
-    {
-      what: 'tcpdump to end',
-    },
-  );
+  await until(async () => (await lab.processes()).length === 0, { what: 'tcpdump to end' });
 });
 
 async function optionsFor(netns: string, folder: string) {

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startChild } from './child.ts';
@@ -23,13 +23,13 @@ test('ends a sender and a witness when the interface is deleted', async () => {
   await witness.ended;
 });
 
-test('leaves no network namespace behind', async () => {
+test('leaves no network namespace behind, nor a mount', async () => {
   const lab = await networkLab();
-  const before = await readdir('/run/netns');
+  const mounts = () => readFile('/proc/self/mounts', 'utf8');
+  expect(await mounts()).toContain(lab.netns);
   await lab[Symbol.asyncDispose]();
-  const name = lab.netns.slice('/run/netns/'.length);
-  expect(before).toContain(name);
-  expect(await readdir('/run/netns')).not.toContain(name);
+  expect(await mounts()).not.toContain(lab.netns);
+  await expect(stat(lab.netns)).rejects.toThrow('ENOENT');
 });
 
 test('sweeps what a killed test run left behind', async () => {

@@ -1,4 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Datagrams, type Sending, startSender } from './datagrams.ts';
 import { isLeftover, ownedName } from './owner.ts';
 import { type Argv, run } from './run.ts';
@@ -22,6 +24,8 @@ export type NetworkLab = AsyncDisposable & {
   readonly command: (side: Side, argv: Argv) => Argv;
   /** Runs a program on that side to its end and gives back its standard output. */
   readonly exec: (side: Side, argv: Argv) => Promise<string>;
+  /** The processes in the Pod's network namespace. */
+  readonly processes: () => Promise<number[]>;
   /** What the interface of that side has carried since it was made. */
   readonly counters: (side: Side) => Promise<InterfaceCounters>;
   /** Sends from the Pod to the sink (or elsewhere) until `count` or until stopped. */
@@ -38,6 +42,8 @@ export type NetworkLab = AsyncDisposable & {
 
 export type InterfaceCounters = { readonly receivedPackets: number; readonly sentPackets: number };
 
+/** Where the namespaces of all test runs are mounted; it is there as long as one of them is. */
+const folder = join(tmpdir(), 'podcap-lab-netns');
 const podInterface = 'eth0';
 const nodeInterface = 'host0';
 /** TEST-NET-1 of RFC 5737. */
@@ -61,6 +67,7 @@ export async function networkLab(): Promise<NetworkLab> {
     addresses,
     command,
     exec,
+    processes: () => processesIn(names.pod),
     counters: async (side) =>
       interfaceCounters(
         await exec(side, ['cat', '/proc/self/net/dev']),
@@ -78,7 +85,7 @@ export async function networkLab(): Promise<NetworkLab> {
       await addPodNeighbours(names.pod);
     },
     deleteInterface: async () => {
-      await run(['ip', '-n', names.node, 'link', 'del', nodeInterface]);
+      await ip(names.node, `link del ${nodeInterface}`);
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([removeNetwork(names.pod), removeNetwork(names.node)]);
@@ -88,22 +95,22 @@ export async function networkLab(): Promise<NetworkLab> {
 
 /** Of test runs that were killed. A process that still sits in such a network ends with its interface. */
 async function sweepNetworks(): Promise<void> {
-  const names = await readdir('/run/netns').catch(() => []);
+  const names = await readdir(folder).catch(() => []);
   await Promise.all(names.filter(isLeftover).map(removeNetwork));
 }
 
 /** Other runs sweep too, and a test may have deleted the interface: what is not there needs no removing. */
 async function removeNetwork(name: string): Promise<void> {
-  for (const device of [podInterface, nodeInterface])
-    await run(['ip', '-n', name, 'link', 'del', device]).catch(() => {});
-  await run(['ip', 'netns', 'del', name]).catch(async (error: unknown) => {
-    if ((await readdir('/run/netns')).includes(name)) throw error;
-  });
+  for (const device of [podInterface, nodeInterface]) await ip(name, `link del ${device}`).catch(() => {});
+  await run(['umount', path(name)]).catch(() => {});
+  await rm(path(name), { force: true });
+  // The last one takes the folder with it.
+  await rmdir(folder).catch(() => {});
 }
 
 async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
   for (const name of [pod, node]) {
-    await run(['ip', 'netns', 'add', name]);
+    await makeNamespace(name);
     await run(
       inNetwork(name, [
         'sysctl',
@@ -112,11 +119,11 @@ async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
         'net.ipv6.conf.default.disable_ipv6=1',
       ]),
     );
-    await run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
+    await ip(name, 'link set lo up');
   }
   await ip(
     node,
-    `link add ${nodeInterface} address ${macs.node} type veth peer name ${podInterface} address ${macs.pod} netns ${pod}`,
+    `link add ${nodeInterface} address ${macs.node} type veth peer name ${podInterface} address ${macs.pod} netns ${path(pod)}`,
   );
   await ip(pod, `address add ${addresses.pod}/24 dev ${podInterface}`);
   await ip(node, `address add ${addresses.node}/24 dev ${nodeInterface}`);
@@ -125,6 +132,31 @@ async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
   await addPodNeighbours(pod);
   await ip(node, `neighbour add ${addresses.pod} lladdr ${macs.pod} dev ${nodeInterface} nud permanent`);
   await ip(node, `route add blackhole ${addresses.sink}/32`);
+}
+
+/** As `ip netns add`, which would leave a mount on /run/netns behind. */
+async function makeNamespace(name: string): Promise<void> {
+  for (;;) {
+    await mkdir(folder, { recursive: true });
+    try {
+      await writeFile(path(name), '');
+      break;
+    } catch (error) {
+      // Another run took its last namespace away, and the folder with it.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
+  }
+  await run(['unshare', `--net=${path(name)}`, 'true']);
+}
+
+/** By the inode of their network namespace. */
+async function processesIn(name: string): Promise<number[]> {
+  const { ino } = await stat(path(name));
+  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
+  const inside = await Promise.all(
+    pids.map(async (pid) => (await stat(`/proc/${pid}/ns/net`).catch(() => undefined))?.ino === ino),
+  );
+  return pids.filter((_pid, index) => inside[index]).map(Number);
 }
 
 /** In place of ARP; the kernel forgets them when the interface is set down. */
@@ -137,7 +169,7 @@ async function addPodNeighbours(pod: string): Promise<void> {
 const macs = { pod: '02:00:00:00:00:02', node: '02:00:00:00:00:01' };
 
 async function ip(name: string, words: string): Promise<void> {
-  await run(['ip', '-n', name, ...words.split(' ')]);
+  await run(inNetwork(name, ['ip', ...words.split(' ')]));
 }
 
 function inNetwork(name: string, argv: Argv): Argv {
@@ -145,7 +177,7 @@ function inNetwork(name: string, argv: Argv): Argv {
 }
 
 function path(name: string): string {
-  return `/run/netns/${name}`;
+  return join(folder, name);
 }
 
 /** Reads proc_pid_net(5) dev: two lines of headings, then "name: received ... sent ...", packets second in each. */
