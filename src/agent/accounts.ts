@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import type { BegunFiles } from './begun-files.ts';
-import type { CaptureOptions } from './capture.ts';
-import type { Generation } from './capture-folder.ts';
+import type { CaptureFolder, Generation } from './capture-folder.ts';
 import { type Gap, gapBefore, noGap, settleGap } from './gap.ts';
 import { packetsCarried } from './interface-counters.ts';
 import { noTotals, type Totals } from './records.ts';
+import type { CaptureSpec } from './request.ts';
+import type { Ring } from './ring.ts';
 import { isStalled, type Look } from './stall.ts';
 import type { Ending, Statistics, Tcpdump } from './tcpdump.ts';
 
@@ -23,13 +25,18 @@ export type Accounts = {
   readonly close: (ending: Ending) => Promise<void>;
 };
 
-export type AccountsOptions = Pick<
-  CaptureOptions,
-  'folder' | 'spec' | 'ring' | 'overlaps' | 'onCount' | 'log'
-> & {
+export type AccountsOptions = {
+  readonly folder: Pick<CaptureFolder, 'path'>;
   readonly generation: Generation;
   readonly tcpdump: Tcpdump;
   readonly files: BegunFiles;
+  readonly ring: Pick<Ring, 'takePruned'>;
+  readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
+  /** Another capture of the same interface runs and goes on until this one captures: nothing is missed between. */
+  readonly overlaps: boolean;
+  /** The accounts have changed; `isStalled` when packets pass and are not kept. */
+  readonly onCount: (isStalled: boolean) => void;
+  readonly log: Logger;
 };
 
 const countEveryMs = 15_000;

@@ -1,5 +1,4 @@
-import type { Logger } from 'pino';
-import { openAccounts } from './accounts.ts';
+import { type AccountsOptions, openAccounts } from './accounts.ts';
 import { beginFiles } from './begun-files.ts';
 import type { CaptureFolder } from './capture-folder.ts';
 import type { Network } from './networks.ts';
@@ -23,19 +22,15 @@ export type Capture = {
   readonly earlier: Totals;
 };
 
-export type CaptureOptions = {
+export type CaptureOptions = Pick<AccountsOptions, 'overlaps' | 'onCount' | 'log'> & {
   readonly folder: CaptureFolder;
   readonly network: Network;
   readonly spec: CaptureSpec;
   readonly settings: CaptureSettings;
   readonly ring: Ring;
-  /** Another capture of the same interface runs and goes on until this one captures: nothing is missed between. */
-  readonly overlaps: boolean;
   /** It captures; `missedBefore` is undefined while it is not known. */
   readonly onListening: (generation: number, missedBefore: number | undefined) => void;
-  readonly onCount: (isStalled: boolean) => void;
   readonly onEnd: () => void;
-  readonly log: Logger;
 };
 
 /** The same for every capture of this agent; units as tcpdump's options have them (tcpdump.ts). */
