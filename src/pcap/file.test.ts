@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../lab/folder.ts';
@@ -44,6 +44,20 @@ test('a file much larger than the read buffer is read to its last whole record',
   expect(step.value).toEqual(end);
   const ends = read.map((data) => [data.length, data[0], data.at(-1)]);
   expect(ends).toEqual(lengths.map((length, i) => [length, i % 256, i % 256]));
+});
+
+test('a file is read as it was when it was opened, though it grows and goes', async () => {
+  await using file = await fileOf(Buffer.concat([header, record(10, 0)]));
+  const opened = await openPcap(file.path);
+  if (opened.kind !== 'pcap') throw new Error(opened.kind);
+  await using pcap = opened;
+  await appendFile(file.path, record(10, 1));
+  await rm(file.path);
+  for (let times = 0; times < 2; times += 1) {
+    const records = [];
+    for await (const { data } of pcap.records()) records.push(data[0]);
+    expect(records).toEqual([0]);
+  }
 });
 
 test('what cannot be a record ends the reading, with its place', async () => {
