@@ -9,7 +9,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{src,cluster,tools,deploy}/**/*.test.ts'],
+          include: ['{src,cluster,tools,deploy,bench}/**/*.test.ts'],
           exclude: ['**/*.real.test.ts'],
         },
       },

@@ -6,12 +6,13 @@ import { checkout, ourTarget } from '../tools/target.ts';
 import type { Figure } from './figure.ts';
 import { firstPacket } from './first-packet.ts';
 import { lastDatagram } from './last-datagram.ts';
+import { memory } from './memory.ts';
 import { resultOf, writeResult } from './result.ts';
 import { settingNow } from './setting.ts';
 import { startLatency } from './start-latency.ts';
 import { tableOf } from './table.ts';
 
-const figures: readonly Figure[] = [startLatency, firstPacket, lastDatagram];
+const figures: readonly Figure[] = [startLatency, firstPacket, lastDatagram, memory];
 
 const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed]
   figures      ${figures.map(({ name }) => name).join(', ')}; all unless some are named
