@@ -91,6 +91,8 @@ export function admit({ live, ended, kept, room }: Wanted): Admission {
   return { evicted, refused };
 }
 
+// The messages name nothing that changes by itself: they would be news again and again.
+
 function tooMany(
   captures: number,
   { maxCaptures, bufferBudgetBytes, bufferBytes }: Room,
@@ -103,14 +105,12 @@ function tooMany(
 
 function overBudget(bytes: number, leftBytes: number, { diskBudgetBytes }: Room): Refusal | undefined {
   if (bytes <= leftBytes) return undefined;
-  const left = `${megabytes(Math.max(0, leftBytes))} of ${megabytes(diskBudgetBytes)} are left`;
-  const message = `the capture may take ${megabytes(bytes)}, and ${left} for captures on this Node: ask for fewer files, or it starts when others end`;
+  const message = `the capture may take ${megabytes(bytes)}, and all captures of this Node ${megabytes(diskBudgetBytes)}: ask for fewer files, or it starts when others end`;
   return { reason: 'OverBudget', message };
 }
 
-function diskAlmostFull(growth: number, { disk, freeShare }: Room): Refusal {
-  const available = ((100 * disk.availableBytes) / disk.capacityBytes).toFixed(1);
-  const message = `the capture may take ${megabytes(growth)} more, the Node's disk has ${available} % available, and ${100 * freeShare} % stay free: it starts when there is room`;
+function diskAlmostFull(growth: number, { freeShare }: Room): Refusal {
+  const message = `the capture may take ${megabytes(growth)} more, and ${Math.round(100 * freeShare)} % of the Node's disk stay free: it starts when there is room`;
   return { reason: 'DiskAlmostFull', message };
 }
 

@@ -279,6 +279,8 @@ function collectEnded(recording: Recording): void {
   if (ending.cause !== 'failed') {
     recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
   } else if (isMissingInterface(ending.message, current.spec)) {
+    // As with a filter that is not taken: what ran before ends.
+    void recording.current?.stop('drain');
     recording.notBeforeMs = performance.now() + interfaceRetryMs;
     const message = `the Pod has no interface ${current.spec.interface}: it is looked for again every ${interfaceRetryMs / 1_000} s`;
     recording.onReport({ kind: 'refused', refusal: { reason: 'NoSuchInterface', message } });
