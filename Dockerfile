@@ -21,12 +21,13 @@ RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/traffic.ts
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends tcpdump tini \
- && rm -rf /var/lib/apt/lists/* \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 10001 podcap-capture \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin podcap-capture \
  && printf '#!/bin/sh\nexec node /usr/lib/podcap/podcap.cjs "$@"\n' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
 COPY --from=build /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
-# When the agent dies, tini ends, and every capture with it.
-ENTRYPOINT ["tini", "--", "node", "/usr/lib/podcap/podcap.cjs"]
+# When the agent dies, tini ends, and every capture with it. The young objects of an agent are few and short-lived: room
+# for 1 MB of them took the agent from 73 to 45 MB of anonymous memory under a storm of Events.
+ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=1", "/usr/lib/podcap/podcap.cjs"]
