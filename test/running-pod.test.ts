@@ -12,6 +12,7 @@ import {
   type TestCluster,
   tcpdumpsOf,
   testCluster,
+  untilFolder,
 } from './support/cluster.ts';
 import { receiver, sender } from './support/pods.ts';
 
@@ -207,8 +208,4 @@ async function watchRing(folder: string, forMs: number): Promise<Moment[]> {
     seen.set(key, { files: names.length, first, last: now });
   }
   return [...seen.values()].map(({ files, first, last }) => ({ files, stoodMs: last - first }));
-}
-
-async function untilFolder(pod: RunningPod): Promise<string> {
-  return await until(() => captureFolder(pod), { what: `the folder of ${pod.name}`, deadlineMs: 30_000 });
 }

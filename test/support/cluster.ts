@@ -7,15 +7,17 @@ import * as v from 'valibot';
 import { checkoutFolders, machineFolder, nodes } from '../../cluster/layout.ts';
 import { ifThere } from '../../src/agent/missing.ts';
 import { parseFolderName, parseRingFile, type RingFile } from '../../src/agent/names.ts';
+import { captureAnnotation } from '../../src/agent/request.ts';
 import { orderByAge } from '../../src/agent/ring-order.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/config.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';
+import type { Argv } from '../../src/lab/run.ts';
 import { until } from '../../src/lab/until.ts';
+import { receiverPort } from './pods.ts';
 
 const folders = checkoutFolders(join(import.meta.dirname, '../..'));
 const kubectlPath = join(folders.bin, 'kubectl');
-const annotation = 'tcpdump.antrea.io';
 /** Two times the agent's --max-files. */
 const wrapAfter = 200;
 
@@ -29,12 +31,24 @@ export type RunningPod = {
   readonly node: string;
 };
 
+/** Numbered, each with so many bytes of payload. */
+export type Datagrams = {
+  readonly to: string;
+  readonly port?: number;
+  readonly first?: number;
+  readonly count: number;
+  readonly bytes?: number;
+};
+
 /** Runs kubectl as a person would, and gives back what it printed. */
 export async function kubectl(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(kubectlPath, ['--kubeconfig', folders.kubeconfig, ...args], {
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const [program, ...all] = kubectlCommand(...args);
+  const { stdout } = await promisify(execFile)(program, all, { maxBuffer: 64 * 1024 * 1024 });
   return stdout;
+}
+
+export function kubectlCommand(...args: readonly string[]): Argv {
+  return [kubectlPath, '--kubeconfig', folders.kubeconfig, ...args];
 }
 
 export async function testCluster() {
@@ -68,6 +82,21 @@ export async function testCluster() {
     );
   }
 
+  /** A Pod that may end before it is seen to run. */
+  async function scheduled(name: string): Promise<Pick<RunningPod, 'name' | 'uid' | 'node'>> {
+    return await until(
+      async () => {
+        const { metadata, spec } = await podNow(name);
+        return spec.nodeName !== undefined && { name, uid: metadata.uid, node: spec.nodeName };
+      },
+      { what: `${name} to have a Node`, deadlineMs: 30_000 },
+    );
+  }
+
+  async function exec(name: string, ...command: readonly string[]): Promise<string> {
+    return await kubectl('-n', namespace, 'exec', name, '--', ...command);
+  }
+
   async function events(uid: string) {
     const list = await client.get({
       path: `/api/v1/namespaces/${namespace}/events`,
@@ -80,22 +109,41 @@ export async function testCluster() {
     client,
     namespace,
     running,
+    scheduled,
+    exec,
     async create(pod: object & { readonly metadata: { readonly name: string } }): Promise<void> {
       await client.create({ path: `/api/v1/namespaces/${namespace}/pods`, body: pod });
     },
-    async annotate(name: string, value: string | null): Promise<void> {
-      await client.patch({
-        path: podPath(name),
-        body: { metadata: { annotations: { [annotation]: value } } },
-      });
+    /** A text is the number of files; null removes an annotation. */
+    async annotate(
+      name: string,
+      value: string | null | Readonly<Record<string, string | null>>,
+    ): Promise<void> {
+      const annotations =
+        value === null || typeof value === 'string' ? { [captureAnnotation]: value } : value;
+      await client.patch({ path: podPath(name), body: { metadata: { annotations } } });
+    },
+    /** Sends numbered datagrams from within that Pod; to a port where nobody listens, too. */
+    async send(name: string, { to, port = receiverPort, first = 0, count, bytes = 100 }: Datagrams) {
+      // The refusal of one datagram comes back as the error of the next, which is not sent then: so again.
+      const script = `
+        exec 3>/dev/udp/${to}/${port}
+        for ((n = ${first}; n < ${first + count}; n++)); do
+          printf -v padded '%-${bytes}s' "seq=$n"
+          datagram=\${padded// /.}
+          printf %s "$datagram" >&3 || printf %s "$datagram" >&3
+        done 2>/dev/null`;
+      await exec(name, 'bash', '-c', script);
     },
     async delete(name: string, ...options: readonly string[]): Promise<void> {
       await kubectl('-n', namespace, 'delete', 'pod', name, '--wait=true', ...options);
     },
-    /** The Event of that reason about the Pod of that UID. */
-    async event(uid: string, reason: string) {
-      return await until(async () => (await events(uid)).find((event) => event.reason === reason), {
-        what: `an Event ${reason}`,
+    /** The Event of that reason about the Pod of that UID; of several the one whose message has that part. */
+    async event(uid: string, reason: string, part = '') {
+      const isIt = (event: { reason: string; message: string }) =>
+        event.reason === reason && event.message.includes(part);
+      return await until(async () => (await events(uid)).find(isIt), {
+        what: `an Event ${reason} ${part}`,
         deadlineMs: 30_000,
       });
     },
@@ -184,6 +232,27 @@ export async function numbersIn(folder: string): Promise<number[]> {
   // A ring that goes on deletes files between the look and the reading: then look again.
   const read = await ifThere(Promise.all(files.map(({ name }) => capturedNumbers(join(folder, name)))));
   return read?.flat() ?? (await numbersIn(folder));
+}
+
+/** Waits until that Pod is captured, and gives back its folder. */
+export async function untilFolder(pod: Pick<RunningPod, 'uid' | 'node' | 'name'>): Promise<string> {
+  return await until(() => captureFolder(pod), { what: `the folder of ${pod.name}`, deadlineMs: 30_000 });
+}
+
+/** Waits until that number is the last that stands in the files, and gives back all. */
+export async function untilLast(folder: string, last: number): Promise<number[]> {
+  return await until(
+    async () => {
+      const numbers = await numbersIn(folder);
+      return numbers.at(-1) === last && numbers;
+    },
+    { what: `datagram ${last} in a file`, deadlineMs: 60_000 },
+  );
+}
+
+/** So many whole numbers, each one more than the one before. */
+export function run(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
 }
 
 /** The tcpdump processes that write into the folder of that Pod, on any Node. */

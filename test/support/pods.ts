@@ -1,9 +1,15 @@
+import { captureAnnotation } from '../../src/agent/request.ts';
+
 /** The Pods of the tests; all of the project's own image, which every Node has. */
 
 export type PodOptions = {
   readonly name: string;
   readonly node?: string;
+  /** How many files are kept. */
   readonly annotation?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** More of the Pod's spec. */
+  readonly spec?: object;
 };
 
 export type SenderOptions = PodOptions & {
@@ -16,6 +22,8 @@ export type SenderOptions = PodOptions & {
   readonly bytes: number;
   /** After so many it falls silent; without it, it goes on until its network is gone. */
   readonly count?: number;
+  /** After the last it does not fall silent: the Pod has succeeded. */
+  readonly exits?: boolean;
 };
 
 /** Where a receiver listens. */
@@ -47,10 +55,11 @@ export function sender({
   rate,
   bytes,
   count = Number.MAX_SAFE_INTEGER,
+  exits = false,
   ...options
 }: SenderOptions) {
   return nodePod(
-    options,
+    exits ? { ...options, spec: { ...options.spec, restartPolicy: 'Never' } } : options,
     `
     process.on('SIGTERM', () => {});
     const socket = require('node:dgram').createSocket('udp4');
@@ -59,6 +68,7 @@ export function sender({
     socket.on('error', () => {}).connect(${port}, '${to}', () => setInterval(() => {
       const due = Math.min(${count}, Math.floor((performance.now() - started) / 1000 * ${rate}));
       for (; next < due; next += 1) socket.send(('seq=' + next).padEnd(${bytes}, '.'));
+      if (${exits} && next === ${count}) socket.close(() => process.exit());
     }, 2));
   `,
   );
@@ -92,15 +102,19 @@ function container(name: string, command: readonly string[]) {
   return { name, image: 'podcap:latest', imagePullPolicy: 'IfNotPresent', command };
 }
 
-function pod({ name, node, annotation }: PodOptions, spec: object) {
+function pod({ name, node, annotation, annotations, spec: more }: PodOptions, spec: object) {
   return {
-    metadata: { name, annotations: annotation === undefined ? {} : { 'tcpdump.antrea.io': annotation } },
+    metadata: {
+      name,
+      annotations: { ...annotations, ...(annotation !== undefined && { [captureAnnotation]: annotation }) },
+    },
     spec: {
       terminationGracePeriodSeconds: 1,
       enableServiceLinks: false,
       automountServiceAccountToken: false,
       ...(node !== undefined && { nodeName: node }),
       ...spec,
+      ...more,
     },
   };
 }
