@@ -15,7 +15,9 @@ export function parsePackets(netDev: string, name: string): number | undefined {
     const [interfaceName, columns] = line.split(':');
     if (interfaceName?.trim() !== name || columns === undefined) continue;
     const numbers = columns.trim().split(/\s+/).map(Number);
-    return (numbers[1] ?? 0) + (numbers[9] ?? 0);
+    const [received = 0, sent = 0] = [numbers[1], numbers[9]];
+    // What lo sends it receives: one packet in both columns.
+    return name === 'lo' ? received : received + sent;
   }
   return undefined;
 }
