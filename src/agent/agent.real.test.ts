@@ -1,5 +1,4 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -10,6 +9,7 @@ import { writeCniEntry } from '../lab/cni-cache.ts';
 import { compileDrain } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { networkLab } from '../lab/network.ts';
+import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
 import { runAgent } from './agent.ts';
 import { bootClock } from './clock.ts';
@@ -214,13 +214,4 @@ function metadataOf(name: string): object {
 
 function reasonOf(body: unknown): string {
   return body instanceof Object && 'reason' in body ? String(body.reason) : '';
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

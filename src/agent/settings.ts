@@ -10,7 +10,7 @@ export type SettingsResult =
   | { readonly kind: 'invalid'; readonly message: string };
 
 /** From the text that was given to the value, or why it is not allowed. */
-const settingsSchema = v.object({
+export const settingsSchema = v.object({
   nodeName: text(),
   agentName: text(),
   capturesFolder: absolutePath(),

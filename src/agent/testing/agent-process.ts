@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { pino } from 'pino';
+import * as v from 'valibot';
+import { kubernetesClient } from '../../kubernetes/client.ts';
+import { runAgent } from '../agent.ts';
+import { bootClock } from '../clock.ts';
+import { settingsSchema } from '../settings.ts';
+
+/** What a process holds. */
+export type Held = {
+  readonly rssAnonKib: number;
+  readonly heapKib: number;
+  readonly descriptors: number;
+  readonly watches: number;
+};
+
+/**
+ * The agent in a process of its own, against the API server that its parent names, for tests of what it holds. It
+ * answers each message of its parent with what it holds after a garbage collection; the last one is that it ends.
+ */
+async function main(): Promise<void> {
+  const { server, ca, settings } = v.parse(startSchema, JSON.parse(process.argv[2] ?? ''));
+  const stopping = new AbortController();
+  const credentials = { kind: 'token', token: 'any' } as const;
+  await using client = kubernetesClient({ server: new URL(server), ca, credentials });
+  process.on('message', () => void holds().then((held) => process.send?.(held)));
+  process.once('disconnect', () => stopping.abort());
+  const log = pino({ level: 'warn' });
+  await runAgent({
+    settings,
+    version: 'test',
+    client,
+    clock: await bootClock(),
+    log,
+    signal: stopping.signal,
+  });
+}
+
+const startSchema = v.object({ server: v.string(), ca: v.string(), settings: settingsSchema });
+
+async function holds(): Promise<Held> {
+  for (let i = 0; i < 4; i += 1) globalThis.gc?.();
+  const status = await readFile('/proc/self/status', 'utf8');
+  const descriptors = await readdir('/proc/self/fd');
+  const infos = await Promise.all(
+    descriptors.map((fd) => readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '')),
+  );
+  return {
+    rssAnonKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
+    heapKib: Math.round(process.memoryUsage().heapUsed / 1024),
+    descriptors: descriptors.length,
+    watches: infos.join('').match(/^inotify wd:/gm)?.length ?? 0,
+  };
+}
+
+void main();
