@@ -53,6 +53,12 @@ describe('two sources that ran beside each other', () => {
     ).toEqual({ texts: ['first---', 'second--', a], doubled: 1 });
   });
 
+  test('have two packets where the same bytes are the beginning of longer and shorter ones', async () => {
+    const [longer, shorter] = [1_500, 60].map((originalBytes) => ({ ...at(0, 'header'), originalBytes }));
+    const sources = [longer, shorter].flatMap((packet) => (packet ? file([packet]) : []));
+    expect(await textsOf(sources)).toEqual({ texts: ['header', 'header'], doubled: 0 });
+  });
+
   test('may have had filters that let different packets in', async () => {
     const first = [at(0, 'dns'), at(20, 'http'), at(40, 'dns'), at(60, 'http')];
     const second = [at(20, 'http'), at(30, 'arp'), at(60, 'http'), at(70, 'arp')];
