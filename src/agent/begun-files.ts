@@ -22,8 +22,10 @@ export function beginFiles(
   const name = (count: number) => ringFileName(file, count, wrapAfter);
   return {
     next(packetsBefore) {
-      if (begun > 0) ring.closed(basename(name(begun - 1)), packetsBefore);
       begun += 1;
+      // Nothing is captured into the first one yet: what it makes old goes when tcpdump listens.
+      if (begun === 1) return;
+      ring.closed(basename(name(begun - 2)), packetsBefore);
       ring.prune();
     },
     async written() {

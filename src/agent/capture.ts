@@ -63,6 +63,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
       const missedBefore = await accounts.begin();
+      options.ring.prune();
       options.onListening(generation.number, missedBefore);
     }
     const end = await tcpdump.ended;

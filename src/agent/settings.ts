@@ -177,6 +177,7 @@ export function helpText(): string {
   });
   return [
     'podcap: captures the annotated Pods of one Node',
+    'podcap read <namespace>/<pod>, podcap list: what is captured (--help tells more)',
     '',
     '  flag                       environment                      what it sets (default)',
     ...lines,
