@@ -51,7 +51,7 @@ ${table(
 
 A ring counts in the disk budget as it is when it is full: (files + 1) x (file size + 0.07 MB). The largest number of files and the largest file size together are more than the default budget of \`--disk-budget-megabytes\`.
 
-A capture that runs is stopped by a refusal. \`NoSuchInterface\` is the exception: the capture from before the change goes on.
+A capture that runs is stopped by a refusal.
 `;
 }
 

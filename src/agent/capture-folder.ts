@@ -12,6 +12,7 @@ import {
   readRecords,
   replaceRecord,
   type Totals,
+  totalsOf,
 } from './records.ts';
 
 /** One Pod's folder, for the recorder that fills it. */
@@ -42,7 +43,7 @@ export type Generation = {
   ) => Promise<void>;
 };
 
-/** Records without files are folded into `earlier`; so many of the newest stay for people to read. */
+/** Records without files are folded into `forgotten`; so many of the newest stay for people to read. */
 const emptyRecordsKept = 20;
 
 export function captureFolder(options: {
@@ -54,8 +55,7 @@ export function captureFolder(options: {
 
   async function begin(what: CaptureWhat): Promise<Generation> {
     const records = await readRecords(path);
-    await forgetOldRecords(path, records);
-    const newest = records.at(-1);
+    const forgotten = await forgetOldRecords(path, records);
     const beginMs = clock.nowMs();
     let record = await createNext(path, {
       version: 1,
@@ -67,13 +67,13 @@ export function captureFolder(options: {
       begin: new Date().toISOString(),
       clock: { bootId: clock.bootId, beginMs, lastMs: beginMs },
       totals: noTotals,
-      earlier: newest ? addTotals(newest.earlier, newest.totals) : noTotals,
+      forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
     });
     return {
       number: record.generation,
       file: join(path, ringFileBase(pod.name, record.generation)),
       before: records.findLast((other) => isSameInterface(other, record)),
-      earlier: record.earlier,
+      earlier: totalsOf(records),
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
         await replaceRecord(path, record);
@@ -102,11 +102,14 @@ async function lastGeneration(path: string): Promise<number> {
   return Math.max(0, ...generations);
 }
 
-/** A tcpdump that fails again and again would fill the folder with records otherwise. */
-async function forgetOldRecords(path: string, records: readonly CaptureRecord[]): Promise<void> {
+/** A tcpdump that fails again and again would fill the folder with records otherwise. Gives back what those counted. */
+async function forgetOldRecords(path: string, records: readonly CaptureRecord[]): Promise<Totals> {
   const withFiles = new Set((await readdir(path)).map((name) => parseRingFile(name)?.generation));
   const empty = records.filter(({ generation, end }) => end !== undefined && !withFiles.has(generation));
-  for (const { generation } of empty.slice(0, -emptyRecordsKept)) {
-    await ifThere(unlink(join(path, recordName(generation))));
+  let forgotten = noTotals;
+  for (const { generation, totals } of empty.slice(0, -emptyRecordsKept)) {
+    const isOurs = await ifThere(unlink(join(path, recordName(generation))).then(() => true));
+    if (isOurs) forgotten = addTotals(forgotten, totals);
   }
+  return forgotten;
 }

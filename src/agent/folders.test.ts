@@ -64,6 +64,19 @@ test('a capture knows what all before it counted, and the one before it of the s
   expect((await folder.begin({ ...begin, sandboxId: 'sandbox2' })).before).toBeUndefined();
 });
 
+test('what a capture counts after the next one has begun is not lost: they overlap when one replaces the other', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const folder = await folders.open(pod);
+  const first = await folder.begin(begin);
+  await first.note({ totals: { ...noTotals, captured: 5, usedMs: 100 } });
+  await folder.begin(begin);
+  await first.note({ totals: { ...noTotals, captured: 9, usedMs: 130 } });
+  expect((await folder.begin(begin)).earlier).toMatchObject({ captured: 9, usedMs: 130 });
+  await folders.look('uid-1');
+  expect(folders.states().get('uid-1')?.usedMs).toBe(130);
+});
+
 test('records of captures without files do not pile up, and their counts are not lost', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);

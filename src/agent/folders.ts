@@ -6,7 +6,7 @@ import { type CaptureFolder, captureFolder } from './capture-folder.ts';
 import type { Clock } from './clock.ts';
 import { hasCode, ifThere } from './missing.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './names.ts';
-import { addTotals, type CaptureRecord, readRecords, replaceRecord } from './records.ts';
+import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './records.ts';
 
 /** The folders of captures on this Node, one per Pod UID. */
 export type Folders = {
@@ -100,7 +100,7 @@ async function readState(path: string, clock: Clock): Promise<FolderState> {
   const newest = records.at(-1);
   const named = parseFolderName(path.slice(path.lastIndexOf('/') + 1)) ?? { namespace: '', pod: '', uid: '' };
   const { namespace, pod: name, uid } = newest ?? named;
-  const usedMs = newest ? addTotals(newest.earlier, newest.totals).usedMs : 0;
+  const { usedMs } = totalsOf(records);
   return { pod: { namespace, name, uid }, bytes, usedMs, endedMs: newest && endOfPod(newest, clock) };
 }
 

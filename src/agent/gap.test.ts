@@ -17,7 +17,7 @@ const before: CaptureRecord = {
   clock: { bootId: 'boot-1', beginMs: 0, lastMs: 1_000 },
   carried: 100,
   totals: noTotals,
-  earlier: noTotals,
+  forgotten: noTotals,
 };
 const ended = { ...before, end: '2026-01-01T00:01:00Z' };
 

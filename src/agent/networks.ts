@@ -2,6 +2,7 @@ import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import * as v from 'valibot';
+import { podInterface } from '../kubernetes/pod.ts';
 import { ifThere } from './missing.ts';
 import { watchFolder } from './watch-folder.ts';
 
@@ -12,9 +13,6 @@ export type Network = {
   /** Path of the network namespace in this container. */
   readonly netns: string;
 };
-
-/** The name that every Kubernetes runtime gives to the Pod's own interface; other entries are additional networks. */
-export const podInterface = 'eth0';
 
 /** The Pod networks of this Node, and word of each change. */
 export type Networks = AsyncDisposable & {
@@ -38,6 +36,7 @@ export type NetworksOptions = {
 const entrySchema = v.object({
   kind: v.literal('cniCacheV1'),
   containerId: v.pipe(v.string(), v.minLength(1)),
+  // Others are additional networks.
   ifName: v.literal(podInterface),
   netns: v.pipe(v.string(), v.minLength(1)),
   cniArgs: v.array(v.tuple([v.string(), v.string()])),

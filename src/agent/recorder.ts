@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import { type Backoff, backoff } from '../backoff.ts';
-import type { Pod } from '../kubernetes/pod.ts';
+import { type Pod, podInterface } from '../kubernetes/pod.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import type { CaptureFolder } from './capture-folder.ts';
 import { type Doorbell, doorbell } from './doorbell.ts';
 import { checkFilter } from './filter.ts';
 import type { Network, Networks } from './networks.ts';
 import { addTotals, noTotals, type Totals } from './records.ts';
-import { type CaptureSpec, podInterface, type Refusal } from './request.ts';
+import type { CaptureSpec, Refusal } from './request.ts';
 import { type Ring, startRing } from './ring.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
@@ -225,7 +225,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
       spec,
       settings,
       ring,
-      overlaps: recording.current !== undefined,
+      overlaps: recording.current?.spec.interface === spec.interface,
       onListening(generation, missedBefore) {
         recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
         bell.ring();

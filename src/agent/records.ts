@@ -61,10 +61,16 @@ const recordSchema = v.object({
   /** What the interface had carried when this was written last, in packets. */
   carried: v.optional(count),
   totals: totalsSchema,
-  /** Of all generations before: their own records may be gone. */
-  earlier: totalsSchema,
+  /** Of the generations whose records are gone: those that failed again and again. */
+  forgotten: totalsSchema,
 });
 export type CaptureRecord = v.InferOutput<typeof recordSchema>;
+
+/** What all captures of a folder have counted, from its records, oldest first; each capture writes its own alone. */
+export function totalsOf(records: readonly CaptureRecord[]): Totals {
+  const forgotten = records.at(-1)?.forgotten ?? noTotals;
+  return records.reduce((sum, { totals }) => addTotals(sum, totals), forgotten);
+}
 
 /** The record of one generation; undefined when it is not there or not readable as one. */
 export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {

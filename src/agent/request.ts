@@ -1,4 +1,4 @@
-import type { Pod } from '../kubernetes/pod.ts';
+import { type Pod, podInterface } from '../kubernetes/pod.ts';
 
 /** What a Pod's annotations ask for: nothing, a capture, or something that cannot be done. */
 export type Request =
@@ -41,9 +41,6 @@ export type RequestLimits = {
 };
 
 export const captureAnnotation = 'tcpdump.antrea.io';
-
-/** The Pod's own interface: the name that every Kubernetes runtime gives it. */
-export const podInterface = 'eth0';
 
 /**
  * Reads a Pod's annotations. Pure: knows nothing of other Pods, disks or processes. Every value that is not allowed

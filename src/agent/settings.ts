@@ -103,7 +103,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
   bufferBudgetMegabytes: {
     flag: 'buffer-budget-megabytes',
     env: 'PODCAP_BUFFER_BUDGET_MEGABYTES',
-    default: '1024',
+    default: '1100',
     help: 'the most kernel memory for the receive rings of all captures of this Node',
   },
   freeSharePercent: {

@@ -20,6 +20,9 @@ export type Pod = {
   readonly deletionTimestamp?: string;
 };
 
+/** The name that every Kubernetes runtime gives to the Pod's own interface. */
+export const podInterface = 'eth0';
+
 /** Cuts an object of the API down to a Pod, or names the field that is not what a Pod has there. */
 export function parsePod(object: unknown): Parsed<Pod> {
   const parsed = v.safeParse(podSchema, object);

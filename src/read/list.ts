@@ -1,4 +1,4 @@
-import { addTotals } from '../agent/records.ts';
+import { totalsOf } from '../agent/records.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
 import { type ListArguments, listArguments } from './arguments.ts';
 import { type Capture, newestRecord } from './captures.ts';
@@ -51,7 +51,8 @@ async function list({ capturesFolder, output }: ListArguments, terminal: Termina
 async function listedOf({ namespace, pod, uid, generations }: Capture): Promise<Listed> {
   const record = newestRecord(generations);
   const files = generations.flatMap((generation) => generation.files);
-  const totals = record && addTotals(record.earlier, record.totals);
+  const records = generations.flatMap((generation) => generation.record ?? []);
+  const totals = record && totalsOf(records);
   return {
     namespace,
     pod,

@@ -70,7 +70,7 @@ export async function readScene() {
         begin: '2026-01-01T00:00:00.000Z',
         clock: { bootId: 'boot', beginMs: 0, lastMs: 0 },
         totals: noTotals,
-        earlier: noTotals,
+        forgotten: noTotals,
         ...known,
       });
     },
