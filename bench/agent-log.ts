@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { doorbell } from '../src/agent/doorbell.ts';
+import { doorbell } from '../src/base/doorbell.ts';
 import type { ByteStream, KubernetesClient } from '../src/kubernetes/client.ts';
 import { lines } from '../src/kubernetes/lines.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../cluster/layout.ts';
-import { readRecord } from '../src/agent/records.ts';
+import { readRecord } from '../src/agent/keep/records.ts';
 import { startSender } from '../src/lab/datagrams.ts';
 import { temporaryFolder } from '../src/lab/folder.ts';
 import { until } from '../src/lab/until.ts';

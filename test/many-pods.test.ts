@@ -1,6 +1,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
-import { agentOn, kubectl, type RunningPod, type TestCluster, testCluster } from './support/cluster.ts';
+import { captureAnnotation } from '../src/agent/request.ts';
+import { until } from '../src/lab/until.ts';
+import {
+  agentOn,
+  captureFolder,
+  kubectl,
+  type RunningPod,
+  run,
+  type TestCluster,
+  tcpdumpsOf,
+  testCluster,
+  untilFolder,
+  untilLast,
+} from './support/cluster.ts';
 import { firstHeard } from './support/first-heard.ts';
 import { firstWords, receiver } from './support/pods.ts';
 
@@ -26,6 +39,30 @@ test('of 20 Pods created with the annotation 19 or more have their very first da
   expect(untold).toEqual([]);
   expect(whole.length).toBeGreaterThanOrEqual(19);
   await Promise.all(names.map(({ name }) => cluster.delete(name, '--grace-period=0', '--force')));
+});
+
+test('60 Pods created at once with the annotation are all captured, and nothing is left when it is removed', async () => {
+  const names = Array.from({ length: 60 }, (_, i) => `crowd-${i}`);
+  await Promise.all(
+    names.map((name, i) =>
+      cluster.create(firstWords({ name, withInit: i % 2 === 1, to: target.ip, annotation: '2' })),
+    ),
+  );
+  const pods = await Promise.all(names.map((name) => cluster.running(name)));
+  const heard = await Promise.all(pods.map(firstHeard));
+  // What is not in the file was counted: how soon each is captured is the test above.
+  expect(heard.filter(({ first, missedBefore }) => missedBefore < first)).toEqual([]);
+  const folders = await Promise.all(pods.map(untilFolder));
+  expect(new Set(folders).size).toBe(60);
+  const numbers = await Promise.all(folders.map((folder) => untilLast(folder, lastOf(i))));
+  expect(numbers).toEqual(heard.map(({ first }) => run(first, 3 - first)));
+  expect(await runningTcpdumps(pods)).toBe(60);
+
+  await kubectl('-n', cluster.namespace, 'annotate', 'pods', '--all', `${captureAnnotation}-`);
+  await until(async () => (await runningTcpdumps(pods)) === 0, { what: 'no tcpdump' });
+  await until(async () => (await Promise.all(pods.map(captureFolder))).every((f) => f === undefined), {
+    what: 'no folder',
+  });
 });
 
 test('each agent captures the Pods of its own Node only', async () => {

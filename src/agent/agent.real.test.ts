@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { bootClock } from '../base/clock.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
 import { type ApiServer, apiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
@@ -12,8 +13,7 @@ import { networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
 import { runAgent } from './agent.ts';
-import { bootClock } from './clock.ts';
-import { metricDescriptions } from './metrics.ts';
+import { metricDescriptions } from './tell/metrics.ts';
 
 // The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.
 // Everything else is real.

@@ -1,23 +1,23 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../base/clock.ts';
+import { every, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
 import { parsePod, readPod } from '../kubernetes/pod.ts';
-import { announceByEvent, announceByLog } from './announcements.ts';
-import type { CaptureSettings } from './capture.ts';
-import type { Clock } from './clock.ts';
-import { mayDelete } from './deletion.ts';
-import { diskOf } from './disk.ts';
-import { openFolders } from './folders.ts';
-import { serveHealth } from './health.ts';
-import { metricsText, samplesOf } from './metrics.ts';
-import { watchNetworks } from './networks.ts';
-import { type Plan, plan } from './plan.ts';
-import { type Pods, podsAfter } from './pods.ts';
-import { startRecorders } from './recorders.ts';
+import { mayDelete } from './decide/deletion.ts';
+import { type Plan, plan } from './decide/plan.ts';
+import { type Pods, podsAfter } from './decide/pods.ts';
+import { diskOf } from './keep/disk.ts';
+import { openFolders } from './keep/folders.ts';
+import { watchNetworks } from './network/networks.ts';
+import type { CaptureSettings } from './record/capture.ts';
+import { startRecorders } from './record/recorders.ts';
 import type { Settings } from './settings.ts';
-import { podStatuses, type Status } from './status.ts';
-import { every, wakeAt } from './timers.ts';
+import { announceByEvent, announceByLog } from './tell/announcements.ts';
+import { serveHealth } from './tell/health.ts';
+import { metricsText, samplesOf } from './tell/metrics.ts';
+import { podStatuses, type Status } from './tell/status.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;

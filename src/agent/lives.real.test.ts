@@ -12,7 +12,7 @@ import { temporaryFolder } from '../lab/folder.ts';
 import { networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
-import { readRecord } from './records.ts';
+import { readRecord } from './keep/records.ts';
 import type { Held } from './testing/agent-process.ts';
 
 const wanted = { 'tcpdump.antrea.io': '1' };

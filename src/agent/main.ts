@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
+import { bootClock } from '../base/clock.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
 import { serviceAccountConfig } from '../kubernetes/config.ts';
 import { runAgent } from './agent.ts';
-import { bootClock } from './clock.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** Runs the agent until it is told to stop; gives back the exit code. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backoff } from '../backoff.ts';
+import { backoff } from '../base/backoff.ts';
 import { ApiError, answerError, retryDelayMs, statusError } from './api-error.ts';
 
 const call = { method: 'GET', path: '/api' };

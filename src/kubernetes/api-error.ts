@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Backoff } from '../backoff.ts';
+import type { Backoff } from '../base/backoff.ts';
 
 /** Which call an error belongs to. */
 export type Call = { readonly method: string; readonly path: string };

@@ -1,4 +1,4 @@
-import { type BackoffOptions, backoff } from '../backoff.ts';
+import { type BackoffOptions, backoff } from '../base/backoff.ts';
 import { ApiError, retryDelayMs } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';

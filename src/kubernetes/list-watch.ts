@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type BackoffOptions, backoff } from '../backoff.ts';
+import { type BackoffOptions, backoff } from '../base/backoff.ts';
 import { ApiError, type Call, retryDelayMs, statusError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { LineTooLong, lines } from './lines.ts';

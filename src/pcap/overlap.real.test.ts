@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startTcpdump } from '../agent/tcpdump.ts';
+import { startTcpdump } from '../agent/record/tcpdump.ts';
 import { compileDrain } from '../lab/compile.ts';
 import { datagramNumber } from '../lab/datagrams.ts';
 import { temporaryFolder } from '../lab/folder.ts';

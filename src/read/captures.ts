@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifThere } from '../agent/missing.ts';
-import { type PodFolder, parseFolderName, parseRecordName, parseRingFile } from '../agent/names.ts';
-import { type CaptureRecord, readRecord } from '../agent/records.ts';
-import { type AgedFile, orderByAge } from '../agent/ring-order.ts';
+import { type PodFolder, parseFolderName, parseRecordName, parseRingFile } from '../agent/keep/names.ts';
+import { type CaptureRecord, readRecord } from '../agent/keep/records.ts';
+import { type AgedFile, orderByAge } from '../agent/keep/ring-order.ts';
+import { ifThere } from '../base/missing.ts';
 
 /** What is kept of one Pod. */
 export type Capture = {

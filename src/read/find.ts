@@ -1,4 +1,4 @@
-import { hasCode } from '../agent/missing.ts';
+import { hasCode } from '../base/missing.ts';
 import type { ReadArguments } from './arguments.ts';
 import { type Capture, findCaptures, newestRecord } from './captures.ts';
 

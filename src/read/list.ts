@@ -1,4 +1,4 @@
-import { totalsOf } from '../agent/records.ts';
+import { totalsOf } from '../agent/keep/records.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
 import { type ListArguments, listArguments } from './arguments.ts';
 import { type Capture, newestRecord } from './captures.ts';

@@ -1,4 +1,4 @@
-import { ifThere } from '../agent/missing.ts';
+import { ifThere } from '../base/missing.ts';
 import { openPcap, type PcapFile } from '../pcap/file.ts';
 import type { Source } from '../pcap/source.ts';
 import type { CaptureGeneration } from './captures.ts';

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import * as v from 'valibot';
+import { bootClock } from '../../base/clock.ts';
 import { kubernetesClient } from '../../kubernetes/client.ts';
 import { runAgent } from '../agent.ts';
-import { bootClock } from '../clock.ts';
 import { settingsSchema } from '../settings.ts';
 
 /** What a process holds. */

@@ -1,0 +1,115 @@
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { ifThere } from '../../base/missing.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
+import { parseRecordName, parseRingFile, recordName, ringFileBase } from './names.ts';
+import {
+  addTotals,
+  type CaptureRecord,
+  createRecord,
+  noTotals,
+  readRecords,
+  replaceRecord,
+  type Totals,
+  totalsOf,
+} from './records.ts';
+
+/** One Pod's folder, for the recorder that fills it. */
+export type CaptureFolder = {
+  readonly path: string;
+  /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */
+  readonly begin: (what: CaptureWhat) => Promise<Generation>;
+};
+
+/** What is known of a capture before it begins. */
+export type CaptureWhat = Pick<
+  CaptureRecord,
+  'agent' | 'sandboxId' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
+>;
+
+/** One start of tcpdump. */
+export type Generation = {
+  readonly number: number;
+  /** Path of the capture files without their index. */
+  readonly file: string;
+  /** The newest record before this one, of the same sandbox and interface: where a gap began. */
+  readonly before: CaptureRecord | undefined;
+  /** Of all generations before. */
+  readonly earlier: Totals;
+  /** Writes what is known by now. */
+  readonly note: (
+    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'totals'>>,
+  ) => Promise<void>;
+};
+
+/** Records without files are folded into `forgotten`; so many of the newest stay for people to read. */
+const emptyRecordsKept = 20;
+
+export function captureFolder(options: {
+  readonly path: string;
+  readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
+  readonly clock: Clock;
+}): CaptureFolder {
+  const { path, pod, clock } = options;
+
+  async function begin(what: CaptureWhat): Promise<Generation> {
+    const records = await readRecords(path);
+    const forgotten = await forgetOldRecords(path, records);
+    const beginMs = clock.nowMs();
+    let record = await createNext(path, {
+      version: 1,
+      namespace: pod.namespace,
+      pod: pod.name,
+      uid: pod.uid,
+      generation: (await lastGeneration(path)) + 1,
+      ...what,
+      begin: new Date().toISOString(),
+      clock: { bootId: clock.bootId, beginMs, lastMs: beginMs },
+      totals: noTotals,
+      forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
+    });
+    return {
+      number: record.generation,
+      file: join(path, ringFileBase(pod.name, record.generation)),
+      before: records.findLast((other) => isSameInterface(other, record)),
+      earlier: totalsOf(records),
+      async note(known) {
+        record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
+        await replaceRecord(path, record);
+      },
+    };
+  }
+
+  return { path, begin };
+}
+
+/** With the next number that is free: another agent may take one at the same moment, during a rolling update. */
+async function createNext(path: string, record: CaptureRecord): Promise<CaptureRecord> {
+  if (await createRecord(path, record)) return record;
+  return await createNext(path, { ...record, generation: record.generation + 1 });
+}
+
+function isSameInterface(a: CaptureRecord, b: CaptureRecord): boolean {
+  return a.sandboxId === b.sandboxId && a.interface === b.interface && a.clock.bootId === b.clock.bootId;
+}
+
+/** Files count too: a record can be lost, and no file is ever written twice. */
+async function lastGeneration(path: string): Promise<number> {
+  const generations = (await readdir(path)).map(
+    (name) => parseRecordName(name) ?? parseRingFile(name)?.generation ?? 0,
+  );
+  return Math.max(0, ...generations);
+}
+
+/** A tcpdump that fails again and again would fill the folder with records otherwise. Gives back what those counted. */
+async function forgetOldRecords(path: string, records: readonly CaptureRecord[]): Promise<Totals> {
+  const withFiles = new Set((await readdir(path)).map((name) => parseRingFile(name)?.generation));
+  const empty = records.filter(({ generation, end }) => end !== undefined && !withFiles.has(generation));
+  let forgotten = noTotals;
+  for (const { generation, totals } of empty.slice(0, -emptyRecordsKept)) {
+    const isOurs = await ifThere(unlink(join(path, recordName(generation))).then(() => true));
+    if (isOurs) forgotten = addTotals(forgotten, totals);
+  }
+  return forgotten;
+}

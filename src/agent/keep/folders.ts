@@ -1,0 +1,159 @@
+import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '../../base/clock.ts';
+import { hasCode, ifThere } from '../../base/missing.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
+import { type CaptureFolder, captureFolder } from './capture-folder.ts';
+import { folderName, parseFolderName, parseRecordName, parseRingFile } from './names.ts';
+import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './records.ts';
+
+/** The folders of captures on this Node, one per Pod UID. */
+export type Folders = {
+  /** What each UID's folder is like, as far as it was looked at. */
+  readonly states: () => ReadonlyMap<string, FolderState>;
+  /** The Pod's folder, made if it is not there, so that tcpdump's group can write into it. */
+  readonly open: (pod: PodName) => Promise<CaptureFolder>;
+  /** Looks at one again: how much there is and how long was captured. */
+  readonly look: (uid: string) => Promise<void>;
+  /** Looks at all. */
+  readonly measure: () => Promise<void>;
+  /** The Pod has ended: its time of grace begins, and goes on should the agent start again. False if it is known. */
+  readonly markEnded: (uid: string) => Promise<boolean>;
+  /** Deletes what the agent wrote for that UID; a file that it did not write stays, and the folder with it. */
+  readonly remove: (uid: string) => Promise<void>;
+};
+
+export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
+
+export type FolderState = {
+  /** The name may be cut, if no record of the folder can be read. */
+  readonly pod: PodName;
+  /** Of its capture files. */
+  readonly bytes: number;
+  /** How long was captured by now, in milliseconds. */
+  readonly usedMs: number;
+  /** When the Pod ended, by the clock of this boot; undefined while it may live. */
+  readonly endedMs: number | undefined;
+};
+
+export type FoldersOptions = {
+  /** /captures in the agent's container. */
+  readonly root: string;
+  /** The group that tcpdump writes with. */
+  readonly groupId: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/** Reads what an earlier agent left. */
+export async function openFolders(options: FoldersOptions): Promise<Folders> {
+  const { root, groupId, clock, log } = options;
+  await shareWithGroup(root, groupId, 0o750);
+  const paths = await existingFolders(root);
+  const states = new Map<string, FolderState>();
+
+  async function look(uid: string): Promise<void> {
+    const path = paths.get(uid);
+    const state = path && (await ifThere(readState(path, clock)));
+    if (state) states.set(uid, state);
+    else states.delete(uid);
+  }
+
+  for (const uid of paths.keys()) await look(uid);
+
+  return {
+    states: () => states,
+    look,
+    async open(pod) {
+      const path = paths.get(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
+      await makeIfMissing(path);
+      await shareWithGroup(path, groupId, 0o770);
+      paths.set(pod.uid, path);
+      await look(pod.uid);
+      return captureFolder({ path, pod, clock });
+    },
+    async measure() {
+      for (const uid of paths.keys()) await look(uid);
+    },
+    async markEnded(uid) {
+      const state = states.get(uid);
+      const path = paths.get(uid);
+      if (!state || !path || state.endedMs !== undefined) return false;
+      states.set(uid, { ...state, endedMs: clock.nowMs() });
+      const newest = (await readRecords(path)).at(-1);
+      if (newest) await replaceRecord(path, { ...newest, podEndedMs: clock.nowMs() });
+      return true;
+    },
+    async remove(uid) {
+      const path = paths.get(uid);
+      if (path === undefined) return;
+      await removeOwnFiles(path, log);
+      paths.delete(uid);
+      states.delete(uid);
+    },
+  };
+}
+
+async function readState(path: string, clock: Clock): Promise<FolderState> {
+  const [records, bytes] = await Promise.all([readRecords(path), ringBytes(path)]);
+  const newest = records.at(-1);
+  const named = parseFolderName(path.slice(path.lastIndexOf('/') + 1)) ?? { namespace: '', pod: '', uid: '' };
+  const { namespace, pod: name, uid } = newest ?? named;
+  const { usedMs } = totalsOf(records);
+  return { pod: { namespace, name, uid }, bytes, usedMs, endedMs: newest && endOfPod(newest, clock) };
+}
+
+/** Of another boot only the fact counts: its Pods have ended with the machine, and grace begins when it is back. */
+function endOfPod({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock): number | undefined {
+  if (podEndedMs === undefined) return undefined;
+  return bootId === clock.bootId ? podEndedMs : 0;
+}
+
+async function ringBytes(path: string): Promise<number> {
+  const names = (await readdir(path)).filter((name) => parseRingFile(name));
+  const sizes = await Promise.all(
+    names.map(async (name) => (await ifThere(stat(join(path, name))))?.size ?? 0),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function existingFolders(root: string): Promise<Map<string, string>> {
+  const paths = new Map<string, string>();
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    const folder = entry.isDirectory() ? parseFolderName(entry.name) : undefined;
+    if (folder) paths.set(folder.uid, join(root, entry.name));
+  }
+  return paths;
+}
+
+async function makeIfMissing(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    // Never through a link: it could lead out of the captures.
+    if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is not a folder`, { cause: error });
+  }
+}
+
+/** The agent owns the folder and is a member of the group, so this needs no capability. */
+async function shareWithGroup(path: string, groupId: number, mode: number): Promise<void> {
+  const { uid, gid } = await lstat(path);
+  if (gid !== groupId) await chown(path, uid, groupId);
+  await chmod(path, mode);
+}
+
+async function removeOwnFiles(path: string, log: Logger): Promise<void> {
+  for (const name of (await ifThere(readdir(path))) ?? []) {
+    const own =
+      parseRingFile(name) !== undefined || parseRecordName(name.replace(/\.new$/, '')) !== undefined;
+    if (own) await ifThere(unlink(join(path, name)));
+  }
+  try {
+    await ifThere(rmdir(path));
+  } catch (error) {
+    if (!hasCode(error, 'ENOTEMPTY')) throw error;
+    log.warn({ folder: path }, 'folder not removed: it has files that are not captures');
+  }
+}

@@ -1,0 +1,97 @@
+import { readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { coalesced } from '../../base/coalesced.ts';
+import { ifThere } from '../../base/missing.ts';
+import { countRecords } from '../../pcap/file.ts';
+import { parseRingFile } from './names.ts';
+import { type AgedFile, orderByAge } from './ring-order.ts';
+
+/** The capture files of one folder: the newest N stand. */
+export type Ring = AsyncDisposable & {
+  /** A new file appeared: the oldest goes. */
+  readonly prune: () => void;
+  /** That file is complete and has so many packets: it need not be read when it goes. */
+  readonly closed: (name: string, packets: number) => void;
+  /** Keeps so many files from now on; fewer go at once. */
+  readonly keep: (files: number) => void;
+  /** How many packets were deleted since this was asked last. */
+  readonly takePruned: () => number;
+};
+
+export type RingOptions = {
+  readonly folder: string;
+  readonly files: number;
+  /** tcpdump's -W: after index wrapAfter - 1 comes 0 again. */
+  readonly wrapAfter: number;
+  readonly log: Logger;
+};
+
+/** tcpdump says when it opens a file (drain/drain.c); this finds what an agent before us left. */
+const rescanMs = 5_000;
+
+/**
+ * Unlinks the oldest file when a new one appears. tcpdump's own wrap truncates the same inode instead, which makes
+ * ext4 write every captured byte to the disk (measured: 648 MB against 0 MB at 1 Gb/s).
+ */
+export function startRing(options: RingOptions): Ring {
+  const { folder, wrapAfter, log } = options;
+  const packets = new Map<string, number>();
+  let limit = options.files;
+  let pruned = 0;
+
+  async function pruneOne(name: string): Promise<void> {
+    const path = join(folder, name);
+    const count = packets.get(name) ?? (await recordsIn(path));
+    packets.delete(name);
+    // Another agent, during a rolling update, prunes the same folder: only one of them deletes it, and counts it.
+    if ((await ifThere(unlink(path).then(() => true))) === true) pruned += count;
+  }
+
+  const pruning = coalesced(
+    async () => {
+      const files = orderByAge(await ringFiles(folder, wrapAfter), wrapAfter);
+      for (const { name } of files.slice(0, Math.max(0, files.length - limit))) await pruneOne(name);
+    },
+    (error) => log.warn({ folder, err: error }, 'capture files not pruned'),
+  );
+
+  pruning.run();
+  const timer = setInterval(pruning.run, rescanMs);
+  return {
+    prune: pruning.run,
+    closed: (name, count) => packets.set(name, count),
+    keep(files) {
+      limit = files;
+      pruning.run();
+    },
+    takePruned() {
+      const taken = pruned;
+      pruned = 0;
+      return taken;
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      pruning.run();
+      await pruning.settled();
+    },
+  };
+}
+
+/** Of a file that an agent before us wrote. */
+async function recordsIn(path: string): Promise<number> {
+  const counted = await ifThere(countRecords(path));
+  return counted && 'records' in counted ? counted.records : 0;
+}
+
+async function ringFiles(folder: string, wrapAfter: number): Promise<AgedFile[]> {
+  const files = (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
+  if (files.length < wrapAfter) return files;
+  // tcpdump may have come round: then only the times of the last change tell.
+  return await Promise.all(
+    files.map(async (file) => ({
+      ...file,
+      changedMs: (await ifThere(stat(join(folder, file.name))))?.mtimeMs ?? 0,
+    })),
+  );
+}

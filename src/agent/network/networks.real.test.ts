@@ -1,0 +1,147 @@
+import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import {
+  type CniEntry,
+  cniEntryText,
+  entryPath,
+  removeCniEntry,
+  writeCniEntry,
+} from '../../lab/cni-cache.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import { type Networks, watchNetworks } from './networks.ts';
+
+const log = pino({ level: 'silent' });
+/** A test that passes by the rescan alone says so. */
+const neverMs = 3_600_000;
+
+test('an entry that appears is found and told, and one that goes is told and not found', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  const told = scene.listen('pod-1');
+  await writeCniEntry(scene.entry);
+  expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: lab.netns });
+  expect(told.times).toBeGreaterThan(0);
+  await removeCniEntry(scene.entry);
+  await until(async () => (await scene.networks.find('pod-1')) === undefined, {
+    what: 'the network to be gone',
+  });
+  expect(await scene.networks.find('pod-2')).toBeUndefined();
+});
+
+test('an entry that is half written is read when it is whole', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  const text = cniEntryText(scene.entry);
+  await writeFile(entryPath(scene.entry), text.slice(0, 200));
+  // Another entry, whole: by the time it is found the half one has been read.
+  await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
+  await untilFound(scene.networks, 'pod-2');
+  expect(await scene.networks.find('pod-1')).toBeUndefined();
+  await appendFile(entryPath(scene.entry), text.slice(200));
+  expect(await untilFound(scene.networks)).toMatchObject({ sandboxId: 'sandbox1' });
+});
+
+test.each<[string, (entry: CniEntry) => Promise<void>]>([
+  ['empty', (entry) => writeFile(entryPath(entry), '')],
+  ['garbage', (entry) => writeFile(entryPath(entry), '\u0000{]')],
+  [
+    'another kind',
+    (entry) => writeFile(entryPath(entry), cniEntryText(entry).replace('cniCacheV1', 'cniCacheV2')),
+  ],
+  ['a loopback', (entry) => writeCniEntry({ ...entry, network: 'cni-loopback', interface: 'lo' })],
+  ['an additional network', (entry) => writeCniEntry({ ...entry, interface: 'net1' })],
+  [
+    'of a network namespace that is gone',
+    (entry) => writeCniEntry({ ...entry, netns: '/run/netns/cni-gone' }),
+  ],
+  ['leading elsewhere', (entry) => writeCniEntry({ ...entry, netns: '/proc/1/ns/../ns/..' })],
+])('an entry that is %s is no network', async (_what, write) => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  await write(scene.entry);
+  await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
+  await untilFound(scene.networks, 'pod-2');
+  expect(await scene.networks.find('pod-1')).toBeUndefined();
+});
+
+test('a path that is an ordinary file is no network namespace, as after a reboot', async () => {
+  await using folder = await temporaryFolder();
+  await writeFile(join(folder.path, 'cni-1'), '');
+  await using scene = await cacheScene('/run/netns/cni-1', folder.path);
+  await writeCniEntry(scene.entry);
+  const told = scene.listen('pod-1');
+  await until(() => told.times > 0, { what: 'the entry to be read' });
+  expect(await scene.networks.find('pod-1')).toBeUndefined();
+});
+
+test('of two sandboxes of one Pod the newest that has a network namespace counts', async () => {
+  await using older = await networkLab();
+  await using newer = await networkLab();
+  await using scene = await cacheScene(older.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  const second = { ...scene.entry, sandboxId: 'sandbox2', netns: newer.netns };
+  await writeCniEntry(second);
+  await until(async () => (await scene.networks.find('pod-1'))?.sandboxId === 'sandbox2', {
+    what: 'the newer sandbox',
+  });
+  await writeCniEntry({ ...second, netns: '/run/netns/cni-gone' });
+  const sandbox = async () => (await scene.networks.find('pod-1'))?.sandboxId;
+  await until(async () => (await sandbox()) !== 'sandbox2', { what: 'the newer sandbox to be dropped' });
+  expect(await sandbox()).toBe('sandbox1');
+});
+
+test('a folder that appears later, or is replaced, is followed again by the rescan', async () => {
+  await using lab = await networkLab();
+  await using parent = await temporaryFolder();
+  const folder = join(parent.path, 'results');
+  await using networks = await watchNetworks({
+    resultsFolder: folder,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: 20,
+    log,
+  });
+  const entry = { folder, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  await mkdir(folder);
+  await writeCniEntry(entry);
+  await untilFound(networks);
+  await rename(folder, join(parent.path, 'old'));
+  await mkdir(folder);
+  await until(async () => (await networks.find('pod-1')) === undefined, {
+    what: 'the old entry to be forgotten',
+  });
+  await writeCniEntry({ ...entry, podUid: 'pod-2' });
+  expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox1' });
+});
+
+async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
+  const cache = await temporaryFolder();
+  const networks = await watchNetworks({
+    resultsFolder: cache.path,
+    netnsFolder,
+    rescanMs: neverMs,
+    log,
+  });
+  const entry: CniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns };
+  return {
+    networks,
+    entry,
+    listen(uid: string) {
+      const told = { times: 0 };
+      networks.onChange(uid, () => (told.times += 1));
+      return told;
+    },
+    async [Symbol.asyncDispose]() {
+      await networks[Symbol.asyncDispose]();
+      await cache[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function untilFound(networks: Networks, uid = 'pod-1') {
+  return await until(() => networks.find(uid), { what: `the network of ${uid}` });
+}

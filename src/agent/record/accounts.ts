@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { CaptureSpec } from '../decide/request.ts';
+import type { CaptureFolder, Generation } from '../keep/capture-folder.ts';
+import { noTotals, type Totals } from '../keep/records.ts';
+import type { Ring } from '../keep/ring.ts';
+import type { BegunFiles } from './begun-files.ts';
+import { type Gap, gapBefore, noGap, settleGap } from './gap.ts';
+import { packetsCarried } from './interface-counters.ts';
+import { isStalled, type Look } from './stall.ts';
+import type { Ending, Statistics, Tcpdump } from './tcpdump.ts';
+
+/** The accounts of one capture: every packet is in a file or in a number; in memory, and in its record on disk. */
+export type Accounts = {
+  readonly totals: () => Totals;
+  /** When it began to capture, by performance.now(); undefined before. */
+  readonly listeningMs: () => number | undefined;
+  /** It captures from now on. Gives back how many packets were missed before, or undefined while that is not known. */
+  readonly begin: () => Promise<number | undefined>;
+  /** What the interface has carried by now: can be read as long as tcpdump lives. */
+  readonly readCarried: () => Promise<void>;
+  /** Asks tcpdump for what it has counted; a tcpdump that does not answer is not waited for. */
+  readonly countWithin: (ms: number) => Promise<void>;
+  /** The last entry. */
+  readonly close: (ending: Ending) => Promise<void>;
+};
+
+export type AccountsOptions = {
+  readonly folder: Pick<CaptureFolder, 'path'>;
+  readonly generation: Generation;
+  readonly tcpdump: Tcpdump;
+  readonly files: BegunFiles;
+  readonly ring: Pick<Ring, 'takePruned'>;
+  readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
+  /** Another capture of the same interface runs and goes on until this one captures: nothing is missed between. */
+  readonly overlaps: boolean;
+  /** The accounts have changed; `isStalled` when packets pass and are not kept. */
+  readonly onCount: (isStalled: boolean) => void;
+  readonly log: Logger;
+};
+
+const countEveryMs = 15_000;
+
+export function openAccounts(options: AccountsOptions): Accounts {
+  const { folder, spec, ring, generation, tcpdump, log } = options;
+  let totals = noTotals;
+  let listeningMs: number | undefined;
+  let carried: number | undefined;
+  let gap: Gap = noGap;
+  let look: Look | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let counting = Promise.resolve();
+
+  const countInTurn = () => {
+    counting = counting
+      .then(count)
+      .catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
+    return counting;
+  };
+
+  async function readCarried(): Promise<void> {
+    if (tcpdump.pid === undefined || tcpdump.hasEnded()) return;
+    carried = (await packetsCarried(tcpdump.pid, spec.interface).catch(() => undefined)) ?? carried;
+  }
+
+  async function enter(statistics: Statistics | undefined, ending: Ending | undefined): Promise<void> {
+    const usedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
+    gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : usedMs);
+    totals = {
+      captured: statistics?.captured ?? totals.captured,
+      dropped: statistics?.dropped ?? totals.dropped,
+      lost: statistics && ending ? lostAtStop(statistics, spec.interface) : 0,
+      pruned: totals.pruned + ring.takePruned(),
+      missed: gap.kind === 'known' ? gap.missed : 0,
+      usedMs,
+    };
+    await generation.note({
+      totals,
+      ...(carried !== undefined && { carried }),
+      ...(ending && { end: new Date().toISOString(), endMessage: ending.message }),
+    });
+  }
+
+  async function count(): Promise<void> {
+    const statistics = await tcpdump.count();
+    if (!statistics) return;
+    await readCarried();
+    await enter(statistics, undefined);
+    const before = look;
+    look = { ...statistics, carried, written: await options.files.written() };
+    options.onCount(before !== undefined && isStalled(before, look, spec.filter !== undefined));
+  }
+
+  return {
+    totals: () => totals,
+    listeningMs: () => listeningMs,
+    readCarried,
+    async begin() {
+      listeningMs = performance.now();
+      await readCarried();
+      gap = options.overlaps ? noGap : gapBefore(generation, carried);
+      await enter(undefined, undefined);
+      options.onCount(false);
+      timer = setInterval(() => void countInTurn(), countEveryMs);
+      return gap.kind === 'known' ? gap.missed : undefined;
+    },
+    countWithin: (ms) => Promise.race([countInTurn(), sleep(ms)]),
+    async close(ending) {
+      clearInterval(timer);
+      await counting;
+      await enter(ending.statistics, ending);
+      options.onCount(false);
+    },
+  };
+}
+
+/**
+ * What was received, and neither dropped nor captured. On lo the kernel counts each packet twice, as sent and as
+ * received, and libpcap keeps one of them (measured: 200 received, 100 captured, none lost).
+ */
+export function lostAtStop({ captured, received, dropped }: Statistics, interfaceName: string): number {
+  const copies = interfaceName === 'lo' ? 2 : 1;
+  return Math.max(0, Math.floor((received - dropped) / copies) - captured);
+}

@@ -1,0 +1,102 @@
+import type { CaptureSpec } from '../decide/request.ts';
+import type { CaptureFolder } from '../keep/capture-folder.ts';
+import type { Totals } from '../keep/records.ts';
+import type { Ring } from '../keep/ring.ts';
+import type { Network } from '../network/networks.ts';
+import { type AccountsOptions, openAccounts } from './accounts.ts';
+import { beginFiles } from './begun-files.ts';
+import { type Ending, startTcpdump } from './tcpdump.ts';
+
+/** One tcpdump on one network, with its record on disk. */
+export type Capture = {
+  readonly generation: number;
+  readonly spec: CaptureSpec;
+  readonly network: Network;
+  /** When it began to capture, by performance.now(); undefined before. */
+  readonly listeningMs: () => number | undefined;
+  /** How it ended; undefined until the process is gone and its record is written. */
+  readonly ending: () => Ending | undefined;
+  readonly stop: (how: 'drain' | 'discard') => Promise<Ending>;
+  readonly totals: () => Totals;
+  /** Of the generations before. */
+  readonly earlier: Totals;
+};
+
+export type CaptureOptions = Pick<AccountsOptions, 'overlaps' | 'onCount' | 'log'> & {
+  readonly folder: CaptureFolder;
+  readonly network: Network;
+  readonly spec: CaptureSpec;
+  readonly settings: CaptureSettings;
+  readonly ring: Ring;
+  /** It captures; `missedBefore` is undefined while it is not known. */
+  readonly onListening: (generation: number, missedBefore: number | undefined) => void;
+  readonly onEnd: () => void;
+};
+
+/** The same for every capture of this agent; units as tcpdump's options have them (tcpdump.ts). */
+export type CaptureSettings = {
+  readonly bufferKib: number;
+  readonly wrapAfter: number;
+  readonly userId: number;
+  readonly drainLibrary: string;
+  /** The name of the agent's own Pod, for the records. */
+  readonly agent: string;
+};
+
+/** Starts tcpdump in a generation of its own; throws when the folder cannot be written. */
+export async function startCapture(options: CaptureOptions): Promise<Capture> {
+  const { folder, network, spec, settings, log } = options;
+  const generation = await folder.begin({
+    agent: settings.agent,
+    sandboxId: network.sandboxId,
+    interface: spec.interface,
+    fileMegabytes: spec.fileMegabytes,
+    ...(spec.filter !== undefined && { filter: spec.filter }),
+    ...(spec.snaplen !== undefined && { snaplen: spec.snaplen }),
+  });
+  const { file } = generation;
+  const files = beginFiles(options.ring, file, settings.wrapAfter);
+  const tcpdump = startTcpdump({ ...settings, ...spec, netns: network.netns, file, onFile: files.next });
+  const accounts = openAccounts({ ...options, generation, tcpdump, files });
+
+  async function runToEnd(): Promise<Ending> {
+    const started = await tcpdump.started;
+    if (started.kind === 'listening') {
+      const missedBefore = await accounts.begin();
+      options.ring.prune();
+      options.onListening(generation.number, missedBefore);
+    }
+    const end = await tcpdump.ended;
+    await accounts.close(end);
+    return end;
+  }
+
+  let ending: Ending | undefined;
+  const ended = runToEnd()
+    .catch((error: unknown): Ending => {
+      log.warn({ err: error }, 'capture not accounted for');
+      return { kind: 'ended', cause: 'failed', message: String(error), statistics: undefined };
+    })
+    .then((end) => {
+      ending = end;
+      options.onEnd();
+      return end;
+    });
+
+  return {
+    generation: generation.number,
+    spec,
+    network,
+    listeningMs: accounts.listeningMs,
+    ending: () => ending,
+    async stop(how) {
+      await accounts.readCarried();
+      // What is killed cannot count any more.
+      if (how === 'discard') await accounts.countWithin(200);
+      await tcpdump.stop(how);
+      return await ended;
+    },
+    totals: accounts.totals,
+    earlier: generation.earlier,
+  };
+}

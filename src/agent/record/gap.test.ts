@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { type CaptureRecord, createRecord, noTotals, replaceRecord } from '../keep/records.ts';
+import { gapBefore, noGap, settleGap } from './gap.ts';
+
+const before: CaptureRecord = {
+  version: 1,
+  namespace: 'default',
+  pod: 'web',
+  uid: 'uid-1',
+  generation: 3,
+  agent: 'podcap-1',
+  sandboxId: 'sandbox1',
+  interface: 'eth0',
+  fileMegabytes: 1,
+  begin: '2026-01-01T00:00:00Z',
+  clock: { bootId: 'boot-1', beginMs: 0, lastMs: 1_000 },
+  carried: 100,
+  totals: noTotals,
+  forgotten: noTotals,
+};
+const ended = { ...before, end: '2026-01-01T00:01:00Z' };
+
+test('without a capture before, all that the interface carried was missed', () => {
+  expect(gapBefore({ before: undefined }, 42)).toEqual({ kind: 'known', missed: 42 });
+  expect(gapBefore({ before: undefined }, undefined)).toEqual({ kind: 'known', missed: 0 });
+});
+
+test('after a capture that ended, what the interface carried since was missed', () => {
+  expect(gapBefore({ before: ended }, 130)).toEqual({ kind: 'known', missed: 30 });
+  expect(gapBefore({ before: ended }, 90)).toEqual({ kind: 'known', missed: 0 });
+});
+
+test('a capture before that goes on, or ends only now, leaves no gap', async () => {
+  await using folder = await temporaryFolder();
+  const unknown = gapBefore({ before }, 130);
+  await createRecord(folder.path, before);
+  expect(await settleGap(folder.path, unknown, 15_000)).toBe(unknown);
+  await replaceRecord(folder.path, { ...before, clock: { ...before.clock, lastMs: 16_000 } });
+  expect(await settleGap(folder.path, unknown, 15_000)).toBe(noGap);
+  await replaceRecord(folder.path, ended);
+  expect(await settleGap(folder.path, unknown, 15_000)).toBe(noGap);
+});
+
+test('a capture before that says nothing any more is dead, and what passed since it last counted was missed', async () => {
+  await using folder = await temporaryFolder();
+  await createRecord(folder.path, before);
+  expect(await settleGap(folder.path, gapBefore({ before }, 130), 30_000)).toEqual({
+    kind: 'known',
+    missed: 30,
+  });
+});

@@ -1,0 +1,321 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { capturedNumbers } from '../../lab/captured.ts';
+import { type CniEntry, removeCniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
+import { compileDrain } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { type NetworkLab, networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import type { CaptureSpec } from '../decide/request.ts';
+import { openFolders } from '../keep/folders.ts';
+import { parseRingFile, type RingFile } from '../keep/names.ts';
+import { readRecord } from '../keep/records.ts';
+import { orderByAge } from '../keep/ring-order.ts';
+import { watchNetworks } from '../network/networks.ts';
+import { type RecorderReport, startRecorder } from './recorder.ts';
+
+const pod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
+const wrapAfter = 200;
+const log = pino({ level: 'silent' });
+
+test('a Pod that ends: everything that it sent until its interface went is in the files', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await using witness = await lab.watchDatagrams();
+  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  await until(async () => (await scene.numbers(path)).length > 500, { what: '500 datagrams in the file' });
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  recorder.endWithPod();
+  await recorder.ended;
+  await sending.ended;
+  expect(await scene.numbers(path)).toEqual(await witness.stop());
+  expect(reports.at(-1)).toMatchObject({ kind: 'stopped', why: 'PodEnded' });
+});
+
+test('the record of a capture tells when it ran, what passed before and what was counted', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await lab.sendDatagrams({ count: 7 });
+  const { recorder, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 100 });
+  await recorder.stop('AgentStopped');
+  const record = await readRecord(path, 1);
+  expect(record).toMatchObject({
+    namespace: 'default',
+    pod: 'web',
+    uid: pod.uid,
+    generation: 1,
+    sandboxId: 'sandbox1',
+    interface: 'eth0',
+    carried: 107,
+    totals: { captured: 100, dropped: 0, lost: 0, pruned: 0, missed: 7 },
+  });
+  expect(Date.parse(record?.end ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.begin ?? ''));
+});
+
+test('the newest N files stand and hold an unbroken run up to the last datagram; a new N takes effect at once', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, path } = await scene.record(3);
+  // 1,000-byte datagrams: about 930 fill a file.
+  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await until(async () => (await scene.numbers(path)).at(-1) === 8_999, {
+    what: 'the last datagram in a file',
+  });
+  await until(async () => (await files(path)).length === 3, { what: '3 files' });
+  const numbers = await scene.numbers(path);
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => 9_000 - numbers.length + i));
+  expect(numbers.length).toBeGreaterThan(2 * 900);
+
+  recorder.change(specOf(1));
+  await until(async () => (await files(path)).length === 1, { what: '1 file' });
+  await recorder.stop('AgentStopped');
+  expect((await scene.numbers(path)).at(-1)).toBe(8_999);
+});
+
+test('a new sandbox under the same UID is followed, in files of their own', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  await using second = await networkLab();
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second capture',
+  });
+  await second.sendDatagrams({ count: 10, firstNumber: 100 });
+  await recorder.stop('AgentStopped');
+  const numbers = await scene.numbers(path);
+  expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109]);
+  expect((await files(path)).map(({ generation }) => generation)).toEqual([1, 2]);
+});
+
+test('a tcpdump that is killed is started again, and the failure is told', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  process.kill(await scene.tcpdumpPid(), 'SIGKILL');
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second start',
+  });
+  expect(reports).toContainEqual({ kind: 'failed', message: 'ended by SIGKILL' });
+  await recorder.stop('AgentStopped');
+});
+
+test('every packet is in a file or in a number while files are pruned', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, path } = await scene.record(2);
+  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await recorder.stop('AgentStopped');
+  const record = await readRecord(path, 1);
+  const inFiles = (await scene.numbers(path)).length;
+  expect(inFiles).toBeLessThan(3_000);
+  expect(record?.totals).toMatchObject({
+    captured: 9_000,
+    dropped: 0,
+    lost: 0,
+    missed: 0,
+    pruned: 9_000 - inFiles,
+  });
+});
+
+test('another filter, interface, snaplen or file size: the new capture begins before the old one ends', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(50);
+  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  const starts = () => reports.filter(({ kind }) => kind === 'capturing').length;
+  const changes: Partial<CaptureSpec>[] = [{ snaplen: 128 }, { fileMegabytes: 2 }, { filter: 'udp' }];
+  for (const [index, change] of changes.entries()) {
+    recorder.change(specOf(50, change));
+    await until(() => starts() === index + 2, { what: `start ${index + 2}` });
+    await until(async () => (await readRecord(path, index + 1))?.end !== undefined, {
+      what: `the end of ${index + 1}`,
+    });
+  }
+  await sending.stop();
+  await recorder.stop('AgentStopped');
+  const numbers = new Set(await scene.numbers(path));
+  const sent = await sending.ended;
+  expect([...numbers].toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent.sent }, (_, i) => i));
+  for (const generation of [2, 3, 4]) expect((await readRecord(path, generation))?.totals.missed).toBe(0);
+});
+
+test('another interface begins with what it had carried before as missed', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await lab.exec('pod', ['bash', '-c', 'for i in 1 2 3; do echo $i >/dev/udp/127.0.0.1/9; done; true']);
+  const { recorder, reports } = await scene.record(5);
+  recorder.change(specOf(5, { interface: 'lo' }));
+  await until(() => reports.length === 2, { what: 'the capture of lo' });
+  await recorder.stop('AgentStopped');
+  // Each datagram and the answer that nobody listens, both sent and received.
+  expect(reports[1]).toMatchObject({ kind: 'capturing', generation: 2, missedBefore: 6 });
+});
+
+test('a changed N restarts nothing', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  const before = await scene.tcpdumpPid();
+  for (const count of [3, 100, 5]) recorder.change(specOf(count));
+  await lab.sendDatagrams({ count: 10 });
+  expect(await scene.tcpdumpPid()).toBe(before);
+  await recorder.stop('AgentStopped');
+  expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
+});
+
+test('a filter that tcpdump does not take is refused, and the next one is captured', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5, { filter: 'tcp port' }, 'refused');
+  expect(reports).toEqual([
+    {
+      kind: 'refused',
+      refusal: {
+        reason: 'InvalidFilter',
+        message: expect.stringContaining('podcap.dev/filter="tcp port": '),
+      },
+    },
+  ]);
+  recorder.change(specOf(5, { filter: 'tcp port 80' }));
+  await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the capture' });
+  recorder.change(specOf(5, { filter: 'tcp port' }));
+  await until(() => reports.at(-1)?.kind === 'refused', { what: 'the refusal' });
+  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
+  await recorder.stop('AgentStopped');
+});
+
+test('an interface that the Pod does not have is refused by name', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5, { interface: 'net7' }, 'refused');
+  expect(reports[0]).toMatchObject({
+    refusal: { reason: 'NoSuchInterface', message: expect.stringContaining('no interface net7') },
+  });
+  await recorder.stop('AgentStopped');
+});
+
+test('the next recorder reports what passed between, and goes on counting', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const first = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  await first.recorder.stop('AgentStopped');
+  await lab.sendDatagrams({ count: 30 });
+  const second = await scene.record(5);
+  expect(second.reports).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore: 30 }]);
+  await lab.sendDatagrams({ count: 5 });
+  await second.recorder.stop('AgentStopped');
+  expect(await readRecord(first.path, 2)).toMatchObject({
+    totals: { captured: 5 },
+  });
+});
+
+test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder } = await scene.record(5);
+  const status = await readFile(`/proc/${await scene.tcpdumpPid()}/status`, 'utf8');
+  const netRaw = '0000000000002000';
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    expect(status).toMatch(new RegExp(`^${set}:\\s${netRaw}$`, 'm'));
+  }
+  expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Gid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Groups:\s*$/m);
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  await recorder.stop('AgentStopped');
+});
+
+/** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
+async function recordingScene(lab: NetworkLab) {
+  const captures = await temporaryFolder();
+  const cache = await temporaryFolder();
+  const entry: CniEntry = { folder: cache.path, podUid: pod.uid, sandboxId: 'sandbox1', netns: lab.netns };
+  await writeCniEntry(entry);
+  const networks = await watchNetworks({
+    resultsFolder: cache.path,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: 60_000,
+    log,
+  });
+  const folders = await openFolders({
+    root: captures.path,
+    groupId: 10_001,
+    clock: { nowMs: () => performance.now(), bootId: 'boot' },
+    log,
+  });
+  const drainLibrary = await compileDrain();
+
+  return {
+    entry,
+    async record(
+      count: number,
+      more: Partial<CaptureSpec> = {},
+      first: RecorderReport['kind'] = 'capturing',
+    ) {
+      const reports: RecorderReport[] = [];
+      const folder = await folders.open(pod);
+      const recorder = startRecorder({
+        pod,
+        networkUid: pod.uid,
+        spec: specOf(count, more),
+        folder,
+        networks,
+        log,
+        settings: {
+          bufferKib: 4_096,
+          wrapAfter,
+          userId: 10_001,
+          drainLibrary,
+          agent: 'agent',
+        },
+        onReport: (report) => reports.push(report),
+        onCount() {},
+      });
+      await until(() => reports.some(({ kind }) => kind === first), { what: first });
+      return { recorder, reports, path: folder.path };
+    },
+    async numbers(path: string): Promise<number[]> {
+      const numbers = await Promise.all(
+        (await files(path)).map(({ name }) => capturedNumbers(join(path, name))),
+      );
+      return numbers.flat();
+    },
+    async tcpdumpPid(): Promise<number> {
+      return Number((await lab.processes())[0]);
+    },
+    tcpdumps: () => lab.processes(),
+    async [Symbol.asyncDispose]() {
+      await networks[Symbol.asyncDispose]();
+      await cache[Symbol.asyncDispose]();
+      await captures[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function files(path: string): Promise<RingFile[]> {
+  return orderByAge(
+    (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
+    wrapAfter,
+  );
+}
+
+function specOf(count: number, more: Partial<CaptureSpec> = {}): CaptureSpec {
+  const plain = {
+    fileMegabytes: 1,
+    interface: 'eth0',
+    filter: undefined,
+    snaplen: undefined,
+    durationMs: undefined,
+  };
+  return { files: count, ...plain, ...more };
+}

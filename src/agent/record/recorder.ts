@@ -1,0 +1,333 @@
+import type { Logger } from 'pino';
+import { type Backoff, backoff } from '../../base/backoff.ts';
+import { type Doorbell, doorbell } from '../../base/doorbell.ts';
+import { type Pod, podInterface } from '../../kubernetes/pod.ts';
+import type { CaptureSpec, Refusal } from '../decide/request.ts';
+import type { CaptureFolder } from '../keep/capture-folder.ts';
+import { addTotals, noTotals, type Totals } from '../keep/records.ts';
+import { type Ring, startRing } from '../keep/ring.ts';
+import type { Network, Networks } from '../network/networks.ts';
+import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
+import { checkFilter } from './filter.ts';
+
+/** One Pod's recording, from the moment it is wanted until nothing of it runs. */
+export type Recorder = {
+  /** Takes effect without a lost packet. */
+  readonly change: (spec: CaptureSpec) => void;
+  /** The Pod has ended: the recording ends with its network, so that the last packets are in the file. */
+  readonly endWithPod: () => void;
+  /** Ends now, and resolves when nothing of it runs any more. */
+  readonly stop: (why: StopReason) => Promise<void>;
+  readonly phase: () => 'recording' | 'ending' | 'ended';
+  /** How long was captured by now, with all that was before this recorder. */
+  readonly usedMs: () => number;
+  /** Resolves when nothing of it runs any more. Never rejects. */
+  readonly ended: Promise<void>;
+};
+
+/** Why a recording ended; in each case but a removed annotation its files are kept. */
+export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
+
+/** What a recording tells of itself, in the order in which it happens. */
+export type RecorderReport =
+  | { readonly kind: 'waiting' }
+  | {
+      readonly kind: 'capturing';
+      /** Which start of tcpdump this is, counted over all agents. */
+      readonly generation: number;
+      readonly spec: CaptureSpec;
+      /** Packets that the interface carried before and that are in no file; undefined where it is not known yet. */
+      readonly missedBefore: number | undefined;
+    }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
+
+export type RecorderOptions = {
+  readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
+  /** The UID by which the CNI plugin knows the Pod: another one for static Pods. */
+  readonly networkUid: string;
+  readonly spec: CaptureSpec;
+  readonly folder: CaptureFolder;
+  readonly networks: Networks;
+  readonly settings: CaptureSettings;
+  readonly onReport: (report: RecorderReport) => void;
+  /** What this recorder has counted so far, and whether packets pass it by. */
+  readonly onCount: (counted: { readonly totals: Totals; readonly isStalled: boolean }) => void;
+  readonly log: Logger;
+};
+
+/** A Pod deleted by force leaves the API before its containers end: how long its network is waited for. */
+const podEndMs = 60_000;
+/** How long tcpdump may take to notice that its interface is gone, and a runtime to clean up after it. */
+const networkEndMs = 1_000;
+/** Two captures overlap by more than a block (100 ms) when one replaces the other. */
+const overlapMs = 300;
+/** A tcpdump that ran so long was well: the next failure is the first again. */
+const healthyMs = 30_000;
+/** An additional interface may come later than the Pod's own. */
+const interfaceRetryMs = 30_000;
+
+/** What is wanted of the recording now. Times are of performance.now(). */
+type Wish =
+  | { readonly kind: 'record' }
+  | { readonly kind: 'endWithPod'; readonly untilMs: number }
+  | { readonly kind: 'stop'; readonly why: StopReason };
+
+export function startRecorder(options: RecorderOptions): Recorder {
+  const { folder, settings, networks, networkUid, log } = options;
+  const bell = doorbell();
+  const { path } = folder;
+  const ring = startRing({ folder: path, files: options.spec.files, wrapAfter: settings.wrapAfter, log });
+  const recording: Recording = {
+    ...options,
+    bell,
+    ring,
+    waits: backoff(),
+    wish: { kind: 'record' },
+    spec: options.spec,
+    done: noTotals,
+    notBeforeMs: 0,
+  };
+
+  async function runToEnd(): Promise<void> {
+    const unsubscribe = networks.onChange(networkUid, bell.ring);
+    await record(recording);
+    unsubscribe();
+    await ring[Symbol.asyncDispose]();
+    recording.hasEnded = true;
+    const { wish, done } = recording;
+    options.onReport({ kind: 'stopped', why: wish.kind === 'stop' ? wish.why : 'PodEnded', totals: done });
+  }
+  const ended = runToEnd();
+
+  return {
+    change(spec) {
+      recording.spec = spec;
+      recording.notBeforeMs = 0;
+      ring.keep(spec.files);
+      bell.ring();
+    },
+    endWithPod() {
+      if (recording.wish.kind !== 'record') return;
+      recording.wish = { kind: 'endWithPod', untilMs: performance.now() + podEndMs };
+      bell.ring();
+    },
+    async stop(why) {
+      recording.wish = { kind: 'stop', why };
+      bell.ring();
+      await ended;
+    },
+    phase: () => (recording.hasEnded ? 'ended' : recording.wish.kind === 'record' ? 'recording' : 'ending'),
+    usedMs: () => usedMs(recording),
+    ended,
+  };
+}
+
+/** Everything that changes while a recording lives; only its own loop and the functions above write here. */
+type Recording = Omit<RecorderOptions, 'spec'> & {
+  readonly bell: Doorbell;
+  readonly ring: Ring;
+  readonly waits: Backoff;
+  wish: Wish;
+  spec: CaptureSpec;
+  /** The newest capture. */
+  current?: Capture | undefined;
+  /** The one that it takes over from, until it captures. */
+  replaced?: Capture | undefined;
+  /** What the captures that have ended counted. */
+  done: Totals;
+  /** Of the generations before this recorder. */
+  earlier?: Totals;
+  /** The sandbox whose interface went; the runtime is still taking it down until then. */
+  gone?: { readonly sandboxId: string; readonly untilMs: number };
+  /** Since when the capture's network is not the Pod's any more. */
+  networkGoneMs?: number | undefined;
+  /** Failed work comes again then; what only another request can mend, never. */
+  notBeforeMs: number;
+  hasEnded?: boolean;
+};
+
+/** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
+async function record(recording: Recording): Promise<void> {
+  for (;;) {
+    collectEnded(recording);
+    const network = await findNetwork(recording);
+    if (isOver(recording, network)) break;
+    await recording.bell.wait(await advance(recording, network));
+  }
+  const how =
+    recording.wish.kind === 'stop' && recording.wish.why === 'AnnotationRemoved' ? 'discard' : 'drain';
+  await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);
+  collectEnded(recording);
+}
+
+function isOver({ wish, current, gone }: Recording, network: Network | undefined): boolean {
+  switch (wish.kind) {
+    case 'record':
+      return false;
+    case 'stop':
+      return true;
+    case 'endWithPod':
+      return (
+        performance.now() >= wish.untilMs || (!current && (!network || network.sandboxId === gone?.sandboxId))
+      );
+  }
+}
+
+/** Gives back how long until the next look, or undefined when only a change makes one worthwhile. */
+async function advance(recording: Recording, network: Network | undefined): Promise<number | undefined> {
+  const { current, replaced, spec, gone, notBeforeMs, wish } = recording;
+  if (current && current.network.sandboxId !== network?.sandboxId)
+    return await endWithNetwork(recording, current);
+  recording.networkGoneMs = undefined;
+  if (!network) {
+    recording.onReport({ kind: 'waiting' });
+    return undefined;
+  }
+  if (current && replaced) return await handOver(current, replaced);
+  if (current && isSameCapture(current.spec, spec))
+    return wish.kind === 'endWithPod' ? left(wish.untilMs) : undefined;
+  const startMs = network.sandboxId === gone?.sandboxId ? Math.max(notBeforeMs, gone.untilMs) : notBeforeMs;
+  if (left(startMs) > 0) return Number.isFinite(startMs) ? left(startMs) : undefined;
+  await begin(recording, network);
+  return 0;
+}
+
+/** tcpdump sees by itself that its interface went; what does not, is told. */
+async function endWithNetwork(recording: Recording, current: Capture): Promise<number> {
+  recording.networkGoneMs ??= performance.now();
+  const inMs = left(recording.networkGoneMs + networkEndMs);
+  if (inMs > 0) return inMs;
+  await Promise.all([current.stop('drain'), recording.replaced?.stop('drain')]);
+  return 0;
+}
+
+/** The one before goes on until the new one has captured for longer than a block. */
+async function handOver(current: Capture, replaced: Capture): Promise<number | undefined> {
+  const sinceMs = current.listeningMs();
+  if (sinceMs === undefined) return undefined;
+  const inMs = left(sinceMs + overlapMs);
+  if (inMs > 0) return inMs;
+  await replaced.stop('drain');
+  return 0;
+}
+
+/** Starts what is asked for, beside what runs. */
+async function begin(recording: Recording, network: Network): Promise<void> {
+  const { spec, folder, settings, ring, bell, log } = recording;
+  try {
+    const refusal = await refusalOf(spec, settings);
+    if (refusal) return await refuse(recording, refusal, Number.POSITIVE_INFINITY);
+    const capture = await startCapture({
+      folder,
+      network,
+      spec,
+      settings,
+      ring,
+      overlaps: recording.current?.spec.interface === spec.interface,
+      onListening(generation, missedBefore) {
+        recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
+        bell.ring();
+      },
+      onCount: (isStalled) => recording.onCount({ totals: countedBy(recording), isStalled }),
+      onEnd: bell.ring,
+      log,
+    });
+    recording.earlier ??= capture.earlier;
+    recording.replaced = recording.current;
+    recording.current = capture;
+  } catch (error) {
+    // A full disk, a folder that went.
+    fail(recording, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): Promise<Refusal | undefined> {
+  if (filter === undefined) return undefined;
+  const check = await checkFilter(filter, { userId });
+  if (check.kind === 'accepted') return undefined;
+  const message = `annotation podcap.dev/filter=${JSON.stringify(filter.slice(0, 200))}: ${check.problem}`;
+  return { reason: 'InvalidFilter', message };
+}
+
+/** Nothing runs until another request comes, or until then. */
+async function refuse(recording: Recording, refusal: Refusal, notBeforeMs: number): Promise<void> {
+  recording.notBeforeMs = notBeforeMs;
+  await recording.current?.stop('drain');
+  recording.onReport({ kind: 'refused', refusal });
+}
+
+function fail(recording: Recording, message: string): void {
+  recording.notBeforeMs = performance.now() + recording.waits.next();
+  recording.onReport({ kind: 'failed', message });
+}
+
+/** Takes the captures that have ended out of the recording, and what they counted into it. */
+function collectEnded(recording: Recording): void {
+  const { replaced, current } = recording;
+  if (replaced?.ending()) {
+    recording.done = addTotals(recording.done, replaced.totals());
+    recording.replaced = undefined;
+  }
+  const ending = current?.ending();
+  if (!current || !ending) return;
+  recording.done = addTotals(recording.done, current.totals());
+  recording.current = recording.replaced;
+  recording.replaced = undefined;
+  if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
+  if (ending.cause !== 'failed') {
+    recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
+  } else if (isMissingInterface(ending.message, current.spec)) {
+    // As with a filter that is not taken: what ran before ends.
+    void recording.current?.stop('drain');
+    recording.notBeforeMs = performance.now() + interfaceRetryMs;
+    const message = `the Pod has no interface ${current.spec.interface}: it is looked for again every ${interfaceRetryMs / 1_000} s`;
+    recording.onReport({ kind: 'refused', refusal: { reason: 'NoSuchInterface', message } });
+  } else {
+    fail(recording, ending.message);
+  }
+}
+
+/** The Pod's own interface is missing only while its network goes, which is no refusal. */
+function isMissingInterface(message: string, spec: CaptureSpec): boolean {
+  return spec.interface !== podInterface && message.includes('No such device');
+}
+
+async function findNetwork({ networks, networkUid, log }: Recording): Promise<Network | undefined> {
+  try {
+    return await networks.find(networkUid);
+  } catch (error) {
+    log.warn({ err: error }, 'network namespace not readable');
+    return undefined;
+  }
+}
+
+/** Whether tcpdump would run alike: another number of files is the ring's affair, a duration the plan's. */
+function isSameCapture(a: CaptureSpec, b: CaptureSpec): boolean {
+  return (
+    a.interface === b.interface &&
+    a.filter === b.filter &&
+    a.snaplen === b.snaplen &&
+    a.fileMegabytes === b.fileMegabytes
+  );
+}
+
+function countedBy({ done, current, replaced }: Recording): Totals {
+  return [current, replaced].reduce(
+    (sum, capture) => (capture ? addTotals(sum, capture.totals()) : sum),
+    done,
+  );
+}
+
+function usedMs(recording: Recording): number {
+  const { earlier = noTotals, current, replaced, done } = recording;
+  const sinceMs = current?.listeningMs();
+  const runningMs = sinceMs === undefined ? 0 : performance.now() - sinceMs;
+  return earlier.usedMs + done.usedMs + (replaced?.totals().usedMs ?? 0) + runningMs;
+}
+
+/** Until then, in milliseconds. */
+function left(thenMs: number): number {
+  return thenMs - performance.now();
+}

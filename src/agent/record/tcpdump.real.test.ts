@@ -1,0 +1,133 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { capturedNumbers } from '../../lab/captured.ts';
+import { compileDrain } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import { openPcap } from '../../pcap/file.ts';
+import { startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
+
+test('says when it listens, announces each file, and counts what it captured', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const { options, files } = await optionsFor(lab.netns, folder.path);
+  const tcpdump = startTcpdump(options);
+  expect(await tcpdump.started).toEqual({ kind: 'listening' });
+  expect(tcpdump.hasEnded()).toBe(false);
+  // 1,000-byte datagrams: about 930 fill a file.
+  await lab.sendDatagrams({ count: 2_000, rate: 10_000, bytes: 1_000 });
+  const ending = await tcpdump.stop('drain');
+  expect(ending).toMatchObject({
+    kind: 'ended',
+    cause: 'stopped',
+    statistics: { captured: 2_000, received: 2_000, dropped: 0 },
+  });
+  expect(tcpdump.hasEnded()).toBe(true);
+  expect(files.begun).toBe(3);
+  const sizes = await Promise.all(
+    (await readdir(folder.path))
+      .toSorted()
+      .map(async (name) => (await capturedNumbers(join(folder.path, name))).length),
+  );
+  expect(files.packets).toEqual([0, ...sizes.slice(0, -1)]);
+  expect(await readdir(folder.path)).toHaveLength(3);
+});
+
+test('counts while it runs, as often as it is asked', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  await tcpdump.started;
+  expect(await tcpdump.count()).toEqual({ captured: 0, received: 0, dropped: 0 });
+  await lab.sendDatagrams({ count: 50 });
+  const all = () => tcpdump.count().then((counts) => counts?.captured === 50 && counts);
+  expect(await until(all, { what: '50 packets' })).toEqual({ captured: 50, received: 50, dropped: 0 });
+  await tcpdump.stop('drain');
+  expect(await tcpdump.count()).toBeUndefined();
+});
+
+test('a filter and a snaplen are kept to', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const { options } = await optionsFor(lab.netns, folder.path);
+  const tcpdump = startTcpdump({ ...options, filter: 'udp dst port 7', snaplen: 64 });
+  await tcpdump.started;
+  await lab.sendDatagrams({ count: 20, port: 9 });
+  await lab.sendDatagrams({ count: 10, port: 7, bytes: 500 });
+  expect(await tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 10, received: 10 } });
+  const opened = await openPcap(join(folder.path, 'captres-web.1.pcap000'));
+  if (opened.kind !== 'pcap') throw new Error(opened.kind);
+  await using file = opened;
+  const lengths = await Array.fromAsync(file.records(), ({ data }) => data.length);
+  expect(lengths).toEqual(Array.from({ length: 10 }, () => 64));
+});
+
+test('discarding does not wait and does not count', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  await tcpdump.started;
+  expect(await tcpdump.stop('discard')).toMatchObject({ cause: 'stopped', statistics: undefined });
+});
+
+test('an interface that goes is an ending of its own, with the counts', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  await tcpdump.started;
+  await lab.sendDatagrams({ count: 10 });
+  await lab.deleteInterface();
+  expect(await tcpdump.ended).toMatchObject({ cause: 'interfaceGone', statistics: { captured: 10 } });
+});
+
+test.each<[string, Partial<TcpdumpOptions>, RegExp]>([
+  ['an interface that is not there', { interface: 'net7' }, /net7.*No such device/],
+  ['a network namespace that is not there', { netns: '/run/netns/cni-none' }, /cni-none.*No such file/],
+  ['a folder that it may not write into', { file: '/root/captres-web.1.pcap' }, /Permission denied/],
+])('%s: it fails with a message that names it', async (_what, wrong, message) => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const tcpdump = startTcpdump({ ...(await optionsFor(lab.netns, folder.path)).options, ...wrong });
+  const ending = await tcpdump.started;
+  expect(ending).toMatchObject({ kind: 'ended', cause: 'failed', message: expect.stringMatching(message) });
+  expect(await tcpdump.stop('drain')).toEqual(ending);
+});
+
+test('dies with the process that started it, and writes what it has', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const { options } = await optionsFor(lab.netns, folder.path);
+  const { onFile: _onFile, ...plain } = options;
+  const program = `
+    import { startTcpdump } from ${JSON.stringify(join(import.meta.dirname, 'tcpdump.ts'))};
+    const tcpdump = startTcpdump({ ...${JSON.stringify(plain)}, onFile() {} });
+    await tcpdump.started;
+    process.kill(process.pid, 'SIGKILL');
+  `;
+  const died = lab.exec('node', [process.execPath, '--input-type=module', '-e', program]);
+  await expect(died).rejects.toThrow('SIGKILL');
+  await until(async () => (await lab.processes()).length === 0, { what: 'tcpdump to end' });
+});
+
+async function optionsFor(netns: string, folder: string) {
+  const files: { begun: number; packets: number[] } = { begun: 0, packets: [] };
+  const options: TcpdumpOptions = {
+    netns,
+    interface: 'eth0',
+    file: join(folder, 'captres-web.1.pcap'),
+    fileMegabytes: 1,
+    wrapAfter: 200,
+    bufferKib: 4_096,
+    userId: 10_001,
+    drainLibrary: await compileDrain(),
+    snaplen: undefined,
+    filter: undefined,
+    onFile(packetsBefore) {
+      files.begun += 1;
+      files.packets.push(packetsBefore);
+    },
+  };
+  return { options, files };
+}

@@ -1,0 +1,80 @@
+import type { DeleteReason } from '../decide/plan.ts';
+import type { PodName } from '../keep/folders.ts';
+import { addTotals, noTotals, type Totals } from '../keep/records.ts';
+import type { RecorderReport } from '../record/recorder.ts';
+
+/** What is known of every Pod that has something to do with captures. */
+export type Status = {
+  /** Something happened to that Pod's capture; the same again is no news. */
+  readonly report: (pod: PodName, status: PodStatus) => void;
+  /** What the recording of that Pod has counted so far, by this agent, and whether packets pass it by. */
+  readonly count: (pod: PodName, counted: Counted) => void;
+  /** Nothing of that UID is left. */
+  readonly forget: (uid: string) => void;
+  readonly of: (uid: string) => PodStatus | undefined;
+  readonly all: () => readonly KnownStatus[];
+  /** Of every capture that this agent ran, those that have ended as well. */
+  readonly totals: () => Totals;
+  /** Of every capture that this agent ran. */
+  readonly counts: () => { readonly starts: number; readonly failures: number };
+  /** Tells what still holds again: Events go after an hour. */
+  readonly renew: () => void;
+};
+
+/** One value per UID: the newest that happened. */
+export type PodStatus = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
+
+export type Counted = { readonly totals: Totals; readonly isStalled: boolean };
+
+export type KnownStatus = Counted & { readonly pod: PodName; readonly status: PodStatus };
+
+/** Told of each change, in order. */
+export type StatusListener = (pod: PodName, status: PodStatus) => void;
+
+export function podStatuses(listeners: readonly StatusListener[]): Status {
+  const known = new Map<string, KnownStatus>();
+  const counts = { starts: 0, failures: 0 };
+  let ended = noTotals;
+
+  const tell = ({ pod, status }: KnownStatus) => {
+    for (const listener of listeners) listener(pod, status);
+  };
+
+  return {
+    report(pod, status) {
+      const before = known.get(pod.uid);
+      if (before && isSameStatus(before.status, status)) return;
+      if (status.kind === 'capturing') counts.starts += 1;
+      if (status.kind === 'failed') counts.failures += 1;
+      // From here on the recording's own count is over: what it counted belongs to the agent.
+      if (status.kind === 'stopped') ended = addTotals(ended, status.totals);
+      const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
+      const after = { pod, status, totals, isStalled };
+      known.set(pod.uid, after);
+      tell(after);
+    },
+    count(pod, counted) {
+      const status = known.get(pod.uid)?.status ?? { kind: 'waiting' };
+      known.set(pod.uid, { pod, status, ...counted });
+    },
+    forget: (uid) => known.delete(uid),
+    of: (uid) => known.get(uid)?.status,
+    all: () => [...known.values()],
+    totals: () => [...known.values()].reduce((sum, { totals }) => addTotals(sum, totals), ended),
+    counts: () => counts,
+    renew() {
+      for (const each of known.values()) if (isRenewed(each.status)) tell(each);
+    },
+  };
+}
+
+const nothingCounted: Counted = { totals: noTotals, isStalled: false };
+
+/** What a person must still know an hour later. */
+function isRenewed({ kind }: PodStatus): boolean {
+  return kind === 'refused' || kind === 'failed';
+}
+
+function isSameStatus(a: PodStatus, b: PodStatus): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
