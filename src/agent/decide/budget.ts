@@ -1,3 +1,4 @@
+import type { Disk } from '../keep/disk.ts';
 import type { CaptureSpec, Refusal } from './request.ts';
 
 /** What the captures of a Node may use, and what there is. */
@@ -11,7 +12,7 @@ export type Room = {
   readonly bufferBytes: number;
   /** This share of the disk is never used, counted as the kubelet does: available / capacity. */
   readonly freeShare: number;
-  readonly disk: { readonly availableBytes: number; readonly capacityBytes: number };
+  readonly disk: Disk;
 };
 
 /** A ring that is wanted. */

@@ -7,9 +7,9 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import type { Decision } from '../decide/plan.ts';
 import type { Folders } from '../keep/folders.ts';
 import type { Networks } from '../network/networks.ts';
-import type { Status } from '../tell/status.ts';
+import type { Status, StopReason } from '../tell/status.ts';
 import type { CaptureSettings } from './capture.ts';
-import { type Recorder, type StopReason, startRecorder } from './recorder.ts';
+import { type Recorder, startRecorder } from './recorder.ts';
 
 /** Makes what runs for one Pod UID equal to the newest decision about it. */
 export type Reconciler = AsyncDisposable & {

@@ -14,7 +14,8 @@ import { parseRingFile, type RingFile } from '../keep/names.ts';
 import { readRecord } from '../keep/records.ts';
 import { orderByAge } from '../keep/ring-order.ts';
 import { watchNetworks } from '../network/networks.ts';
-import { type RecorderReport, startRecorder } from './recorder.ts';
+import type { RecorderReport } from '../tell/status.ts';
+import { startRecorder } from './recorder.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
 const wrapAfter = 200;

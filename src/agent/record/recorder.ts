@@ -7,6 +7,7 @@ import type { CaptureFolder } from '../keep/capture-folder.ts';
 import { addTotals, noTotals, type Totals } from '../keep/records.ts';
 import { type Ring, startRing } from '../keep/ring.ts';
 import type { Network, Networks } from '../network/networks.ts';
+import type { RecorderReport, StopReason } from '../tell/status.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import { checkFilter } from './filter.ts';
 
@@ -24,24 +25,6 @@ export type Recorder = {
   /** Resolves when nothing of it runs any more. Never rejects. */
   readonly ended: Promise<void>;
 };
-
-/** Why a recording ended; in each case but a removed annotation its files are kept. */
-export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
-
-/** What a recording tells of itself, in the order in which it happens. */
-export type RecorderReport =
-  | { readonly kind: 'waiting' }
-  | {
-      readonly kind: 'capturing';
-      /** Which start of tcpdump this is, counted over all agents. */
-      readonly generation: number;
-      readonly spec: CaptureSpec;
-      /** Packets that the interface carried before and that are in no file; undefined where it is not known yet. */
-      readonly missedBefore: number | undefined;
-    }
-  | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
 
 export type RecorderOptions = {
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;

@@ -19,6 +19,8 @@ test('each change is told in order to every listener, and the same again is no n
     ['waiting', 'failed', 'failed'].flatMap((kind) => [`first ${kind}`, `second ${kind}`]),
   );
   expect(status.of('uid-1')).toEqual({ kind: 'failed', message: 'b' });
+  // A number is not deduplicated.
+  expect(status.counts()).toEqual({ starts: 0, failures: 3 });
 });
 
 test('what was forgotten is news again', () => {

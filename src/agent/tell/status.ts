@@ -1,7 +1,7 @@
 import type { DeleteReason } from '../decide/plan.ts';
+import type { CaptureSpec, Refusal } from '../decide/request.ts';
 import type { PodName } from '../keep/folders.ts';
 import { addTotals, noTotals, type Totals } from '../keep/records.ts';
-import type { RecorderReport } from '../record/recorder.ts';
 
 /** What is known of every Pod that has something to do with captures. */
 export type Status = {
@@ -24,6 +24,24 @@ export type Status = {
 /** One value per UID: the newest that happened. */
 export type PodStatus = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
 
+/** Why a recording ended; in each case but a removed annotation its files are kept. */
+export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
+
+/** What a recording tells of itself, in the order in which it happens. */
+export type RecorderReport =
+  | { readonly kind: 'waiting' }
+  | {
+      readonly kind: 'capturing';
+      /** Which start of tcpdump this is, counted over all agents. */
+      readonly generation: number;
+      readonly spec: CaptureSpec;
+      /** Packets that the interface carried before and that are in no file; undefined where it is not known yet. */
+      readonly missedBefore: number | undefined;
+    }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
+
 export type Counted = { readonly totals: Totals; readonly isStalled: boolean };
 
 export type KnownStatus = Counted & { readonly pod: PodName; readonly status: PodStatus };
@@ -42,10 +60,10 @@ export function podStatuses(listeners: readonly StatusListener[]): Status {
 
   return {
     report(pod, status) {
-      const before = known.get(pod.uid);
-      if (before && isSameStatus(before.status, status)) return;
       if (status.kind === 'capturing') counts.starts += 1;
       if (status.kind === 'failed') counts.failures += 1;
+      const before = known.get(pod.uid);
+      if (before && isSameStatus(before.status, status)) return;
       // From here on the recording's own count is over: what it counted belongs to the agent.
       if (status.kind === 'stopped') ended = addTotals(ended, status.totals);
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
