@@ -11,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{src,cluster,tools,deploy,bench}/**/*.test.ts'],
           exclude: ['**/*.real.test.ts'],
+          // No test holds a speed: on a machine that does ten other things a property takes its time.
+          testTimeout: 60_000,
         },
       },
       {
