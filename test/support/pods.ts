@@ -94,6 +94,12 @@ export function firstWords({
   });
 }
 
+/** Sends a numbered datagram a second from its start on; light enough for many at a time. */
+export function ticker({ to, ...options }: PodOptions & { readonly to: string }) {
+  const script = `exec 3>/dev/udp/${to}/${receiverPort}; for ((n = 0; ; n++)); do echo seq=$n >&3; sleep 1; done`;
+  return pod(options, { containers: [container('main', ['bash', '-c', script])] });
+}
+
 function nodePod(options: PodOptions, script: string) {
   return pod(options, { containers: [container('main', ['node', '-e', script])] });
 }
