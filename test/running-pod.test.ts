@@ -35,7 +35,7 @@ test('a running Pod is annotated: all that it sends from the Event on is in the 
   );
   const otherSender = await cluster.running('other-sender');
   await cluster.create(
-    sender({ name: 'web', node: 'node1', to: target.ip, rate: 500, bytes: 200, count: 10_000 }),
+    sender({ name: 'web', node: 'node1', to: target.ip, rate: 500, bytes: 200, count: 5_000 }),
   );
   const web = await cluster.running('web');
   await until(async () => (await cluster.heard('receiver')).count > 0, {
@@ -51,16 +51,16 @@ test('a running Pod is annotated: all that it sends from the Event on is in the 
     /^capturing eth0, keeping the last 100 files of 1 MB on node1; \d+ packets passed before$/,
   );
   // Otherwise the test would prove nothing.
-  expect(lastBefore).toBeLessThan(9_000);
+  expect(lastBefore).toBeLessThan(4_000);
 
   const folder = await untilFolder(web);
-  await until(async () => (await numbersIn(folder)).at(-1) === 9_999, {
+  await until(async () => (await numbersIn(folder)).at(-1) === 4_999, {
     what: 'the last datagram in a file',
     deadlineMs: 60_000,
   });
   const numbers = await numbersIn(folder);
   const first = numbers[0] ?? Number.NaN;
-  expect(numbers).toEqual(Array.from({ length: 10_000 - first }, (_, i) => first + i));
+  expect(numbers).toEqual(Array.from({ length: 5_000 - first }, (_, i) => first + i));
   expect(first).toBeLessThanOrEqual(lastBefore);
 
   const paths = (await ringFiles(folder)).map(({ name }) => join(folder, name));
@@ -72,7 +72,7 @@ test('a running Pod is annotated: all that it sends from the Event on is in the 
 
 test('with N files full, N stand whenever nothing rotates, and hold an unbroken run up to the last datagram', async () => {
   // 1.4 MB/s: a file of 1 MB is full after 0.7 s.
-  const last = 14_999;
+  const last = 9_999;
   await cluster.create(
     sender({
       name: 'busy',

@@ -153,7 +153,9 @@ export async function testCluster() {
       return v.parse(heardSchema, await client.get({ path: `${podPath(receiver)}:8080/proxy/` }));
     },
     async [Symbol.asyncDispose]() {
-      await kubectl('delete', 'namespace', namespace, '--wait=true');
+      // When its Pods are gone nothing is written any more; the namespace takes some seconds longer.
+      await kubectl('-n', namespace, 'delete', 'pods', '--all', '--wait=true');
+      await kubectl('delete', 'namespace', namespace, '--wait=false');
       await Promise.all(nodes.map(({ name }) => removeCaptures(name, namespace)));
       await client[Symbol.asyncDispose]();
     },
