@@ -10,7 +10,7 @@ import type { RunningPod } from '../test/support/cluster.ts';
 export type InPodNetwork = (argv: Argv) => Argv;
 
 /** Found as the agent finds it, in the CNI cache of the Pod's Node, seen from outside the Node. */
-export async function podNetwork({ name, uid, node }: RunningPod): Promise<InPodNetwork> {
+export async function podNetwork({ namespace, name, uid, node }: RunningPod): Promise<InPodNetwork> {
   const machine = nodes.find((candidate) => candidate.name === node);
   const process = machine && machineProcess(machine);
   if (!process) throw new Error(`${node} does not run`);
@@ -21,7 +21,7 @@ export async function podNetwork({ name, uid, node }: RunningPod): Promise<InPod
     rescanMs: 5_000,
     log: pino({ level: 'silent' }),
   });
-  const network = await networks.find(uid);
+  const network = await networks.find({ namespace, name, uid });
   if (!network) throw new Error(`${name} has no network on ${node}`);
   return (argv) => ['nsenter', `--net=${network.netns}`, 'setpriv', '--pdeathsig', 'KILL', ...argv];
 }

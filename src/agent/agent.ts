@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
+import { coalesced } from '../base/coalesced.ts';
 import { every, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
@@ -62,7 +63,7 @@ export async function runAgent({
     clock,
     settings: captureSettings(settings),
     mayDelete: (decision) => mayDelete(decision, limits, (name) => readPod(client, { ...name, signal })),
-    onFolders: () => replan(),
+    onFolders: () => measuring.run(),
     log,
   });
 
@@ -72,7 +73,7 @@ export async function runAgent({
   using nextReplan = wakeAt(clock, () => replan());
 
   function replan(): void {
-    if (!pods) return;
+    if (!pods || signal.aborted) return;
     const room = { ...roomOf(settings), disk };
     const state = { pods, folders: folders.states(), recording: recorders.recording(), room, limits };
     planned = plan({ ...state, nowMs: clock.nowMs() });
@@ -80,11 +81,15 @@ export async function runAgent({
     recorders.apply(planned);
   }
 
-  async function measure(): Promise<void> {
-    await folders.measure();
-    disk = await diskOf(capturesFolder);
-    replan();
-  }
+  // The disk too, whenever a folder has come or gone: what was freed must not be freed once more.
+  const measuring = coalesced(
+    async () => {
+      await folders.measure();
+      disk = await diskOf(capturesFolder);
+      replan();
+    },
+    (error) => log.warn({ err: error }, 'captures not measured'),
+  );
 
   const metrics = () =>
     metricsText(
@@ -101,9 +106,7 @@ export async function runAgent({
         byPod: settings.podMetrics,
       }),
     );
-  using _measuring = every(measureEveryMs, measure, (error) =>
-    log.warn({ err: error }, 'captures not measured'),
-  );
+  using _measuring = every(measureEveryMs, async () => measuring.run());
   using _renewing = every(renewEveryMs, async () => status.renew());
   await using _health = await serveHealth({
     port: settings.port,

@@ -73,6 +73,7 @@ async function nodeScene() {
     const entry = {
       folder: cache.path,
       podUid: `uid-${name}`,
+      podName: name,
       sandboxId: `sandbox-${index}`,
       netns: lab.netns,
     };

@@ -23,12 +23,19 @@ export function wakeAt(
   wake: () => void,
 ): Disposable & { readonly at: (ms: number | undefined) => void } {
   let timer: NodeJS.Timeout | undefined;
+  let isDisposed = false;
   const at = (ms: number | undefined) => {
     clearTimeout(timer);
-    if (ms === undefined) return;
+    if (ms === undefined || isDisposed) return;
     timer = setTimeout(wake, Math.min(longestTimeoutMs, Math.max(0, ms - clock.nowMs())));
   };
-  return { at, [Symbol.dispose]: () => clearTimeout(timer) };
+  return {
+    at,
+    [Symbol.dispose]() {
+      isDisposed = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** What setTimeout can count; a longer one would fire at once. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 export type CniEntry = {
   readonly folder: string;
   readonly podUid: string;
+  readonly podName?: string;
   readonly sandboxId: string;
   /** Path of the network namespace on the Node. */
   readonly netns: string;
@@ -22,6 +23,7 @@ export async function removeCniEntry(entry: CniEntry): Promise<void> {
 
 export function cniEntryText({
   podUid,
+  podName = 'web',
   sandboxId,
   netns,
   interface: name = 'eth0',
@@ -38,7 +40,7 @@ export function cniEntryText({
     netns,
     cniArgs: [
       ['K8S_POD_NAMESPACE', 'default'],
-      ['K8S_POD_NAME', 'web'],
+      ['K8S_POD_NAME', podName],
       ['K8S_POD_INFRA_CONTAINER_ID', sandboxId],
       ['K8S_POD_UID', podUid],
     ],

@@ -25,6 +25,7 @@ const wrapAfter = 200;
 export type TestCluster = Awaited<ReturnType<typeof testCluster>>;
 
 export type RunningPod = {
+  readonly namespace: string;
   readonly name: string;
   readonly uid: string;
   readonly ip: string;
@@ -76,7 +77,7 @@ export async function testCluster() {
         const { metadata, spec, status } = await podNow(name);
         const { podIP: ip, phase } = status;
         if (phase !== 'Running' || !ip || !spec.nodeName) return undefined;
-        return { name, uid: metadata.uid, ip, node: spec.nodeName };
+        return { namespace, name, uid: metadata.uid, ip, node: spec.nodeName };
       },
       { what: `${name} to run`, deadlineMs: 60_000 },
     );

@@ -19,7 +19,8 @@ export type Room = {
 export type Ring = {
   readonly uid: string;
   readonly spec: Pick<CaptureSpec, 'files' | 'fileMegabytes'>;
-  /** What its files take now. */
+  /** How many files it has now, and what they take. */
+  readonly files: number;
   readonly bytes: number;
   /** Whether it is being written already. */
   readonly runs: boolean;
@@ -71,7 +72,9 @@ export function admit({ live, ended, kept, room }: Wanted): Admission {
   evictUntil(() => budgetBytes >= 0 && freeBytes >= 0);
   for (const ring of live) {
     const bytes = ringBytes(ring.spec);
-    const growth = Math.max(0, bytes - ring.bytes);
+    // A full ring takes no more than it gives back, however large its last packets are.
+    const isFull = ring.runs && ring.files >= ring.spec.files;
+    const growth = isFull ? 0 : Math.max(0, bytes - ring.bytes);
     const spare = ring.runs ? 0 : ring.spec.fileMegabytes * 1_000_000;
     const evictableBytes = sumOf(evictable);
     const refusal =

@@ -215,7 +215,8 @@ test('nothing is evicted for a capture that would not fit even so', () => {
 test('the free share of the disk is not used: what has ended goes, what would grow is refused, a full ring goes on', () => {
   const disk = { availableBytes: 21_000_000, capacityBytes: 100_000_000 };
   const folders = new Map([
-    ['full', folderWith('full', { bytes: 4_300_000 })],
+    // As a full ring of 3 files is: the newest is partly filled.
+    ['full', folderWith('full', { files: 3, bytes: 2_600_000 })],
     ['x', folderWith('x', { bytes: 2_000_000, endedMs: nowMs })],
   ]);
   const recording = new Map([['full', { usedMs: 0, atMs: 0 }]]);
@@ -226,6 +227,14 @@ test('the free share of the disk is not used: what has ended goes, what would gr
     'full record',
     'new refuse DiskAlmostFull',
     'x delete Evicted',
+  ]);
+});
+
+test('a Pod that has ended is kept for the time of grace, whatever its annotation says', () => {
+  const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: bad });
+  const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
+  expect(kinds(nodeWith([], { pods: new Map([['a', { pod, evidence: 'watched' }]]), folders }))).toEqual([
+    'a delete GraceOver',
   ]);
 });
 
@@ -343,6 +352,7 @@ function kinds(state: NodeState): string[] {
 function folderWith(key: string, state: Partial<FolderState> = {}): FolderState {
   return {
     pod: { namespace: 'default', name: 'web', uid: key },
+    files: 0,
     bytes: 0,
     usedMs: 0,
     endedMs: undefined,

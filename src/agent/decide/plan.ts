@@ -80,14 +80,12 @@ type Wish = { readonly decision: Decision; readonly untilMs?: number };
 function wishOf(uid: string, { pod, evidence }: KnownPod, state: NodeState): Wish | undefined {
   const folder = state.folders.get(uid);
   const request = requestOf(pod, state.limits);
-  switch (request.kind) {
-    case 'none':
-      return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved', evidence } };
-    case 'refused':
-      return { decision: { kind: 'refuse', pod, refusal: request.refusal } };
-    case 'capture':
-      return hasEnded(pod) ? folder && ended(folder, state) : wanted(uid, pod, request.spec, state);
+  if (request.kind === 'none') {
+    return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved', evidence } };
   }
+  if (hasEnded(pod)) return folder && ended(folder, state);
+  if (request.kind === 'refused') return { decision: { kind: 'refuse', pod, refusal: request.refusal } };
+  return wanted(uid, pod, request.spec, state);
 }
 
 /** A Pod that is only marked for deletion still sends: it has ended when its phase says so, or when it is gone. */
@@ -149,7 +147,13 @@ function liveRings(decisions: ReadonlyMap<string, Decision>, { recording, folder
         a.pod.creationTimestamp.localeCompare(b.pod.creationTimestamp) ||
         a.uid.localeCompare(b.uid),
     )
-    .map(({ uid, spec }) => ({ uid, spec, bytes: folders.get(uid)?.bytes ?? 0, runs: recording.has(uid) }));
+    .map(({ uid, spec }) => ({
+      uid,
+      spec,
+      files: folders.get(uid)?.files ?? 0,
+      bytes: folders.get(uid)?.bytes ?? 0,
+      runs: recording.has(uid),
+    }));
 }
 
 /** Oldest first. What is still being written, or ends only by an annotation, is not given away. */

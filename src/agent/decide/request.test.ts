@@ -101,6 +101,7 @@ test.each([
   ['podcap.dev/interface', 'any'],
   ['podcap.dev/interface', ''],
   ['podcap.dev/interface', '-z'],
+  ['podcap.dev/interface', '1'],
   ['podcap.dev/interface', 'eth0:/x'],
   ['podcap.dev/interface', 'sixteencharacter'],
   ['podcap.dev/filter', ''],

@@ -104,7 +104,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
     interface: {
       key: 'podcap.dev/interface',
       allowed: "the name of one interface of the Pod, such as eth0, net1 or lo, and not 'any'",
-      effect: `the interface that is captured, ${podInterface} without it; on lo each packet is seen twice`,
+      effect: `the interface that is captured, ${podInterface} without it`,
       parse: interfaceName,
     },
     filter: {
@@ -137,9 +137,14 @@ function wholeNumber(text: string, least: number, most: number): number | undefi
   return number >= least && number <= most ? number : undefined;
 }
 
-/** 15 characters is what Linux allows; 'any' costs every Pod of the Node before kernel 6.15 (measured). */
+/**
+ * 15 characters is what Linux allows; 'any' costs every Pod of the Node before kernel 6.15 (measured), and a number is
+ * one of tcpdump's own list, where 1 can be 'any'.
+ */
 function interfaceName(text: string): string | undefined {
-  return /^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$/.test(text) && text !== 'any' ? text : undefined;
+  return /^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$/.test(text) && /\D/.test(text) && text !== 'any'
+    ? text
+    : undefined;
 }
 
 /** Whether it is an expression, tcpdump decides (filter.ts); here only what could never be one. */

@@ -72,7 +72,8 @@ export function captureFolder(options: {
     return {
       number: record.generation,
       file: join(path, ringFileBase(pod.name, record.generation)),
-      before: records.findLast((other) => isSameInterface(other, record)),
+      // One that never captured knows nothing of the interface.
+      before: records.findLast((other) => other.carried !== undefined && isSameInterface(other, record)),
       earlier: totalsOf(records),
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };

@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -55,13 +55,46 @@ test('a capture knows what all before it counted, and the one before it of the s
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   const first = await folder.begin(begin);
-  await first.note({ totals: { ...noTotals, captured: 5, usedMs: 100 } });
+  await first.note({ carried: 20, totals: { ...noTotals, captured: 5, usedMs: 100 } });
   const second = await folder.begin({ ...begin, interface: 'lo' });
   await second.note({ totals: { ...noTotals, captured: 7, usedMs: 50 } });
   const third = await folder.begin(begin);
   expect(third.earlier).toMatchObject({ captured: 12, usedMs: 150 });
   expect(third.before?.generation).toBe(1);
   expect((await folder.begin({ ...begin, sandboxId: 'sandbox2' })).before).toBeUndefined();
+});
+
+test('a folder in which nothing was ever captured has its time of grace as well', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  await folders.open(pod);
+  await folders.markEnded('uid-1');
+  await folders.measure();
+  expect(folders.states().get('uid-1')?.endedMs).toBe(boot.nowMs);
+  await folders.remove('uid-1');
+  await folders.look('uid-1');
+  expect(folders.states().size).toBe(0);
+});
+
+test('a capture that never listened knows nothing of a gap', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  await (await folder.begin(begin)).note({ carried: 1_000, end: '2026-01-01T00:00:00Z' });
+  await (await folder.begin(begin)).note({ end: '2026-01-01T00:00:00Z' });
+  expect((await folder.begin(begin)).before?.generation).toBe(1);
+});
+
+test('a link in the place of a record is neither read nor written through', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  const generation = await folder.begin(begin);
+  const other = join(root.path, 'other');
+  await writeFile(other, 'not ours');
+  await symlink(other, join(folder.path, 'capture.1.json.new'));
+  await generation.note({ carried: 1 });
+  expect(await readFile(other, 'utf8')).toBe('not ours');
+  await symlink(join(folder.path, 'capture.1.json'), join(folder.path, 'capture.2.json'));
+  expect(await readRecord(folder.path, 2)).toBeUndefined();
 });
 
 test('what a capture counts after the next one has begun is not lost: they overlap when one replaces the other', async () => {
@@ -96,7 +129,7 @@ test('the time of grace begins when the Pod is seen to have ended, and goes on w
   await writeFile(`${generation.file}000`, '12345');
   await generation.note({ totals: { ...noTotals, usedMs: 700 } });
   await folders.look('uid-1');
-  expect(folders.states().get('uid-1')).toEqual({ pod, bytes: 5, usedMs: 700, endedMs: undefined });
+  expect(folders.states().get('uid-1')).toEqual({ pod, files: 1, bytes: 5, usedMs: 700, endedMs: undefined });
   time.nowMs = 5_000;
   expect(await folders.markEnded('uid-1')).toBe(true);
   expect(await folders.markEnded('uid-1')).toBe(false);

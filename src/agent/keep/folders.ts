@@ -29,7 +29,8 @@ export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
 export type FolderState = {
   /** The name may be cut, if no record of the folder can be read. */
   readonly pod: PodName;
-  /** Of its capture files. */
+  /** How many capture files it has, and how large they are together. */
+  readonly files: number;
   readonly bytes: number;
   /** How long was captured by now, in milliseconds. */
   readonly usedMs: number;
@@ -52,11 +53,15 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
   await shareWithGroup(root, groupId, 0o750);
   const paths = await existingFolders(root);
   const states = new Map<string, FolderState>();
+  // A folder without a record has nowhere else to keep it.
+  const ended = new Map<string, number>();
 
   async function look(uid: string): Promise<void> {
     const path = paths.get(uid);
     const state = path && (await ifThere(readState(path, clock)));
-    if (state) states.set(uid, state);
+    // It may have been removed meanwhile.
+    if (state && paths.get(uid) === path)
+      states.set(uid, { ...state, endedMs: state.endedMs ?? ended.get(uid) });
     else states.delete(uid);
   }
 
@@ -80,9 +85,11 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       const state = states.get(uid);
       const path = paths.get(uid);
       if (!state || !path || state.endedMs !== undefined) return false;
-      states.set(uid, { ...state, endedMs: clock.nowMs() });
+      const endedMs = clock.nowMs();
+      ended.set(uid, endedMs);
+      states.set(uid, { ...state, endedMs });
       const newest = (await readRecords(path)).at(-1);
-      if (newest) await replaceRecord(path, { ...newest, podEndedMs: clock.nowMs() });
+      if (newest) await replaceRecord(path, { ...newest, podEndedMs: endedMs });
       return true;
     },
     async remove(uid) {
@@ -90,18 +97,26 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       if (path === undefined) return;
       await removeOwnFiles(path, log);
       paths.delete(uid);
+      ended.delete(uid);
       states.delete(uid);
     },
   };
 }
 
 async function readState(path: string, clock: Clock): Promise<FolderState> {
-  const [records, bytes] = await Promise.all([readRecords(path), ringBytes(path)]);
+  const [records, sizes] = await Promise.all([readRecords(path), ringSizes(path)]);
   const newest = records.at(-1);
   const named = parseFolderName(path.slice(path.lastIndexOf('/') + 1)) ?? { namespace: '', pod: '', uid: '' };
   const { namespace, pod: name, uid } = newest ?? named;
   const { usedMs } = totalsOf(records);
-  return { pod: { namespace, name, uid }, bytes, usedMs, endedMs: newest && endOfPod(newest, clock) };
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return {
+    pod: { namespace, name, uid },
+    files: sizes.length,
+    bytes,
+    usedMs,
+    endedMs: newest && endOfPod(newest, clock),
+  };
 }
 
 /** Of another boot only the fact counts: its Pods have ended with the machine, and grace begins when it is back. */
@@ -110,12 +125,9 @@ function endOfPod({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock
   return bootId === clock.bootId ? podEndedMs : 0;
 }
 
-async function ringBytes(path: string): Promise<number> {
+async function ringSizes(path: string): Promise<number[]> {
   const names = (await readdir(path)).filter((name) => parseRingFile(name));
-  const sizes = await Promise.all(
-    names.map(async (name) => (await ifThere(stat(join(path, name))))?.size ?? 0),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
+  return await Promise.all(names.map(async (name) => (await ifThere(stat(join(path, name))))?.size ?? 0));
 }
 
 async function existingFolders(root: string): Promise<Map<string, string>> {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { constants, open, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { hasCode, ifThere } from '../../base/missing.ts';
@@ -74,7 +74,7 @@ export function totalsOf(records: readonly CaptureRecord[]): Totals {
 
 /** The record of one generation; undefined when it is not there or not readable as one. */
 export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {
-  const text = await ifThere(readFile(join(folder, recordName(generation)), 'utf8'));
+  const text = await readPlainFile(join(folder, recordName(generation)));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), text);
   return parsed.success ? parsed.output : undefined;
@@ -95,6 +95,8 @@ export async function createRecord(folder: string, record: CaptureRecord): Promi
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
+    // On a full disk the file is there, and empty.
+    await ifThere(unlink(join(folder, recordName(record.generation))));
     throw error;
   }
 }
@@ -102,8 +104,22 @@ export async function createRecord(folder: string, record: CaptureRecord): Promi
 /** By rename, so that a reader never sees half of it. */
 export async function replaceRecord(folder: string, record: CaptureRecord): Promise<void> {
   const path = join(folder, recordName(record.generation));
-  await writeFile(`${path}.new`, serialize(record));
+  // tcpdump's user may write into the folder: never through a link that it left there.
+  await ifThere(unlink(`${path}.new`));
+  await writeFile(`${path}.new`, serialize(record), { flag: 'wx' });
   await rename(`${path}.new`, path);
+}
+
+/** tcpdump's user may write into the folder: a link is not followed, and a pipe not waited for. */
+async function readPlainFile(path: string): Promise<string | undefined> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const opened = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ELOOP')) return undefined;
+    throw error;
+  });
+  if (!opened) return undefined;
+  await using file = opened;
+  return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined;
 }
 
 function serialize(record: CaptureRecord): string {

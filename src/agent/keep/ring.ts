@@ -15,6 +15,8 @@ export type Ring = AsyncDisposable & {
   readonly closed: (name: string, packets: number) => void;
   /** Keeps so many files from now on; fewer go at once. */
   readonly keep: (files: number) => void;
+  /** Resolves when what is to go has gone. */
+  readonly settled: () => Promise<void>;
   /** How many packets were deleted since this was asked last. */
   readonly takePruned: () => number;
 };
@@ -65,6 +67,7 @@ export function startRing(options: RingOptions): Ring {
       limit = files;
       pruning.run();
     },
+    settled: pruning.settled,
     takePruned() {
       const taken = pruned;
       pruned = 0;

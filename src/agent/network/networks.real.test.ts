@@ -12,7 +12,7 @@ import {
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
-import { type Networks, watchNetworks } from './networks.ts';
+import { type Networks, type PodInNetwork, watchNetworks } from './networks.ts';
 
 const log = pino({ level: 'silent' });
 /** A test that passes by the rescan alone says so. */
@@ -26,10 +26,19 @@ test('an entry that appears is found and told, and one that goes is told and not
   expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: lab.netns });
   expect(told.times).toBeGreaterThan(0);
   await removeCniEntry(scene.entry);
-  await until(async () => (await scene.networks.find('pod-1')) === undefined, {
+  await until(async () => (await scene.networks.find(podOf('pod-1'))) === undefined, {
     what: 'the network to be gone',
   });
-  expect(await scene.networks.find('pod-2')).toBeUndefined();
+  expect(await scene.networks.find(podOf('pod-2'))).toBeUndefined();
+});
+
+test('a Pod of another namespace or name does not get a network by its UID alone', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  expect(await scene.networks.find({ ...podOf('pod-1'), namespace: 'other' })).toBeUndefined();
+  expect(await scene.networks.find({ ...podOf('pod-1'), name: 'other' })).toBeUndefined();
 });
 
 test('an entry that is half written is read when it is whole', async () => {
@@ -40,7 +49,7 @@ test('an entry that is half written is read when it is whole', async () => {
   // Another entry, whole: by the time it is found the half one has been read.
   await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
   await untilFound(scene.networks, 'pod-2');
-  expect(await scene.networks.find('pod-1')).toBeUndefined();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
   await appendFile(entryPath(scene.entry), text.slice(200));
   expect(await untilFound(scene.networks)).toMatchObject({ sandboxId: 'sandbox1' });
 });
@@ -65,7 +74,7 @@ test.each<[string, (entry: CniEntry) => Promise<void>]>([
   await write(scene.entry);
   await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
   await untilFound(scene.networks, 'pod-2');
-  expect(await scene.networks.find('pod-1')).toBeUndefined();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
 test('a path that is an ordinary file is no network namespace, as after a reboot', async () => {
@@ -75,7 +84,7 @@ test('a path that is an ordinary file is no network namespace, as after a reboot
   await writeCniEntry(scene.entry);
   const told = scene.listen('pod-1');
   await until(() => told.times > 0, { what: 'the entry to be read' });
-  expect(await scene.networks.find('pod-1')).toBeUndefined();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
 test('of two sandboxes of one Pod the newest that has a network namespace counts', async () => {
@@ -86,11 +95,11 @@ test('of two sandboxes of one Pod the newest that has a network namespace counts
   await untilFound(scene.networks);
   const second = { ...scene.entry, sandboxId: 'sandbox2', netns: newer.netns };
   await writeCniEntry(second);
-  await until(async () => (await scene.networks.find('pod-1'))?.sandboxId === 'sandbox2', {
+  await until(async () => (await scene.networks.find(podOf('pod-1')))?.sandboxId === 'sandbox2', {
     what: 'the newer sandbox',
   });
   await writeCniEntry({ ...second, netns: '/run/netns/cni-gone' });
-  const sandbox = async () => (await scene.networks.find('pod-1'))?.sandboxId;
+  const sandbox = async () => (await scene.networks.find(podOf('pod-1')))?.sandboxId;
   await until(async () => (await sandbox()) !== 'sandbox2', { what: 'the newer sandbox to be dropped' });
   expect(await sandbox()).toBe('sandbox1');
 });
@@ -111,7 +120,7 @@ test('a folder that appears later, or is replaced, is followed again by the resc
   await untilFound(networks);
   await rename(folder, join(parent.path, 'old'));
   await mkdir(folder);
-  await until(async () => (await networks.find('pod-1')) === undefined, {
+  await until(async () => (await networks.find(podOf('pod-1'))) === undefined, {
     what: 'the old entry to be forgotten',
   });
   await writeCniEntry({ ...entry, podUid: 'pod-2' });
@@ -143,5 +152,10 @@ async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
 }
 
 async function untilFound(networks: Networks, uid = 'pod-1') {
-  return await until(() => networks.find(uid), { what: `the network of ${uid}` });
+  return await until(() => networks.find(podOf(uid)), { what: `the network of ${uid}` });
+}
+
+/** As the entries of the lab name it. */
+function podOf(uid: string): PodInNetwork {
+  return { namespace: 'default', name: 'web', uid };
 }

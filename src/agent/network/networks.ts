@@ -17,10 +17,16 @@ export type Network = {
 /** The Pod networks of this Node, and word of each change. */
 export type Networks = AsyncDisposable & {
   /** The newest network of that Pod whose namespace exists, or nothing. */
-  readonly find: (podUid: string) => Promise<Network | undefined>;
+  readonly find: (pod: PodInNetwork) => Promise<Network | undefined>;
   /** Calls `listener` when that Pod's networks may have changed, until the returned function is called. */
   readonly onChange: (podUid: string, listener: () => void) => () => void;
 };
+
+/**
+ * A Pod as its CNI plugin knows it. The UID alone would not do: whoever makes a Pod can write the annotation that
+ * names a static Pod's.
+ */
+export type PodInNetwork = { readonly namespace: string; readonly name: string; readonly uid: string };
 
 export type NetworksOptions = {
   /** libcni's cache of results, /var/lib/cni/results on the Node. */
@@ -44,7 +50,7 @@ const entrySchema = v.object({
 
 /** One file of the cache; `entry` is undefined while it is half written, cut or not a Pod's. */
 type CachedFile = { readonly version: string; readonly changedMs: number; readonly entry: Entry | undefined };
-type Entry = { readonly podUid: string; readonly network: Network };
+type Entry = { readonly pod: PodInNetwork; readonly network: Network };
 
 /** The type of a file system that holds namespaces (linux/magic.h, NSFS_MAGIC). */
 const nsfsMagic = 0x6e736673;
@@ -55,7 +61,7 @@ export async function watchNetworks(options: NetworksOptions): Promise<Networks>
   const listeners = new Map<string, Set<() => void>>();
 
   const tell = (file: CachedFile | undefined) => {
-    for (const listener of listeners.get(file?.entry?.podUid ?? '') ?? []) listener();
+    for (const listener of listeners.get(file?.entry?.pod.uid ?? '') ?? []) listener();
   };
 
   async function look(name: string): Promise<void> {
@@ -74,9 +80,9 @@ export async function watchNetworks(options: NetworksOptions): Promise<Networks>
     for (const name of names) await look(name);
   }
 
-  async function find(podUid: string): Promise<Network | undefined> {
+  async function find(pod: PodInNetwork): Promise<Network | undefined> {
     const candidates = [...files.values()]
-      .filter((file) => file.entry?.podUid === podUid)
+      .filter(({ entry }) => entry && isSamePod(entry.pod, pod))
       .toSorted((a, b) => b.changedMs - a.changedMs);
     for (const { entry } of candidates) {
       if (entry && (await isNetworkNamespace(entry.network.netns))) return entry.network;
@@ -138,12 +144,18 @@ function parseEntry(text: string, netnsFolder: string): Entry | undefined {
   const parsed = v.safeParse(entrySchema, json);
   if (!parsed.success) return undefined;
   const { containerId, netns, cniArgs } = parsed.output;
-  const podUid = cniArgs.find(([key]) => key === 'K8S_POD_UID')?.[1];
-  if (!podUid) return undefined;
+  const args = new Map(cniArgs);
+  const uid = args.get('K8S_POD_UID');
+  if (!uid) return undefined;
+  const pod = { namespace: args.get('K8S_POD_NAMESPACE') ?? '', name: args.get('K8S_POD_NAME') ?? '', uid };
   // The last part alone: the entry names the Node's path, and never leads out of the mounted folder.
   const name = basename(netns);
   if (name === '..' || name === '.') return undefined;
-  return { podUid, network: { sandboxId: containerId, netns: join(netnsFolder, name) } };
+  return { pod, network: { sandboxId: containerId, netns: join(netnsFolder, name) } };
+}
+
+function isSamePod(a: PodInNetwork, b: PodInNetwork): boolean {
+  return a.uid === b.uid && a.namespace === b.namespace && a.name === b.name;
 }
 
 function parseJson(text: string): unknown {

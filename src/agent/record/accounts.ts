@@ -30,7 +30,7 @@ export type AccountsOptions = {
   readonly generation: Generation;
   readonly tcpdump: Tcpdump;
   readonly files: BegunFiles;
-  readonly ring: Pick<Ring, 'takePruned'>;
+  readonly ring: Pick<Ring, 'takePruned' | 'settled'>;
   readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
   /** Another capture of the same interface runs and goes on until this one captures: nothing is missed between. */
   readonly overlaps: boolean;
@@ -59,7 +59,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
   };
 
   async function readCarried(): Promise<void> {
-    if (tcpdump.pid === undefined || tcpdump.hasEnded()) return;
+    // Before it listens the process can still be in the agent's own network.
+    if (listeningMs === undefined || tcpdump.pid === undefined || tcpdump.hasEnded()) return;
     carried = (await packetsCarried(tcpdump.pid, spec.interface).catch(() => undefined)) ?? carried;
   }
 
@@ -74,14 +75,21 @@ export function openAccounts(options: AccountsOptions): Accounts {
       missed: gap.kind === 'known' ? gap.missed : 0,
       usedMs,
     };
-    await generation.note({
-      totals,
-      ...(carried !== undefined && { carried }),
-      ...(ending && { end: new Date().toISOString(), endMessage: ending.message }),
-    });
+    try {
+      await generation.note({
+        totals,
+        ...(carried !== undefined && { carried }),
+        ...(ending && { end: new Date().toISOString(), endMessage: ending.message }),
+      });
+    } catch (error) {
+      // A full disk: packets are captured all the same, and the next entry has everything again.
+      log.warn({ err: error }, 'capture record not written');
+    }
   }
 
   async function count(): Promise<void> {
+    // Before it listens the process can still be nsenter or setpriv, which a signal ends.
+    if (listeningMs === undefined) return;
     const statistics = await tcpdump.count();
     if (!statistics) return;
     await readCarried();
@@ -108,6 +116,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
     async close(ending) {
       clearInterval(timer);
       await counting;
+      // tcpdump's last files make old ones go.
+      await ring.settled();
       await enter(ending.statistics, ending);
       options.onCount(false);
     },

@@ -73,9 +73,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
   let ending: Ending | undefined;
   const ended = runToEnd()
-    .catch((error: unknown): Ending => {
+    .catch(async (error: unknown): Promise<Ending> => {
       log.warn({ err: error }, 'capture not accounted for');
-      return { kind: 'ended', cause: 'failed', message: String(error), statistics: undefined };
+      // Nothing runs that nobody knows of.
+      return await tcpdump.stop('discard');
     })
     .then((end) => {
       ending = end;

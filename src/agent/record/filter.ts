@@ -1,15 +1,18 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import type { CaptureSpec } from '../decide/request.ts';
 
 /** Whether tcpdump takes an expression; `problem` is in its own words. */
 export type FilterCheck =
   | { readonly kind: 'accepted' }
-  | { readonly kind: 'rejected'; readonly problem: string };
+  | { readonly kind: 'rejected'; readonly problem: string }
+  /** The check itself did not come to an end: that says nothing of the expression. */
+  | { readonly kind: 'failed'; readonly problem: string };
 
 export type FilterOptions = {
   /** The user that compiles it, without any capability. */
   readonly userId: number;
-  /** An expression can take for ever to compile. */
+  /** How much CPU an expression may take to compile, and how long that may last on a busy Node. */
+  readonly cpuSeconds?: number;
   readonly timeoutMs?: number;
 };
 
@@ -19,38 +22,34 @@ export type FilterOptions = {
  */
 export async function checkFilter(
   filter: NonNullable<CaptureSpec['filter']>,
-  { userId, timeoutMs = 1_000 }: FilterOptions,
+  { userId, cpuSeconds = 1, timeoutMs = 10_000 }: FilterOptions,
 ): Promise<FilterCheck> {
   const nothing = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs'];
   const args = [
-    [
-      '--net',
-      'setpriv',
-      `--reuid=${userId}`,
-      `--regid=${userId}`,
-      '--clear-groups',
-      ...nothing,
-      '--pdeathsig=KILL',
-    ],
+    ['--net', 'prlimit', `--cpu=${cpuSeconds}`],
+    ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups', ...nothing, '--pdeathsig=KILL'],
     // One argument after --: never an option, whatever it looks like.
     ['tcpdump', '-n', '-d', '-y', 'EN10MB', '--', filter],
   ].flat();
+  const options = {
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+  } as const;
   return await new Promise((resolve) => {
-    const options = {
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    } as const;
     execFile('unshare', args, options, (error, _stdout, stderr) => {
-      if (!error) resolve({ kind: 'accepted' });
-      else if (error.killed)
-        resolve({ kind: 'rejected', problem: `it takes longer than ${timeoutMs} ms to compile` });
-      else resolve({ kind: 'rejected', problem: lastWords(stderr) || error.message });
+      resolve(error ? failureOf(error, stderr, cpuSeconds) : { kind: 'accepted' });
     });
   });
 }
 
-function lastWords(stderr: string): string {
-  const line = stderr.trim().split('\n').at(-1) ?? '';
-  return line.replace(/^tcpdump: /, '').slice(0, 300);
+/** Only tcpdump's own words, or its limit of CPU, speak of the expression. */
+function failureOf(error: ExecFileException, stderr: string, cpuSeconds: number): FilterCheck {
+  const words = stderr.trim().split('\n').at(-1) ?? '';
+  const isCut = !error.killed && (error.signal === 'SIGKILL' || error.signal === 'SIGXCPU');
+  if (isCut) return { kind: 'rejected', problem: `it takes more than ${cpuSeconds} s to compile` };
+  if (typeof error.code === 'number' && words.startsWith('tcpdump: ')) {
+    return { kind: 'rejected', problem: words.slice('tcpdump: '.length, 300) };
+  }
+  return { kind: 'failed', problem: words || error.message };
 }

@@ -52,6 +52,7 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
       if (!running && decision.kind === 'forget') onIdle();
     },
     (error) => {
+      if (disposed) return;
       const inMs = waits.next();
       options.log.error({ uid, err: error, inMs }, 'will try again');
       retry = setTimeout(work.run, inMs);
@@ -126,7 +127,11 @@ async function end({ running, folders, onFolders, uid }: Situation, why: StopRea
 async function start(situation: Situation, decision: Decision & { kind: 'record' }): Promise<Recorder> {
   const { folders, networks, settings, status, wake, onFolders } = situation;
   const { pod, spec } = decision;
-  const folder = await folders.open(pod);
+  const folder = await folders.open(pod).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    status.report(pod, { kind: 'failed', message });
+    throw error;
+  });
   onFolders();
   const recorder = startRecorder({
     pod,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -161,6 +161,30 @@ test('another interface begins with what it had carried before as missed', async
   expect(reports[1]).toMatchObject({ kind: 'capturing', generation: 2, missedBefore: 6 });
 });
 
+test('a record that cannot be written leaves no tcpdump behind, and does not end the capture', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  // In the place of the file that a record is renamed from, a folder that is not empty.
+  await mkdir(join(path, 'capture.1.json.new/inside'), { recursive: true });
+  await recorder.stop('AgentStopped');
+  expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
+  expect(reports[1]).toMatchObject({ totals: { captured: 10, lost: 0 } });
+  expect(await lab.processes()).toEqual([]);
+});
+
+test('a capture that is stopped before it listens is no failure', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  for (let i = 0; i < 10; i += 1) {
+    const { recorder, reports } = await scene.begin(5);
+    await until(async () => (await lab.processes()).length > 0, { what: 'a process in the network' });
+    await recorder.stop('AnnotationRemoved');
+    expect(reports.filter(({ kind }) => kind === 'failed')).toEqual([]);
+  }
+});
+
 test('a changed N restarts nothing', async () => {
   await using lab = await networkLab();
   await using scene = await recordingScene(lab);
@@ -256,34 +280,34 @@ async function recordingScene(lab: NetworkLab) {
   });
   const drainLibrary = await compileDrain();
 
+  async function begin(count: number, more: Partial<CaptureSpec> = {}) {
+    const reports: RecorderReport[] = [];
+    const folder = await folders.open(pod);
+    const recorder = startRecorder({
+      pod,
+      networkUid: pod.uid,
+      spec: specOf(count, more),
+      folder,
+      networks,
+      log,
+      settings: { bufferKib: 4_096, wrapAfter, userId: 10_001, drainLibrary, agent: 'agent' },
+      onReport: (report) => reports.push(report),
+      onCount() {},
+    });
+    return { recorder, reports, path: folder.path };
+  }
+
   return {
     entry,
+    begin,
     async record(
       count: number,
       more: Partial<CaptureSpec> = {},
       first: RecorderReport['kind'] = 'capturing',
     ) {
-      const reports: RecorderReport[] = [];
-      const folder = await folders.open(pod);
-      const recorder = startRecorder({
-        pod,
-        networkUid: pod.uid,
-        spec: specOf(count, more),
-        folder,
-        networks,
-        log,
-        settings: {
-          bufferKib: 4_096,
-          wrapAfter,
-          userId: 10_001,
-          drainLibrary,
-          agent: 'agent',
-        },
-        onReport: (report) => reports.push(report),
-        onCount() {},
-      });
-      await until(() => reports.some(({ kind }) => kind === first), { what: first });
-      return { recorder, reports, path: folder.path };
+      const begun = await begin(count, more);
+      await until(() => begun.reports.some(({ kind }) => kind === first), { what: first });
+      return begun;
     },
     async numbers(path: string): Promise<number[]> {
       const numbers = await Promise.all(

@@ -48,6 +48,8 @@ const networkEndMs = 1_000;
 const overlapMs = 300;
 /** A tcpdump that ran so long was well: the next failure is the first again. */
 const healthyMs = 30_000;
+/** A change of the network is told; this is for one that could not be read. */
+const networkRetryMs = 5_000;
 /** An additional interface may come later than the Pod's own. */
 const interfaceRetryMs = 30_000;
 
@@ -166,7 +168,7 @@ async function advance(recording: Recording, network: Network | undefined): Prom
   recording.networkGoneMs = undefined;
   if (!network) {
     recording.onReport({ kind: 'waiting' });
-    return undefined;
+    return networkRetryMs;
   }
   if (current && replaced) return await handOver(current, replaced);
   if (current && isSameCapture(current.spec, spec))
@@ -201,7 +203,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
   const { spec, folder, settings, ring, bell, log } = recording;
   try {
     const refusal = await refusalOf(spec, settings);
-    if (refusal) return await refuse(recording, refusal, Number.POSITIVE_INFINITY);
+    if (refusal) return await refuse(recording, refusal, spec);
     const capture = await startCapture({
       folder,
       network,
@@ -230,13 +232,15 @@ async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): 
   if (filter === undefined) return undefined;
   const check = await checkFilter(filter, { userId });
   if (check.kind === 'accepted') return undefined;
+  if (check.kind === 'failed') throw new Error(`the filter could not be checked: ${check.problem}`);
   const message = `annotation podcap.dev/filter=${JSON.stringify(filter.slice(0, 200))}: ${check.problem}`;
   return { reason: 'InvalidFilter', message };
 }
 
-/** Nothing runs until another request comes, or until then. */
-async function refuse(recording: Recording, refusal: Refusal, notBeforeMs: number): Promise<void> {
-  recording.notBeforeMs = notBeforeMs;
+/** Nothing runs until another request comes; it may have come while this one was looked at. */
+async function refuse(recording: Recording, refusal: Refusal, spec: CaptureSpec): Promise<void> {
+  if (!isSameCapture(recording.spec, spec)) return;
+  recording.notBeforeMs = Number.POSITIVE_INFINITY;
   await recording.current?.stop('drain');
   recording.onReport({ kind: 'refused', refusal });
 }
@@ -261,7 +265,10 @@ function collectEnded(recording: Recording): void {
   if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
   if (ending.cause !== 'failed') {
     recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
-  } else if (isMissingInterface(ending.message, current.spec)) {
+  } else if (
+    isMissingInterface(ending.message, current.spec) &&
+    isSameCapture(current.spec, recording.spec)
+  ) {
     // As with a filter that is not taken: what ran before ends.
     void recording.current?.stop('drain');
     recording.notBeforeMs = performance.now() + interfaceRetryMs;
@@ -277,9 +284,9 @@ function isMissingInterface(message: string, spec: CaptureSpec): boolean {
   return spec.interface !== podInterface && message.includes('No such device');
 }
 
-async function findNetwork({ networks, networkUid, log }: Recording): Promise<Network | undefined> {
+async function findNetwork({ networks, pod, networkUid, log }: Recording): Promise<Network | undefined> {
   try {
-    return await networks.find(networkUid);
+    return await networks.find({ ...pod, uid: networkUid });
   } catch (error) {
     log.warn({ err: error }, 'network namespace not readable');
     return undefined;
