@@ -1,8 +1,11 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { addresses, type ClusterNode, cgroupName, machineFolder, stateFolders } from './layout.ts';
 import { makeNodeCredentials } from './pki.ts';
 import { pauseImage } from './program-image.ts';
+
+/** Where the kubelet looks for Pods of its own. */
+export const staticPods = '/etc/kubernetes/manifests';
 
 /** Writes a Node's own /etc, which is laid over the machine's (inside/node-mounts.sh). */
 export async function writeNodeFiles(node: ClusterNode): Promise<void> {
@@ -20,6 +23,7 @@ export async function writeNodeFiles(node: ClusterNode): Promise<void> {
     mkdirSync(dirname(join(etc, name)), { recursive: true });
     writeFileSync(join(etc, name), content);
   }
+  mkdirSync(join(etc, relative('/etc', staticPods)), { recursive: true });
   await makeNodeCredentials(node, join(etc, 'kubernetes'));
   copyFileSync(join(stateFolders.pki, 'ca.crt'), join(etc, 'kubernetes/ca.crt'));
 }
@@ -79,6 +83,7 @@ function kubeletConfig(node: ClusterNode): unknown {
     clusterDomain: 'cluster.local',
     resolvConf: '/etc/resolv.conf',
     maxPods: 250,
+    staticPodPath: staticPods,
     // The disk is the machine's, and none of ours to tidy up.
     evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,

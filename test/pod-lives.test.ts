@@ -1,4 +1,7 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { staticPods } from '../cluster/node-files.ts';
 import { until } from '../src/lab/until.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import {
@@ -12,7 +15,8 @@ import {
   untilFolder,
   untilLast,
 } from './support/cluster.ts';
-import { receiver, sender } from './support/pods.ts';
+import { idle, receiver, sender } from './support/pods.ts';
+import { nodeProcess } from './support/processes.ts';
 
 let cluster: TestCluster;
 let target: RunningPod;
@@ -94,4 +98,29 @@ test('a Pod with a user namespace of its own is captured', async () => {
   expect(await cluster.exec('remapped', 'cat', '/proc/self/uid_map')).not.toMatch(/^\s*0\s+0\s/);
   await cluster.send('remapped', { to: target.ip, count: 50 });
   expect(await untilLast(folder, 49)).toEqual(run(0, 50));
+});
+
+test('a static Pod is captured, and its folder stays when its manifest is gone', async () => {
+  // Through the root of the Node's process 1: its /etc is its own.
+  const manifests = join(`/proc/${nodeProcess('node1')}/root`, staticPods);
+  const { metadata, ...pod } = idle({ name: 'still', annotation: '5' });
+  const { namespace } = cluster;
+  const manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, namespace }, ...pod };
+  // The kubelet passes over names that begin with a dot: it never sees half of a manifest.
+  await writeFile(join(manifests, `.${namespace}.json`), JSON.stringify(manifest));
+  await rename(join(manifests, `.${namespace}.json`), join(manifests, `${namespace}.json`));
+  try {
+    const still = await cluster.running('still-node1');
+    await cluster.event(still.uid, 'CaptureStarted');
+    const folder = await untilFolder(still);
+    await cluster.send('still-node1', { to: target.ip, count: 50 });
+    expect(await untilLast(folder, 49)).toEqual(run(0, 50));
+
+    await rm(join(manifests, `${namespace}.json`));
+    await cluster.event(still.uid, 'CaptureStopped');
+    expect(await tcpdumpsOf(still)).toEqual([]);
+    expect(await numbersIn(folder)).toEqual(run(0, 50));
+  } finally {
+    await rm(join(manifests, `${namespace}.json`), { force: true });
+  }
 });
