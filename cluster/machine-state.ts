@@ -113,8 +113,25 @@ async function longLivedProcesses(own: ReadonlySet<number>): Promise<string[]> {
   const before = new Set(processes().map(({ pid }) => pid));
   await sleep(1_000);
   return processes()
-    .filter(({ pid, commandLine }) => before.has(pid) && !own.has(pid) && commandLine !== '')
+    .filter(({ pid, commandLine }) => before.has(pid) && !own.has(pid) && commandLine !== '' && isOurs(pid))
     .map(({ commandLine }) => commandLine);
+}
+
+/**
+ * Whether a run of this checkout can have left it: it works in the checkout or in the cluster's folders, as whatever is
+ * started there does, or it is in a namespace or cgroup of its own. What else a machine starts and ends is its affair.
+ */
+function isOurs(pid: number): boolean {
+  try {
+    const folder = readlinkSync(`/proc/${pid}/cwd`);
+    const isInside = [process.cwd(), stateFolders.root].some((root) => folder.startsWith(root));
+    const isApart = ['net', 'mnt', 'pid'].some(
+      (kind) => readlinkSync(`/proc/${pid}/ns/${kind}`) !== readlinkSync(`/proc/self/ns/${kind}`),
+    );
+    return isInside || isApart || readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(cgroupName);
+  } catch {
+    return false; // it has ended
+  }
 }
 
 /** This process, its ancestors, and what they run at the moment beside it (a pipe's other end). */

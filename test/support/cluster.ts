@@ -9,6 +9,7 @@ import { captureAnnotation } from '../../src/agent/decide/request.ts';
 import { parseFolderName, parseRingFile, type RingFile } from '../../src/agent/keep/names.ts';
 import { orderByAge } from '../../src/agent/keep/ring-order.ts';
 import { ifThere } from '../../src/base/missing.ts';
+import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/config.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';
@@ -74,7 +75,9 @@ export async function testCluster() {
   async function running(name: string): Promise<RunningPod> {
     return await until(
       async () => {
-        const { metadata, spec, status } = await podNow(name);
+        const now = await unlessMissing(podNow(name));
+        if (!now) return undefined;
+        const { metadata, spec, status } = now;
         const { podIP: ip, phase } = status;
         if (phase !== 'Running' || !ip || !spec.nodeName) return undefined;
         return { namespace, name, uid: metadata.uid, ip, node: spec.nodeName };
@@ -161,6 +164,16 @@ export async function testCluster() {
       await client[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The mirror of a static Pod comes some time after its manifest. */
+async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 const podSchema = v.object({
