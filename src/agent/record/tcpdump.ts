@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 /** One running tcpdump inside one network namespace. */
 export type Tcpdump = {
@@ -73,7 +73,8 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: environment(),
   });
-  const report = readReport(child.stderr, options.onFile);
+  // Node leaves it out, against its types, when there are no descriptors left to start a process with.
+  const report = readReport(child.stderr ?? Readable.from([]), options.onFile);
   let stopping = false;
   let hasEnded = false;
   const ended = endOf(child, report, () => stopping).finally(() => {
