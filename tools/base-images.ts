@@ -53,17 +53,18 @@ export async function baseImageStorage({ checkout, cache, say }: BaseImageOption
 
 type Mirrors = { readonly main: string; readonly security: string };
 
-/** The mirrors that this machine uses if it is a Debian of the same suite, else Debian's own. */
+/** The mirrors that this machine uses; it must have those of the suite of the images. */
 async function debianMirrors(): Promise<Mirrors> {
   const format = ['--format', '$(RELEASE) $(REPO_URI)', 'Created-By: Packages'];
   const targets = (await run('apt-get', ['indextargets', ...format]))
     .split('\n')
     .map((line) => line.split(' '));
-  const uriOf = (release: string) => targets.find(([name]) => name === release)?.[1]?.replace(/\/$/, '');
-  return {
-    main: uriOf(suite),
-    security: uriOf(`${suite}-security`),
+  const uriOf = (release: string) => {
+    const uri = targets.find(([name]) => name === release)?.[1]?.replace(/\/$/, '');
+    if (uri !== undefined) return uri;
+    throw new Error(`apt of this machine has no source of Debian's ${release}: add one, or build with docker`);
   };
+  return { main: uriOf(suite), security: uriOf(`${suite}-security`) };
 }
 
 function sourcesList({ main, security }: Mirrors): string {
