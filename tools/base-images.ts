@@ -62,7 +62,9 @@ async function debianMirrors(): Promise<Mirrors> {
   const uriOf = (release: string) => {
     const uri = targets.find(([name]) => name === release)?.[1]?.replace(/\/$/, '');
     if (uri !== undefined) return uri;
-    throw new Error(`apt of this machine has no source of Debian's ${release}: add one, or build with docker`);
+    throw new Error(
+      `apt of this machine has no source of Debian's ${release}: add one, or build with docker`,
+    );
   };
   return { main: uriOf(suite), security: uriOf(`${suite}-security`) };
 }
