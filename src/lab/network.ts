@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hasCode } from '../base/missing.ts';
 import { type Datagrams, type Sending, startSender } from './datagrams.ts';
 import { isLeftover, ownedName } from './owner.ts';
 import { type Argv, run } from './run.ts';
@@ -143,7 +144,7 @@ async function makeNamespace(name: string): Promise<void> {
       break;
     } catch (error) {
       // Another run took its last namespace away, and the folder with it.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      if (!hasCode(error, 'ENOENT')) throw error;
     }
   }
   await run(['unshare', `--net=${path(name)}`, 'true']);

@@ -1,20 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { podWith } from '../testing/fixtures.ts';
 import { mayDelete } from './deletion.ts';
 import type { DeleteReason } from './plan.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
-const pod: Pod = {
-  namespace: 'default',
-  name: 'web',
-  uid: 'uid-1',
-  resourceVersion: '1',
-  annotations: {},
-  hostNetwork: false,
-  nodeName: 'node1',
-  phase: 'Running',
-  creationTimestamp: '2026-01-01T00:00:00Z',
-};
+const pod = podWith();
 const annotated = { ...pod, annotations: { 'tcpdump.antrea.io': '5' } };
 
 test.each<[DeleteReason, string, Pod | undefined, boolean]>([

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../keep/folders.ts';
+import { podWith, specOf } from '../testing/fixtures.ts';
 import type { Room } from './budget.ts';
 import { type Decision, type Evidence, type NodeState, plan, type Usage } from './plan.ts';
-import type { CaptureSpec } from './request.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, graceMs: 1_000 };
 const nowMs = 10_000;
@@ -357,31 +357,5 @@ function folderWith(key: string, state: Partial<FolderState> = {}): FolderState 
     usedMs: 0,
     endedMs: undefined,
     ...state,
-  };
-}
-
-function specOf(files: number): CaptureSpec {
-  return {
-    files,
-    fileMegabytes: 1,
-    interface: 'eth0',
-    filter: undefined,
-    snaplen: undefined,
-    durationMs: undefined,
-  };
-}
-
-function podWith(fields: Partial<Pod>): Pod {
-  return {
-    namespace: 'default',
-    name: 'web',
-    uid,
-    resourceVersion: '1',
-    annotations: {},
-    hostNetwork: false,
-    nodeName: 'node1',
-    phase: 'Running',
-    creationTimestamp: '2026-01-01T00:00:00Z',
-    ...fields,
   };
 }

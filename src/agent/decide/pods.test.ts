@@ -1,20 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Change } from '../../kubernetes/list-watch.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { podWith } from '../testing/fixtures.ts';
 import { type Pods, podsAfter } from './pods.ts';
 
 function pod(uid: string, resourceVersion = '1'): Pod {
-  return {
-    namespace: 'default',
-    name: 'web',
-    uid,
-    resourceVersion,
-    annotations: {},
-    hostNetwork: false,
-    nodeName: 'node1',
-    phase: 'Running',
-    creationTimestamp: '2026-01-01T00:00:00Z',
-  };
+  return podWith({ uid, resourceVersion });
 }
 
 function after(...changes: readonly Change<Pod>[]): string[] {

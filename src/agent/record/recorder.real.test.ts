@@ -15,6 +15,7 @@ import { readRecord } from '../keep/records.ts';
 import { orderByAge } from '../keep/ring-order.ts';
 import { watchNetworks } from '../network/networks.ts';
 import type { RecorderReport } from '../tell/status.ts';
+import { specOf } from '../testing/fixtures.ts';
 import { startRecorder } from './recorder.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
@@ -332,15 +333,4 @@ async function files(path: string): Promise<RingFile[]> {
     (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
     wrapAfter,
   );
-}
-
-function specOf(count: number, more: Partial<CaptureSpec> = {}): CaptureSpec {
-  const plain = {
-    fileMegabytes: 1,
-    interface: 'eth0',
-    filter: undefined,
-    snaplen: undefined,
-    durationMs: undefined,
-  };
-  return { files: count, ...plain, ...more };
 }

@@ -1,17 +1,11 @@
 import { expect, test } from 'vitest';
+import { specOf } from '../testing/fixtures.ts';
 import { announcementOf } from './announcements.ts';
 import type { PodStatus } from './status.ts';
 
 const place = { nodeName: 'node1' };
 const totals = { captured: 90, dropped: 7, lost: 3, pruned: 50, missed: 2, usedMs: 1_000 };
-const spec = {
-  files: 5,
-  fileMegabytes: 1,
-  interface: 'eth0',
-  filter: undefined,
-  snaplen: undefined,
-  durationMs: undefined,
-};
+const spec = specOf(5);
 const special = {
   files: 1,
   fileMegabytes: 10,

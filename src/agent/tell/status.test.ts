@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { noTotals } from '../keep/records.ts';
+import { specOf } from '../testing/fixtures.ts';
 import { type PodStatus, podStatuses } from './status.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
@@ -61,13 +62,5 @@ test('what a person must still know is told again', () => {
 });
 
 function capturing(generation: number): PodStatus {
-  const spec = {
-    files: 1,
-    fileMegabytes: 1,
-    interface: 'eth0',
-    filter: undefined,
-    snaplen: undefined,
-    durationMs: undefined,
-  };
-  return { kind: 'capturing', generation, spec, missedBefore: 0 };
+  return { kind: 'capturing', generation, spec: specOf(1), missedBefore: 0 };
 }
