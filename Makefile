@@ -19,6 +19,11 @@ test: ## every check and every test, with a real cluster
 	$(needs) cluster image test
 	@$(node) tools/make.ts test
 
+.PHONY: test-faults
+test-faults: ## what production does to it, each many times: docs/reliability.md
+	$(needs) cluster image test
+	@$(node) tools/make.ts test-faults
+
 .PHONY: check
 check: ## format, lint, types and unit tests: under a minute, no cluster
 	$(needs) check

@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,cluster,tools,deploy,bench}/**/*.test.ts'],
-          exclude: ['**/*.real.test.ts'],
+          exclude: ['**/*.real.test.ts', '**/*.faults.test.ts'],
           // No test holds a speed: on a machine that does ten other things a property takes its time.
           testTimeout: 60_000,
         },
@@ -36,8 +36,20 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/faults/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // What production does to it, many times over: on this machine, and on the cluster. One file at a time.
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['src/**/*.faults.test.ts', 'test/faults/**/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

@@ -2,12 +2,13 @@ import { demo } from './demo.ts';
 import { deploy, purge, testPod, undeploy } from './deploy.ts';
 import { tool } from './run.ts';
 import { findTarget, type Target } from './target.ts';
-import { check, test } from './test.ts';
+import { check, test, testFaults } from './test.ts';
 
 /** What the Makefile's targets do; each gives its exit code. */
 const targets: Readonly<Record<string, () => Promise<number>>> = {
   demo,
   test,
+  'test-faults': testFaults,
   check,
   deploy: () => onTarget(deploy),
   'test-pod': () => onTarget(testPod),

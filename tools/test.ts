@@ -15,22 +15,37 @@ export async function check(): Promise<number> {
   return conclude([...(await checks()), await vitest('unit')]);
 }
 
-/** Everything; the cluster is ended again unless it was up before. */
+/** Everything but the faults. */
 export async function test(): Promise<number> {
   await freshResults();
-  const outcomes = [...(await checks()), await vitest('unit'), await vitest('real'), await vitest('deploy')];
+  return conclude([
+    ...(await checks()),
+    await vitest('unit'),
+    await vitest('real'),
+    await vitest('deploy'),
+    await onCluster('cluster'),
+  ]);
+}
+
+/** The faults of docs/reliability.md, each many times. */
+export async function testFaults(): Promise<number> {
+  await freshResults();
+  return conclude([await onCluster('faults')]);
+}
+
+/** Brings the cluster up, with this checkout's agents, and ends it again unless it was up before. */
+async function onCluster(project: string): Promise<Outcome> {
   const wasUp = (await status(checkout)).up;
   try {
     await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
     await deploy(ourTarget());
-    outcomes.push(await vitest('cluster'));
+    return await vitest(project);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    outcomes.push({ runner: 'cluster', passed: 0, failed: 1 });
+    return { runner: project, passed: 0, failed: 1 };
   } finally {
     if (!wasUp) await must(process.execPath, [`${checkout}/cluster/main.ts`, 'down']);
   }
-  return conclude(outcomes);
 }
 
 async function freshResults(): Promise<void> {
