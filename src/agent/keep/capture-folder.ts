@@ -50,10 +50,22 @@ export function captureFolder(options: {
   readonly path: string;
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
   readonly clock: Clock;
+  /** Makes the folder where it is not there: somebody may have deleted it. */
+  readonly make: () => Promise<void>;
 }): CaptureFolder {
-  const { path, pod, clock } = options;
+  const { path, pod, clock, make } = options;
+  /** What the disk did not take: written before anything is begun, so that nothing is counted from an old record. */
+  const unwritten = new Map<number, CaptureRecord>();
+
+  async function write(record: CaptureRecord): Promise<void> {
+    unwritten.set(record.generation, record);
+    await replaceRecord(path, record);
+    unwritten.delete(record.generation);
+  }
 
   async function begin(what: CaptureWhat): Promise<Generation> {
+    await make();
+    for (const record of unwritten.values()) await write(record);
     const records = await readRecords(path);
     const forgotten = await forgetOldRecords(path, records);
     const beginMs = clock.nowMs();
@@ -77,7 +89,7 @@ export function captureFolder(options: {
       earlier: totalsOf(records),
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
-        await replaceRecord(path, record);
+        await write(record);
       },
     };
   }
