@@ -88,6 +88,27 @@ test.each([
   },
 );
 
+test('a watch event that says the annotation is gone deletes nothing when the Pod is read and has it', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  scene.server.script.read.push({ kind: 'json', body: podObject('web', '9', wanted) });
+  await using agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  const watch = await scene.server.nextWatch();
+  // The watch goes on from a list of the past: this was, and is not any more.
+  watch.send({ type: 'MODIFIED', object: podObject('web', '6') });
+  await until(() => scene.server.requests.some(({ kind }) => kind === 'read'), {
+    what: 'the Pod to be read',
+  });
+  watch.send({ type: 'MODIFIED', object: podObject('web', '9', wanted) });
+  watch.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) });
+  await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
+  expect(await scene.tcpdumps()).toHaveLength(1);
+  await agent.stop();
+  expect(await readdir(scene.captures)).toEqual([folderOfWeb]);
+  expect(scene.eventReasons()).not.toContain('CaptureStopped');
+});
+
 test('a Pod that ended while no agent ran leaves its captures, and folders of others are not touched', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);

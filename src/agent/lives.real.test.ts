@@ -77,14 +77,18 @@ async function nodeScene() {
       sandboxId: `sandbox-${index}`,
       netns: lab.netns,
     };
+    const path = `/api/v1/namespaces/default/pods/${name}`;
     const folder = join(captures.path, `default_${name}_uid-${name}`);
     const isCaptured = async () => (await readRecord(folder, 1))?.carried !== undefined;
     const isGone = async () => (await readdir(folder).catch(() => undefined)) === undefined;
     watch.send({ type: 'ADDED', object: podObject(name, `${10 * index + 2}`, wanted) });
     await writeCniEntry(entry);
     await until(isCaptured, { what: `${name} to be captured`, deadlineMs: 30_000 });
-    watch.send({ type: 'MODIFIED', object: podObject(name, `${10 * index + 3}`) });
+    const unwanted = podObject(name, `${10 * index + 3}`);
+    server.objects.set(path, unwanted);
+    watch.send({ type: 'MODIFIED', object: unwanted });
     await until(isGone, { what: `the captures of ${name} to go`, deadlineMs: 30_000 });
+    server.objects.delete(path);
     watch.send({ type: 'DELETED', object: podObject(name, `${10 * index + 4}`) });
     await removeCniEntry(entry);
   }

@@ -75,6 +75,8 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       await makeIfMissing(path);
       await shareWithGroup(path, groupId, 0o770);
       paths.set(pod.uid, path);
+      // It lives after all: a list from the past had left it out.
+      ended.delete(pod.uid);
       await look(pod.uid);
       return captureFolder({ path, pod, clock });
     },

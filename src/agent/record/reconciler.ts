@@ -107,7 +107,7 @@ async function reconcile(situation: Situation, decision: Decision | Forget): Pro
       status.report(decision.pod, { kind: 'refused', refusal: decision.refusal });
       return undefined;
     case 'delete':
-      if (decision.evidence === 'listed' && !(await situation.mayDelete(decision))) return running;
+      if (!(await situation.mayDelete(decision))) return running;
       await running?.stop('AnnotationRemoved');
       await situation.folders.remove(uid);
       status.report(decision.pod, { kind: 'deleted', why: decision.why });

@@ -38,6 +38,28 @@ test('a Pod that ends: everything that it sent until its interface went is in th
   expect(reports.at(-1)).toMatchObject({ kind: 'stopped', why: 'PodEnded' });
 });
 
+test('a Pod that was thought to have ended and is there is captured on', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 5 });
+  recorder.endWithPod();
+  expect(recorder.phase()).toBe('recording');
+  recorder.change(specOf(5));
+  await lab.sendDatagrams({ count: 5, firstNumber: 5 });
+  // Its sandbox goes, which would be the end of a Pod that has ended.
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the first tcpdump to end' });
+  await using second = await networkLab();
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second sandbox to be captured',
+  });
+  await recorder.stop('AgentStopped');
+  expect(await scene.numbers(path)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
 test('the record of a capture tells when it ran, what passed before and what was counted', async () => {
   await using lab = await networkLab();
   await using scene = await recordingScene(lab);

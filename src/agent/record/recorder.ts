@@ -13,12 +13,13 @@ import { checkFilter } from './filter.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
 export type Recorder = {
-  /** Takes effect without a lost packet. */
+  /** This is wanted now, and takes effect without a lost packet; a Pod that was thought to have ended goes on. */
   readonly change: (spec: CaptureSpec) => void;
   /** The Pod has ended: the recording ends with its network, so that the last packets are in the file. */
   readonly endWithPod: () => void;
   /** Ends now, and resolves when nothing of it runs any more. */
   readonly stop: (why: StopReason) => Promise<void>;
+  /** A recording that only waits for its Pod's network to go can still be changed: it is `recording`. */
   readonly phase: () => 'recording' | 'ending' | 'ended';
   /** How long was captured by now, with all that was before this recorder. */
   readonly usedMs: () => number;
@@ -73,6 +74,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     spec: options.spec,
     done: noTotals,
     notBeforeMs: 0,
+    phase: 'recording',
   };
 
   async function runToEnd(): Promise<void> {
@@ -80,7 +82,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     await record(recording);
     unsubscribe();
     await ring[Symbol.asyncDispose]();
-    recording.hasEnded = true;
+    recording.phase = 'ended';
     const { wish, done } = recording;
     options.onReport({ kind: 'stopped', why: wish.kind === 'stop' ? wish.why : 'PodEnded', totals: done });
   }
@@ -88,6 +90,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
 
   return {
     change(spec) {
+      if (recording.wish.kind === 'endWithPod') recording.wish = { kind: 'record' };
       recording.spec = spec;
       recording.notBeforeMs = 0;
       ring.keep(spec.files);
@@ -100,10 +103,11 @@ export function startRecorder(options: RecorderOptions): Recorder {
     },
     async stop(why) {
       recording.wish = { kind: 'stop', why };
+      if (recording.phase === 'recording') recording.phase = 'ending';
       bell.ring();
       await ended;
     },
-    phase: () => (recording.hasEnded ? 'ended' : recording.wish.kind === 'record' ? 'recording' : 'ending'),
+    phase: () => recording.phase,
     usedMs: () => usedMs(recording),
     ended,
   };
@@ -130,7 +134,7 @@ type Recording = Omit<RecorderOptions, 'spec'> & {
   networkGoneMs?: number | undefined;
   /** Failed work comes again then; what only another request can mend, never. */
   notBeforeMs: number;
-  hasEnded?: boolean;
+  phase: ReturnType<Recorder['phase']>;
 };
 
 /** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
@@ -141,6 +145,7 @@ async function record(recording: Recording): Promise<void> {
     if (isOver(recording, network)) break;
     await recording.bell.wait(await advance(recording, network));
   }
+  recording.phase = 'ending';
   const how =
     recording.wish.kind === 'stop' && recording.wish.why === 'AnnotationRemoved' ? 'discard' : 'drain';
   await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);

@@ -14,6 +14,8 @@ export type ApiServer = AsyncDisposable & {
   readonly requests: readonly Recorded[];
   /** Answers to come, per kind of request. */
   readonly script: Readonly<Record<RequestKind, Answer[]>>;
+  /** What is there, by its path: what a read is answered with when none of the answers to come is for it. */
+  readonly objects: Map<string, object>;
   /** The next watch that was opened, in the order of opening. */
   readonly nextWatch: () => Promise<WatchStream>;
   readonly watches: readonly WatchStream[];
@@ -67,6 +69,7 @@ export async function apiServer(
   const requests: Recorded[] = [];
   const watches: WatchStream[] = [];
   const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, Answer[]>;
+  const objects = new Map<string, object>();
   let accepted: string | undefined;
   let taken = 0;
 
@@ -78,6 +81,8 @@ export async function apiServer(
     if (answer !== undefined) reply(response, answer);
     else if (recorded.kind === 'watch') watches.push(openWatch(recorded.query, response));
     else if (recorded.kind === 'list') reply(response, list('1'));
+    else if (recorded.kind === 'read')
+      reply(response, { kind: 'json', body: objects.get(recorded.path) ?? {} });
     else reply(response, { kind: 'json', status: 201, body: recorded.body ?? {} });
   }
 
@@ -89,6 +94,7 @@ export async function apiServer(
     config: { server: url, ca: certificate.cert, credentials },
     requests,
     script,
+    objects,
     watches,
     async nextWatch() {
       const index = taken;
