@@ -1,14 +1,18 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import type { InTurn } from '../../base/in-turn.ts';
 import { ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { countDoubled } from './doubled.ts';
 import { parseRecordName, parseRingFile, recordName, ringFileBase } from './names.ts';
 import {
   addTotals,
   type CaptureRecord,
   createRecord,
+  deadAfterMs,
   noTotals,
+  readRecord,
   readRecords,
   replaceRecord,
   type Totals,
@@ -37,6 +41,10 @@ export type Generation = {
   readonly before: CaptureRecord | undefined;
   /** Of all generations before. */
   readonly earlier: Totals;
+  /**
+   * How many packets stand in the files of this generation and of the one before; undefined while that one runs.
+   */
+  readonly doubled: () => Promise<number | undefined>;
   /** Writes what is known by now. */
   readonly note: (
     known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'totals'>>,
@@ -50,8 +58,10 @@ export function captureFolder(options: {
   readonly path: string;
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
   readonly clock: Clock;
+  /** Comparing files takes memory: one folder at a time. */
+  readonly inTurn: InTurn;
 }): CaptureFolder {
-  const { path, pod, clock } = options;
+  const { path, pod, clock, inTurn } = options;
 
   async function begin(what: CaptureWhat): Promise<Generation> {
     const records = await readRecords(path);
@@ -69,12 +79,22 @@ export function captureFolder(options: {
       totals: noTotals,
       forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
     });
+    // One that never captured knows nothing of the interface.
+    const before = records.findLast((other) => other.carried !== undefined && isSameInterface(other, record));
     return {
       number: record.generation,
       file: join(path, ringFileBase(pod.name, record.generation)),
-      // One that never captured knows nothing of the interface.
-      before: records.findLast((other) => other.carried !== undefined && isSameInterface(other, record)),
+      before,
       earlier: totalsOf(records),
+      async doubled() {
+        const other = before && (await readRecord(path, before.generation));
+        if (!other) return 0;
+        const isAlive = other.end === undefined && clock.nowMs() - other.clock.lastMs < deadAfterMs;
+        if (isAlive) return undefined;
+        const { namespace, uid } = pod;
+        const both = [other.generation, record.generation];
+        return await inTurn(() => countDoubled(path, { namespace, pod: pod.name, uid }, both));
+      },
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
         await replaceRecord(path, record);

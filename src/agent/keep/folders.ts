@@ -2,6 +2,7 @@ import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:f
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
+import { inTurn } from '../../base/in-turn.ts';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureFolder, captureFolder } from './capture-folder.ts';
@@ -53,6 +54,7 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
   await shareWithGroup(root, groupId, 0o750);
   const paths = await existingFolders(root);
   const states = new Map<string, FolderState>();
+  const comparing = inTurn();
   // A folder without a record has nowhere else to keep it.
   const ended = new Map<string, number>();
 
@@ -78,7 +80,7 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       // It lives after all: a list from the past had left it out.
       ended.delete(pod.uid);
       await look(pod.uid);
-      return captureFolder({ path, pod, clock });
+      return captureFolder({ path, pod, clock, inTurn: comparing });
     },
     async measure() {
       for (const uid of paths.keys()) await look(uid);

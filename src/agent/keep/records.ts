@@ -17,12 +17,22 @@ const totalsSchema = v.object({
   pruned: count,
   /** Carried by the interface before the first capture of it, and between captures. */
   missed: count,
+  /** Captured, and by the capture before as well, while this one took over from it. */
+  doubled: v.optional(count, 0),
   /** How long packets were captured. */
   usedMs: v.pipe(v.number(), v.minValue(0)),
 });
 export type Totals = v.InferOutput<typeof totalsSchema>;
 
-export const noTotals: Totals = { captured: 0, dropped: 0, lost: 0, pruned: 0, missed: 0, usedMs: 0 };
+export const noTotals: Totals = {
+  captured: 0,
+  dropped: 0,
+  lost: 0,
+  pruned: 0,
+  missed: 0,
+  doubled: 0,
+  usedMs: 0,
+};
 
 export function addTotals(a: Totals, b: Totals): Totals {
   return {
@@ -31,6 +41,7 @@ export function addTotals(a: Totals, b: Totals): Totals {
     lost: a.lost + b.lost,
     pruned: a.pruned + b.pruned,
     missed: a.missed + b.missed,
+    doubled: a.doubled + b.doubled,
     usedMs: a.usedMs + b.usedMs,
   };
 }
@@ -65,6 +76,9 @@ const recordSchema = v.object({
   forgotten: totalsSchema,
 });
 export type CaptureRecord = v.InferOutput<typeof recordSchema>;
+
+/** A capture that runs writes its record every 15 s; one that did not for so long is dead. */
+export const deadAfterMs = 25_000;
 
 /** What all captures of a folder have counted, from its records, oldest first; each capture writes its own alone. */
 export function totalsOf(records: readonly CaptureRecord[]): Totals {

@@ -40,6 +40,8 @@ export type AccountsOptions = {
 };
 
 const countEveryMs = 15_000;
+/** The ring may delete what two captures both have: it is compared soon after the one before has ended. */
+const compareEveryMs = 1_000;
 
 export function openAccounts(options: AccountsOptions): Accounts {
   const { folder, spec, ring, generation, tcpdump, log } = options;
@@ -48,13 +50,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let carried: number | undefined;
   let gap: Gap = noGap;
   let look: Look | undefined;
+  let doubled: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let comparingTimer: NodeJS.Timeout | undefined;
   let counting = Promise.resolve();
 
-  const countInTurn = () => {
-    counting = counting
-      .then(count)
-      .catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
+  const inTurn = (work: () => Promise<void>) => {
+    counting = counting.then(work).catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
     return counting;
   };
 
@@ -73,6 +75,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
       lost: statistics && ending ? lostAtStop(statistics, spec.interface) : 0,
       pruned: totals.pruned + ring.takePruned(),
       missed: gap.kind === 'known' ? gap.missed : 0,
+      doubled: doubled ?? 0,
       usedMs,
     };
     try {
@@ -99,6 +102,11 @@ export function openAccounts(options: AccountsOptions): Accounts {
     options.onCount(before !== undefined && isStalled(before, look, spec.filter !== undefined));
   }
 
+  async function compare(): Promise<void> {
+    doubled ??= await generation.doubled();
+    if (doubled !== undefined) clearInterval(comparingTimer);
+  }
+
   return {
     totals: () => totals,
     listeningMs: () => listeningMs,
@@ -109,13 +117,15 @@ export function openAccounts(options: AccountsOptions): Accounts {
       gap = options.overlaps ? noGap : gapBefore(generation, carried);
       await enter(undefined, undefined);
       options.onCount(false);
-      timer = setInterval(() => void countInTurn(), countEveryMs);
+      timer = setInterval(() => void inTurn(count), countEveryMs);
+      comparingTimer = setInterval(() => void inTurn(compare), compareEveryMs);
       return gap.kind === 'known' ? gap.missed : undefined;
     },
-    countWithin: (ms) => Promise.race([countInTurn(), sleep(ms)]),
+    countWithin: (ms) => Promise.race([inTurn(count), sleep(ms)]),
     async close(ending) {
       clearInterval(timer);
-      await counting;
+      clearInterval(comparingTimer);
+      await inTurn(compare);
       // tcpdump's last files make old ones go.
       await ring.settled();
       await enter(ending.statistics, ending);

@@ -1,5 +1,5 @@
 import type { Generation } from '../keep/capture-folder.ts';
-import { type CaptureRecord, readRecord } from '../keep/records.ts';
+import { type CaptureRecord, deadAfterMs, readRecord } from '../keep/records.ts';
 
 /** How many packets passed an interface between the capture before and this one. */
 export type Gap =
@@ -8,9 +8,6 @@ export type Gap =
   | { readonly kind: 'unknown'; readonly before: CaptureRecord; readonly missedIfDead: number };
 
 export const noGap: Gap = { kind: 'known', missed: 0 };
-
-/** A capture that runs writes its record every 15 s; one that did not for so long is dead. */
-const deadAfterMs = 25_000;
 
 /**
  * From the interface's own counters at the end of the capture before and at the beginning of this one. A capture that
