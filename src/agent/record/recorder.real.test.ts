@@ -241,10 +241,31 @@ test('a filter that tcpdump does not take is refused, and the next one is captur
   ]);
   recorder.change(specOf(5, { filter: 'tcp port 80' }));
   await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the capture' });
-  recorder.change(specOf(5, { filter: 'tcp port' }));
-  await until(() => reports.at(-1)?.kind === 'refused', { what: 'the refusal' });
-  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
   await recorder.stop('AgentStopped');
+});
+
+test.each([
+  ['a filter that tcpdump does not take', { filter: 'tcp port' }, 'InvalidFilter'],
+  ['an interface that the Pod does not have', { interface: 'net7' }, 'NoSuchInterface'],
+])('%s ends what was captured before, whose numbers are told', async (_what, change, reason) => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  recorder.change(specOf(5, change));
+  await until(() => reports.at(-1)?.kind === 'refused', { what: 'the refusal' });
+  expect(await scene.tcpdumps()).toEqual([]);
+  recorder.change(specOf(5));
+  await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the next capture' });
+  await lab.sendDatagrams({ count: 3 });
+  await recorder.stop('AgentStopped');
+  expect(reports).toMatchObject([
+    { kind: 'capturing', generation: 1 },
+    { kind: 'stopped', why: 'Refused', totals: { captured: 10 } },
+    { kind: 'refused', refusal: { reason } },
+    { kind: 'capturing' },
+    { kind: 'stopped', why: 'AgentStopped', totals: { captured: 3 } },
+  ]);
 });
 
 test('an interface that the Pod does not have is refused by name', async () => {

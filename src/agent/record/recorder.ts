@@ -140,7 +140,8 @@ type Recording = Omit<RecorderOptions, 'spec'> & {
 /** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
 async function record(recording: Recording): Promise<void> {
   for (;;) {
-    collectEnded(recording);
+    const impossible = collectEnded(recording);
+    if (impossible) await refuse(recording, impossible);
     const network = await findNetwork(recording);
     if (isOver(recording, network)) break;
     await recording.bell.wait(await advance(recording, network));
@@ -208,7 +209,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
   const { spec, folder, settings, ring, bell, log } = recording;
   try {
     const refusal = await refusalOf(spec, settings);
-    if (refusal) return await refuse(recording, refusal, spec);
+    if (refusal) return await refuse(recording, { refusal, spec, againMs: Number.POSITIVE_INFINITY });
     const capture = await startCapture({
       folder,
       network,
@@ -242,12 +243,24 @@ async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): 
   return { reason: 'InvalidFilter', message };
 }
 
-/** Nothing runs until another request comes; it may have come while this one was looked at. */
-async function refuse(recording: Recording, refusal: Refusal, spec: CaptureSpec): Promise<void> {
+/** What a try has shown to be impossible, and after how long it is worth another one. */
+type Impossible = { readonly refusal: Refusal; readonly spec: CaptureSpec; readonly againMs: number };
+
+/** Nothing runs until then, or until another request comes; it may have come while this one was tried. */
+async function refuse(recording: Recording, { refusal, spec, againMs }: Impossible): Promise<void> {
   if (!isSameCapture(recording.spec, spec)) return;
-  recording.notBeforeMs = Number.POSITIVE_INFINITY;
-  await recording.current?.stop('drain');
+  recording.notBeforeMs = performance.now() + againMs;
+  if (recording.current) await stopRefused(recording, recording.current);
   recording.onReport({ kind: 'refused', refusal });
+}
+
+/** What was captured so far is told here; the count begins anew. */
+async function stopRefused(recording: Recording, current: Capture): Promise<void> {
+  await Promise.all([recording.replaced?.stop('drain'), current.stop('drain')]);
+  collectEnded(recording);
+  recording.onReport({ kind: 'stopped', why: 'Refused', totals: recording.done });
+  recording.earlier = addTotals(recording.earlier ?? noTotals, recording.done);
+  recording.done = noTotals;
 }
 
 function fail(recording: Recording, message: string): void {
@@ -255,33 +268,32 @@ function fail(recording: Recording, message: string): void {
   recording.onReport({ kind: 'failed', message });
 }
 
-/** Takes the captures that have ended out of the recording, and what they counted into it. */
-function collectEnded(recording: Recording): void {
+/**
+ * Takes the captures that have ended out of the recording, and what they counted into it. Gives back what the end of
+ * one has shown to be impossible.
+ */
+function collectEnded(recording: Recording): Impossible | undefined {
   const { replaced, current } = recording;
   if (replaced?.ending()) {
     recording.done = addTotals(recording.done, replaced.totals());
     recording.replaced = undefined;
   }
   const ending = current?.ending();
-  if (!current || !ending) return;
+  if (!current || !ending) return undefined;
   recording.done = addTotals(recording.done, current.totals());
   recording.current = recording.replaced;
   recording.replaced = undefined;
   if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
   if (ending.cause !== 'failed') {
     recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
-  } else if (
-    isMissingInterface(ending.message, current.spec) &&
-    isSameCapture(current.spec, recording.spec)
-  ) {
-    // As with a filter that is not taken: what ran before ends.
-    void recording.current?.stop('drain');
-    recording.notBeforeMs = performance.now() + interfaceRetryMs;
+  } else if (isMissingInterface(ending.message, current.spec)) {
     const message = `the Pod has no interface ${current.spec.interface}: it is looked for again every ${interfaceRetryMs / 1_000} s`;
-    recording.onReport({ kind: 'refused', refusal: { reason: 'NoSuchInterface', message } });
+    const refusal = { reason: 'NoSuchInterface', message } as const;
+    return { refusal, spec: current.spec, againMs: interfaceRetryMs };
   } else {
     fail(recording, ending.message);
   }
+  return undefined;
 }
 
 /** The Pod's own interface is missing only while its network goes, which is no refusal. */
