@@ -109,6 +109,20 @@ test('a watch event that says the annotation is gone deletes nothing when the Po
   expect(scene.eventReasons()).not.toContain('CaptureStopped');
 });
 
+test('a removed annotation deletes the captures, and asks for the Pod once', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  scene.server.objects.set('/api/v1/namespaces/default/pods/web', podObject('web', '6'));
+  await using _agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  const watch = await scene.server.nextWatch();
+  watch.send({ type: 'MODIFIED', object: podObject('web', '6') });
+  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the folder to go' });
+  watch.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) });
+  await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
+  expect(scene.server.requests.filter(({ kind }) => kind === 'read')).toHaveLength(1);
+});
+
 test('a Pod that ended while no agent ran leaves its captures, and folders of others are not touched', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);

@@ -107,6 +107,8 @@ async function reconcile(situation: Situation, decision: Decision | Forget): Pro
       status.report(decision.pod, { kind: 'refused', refusal: decision.refusal });
       return undefined;
     case 'delete':
+      // Done already, and the next plan is not there yet.
+      if (!running && !situation.folders.states().has(uid)) return undefined;
       if (!(await situation.mayDelete(decision))) return running;
       await running?.stop('AnnotationRemoved');
       await situation.folders.remove(uid);

@@ -7,14 +7,15 @@ import { type Certificate, selfSigned } from './certificate.ts';
 
 /**
  * An API server that says what a test tells it to, over real HTTPS. Each request takes the first answer that stands for
- * its kind; with none left a list is empty, a watch stays open, and what is written is accepted.
+ * its kind; with none left a list is empty, a watch stays open, what is written is accepted, and what is read is what
+ * `objects` has, or an empty object.
  */
 export type ApiServer = AsyncDisposable & {
   readonly config: ClusterConfig;
   readonly requests: readonly Recorded[];
   /** Answers to come, per kind of request. */
   readonly script: Readonly<Record<RequestKind, Answer[]>>;
-  /** What is there, by its path: what a read is answered with when none of the answers to come is for it. */
+  /** What is there, by its path. */
   readonly objects: Map<string, object>;
   /** The next watch that was opened, in the order of opening. */
   readonly nextWatch: () => Promise<WatchStream>;
