@@ -39,7 +39,7 @@ export type Generation = {
   readonly earlier: Totals;
   /** Writes what is known by now. */
   readonly note: (
-    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'totals'>>,
+    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'missedIfDead' | 'totals'>>,
   ) => Promise<void>;
 };
 

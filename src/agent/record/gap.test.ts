@@ -50,3 +50,12 @@ test('a capture before that says nothing any more is dead, and what passed since
     missed: 30,
   });
 });
+
+test('a capture before that was killed before it knew of its own gap leaves that one to the next', () => {
+  const killedEarly = { ...before, missedIfDead: 7 };
+  expect(gapBefore({ before: killedEarly }, 130)).toMatchObject({ kind: 'unknown', missedIfDead: 37 });
+  expect(gapBefore({ before: { ...killedEarly, end: ended.end } }, 130)).toEqual({
+    kind: 'known',
+    missed: 30,
+  });
+});

@@ -19,7 +19,8 @@ const deadAfterMs = 25_000;
 export function gapBefore({ before }: Pick<Generation, 'before'>, carriedAtBegin: number | undefined): Gap {
   const missed = Math.max(0, (carriedAtBegin ?? 0) - (before?.carried ?? 0));
   if (!before || before.end !== undefined) return { kind: 'known', missed };
-  return { kind: 'unknown', before, missedIfDead: missed };
+  // If it was killed before it knew of its own gap, nobody else tells that one.
+  return { kind: 'unknown', before, missedIfDead: missed + (before.missedIfDead ?? 0) };
 }
 
 /** Looks at the capture before again: if it went on after this one began, nothing was missed. */
