@@ -5,10 +5,11 @@ import { every, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
-import { parsePod, readPod } from '../kubernetes/pod.ts';
+import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import { mayDelete } from './decide/deletion.ts';
-import { type Plan, plan } from './decide/plan.ts';
+import { onlyRecordings, type Plan, plan } from './decide/plan.ts';
 import { type Pods, podsAfter } from './decide/pods.ts';
+import { openCapturedPods } from './keep/captured-pods.ts';
 import { diskOf } from './keep/disk.ts';
 import { openFolders } from './keep/folders.ts';
 import { watchNetworks } from './network/networks.ts';
@@ -34,6 +35,8 @@ export type AgentOptions = {
 const measureEveryMs = 10_000;
 /** Events go an hour after they were written last. */
 const renewEveryMs = 45 * 60_000;
+/** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
+const firstListMs = 1_000;
 
 /** Captures the annotated Pods of one Node until the signal: a Pod's change goes through here, from top to bottom. */
 export async function runAgent({
@@ -48,6 +51,7 @@ export async function runAgent({
   await using events = eventRecorder({ client, nodeName, log });
   const status = podStatuses([announceByLog(log), announceByEvent(events.record, { nodeName })]);
   const folders = await openFolders({ root: capturesFolder, groupId: captureUser, clock, log });
+  await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
   let disk = await diskOf(capturesFolder);
   await using networks = await watchNetworks({
     resultsFolder: settings.cniResultsFolder,
@@ -74,11 +78,24 @@ export async function runAgent({
 
   function replan(): void {
     if (!pods || signal.aborted) return;
-    const room = { ...roomOf(settings), disk };
-    const state = { pods, folders: folders.states(), recording: recorders.recording(), room, limits };
-    planned = plan({ ...state, nowMs: clock.nowMs() });
+    planned = planOf(pods);
     nextReplan.at(planned.nextMs);
     recorders.apply(planned);
+    capturedPods.note(recordedPods(planned));
+  }
+
+  function planOf(known: Pods): Plan {
+    const room = { ...roomOf(settings), disk };
+    const state = { folders: folders.states(), recording: recorders.recording(), room, limits };
+    return plan({ ...state, pods: known, nowMs: clock.nowMs() });
+  }
+
+  /** What an earlier agent captured goes on; nothing else is concluded from what it knew. */
+  function goOnUnlisted(): void {
+    if (pods || signal.aborted || capturedPods.before.length === 0) return;
+    log.warn({ pods: capturedPods.before.length }, 'no list of Pods yet, going on with what was captured');
+    const known = new Map(capturedPods.before.map((pod) => [pod.uid, pod]));
+    recorders.apply(onlyRecordings(planOf(known)));
   }
 
   // The disk too, whenever a folder has come or gone: what was freed must not be freed once more.
@@ -113,6 +130,8 @@ export async function runAgent({
     notReady: () => notReady(planned, status),
     metrics,
   });
+  using unlisted = wakeAt(clock, goOnUnlisted);
+  unlisted.at(clock.nowMs() + firstListMs);
   log.info({ nodeName, version }, 'agent started');
   for await (const change of watchCollection({
     client,
@@ -160,6 +179,10 @@ function captureSettings({
     drainLibrary,
     agent: agentName,
   };
+}
+
+function recordedPods({ decisions }: Plan): Pod[] {
+  return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
 }
 
 /** Ready when every capture that is wanted runs, waits for its Pod's network, or has failed or been refused once. */

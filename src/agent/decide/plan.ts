@@ -64,6 +64,11 @@ export function plan(state: NodeState): Plan {
   return settle(wishes, state);
 }
 
+/** Of a plan what starts captures and ends none: for Pods that may not be all there are. */
+export function onlyRecordings({ decisions, nextMs }: Plan): Plan {
+  return { decisions: new Map([...decisions].filter(([, { kind }]) => kind === 'record')), nextMs };
+}
+
 /** A decision that does not know of other Pods yet, and when it changes by time alone. */
 type Wish = { readonly decision: Decision; readonly untilMs?: number };
 

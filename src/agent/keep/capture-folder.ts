@@ -47,7 +47,7 @@ export type Generation = {
   readonly doubled: () => Promise<number | undefined>;
   /** Writes what is known by now. */
   readonly note: (
-    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'totals'>>,
+    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'missedIfDead' | 'totals'>>,
   ) => Promise<void>;
 };
 

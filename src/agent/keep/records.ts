@@ -71,6 +71,8 @@ const recordSchema = v.object({
   podEndedMs: v.optional(v.number()),
   /** What the interface had carried when this was written last, in packets. */
   carried: v.optional(count),
+  /** Missed before it if the capture before is dead: not known yet, and so not in the totals. */
+  missedIfDead: v.optional(count),
   totals: totalsSchema,
   /** Of the generations whose records are gone: those that failed again and again. */
   forgotten: totalsSchema,

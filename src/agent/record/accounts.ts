@@ -81,6 +81,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
     try {
       await generation.note({
         totals,
+        missedIfDead: gap.kind === 'unknown' ? gap.missedIfDead : 0,
         ...(carried !== undefined && { carried }),
         ...(ending && { end: new Date().toISOString(), endMessage: ending.message }),
       });

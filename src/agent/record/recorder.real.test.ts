@@ -294,6 +294,22 @@ test('the next recorder reports what passed between, and goes on counting', asyn
   });
 });
 
+test.each([
+  { name: 'IPv4 and IPv6 addresses', isDual: true },
+  { name: 'an IPv6 address alone', isDual: false },
+])('a Pod with $name is captured fully', async ({ isDual }) => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const to = await addIpv6(lab);
+  if (!isDual) await lab.exec('pod', ['ip', '-4', 'address', 'flush', 'dev', lab.podInterface]);
+  const { recorder, path } = await scene.record(5);
+  const script = `exec 3>/dev/udp/${to}/9; for ((n = 0; n < 200; n++)); do printf seq=$n >&3; done`;
+  await lab.exec('pod', ['bash', '-c', script]);
+  if (isDual) await lab.sendDatagrams({ count: 200, firstNumber: 200 });
+  await recorder.stop('AgentStopped');
+  expect(await scene.numbers(path)).toEqual(Array.from({ length: isDual ? 400 : 200 }, (_, i) => i));
+});
+
 test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
   await using lab = await networkLab();
   await using scene = await recordingScene(lab);
@@ -376,6 +392,19 @@ async function recordingScene(lab: NetworkLab) {
       await captures[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Gives back an address that takes everything without an answer. */
+async function addIpv6(lab: NetworkLab): Promise<string> {
+  const sink = '2001:db8::9';
+  for (const side of ['pod', 'node'] as const) {
+    await lab.exec(side, ['sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=0']);
+  }
+  const ip = (side: 'pod' | 'node', words: string) => lab.exec(side, ['ip', ...words.split(' ')]);
+  await ip('pod', `address add 2001:db8::2/64 dev ${lab.podInterface} nodad`);
+  await ip('pod', `neighbour add ${sink} lladdr 02:00:00:00:00:01 dev ${lab.podInterface} nud permanent`);
+  await ip('node', `route add blackhole ${sink}/128`);
+  return sink;
 }
 
 async function files(path: string): Promise<RingFile[]> {
