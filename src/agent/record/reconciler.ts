@@ -148,9 +148,13 @@ async function start(situation: Situation, decision: Decision & { kind: 'record'
   return recorder;
 }
 
-/** The kubelet gives a static Pod's hash to the CNI plugin as its UID; the API server knows it under another. */
+/**
+ * The CNI plugin knows a static Pod by its manifest, the API server by the UID of its mirror. Only a mirror Pod carries
+ * config.mirror: nobody can add it later, and no container runs for whoever makes one up. config.hash, which has the same
+ * value, anyone can write onto any Pod: it would hide that Pod, or give it the network of the one before of its name.
+ */
 function networkUidOf(pod: Pod): string {
-  return pod.annotations['kubernetes.io/config.hash'] ?? pod.uid;
+  return pod.annotations['kubernetes.io/config.mirror'] ?? pod.uid;
 }
 
 /** A Pod changes all the time; what matters is what is wanted of it. */
