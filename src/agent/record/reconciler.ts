@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
-import type { Pod } from '../../kubernetes/pod.ts';
+import { networkUidOf } from '../../kubernetes/pod.ts';
 import type { Decision } from '../decide/plan.ts';
 import type { Folders } from '../keep/folders.ts';
 import type { Networks } from '../network/networks.ts';
@@ -146,15 +146,6 @@ async function start(situation: Situation, decision: Decision & { kind: 'record'
   });
   void recorder.ended.then(wake);
   return recorder;
-}
-
-/**
- * The CNI plugin knows a static Pod by its manifest, the API server by the UID of its mirror. Only a mirror Pod carries
- * config.mirror: nobody can add it later, and no container runs for whoever makes one up. config.hash, which has the same
- * value, anyone can write onto any Pod: it would hide that Pod, or give it the network of the one before of its name.
- */
-function networkUidOf(pod: Pod): string {
-  return pod.annotations['kubernetes.io/config.mirror'] ?? pod.uid;
 }
 
 /** A Pod changes all the time; what matters is what is wanted of it. */
