@@ -9,7 +9,7 @@ import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
 import { compileDrain } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
-import { networkLab } from '../lab/network.ts';
+import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
 import { readRecord } from './keep/records.ts';
@@ -31,9 +31,9 @@ test('after 2,000 Pod lives the agent holds what it held after 200', { timeout: 
   expect(late.rssAnonKib).toBeLessThan(1.05 * early.rssAnonKib);
 });
 
-/** The agent's bundle, as the image has it, on a Node with one network. */
+/** The agent's bundle, as the image has it, on a Node with a network for each Pod that lives at a time. */
 async function nodeScene() {
-  const lab = await networkLab();
+  const labs = await Promise.all(Array.from({ length: atOnce }, () => networkLab()));
   const captures = await temporaryFolder();
   const cache = await temporaryFolder();
   const bundle = await temporaryFolder();
@@ -54,7 +54,7 @@ async function nodeScene() {
     agentName: 'podcap-1',
     capturesFolder: captures.path,
     cniResultsFolder: cache.path,
-    netnsFolder: dirname(lab.netns),
+    netnsFolder: dirname(labs[0]?.netns ?? ''),
     drainLibrary: await compileDrain(),
     ...limits,
     port: String(await freePort()),
@@ -68,14 +68,14 @@ async function nodeScene() {
   });
   const watch = await server.nextWatch();
 
-  async function liveOne(index: number): Promise<void> {
+  async function liveOne(index: number, { netns }: NetworkLab): Promise<void> {
     const name = `web-${index}`;
     const entry = {
       folder: cache.path,
       podUid: `uid-${name}`,
       podName: name,
       sandboxId: `sandbox-${index}`,
-      netns: lab.netns,
+      netns,
     };
     const path = `/api/v1/namespaces/default/pods/${name}`;
     const folder = join(captures.path, `default_${name}_uid-${name}`);
@@ -96,10 +96,10 @@ async function nodeScene() {
   return {
     async live(from: number, to: number): Promise<void> {
       let next = from;
-      const lives = Array.from({ length: atOnce }, async () => {
+      const lives = labs.map(async (lab) => {
         while (next < to) {
           next += 1;
-          await liveOne(next);
+          await liveOne(next, lab);
         }
       });
       await Promise.all(lives);
@@ -115,7 +115,7 @@ async function nodeScene() {
     async [Symbol.asyncDispose]() {
       agent.disconnect();
       await once(agent, 'exit');
-      for (const each of [server, bundle, cache, captures, lab]) await each[Symbol.asyncDispose]();
+      for (const each of [server, bundle, cache, captures, ...labs]) await each[Symbol.asyncDispose]();
     },
   };
 }

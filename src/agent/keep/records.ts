@@ -4,7 +4,8 @@ import * as v from 'valibot';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import { parseRecordName, recordName } from './names.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.finite());
 
 /** In packets, over one or more starts of tcpdump. */
 const totalsSchema = v.object({
@@ -20,7 +21,7 @@ const totalsSchema = v.object({
   /** Captured, and by the capture before as well, while this one took over from it. */
   doubled: v.optional(count, 0),
   /** How long packets were captured. */
-  usedMs: v.pipe(v.number(), v.minValue(0)),
+  usedMs: v.pipe(milliseconds, v.minValue(0)),
 });
 export type Totals = v.InferOutput<typeof totalsSchema>;
 
@@ -66,9 +67,9 @@ const recordSchema = v.object({
   /** Why it ended, in tcpdump's or the agent's words. */
   endMessage: v.optional(v.string()),
   /** Milliseconds of the clock of that boot (clock.ts): when it began, and when this was written last. */
-  clock: v.object({ bootId: v.string(), beginMs: v.number(), lastMs: v.number() }),
+  clock: v.object({ bootId: v.string(), beginMs: milliseconds, lastMs: milliseconds }),
   /** When the Pod was seen to have ended, by the same clock. */
-  podEndedMs: v.optional(v.number()),
+  podEndedMs: v.optional(milliseconds),
   /** What the interface had carried when this was written last, in packets. */
   carried: v.optional(count),
   /** Missed before it if the capture before is dead: not known yet, and so not in the totals. */
@@ -93,7 +94,7 @@ export async function readRecord(folder: string, generation: number): Promise<Ca
   const text = await readPlainFile(join(folder, recordName(generation)));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), text);
-  return parsed.success ? parsed.output : undefined;
+  return parsed.success && parsed.output.generation === generation ? parsed.output : undefined;
 }
 
 /** The records of a folder that can be read, oldest first. */
@@ -126,16 +127,23 @@ export async function replaceRecord(folder: string, record: CaptureRecord): Prom
   await rename(`${path}.new`, path);
 }
 
-/** tcpdump's user may write into the folder: a link is not followed, and a pipe not waited for. */
+/** Records have 1 kB, and a filter at most 2. */
+const maxRecordBytes = 65_536;
+
+/**
+ * tcpdump's user may write into the folder: a link is not followed, a pipe not waited for, and what is closed to the
+ * agent or too large is no record.
+ */
 async function readPlainFile(path: string): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const opened = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ELOOP')) return undefined;
+    if (['ENOENT', 'ELOOP', 'ENXIO', 'EACCES'].some((code) => hasCode(error, code))) return undefined;
     throw error;
   });
   if (!opened) return undefined;
   await using file = opened;
-  return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined;
+  const about = await file.stat();
+  return about.isFile() && about.size <= maxRecordBytes ? await file.readFile('utf8') : undefined;
 }
 
 function serialize(record: CaptureRecord): string {
