@@ -106,7 +106,7 @@ test('a watch event that says the annotation is gone deletes nothing when the Po
   await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
   expect(await scene.tcpdumps()).toHaveLength(1);
   await agent.stop();
-  expect(await readdir(scene.captures)).toEqual([folderOfWeb]);
+  expect(await readdir(scene.captures)).toContain(folderOfWeb);
   expect(scene.eventReasons()).not.toContain('CaptureStopped');
 });
 
@@ -164,6 +164,7 @@ test('while the API server is away a capture goes on untouched, and what was cha
   const back = await scene.server.nextWatch();
   expect(back.query['resourceVersion']).toBe('5');
   expect(await scene.tcpdumps()).toEqual(before);
+  scene.server.objects.set('/api/v1/namespaces/default/pods/web', podObject('web', '9'));
   back.send({ type: 'MODIFIED', object: podObject('web', '9') });
   await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the captures to go' });
   expect(scene.server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);

@@ -2,6 +2,7 @@ import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isLeftover, ownedName } from './owner.ts';
+import { run } from './run.ts';
 
 export type TemporaryFolder = AsyncDisposable & { readonly path: string };
 
@@ -22,9 +23,16 @@ export async function temporaryFolder(): Promise<TemporaryFolder> {
 
 async function sweepFolders(): Promise<void> {
   const names = await readdir(tmpdir());
-  await Promise.all(names.filter(isLeftover).map((name) => remove(join(tmpdir(), name))));
+  await Promise.all(names.filter(isLeftover).map((name) => sweep(join(tmpdir(), name))));
 }
 
 async function remove(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
+}
+
+/** Of a test run that was killed. It may have left a file system on it (disk.ts). */
+async function sweep(path: string): Promise<void> {
+  await run(['umount', '--quiet', '--lazy', path]).catch(() => {});
+  // Another run sweeps at the same time.
+  await remove(path).catch(() => {});
 }

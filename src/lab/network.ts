@@ -35,6 +35,7 @@ export type NetworkLab = AsyncDisposable & {
   readonly sendDatagrams: (datagrams: Datagrams & { readonly count: number }) => Promise<number>;
   /** Notes what passes the Pod's interface from now on. */
   readonly watchDatagrams: (port?: number) => Promise<Witness>;
+  readonly setInterface: (state: 'up' | 'down') => Promise<void>;
   /** Sets the Pod's interface down and up again. */
   readonly bounceInterface: () => Promise<void>;
   /** Deletes the interface by its Node's end, as the teardown of a Pod does. */
@@ -61,6 +62,11 @@ export async function networkLab(): Promise<NetworkLab> {
   const startDatagrams = (datagrams: Datagrams = {}) =>
     startSender((argv) => command('pod', argv), { to: addresses.sink, ...datagrams });
 
+  async function setInterface(state: 'up' | 'down'): Promise<void> {
+    await ip(names.pod, `link set ${podInterface} ${state}`);
+    if (state === 'up') await addPodNeighbours(names.pod);
+  }
+
   return {
     netns: path(names.pod),
     podInterface,
@@ -80,10 +86,10 @@ export async function networkLab(): Promise<NetworkLab> {
       return (await sending.ended).sent;
     },
     watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),
+    setInterface,
     async bounceInterface() {
-      await ip(names.pod, `link set ${podInterface} down`);
-      await ip(names.pod, `link set ${podInterface} up`);
-      await addPodNeighbours(names.pod);
+      await setInterface('down');
+      await setInterface('up');
     },
     deleteInterface: async () => {
       await ip(names.node, `link del ${nodeInterface}`);

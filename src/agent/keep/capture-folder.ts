@@ -60,10 +60,22 @@ export function captureFolder(options: {
   readonly clock: Clock;
   /** Comparing files takes memory: one folder at a time. */
   readonly inTurn: InTurn;
+  /** Makes the folder where it is not there: somebody may have deleted it. */
+  readonly make: () => Promise<void>;
 }): CaptureFolder {
-  const { path, pod, clock, inTurn } = options;
+  const { path, pod, clock, inTurn, make } = options;
+  /** What the disk did not take: written before anything is begun, so that nothing is counted from an old record. */
+  const unwritten = new Map<number, CaptureRecord>();
+
+  async function write(record: CaptureRecord): Promise<void> {
+    unwritten.set(record.generation, record);
+    await replaceRecord(path, record);
+    unwritten.delete(record.generation);
+  }
 
   async function begin(what: CaptureWhat): Promise<Generation> {
+    await make();
+    for (const record of unwritten.values()) await write(record);
     const records = await readRecords(path);
     const forgotten = await forgetOldRecords(path, records);
     const beginMs = clock.nowMs();
@@ -97,7 +109,7 @@ export function captureFolder(options: {
       },
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
-        await replaceRecord(path, record);
+        await write(record);
       },
     };
   }

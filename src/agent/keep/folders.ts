@@ -82,13 +82,16 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
     look,
     async open(pod) {
       const path = paths.get(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
-      await makeIfMissing(path);
-      await shareWithGroup(path, groupId, 0o770);
+      const make = async () => {
+        await makeIfMissing(path);
+        await shareWithGroup(path, groupId, 0o770);
+      };
+      await make();
       paths.set(pod.uid, path);
       // It lives after all: a list from the past had left it out.
       ended.delete(pod.uid);
       await look(pod.uid);
-      return captureFolder({ path, pod, clock, inTurn: comparing });
+      return captureFolder({ path, pod, clock, inTurn: comparing, make });
     },
     measure: lookAtAll,
     async markEnded(uid) {
@@ -162,9 +165,10 @@ async function makeIfMissing(path: string): Promise<void> {
 
 /** The agent owns the folder and is a member of the group, so this needs no capability. */
 async function shareWithGroup(path: string, groupId: number, mode: number): Promise<void> {
-  const { uid, gid } = await lstat(path);
+  const { uid, gid, mode: modeNow } = await lstat(path);
   if (gid !== groupId) await chown(path, uid, groupId);
-  await chmod(path, mode);
+  // On a read-only file system an agent that need not change anything starts, and says what fails.
+  if ((modeNow & 0o7777) !== mode) await chmod(path, mode);
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {

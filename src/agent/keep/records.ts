@@ -12,7 +12,7 @@ const totalsSchema = v.object({
   captured: count,
   /** By the kernel, because tcpdump did not keep up. */
   dropped: count,
-  /** Received, and neither in a file nor dropped: what lay in the kernel when tcpdump ended. */
+  /** Received, and neither in a file nor dropped: what lay in the kernel at the end, or could not be written. */
   lost: count,
   /** Captured, in files that the ring has deleted since: counted as tcpdump wrote them, or from the files' records. */
   pruned: count,

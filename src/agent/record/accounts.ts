@@ -34,14 +34,18 @@ export type AccountsOptions = {
   readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
   /** Another capture of the same interface runs and goes on until this one captures: nothing is missed between. */
   readonly overlaps: boolean;
-  /** The accounts have changed; `isStalled` when packets pass and are not kept. */
+  /** The accounts have changed; `isStalled` when packets pass and are not kept, or tcpdump does not answer. */
   readonly onCount: (isStalled: boolean) => void;
+  /** tcpdump did not answer twice. */
+  readonly onSilence: () => void;
   readonly log: Logger;
 };
 
 const countEveryMs = 15_000;
 /** The ring may delete what two captures both have: it is compared soon after the one before has ended. */
 const compareEveryMs = 1_000;
+/** A tcpdump that works answers within milliseconds; the rest is for a machine that is out of breath. */
+const answerWithinMs = 10_000;
 
 export function openAccounts(options: AccountsOptions): Accounts {
   const { folder, spec, ring, generation, tcpdump, log } = options;
@@ -49,6 +53,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let listeningMs: number | undefined;
   let carried: number | undefined;
   let gap: Gap = noGap;
+  let carriedAtBegin: number | undefined;
+  let unanswered = 0;
   let look: Look | undefined;
   let doubled: number | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -66,13 +72,23 @@ export function openAccounts(options: AccountsOptions): Accounts {
     carried = (await packetsCarried(tcpdump.pid, spec.interface).catch(() => undefined)) ?? carried;
   }
 
+  /** What it had counted at its end, by the files when it was killed; and what its interface had carried by then. */
+  async function settle(ending: Ending): Promise<void> {
+    if (listeningMs === undefined || ending.cause === 'stopped') return;
+    const { statistics } = ending;
+    if (!statistics) totals = { ...totals, captured: await options.files.packets() };
+    // Until then exactly what was received has passed: the counters were read up to 15 s before.
+    if (carriedAtBegin === undefined || spec.filter !== undefined || spec.interface === 'lo') return;
+    carried = carriedAtBegin + (statistics?.received ?? totals.captured + totals.dropped);
+  }
+
   async function enter(statistics: Statistics | undefined, ending: Ending | undefined): Promise<void> {
     const usedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
     gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : usedMs);
     totals = {
-      captured: statistics?.captured ?? totals.captured,
+      captured: statistics ? statistics.captured - (ending?.unwritten ?? 0) : totals.captured,
       dropped: statistics?.dropped ?? totals.dropped,
-      lost: statistics && ending ? lostAtStop(statistics, spec.interface) : 0,
+      lost: statistics && ending ? lostAtStop(statistics, spec.interface) + ending.unwritten : 0,
       pruned: totals.pruned + ring.takePruned(),
       missed: gap.kind === 'known' ? gap.missed : 0,
       doubled: doubled ?? 0,
@@ -94,8 +110,15 @@ export function openAccounts(options: AccountsOptions): Accounts {
   async function count(): Promise<void> {
     // Before it listens the process can still be nsenter or setpriv, which a signal ends.
     if (listeningMs === undefined) return;
-    const statistics = await tcpdump.count();
+    const statistics = await answerOf(tcpdump);
+    if (statistics === 'silence') {
+      unanswered += 1;
+      options.onCount(true);
+      if (unanswered === 2) options.onSilence();
+      return;
+    }
     if (!statistics) return;
+    unanswered = 0;
     await readCarried();
     await enter(statistics, undefined);
     const before = look;
@@ -115,6 +138,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
     async begin() {
       listeningMs = performance.now();
       await readCarried();
+      carriedAtBegin = carried;
       gap = options.overlaps ? noGap : gapBefore(generation, carried);
       await enter(undefined, undefined);
       options.onCount(false);
@@ -129,10 +153,21 @@ export function openAccounts(options: AccountsOptions): Accounts {
       await inTurn(compare);
       // tcpdump's last files make old ones go.
       await ring.settled();
+      await settle(ending);
       await enter(ending.statistics, ending);
       options.onCount(false);
     },
   };
+}
+
+async function answerOf(tcpdump: Tcpdump): Promise<Statistics | 'silence' | undefined> {
+  const answered = new AbortController();
+  const silence = sleep(answerWithinMs, 'silence' as const, { signal: answered.signal });
+  try {
+    return await Promise.race([tcpdump.count(), silence.catch(() => undefined)]);
+  } finally {
+    answered.abort();
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { every } from '../../base/timers.ts';
 import type { CaptureSpec } from '../decide/request.ts';
 import type { CaptureFolder } from '../keep/capture-folder.ts';
 import type { Totals } from '../keep/records.ts';
@@ -5,7 +6,8 @@ import type { Ring } from '../keep/ring.ts';
 import type { Network } from '../network/cni-entry.ts';
 import { type AccountsOptions, openAccounts } from './accounts.ts';
 import { beginFiles } from './begun-files.ts';
-import { type Ending, startTcpdump } from './tcpdump.ts';
+import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
+import { writeProblem } from './write-problem.ts';
 
 /** One tcpdump on one network, with its record on disk. */
 export type Capture = {
@@ -16,7 +18,7 @@ export type Capture = {
   readonly listeningMs: () => number | undefined;
   /** How it ended; undefined until the process is gone and its record is written. */
   readonly ending: () => Ending | undefined;
-  readonly stop: (how: 'drain' | 'discard') => Promise<Ending>;
+  readonly stop: (how: StopHow) => Promise<Ending>;
   readonly totals: () => Totals;
   /** Of the generations before. */
   readonly earlier: Totals;
@@ -30,6 +32,8 @@ export type CaptureOptions = Pick<AccountsOptions, 'overlaps' | 'onCount' | 'log
   readonly ring: Ring;
   /** It captures; `missedBefore` is undefined while it is not known. */
   readonly onListening: (generation: number, missedBefore: number | undefined) => void;
+  /** Its interface was set down, or is up again; it goes on. */
+  readonly onInterface: (generation: number, isUp: boolean) => void;
   readonly onEnd: () => void;
 };
 
@@ -42,6 +46,9 @@ export type CaptureSettings = {
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;
 };
+
+/** A deleted folder is seen at the second look. */
+const lookEveryMs = 2_000;
 
 /** Starts tcpdump in a generation of its own; throws when the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
@@ -56,17 +63,42 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   });
   const { file } = generation;
   const files = beginFiles(options.ring, file, settings.wrapAfter);
-  const tcpdump = startTcpdump({ ...settings, ...spec, netns: network.netns, file, onFile: files.next });
-  const accounts = openAccounts({ ...options, generation, tcpdump, files });
+  const link = linkState((isUp) => options.onInterface(generation.number, isUp));
+  const tcpdump = startTcpdump({
+    ...settings,
+    ...spec,
+    netns: network.netns,
+    file,
+    onFile: files.next,
+    onWriteError: () => void accounts.readCarried(),
+    onInterface: link.is,
+  });
+  const accounts = openAccounts({
+    ...options,
+    generation,
+    tcpdump,
+    files,
+    // What is stopped takes no other signal.
+    onSilence: () => void tcpdump.giveUp('discard', 'tcpdump does not answer any more'),
+  });
+
+  async function look(): Promise<void> {
+    if (accounts.listeningMs() === undefined || !(await files.isGone())) return;
+    await tcpdump.giveUp('drain', await writeProblem('ENOENT', folder.path));
+  }
 
   async function runToEnd(): Promise<Ending> {
+    using _link = link;
+    using _looking = every(lookEveryMs, look);
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
       const missedBefore = await accounts.begin();
       options.ring.prune();
       options.onListening(generation.number, missedBefore);
     }
-    const end = await tcpdump.ended;
+    const ended = await tcpdump.ended;
+    const { writeError, message } = ended;
+    const end = { ...ended, message: writeError ? await writeProblem(writeError, folder.path) : message };
     await accounts.close(end);
     return end;
   }
@@ -99,5 +131,25 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     },
     totals: accounts.totals,
     earlier: generation.earlier,
+  };
+}
+
+/** An interface that is about to be deleted is down before: only one that stays down is told. */
+const downForMs = 1_000;
+
+function linkState(onChange: (isUp: boolean) => void): Disposable & { readonly is: (isUp: boolean) => void } {
+  let timer: NodeJS.Timeout | undefined;
+  let isToldDown = false;
+  const tell = (isUp: boolean) => {
+    isToldDown = !isUp;
+    onChange(isUp);
+  };
+  return {
+    is(isUp) {
+      clearTimeout(timer);
+      if (!isUp) timer = setTimeout(() => tell(false), downForMs);
+      else if (isToldDown) tell(true);
+    },
+    [Symbol.dispose]: () => clearTimeout(timer),
   };
 }

@@ -1,26 +1,13 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pino } from 'pino';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { capturedNumbers } from '../../lab/captured.ts';
-import { type CniEntry, removeCniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
-import { compileDrain } from '../../lab/compile.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
+import { removeCniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import type { CaptureSpec } from '../decide/request.ts';
-import { openFolders } from '../keep/folders.ts';
-import { parseRingFile, type RingFile } from '../keep/names.ts';
 import { readRecord } from '../keep/records.ts';
-import { orderByAge } from '../keep/ring-order.ts';
-import { watchNetworks } from '../network/networks.ts';
-import type { RecorderReport } from '../tell/status.ts';
 import { specOf } from '../testing/fixtures.ts';
-import { startRecorder } from './recorder.ts';
-
-const pod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
-const wrapAfter = 200;
-const log = pino({ level: 'silent' });
+import { recordingScene, ringFilesOf, scenePod } from '../testing/recording-scene.ts';
 
 test('a Pod that ends: everything that it sent until its interface went is in the files', async () => {
   await using lab = await networkLab();
@@ -71,7 +58,7 @@ test('the record of a capture tells when it ran, what passed before and what was
   expect(record).toMatchObject({
     namespace: 'default',
     pod: 'web',
-    uid: pod.uid,
+    uid: scenePod.uid,
     generation: 1,
     sandboxId: 'sandbox1',
     interface: 'eth0',
@@ -90,13 +77,13 @@ test('the newest N files stand and hold an unbroken run up to the last datagram;
   await until(async () => (await scene.numbers(path)).at(-1) === 8_999, {
     what: 'the last datagram in a file',
   });
-  await until(async () => (await files(path)).length === 3, { what: '3 files' });
+  await until(async () => (await ringFilesOf(path)).length === 3, { what: '3 files' });
   const numbers = await scene.numbers(path);
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => 9_000 - numbers.length + i));
   expect(numbers.length).toBeGreaterThan(2 * 900);
 
   recorder.change(specOf(1));
-  await until(async () => (await files(path)).length === 1, { what: '1 file' });
+  await until(async () => (await ringFilesOf(path)).length === 1, { what: '1 file' });
   await recorder.stop('AgentStopped');
   expect((await scene.numbers(path)).at(-1)).toBe(8_999);
 });
@@ -117,7 +104,7 @@ test('a new sandbox under the same UID is followed, in files of their own', asyn
   await recorder.stop('AgentStopped');
   const numbers = await scene.numbers(path);
   expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109]);
-  expect((await files(path)).map(({ generation }) => generation)).toEqual([1, 2]);
+  expect((await ringFilesOf(path)).map(({ generation }) => generation)).toEqual([1, 2]);
 });
 
 test('a tcpdump that is killed is started again, and the failure is told', async () => {
@@ -326,74 +313,6 @@ test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more'
   await recorder.stop('AgentStopped');
 });
 
-/** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
-async function recordingScene(lab: NetworkLab) {
-  const captures = await temporaryFolder();
-  const cache = await temporaryFolder();
-  const entry: CniEntry = { folder: cache.path, podUid: pod.uid, sandboxId: 'sandbox1', netns: lab.netns };
-  await writeCniEntry(entry);
-  const networks = await watchNetworks({
-    resultsFolder: cache.path,
-    netnsFolder: dirname(lab.netns),
-    rescanMs: 60_000,
-    log,
-  });
-  const folders = await openFolders({
-    root: captures.path,
-    groupId: 10_001,
-    clock: { nowMs: () => performance.now(), bootId: 'boot' },
-    log,
-  });
-  const drainLibrary = await compileDrain();
-
-  async function begin(count: number, more: Partial<CaptureSpec> = {}) {
-    const reports: RecorderReport[] = [];
-    const folder = await folders.open(pod);
-    const recorder = startRecorder({
-      pod,
-      networkUid: pod.uid,
-      spec: specOf(count, more),
-      folder,
-      networks,
-      log,
-      settings: { bufferKib: 4_096, wrapAfter, userId: 10_001, drainLibrary, agent: 'agent' },
-      onReport: (report) => reports.push(report),
-      onCount() {},
-    });
-    return { recorder, reports, path: folder.path };
-  }
-
-  return {
-    entry,
-    begin,
-    async record(
-      count: number,
-      more: Partial<CaptureSpec> = {},
-      first: RecorderReport['kind'] = 'capturing',
-    ) {
-      const begun = await begin(count, more);
-      await until(() => begun.reports.some(({ kind }) => kind === first), { what: first });
-      return begun;
-    },
-    async numbers(path: string, generation?: number): Promise<number[]> {
-      const those = (await files(path)).filter(
-        (file) => generation === undefined || file.generation === generation,
-      );
-      const numbers = await Promise.all(those.map(({ name }) => capturedNumbers(join(path, name))));
-      return numbers.flat();
-    },
-    async tcpdumpPid(): Promise<number> {
-      return Number((await lab.processes())[0]);
-    },
-    tcpdumps: () => lab.processes(),
-    async [Symbol.asyncDispose]() {
-      await networks[Symbol.asyncDispose]();
-      await cache[Symbol.asyncDispose]();
-      await captures[Symbol.asyncDispose]();
-    },
-  };
-}
-
 /** Gives back an address that takes everything without an answer. */
 async function addIpv6(lab: NetworkLab): Promise<string> {
   const sink = '2001:db8::9';
@@ -405,11 +324,4 @@ async function addIpv6(lab: NetworkLab): Promise<string> {
   await ip('pod', `neighbour add ${sink} lladdr 02:00:00:00:00:01 dev ${lab.podInterface} nud permanent`);
   await ip('node', `route add blackhole ${sink}/128`);
   return sink;
-}
-
-async function files(path: string): Promise<RingFile[]> {
-  return orderByAge(
-    (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
-    wrapAfter,
-  );
 }

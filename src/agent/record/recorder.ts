@@ -11,6 +11,7 @@ import type { Networks } from '../network/networks.ts';
 import type { RecorderReport, StopReason } from '../tell/status.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import { checkFilter } from './filter.ts';
+import { writeProblem } from './write-problem.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
 export type Recorder = {
@@ -222,6 +223,14 @@ async function begin(recording: Recording, network: Network): Promise<void> {
         recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
         bell.ring();
       },
+      onInterface(generation, isUp) {
+        const name = spec.interface;
+        recording.onReport(
+          isUp
+            ? { kind: 'capturing', generation, spec, missedBefore: 0 }
+            : { kind: 'interfaceDown', interface: name },
+        );
+      },
       onCount: (isStalled) => recording.onCount({ totals: countedBy(recording), isStalled }),
       onEnd: bell.ring,
       log,
@@ -230,8 +239,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
     recording.replaced = recording.current;
     recording.current = capture;
   } catch (error) {
-    // A full disk, a folder that went.
-    fail(recording, error instanceof Error ? error.message : String(error));
+    fail(recording, await writeProblem(error, folder.path));
   }
 }
 

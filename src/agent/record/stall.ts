@@ -9,8 +9,8 @@ export type Look = {
 };
 
 /**
- * Whether packets go by and are not kept, from two looks some seconds apart. A full disk shows here alone: tcpdump
- * counts on, says nothing and writes nothing (measured). With a filter a silent capture may be what was asked for.
+ * Whether packets go by and are not kept, from two looks some seconds apart: nobody knows why, or it would have been
+ * told (a full disk is: drain/drain.c). With a filter a silent capture may be what was asked for.
  */
 export function isStalled(before: Look, now: Look, hasFilter: boolean): boolean {
   const passesBy =

@@ -17,8 +17,12 @@ export type Tcpdump = {
    * Ends it: `drain` writes out what the kernel holds first, `discard` does not.
    * Whatever does not end by itself within `killAfterMs` is killed.
    */
-  readonly stop: (how: 'drain' | 'discard') => Promise<Ending>;
+  readonly stop: (how: StopHow) => Promise<Ending>;
+  /** The same, because something is wrong with it, in words for people; a stop that was asked for before goes on. */
+  readonly giveUp: (how: StopHow, message: string) => Promise<Ending>;
 };
+
+export type StopHow = 'drain' | 'discard';
 
 export type Listening = { readonly kind: 'listening' };
 
@@ -29,6 +33,10 @@ export type Ending = {
   readonly message: string;
   /** What tcpdump counted; undefined when it was killed before it could say. */
   readonly statistics: Statistics | undefined;
+  /** What kept it from writing a file, as errno(3) names it; it ends by itself then (drain/drain.c). */
+  readonly writeError: string | undefined;
+  /** How many of the captured packets are in no file for that. */
+  readonly unwritten: number;
 };
 
 /** `stopped`: we asked. `interfaceGone`: the Pod's network was torn down. `failed`: everything else. */
@@ -63,6 +71,10 @@ export type TcpdumpOptions = {
   readonly filter: string | undefined;
   /** tcpdump has opened its next capture file; the one before has so many packets, and 0 if there was none. */
   readonly onFile: (packetsBefore: number) => void;
+  /** A file cannot be written: it is about to end. */
+  readonly onWriteError?: () => void;
+  /** The interface was set down, or up again; tcpdump goes on in both cases. */
+  readonly onInterface?: (isUp: boolean) => void;
 };
 
 /** A drain takes 0.2 s, and up to a second on a busy machine (measured). */
@@ -74,16 +86,16 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     env: environment(),
   });
   // Node leaves it out, against its types, when there are no descriptors left to start a process with.
-  const report = readReport(child.stderr ?? Readable.from([]), options.onFile);
-  let stopping = false;
+  const report = readReport(child.stderr ?? Readable.from([]), options);
+  let stopping: { readonly failure: string | undefined } | undefined;
   let hasEnded = false;
   const ended = endOf(child, report, () => stopping).finally(() => {
     hasEnded = true;
   });
   const started = Promise.race([report.listening, ended]);
 
-  async function stop(how: 'drain' | 'discard'): Promise<Ending> {
-    stopping = true;
+  async function end(how: StopHow, failure?: string): Promise<Ending> {
+    stopping ??= { failure };
     child.kill(how === 'drain' ? 'SIGTERM' : 'SIGKILL');
     const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
     try {
@@ -100,7 +112,15 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     return await Promise.race([counted, ended.then(() => undefined)]);
   }
 
-  return { pid: child.pid, started, ended, hasEnded: () => hasEnded, count, stop };
+  return {
+    pid: child.pid,
+    started,
+    ended,
+    hasEnded: () => hasEnded,
+    count,
+    stop: (how) => end(how),
+    giveUp: end,
+  };
 }
 
 /**
@@ -136,23 +156,33 @@ type Report = {
   /** Resolves at the next line of statistics. */
   readonly nextCounts: () => Promise<Statistics>;
   /** Resolves when stderr has ended, with everything that was understood of it. */
-  readonly end: Promise<{ message: string; interfaceGone: boolean; statistics: Statistics | undefined }>;
+  readonly end: Promise<Omit<Ending, 'kind' | 'cause'> & { readonly interfaceGone: boolean }>;
 };
 
-function readReport(stderr: Readable, onFile: (packetsBefore: number) => void): Report {
+type Listeners = Pick<TcpdumpOptions, 'onFile' | 'onWriteError' | 'onInterface'>;
+
+function readReport(stderr: Readable, listeners: Listeners): Report {
   const { promise: listening, resolve } = Promise.withResolvers<Listening>();
   let counted = Promise.withResolvers<Statistics>();
 
   async function readLines() {
     let message = '';
     let interfaceGone = false;
+    let writeError: string | undefined;
+    let unwritten = 0;
     const final: Partial<Record<keyof Statistics, number>> = {};
     for await (const line of createInterface({ input: stderr })) {
       const statistics = allCounts(readCounts(line));
-      // Said by drain/drain.c: tcpdump itself does not tell when it opens a file.
-      const packetsBefore = /^podcap: next file after (\d+) packets$/.exec(line)?.[1];
-      if (packetsBefore !== undefined) onFile(Number(packetsBefore));
-      else if (line.includes('listening on ')) resolve({ kind: 'listening' });
+      const said = readLibrary(line);
+      if (said) {
+        if (said.kind === 'nextFile') listeners.onFile(said.packetsBefore);
+        else if (said.kind === 'interface') listeners.onInterface?.(said.isUp);
+        else if (said.kind === 'unwritten') unwritten = said.packets;
+        else {
+          writeError = said.error;
+          listeners.onWriteError?.();
+        }
+      } else if (line.includes('listening on ')) resolve({ kind: 'listening' });
       else if (statistics) {
         counted.resolve(statistics);
         counted = Promise.withResolvers();
@@ -160,9 +190,27 @@ function readReport(stderr: Readable, onFile: (packetsBefore: number) => void): 
       else message = `${message} ${line}`.trimStart().slice(0, 500);
       if (/interface disappeared/i.test(line)) interfaceGone = true;
     }
-    return { message, interfaceGone, statistics: allCounts(final) };
+    return { message, interfaceGone, writeError, unwritten, statistics: allCounts(final) };
   }
   return { listening, nextCounts: () => counted.promise, end: readLines() };
+}
+
+type Said =
+  | { readonly kind: 'nextFile'; readonly packetsBefore: number }
+  | { readonly kind: 'notWritten'; readonly error: string }
+  | { readonly kind: 'unwritten'; readonly packets: number }
+  | { readonly kind: 'interface'; readonly isUp: boolean };
+
+/** What drain/drain.c says and tcpdump does not; undefined for a line of tcpdump's own. */
+function readLibrary(line: string): Said | undefined {
+  const packetsBefore = /^podcap: next file after (\d+) packets$/.exec(line)?.[1];
+  if (packetsBefore !== undefined) return { kind: 'nextFile', packetsBefore: Number(packetsBefore) };
+  const error = /^podcap: not written: (\w+)$/.exec(line)?.[1];
+  if (error !== undefined) return { kind: 'notWritten', error };
+  const packets = /^podcap: (\d+) packets in no file$/.exec(line)?.[1];
+  if (packets !== undefined) return { kind: 'unwritten', packets: Number(packets) };
+  const interfaceState = /^podcap: interface (up|down)$/.exec(line)?.[1];
+  return interfaceState === undefined ? undefined : { kind: 'interface', isUp: interfaceState === 'up' };
 }
 
 const countPatterns: readonly [keyof Statistics, RegExp][] = [
@@ -187,11 +235,17 @@ function allCounts(counts: Partial<Record<keyof Statistics, number>>): Statistic
   return { captured, received, dropped };
 }
 
-async function endOf(child: ChildProcess, report: Report, wasStopped: () => boolean): Promise<Ending> {
+async function endOf(
+  child: ChildProcess,
+  report: Report,
+  stopping: () => { readonly failure: string | undefined } | undefined,
+): Promise<Ending> {
   const exit = await exitOf(child);
-  const { message, interfaceGone, statistics } = await report.end;
-  const cause = interfaceGone ? 'interfaceGone' : wasStopped() ? 'stopped' : 'failed';
-  return { kind: 'ended', cause, message: message || exit, statistics };
+  const { message, interfaceGone, ...end } = await report.end;
+  const stop = stopping();
+  const isAsked = stop !== undefined && stop.failure === undefined && end.writeError === undefined;
+  const cause = interfaceGone ? 'interfaceGone' : isAsked ? 'stopped' : 'failed';
+  return { kind: 'ended', cause, message: stop?.failure ?? (message || exit), ...end };
 }
 
 /** Resolves when the process and its pipes are closed, with its exit in words. */

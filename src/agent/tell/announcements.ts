@@ -22,6 +22,10 @@ export function announcementOf(status: PodStatus, { nodeName }: Place): Announce
       const message = `${captureOf(status.spec)} on ${nodeName}; ${passedBefore(status.missedBefore)}`;
       return { type: 'Normal', reason: 'CaptureStarted', message };
     }
+    case 'interfaceDown': {
+      const message = `${status.interface} was set down: nothing passes it, and it is captured again when it is up`;
+      return { type: 'Warning', reason: 'InterfaceDown', message };
+    }
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will try again: ${status.message}` };
     case 'refused':
@@ -85,7 +89,7 @@ export function announceByEvent(
 export function announceByLog(log: Logger): StatusListener {
   return ({ namespace, name, uid }, { kind, ...details }) => {
     const fields = { namespace, pod: name, uid, ...details };
-    const level = kind === 'failed' || kind === 'refused' ? 'warn' : 'info';
+    const level = kind === 'failed' || kind === 'refused' || kind === 'interfaceDown' ? 'warn' : 'info';
     log[level](fields, logMessages[kind]);
   };
 }
@@ -93,6 +97,7 @@ export function announceByLog(log: Logger): StatusListener {
 const logMessages: Readonly<Record<PodStatus['kind'], string>> = {
   waiting: 'waiting for the network of the Pod',
   capturing: 'capture started',
+  interfaceDown: 'interface of the capture is down',
   failed: 'capture failed',
   refused: 'capture refused',
   stopped: 'capture stopped',

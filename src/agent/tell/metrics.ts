@@ -2,20 +2,23 @@ import type { EventCounts } from '../../kubernetes/events.ts';
 import { type Room, ringBytes } from '../decide/budget.ts';
 import type { Plan } from '../decide/plan.ts';
 import type { FolderState } from '../keep/folders.ts';
-import type { KnownStatus, Status } from './status.ts';
+import type { KnownStatus, PodStatus, Status } from './status.ts';
 
 /** What Prometheus is told; every name, help text and label stands here alone. */
 export const metricDescriptions = [
   gauge('podcap_captures', 'Pods by the state of their capture.', ['state']),
   gauge('podcap_captures_refused', 'Pods whose capture is refused, by reason.', ['reason']),
-  gauge('podcap_captures_stalled', 'Captures whose interface goes on while their files do not grow.'),
+  gauge(
+    'podcap_captures_stalled',
+    'Captures that record nothing while packets pass, or whose tcpdump does not answer.',
+  ),
   counter('podcap_capture_starts_total', 'Starts of tcpdump that captured.'),
   counter('podcap_capture_failures_total', 'Starts of tcpdump that failed, and captures that broke off.'),
   counter('podcap_packets_captured_total', 'Packets written to capture files.'),
   counter('podcap_packets_dropped_total', 'Packets dropped by the kernel because tcpdump did not keep up.'),
   counter(
     'podcap_packets_lost_total',
-    'Packets received and neither written nor dropped when a capture ended.',
+    'Packets received and neither dropped nor in a file when a capture ended.',
   ),
   counter('podcap_packets_pruned_total', 'Packets in capture files that the ring has deleted.'),
   counter(
@@ -112,7 +115,7 @@ function captureSamples(statuses: readonly KnownStatus[], plan: Plan | undefined
   const kinds = statuses.map(({ status }) => status);
   const kept = [...(plan?.decisions.values() ?? [])].filter(({ kind }) => kind === 'keep').length;
   const states = (['capturing', 'waiting', 'failed', 'refused'] as const).map(
-    (state) => [state, kinds.filter(({ kind }) => kind === state).length] as const,
+    (state) => [state, kinds.filter((status) => stateOf(status) === state).length] as const,
   );
   const refusals = Map.groupBy(
     kinds.flatMap((status) => (status.kind === 'refused' ? [status.refusal.reason] : [])),
@@ -127,6 +130,11 @@ function captureSamples(statuses: readonly KnownStatus[], plan: Plan | undefined
         ({ name: 'podcap_captures_refused', labels: { reason }, value: those.length }) as const,
     ),
   ];
+}
+
+/** tcpdump runs on while its interface is down. */
+function stateOf({ kind }: PodStatus): PodStatus['kind'] {
+  return kind === 'interfaceDown' ? 'capturing' : kind;
 }
 
 function podSamples({ pod, totals }: KnownStatus): Sample[] {

@@ -38,6 +38,8 @@ export type RecorderReport =
       /** Packets that the interface carried before and that are in no file; undefined where it is not known yet. */
       readonly missedBefore: number | undefined;
     }
+  /** It goes on, and nothing passes. */
+  | { readonly kind: 'interfaceDown'; readonly interface: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
@@ -60,9 +62,9 @@ export function podStatuses(listeners: readonly StatusListener[]): Status {
 
   return {
     report(pod, status) {
-      if (status.kind === 'capturing') counts.starts += 1;
-      if (status.kind === 'failed') counts.failures += 1;
       const before = known.get(pod.uid);
+      if (status.kind === 'capturing' && before?.status.kind !== 'interfaceDown') counts.starts += 1;
+      if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
       // From here on the recording's own count is over: what it counted belongs to the agent.
       if (status.kind === 'stopped') ended = addTotals(ended, status.totals);
@@ -90,7 +92,7 @@ const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 
 /** What a person must still know an hour later. */
 function isRenewed({ kind }: PodStatus): boolean {
-  return kind === 'refused' || kind === 'failed';
+  return kind === 'refused' || kind === 'failed' || kind === 'interfaceDown';
 }
 
 function isSameStatus(a: PodStatus, b: PodStatus): boolean {

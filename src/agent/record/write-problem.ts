@@ -1,0 +1,32 @@
+import { statfs } from 'node:fs/promises';
+
+/**
+ * Why captures cannot be written into that folder, for people. `error` is what a file operation threw, or the name of
+ * an error as errno(3) has it.
+ */
+export async function writeProblem(error: unknown, folder: string): Promise<string> {
+  const code = codeOf(error);
+  const words = code === 'ENOSPC' && (await hasNoInodes(folder)) ? noInodes : code && problems.get(code);
+  if (words !== undefined) return `captures cannot be written: ${words} (${code})`;
+  return error instanceof Error ? error.message : `captures cannot be written: ${String(error)}`;
+}
+
+const problems: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'the disk is full'],
+  ['EDQUOT', 'the quota of the disk is used up'],
+  ['EROFS', 'the file system is read-only'],
+  ['EIO', 'the disk has an I/O error'],
+  ['ENOENT', 'their folder is gone'],
+]);
+const noInodes = 'the file system has no inodes left';
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error === 'string') return error;
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Both ends are ENOSPC. File systems that make inodes as they are needed have 0 in all. */
+async function hasNoInodes(folder: string): Promise<boolean> {
+  const { files, ffree } = await statfs(folder).catch(() => ({ files: 0, ffree: 0 }));
+  return files > 0 && ffree === 0;
+}

@@ -1,0 +1,123 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import { capturedNumbers } from '../../lab/captured.ts';
+import { type CniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
+import { compileDrain } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import type { NetworkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import type { CaptureSpec } from '../decide/request.ts';
+import { openFolders } from '../keep/folders.ts';
+import { parseRingFile, type RingFile } from '../keep/names.ts';
+import { orderByAge } from '../keep/ring-order.ts';
+import { watchNetworks } from '../network/networks.ts';
+import { startRecorder } from '../record/recorder.ts';
+import type { Counted, RecorderReport } from '../tell/status.ts';
+import { specOf } from './fixtures.ts';
+
+/** The Pod that is recorded. */
+export const scenePod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
+const pod = scenePod;
+const wrapAfter = 200;
+const log = pino({ level: 'silent' });
+
+export type SceneOptions = {
+  /** The folder of captures; one of its own otherwise. */
+  readonly captures?: string;
+  readonly bufferKib?: number;
+};
+
+/** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
+export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}) {
+  const captures = await temporaryFolder();
+  const root = options.captures ?? captures.path;
+  const cache = await temporaryFolder();
+  const entry: CniEntry = { folder: cache.path, podUid: pod.uid, sandboxId: 'sandbox1', netns: lab.netns };
+  await writeCniEntry(entry);
+  const networks = await watchNetworks({
+    resultsFolder: cache.path,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: 60_000,
+    log,
+  });
+  const folders = await openFolders({
+    root,
+    groupId: 10_001,
+    clock: { nowMs: () => performance.now(), bootId: 'boot' },
+    log,
+  });
+  const drainLibrary = await compileDrain();
+
+  async function begin(count: number, more: Partial<CaptureSpec> = {}) {
+    const reports: RecorderReport[] = [];
+    const counts: Counted[] = [];
+    const folder = await folders.open(pod);
+    const recorder = startRecorder({
+      pod,
+      networkUid: pod.uid,
+      spec: specOf(count, more),
+      folder,
+      networks,
+      log,
+      settings: {
+        bufferKib: options.bufferKib ?? 4_096,
+        wrapAfter,
+        userId: 10_001,
+        drainLibrary,
+        agent: 'agent',
+      },
+      onReport: (report) => reports.push(report),
+      onCount: (counted) => counts.push(counted),
+    });
+    return { recorder, reports, counts, path: folder.path };
+  }
+
+  /** Not what sends. */
+  async function tcpdumps(): Promise<number[]> {
+    const pids = await lab.processes();
+    const names = await Promise.all(
+      pids.map(async (pid) => (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim()),
+    );
+    return pids.filter((_pid, index) => names[index] === 'tcpdump');
+  }
+
+  return {
+    entry,
+    begin,
+    async record(
+      count: number,
+      more: Partial<CaptureSpec> = {},
+      first: RecorderReport['kind'] = 'capturing',
+    ) {
+      const begun = await begin(count, more);
+      await until(() => begun.reports.some(({ kind }) => kind === first), { what: first });
+      return begun;
+    },
+    /** Of all files, or of those of one generation. */
+    async numbers(path: string, generation?: number): Promise<number[]> {
+      const those = (await ringFilesOf(path)).filter(
+        (file) => generation === undefined || file.generation === generation,
+      );
+      const numbers = await Promise.all(those.map(({ name }) => capturedNumbers(join(path, name))));
+      return numbers.flat();
+    },
+    tcpdumps,
+    async tcpdumpPid(): Promise<number> {
+      return await until(async () => (await tcpdumps())[0], { what: 'a tcpdump' });
+    },
+    async [Symbol.asyncDispose]() {
+      await networks[Symbol.asyncDispose]();
+      await cache[Symbol.asyncDispose]();
+      await captures[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The capture files of a folder, oldest first. */
+export async function ringFilesOf(path: string): Promise<RingFile[]> {
+  return orderByAge(
+    (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
+    wrapAfter,
+  );
+}

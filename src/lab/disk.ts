@@ -1,0 +1,97 @@
+import { type FileHandle, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode } from '../base/missing.ts';
+import { compileLabProgram } from './compile.ts';
+import { temporaryFolder } from './folder.ts';
+import { run } from './run.ts';
+
+/** A small file system of its own, in which tcpdump's group may write; gone when it is disposed of. */
+export type LabDisk = AsyncDisposable & {
+  readonly path: string;
+  /** Takes all the space that is left, until `free`. */
+  readonly fill: () => Promise<void>;
+  /** Takes all the inodes that are left, until `free`. */
+  readonly fillInodes: () => Promise<void>;
+  readonly free: () => Promise<void>;
+  readonly remount: (options: 'ro' | 'rw') => Promise<void>;
+};
+
+/** In memory. */
+export async function memoryDisk(megabytes: number): Promise<LabDisk> {
+  const options = `size=${megabytes}m,nr_inodes=200,mode=0770,gid=${tcpdumpGroup}`;
+  return await mounted(['-t', 'tmpfs', '-o', options, 'podcap-test']);
+}
+
+/** An ext4 on a loop device, which can break as a disk of the Node can. */
+export type BreakableDisk = LabDisk & {
+  /** From now on every access is an I/O error. */
+  readonly breakDown: () => Promise<void>;
+  /** The file system has found an error: it is read-only from now on, also for files that are open. */
+  readonly abort: () => Promise<void>;
+};
+
+export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
+  await using made = new AsyncDisposableStack();
+  const image = join(made.use(await temporaryFolder()).path, 'image');
+  await run(['truncate', `--size=${megabytes}M`, image]);
+  await run(['mkfs.ext4', '-q', '-m', '0', '-E', `root_owner=0:${tcpdumpGroup}`, image]);
+  const disk = made.use(await mounted(['-o', 'loop', image]));
+  await run(['chmod', '0770', disk.path]);
+  const shutdown = await compileLabProgram('shutdown');
+  const living = made.move();
+  return {
+    ...disk,
+    async breakDown() {
+      await run([shutdown, disk.path]);
+    },
+    async abort() {
+      await run(['mount', '-o', 'remount,abort', disk.path]);
+    },
+    [Symbol.asyncDispose]: () => living.disposeAsync(),
+  };
+}
+
+const tcpdumpGroup = 10_001;
+
+async function mounted(source: readonly string[]): Promise<LabDisk> {
+  const folder = await temporaryFolder();
+  const { path } = folder;
+  const filler = join(path, 'filler');
+  await run(['mount', ...source, path]);
+  return {
+    path,
+    async fill() {
+      await using file = await open(filler, 'a');
+      // The last page too: a record of some hundred bytes needs one.
+      for (const bytes of [65_536, 4_096]) await untilFull(() => appendAll(file, Buffer.alloc(bytes, 1)));
+    },
+    async fillInodes() {
+      await mkdir(`${filler}s`);
+      let count = 0;
+      await untilFull(async () => await writeFile(join(`${filler}s`, String((count += 1))), ''));
+    },
+    async free() {
+      for (const each of [filler, `${filler}s`]) await rm(each, { recursive: true, force: true });
+    },
+    async remount(options) {
+      await run(['mount', '-o', `remount,${options}`, path]);
+    },
+    async [Symbol.asyncDispose]() {
+      await run(['umount', '--lazy', path]);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A short write is the disk's last word before it refuses. */
+async function appendAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  await file.appendFile(bytes);
+}
+
+async function untilFull(take: () => Promise<void>): Promise<void> {
+  try {
+    for (;;) await take();
+  } catch (error) {
+    if (!hasCode(error, 'ENOSPC')) throw error;
+  }
+}

@@ -1,0 +1,23 @@
+/*
+ * Shuts an ext4 down, as a disk that is pulled out: from then on every access is an I/O error.
+ *
+ *   shutdown <any path on it>
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+/* EXT4_IOC_SHUTDOWN and EXT4_GOING_FLAGS_NOLOGFLUSH of fs/ext4/ext4.h; no header of libc has them. */
+#define SHUTDOWN _IOR('X', 125, uint32_t)
+enum { NO_LOG_FLUSH = 2 };
+
+int main(int argc, char **argv)
+{
+	uint32_t flags = NO_LOG_FLUSH;
+	int fd = argc == 2 ? open(argv[1], O_RDONLY) : -1;
+
+	if (fd < 0 || ioctl(fd, SHUTDOWN, &flags) < 0)
+		return perror("shutdown"), 1;
+	return 0;
+}
