@@ -284,6 +284,8 @@ async function startAgent(scene: {
       bufferKib: 4_096,
       captureUser: 10_001,
       port,
+      metricsTlsFolder: undefined,
+      metricsPort: 9_781,
       rescanSeconds: 5,
       logLevel: 'error',
     },

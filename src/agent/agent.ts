@@ -19,7 +19,9 @@ import type { Settings } from './settings.ts';
 import { announceByEvent, announceByLog } from './tell/announcements.ts';
 import { serveHealth } from './tell/health.ts';
 import { metricsText, samplesOf } from './tell/metrics.ts';
-import { podStatuses, type Status } from './tell/status.ts';
+import { notReady } from './tell/ready.ts';
+import { serveSecureMetrics } from './tell/secure-metrics.ts';
+import { podStatuses } from './tell/status.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -37,6 +39,8 @@ const measureEveryMs = 10_000;
 const renewEveryMs = 45 * 60_000;
 /** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
 const firstListMs = 1_000;
+/** Certificates of /metrics. */
+const rereadEveryMs = 10_000;
 
 /** Captures the annotated Pods of one Node until the signal: a Pod's change goes through here, from top to bottom. */
 export async function runAgent({
@@ -125,13 +129,24 @@ export async function runAgent({
     );
   using _measuring = every(measureEveryMs, async () => measuring.run());
   using _renewing = every(renewEveryMs, async () => status.renew());
+  const folder = settings.metricsTlsFolder;
   await using _health = await serveHealth({
     port: settings.port,
     notReady: () => notReady(planned, status),
-    metrics,
+    metrics: folder === undefined ? metrics : undefined,
   });
   using unlisted = wakeAt(clock, goOnUnlisted);
   unlisted.at(clock.nowMs() + firstListMs);
+  await using _metrics =
+    folder === undefined
+      ? undefined
+      : await serveSecureMetrics({
+          port: settings.metricsPort,
+          folder,
+          rereadMs: rereadEveryMs,
+          metrics,
+          log,
+        });
   log.info({ nodeName, version }, 'agent started');
   for await (const change of watchCollection({
     client,
@@ -183,16 +198,6 @@ function captureSettings({
 
 function recordedPods({ decisions }: Plan): Pod[] {
   return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
-}
-
-/** Ready when every capture that is wanted runs, waits for its Pod's network, or has failed or been refused once. */
-function notReady(planned: Plan | undefined, status: Status): string[] {
-  if (!planned) return ['the Pods of this Node are not listed yet'];
-  return [...planned.decisions].flatMap(([uid, decision]) =>
-    decision.kind === 'record' && !status.of(uid)
-      ? [`the capture of ${decision.pod.namespace}/${decision.pod.name} has not started yet`]
-      : [],
-  );
 }
 
 function cpuSeconds(): number {

@@ -146,6 +146,8 @@ const limits = {
   podMetrics: 'false',
   bufferKib: '4096',
   captureUser: '10001',
+  metricsTlsFolder: '',
+  metricsPort: '9781',
   rescanSeconds: '5',
   logLevel: 'warn',
 };
