@@ -28,6 +28,7 @@ RUN apt-get update \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
 COPY --from=build /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
-# When the agent dies, tini ends, and every capture with it. The young objects of an agent are few and short-lived: room
-# for 1 MB of them took the agent from 73 to 45 MB of anonymous memory under a storm of Events.
-ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=1", "/usr/lib/podcap/podcap.cjs"]
+# Memory before speed, which an agent needs little of (docs/decisions/0016-memory-before-speed.md).
+ENV MALLOC_ARENA_MAX=1
+# When the agent dies, tini ends, and every capture with it.
+ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=1", "--max-opt=1", "--optimize-for-size", "/usr/lib/podcap/podcap.cjs"]

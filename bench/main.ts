@@ -3,6 +3,7 @@ import { status } from '../cluster/status.ts';
 import { deploy } from '../tools/deploy.ts';
 import { Failed, must, tool } from '../tools/run.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
+import { admission } from './admission.ts';
 import type { Figure } from './figure.ts';
 import { firstPacket } from './first-packet.ts';
 import { lastDatagram } from './last-datagram.ts';
@@ -12,7 +13,7 @@ import { settingNow } from './setting.ts';
 import { startLatency } from './start-latency.ts';
 import { tableOf } from './table.ts';
 
-const figures: readonly Figure[] = [startLatency, firstPacket, lastDatagram, memory];
+const figures: readonly Figure[] = [startLatency, firstPacket, lastDatagram, memory, admission];
 
 const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed]
   figures      ${figures.map(({ name }) => name).join(', ')}; all unless some are named

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBinaries, moduleOf } from './binaries.ts';
+import { type Component, killComponent, startComponent, stopComponent } from './component.ts';
 import { installDns } from './dns.ts';
 import { down } from './down.ts';
 import { cacheFolder, logFolder, type Machine, machines } from './layout.ts';
@@ -30,6 +31,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   enter: enterMachine,
   'node-stop': stopNode,
   'node-start': () => alone('node-start', bringUp),
+  'component-kill': (args) => onComponent(args, killComponent),
+  'component-stop': (args) => onComponent(args, stopComponent),
+  'component-start': (args) => onComponent(args, startComponent),
   'machine-state': printMachineState,
 };
 
@@ -43,6 +47,9 @@ const usage = `usage: node cluster/main.ts <command>
   enter <machine> [command] run a command, or a shell, on node1, node2 or control
   node-stop <node>          cut a Node's power
   node-start <node>         bring it back
+  component-kill <machine> <name>   kill kube-apiserver, kubelet, containerd ...; it is started again
+  component-stop <machine> <name>   the same, and keep it down
+  component-start <machine> <name>  start it again
   machine-state             list what this machine has; compare two lists to see what was left behind`;
 
 async function main([name = '', ...args]: readonly string[]): Promise<number> {
@@ -132,6 +139,16 @@ async function enterMachine([name = '', ...command]: readonly string[]): Promise
 async function stopNode([name = '']: readonly string[]): Promise<number> {
   const machine = machineNamed(name);
   return machine && cutPower(machine) ? 0 : unknownMachine(name);
+}
+
+async function onComponent(
+  [machineName = '', name = '']: readonly string[],
+  act: (component: Component) => Promise<void>,
+): Promise<number> {
+  const machine = machineNamed(machineName);
+  if (machine === undefined || machineProcess(machine) === undefined) return unknownMachine(machineName);
+  await act({ machine, name });
+  return 0;
 }
 
 async function printMachineState(): Promise<number> {

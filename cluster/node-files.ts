@@ -93,6 +93,8 @@ function kubeletConfig(node: ClusterNode): unknown {
     kubeAPIQPS: 200,
     kubeAPIBurst: 400,
     shutdownGracePeriod: '0s',
+    // Tests kill containers many times over; by default the second time costs 10 s, and soon minutes.
+    crashLoopBackOff: { maxContainerRestartPeriod: '1s' },
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { annotationRules } from '../src/agent/decide/request.ts';
 import { built } from '../tools/built.ts';
 import { renderManifests, template } from '../tools/manifests.ts';
 import { checkout } from '../tools/target.ts';
@@ -64,6 +65,8 @@ test('every value arrives', async () => {
     '--cni-results-folder=/var/lib/cni/cache/results',
     '--log-level=debug',
     '--port=9999',
+    '--metrics-port=9998',
+    '--metrics-tls-folder=/etc/podcap/metrics-tls',
     '--capture-user=20002',
   ])
     expect(output).toContain(`- ${flag}\n`);
@@ -73,15 +76,65 @@ test('every value arrives', async () => {
   expect(output).toContain('path: /data/podcap,');
   expect(output).not.toContain('app: something-else');
   expect(output).not.toContain('priorityClassName');
-  for (const kind of ['PodMonitor', 'PrometheusRule', 'ConfigMap', 'Job'])
+  for (const kind of ['PodMonitor', 'PrometheusRule', 'ConfigMap', 'Job', 'NetworkPolicy'])
     expect(output).toContain(`kind: ${kind}\n`);
 });
 
 test('nothing is asked for that was not chosen', async () => {
   const { output } = await render(join(chart, 'ci/minimal-values.yaml'));
   const kinds = [...output.matchAll(/^kind: (.*)$/gm)].map(([, kind]) => kind);
-  expect(kinds).toEqual(['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'DaemonSet']);
+  expect(kinds).toEqual([
+    'ServiceAccount',
+    'ClusterRole',
+    'ClusterRoleBinding',
+    'DaemonSet',
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
+  ]);
   expect(output).not.toMatch(/privileged|hostNetwork|hostPID|hostIPC|seLinuxOptions/);
+});
+
+test.each([
+  ['minimal', { maxFiles: 100, maxFileMegabytes: 100 }],
+  ['everything', { maxFiles: 50, maxFileMegabytes: 10 }],
+])(
+  "with the values %s the policy knows the agent's annotations, in its words and with its bounds",
+  async (name, limits) => {
+    const { output } = await render(join(chart, `ci/${name}-values.yaml`));
+    const told = [...output.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": (.*) is allowed"/g)].map(
+      ([, key, allowed]) => ({ key, allowed }),
+    );
+    expect(told).toEqual(
+      Object.values(annotationRules(limits)).map(({ key, allowed }) => ({ key, allowed })),
+    );
+    const keys = JSON.stringify(told.map(({ key }) => key));
+    expect(output.split(keys)).toHaveLength(name === 'minimal' ? 3 : 4);
+  },
+);
+
+test('an API server that has no such policies is not asked for them', async () => {
+  const old = ['--kube-version', '1.29.0'];
+  const everything = ['--values', join(chart, 'ci/everything-values.yaml')];
+  const { code, output } = await run(['template', 'test', chart, ...old, ...everything]);
+  expect(code).toBe(0);
+  expect(output).not.toContain('ValidatingAdmissionPolicy');
+});
+
+test('over TLS metrics have a port of their own, and Prometheus and the NetworkPolicy know it', async () => {
+  const { output } = await render(join(chart, 'ci/everything-values.yaml'));
+  expect(output).toContain('- { name: metrics, containerPort: 9998 }');
+  expect(output).toContain('secret: { secretName: podcap-metrics, defaultMode: 0400 }');
+  expect(output).toMatch(/- port: metrics\n +scheme: https\n +tlsConfig:\n(?: +.*\n)+ +path: \/metrics/);
+  expect(output).toContain('- { protocol: TCP, port: metrics }');
+  const plain = await render('-', 'networkPolicy: { enabled: true, metricsFrom: [{ podSelector: {} }] }');
+  expect(plain.output).toContain('- { protocol: TCP, port: health }');
+  expect(plain.output).not.toContain('metrics-tls');
+});
+
+test('a NetworkPolicy that names nobody lets nobody in', async () => {
+  const { output } = await render('-', 'networkPolicy: { enabled: true }');
+  expect(output).toContain('policyTypes: [Ingress]');
+  expect(output).not.toContain('ingress:');
 });
 
 test('SELinux options reach the agent and the Pods that purge', async () => {
@@ -113,6 +166,11 @@ test.each([
   ['podLabels: { team: 5 }', '/podLabels/team'],
   ['podMonitor: { enabled: "no" }', '/podMonitor/enabled'],
   ['tolerations: { operator: Exists }', '/tolerations'],
+  ['admission: { allowedValues: { failurePolicy: Open } }', '/admission/allowedValues/failurePolicy'],
+  ['admission: { allowedUsers: { enabled: "yes" } }', '/admission/allowedUsers/enabled'],
+  ['admission: { selector: {} }', "'selector' not allowed"],
+  ['metricsTls: { secretName: "Not A Name" }', '/metricsTls/secretName'],
+  ['networkPolicy: { metricsFrom: monitoring }', '/networkPolicy/metricsFrom'],
 ])('refuses %s and says where', async (values, where) => {
   const { code, output } = await render('-', values);
   expect(code).not.toBe(0);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { capturedPodsFile } from '../src/agent/keep/captured-pods.ts';
 import { folderName, recordName, ringFileBase } from '../src/agent/keep/names.ts';
 
 const script = join(import.meta.dirname, 'chart/files/purge.sh');
@@ -27,6 +28,7 @@ test('deletes what agents wrote, and its folders', async () => {
   await make(folderName({ namespace: 'default', pod: 'web.example', uid }), ofAnAgent);
   await make(folderName(longest), [`${ringFileBase(longest.pod, 999_999_999)}000`]);
   await make(folderName({ namespace: 'default', pod: 'never-captured', uid }), []);
+  for (const name of [capturedPodsFile, `${capturedPodsFile}.new`]) await writeFile(join(captures, name), '');
   await purge();
   expect(await readdir(captures)).toEqual([]);
 });

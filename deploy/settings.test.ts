@@ -5,7 +5,14 @@ import { expect, test } from 'vitest';
 import { readSettings, settingDescriptions } from '../src/agent/settings.ts';
 
 /** What the chart decides itself: the Pod's own names, and where it mounts the folders. */
-const decidedByChart = new Set(['nodeName', 'agentName', 'capturesFolder', 'netnsFolder', 'drainLibrary']);
+const decidedByChart = new Set([
+  'nodeName',
+  'agentName',
+  'capturesFolder',
+  'netnsFolder',
+  'drainLibrary',
+  'metricsTlsFolder',
+]);
 
 const descriptions = new Map(
   Object.entries(settingDescriptions).filter(([name]) => !decidedByChart.has(name)),
@@ -28,9 +35,10 @@ test('the chart has every setting of the agent, and no other', async () => {
 });
 
 test("the chart leaves every default to the agent; where it needs one itself, it is the agent's", async () => {
-  const { port, captureUser, ...others } = Object.fromEntries(await settingsInValues());
-  expect({ port, captureUser }).toEqual({
+  const { port, metricsPort, captureUser, ...others } = Object.fromEntries(await settingsInValues());
+  expect({ port, metricsPort, captureUser }).toEqual({
     port: settingDescriptions.port.default,
+    metricsPort: settingDescriptions.metricsPort.default,
     captureUser: settingDescriptions.captureUser.default,
   });
   expect(new Set(Object.values(others))).toEqual(new Set(['null']));

@@ -64,7 +64,7 @@ test('the API server accepts what the chart can render', async () => {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, yaml);
   const applied = await kubectl('apply', '--dry-run=server', '--validate=strict', '-f', file);
-  expect(applied.trim().split('\n')).toHaveLength(10);
+  expect(applied.trim().split('\n')).toHaveLength(16);
 });
 
 test('a release is installed, upgraded, and uninstalled with the captures, and nothing is left of it', async () => {
@@ -99,10 +99,20 @@ async function agents(): Promise<{ name: string; args: string }[]> {
 
 /** What the cluster has of the release. */
 async function objects(): Promise<string> {
-  const kinds =
-    'daemonsets,pods,jobs,secrets,configmaps,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings';
+  const namespaced = 'daemonsets,pods,jobs,secrets,configmaps,serviceaccounts,roles,rolebindings';
+  const ofTheCluster = 'clusterroles,clusterrolebindings';
+  const policies = 'validatingadmissionpolicies,validatingadmissionpolicybindings';
   const label = `app.kubernetes.io/instance=${release}`;
-  return await kubectl('-n', cluster.namespace, 'get', kinds, '-l', label, '-o', 'name');
+  return await kubectl(
+    '-n',
+    cluster.namespace,
+    'get',
+    `${namespaced},${ofTheCluster},${policies}`,
+    '-l',
+    label,
+    '-o',
+    'name',
+  );
 }
 
 function folderOn(node: string): string {

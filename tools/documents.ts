@@ -87,7 +87,7 @@ function settingsDocument(): string {
   const rows = Object.values(settingDescriptions).map((setting) => [
     `\`--${setting.flag}\``,
     `\`${setting.env}\``,
-    setting.default === undefined ? 'required' : `\`${setting.default}\``,
+    presetOf(setting),
     allowedBy(setting),
     setting.help,
   ]);
@@ -99,7 +99,7 @@ A flag wins over its environment variable, the variable over the default; an emp
 
 ${table(['flag', 'environment', 'default', 'allowed', 'what it sets'], rows)}
 
-In the [chart](../deploy/chart/values.yaml) a setting is the value of the same name in camel case below \`settings\`: \`--set settings.maxFiles=200\`. Five are not among them: node-name and agent-name come from the agent's own Pod, captures-folder, netns-folder and drain-library are paths in its container. \`hostPaths\` names the folders of the Node.
+In the [chart](../deploy/chart/values.yaml) a setting is the value of the same name in camel case below \`settings\`: \`--set settings.maxFiles=200\`. Six are not among them: node-name and agent-name come from the agent's own Pod, captures-folder, netns-folder, drain-library and metrics-tls-folder are paths in its container. \`hostPaths\` names the folders of the Node, \`metricsTls.secretName\` the Secret with the certificates.
 `;
 }
 
@@ -114,7 +114,7 @@ function metricsDocument(): string {
 
 ${generated}
 
-Each agent tells them at \`/metrics\` on its port (9780), in the text format that Prometheus reads. They are of its own Node, and counters begin at 0 when the agent starts.
+Each agent tells them at \`/metrics\` on its port (9780), in the text format that Prometheus reads. They are of its own Node, and counters begin at 0 when the agent starts. With \`--metrics-tls-folder\` they are on \`--metrics-port\` (9781) alone, over TLS 1.3, for clients with a certificate of the authority in \`ca.crt\`; changed files are in use after 10 s, and whoever is connected must then show a certificate again.
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 
@@ -154,6 +154,11 @@ function defaultSettings(): Settings {
   const result = readSettings([], anyNode);
   if (result.kind !== 'settings') throw new Error('the defaults are not allowed');
   return result.settings;
+}
+
+function presetOf({ default: preset }: SettingDescription): string {
+  if (preset === undefined) return 'required';
+  return preset === '' ? 'none' : `\`${preset}\``;
 }
 
 /** In the agent's own words, which it says of a value that no setting but a text allows. */

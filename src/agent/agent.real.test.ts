@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { bootClock } from '../base/clock.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
-import { type ApiServer, apiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
+import { type ApiServer, apiServer, list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { writeCniEntry } from '../lab/cni-cache.ts';
 import { compileDrain } from '../lab/compile.ts';
@@ -13,6 +13,7 @@ import { networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
 import { runAgent } from './agent.ts';
+import { readRecord } from './keep/records.ts';
 import { metricDescriptions } from './tell/metrics.ts';
 
 // The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.
@@ -88,6 +89,41 @@ test.each([
   },
 );
 
+test('a watch event that says the annotation is gone deletes nothing when the Pod is read and has it', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  scene.server.script.read.push({ kind: 'json', body: podObject('web', '9', wanted) });
+  await using agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  const watch = await scene.server.nextWatch();
+  // The watch goes on from a list of the past: this was, and is not any more.
+  watch.send({ type: 'MODIFIED', object: podObject('web', '6') });
+  await until(() => scene.server.requests.some(({ kind }) => kind === 'read'), {
+    what: 'the Pod to be read',
+  });
+  watch.send({ type: 'MODIFIED', object: podObject('web', '9', wanted) });
+  watch.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) });
+  await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
+  expect(await scene.tcpdumps()).toHaveLength(1);
+  await agent.stop();
+  expect(await readdir(scene.captures)).toContain(folderOfWeb);
+  expect(scene.eventReasons()).not.toContain('CaptureStopped');
+});
+
+test('a removed annotation deletes the captures, and asks for the Pod once', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  scene.server.objects.set('/api/v1/namespaces/default/pods/web', podObject('web', '6'));
+  await using _agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  const watch = await scene.server.nextWatch();
+  watch.send({ type: 'MODIFIED', object: podObject('web', '6') });
+  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the folder to go' });
+  watch.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) });
+  await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
+  expect(scene.server.requests.filter(({ kind }) => kind === 'read')).toHaveLength(1);
+});
+
 test('a Pod that ended while no agent ran leaves its captures, and folders of others are not touched', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);
@@ -111,6 +147,71 @@ test('the captures of a Pod that has ended go after the time of grace, when the 
   expect(scene.server.requests.find(({ kind }) => kind === 'read')?.path).toBe(
     '/api/v1/namespaces/default/pods/web',
   );
+});
+
+test('while the API server is away a capture goes on untouched, and what was changed meanwhile takes effect after', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  await using agent = await scene.start();
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the capture' });
+  const before = await scene.tcpdumps();
+  scene.server.script.watch.push(...Array.from({ length: 4 }, () => ({ kind: 'cut' }) as const));
+  const first = await scene.server.nextWatch();
+  first.cut();
+  await until(() => scene.server.script.watch.length === 0, { what: '4 tries', deadlineMs: 30_000 });
+  expect(await agent.ask('/readyz')).toBe('200 ok\n');
+  expect(await scene.tcpdumps()).toEqual(before);
+  const back = await scene.server.nextWatch();
+  expect(back.query['resourceVersion']).toBe('5');
+  expect(await scene.tcpdumps()).toEqual(before);
+  scene.server.objects.set('/api/v1/namespaces/default/pods/web', podObject('web', '9'));
+  back.send({ type: 'MODIFIED', object: podObject('web', '9') });
+  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the captures to go' });
+  expect(scene.server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
+});
+
+test('a relist from the past, in which the Pod is not annotated yet, ends no capture', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(
+    list('5', [podObject('web', '4', wanted)]),
+    list('3', [podObject('web', '2')]),
+  );
+  scene.server.script.read.push({ kind: 'json', body: podObject('web', '4', wanted) });
+  await using agent = await scene.start();
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the capture' });
+  const before = await scene.tcpdumps();
+  const first = await scene.server.nextWatch();
+  first.send({ type: 'ERROR', object: statusObject(410, 'Expired') });
+  const second = await scene.server.nextWatch();
+  await until(() => scene.server.requests.some(({ kind }) => kind === 'read'), {
+    what: 'the Pod to be read',
+  });
+  second.send({ type: 'MODIFIED', object: podObject('web', '4', wanted) });
+  second.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) });
+  await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
+  expect(await scene.tcpdumps()).toEqual(before);
+});
+
+test('an agent that starts while the API server is away goes on with what was captured, until a list says otherwise', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  const before = await scene.start();
+  await until(async () => (await before.ask('/readyz')) === '200 ok\n', { what: 'the capture' });
+  await before.stop();
+  expect(await scene.tcpdumps()).toEqual([]);
+
+  scene.server.script.list.push({ kind: 'silence' });
+  await using agent = await scene.start();
+  await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the capture that goes on' });
+  expect(await agent.ask('/readyz')).toBe('503 the Pods of this Node are not listed yet\n');
+  await until(async () => (await readRecord(join(scene.captures, folderOfWeb), 2))?.carried !== undefined, {
+    what: 'its record',
+  });
+  scene.server.script.read.push({ kind: 'json', body: podObject('web', '9') });
+  scene.server.script.list.push(list('9', [podObject('web', '9')]));
+  scene.server.cutAll();
+  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the captures to go' });
+  expect(await scene.tcpdumps()).toEqual([]);
 });
 
 test('/metrics tells states, packets and the disk, in the text format', async () => {
@@ -183,6 +284,8 @@ async function startAgent(scene: {
       bufferKib: 4_096,
       captureUser: 10_001,
       port,
+      metricsTlsFolder: undefined,
+      metricsPort: 9_781,
       rescanSeconds: 5,
       logLevel: 'error',
     },

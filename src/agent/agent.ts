@@ -5,10 +5,11 @@ import { every, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
-import { parsePod, readPod } from '../kubernetes/pod.ts';
+import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import { mayDelete } from './decide/deletion.ts';
-import { type Plan, plan } from './decide/plan.ts';
+import { onlyRecordings, type Plan, plan } from './decide/plan.ts';
 import { type Pods, podsAfter } from './decide/pods.ts';
+import { openCapturedPods } from './keep/captured-pods.ts';
 import { diskOf } from './keep/disk.ts';
 import { openFolders } from './keep/folders.ts';
 import { watchNetworks } from './network/networks.ts';
@@ -18,7 +19,9 @@ import type { Settings } from './settings.ts';
 import { announceByEvent, announceByLog } from './tell/announcements.ts';
 import { serveHealth } from './tell/health.ts';
 import { metricsText, samplesOf } from './tell/metrics.ts';
-import { podStatuses, type Status } from './tell/status.ts';
+import { notReady } from './tell/ready.ts';
+import { serveSecureMetrics } from './tell/secure-metrics.ts';
+import { podStatuses } from './tell/status.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -34,6 +37,10 @@ export type AgentOptions = {
 const measureEveryMs = 10_000;
 /** Events go an hour after they were written last. */
 const renewEveryMs = 45 * 60_000;
+/** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
+const firstListMs = 1_000;
+/** Certificates of /metrics. */
+const rereadEveryMs = 10_000;
 
 /** Captures the annotated Pods of one Node until the signal: a Pod's change goes through here, from top to bottom. */
 export async function runAgent({
@@ -48,6 +55,7 @@ export async function runAgent({
   await using events = eventRecorder({ client, nodeName, log });
   const status = podStatuses([announceByLog(log), announceByEvent(events.record, { nodeName })]);
   const folders = await openFolders({ root: capturesFolder, groupId: captureUser, clock, log });
+  await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
   let disk = await diskOf(capturesFolder);
   await using networks = await watchNetworks({
     resultsFolder: settings.cniResultsFolder,
@@ -74,11 +82,24 @@ export async function runAgent({
 
   function replan(): void {
     if (!pods || signal.aborted) return;
-    const room = { ...roomOf(settings), disk };
-    const state = { pods, folders: folders.states(), recording: recorders.recording(), room, limits };
-    planned = plan({ ...state, nowMs: clock.nowMs() });
+    planned = planOf(pods);
     nextReplan.at(planned.nextMs);
     recorders.apply(planned);
+    capturedPods.note(recordedPods(planned));
+  }
+
+  function planOf(known: Pods): Plan {
+    const room = { ...roomOf(settings), disk };
+    const state = { folders: folders.states(), recording: recorders.recording(), room, limits };
+    return plan({ ...state, pods: known, nowMs: clock.nowMs() });
+  }
+
+  /** What an earlier agent captured goes on; nothing else is concluded from what it knew. */
+  function goOnUnlisted(): void {
+    if (pods || signal.aborted || capturedPods.before.length === 0) return;
+    log.warn({ pods: capturedPods.before.length }, 'no list of Pods yet, going on with what was captured');
+    const known = new Map(capturedPods.before.map((pod) => [pod.uid, pod]));
+    recorders.apply(onlyRecordings(planOf(known)));
   }
 
   // The disk too, whenever a folder has come or gone: what was freed must not be freed once more.
@@ -108,11 +129,24 @@ export async function runAgent({
     );
   using _measuring = every(measureEveryMs, async () => measuring.run());
   using _renewing = every(renewEveryMs, async () => status.renew());
+  const folder = settings.metricsTlsFolder;
   await using _health = await serveHealth({
     port: settings.port,
     notReady: () => notReady(planned, status),
-    metrics,
+    metrics: folder === undefined ? metrics : undefined,
   });
+  using unlisted = wakeAt(clock, goOnUnlisted);
+  unlisted.at(clock.nowMs() + firstListMs);
+  await using _metrics =
+    folder === undefined
+      ? undefined
+      : await serveSecureMetrics({
+          port: settings.metricsPort,
+          folder,
+          rereadMs: rereadEveryMs,
+          metrics,
+          log,
+        });
   log.info({ nodeName, version }, 'agent started');
   for await (const change of watchCollection({
     client,
@@ -162,14 +196,8 @@ function captureSettings({
   };
 }
 
-/** Ready when every capture that is wanted runs, waits for its Pod's network, or has failed or been refused once. */
-function notReady(planned: Plan | undefined, status: Status): string[] {
-  if (!planned) return ['the Pods of this Node are not listed yet'];
-  return [...planned.decisions].flatMap(([uid, decision]) =>
-    decision.kind === 'record' && !status.of(uid)
-      ? [`the capture of ${decision.pod.namespace}/${decision.pod.name} has not started yet`]
-      : [],
-  );
+function recordedPods({ decisions }: Plan): Pod[] {
+  return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
 }
 
 function cpuSeconds(): number {

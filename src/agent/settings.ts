@@ -32,6 +32,8 @@ export const settingsSchema = v.object({
     v.transform((given) => given === 'true'),
   ),
   port: wholeNumber(1, 65_535),
+  metricsTlsFolder: pathOrNone(),
+  metricsPort: wholeNumber(1, 65_535),
   rescanSeconds: wholeNumber(1, 3_600),
   logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error is allowed'),
 });
@@ -142,6 +144,18 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '9780',
     help: 'the port of /healthz, /readyz and /metrics',
   },
+  metricsTlsFolder: {
+    flag: 'metrics-tls-folder',
+    env: 'PODCAP_METRICS_TLS_FOLDER',
+    default: '',
+    help: 'tls.crt, tls.key and ca.crt; with it /metrics is on --metrics-port alone, for clients with a certificate of ca.crt',
+  },
+  metricsPort: {
+    flag: 'metrics-port',
+    env: 'PODCAP_METRICS_PORT',
+    default: '9781',
+    help: 'the port of /metrics with --metrics-tls-folder',
+  },
   rescanSeconds: {
     flag: 'rescan-seconds',
     env: 'PODCAP_RESCAN_SECONDS',
@@ -173,7 +187,7 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): S
 /** One line a setting, for --help and the documents. */
 export function helpText(): string {
   const lines = Object.values(settingDescriptions).map(({ flag, env, default: preset, help }) => {
-    return `  --${flag.padEnd(24)} ${env.padEnd(32)} ${help}${preset === undefined ? ' (required)' : ` (${preset})`}`;
+    return `  --${flag.padEnd(24)} ${env.padEnd(32)} ${help} (${preset === undefined ? 'required' : preset || 'none'})`;
   });
   return [
     'podcap: captures the annotated Pods of one Node',
@@ -217,6 +231,15 @@ function text() {
 
 function absolutePath() {
   return v.pipe(v.string(), v.startsWith('/', 'an absolute path is allowed'));
+}
+
+/** Undefined when it is empty. */
+function pathOrNone() {
+  return v.pipe(
+    v.string(),
+    v.check((given) => given === '' || given.startsWith('/'), 'an absolute path is allowed'),
+    v.transform((given) => (given === '' ? undefined : given)),
+  );
 }
 
 function wholeNumber(least: number, most: number) {

@@ -108,7 +108,7 @@ test('gives up on a host that takes the connection and never speaks', async () =
   await using server = await apiServer();
   await using client = kubernetesClient(server.config, { connectMs: 0 });
   const stream = client.stream({ path, responseMs: 60_000, idleMs: 60_000 });
-  expect(await failure(stream)).toMatchObject({ reason: 'DeadlineExceeded' });
+  expect(await failure(stream)).toMatchObject({ reason: 'Unreachable' });
 });
 
 test('tries a read again when its kept connection turns out to be dead', async () => {

@@ -33,9 +33,7 @@ export function exchange({ agent, url, call, headers, body, connectMs, signal }:
   const abort = () =>
     drop(new ApiError({ ...call, reason: 'Aborted', message: 'aborted', cause: signal?.reason }));
   const tooSlow = () =>
-    drop(
-      new ApiError({ ...call, reason: 'DeadlineExceeded', message: `no connection within ${connectMs} ms` }),
-    );
+    drop(new ApiError({ ...call, reason: 'Unreachable', message: `no connection within ${connectMs} ms` }));
 
   const connecting = setTimeout(tooSlow, connectMs);
   // A peer that is gone is noticed after 30 s + 10 probes of a second, also on a watch that only ever receives.

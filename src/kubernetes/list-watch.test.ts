@@ -245,6 +245,53 @@ test('waits as long as Retry-After asks for', async () => {
   expect(server.requests.map(({ kind }) => kind)).toEqual(['list', 'read']);
 });
 
+test('asks a server that is not there every few seconds, one that refuses ever more rarely, and resumes where it was', async () => {
+  await using server = await apiServer();
+  server.script.watch.push(
+    // One more than is waited for: a kept connection that turns out dead is replaced at once.
+    ...Array.from({ length: 13 }, () => ({ kind: 'cut' }) as const),
+    ...Array.from({ length: 4 }, () => refusal(503, 'ServiceUnavailable')),
+  );
+  const limits = { backoff: { minMs: 1, maxMs: 60_000, random: () => 1 }, unreachableMs: 4 };
+  await using watching = follow(server, { ...limits, settledMs: 60_000 });
+  await server.nextWatch();
+  const waits = [1, 2, ...Array.from({ length: 10 }, () => 4), 1, 2, 4, 8];
+  expect(watching.log.lines.map(({ fields }) => fields)).toMatchObject(waits.map((waitMs) => ({ waitMs })));
+  expect(server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
+});
+
+test.each([
+  { name: 'fails', answers: [refusal(500, 'InternalError')] },
+  { name: 'is cut', answers: [{ kind: 'cut' }, { kind: 'cut' }] as const },
+])(
+  'begins again at the first page when a later one $name, and tells nothing of the half',
+  async ({ answers }) => {
+    await using server = await apiServer();
+    const [half, whole] = [list('10', [podObject('a', '1')], 'more'), list('12', [podObject('b', '2')])];
+    server.script.list.push(half, ...answers, whole);
+    await using watching = follow(server);
+    expect((await server.nextWatch()).query['resourceVersion']).toBe('12');
+    expect(names(watching.changes)).toEqual(['listed b']);
+    const lists = server.requests.filter(({ kind }) => kind === 'list').map(({ query }) => query['continue']);
+    expect(lists).toEqual([undefined, ...answers.map(() => 'more'), undefined]);
+  },
+);
+
+test('a watch of bookmarks alone goes on, and the next begins at the last', async () => {
+  await using server = await apiServer();
+  await using watching = follow(server, { idleMs: 1_000 });
+  const stream = await server.nextWatch();
+  for (let version = 20; version <= 70; version += 1) {
+    stream.send({
+      type: 'BOOKMARK',
+      object: { kind: 'Pod', metadata: { resourceVersion: String(version) } },
+    });
+  }
+  stream.end();
+  expect((await server.nextWatch()).query['resourceVersion']).toBe('70');
+  expect(names(watching.changes)).toEqual(['listed ']);
+});
+
 test('goes on through an event cut into single bytes, inside characters too', async () => {
   await using server = await apiServer();
   await using watching = follow(server);

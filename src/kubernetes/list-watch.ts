@@ -51,6 +51,8 @@ export type WatchLimits = {
   /** A watch that lived this long makes the next list come as early as the first did. */
   readonly calmMs: number;
   readonly backoff: BackoffOptions;
+  /** The longest wait for a server that is not there: a refused connection costs it nothing when it is back. */
+  readonly unreachableMs: number;
 };
 
 const defaultLimits: WatchLimits = {
@@ -62,6 +64,7 @@ const defaultLimits: WatchLimits = {
   settledMs: 1_000,
   calmMs: 60_000,
   backoff: {},
+  unreachableMs: 5_000,
 };
 
 /**
@@ -78,7 +81,11 @@ export async function* watchCollection<T>(
     contact: Date.now(),
   };
   const { signal, limits, log, path } = context;
-  const between = { list: backoff(limits.backoff), watch: backoff(limits.backoff) };
+  const between = {
+    list: backoff(limits.backoff),
+    watch: backoff(limits.backoff),
+    unreachable: backoff({ ...limits.backoff, maxMs: limits.unreachableMs }),
+  };
   let step: Step = { kind: 'list', resourceVersion: '0' };
   for (;;) {
     const end: End = yield* step.kind === 'list' ? list(context, step) : watch(context, step);
@@ -86,8 +93,10 @@ export async function* watchCollection<T>(
     if (end.livedMs >= limits.settledMs) between.watch.reset();
     if (end.livedMs >= limits.calmMs) between.list.reset();
     const next: Step = nextStep(step, end);
+    const isUnreachable = end.kind === 'failed' && end.error.reason === 'Unreachable';
+    if (!isUnreachable) between.unreachable.reset();
     if (end.kind === 'failed') {
-      const waitMs = retryDelayMs(end.error, between[next.kind]);
+      const waitMs = retryDelayMs(end.error, between[isUnreachable ? 'unreachable' : next.kind]);
       const { status, reason, message } = end.error;
       log.warn({ path, status, reason, message, waitMs, next: next.kind }, 'watch interrupted');
       context.onState?.({ kind: 'disconnected', sinceMs: context.contact, message });

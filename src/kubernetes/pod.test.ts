@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { kubernetesClient } from './client.ts';
-import { parsePod, readPod } from './pod.ts';
+import { networkUidOf, parsePod, readPod } from './pod.ts';
 import { type Answer, apiServer, refusal } from './testing/api-server.ts';
 import { podObject } from './testing/pod-object.ts';
 
@@ -24,7 +25,6 @@ test('keeps of a Pod what Podcap uses', () => {
       annotations: {
         'tcpdump.antrea.io': '5',
         'podcap.dev/filter': 'tcp',
-        'kubernetes.io/config.hash': 'abc',
         'kubernetes.io/config.mirror': 'abc',
       },
       hostNetwork: false,
@@ -32,6 +32,19 @@ test('keeps of a Pod what Podcap uses', () => {
       phase: 'Running',
     },
   });
+});
+
+test.each([
+  ['any Pod', {}, 'uid-web'],
+  [
+    'a static Pod, by its mirror',
+    { 'kubernetes.io/config.mirror': 'abc', 'kubernetes.io/config.hash': 'abc' },
+    'abc',
+  ],
+  ['a Pod that says of itself that it is static', { 'kubernetes.io/config.hash': 'of-another' }, 'uid-web'],
+])('knows the network of %s', (_what, annotations, uid) => {
+  const parsed = parsePod(podObject('web', '7', annotations));
+  expect(parsed.kind === 'valid' && networkUidOf(parsed.object)).toBe(uid);
 });
 
 const metadata = {
@@ -78,6 +91,34 @@ test.each([
     kind: 'invalid',
     problem: expect.stringContaining(`${problem}: `),
   });
+});
+
+test('whatever stands where a Pod should, it is one or the field is named, and never throws', () => {
+  const any = fc.anything({ withNullPrototype: true, withBigInt: false });
+  const near = fc.record(
+    {
+      metadata: fc.record(
+        {
+          ...Object.fromEntries(Object.keys(metadata).map((key) => [key, fc.oneof(fc.string(), any)])),
+          annotations: fc.oneof(fc.dictionary(fc.string(), fc.oneof(fc.string(), any)), any),
+        },
+        { requiredKeys: [] },
+      ),
+      spec: fc.oneof(fc.record({ hostNetwork: any, nodeName: any }, { requiredKeys: [] }), any),
+      status: fc.oneof(fc.record({ phase: any }), any),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.oneof(any, near), (object) => {
+      const parsed = parsePod(object);
+      const { uid, annotations } = parsed.kind === 'valid' ? parsed.object : { uid: '', annotations: {} };
+      expect(typeof uid).toBe('string');
+      expect(Object.values(annotations).every((value) => typeof value === 'string')).toBe(true);
+      expect(parsed.kind === 'invalid' ? parsed.problem : 'none').not.toBe('');
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test('reads a Pod as it is now', async () => {

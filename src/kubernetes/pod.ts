@@ -9,7 +9,7 @@ export type Pod = {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  /** Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/*, and the kubelet's two of static Pods. */
+  /** Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/*, and the kubelet's of a static Pod's mirror. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
   /** Empty until the Pod is scheduled. */
@@ -22,6 +22,16 @@ export type Pod = {
 
 /** The name that every Kubernetes runtime gives to the Pod's own interface. */
 export const podInterface = 'eth0';
+
+/**
+ * The UID by which the CNI plugin knows the Pod. A static Pod has that of its manifest there, and the API server knows
+ * it under its mirror's. Only a mirror Pod carries config.mirror: the API server lets nobody add it later, and no
+ * container runs for who makes one up. config.hash, which has the same value, anyone can write onto any Pod: it would
+ * hide that Pod, or give it the network of the one before it of its name.
+ */
+export function networkUidOf(pod: Pick<Pod, 'uid' | 'annotations'>): string {
+  return pod.annotations[mirrorAnnotation] ?? pod.uid;
+}
 
 /** Cuts an object of the API down to a Pod, or names the field that is not what a Pod has there. */
 export function parsePod(object: unknown): Parsed<Pod> {
@@ -80,7 +90,8 @@ const podSchema = v.object({
   status: v.nullish(v.object({ phase: v.optional(v.string()) })),
 });
 
-const readKeys = new Set(['tcpdump.antrea.io', 'kubernetes.io/config.hash', 'kubernetes.io/config.mirror']);
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+const readKeys = new Set(['tcpdump.antrea.io', mirrorAnnotation]);
 
 function isRead(key: string): boolean {
   return readKeys.has(key) || key.startsWith('podcap.dev/');

@@ -1,6 +1,6 @@
+import { type Capture, findCaptures, newestRecord } from '../agent/keep/captures.ts';
 import { hasCode } from '../base/missing.ts';
 import type { ReadArguments } from './arguments.ts';
-import { type Capture, findCaptures, newestRecord } from './captures.ts';
 
 export type Found =
   | { readonly kind: 'found'; readonly capture: Capture; readonly others: readonly Capture[] }

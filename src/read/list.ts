@@ -1,9 +1,9 @@
+import { type Capture, newestRecord } from '../agent/keep/captures.ts';
 import { totalsOf } from '../agent/keep/records.ts';
+import { openSnapshot } from '../agent/keep/snapshot.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
 import { type ListArguments, listArguments } from './arguments.ts';
-import { type Capture, newestRecord } from './captures.ts';
 import { capturesIn } from './find.ts';
-import { openSnapshot } from './snapshot.ts';
 import { exitCodes, say, type Terminal } from './terminal.ts';
 
 /** One Pod of which packets are kept; times are RFC 3339. */

@@ -1,10 +1,10 @@
+import type { CaptureGeneration } from '../agent/keep/captures.ts';
+import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/keep/snapshot.ts';
 import { commonHeader, join } from '../pcap/join.ts';
 import { findOverlap } from '../pcap/overlap.ts';
 import { type ReadArguments, readArguments } from './arguments.ts';
-import type { CaptureGeneration } from './captures.ts';
 import { capturesIn, choose, describe } from './find.ts';
 import { outputTo } from './output.ts';
-import { type GenerationSource, openSnapshot, type Snapshot } from './snapshot.ts';
 import { exitCodes, say, type Terminal } from './terminal.ts';
 
 /** `podcap read`: one Pod's packets as one capture file on standard output. Gives back the exit code. */

@@ -5,7 +5,8 @@ import { type RequestLimits, requestOf } from './request.ts';
 
 /**
  * Whether the captures of a Pod may be deleted, by what the API server says of the Pod itself: a list can lie in the
- * past. `read` gives undefined for a Pod that is not there, and throws when that cannot be known.
+ * past, and the watch that goes on from it repeats what was. `read` gives undefined for a Pod that is not there, and
+ * throws when that cannot be known.
  */
 export async function mayDelete(
   { pod, why }: Pick<Decision & { kind: 'delete' }, 'pod' | 'why'>,

@@ -4,7 +4,7 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../keep/folders.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import type { Room } from './budget.ts';
-import { type Decision, type Evidence, type NodeState, plan, type Usage } from './plan.ts';
+import { type Decision, type NodeState, plan, type Usage } from './plan.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, graceMs: 1_000 };
 const nowMs = 10_000;
@@ -23,7 +23,6 @@ type Case = {
   readonly what: string;
   /** Undefined: the Pod is gone. */
   readonly pod?: Partial<Pod>;
-  readonly evidence?: Evidence;
   readonly hasFolder: boolean;
   readonly folder?: Partial<FolderState>;
   /** What it used when it was asked, now; undefined when it does not run. */
@@ -86,7 +85,7 @@ const cases: readonly Case[] = [
     what: 'a Pod that is gone, after the time of grace',
     hasFolder: true,
     folder: { endedMs: nowMs - 1_000 },
-    decision: { kind: 'delete', why: 'GraceOver', evidence: 'listed' },
+    decision: { kind: 'delete', why: 'GraceOver' },
   },
   {
     what: 'a Pod that failed, after the time of grace',
@@ -125,17 +124,10 @@ const cases: readonly Case[] = [
     decision: { kind: 'keep', why: 'DurationReached' },
   },
   {
-    what: 'an annotation that was removed, as a watch event told',
+    what: 'an annotation that was removed',
     pod: {},
     hasFolder: true,
-    decision: { kind: 'delete', evidence: 'watched' },
-  },
-  {
-    what: 'an annotation that is missing in a list, which can lie in the past',
-    pod: {},
-    evidence: 'listed',
-    hasFolder: true,
-    decision: { kind: 'delete', evidence: 'listed' },
+    decision: { kind: 'delete', why: 'AnnotationRemoved' },
   },
   {
     what: 'an annotation that was removed from a Pod that had failed',
@@ -163,9 +155,9 @@ const cases: readonly Case[] = [
   },
 ];
 
-test.each(cases)('$what', ({ pod, evidence = 'watched', hasFolder, folder, usedMs, decision, nextMs }) => {
+test.each(cases)('$what', ({ pod, hasFolder, folder, usedMs, decision, nextMs }) => {
   const planned = plan({
-    pods: new Map(pod ? [[uid, { pod: podWith(pod), evidence }]] : []),
+    pods: new Map(pod ? [[uid, podWith(pod)]] : []),
     folders: new Map(hasFolder ? [[uid, folderWith(uid, folder)]] : []),
     recording: new Map(usedMs === undefined ? [] : [[uid, { usedMs, atMs: nowMs }]]),
     room,
@@ -233,9 +225,7 @@ test('the free share of the disk is not used: what has ended goes, what would gr
 test('a Pod that has ended is kept for the time of grace, whatever its annotation says', () => {
   const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: bad });
   const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
-  expect(kinds(nodeWith([], { pods: new Map([['a', { pod, evidence: 'watched' }]]), folders }))).toEqual([
-    'a delete GraceOver',
-  ]);
+  expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete GraceOver']);
 });
 
 test('whatever the Node is like: one decision a UID, never over budget, no delete without its reason', () => {
@@ -256,7 +246,7 @@ test('whatever the Node is like: one decision a UID, never over budget, no delet
       expect(reserved).toBeLessThanOrEqual(state.room.diskBudgetBytes);
       for (const [key, decision] of decisions) {
         if (decision.kind !== 'delete') continue;
-        const pod = state.pods.get(key)?.pod;
+        const pod = state.pods.get(key);
         const isAsked = pod?.annotations['tcpdump.antrea.io'] !== undefined;
         const isAlive = pod !== undefined && pod.phase === 'Running';
         expect(decision.why === 'AnnotationRemoved').toBe(pod !== undefined && !isAsked);
@@ -290,7 +280,7 @@ function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState
   const pods = names.map((name, index) => {
     const creationTimestamp = `2026-01-01T00:00:0${index}Z`;
     const pod = podWith({ uid: name, creationTimestamp, annotations: { 'tcpdump.antrea.io': '3' } });
-    return [name, { pod, evidence: 'watched' }] as const;
+    return [name, pod] as const;
   });
   return {
     pods: new Map(pods),
@@ -308,7 +298,6 @@ function anyNode(): fc.Arbitrary<NodeState> {
   const pod = fc.record({
     annotation: fc.option(fc.constantFrom('1', '5', '100', 'bad'), { nil: undefined }),
     phase: fc.constantFrom('Running', 'Failed'),
-    evidence: fc.constantFrom<Evidence>('listed', 'watched'),
   });
   const folder = fc.record({
     bytes: fc.nat(200_000_000),
@@ -326,9 +315,9 @@ function anyNode(): fc.Arbitrary<NodeState> {
     })
     .map(({ pods, folders, recording, maxCaptures, diskBudgetBytes, availableBytes }) => ({
       pods: new Map(
-        Object.entries(pods).map(([key, { annotation, phase, evidence }]) => {
+        Object.entries(pods).map(([key, { annotation, phase }]) => {
           const annotations = annotation === undefined ? {} : { 'tcpdump.antrea.io': annotation };
-          return [key, { pod: podWith({ uid: key, annotations, phase }), evidence }];
+          return [key, podWith({ uid: key, annotations, phase })];
         }),
       ),
       folders: new Map(Object.entries(folders).map(([key, state]) => [key, folderWith(key, state)])),

@@ -17,13 +17,8 @@ export type Decision =
   | { readonly kind: 'keep'; readonly why: KeepReason }
   /** Nothing runs, the files that are there stay until the annotation goes. */
   | { readonly kind: 'refuse'; readonly pod: Pod; readonly refusal: Refusal }
-  /** Nothing runs, the folder goes. */
-  | {
-      readonly kind: 'delete';
-      readonly pod: PodName;
-      readonly why: DeleteReason;
-      readonly evidence: Evidence;
-    };
+  /** Nothing runs, the folder goes: once the API server has said of that very Pod that it may (deletion.ts). */
+  | { readonly kind: 'delete'; readonly pod: PodName; readonly why: DeleteReason };
 
 /** `PodEnded`: what still runs ends with the Pod's network. `DurationReached`: it ends now. */
 export type KeepReason = 'PodEnded' | 'DurationReached';
@@ -31,15 +26,10 @@ export type KeepReason = 'PodEnded' | 'DurationReached';
 /** `Evicted`: the Pod had ended, and a capture needs the room. */
 export type DeleteReason = 'AnnotationRemoved' | 'GraceOver' | 'Evicted';
 
-/** How a Pod's state is known: a list may lie in the past, a watch event may not. */
-export type Evidence = 'listed' | 'watched';
-
-export type KnownPod = { readonly pod: Pod; readonly evidence: Evidence };
-
 /** All that a plan is made of. */
 export type NodeState = {
   /** The Pods of this Node by UID. */
-  readonly pods: ReadonlyMap<string, KnownPod>;
+  readonly pods: ReadonlyMap<string, Pod>;
   /** The folders of captures by UID. */
   readonly folders: ReadonlyMap<string, FolderState>;
   /** What is being recorded, in the order in which it was begun: what runs goes before what wants to. */
@@ -64,8 +54,8 @@ export type PlanLimits = RequestLimits & {
  */
 export function plan(state: NodeState): Plan {
   const wishes = new Map<string, Wish>();
-  for (const [uid, known] of state.pods) {
-    const wish = wishOf(uid, known, state);
+  for (const [uid, pod] of state.pods) {
+    const wish = wishOf(uid, pod, state);
     if (wish) wishes.set(uid, wish);
   }
   for (const [uid, folder] of state.folders) {
@@ -74,14 +64,19 @@ export function plan(state: NodeState): Plan {
   return settle(wishes, state);
 }
 
+/** Of a plan what starts captures and ends none: for Pods that may not be all there are. */
+export function onlyRecordings({ decisions, nextMs }: Plan): Plan {
+  return { decisions: new Map([...decisions].filter(([, { kind }]) => kind === 'record')), nextMs };
+}
+
 /** A decision that does not know of other Pods yet, and when it changes by time alone. */
 type Wish = { readonly decision: Decision; readonly untilMs?: number };
 
-function wishOf(uid: string, { pod, evidence }: KnownPod, state: NodeState): Wish | undefined {
+function wishOf(uid: string, pod: Pod, state: NodeState): Wish | undefined {
   const folder = state.folders.get(uid);
   const request = requestOf(pod, state.limits);
   if (request.kind === 'none') {
-    return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved', evidence } };
+    return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
   }
   if (hasEnded(pod)) return folder && ended(folder, state);
   if (request.kind === 'refused') return { decision: { kind: 'refuse', pod, refusal: request.refusal } };
@@ -97,7 +92,7 @@ function hasEnded(pod: Pod): boolean {
 function ended({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): Wish {
   const untilMs = (endedMs ?? nowMs) + limits.graceMs;
   if (endedMs !== undefined && untilMs <= nowMs) {
-    return { decision: { kind: 'delete', pod, why: 'GraceOver', evidence: 'listed' } };
+    return { decision: { kind: 'delete', pod, why: 'GraceOver' } };
   }
   return { decision: { kind: 'keep', why: 'PodEnded' }, untilMs };
 }
@@ -127,7 +122,7 @@ function settle(wishes: ReadonlyMap<string, Wish>, state: NodeState): Plan {
   }
   for (const uid of evicted) {
     const pod = state.folders.get(uid)?.pod;
-    if (pod) decisions.set(uid, { kind: 'delete', pod, why: 'Evicted', evidence: 'listed' });
+    if (pod) decisions.set(uid, { kind: 'delete', pod, why: 'Evicted' });
   }
   const times = [...wishes].flatMap(([uid, { decision, untilMs }]) =>
     untilMs !== undefined && decisions.get(uid) === decision ? [untilMs] : [],

@@ -131,12 +131,31 @@ test('the other annotations alone ask for nothing', () => {
   expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({ kind: 'none' });
 });
 
-test('any strings at all are either taken or refused, and never throw', () => {
+test('any strings at all: nothing is asked for, or it is taken, or refused by a message that names one of them', () => {
   const keys = Object.values(annotationRules(limits)).map(({ key }) => key);
-  fc.assert(
-    fc.property(fc.dictionary(fc.constantFrom(...keys), fc.string({ unit: 'binary' })), (annotations) => {
-      const { kind } = requestOf({ annotations, hostNetwork: false }, limits);
-      expect(kind === 'none').toBe(annotations[captureAnnotation] === undefined);
-    }),
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ maxLength: 3_000 }),
+    fc.constantFrom('1', '100', '5', 'eth0', 'lo', 'tcp', '128', '10m', '1h30m', '__proto__', 'constructor'),
   );
+  const annotations = fc.dictionary(
+    fc.constantFrom(...keys, '__proto__', 'toString', 'podcap.dev/other'),
+    text,
+  );
+  const kinds = new Set<string>();
+  fc.assert(
+    fc.property(annotations, fc.boolean(), (given, hostNetwork) => {
+      const request = requestOf({ annotations: given, hostNetwork }, limits);
+      kinds.add(request.kind);
+      expect(request.kind === 'none').toBe(given[captureAnnotation] === undefined);
+      const refused =
+        request.kind === 'refused' ? request.refusal : { reason: 'None', message: 'annotation ' };
+      expect(refused.reason).toMatch(/^(None|InvalidAnnotation|HostNetwork)$/);
+      expect(refused.message).toMatch(refused.reason === 'HostNetwork' ? /host network/ : /^annotation /);
+      const named = Object.keys(given).some((key) => refused.message.includes(`${key}=`));
+      expect(named).toBe(refused.reason === 'InvalidAnnotation');
+    }),
+    { numRuns: 2_000 },
+  );
+  expect([...kinds].toSorted()).toEqual(['capture', 'none', 'refused']);
 });

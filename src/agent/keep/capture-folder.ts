@@ -1,14 +1,18 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import type { InTurn } from '../../base/in-turn.ts';
 import { ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { countDoubled } from './doubled.ts';
 import { parseRecordName, parseRingFile, recordName, ringFileBase } from './names.ts';
 import {
   addTotals,
   type CaptureRecord,
   createRecord,
+  deadAfterMs,
   noTotals,
+  readRecord,
   readRecords,
   replaceRecord,
   type Totals,
@@ -37,9 +41,13 @@ export type Generation = {
   readonly before: CaptureRecord | undefined;
   /** Of all generations before. */
   readonly earlier: Totals;
+  /**
+   * How many packets stand in the files of this generation and of the one before; undefined while that one runs.
+   */
+  readonly doubled: () => Promise<number | undefined>;
   /** Writes what is known by now. */
   readonly note: (
-    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'totals'>>,
+    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'missedIfDead' | 'totals'>>,
   ) => Promise<void>;
 };
 
@@ -50,10 +58,12 @@ export function captureFolder(options: {
   readonly path: string;
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
   readonly clock: Clock;
+  /** Comparing files takes memory: one folder at a time. */
+  readonly inTurn: InTurn;
   /** Makes the folder where it is not there: somebody may have deleted it. */
   readonly make: () => Promise<void>;
 }): CaptureFolder {
-  const { path, pod, clock, make } = options;
+  const { path, pod, clock, inTurn, make } = options;
   /** What the disk did not take: written before anything is begun, so that nothing is counted from an old record. */
   const unwritten = new Map<number, CaptureRecord>();
 
@@ -81,12 +91,22 @@ export function captureFolder(options: {
       totals: noTotals,
       forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
     });
+    // One that never captured knows nothing of the interface.
+    const before = records.findLast((other) => other.carried !== undefined && isSameInterface(other, record));
     return {
       number: record.generation,
       file: join(path, ringFileBase(pod.name, record.generation)),
-      // One that never captured knows nothing of the interface.
-      before: records.findLast((other) => other.carried !== undefined && isSameInterface(other, record)),
+      before,
       earlier: totalsOf(records),
+      async doubled() {
+        const other = before && (await readRecord(path, before.generation));
+        if (!other) return 0;
+        const isAlive = other.end === undefined && clock.nowMs() - other.clock.lastMs < deadAfterMs;
+        if (isAlive) return undefined;
+        const { namespace, uid } = pod;
+        const both = [other.generation, record.generation];
+        return await inTurn(() => countDoubled(path, { namespace, pod: pod.name, uid }, both));
+      },
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
         await write(record);

@@ -1,8 +1,10 @@
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../lab/folder.ts';
+import { run } from '../../lab/run.ts';
 import { openFolders } from './folders.ts';
 import { folderName } from './names.ts';
 import { noTotals, readRecord } from './records.ts';
@@ -13,6 +15,7 @@ const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const begin = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
 const boot = { nowMs: 1_000, bootId: 'boot-1' };
 const clockAt = (time: typeof boot) => ({ nowMs: () => time.nowMs, bootId: time.bootId });
+const uuid = (n: number) => `0d4f5a5e-4a4c-4d57-9c4c-${String(n).padStart(12, '0')}`;
 const open = (root: string, time = boot) => openFolders({ root, groupId, clock: clockAt(time), log });
 
 test('each start of tcpdump takes the next generation, also of files whose record is lost', async () => {
@@ -144,6 +147,118 @@ test.each(['', '{', '[]', '{"version":2}'])('a record that is %j is no record', 
   await writeFile(join(root.path, 'capture.1.json'), text);
   expect(await readRecord(root.path, 1)).toBeUndefined();
   expect(await readRecord(root.path, 2)).toBeUndefined();
+});
+
+test.each<[string, (path: string, text: string) => Promise<unknown>]>([
+  [
+    'of another generation',
+    (path, text) => writeFile(path, text.replace('"generation": 1', '"generation": 2')),
+  ],
+  [
+    'that counts more than there can be',
+    (path, text) => writeFile(path, text.replace('"captured": 0', '"captured": 1e300')),
+  ],
+  ['that ran for ever', (path, text) => writeFile(path, text.replace('"usedMs": 0', '"usedMs": 1e999'))],
+  ['that is too long', (path, text) => writeFile(path, text.padEnd(70_000))],
+  ['that is a folder', (path) => mkdir(path)],
+  ['that is a pipe', (path) => run(['mkfifo', path])],
+  [
+    'that is a socket',
+    (path) =>
+      run([process.execPath, '-e', `require('net').createServer().listen('${path}', () => process.exit())`]),
+  ],
+])('a record %s is no record, and the folder can be read', async (_what, write) => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  await folder.begin(begin);
+  const path = join(folder.path, 'capture.1.json');
+  const text = await readFile(path, 'utf8');
+  await rm(path);
+  await write(path, text);
+  expect((await readdir(folder.path)).length).toBe(1);
+  expect(await readRecord(folder.path, 1)).toBeUndefined();
+  expect((await open(root.path)).states().get('uid-1')).toMatchObject({ pod, files: 0 });
+});
+
+test('whatever stands in a record, it is one or none, and never throws', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  await folder.begin(begin);
+  const path = join(folder.path, 'capture.1.json');
+  const whole: Record<string, unknown> = JSON.parse(await readFile(path, 'utf8'));
+  const changed = fc
+    .tuple(fc.constantFrom(...Object.keys(whole)), fc.jsonValue())
+    .map(([key, value]) => JSON.stringify({ ...whole, [key]: value }));
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), fc.json(), changed), async (text) => {
+      await writeFile(path, text);
+      const record = await readRecord(folder.path, 1);
+      expect(record?.generation ?? 1).toBe(1);
+      expect(Number.isFinite(record?.totals.usedMs ?? 0)).toBe(true);
+    }),
+  );
+});
+
+test('a record that names another Pod says nothing of this one', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  await folder.begin(begin);
+  const path = join(folder.path, 'capture.1.json');
+  const text = await readFile(path, 'utf8');
+  for (const [from, to] of [
+    ['"uid-1"', '"uid-2"'],
+    ['"web"', '"../../secrets/web"'],
+    ['"default"', '"kube-system"'],
+  ] as const) {
+    await writeFile(path, text.replace(from, to).replace('"usedMs": 0', '"usedMs": 7'));
+    expect((await open(root.path)).states().get('uid-1')).toMatchObject({ pod, usedMs: 0 });
+  }
+});
+
+test('a folder that cannot be read does not keep the others from being looked at', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const broken = await folders.open(pod);
+  const other = await folders.open({ ...pod, uid: 'uid-2' });
+  await rmdir(broken.path);
+  await writeFile(broken.path, '');
+  await writeFile(join(other.path, 'captres-web.1.pcap000'), '12345');
+  await folders.measure();
+  expect(folders.states().get('uid-2')).toMatchObject({ files: 1, bytes: 5 });
+});
+
+test('each of these Pods has a folder of its own, and gives up its own alone', async () => {
+  await using root = await temporaryFolder();
+  const long = 'p'.repeat(253);
+  const names = [
+    'web',
+    'web-1',
+    'web-10',
+    'web.1',
+    `${long.slice(1)}a`,
+    long,
+    long.slice(0, 154),
+    long.slice(0, 155),
+  ];
+  const pods = names.flatMap((name, at) =>
+    ['default', 'default-2', 'n'.repeat(63)].map((namespace, of) => ({
+      namespace,
+      name,
+      uid: uuid(10 * at + of),
+    })),
+  );
+  const again = { namespace: 'default', name: 'web', uid: uuid(999) };
+  const all = [...pods, again];
+  const folders = await open(root.path);
+  for (const each of all)
+    await writeFile(`${(await (await folders.open(each)).begin(begin)).file}000`, each.uid);
+  expect((await readdir(root.path)).length).toBe(all.length);
+  const reopened = await open(root.path);
+  for (const each of all) expect(reopened.states().get(each.uid)).toMatchObject({ pod: each, files: 1 });
+  for (const [at, each] of all.entries()) {
+    await reopened.remove(each.uid);
+    expect((await readdir(root.path)).length).toBe(all.length - at - 1);
+  }
 });
 
 test('a new agent finds the folders of the one before, and nothing else', async () => {

@@ -1,7 +1,8 @@
 import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
+import { inTurn } from '../../base/in-turn.ts';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureFolder, captureFolder } from './capture-folder.ts';
@@ -53,6 +54,7 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
   await shareWithGroup(root, groupId, 0o750);
   const paths = await existingFolders(root);
   const states = new Map<string, FolderState>();
+  const comparing = inTurn();
   // A folder without a record has nowhere else to keep it.
   const ended = new Map<string, number>();
 
@@ -65,7 +67,15 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
     else states.delete(uid);
   }
 
-  for (const uid of paths.keys()) await look(uid);
+  /** One that cannot be read stays as it was known: it does not keep the others from being looked at. */
+  async function lookAtAll(): Promise<void> {
+    for (const [uid, folder] of paths) {
+      await look(uid).catch((error: unknown) =>
+        log.warn({ folder, err: error }, 'folder of captures not readable'),
+      );
+    }
+  }
+  await lookAtAll();
 
   return {
     states: () => states,
@@ -78,12 +88,12 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       };
       await make();
       paths.set(pod.uid, path);
+      // It lives after all: a list from the past had left it out.
+      ended.delete(pod.uid);
       await look(pod.uid);
-      return captureFolder({ path, pod, clock, make });
+      return captureFolder({ path, pod, clock, inTurn: comparing, make });
     },
-    async measure() {
-      for (const uid of paths.keys()) await look(uid);
-    },
+    measure: lookAtAll,
     async markEnded(uid) {
       const state = states.get(uid);
       const path = paths.get(uid);
@@ -107,9 +117,10 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
 }
 
 async function readState(path: string, clock: Clock): Promise<FolderState> {
-  const [records, sizes] = await Promise.all([readRecords(path), ringSizes(path)]);
+  const named = parseFolderName(basename(path)) ?? { namespace: '', pod: '', uid: '' };
+  const [read, sizes] = await Promise.all([readRecords(path), ringSizes(path)]);
+  const records = read.filter((record) => folderName(record) === folderName(named));
   const newest = records.at(-1);
-  const named = parseFolderName(path.slice(path.lastIndexOf('/') + 1)) ?? { namespace: '', pod: '', uid: '' };
   const { namespace, pod: name, uid } = newest ?? named;
   const { usedMs } = totalsOf(records);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);

@@ -4,7 +4,8 @@ import * as v from 'valibot';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import { parseRecordName, recordName } from './names.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.finite());
 
 /** In packets, over one or more starts of tcpdump. */
 const totalsSchema = v.object({
@@ -17,12 +18,22 @@ const totalsSchema = v.object({
   pruned: count,
   /** Carried by the interface before the first capture of it, and between captures. */
   missed: count,
+  /** Captured, and by the capture before as well, while this one took over from it. */
+  doubled: v.optional(count, 0),
   /** How long packets were captured. */
-  usedMs: v.pipe(v.number(), v.minValue(0)),
+  usedMs: v.pipe(milliseconds, v.minValue(0)),
 });
 export type Totals = v.InferOutput<typeof totalsSchema>;
 
-export const noTotals: Totals = { captured: 0, dropped: 0, lost: 0, pruned: 0, missed: 0, usedMs: 0 };
+export const noTotals: Totals = {
+  captured: 0,
+  dropped: 0,
+  lost: 0,
+  pruned: 0,
+  missed: 0,
+  doubled: 0,
+  usedMs: 0,
+};
 
 export function addTotals(a: Totals, b: Totals): Totals {
   return {
@@ -31,6 +42,7 @@ export function addTotals(a: Totals, b: Totals): Totals {
     lost: a.lost + b.lost,
     pruned: a.pruned + b.pruned,
     missed: a.missed + b.missed,
+    doubled: a.doubled + b.doubled,
     usedMs: a.usedMs + b.usedMs,
   };
 }
@@ -55,16 +67,21 @@ const recordSchema = v.object({
   /** Why it ended, in tcpdump's or the agent's words. */
   endMessage: v.optional(v.string()),
   /** Milliseconds of the clock of that boot (clock.ts): when it began, and when this was written last. */
-  clock: v.object({ bootId: v.string(), beginMs: v.number(), lastMs: v.number() }),
+  clock: v.object({ bootId: v.string(), beginMs: milliseconds, lastMs: milliseconds }),
   /** When the Pod was seen to have ended, by the same clock. */
-  podEndedMs: v.optional(v.number()),
+  podEndedMs: v.optional(milliseconds),
   /** What the interface had carried when this was written last, in packets. */
   carried: v.optional(count),
+  /** Missed before it if the capture before is dead: not known yet, and so not in the totals. */
+  missedIfDead: v.optional(count),
   totals: totalsSchema,
   /** Of the generations whose records are gone: those that failed again and again. */
   forgotten: totalsSchema,
 });
 export type CaptureRecord = v.InferOutput<typeof recordSchema>;
+
+/** A capture that runs writes its record every 15 s; one that did not for so long is dead. */
+export const deadAfterMs = 25_000;
 
 /** What all captures of a folder have counted, from its records, oldest first; each capture writes its own alone. */
 export function totalsOf(records: readonly CaptureRecord[]): Totals {
@@ -77,7 +94,7 @@ export async function readRecord(folder: string, generation: number): Promise<Ca
   const text = await readPlainFile(join(folder, recordName(generation)));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), text);
-  return parsed.success ? parsed.output : undefined;
+  return parsed.success && parsed.output.generation === generation ? parsed.output : undefined;
 }
 
 /** The records of a folder that can be read, oldest first. */
@@ -110,16 +127,23 @@ export async function replaceRecord(folder: string, record: CaptureRecord): Prom
   await rename(`${path}.new`, path);
 }
 
-/** tcpdump's user may write into the folder: a link is not followed, and a pipe not waited for. */
+/** Records have 1 kB, and a filter at most 2. */
+const maxRecordBytes = 65_536;
+
+/**
+ * tcpdump's user may write into the folder: a link is not followed, a pipe not waited for, and what is closed to the
+ * agent or too large is no record.
+ */
 async function readPlainFile(path: string): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const opened = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ELOOP')) return undefined;
+    if (['ENOENT', 'ELOOP', 'ENXIO', 'EACCES'].some((code) => hasCode(error, code))) return undefined;
     throw error;
   });
   if (!opened) return undefined;
   await using file = opened;
-  return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined;
+  const about = await file.stat();
+  return about.isFile() && about.size <= maxRecordBytes ? await file.readFile('utf8') : undefined;
 }
 
 function serialize(record: CaptureRecord): string {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rename, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -11,8 +11,10 @@ import {
 } from '../../lab/cni-cache.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
+import { run } from '../../lab/run.ts';
 import { until } from '../../lab/until.ts';
-import { type Networks, type PodInNetwork, watchNetworks } from './networks.ts';
+import type { PodInNetwork } from './cni-entry.ts';
+import { type Networks, watchNetworks } from './networks.ts';
 
 const log = pino({ level: 'silent' });
 /** A test that passes by the rescan alone says so. */
@@ -46,9 +48,7 @@ test('an entry that is half written is read when it is whole', async () => {
   await using scene = await cacheScene(lab.netns);
   const text = cniEntryText(scene.entry);
   await writeFile(entryPath(scene.entry), text.slice(0, 200));
-  // Another entry, whole: by the time it is found the half one has been read.
-  await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
-  await untilFound(scene.networks, 'pod-2');
+  await scene.untilRead();
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
   await appendFile(entryPath(scene.entry), text.slice(200));
   expect(await untilFound(scene.networks)).toMatchObject({ sandboxId: 'sandbox1' });
@@ -67,24 +67,96 @@ test.each<[string, (entry: CniEntry) => Promise<void>]>([
     'of a network namespace that is gone',
     (entry) => writeCniEntry({ ...entry, netns: '/run/netns/cni-gone' }),
   ],
-  ['leading elsewhere', (entry) => writeCniEntry({ ...entry, netns: '/proc/1/ns/../ns/..' })],
+  ['leading elsewhere', (entry) => writeCniEntry({ ...entry, netns: `/x/../${entry.netns}` })],
+  ['a folder', (entry) => mkdir(entryPath(entry))],
+  ['a pipe that nobody writes into', async (entry) => void (await run(['mkfifo', entryPath(entry)]))],
+  [
+    'a link to an entry',
+    async (entry) => {
+      await using elsewhere = await temporaryFolder();
+      const there = { ...entry, folder: elsewhere.path };
+      await writeCniEntry(there);
+      await symlink(entryPath(there), entryPath(entry));
+    },
+  ],
+  ['too long', (entry) => writeFile(entryPath(entry), cniEntryText(entry).padEnd(1_048_577))],
 ])('an entry that is %s is no network', async (_what, write) => {
   await using lab = await networkLab();
   await using scene = await cacheScene(lab.netns);
   await write(scene.entry);
-  await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
-  await untilFound(scene.networks, 'pod-2');
+  await scene.untilRead();
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
-test('a path that is an ordinary file is no network namespace, as after a reboot', async () => {
+test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
+  ['an ordinary file, as after a reboot', (path) => writeFile(path, '')],
+  ['a folder', (path) => mkdir(path)],
+  ['a link to a network namespace', (path, netns) => symlink(netns, path)],
+  ['a link to that of the agent', (path) => symlink('/proc/self/ns/net', path)],
+])('a path that is %s is no network', async (_what, make) => {
+  await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  await writeFile(join(folder.path, 'cni-1'), '');
+  await make(join(folder.path, 'cni-1'), lab.netns);
   await using scene = await cacheScene('/run/netns/cni-1', folder.path);
   await writeCniEntry(scene.entry);
-  const told = scene.listen('pod-1');
-  await until(() => told.times > 0, { what: 'the entry to be read' });
+  await scene.untilRead();
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
+test("the agent's own network namespace is no Pod's, wherever it is mounted", async () => {
+  await using folder = await temporaryFolder();
+  await using mounted = await mountHere('/proc/self/ns/net', join(folder.path, 'cni-1'));
+  await using scene = await cacheScene(mounted.path, folder.path);
+  await writeCniEntry(scene.entry);
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
+test('a network of two Pods is of neither, and comes back to the one that is left', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  const other = { ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' };
+  await writeCniEntry(other);
+  await scene.untilRead();
+  for (const uid of ['pod-1', 'pod-2']) expect(await scene.networks.find(podOf(uid))).toBeUndefined();
+  await removeCniEntry(scene.entry);
+  expect(await untilFound(scene.networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
+});
+
+test('a new sandbox counts, though the entry of the one before lies in the future', async () => {
+  await using older = await networkLab();
+  await using newer = await networkLab();
+  await using scene = await cacheScene(older.netns);
+  await writeCniEntry(scene.entry);
+  const tomorrow = new Date(Date.now() + 86_400_000);
+  await utimes(entryPath(scene.entry), tomorrow, tomorrow);
+  await untilFound(scene.networks);
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: newer.netns });
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox2' });
+});
+
+test('among 10,000 entries of a Node after years the Pod is found, at the start and later', async () => {
+  await using lab = await networkLab();
+  await using cache = await temporaryFolder();
+  const entry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  for (let i = 0; i < 10_000; i += 1) {
+    const stale = { podUid: `stale-${i}`, sandboxId: `stale-${i}`, netns: `/run/netns/cni-${i}` };
+    await writeCniEntry({ ...entry, ...stale, ...(i % 2 && { network: 'cni-loopback', interface: 'lo' }) });
+  }
+  await writeCniEntry(entry);
+  await using networks = await watchNetworks({
+    resultsFolder: cache.path,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: neverMs,
+    log,
+  });
+  expect(await networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox1' });
+  await writeCniEntry({ ...entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
+  await removeCniEntry(entry);
+  expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
 });
 
 test('of two sandboxes of one Pod the newest that has a network namespace counts', async () => {
@@ -144,11 +216,24 @@ async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
       networks.onChange(uid, () => (told.times += 1));
       return told;
     },
+    /** Another entry is told of: by then what was written before it has been read. */
+    async untilRead(): Promise<void> {
+      const told = this.listen('last');
+      await writeCniEntry({ ...entry, podUid: 'last', sandboxId: 'last', netns: '/run/netns/cni-last' });
+      await until(() => told.times > 0, { what: 'the entries to be read' });
+    },
     async [Symbol.asyncDispose]() {
       await networks[Symbol.asyncDispose]();
       await cache[Symbol.asyncDispose]();
     },
   };
+}
+
+/** As a runtime mounts the network namespace of a Pod. */
+async function mountHere(source: string, path: string) {
+  await writeFile(path, '');
+  await run(['mount', '--bind', source, path]);
+  return { path, [Symbol.asyncDispose]: async () => void (await run(['umount', path])) };
 }
 
 async function untilFound(networks: Networks, uid = 'pod-1') {

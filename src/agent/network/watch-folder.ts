@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Logger } from 'pino';
 
 /** A folder under watch; disposing it ends the watch and waits for what is being handled. */
@@ -18,50 +19,75 @@ export type FolderWatchOptions = {
 
 /**
  * Follows a folder by inotify, and by looking again every `rescanMs`: inotify has few instances (128 for all of a
- * user), drops events when its queue overflows, and says nothing when the folder itself is replaced.
+ * user), and drops events without a word when its queue overflows. Resolves when the folder was looked at once.
  */
-export function watchFolder(options: FolderWatchOptions): FolderWatch {
+export async function watchFolder(options: FolderWatchOptions): Promise<FolderWatch> {
   const { folder, rescanMs, log, onName, onRescan } = options;
-  let watcher: { readonly handle: FSWatcher; readonly inode: number } | undefined;
+  let watcher: { readonly handle: FSWatcher; readonly identity: string } | undefined;
+  let isUnwatched = false;
   let queue = Promise.resolve();
+  /** What waits in the queue: a file that is written has many events, and is looked at once. */
+  const waiting = new Set<string>();
 
-  const enqueue = (work: () => Promise<void>) => {
+  const enqueue = (key: string, work: () => Promise<void>) => {
+    if (waiting.has(key)) return;
+    waiting.add(key);
     queue = queue
-      .then(work)
+      .then(() => {
+        waiting.delete(key);
+        return work();
+      })
       .catch((error: unknown) => log.warn({ folder, err: error }, 'folder not readable'));
   };
+  const enqueueRescan = () => enqueue('', rescan);
 
   function drop() {
     watcher?.handle.close();
     watcher = undefined;
   }
 
+  function onEvent(name: string | null) {
+    // The folder itself was removed or renamed: another may stand in its place.
+    if (name === basename(folder)) {
+      drop();
+      enqueueRescan();
+    }
+    if (name !== null) enqueue(name, () => onName(name));
+  }
+
   async function attach(): Promise<void> {
-    const inode = await inodeOf(folder);
-    if (watcher?.inode === inode) return;
+    const identity = await identityOf(folder);
+    if (watcher?.identity === identity) return;
     drop();
-    if (inode === undefined) return;
+    if (identity === undefined) return;
     try {
-      const handle = watch(folder, (_event, name) => {
-        if (name !== null) enqueue(() => onName(name));
-      });
+      const handle = watch(folder, (_event, name) => onEvent(name));
       handle.on('error', (error) => {
         log.warn({ folder, err: error }, 'folder watch lost');
         drop();
       });
-      watcher = { handle, inode };
+      watcher = { handle, identity };
+      if (isUnwatched) log.info({ folder }, 'folder is watched again');
+      isUnwatched = false;
     } catch (error) {
-      log.warn({ folder, err: error }, 'folder cannot be watched, looking at it now and then instead');
+      if (!isUnwatched) {
+        log.warn(
+          { folder, err: error, rescanMs },
+          'folder cannot be watched, looking at it now and then instead',
+        );
+      }
+      isUnwatched = true;
     }
   }
 
-  const rescan = async () => {
+  async function rescan(): Promise<void> {
     await attach();
     await onRescan();
-  };
+  }
 
-  enqueue(rescan);
-  const timer = setInterval(() => enqueue(rescan), rescanMs);
+  enqueueRescan();
+  await queue;
+  const timer = setInterval(enqueueRescan, rescanMs);
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
@@ -71,9 +97,11 @@ export function watchFolder(options: FolderWatchOptions): FolderWatch {
   };
 }
 
-async function inodeOf(folder: string): Promise<number | undefined> {
+/** The inode's number alone is used again at once by the next folder (ext4). */
+async function identityOf(folder: string): Promise<string | undefined> {
   try {
-    return (await stat(folder)).ino;
+    const { dev, ino, birthtimeNs } = await stat(folder, { bigint: true });
+    return `${dev} ${ino} ${birthtimeNs}`;
   } catch {
     return undefined;
   }

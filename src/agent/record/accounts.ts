@@ -42,6 +42,8 @@ export type AccountsOptions = {
 };
 
 const countEveryMs = 15_000;
+/** The ring may delete what two captures both have: it is compared soon after the one before has ended. */
+const compareEveryMs = 1_000;
 /** A tcpdump that works answers within milliseconds; the rest is for a machine that is out of breath. */
 const answerWithinMs = 10_000;
 
@@ -54,13 +56,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let carriedAtBegin: number | undefined;
   let unanswered = 0;
   let look: Look | undefined;
+  let doubled: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let comparingTimer: NodeJS.Timeout | undefined;
   let counting = Promise.resolve();
 
-  const countInTurn = () => {
-    counting = counting
-      .then(count)
-      .catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
+  const inTurn = (work: () => Promise<void>) => {
+    counting = counting.then(work).catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
     return counting;
   };
 
@@ -88,11 +90,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
       lost: statistics && ending ? lostAtStop(statistics, spec.interface) + ending.unwritten : 0,
       pruned: totals.pruned + ring.takePruned(),
       missed: gap.kind === 'known' ? gap.missed : 0,
+      doubled: doubled ?? 0,
       usedMs,
     };
     try {
       await generation.note({
         totals,
+        missedIfDead: gap.kind === 'unknown' ? gap.missedIfDead : 0,
         ...(carried !== undefined && { carried }),
         ...(ending && { end: new Date().toISOString(), endMessage: ending.message }),
       });
@@ -121,6 +125,11 @@ export function openAccounts(options: AccountsOptions): Accounts {
     options.onCount(before !== undefined && isStalled(before, look, spec.filter !== undefined));
   }
 
+  async function compare(): Promise<void> {
+    doubled ??= await generation.doubled();
+    if (doubled !== undefined) clearInterval(comparingTimer);
+  }
+
   return {
     totals: () => totals,
     listeningMs: () => listeningMs,
@@ -132,13 +141,15 @@ export function openAccounts(options: AccountsOptions): Accounts {
       gap = options.overlaps ? noGap : gapBefore(generation, carried);
       await enter(undefined, undefined);
       options.onCount(false);
-      timer = setInterval(() => void countInTurn(), countEveryMs);
+      timer = setInterval(() => void inTurn(count), countEveryMs);
+      comparingTimer = setInterval(() => void inTurn(compare), compareEveryMs);
       return gap.kind === 'known' ? gap.missed : undefined;
     },
-    countWithin: (ms) => Promise.race([countInTurn(), sleep(ms)]),
+    countWithin: (ms) => Promise.race([inTurn(count), sleep(ms)]),
     async close(ending) {
       clearInterval(timer);
-      await counting;
+      clearInterval(comparingTimer);
+      await inTurn(compare);
       // tcpdump's last files make old ones go.
       await ring.settled();
       await settle(ending);

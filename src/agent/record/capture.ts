@@ -3,7 +3,7 @@ import type { CaptureSpec } from '../decide/request.ts';
 import type { CaptureFolder } from '../keep/capture-folder.ts';
 import type { Totals } from '../keep/records.ts';
 import type { Ring } from '../keep/ring.ts';
-import type { Network } from '../network/networks.ts';
+import type { Network } from '../network/cni-entry.ts';
 import { type AccountsOptions, openAccounts } from './accounts.ts';
 import { beginFiles } from './begun-files.ts';
 import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';

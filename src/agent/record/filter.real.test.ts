@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { captureAnnotation, requestOf } from '../decide/request.ts';
 import { checkFilter } from './filter.ts';
 
 const userId = 10_001;
@@ -30,13 +31,29 @@ test.each([
   });
 });
 
-test('an expression that takes too much to compile is cut off', async () => {
-  // The time grows with the square of the ports.
-  const hard = Array.from({ length: 300 }, (_, i) => `portrange ${i * 7}-${i * 7 + 3}`).join(' or ');
-  const check = await checkFilter(hard, { userId, cpuSeconds: 1 });
-  expect(check).toEqual({ kind: 'rejected', problem: 'it takes more than 1 s to compile' });
-});
+test.each([
+  // 7 s and 11 s, 80 MB in the first of them (measured).
+  ['time', ranges(190), { memoryMegabytes: 1_024 }, 'it takes more than 1 s to compile'],
+  ['memory', ports(429), { cpuSeconds: 60 }, 'it takes more than 64 MB to compile'],
+])(
+  'an expression that is short enough to be asked for and takes too much %s to compile is cut off',
+  async (_what, filter, options, problem) => {
+    const annotations = { [captureAnnotation]: '5', 'podcap.dev/filter': filter };
+    const request = requestOf({ annotations, hostNetwork: false }, { maxFiles: 5, maxFileMegabytes: 1 });
+    expect(request.kind).toBe('capture');
+    expect(await checkFilter(filter, { userId, ...options })).toEqual({ kind: 'rejected', problem });
+  },
+);
 
 test('a check that does not come to an end says nothing of the expression', async () => {
-  expect(await checkFilter('tcp', { userId, timeoutMs: 1 })).toMatchObject({ kind: 'failed' });
+  const slow = { userId, memoryMegabytes: 1_024, cpuSeconds: 60 };
+  expect(await checkFilter(ranges(190), { ...slow, timeoutMs: 100 })).toMatchObject({ kind: 'failed' });
 });
+
+function ports(count: number): string {
+  return `port ${Array.from({ length: count }, (_, i) => i).join('||')}`;
+}
+
+function ranges(count: number): string {
+  return `portrange ${Array.from({ length: count }, (_, i) => `${2 * i}-${2 * i + 1}`).join('||')}`;
+}

@@ -13,6 +13,8 @@ export type FilterOptions = {
   readonly userId: number;
   /** How much CPU an expression may take to compile, and how long that may last on a busy Node. */
   readonly cpuSeconds?: number;
+  /** How much memory: many Pods can be annotated at once, and each check has its own. */
+  readonly memoryMegabytes?: number;
   readonly timeoutMs?: number;
 };
 
@@ -22,11 +24,11 @@ export type FilterOptions = {
  */
 export async function checkFilter(
   filter: NonNullable<CaptureSpec['filter']>,
-  { userId, cpuSeconds = 1, timeoutMs = 10_000 }: FilterOptions,
+  { userId, cpuSeconds = 1, memoryMegabytes = 64, timeoutMs = 10_000 }: FilterOptions,
 ): Promise<FilterCheck> {
   const nothing = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs'];
   const args = [
-    ['--net', 'prlimit', `--cpu=${cpuSeconds}`],
+    ['--net', 'prlimit', `--cpu=${cpuSeconds}`, `--as=${memoryMegabytes * 1_048_576}`],
     ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups', ...nothing, '--pdeathsig=KILL'],
     // One argument after --: never an option, whatever it looks like.
     ['tcpdump', '-n', '-d', '-y', 'EN10MB', '--', filter],
@@ -38,16 +40,24 @@ export async function checkFilter(
   } as const;
   return await new Promise((resolve) => {
     execFile('unshare', args, options, (error, _stdout, stderr) => {
-      resolve(error ? failureOf(error, stderr, cpuSeconds) : { kind: 'accepted' });
+      resolve(error ? failureOf(error, stderr, { cpuSeconds, memoryMegabytes }) : { kind: 'accepted' });
     });
   });
 }
 
-/** Only tcpdump's own words, or its limit of CPU, speak of the expression. */
-function failureOf(error: ExecFileException, stderr: string, cpuSeconds: number): FilterCheck {
+/** Only tcpdump's own words, or its limits, speak of the expression. */
+function failureOf(
+  error: ExecFileException,
+  stderr: string,
+  { cpuSeconds, memoryMegabytes }: Required<Pick<FilterOptions, 'cpuSeconds' | 'memoryMegabytes'>>,
+): FilterCheck {
   const words = stderr.trim().split('\n').at(-1) ?? '';
   const isCut = !error.killed && (error.signal === 'SIGKILL' || error.signal === 'SIGXCPU');
   if (isCut) return { kind: 'rejected', problem: `it takes more than ${cpuSeconds} s to compile` };
+  // All that libpcap says when it gets no memory.
+  if (words === 'tcpdump: malloc') {
+    return { kind: 'rejected', problem: `it takes more than ${memoryMegabytes} MB to compile` };
+  }
   if (typeof error.code === 'number' && words.startsWith('tcpdump: ')) {
     return { kind: 'rejected', problem: words.slice('tcpdump: '.length, 300) };
   }

@@ -31,21 +31,38 @@ test('after a capture that ended, what the interface carried since was missed', 
   expect(gapBefore({ before: ended }, 90)).toEqual({ kind: 'known', missed: 0 });
 });
 
-test('a capture before that goes on, or ends only now, leaves no gap', async () => {
+test('a capture before that goes on until this one has begun leaves no gap', async () => {
   await using folder = await temporaryFolder();
   const unknown = gapBefore({ before }, 130);
   await createRecord(folder.path, before);
   expect(await settleGap(folder.path, unknown, 15_000)).toBe(unknown);
-  await replaceRecord(folder.path, { ...before, clock: { ...before.clock, lastMs: 16_000 } });
-  expect(await settleGap(folder.path, unknown, 15_000)).toBe(noGap);
-  await replaceRecord(folder.path, ended);
-  expect(await settleGap(folder.path, unknown, 15_000)).toBe(noGap);
+  const later = { ...before.clock, lastMs: 16_000 };
+  await replaceRecord(folder.path, { ...before, clock: later, carried: 140 });
+  expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
+  await replaceRecord(folder.path, { ...ended, clock: later, carried: 150 });
+  expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
+});
+
+test('a capture before that had ended, and writes so only now, leaves the gap between', async () => {
+  await using folder = await temporaryFolder();
+  const unknown = gapBefore({ before }, 130);
+  await createRecord(folder.path, { ...ended, clock: { ...before.clock, lastMs: 2_000 }, carried: 110 });
+  expect(await settleGap(folder.path, unknown, 1_000)).toEqual({ kind: 'known', missed: 20 });
 });
 
 test('a capture before that says nothing any more is dead, and what passed since it last counted was missed', async () => {
   await using folder = await temporaryFolder();
   await createRecord(folder.path, before);
   expect(await settleGap(folder.path, gapBefore({ before }, 130), 30_000)).toEqual({
+    kind: 'known',
+    missed: 30,
+  });
+});
+
+test('a capture before that was killed before it knew of its own gap leaves that one to the next', () => {
+  const killedEarly = { ...before, missedIfDead: 7 };
+  expect(gapBefore({ before: killedEarly }, 130)).toMatchObject({ kind: 'unknown', missedIfDead: 37 });
+  expect(gapBefore({ before: { ...killedEarly, end: ended.end } }, 130)).toEqual({
     kind: 'known',
     missed: 30,
   });

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
-import type { Pod } from '../../kubernetes/pod.ts';
+import { networkUidOf } from '../../kubernetes/pod.ts';
 import type { Decision } from '../decide/plan.ts';
 import type { Folders } from '../keep/folders.ts';
 import type { Networks } from '../network/networks.ts';
@@ -107,7 +107,9 @@ async function reconcile(situation: Situation, decision: Decision | Forget): Pro
       status.report(decision.pod, { kind: 'refused', refusal: decision.refusal });
       return undefined;
     case 'delete':
-      if (decision.evidence === 'listed' && !(await situation.mayDelete(decision))) return running;
+      // Done already, and the next plan is not there yet.
+      if (!running && !situation.folders.states().has(uid)) return undefined;
+      if (!(await situation.mayDelete(decision))) return running;
       await running?.stop('AnnotationRemoved');
       await situation.folders.remove(uid);
       status.report(decision.pod, { kind: 'deleted', why: decision.why });
@@ -146,11 +148,6 @@ async function start(situation: Situation, decision: Decision & { kind: 'record'
   });
   void recorder.ended.then(wake);
   return recorder;
-}
-
-/** The kubelet gives a static Pod's hash to the CNI plugin as its UID; the API server knows it under another. */
-function networkUidOf(pod: Pod): string {
-  return pod.annotations['kubernetes.io/config.hash'] ?? pod.uid;
 }
 
 /** A Pod changes all the time; what matters is what is wanted of it. */

@@ -6,7 +6,8 @@ import type { CaptureSpec, Refusal } from '../decide/request.ts';
 import type { CaptureFolder } from '../keep/capture-folder.ts';
 import { addTotals, noTotals, type Totals } from '../keep/records.ts';
 import { type Ring, startRing } from '../keep/ring.ts';
-import type { Network, Networks } from '../network/networks.ts';
+import type { Network } from '../network/cni-entry.ts';
+import type { Networks } from '../network/networks.ts';
 import type { RecorderReport, StopReason } from '../tell/status.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import { checkFilter } from './filter.ts';
@@ -14,12 +15,13 @@ import { writeProblem } from './write-problem.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
 export type Recorder = {
-  /** Takes effect without a lost packet. */
+  /** This is wanted now, and takes effect without a lost packet; a Pod that was thought to have ended goes on. */
   readonly change: (spec: CaptureSpec) => void;
   /** The Pod has ended: the recording ends with its network, so that the last packets are in the file. */
   readonly endWithPod: () => void;
   /** Ends now, and resolves when nothing of it runs any more. */
   readonly stop: (why: StopReason) => Promise<void>;
+  /** A recording that only waits for its Pod's network to go can still be changed: it is `recording`. */
   readonly phase: () => 'recording' | 'ending' | 'ended';
   /** How long was captured by now, with all that was before this recorder. */
   readonly usedMs: () => number;
@@ -74,6 +76,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     spec: options.spec,
     done: noTotals,
     notBeforeMs: 0,
+    phase: 'recording',
   };
 
   async function runToEnd(): Promise<void> {
@@ -81,7 +84,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     await record(recording);
     unsubscribe();
     await ring[Symbol.asyncDispose]();
-    recording.hasEnded = true;
+    recording.phase = 'ended';
     const { wish, done } = recording;
     options.onReport({ kind: 'stopped', why: wish.kind === 'stop' ? wish.why : 'PodEnded', totals: done });
   }
@@ -89,6 +92,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
 
   return {
     change(spec) {
+      if (recording.wish.kind === 'endWithPod') recording.wish = { kind: 'record' };
       recording.spec = spec;
       recording.notBeforeMs = 0;
       ring.keep(spec.files);
@@ -101,10 +105,11 @@ export function startRecorder(options: RecorderOptions): Recorder {
     },
     async stop(why) {
       recording.wish = { kind: 'stop', why };
+      if (recording.phase === 'recording') recording.phase = 'ending';
       bell.ring();
       await ended;
     },
-    phase: () => (recording.hasEnded ? 'ended' : recording.wish.kind === 'record' ? 'recording' : 'ending'),
+    phase: () => recording.phase,
     usedMs: () => usedMs(recording),
     ended,
   };
@@ -131,17 +136,19 @@ type Recording = Omit<RecorderOptions, 'spec'> & {
   networkGoneMs?: number | undefined;
   /** Failed work comes again then; what only another request can mend, never. */
   notBeforeMs: number;
-  hasEnded?: boolean;
+  phase: ReturnType<Recorder['phase']>;
 };
 
 /** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
 async function record(recording: Recording): Promise<void> {
   for (;;) {
-    collectEnded(recording);
+    const impossible = collectEnded(recording);
+    if (impossible) await refuse(recording, impossible);
     const network = await findNetwork(recording);
     if (isOver(recording, network)) break;
     await recording.bell.wait(await advance(recording, network));
   }
+  recording.phase = 'ending';
   const how =
     recording.wish.kind === 'stop' && recording.wish.why === 'AnnotationRemoved' ? 'discard' : 'drain';
   await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);
@@ -204,7 +211,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
   const { spec, folder, settings, ring, bell, log } = recording;
   try {
     const refusal = await refusalOf(spec, settings);
-    if (refusal) return await refuse(recording, refusal, spec);
+    if (refusal) return await refuse(recording, { refusal, spec, againMs: Number.POSITIVE_INFINITY });
     const capture = await startCapture({
       folder,
       network,
@@ -245,12 +252,24 @@ async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): 
   return { reason: 'InvalidFilter', message };
 }
 
-/** Nothing runs until another request comes; it may have come while this one was looked at. */
-async function refuse(recording: Recording, refusal: Refusal, spec: CaptureSpec): Promise<void> {
+/** What a try has shown to be impossible, and after how long it is worth another one. */
+type Impossible = { readonly refusal: Refusal; readonly spec: CaptureSpec; readonly againMs: number };
+
+/** Nothing runs until then, or until another request comes; it may have come while this one was tried. */
+async function refuse(recording: Recording, { refusal, spec, againMs }: Impossible): Promise<void> {
   if (!isSameCapture(recording.spec, spec)) return;
-  recording.notBeforeMs = Number.POSITIVE_INFINITY;
-  await recording.current?.stop('drain');
+  recording.notBeforeMs = performance.now() + againMs;
+  if (recording.current) await stopRefused(recording, recording.current);
   recording.onReport({ kind: 'refused', refusal });
+}
+
+/** What was captured so far is told here; the count begins anew. */
+async function stopRefused(recording: Recording, current: Capture): Promise<void> {
+  await Promise.all([recording.replaced?.stop('drain'), current.stop('drain')]);
+  collectEnded(recording);
+  recording.onReport({ kind: 'stopped', why: 'Refused', totals: recording.done });
+  recording.earlier = addTotals(recording.earlier ?? noTotals, recording.done);
+  recording.done = noTotals;
 }
 
 function fail(recording: Recording, message: string): void {
@@ -258,33 +277,32 @@ function fail(recording: Recording, message: string): void {
   recording.onReport({ kind: 'failed', message });
 }
 
-/** Takes the captures that have ended out of the recording, and what they counted into it. */
-function collectEnded(recording: Recording): void {
+/**
+ * Takes the captures that have ended out of the recording, and what they counted into it. Gives back what the end of
+ * one has shown to be impossible.
+ */
+function collectEnded(recording: Recording): Impossible | undefined {
   const { replaced, current } = recording;
   if (replaced?.ending()) {
     recording.done = addTotals(recording.done, replaced.totals());
     recording.replaced = undefined;
   }
   const ending = current?.ending();
-  if (!current || !ending) return;
+  if (!current || !ending) return undefined;
   recording.done = addTotals(recording.done, current.totals());
   recording.current = recording.replaced;
   recording.replaced = undefined;
   if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
   if (ending.cause !== 'failed') {
     recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
-  } else if (
-    isMissingInterface(ending.message, current.spec) &&
-    isSameCapture(current.spec, recording.spec)
-  ) {
-    // As with a filter that is not taken: what ran before ends.
-    void recording.current?.stop('drain');
-    recording.notBeforeMs = performance.now() + interfaceRetryMs;
+  } else if (isMissingInterface(ending.message, current.spec)) {
     const message = `the Pod has no interface ${current.spec.interface}: it is looked for again every ${interfaceRetryMs / 1_000} s`;
-    recording.onReport({ kind: 'refused', refusal: { reason: 'NoSuchInterface', message } });
+    const refusal = { reason: 'NoSuchInterface', message } as const;
+    return { refusal, spec: current.spec, againMs: interfaceRetryMs };
   } else {
     fail(recording, ending.message);
   }
+  return undefined;
 }
 
 /** The Pod's own interface is missing only while its network goes, which is no refusal. */

@@ -4,7 +4,7 @@ import { announcementOf } from './announcements.ts';
 import type { PodStatus } from './status.ts';
 
 const place = { nodeName: 'node1' };
-const totals = { captured: 90, dropped: 7, lost: 3, pruned: 50, missed: 2, usedMs: 1_000 };
+const totals = { captured: 90, dropped: 7, lost: 3, pruned: 50, missed: 2, doubled: 0, usedMs: 1_000 };
 const spec = specOf(5);
 const special = {
   files: 1,
@@ -49,6 +49,10 @@ const cases: readonly [PodStatus, string | undefined][] = [
   [
     { kind: 'stopped', why: 'AnnotationRemoved', totals },
     'Normal CaptureStopped: the annotation was removed, its capture files are deleted; packets captured: 90, dropped by kernel: 7, lost at the stop: 3, pruned: 50, missed: 2',
+  ],
+  [
+    { kind: 'stopped', why: 'Refused', totals: { ...totals, doubled: 4 } },
+    'Normal CaptureStopped: what is asked for now is refused, the capture files so far stay; packets captured: 90 (4 of them twice), dropped by kernel: 7, lost at the stop: 3, pruned: 50, missed: 2',
   ],
   [{ kind: 'stopped', why: 'AgentStopped', totals }, undefined],
 ];

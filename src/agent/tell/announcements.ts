@@ -69,8 +69,9 @@ function passedBefore(packets: number | undefined): string {
   return packets === 1 ? '1 packet passed before' : `${packets} packets passed before`;
 }
 
-function counted({ captured, dropped, lost, pruned, missed }: Totals): string {
-  return `packets captured: ${captured}, dropped by kernel: ${dropped}, lost at the stop: ${lost}, pruned: ${pruned}, missed: ${missed}`;
+function counted({ captured, doubled, dropped, lost, pruned, missed }: Totals): string {
+  const twice = doubled === 0 ? '' : ` (${doubled} of them twice)`;
+  return `packets captured: ${captured}${twice}, dropped by kernel: ${dropped}, lost at the stop: ${lost}, pruned: ${pruned}, missed: ${missed}`;
 }
 
 /** Writes the announcement of each status as an Event. */

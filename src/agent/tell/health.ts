@@ -1,20 +1,20 @@
 import { createServer } from 'node:http';
+import { listen, type Pages, showing } from './pages.ts';
 
-/** What the kubelet and Prometheus ask. */
+/** What the kubelet asks, and Prometheus where it needs no certificate. Nothing of it is secret. */
 export type Health = AsyncDisposable & { readonly port: number };
 
 export type HealthOptions = {
   readonly port: number;
   /** What is not ready yet, in words; empty when the agent is ready. Never depends on the API server once it was. */
   readonly notReady: () => readonly string[];
-  readonly metrics: () => string;
+  /** Undefined: metrics are told elsewhere (secure-metrics.ts). */
+  readonly metrics: (() => string) | undefined;
 };
-
-type Answer = { readonly status: number; readonly body: string };
 
 /** /healthz answers as long as the process does, whatever the API server does; /readyz says what is missing. */
 export async function serveHealth({ port, notReady, metrics }: HealthOptions): Promise<Health> {
-  const answers: Readonly<Record<string, () => Answer>> = {
+  const pages: Pages = {
     '/healthz': () => ({ status: 200, body: 'ok\n' }),
     '/readyz'() {
       const missing = notReady();
@@ -22,19 +22,11 @@ export async function serveHealth({ port, notReady, metrics }: HealthOptions): P
         ? { status: 200, body: 'ok\n' }
         : { status: 503, body: `${missing.join('\n')}\n` };
     },
-    '/metrics': () => ({ status: 200, body: metrics() }),
+    ...(metrics && { '/metrics': () => ({ status: 200, body: metrics() }) }),
   };
-  const server = createServer((request, response) => {
-    const { status, body } = answers[request.url ?? '']?.() ?? { status: 404, body: 'not found\n' };
-    response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, resolve);
-  });
-  const address = server.address();
+  const server = createServer(showing(pages));
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    port: await listen(server, port),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

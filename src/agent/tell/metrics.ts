@@ -25,6 +25,10 @@ export const metricDescriptions = [
     'podcap_packets_missed_total',
     'Packets that passed before the first capture and between captures.',
   ),
+  counter(
+    'podcap_packets_doubled_total',
+    'Packets that a capture and the one that took over from it both have: they count twice as captured.',
+  ),
   gauge('podcap_capture_files_bytes', 'Bytes of all capture files on this Node.'),
   gauge('podcap_disk_budget_bytes', 'The most disk that all captures of this Node may take.'),
   gauge('podcap_disk_reserved_bytes', 'What the running captures may take.'),
@@ -69,7 +73,7 @@ export type Measured = {
 export function samplesOf(measured: Measured): Sample[] {
   const { status, plan, folders, room, events } = measured;
   const statuses = status.all();
-  const { captured, dropped, lost, pruned, missed } = status.totals();
+  const { captured, dropped, lost, pruned, missed, doubled } = status.totals();
   const specs = [...(plan?.decisions.values() ?? [])].flatMap((decision) =>
     decision.kind === 'record' ? [decision.spec] : [],
   );
@@ -83,6 +87,7 @@ export function samplesOf(measured: Measured): Sample[] {
     { name: 'podcap_packets_lost_total', value: lost },
     { name: 'podcap_packets_pruned_total', value: pruned },
     { name: 'podcap_packets_missed_total', value: missed },
+    { name: 'podcap_packets_doubled_total', value: doubled },
     { name: 'podcap_capture_files_bytes', value: sum([...folders.values()].map(({ bytes }) => bytes)) },
     { name: 'podcap_disk_budget_bytes', value: room.diskBudgetBytes },
     { name: 'podcap_disk_reserved_bytes', value: sum(specs.map(ringBytes)) },

@@ -94,10 +94,12 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
       await until(() => begun.reports.some(({ kind }) => kind === first), { what: first });
       return begun;
     },
-    async numbers(path: string): Promise<number[]> {
-      const numbers = await Promise.all(
-        (await ringFilesOf(path)).map(({ name }) => capturedNumbers(join(path, name))),
+    /** Of all files, or of those of one generation. */
+    async numbers(path: string, generation?: number): Promise<number[]> {
+      const those = (await ringFilesOf(path)).filter(
+        (file) => generation === undefined || file.generation === generation,
       );
+      const numbers = await Promise.all(those.map(({ name }) => capturedNumbers(join(path, name))));
       return numbers.flat();
     },
     tcpdumps,

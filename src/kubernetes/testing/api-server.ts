@@ -7,13 +7,16 @@ import { type Certificate, selfSigned } from './certificate.ts';
 
 /**
  * An API server that says what a test tells it to, over real HTTPS. Each request takes the first answer that stands for
- * its kind; with none left a list is empty, a watch stays open, and what is written is accepted.
+ * its kind; with none left a list is empty, a watch stays open, what is written is accepted, and what is read is what
+ * `objects` has, or an empty object.
  */
 export type ApiServer = AsyncDisposable & {
   readonly config: ClusterConfig;
   readonly requests: readonly Recorded[];
   /** Answers to come, per kind of request. */
   readonly script: Readonly<Record<RequestKind, Answer[]>>;
+  /** What is there, by its path. */
+  readonly objects: Map<string, object>;
   /** The next watch that was opened, in the order of opening. */
   readonly nextWatch: () => Promise<WatchStream>;
   readonly watches: readonly WatchStream[];
@@ -67,6 +70,7 @@ export async function apiServer(
   const requests: Recorded[] = [];
   const watches: WatchStream[] = [];
   const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, Answer[]>;
+  const objects = new Map<string, object>();
   let accepted: string | undefined;
   let taken = 0;
 
@@ -78,6 +82,8 @@ export async function apiServer(
     if (answer !== undefined) reply(response, answer);
     else if (recorded.kind === 'watch') watches.push(openWatch(recorded.query, response));
     else if (recorded.kind === 'list') reply(response, list('1'));
+    else if (recorded.kind === 'read')
+      reply(response, { kind: 'json', body: objects.get(recorded.path) ?? {} });
     else reply(response, { kind: 'json', status: 201, body: recorded.body ?? {} });
   }
 
@@ -89,6 +95,7 @@ export async function apiServer(
     config: { server: url, ca: certificate.cert, credentials },
     requests,
     script,
+    objects,
     watches,
     async nextWatch() {
       const index = taken;

@@ -1,30 +1,76 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 export type Certificate = { readonly cert: string; readonly key: string };
 
+/** Signs certificates for one test run. */
+export type Authority = {
+  readonly cert: string;
+  /** For 127.0.0.1, and for that use alone. */
+  readonly sign: (use: 'server' | 'client', options?: { readonly days?: number }) => Promise<Certificate>;
+};
+
 /** A self-signed certificate for 127.0.0.1, made for one test run. */
 export async function selfSigned(): Promise<Certificate> {
+  return await certificate({ name: 'podcap-test', extensions: [address] });
+}
+
+export async function authority(name: string): Promise<Authority> {
+  const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE'] });
+  return {
+    cert: own.cert,
+    async sign(use, { days = 1 } = {}) {
+      const extensions = [address, `extendedKeyUsage=${use}Auth`];
+      return await certificate({ name: `${name} ${use}`, extensions, signer: own, days });
+    },
+  };
+}
+
+type CertificateOptions = {
+  readonly name: string;
+  readonly extensions: readonly string[];
+  readonly signer?: Certificate;
+  readonly days?: number;
+};
+
+const address = 'subjectAltName=IP:127.0.0.1';
+
+async function certificate({ name, extensions, signer, days = 1 }: CertificateOptions): Promise<Certificate> {
   const folder = await mkdtemp(join(tmpdir(), 'podcap-certificate-'));
+  const file = (part: string) => join(folder, part);
   try {
-    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
     const keyKind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    const subject = ['-subj', '/CN=podcap-test', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    await promisify(execFile)('openssl', [
+    await openssl(
       'req',
-      '-x509',
+      '-new',
       ...keyKind,
-      ...subject,
+      '-subj',
+      `/CN=${name}`,
       '-keyout',
-      key,
+      file('key'),
       '-out',
-      cert,
-    ]);
-    return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
+      file('csr'),
+    );
+    await writeFile(file('extensions'), extensions.join('\n'));
+    await writeFile(file('ca.crt'), signer?.cert ?? '');
+    await writeFile(file('ca.key'), signer?.key ?? '');
+    const by = signer ? ['-CA', file('ca.crt'), '-CAkey', file('ca.key')] : ['-signkey', file('key')];
+    const what = ['-in', file('csr'), '-out', file('cert'), '-extfile', file('extensions')];
+    await openssl('x509', '-req', ...what, ...by, '-days', `${days}`, '-set_serial', `${serial()}`);
+    return { cert: await readFile(file('cert'), 'utf8'), key: await readFile(file('key'), 'utf8') };
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+async function openssl(...args: readonly string[]): Promise<void> {
+  await promisify(execFile)('openssl', args);
+}
+
+function serial(): bigint {
+  return randomBytes(8).readBigUInt64BE() >> 1n;
 }

@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PodFolder, parseFolderName, parseRecordName, parseRingFile } from '../agent/keep/names.ts';
-import { type CaptureRecord, readRecord } from '../agent/keep/records.ts';
-import { type AgedFile, orderByAge } from '../agent/keep/ring-order.ts';
-import { ifThere } from '../base/missing.ts';
+import { ifThere } from '../../base/missing.ts';
+import { type PodFolder, parseFolderName, parseRecordName, parseRingFile } from './names.ts';
+import { type CaptureRecord, readRecord } from './records.ts';
+import { type AgedFile, orderByAge } from './ring-order.ts';
 
 /** What is kept of one Pod. */
 export type Capture = {

@@ -1,6 +1,6 @@
-import { ifThere } from '../base/missing.ts';
-import { openPcap, type PcapFile } from '../pcap/file.ts';
-import type { Source } from '../pcap/source.ts';
+import { ifThere } from '../../base/missing.ts';
+import { openPcap, type PcapFile } from '../../pcap/file.ts';
+import type { Source } from '../../pcap/source.ts';
 import type { CaptureGeneration } from './captures.ts';
 
 /** The files of some generations, open and as they were at that moment. */

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { packets, readScene, web } from '../../read/testing/scene.ts';
 import { readCapture } from './captures.ts';
 import { openSnapshot } from './snapshot.ts';
-import { packets, readScene, web } from './testing/scene.ts';
 
 test('begins behind the last file that went before it could be opened: there is no gap', async () => {
   await using scene = await readScene();

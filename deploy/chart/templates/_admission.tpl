@@ -1,0 +1,116 @@
+{{/*
+Every annotation, what is allowed in words, and in CEL of its `value`: what annotationRules of
+src/agent/decide/request.ts is to the agent. test/admission.test.ts compares the two by what they answer.
+*/}}
+{{- define "podcap.annotationRules" -}}
+{{- $settings := .Values.settings -}}
+{{- $maxFiles := int64 ($settings.maxFiles | default 100) -}}
+{{- $maxFileMegabytes := int64 ($settings.maxFileMegabytes | default 100) -}}
+- key: tcpdump.antrea.io
+  allowed: a whole number of capture files from 1 to {{ $maxFiles }}
+  rule: value.matches("^[0-9]{1,9}$") && int(value) >= 1 && int(value) <= {{ $maxFiles }}
+- key: podcap.dev/file-size
+  allowed: a whole number of megabytes from 1 to {{ $maxFileMegabytes }}
+  rule: value.matches("^[0-9]{1,9}$") && int(value) >= 1 && int(value) <= {{ $maxFileMegabytes }}
+- key: podcap.dev/interface
+  allowed: the name of one interface of the Pod, such as eth0, net1 or lo, and not 'any'
+  rule: value.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && value.matches("[^0-9]") && value != "any"
+- key: podcap.dev/filter
+  allowed: a pcap-filter(7) expression of 1 to 2048 bytes without control characters
+  # \pZ and U+FEFF: what JavaScript trims, but for control characters.
+  rule: value.matches(r"[^\pZ\x{FEFF}]") && !value.matches(r"\p{Cc}") && size(bytes(value)) <= 2048
+- key: podcap.dev/snaplen
+  allowed: a whole number of bytes from 64 to 262144
+  rule: value.matches("^[0-9]{1,9}$") && int(value) >= 64 && int(value) <= 262144
+- key: podcap.dev/duration
+  allowed: a time from 1s to 168h, such as 90s, 10m or 1h30m
+  rule: >-
+    value.matches("^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$") && value != "" &&
+    duration(value) >= duration("1s") && duration(value) <= duration("168h")
+{{- end -}}
+
+{{- define "podcap.annotationKeys" -}}
+{{- $keys := list -}}
+{{- range include "podcap.annotationRules" . | fromYamlArray }}{{ $keys = append $keys .key }}{{ end -}}
+{{- toJson $keys -}}
+{{- end -}}
+
+{{/* CEL: the annotations that the Pods of `object` or `oldObject` have or will have. */}}
+{{- define "podcap.annotationsOf" -}}
+(request.kind.kind in ["Pod", "Binding"] ? dyn({{ . }})
+  : dyn({{ . }}).?spec.?jobTemplate.orValue({{ . }}).?spec.?template.orValue({}))
+  .?metadata.?annotations.orValue({})
+{{- end -}}
+
+{{- define "podcap.annotationsNow" -}}
+{{ include "podcap.annotationsOf" "object" }}
+{{- end -}}
+
+{{- define "podcap.annotationsBefore" -}}
+(request.operation == "CREATE" ? {} : {{ include "podcap.annotationsOf" "oldObject" }})
+{{- end -}}
+
+{{/*
+Everything by which an annotation comes to a Pod: the Pod itself, a binding, which hands its annotations to the Pod,
+and what Pods are made from. The subresources ephemeralcontainers and resize keep the annotations as they were.
+*/}}
+{{- define "podcap.admissionMatch" -}}
+matchConstraints:
+  resourceRules:
+    - apiGroups: [""]
+      apiVersions: [v1]
+      operations: [CREATE, UPDATE]
+      resources: [pods, pods/status, pods/binding, bindings, replicationcontrollers]
+    - apiGroups: [apps]
+      apiVersions: [v1]
+      operations: [CREATE, UPDATE]
+      resources: [deployments, replicasets, statefulsets, daemonsets]
+    - apiGroups: [batch]
+      apiVersions: [v1]
+      operations: [CREATE, UPDATE]
+      resources: [jobs, cronjobs]
+matchConditions:
+  # Nearly every request ends here: it changes no annotation of Podcap's.
+  - name: changes-a-capture
+    expression: |-
+      [{{ include "podcap.annotationsNow" . | indent 6 | trim }}].exists(now,
+        [{{ include "podcap.annotationsBefore" . | indent 8 | trim }}].exists(before,
+          {{ include "podcap.annotationKeys" . }}.exists(key, now[?key] != before[?key])))
+  # What they make comes from a template or a manifest of the Node, whose author was asked, or cannot be.
+  - name: not-by-a-controller
+    expression: |-
+      !(request.operation == "CREATE" && request.userInfo.username in [
+        "system:kube-controller-manager",
+        "system:serviceaccount:kube-system:replication-controller",
+        "system:serviceaccount:kube-system:deployment-controller",
+        "system:serviceaccount:kube-system:replicaset-controller",
+        "system:serviceaccount:kube-system:statefulset-controller",
+        "system:serviceaccount:kube-system:daemon-set-controller",
+        "system:serviceaccount:kube-system:cronjob-controller",
+        "system:serviceaccount:kube-system:job-controller"])
+  - name: not-a-mirror-of-a-static-pod
+    expression: |-
+      !(request.operation == "CREATE" && request.kind.kind == "Pod" &&
+        "system:nodes" in request.userInfo.?groups.orValue([]) &&
+        "kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))
+{{- end -}}
+
+{{/* The policy's binding, of the same name: to be called with the chart's root and that name. */}}
+{{- define "podcap.admissionBinding" -}}
+{{- $root := .root -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ .name }}
+  labels:
+    app: packet-capture
+    {{- include "podcap.labels" $root | nindent 4 }}
+spec:
+  policyName: {{ .name }}
+  validationActions: [Deny]
+  {{- with $root.Values.admission.namespaceSelector }}
+  matchResources:
+    namespaceSelector:
+      {{- toYaml . | nindent 6 }}
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,84 @@
+import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import * as v from 'valibot';
+import type { Clock } from '../../base/clock.ts';
+import { coalesced } from '../../base/coalesced.ts';
+import { ifThere } from '../../base/missing.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
+
+/**
+ * Which Pods are being captured and what they ask for, on disk: an agent that starts while the API server is away goes
+ * on with them. No more than a hint of the past: the first list of Pods takes its place.
+ */
+export type CapturedPods = AsyncDisposable & {
+  /** What an earlier agent left, of this boot; empty if it cannot be read. */
+  readonly before: readonly Pod[];
+  /** These are captured now. Never waits and never throws. */
+  readonly note: (pods: readonly Pod[]) => void;
+};
+
+/** Hidden: a folder without captures is to look empty. */
+export const capturedPodsFile = '.captured-pods.json';
+
+export async function openCapturedPods(options: {
+  readonly root: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): Promise<CapturedPods> {
+  const { root, clock, log } = options;
+  const path = join(root, capturedPodsFile);
+  let noted: readonly Pod[] = await readPods(path, clock);
+  const before = noted;
+  const writing = coalesced(
+    () => writePods(path, noted, clock),
+    (error) => log.warn({ err: error }, 'captured Pods not noted'),
+  );
+  return {
+    before,
+    note(pods) {
+      if (isDeepStrictEqual(pods.map(essence), noted.map(essence))) return;
+      noted = pods;
+      writing.run();
+    },
+    [Symbol.asyncDispose]: writing.settled,
+  };
+}
+
+/** A Pod's phase and version change all the time. */
+function essence({ uid, annotations }: Pod): unknown {
+  return { uid, annotations };
+}
+
+async function readPods(path: string, { bootId }: Clock): Promise<readonly Pod[]> {
+  const text = await ifThere(readFile(path, 'utf8'));
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), fileSchema), text);
+  // Networks do not outlive the machine.
+  return parsed.success && parsed.output.bootId === bootId ? parsed.output.pods : [];
+}
+
+/** By rename, so that a reader never sees half of it. */
+async function writePods(path: string, pods: readonly Pod[], { bootId }: Clock): Promise<void> {
+  if (pods.length === 0) {
+    await ifThere(unlink(path));
+    return;
+  }
+  await writeFile(`${path}.new`, `${JSON.stringify({ bootId, pods })}\n`);
+  await rename(`${path}.new`, path);
+}
+
+const podSchema = v.object({
+  namespace: v.string(),
+  name: v.string(),
+  uid: v.string(),
+  resourceVersion: v.string(),
+  annotations: v.record(v.string(), v.string()),
+  hostNetwork: v.boolean(),
+  nodeName: v.string(),
+  phase: v.string(),
+  creationTimestamp: v.string(),
+  deletionTimestamp: v.exactOptional(v.string()),
+});
+
+const fileSchema = v.object({ bootId: v.string(), pods: v.array(podSchema) });

@@ -1,0 +1,25 @@
+import type { RequestListener } from 'node:http';
+import type { Server } from 'node:net';
+
+/** What is answered to the path of a request, whatever its method. */
+export type Pages = Readonly<Record<string, () => Page>>;
+
+export type Page = { readonly status: number; readonly body: string };
+
+/** Answers with the page of the path, in the text format of Prometheus. */
+export function showing(pages: Pages): RequestListener {
+  return (request, response) => {
+    const { status, body } = pages[request.url ?? '']?.() ?? { status: 404, body: 'not found\n' };
+    response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);
+  };
+}
+
+/** Listens on every address of the machine; gives back the port, which is another one than 0. Throws when it is taken. */
+export async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, resolve);
+  });
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : port;
+}
