@@ -55,6 +55,27 @@ test.each(tries)('the share that stays free is not used, whoever fills the disk 
   expect(await freeShare(disk.path)).toBeGreaterThan(0.5);
 });
 
+test.each(tries)(
+  'over the budget it is refused with what would help, and starts when there is room (%i)',
+  async () => {
+    // A ring of 5 files takes 6.42 MB.
+    await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });
+    const { script } = scene.server;
+    script.list.push(list('5', [podObject('other', '3', wanted), podObject('web', '4', wanted)]));
+    script.read.push({ kind: 'json', body: podObject('other', '6') });
+    await using _agent = await scene.start();
+    await until(() => scene.events().includes(overBudget), { what: 'the refusal' });
+    expect(await scene.tcpdumps()).toEqual([]);
+    const watch = await scene.server.nextWatch();
+    watch.send({ type: 'MODIFIED', object: podObject('other', '6') });
+    await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+    expect(await scene.tcpdumps()).toHaveLength(1);
+  },
+);
+
+const overBudget =
+  'OverBudget: the capture may take 7 MB, and all captures of this Node 10 MB: ask for fewer files, or it starts when others end';
+
 async function filesOf(captures: string): Promise<number> {
   return (await ringFilesOf(join(captures, 'default_web_uid-web'))).length;
 }

@@ -9,7 +9,7 @@ const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
 export function compileDrain(): Promise<string> {
   return compile({
-    source: join(repository, 'src/agent/drain/drain.c'),
+    sources: ['drain.c', 'write.c'].map((name) => join(repository, 'src/agent/drain', name)),
     output: 'podcap-drain.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
@@ -18,26 +18,27 @@ export function compileDrain(): Promise<string> {
 /** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
 export function compileLabProgram(name: 'sender' | 'witness' | 'shutdown'): Promise<string> {
   return compile({
-    source: join(import.meta.dirname, `${name}.c`),
+    sources: [join(import.meta.dirname, `${name}.c`)],
     output: `lab-${name}`,
     linking: { before: [], after: [] },
   });
 }
 
 type Compilation = {
-  readonly source: string;
+  readonly sources: readonly string[];
   readonly output: string;
   readonly linking: { readonly before: readonly string[]; readonly after: readonly string[] };
 };
 
-/** Compiles into build/, when what is there is older than its source, and gives back the path. */
-async function compile({ source, output, linking }: Compilation): Promise<string> {
+/** Compiles into build/, when what is there is older than one of its sources, and gives back the path. */
+async function compile({ sources, output, linking }: Compilation): Promise<string> {
   const path = join(repository, 'build', output);
-  if ((await modified(path)) > (await modified(source))) return path;
+  const changed = await Promise.all(sources.map(modified));
+  if ((await modified(path)) > Math.max(...changed)) return path;
   await mkdir(dirname(path), { recursive: true });
   // Test files run at the same time: each compiles for itself, and the rename lets none see half a file.
   const unfinished = join(dirname(path), `.${basename(path)}-${ownedName()}`);
-  await run(['gcc', ...flags, ...linking.before, '-o', unfinished, source, ...linking.after]);
+  await run(['gcc', ...flags, ...linking.before, '-o', unfinished, ...sources, ...linking.after]);
   await rename(unfinished, path);
   return path;
 }

@@ -29,7 +29,7 @@ export type RingOptions = {
   readonly log: Logger;
 };
 
-/** tcpdump says when it opens a file (drain/drain.c); this finds what an agent before us left. */
+/** tcpdump says when it opens a file (drain/write.c); this finds what an agent before us left. */
 const rescanMs = 5_000;
 
 /**

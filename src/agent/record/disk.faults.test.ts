@@ -34,6 +34,19 @@ test.each(tries)('a folder that somebody deletes: told, and captured again in a 
   expect(told).toBe('captures cannot be written: their folder is gone (ENOENT)');
 });
 
+test.each(tries)('a folder that somebody deletes while nothing is sent: told as well (%i)', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(3);
+  await rm(path, { recursive: true });
+  const { message } = await untilFailed(reports);
+  expect(message).toBe('captures cannot be written: their folder is gone (ENOENT)');
+  await untilCaptured(reports, 2);
+  await lab.sendDatagrams({ count: 100 });
+  await recorder.stop('AgentStopped');
+  expect(await scene.numbers(path)).toHaveLength(100);
+});
+
 test.each(tries)('a disk that turns read-only under an open file: told, nothing runs on (%i)', async () => {
   await using disk = await breakableDisk(64);
   const told = await strike(disk, { fault: () => disk.abort(), isForGood: true });
@@ -87,10 +100,7 @@ async function strike(disk: LabDisk, { fault, mend, isForGood, isDeleted }: Stri
   await untilCarried(lab, 2_500);
   const before = (await lab.counters('pod')).sentPackets;
   await fault(path);
-  const { message } = await until(() => reports.find((report) => report.kind === 'failed'), {
-    what: 'the failure to be told',
-    deadlineMs: seenWithinMs,
-  });
+  const { message } = await untilFailed(reports);
   if (isForGood) {
     await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
   } else {
@@ -112,6 +122,13 @@ async function strike(disk: LabDisk, { fault, mend, isForGood, isDeleted }: Stri
   expect(new Set(failures.map((failure) => failure.message)).size).toBe(1);
   expect(await scene.tcpdumps()).toEqual([]);
   return message;
+}
+
+async function untilFailed(reports: readonly RecorderReport[]) {
+  return await until(() => reports.find((report) => report.kind === 'failed'), {
+    what: 'the failure to be told',
+    deadlineMs: seenWithinMs,
+  });
 }
 
 async function untilCaptured(reports: readonly RecorderReport[], times: number): Promise<void> {

@@ -10,7 +10,7 @@ export type Look = {
 
 /**
  * Whether packets go by and are not kept, from two looks some seconds apart: nobody knows why, or it would have been
- * told (a full disk is: drain/drain.c). With a filter a silent capture may be what was asked for.
+ * told (a full disk is: drain/write.c). With a filter a silent capture may be what was asked for.
  */
 export function isStalled(before: Look, now: Look, hasFilter: boolean): boolean {
   const passesBy =

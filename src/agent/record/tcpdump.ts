@@ -33,7 +33,7 @@ export type Ending = {
   readonly message: string;
   /** What tcpdump counted; undefined when it was killed before it could say. */
   readonly statistics: Statistics | undefined;
-  /** What kept it from writing a file, as errno(3) names it; it ends by itself then (drain/drain.c). */
+  /** What kept it from writing a file, as errno(3) names it; it ends by itself then (drain/write.c). */
   readonly writeError: string | undefined;
   /** How many of the captured packets are in no file for that. */
   readonly unwritten: number;
@@ -63,7 +63,7 @@ export type TcpdumpOptions = {
   readonly bufferKib: number;
   /** The user and group that tcpdump runs as; numbers, so that no passwd entry is needed. */
   readonly userId: number;
-  /** Path of the library that drains the last block (drain/drain.c). */
+  /** Path of the library that drains the last block and writes the files (drain). */
   readonly drainLibrary: string;
   /** Bytes of each packet that are captured; undefined captures them whole. */
   readonly snaplen: number | undefined;
@@ -201,7 +201,7 @@ type Said =
   | { readonly kind: 'unwritten'; readonly packets: number }
   | { readonly kind: 'interface'; readonly isUp: boolean };
 
-/** What drain/drain.c says and tcpdump does not; undefined for a line of tcpdump's own. */
+/** What the library says (drain/drain.c) and tcpdump does not; undefined for a line of tcpdump's own. */
 function readLibrary(line: string): Said | undefined {
   const packetsBefore = /^podcap: next file after (\d+) packets$/.exec(line)?.[1];
   if (packetsBefore !== undefined) return { kind: 'nextFile', packetsBefore: Number(packetsBefore) };

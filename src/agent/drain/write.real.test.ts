@@ -9,7 +9,7 @@ import { until } from '../../lab/until.ts';
 import { countRecords } from '../../pcap/file.ts';
 import { startTcpdump, type Tcpdump } from '../record/tcpdump.ts';
 
-// What tcpdump writes with the library: drain.c.
+// What tcpdump writes with the library: write.c.
 
 test('a packet is in the file as soon as nothing more is to be read', async () => {
   await using scene = await writingScene();
