@@ -75,7 +75,10 @@ export function openAccounts(options: AccountsOptions): Accounts {
   /** What it had counted at its end, by its files when it was killed; and what its interface had carried by then. */
   async function settle({ statistics }: Ending): Promise<void> {
     if (listeningMs === undefined) return;
-    if (!statistics) totals = { ...totals, captured: await options.files.packets() };
+    if (!statistics) {
+      const captured = await options.files.packets().catch(() => totals.captured);
+      totals = { ...totals, captured };
+    }
     // By what it received to the packet: the interface's counters were read up to 15 s before. lo counts twice.
     if (carriedAtBegin === undefined || spec.filter !== undefined || spec.interface === 'lo') return;
     carried = carriedAtBegin + (statistics?.received ?? totals.captured + totals.dropped);

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../lab/folder.ts';
+import { captureFile } from '../../pcap/testing/capture-files.ts';
 import { beginFiles } from './begun-files.ts';
 
 test('each file but the first makes an old one go, and tells what the one before has', () => {
@@ -35,4 +36,32 @@ test('what is written changes with the newest file, and with each next one', asy
   files.next(1);
   looks.push(await files.written());
   expect(new Set(looks).size).toBe(3);
+});
+
+test('counts what was written, by what was told and by the newest file', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'captres-web.1.pcap');
+  const files = beginFiles({ prune() {}, closed() {} }, file, 10);
+  expect(await files.packets()).toBe(0);
+  files.next(0);
+  files.next(930);
+  const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
+  await writeFile(`${file}1`, captureFile(packets));
+  expect(await files.packets()).toBe(937);
+});
+
+test('a file is gone when it is missing twice, and no later start of tcpdump made it go', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'captres-web.1.pcap');
+  const files = beginFiles({ prune() {}, closed() {} }, file, 10);
+  expect([await files.isGone(), await files.isGone()]).toEqual([false, false]);
+  files.next(0);
+  await writeFile(`${file}0`, '');
+  expect([await files.isGone(), await files.isGone()]).toEqual([false, false]);
+  files.next(930);
+  expect(await files.isGone()).toBe(false);
+  files.next(930);
+  expect([await files.isGone(), await files.isGone()]).toEqual([false, true]);
+  await writeFile(join(folder.path, 'captres-web.2.pcap0'), '');
+  expect([await files.isGone(), await files.isGone()]).toEqual([false, false]);
 });

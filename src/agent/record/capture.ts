@@ -48,7 +48,7 @@ export type CaptureSettings = {
 };
 
 /** A deleted folder is seen at the second look. */
-const lookEveryMs = 2_000;
+const lookEveryMs = 1_500;
 
 /** Starts tcpdump in a generation of its own; throws when the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {

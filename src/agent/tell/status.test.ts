@@ -24,6 +24,18 @@ test('each change is told in order to every listener, and the same again is no n
   expect(status.counts()).toEqual({ starts: 0, failures: 3 });
 });
 
+test('an interface that is up again is told, and is no other start', () => {
+  const told: string[] = [];
+  const status = podStatuses([(_pod, { kind }) => told.push(kind)]);
+  const started = { kind: 'capturing', generation: 1, spec: specOf(5), missedBefore: 0 } as const;
+  status.report(pod, started);
+  status.report(pod, { kind: 'interfaceDown', interface: 'eth0' });
+  status.renew();
+  status.report(pod, started);
+  expect(told).toEqual(['capturing', 'interfaceDown', 'interfaceDown', 'capturing']);
+  expect(status.counts()).toEqual({ starts: 1, failures: 0 });
+});
+
 test('what was forgotten is news again', () => {
   const told: string[] = [];
   const status = podStatuses([({ uid }) => told.push(uid)]);
