@@ -97,7 +97,6 @@ test('a clock that is set back makes neither the time of grace nor a duration lo
     await scene.clock.set('+3d');
     const [ended, short] = [`ended-${at}`, `short-${at}`];
     await using _lab = await scene.begin(watch, short, '2s');
-    scene.server.script.read.push(refusal(404, 'NotFound'));
     await scene.liveAndEnd(watch, ended);
     await scene.clock.set(offset);
     await until(async () => !(await readdir(scene.captures)).some((name) => name.includes(ended)), {
@@ -120,6 +119,8 @@ async function clockScene() {
   // Valid from long before to long after whatever the agent takes for today.
   await using longAgo = await fakeClock('-10d');
   const server = await apiServer(undefined, await selfSigned({ ...process.env, ...longAgo.env }));
+  // Whoever asks before captures are deleted is told that the Pod is gone.
+  server.script.read.push(...Array.from({ length: 100 }, () => refusal(404, 'NotFound')));
   const first = await networkLab();
   const drainLibrary = await compileDrain();
   const scene = {
