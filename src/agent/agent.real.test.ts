@@ -1,20 +1,12 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pino } from 'pino';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bootClock } from '../base/clock.ts';
-import { kubernetesClient } from '../kubernetes/client.ts';
-import { type ApiServer, apiServer, list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
+import { list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { writeCniEntry } from '../lab/cni-cache.ts';
-import { compileDrain } from '../lab/compile.ts';
-import { temporaryFolder } from '../lab/folder.ts';
-import { networkLab } from '../lab/network.ts';
-import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
-import { runAgent } from './agent.ts';
 import { readRecord } from './keep/records.ts';
 import { metricDescriptions } from './tell/metrics.ts';
+import { agentScene } from './testing/agent-scene.ts';
 
 // The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.
 // Everything else is real.
@@ -230,91 +222,7 @@ test('/metrics tells states, packets and the disk, in the text format', async ()
   expect([...told].map(([, name]) => name)).toEqual(metricDescriptions.map(({ name }) => name));
 });
 
-async function agentScene() {
-  const lab = await networkLab();
-  const captures = await temporaryFolder();
-  const cache = await temporaryFolder();
-  const server = await apiServer();
-  const drainLibrary = await compileDrain();
-  await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: lab.netns });
-  const scene = { server, captures: captures.path, cache: cache.path, netns: lab.netns, drainLibrary };
-  return {
-    ...scene,
-    start: (graceSeconds?: number) => startAgent({ ...scene, graceSeconds }),
-    eventReasons: () =>
-      server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [reasonOf(body)] : [])),
-    async leaveCaptures(name: string) {
-      await mkdir(join(captures.path, name));
-      await writeFile(join(captures.path, name, 'captres-web.1.pcap000'), '');
-    },
-    tcpdumps: () => lab.processes(),
-    async [Symbol.asyncDispose]() {
-      for (const each of [server, cache, captures, lab]) await each[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function startAgent(scene: {
-  server: ApiServer;
-  captures: string;
-  cache: string;
-  netns: string;
-  drainLibrary: string;
-  graceSeconds?: number | undefined;
-}) {
-  const port = await freePort();
-  const stopping = new AbortController();
-  const client = kubernetesClient(scene.server.config);
-  const running = runAgent({
-    settings: {
-      nodeName: 'node1',
-      agentName: 'podcap-1',
-      capturesFolder: scene.captures,
-      cniResultsFolder: scene.cache,
-      netnsFolder: dirname(scene.netns),
-      drainLibrary: scene.drainLibrary,
-      maxFiles: 100,
-      maxFileMegabytes: 100,
-      maxCaptures: 100,
-      diskBudgetMegabytes: 1_000,
-      bufferBudgetMegabytes: 1_000,
-      freeSharePercent: 0,
-      graceSeconds: scene.graceSeconds ?? 3_600,
-      podMetrics: true,
-      bufferKib: 4_096,
-      captureUser: 10_001,
-      port,
-      metricsTlsFolder: undefined,
-      metricsPort: 9_781,
-      rescanSeconds: 5,
-      logLevel: 'error',
-    },
-    version: '1.2.3',
-    clock: await bootClock(),
-    client,
-    log: pino({ level: 'silent' }),
-    signal: stopping.signal,
-  });
-  const ask = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`);
-    return `${response.status} ${await response.text()}`;
-  };
-  await until(async () => (await ask('/healthz').catch(() => undefined)) !== undefined, {
-    what: 'the agent to answer',
-  });
-  async function stop(): Promise<void> {
-    stopping.abort();
-    await running;
-    await client[Symbol.asyncDispose]();
-  }
-  return { ask, stop, [Symbol.asyncDispose]: stop };
-}
-
 function metadataOf(name: string): object {
   const pod = podObject(name, '9');
   return 'metadata' in pod && pod.metadata instanceof Object ? pod.metadata : {};
-}
-
-function reasonOf(body: unknown): string {
-  return body instanceof Object && 'reason' in body ? String(body.reason) : '';
 }

@@ -10,7 +10,7 @@ import { mayDelete } from './decide/deletion.ts';
 import { onlyRecordings, type Plan, plan } from './decide/plan.ts';
 import { type Pods, podsAfter } from './decide/pods.ts';
 import { openCapturedPods } from './keep/captured-pods.ts';
-import { diskOf } from './keep/disk.ts';
+import { type Disk, diskOf } from './keep/disk.ts';
 import { openFolders } from './keep/folders.ts';
 import { watchNetworks } from './network/networks.ts';
 import type { CaptureSettings } from './record/capture.ts';
@@ -35,6 +35,8 @@ export type AgentOptions = {
 
 /** Sizes and free space change by themselves. */
 const measureEveryMs = 10_000;
+/** Somebody else may fill the disk: whether the share that stays free is reached costs little to ask. */
+const askDiskEveryMs = 2_000;
 /** Events go an hour after they were written last. */
 const renewEveryMs = 45 * 60_000;
 /** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
@@ -112,6 +114,9 @@ export async function runAgent({
     (error) => log.warn({ err: error }, 'captures not measured'),
   );
 
+  const hasRoom = ({ availableBytes, capacityBytes }: Disk) =>
+    100 * availableBytes > settings.freeSharePercent * capacityBytes;
+
   const metrics = () =>
     metricsText(
       samplesOf({
@@ -127,6 +132,10 @@ export async function runAgent({
         byPod: settings.podMetrics,
       }),
     );
+  using _askingDisk = every(askDiskEveryMs, async () => {
+    const now = await diskOf(capturesFolder);
+    if (hasRoom(now) !== hasRoom(disk)) measuring.run();
+  });
   using _measuring = every(measureEveryMs, async () => measuring.run());
   using _renewing = every(renewEveryMs, async () => status.renew());
   const folder = settings.metricsTlsFolder;

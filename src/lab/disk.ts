@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../base/missing.ts';
 import { compileLabProgram } from './compile.ts';
@@ -10,6 +10,8 @@ export type LabDisk = AsyncDisposable & {
   readonly path: string;
   /** Takes all the space that is left, until `free`. */
   readonly fill: () => Promise<void>;
+  /** Takes space until no more than that share of it is left, until `free`. */
+  readonly fillTo: (freeShare: number) => Promise<void>;
   /** Takes all the inodes that are left, until `free`. */
   readonly fillInodes: () => Promise<void>;
   readonly free: () => Promise<void>;
@@ -63,7 +65,15 @@ async function mounted(source: readonly string[]): Promise<LabDisk> {
     async fill() {
       await using file = await open(filler, 'a');
       // The last page too: a record of some hundred bytes needs one.
-      for (const bytes of [65_536, 4_096]) await untilFull(() => appendAll(file, Buffer.alloc(bytes, 1)));
+      for (const bytes of [65_536, 4_096]) await untilFull(() => file.appendFile(Buffer.alloc(bytes, 1)));
+    },
+    async fillTo(freeShare) {
+      await using file = await open(filler, 'a');
+      const isLeft = async () => {
+        const { bavail, blocks } = await statfs(path);
+        return bavail > freeShare * blocks;
+      };
+      while (await isLeft()) await file.appendFile(Buffer.alloc(65_536, 1));
     },
     async fillInodes() {
       await mkdir(`${filler}s`);
@@ -81,11 +91,6 @@ async function mounted(source: readonly string[]): Promise<LabDisk> {
       await folder[Symbol.asyncDispose]();
     },
   };
-}
-
-/** A short write is the disk's last word before it refuses. */
-async function appendAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  await file.appendFile(bytes);
 }
 
 async function untilFull(take: () => Promise<void>): Promise<void> {

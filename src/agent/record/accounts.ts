@@ -72,12 +72,11 @@ export function openAccounts(options: AccountsOptions): Accounts {
     carried = (await packetsCarried(tcpdump.pid, spec.interface).catch(() => undefined)) ?? carried;
   }
 
-  /** What it had counted at its end, by the files when it was killed; and what its interface had carried by then. */
-  async function settle(ending: Ending): Promise<void> {
-    if (listeningMs === undefined || ending.cause === 'stopped') return;
-    const { statistics } = ending;
+  /** What it had counted at its end, by its files when it was killed; and what its interface had carried by then. */
+  async function settle({ statistics }: Ending): Promise<void> {
+    if (listeningMs === undefined) return;
     if (!statistics) totals = { ...totals, captured: await options.files.packets() };
-    // Until then exactly what was received has passed: the counters were read up to 15 s before.
+    // By what it received to the packet: the interface's counters were read up to 15 s before. lo counts twice.
     if (carriedAtBegin === undefined || spec.filter !== undefined || spec.interface === 'lo') return;
     carried = carriedAtBegin + (statistics?.received ?? totals.captured + totals.dropped);
   }

@@ -27,6 +27,25 @@ test.each(times(5))('a tcpdump that is stopped: told, killed, and captured again
 });
 
 test.each(times(5))(
+  'a stopped tcpdump is killed at the end, and what it has written is counted (%i)',
+  async () => {
+    await using lab = await networkLab();
+    await using scene = await recordingScene(lab);
+    const { recorder, reports, path } = await scene.record(100);
+    await lab.sendDatagrams({ count: 1_000 });
+    await until(async () => (await scene.numbers(path)).length === 1_000, { what: '1,000 datagrams' });
+    process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
+    await recorder.stop('AgentStopped');
+    expect(reports.at(-1)).toMatchObject({ totals: { captured: 1_000, missed: 0 } });
+    // What passes from then on is missed, whoever captures next.
+    await lab.sendDatagrams({ count: 10 });
+    const next = await scene.record(100);
+    expect(next.reports).toMatchObject([{ kind: 'capturing', missedBefore: 10 }]);
+    await next.recorder.stop('AgentStopped');
+  },
+);
+
+test.each(times(5))(
   'an interface that is set down: told, and nothing is lost when it is up (%i)',
   async () => {
     await using lab = await networkLab();

@@ -1,0 +1,65 @@
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { list } from '../kubernetes/testing/api-server.ts';
+import { podObject } from '../kubernetes/testing/pod-object.ts';
+import { memoryDisk } from '../lab/disk.ts';
+import { until } from '../lab/until.ts';
+import { agentScene } from './testing/agent-scene.ts';
+import { ringFilesOf } from './testing/recording-scene.ts';
+
+const tries = [1, 2, 3, 4, 5];
+const wanted = { 'tcpdump.antrea.io': '5' };
+/** What the issue asks for: a fault is seen within 5 s. */
+const seenWithinMs = 5_000;
+
+test.each(tries)('a full disk is told by an Event and by metrics, and its end too (%i)', async () => {
+  await using disk = await memoryDisk(16);
+  await using scene = await agentScene({ captures: disk.path });
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  await using agent = await scene.start();
+  const tells = async (line: string) => (await agent.ask('/metrics')).includes(`\n${line}\n`);
+  await until(() => tells('podcap_captures{state="capturing"} 1'), { what: 'the capture' });
+  await using _sending = await scene.lab.startDatagrams({ rate: 1_000 });
+  await disk.fill();
+  const failure = 'CaptureFailed: will try again: captures cannot be written: the disk is full (ENOSPC)';
+  await until(() => scene.events().includes(failure), { what: 'the Event', deadlineMs: seenWithinMs });
+  expect(await tells('podcap_captures{state="failed"} 1')).toBe(true);
+  expect(await agent.ask('/readyz')).toBe('200 ok\n');
+  await disk.free();
+  await until(() => tells('podcap_captures{state="capturing"} 1'), { what: 'a capture', deadlineMs: 60_000 });
+  await until(() => scene.eventReasons().at(-1) === 'CaptureStarted', { what: 'its Event' });
+});
+
+test.each(tries)('the share that stays free is not used, whoever fills the disk (%i)', async () => {
+  await using disk = await memoryDisk(20);
+  await using scene = await agentScene({ captures: disk.path, settings: { freeSharePercent: 50 } });
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  await using _agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  await disk.fillTo(0.49);
+  await until(() => scene.eventReasons().includes('DiskAlmostFull'), {
+    what: 'the refusal',
+    deadlineMs: seenWithinMs,
+  });
+  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
+  await scene.lab.sendDatagrams({ count: 10 });
+  await disk.free();
+  await until(() => scene.events().some((event) => event.endsWith('10 packets passed before')), {
+    what: 'the next capture',
+    deadlineMs: seenWithinMs,
+  });
+  // Five times what the ring keeps.
+  await scene.lab.sendDatagrams({ count: 30_000, rate: 10_000, bytes: 1_000 });
+  await until(async () => (await filesOf(disk.path)) === 5, { what: 'a full ring' });
+  expect(await freeShare(disk.path)).toBeGreaterThan(0.5);
+});
+
+async function filesOf(captures: string): Promise<number> {
+  return (await ringFilesOf(join(captures, 'default_web_uid-web'))).length;
+}
+
+async function freeShare(path: string): Promise<number> {
+  const { bavail, blocks } = await statfs(path);
+  return bavail / blocks;
+}

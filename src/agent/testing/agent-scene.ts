@@ -1,0 +1,118 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import { bootClock } from '../../base/clock.ts';
+import { kubernetesClient } from '../../kubernetes/client.ts';
+import { type ApiServer, apiServer } from '../../kubernetes/testing/api-server.ts';
+import { writeCniEntry } from '../../lab/cni-cache.ts';
+import { compileDrain } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { freePort } from '../../lab/port.ts';
+import { until } from '../../lab/until.ts';
+import { runAgent } from '../agent.ts';
+import type { Settings } from '../settings.ts';
+
+export type AgentSceneOptions = {
+  /** The folder of captures; one of its own otherwise. */
+  readonly captures?: string;
+  /** In place of settings that leave room for everything. */
+  readonly settings?: Partial<Settings>;
+};
+
+/** The agent on a Node with one network, that of the Pod "web"; the API server is a stand-in. */
+export async function agentScene(options: AgentSceneOptions = {}) {
+  const lab = await networkLab();
+  const captures = await temporaryFolder();
+  const root = options.captures ?? captures.path;
+  const cache = await temporaryFolder();
+  const server = await apiServer();
+  const drainLibrary = await compileDrain();
+  await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: lab.netns });
+  const scene = { server, captures: root, cache: cache.path, netns: lab.netns, drainLibrary };
+  return {
+    ...scene,
+    lab,
+    start: (graceSeconds = 3_600) =>
+      startAgent({ ...scene, settings: { graceSeconds, ...options.settings } }),
+    /** As kubectl describe shows them. */
+    events: () =>
+      server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [wordsOf(body)] : [])),
+    eventReasons: () =>
+      server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [reasonOf(body)] : [])),
+    async leaveCaptures(name: string) {
+      await mkdir(join(root, name));
+      await writeFile(join(root, name, 'captres-web.1.pcap000'), '');
+    },
+    tcpdumps: () => lab.processes(),
+    async [Symbol.asyncDispose]() {
+      for (const each of [server, cache, captures, lab]) await each[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startAgent(scene: {
+  server: ApiServer;
+  captures: string;
+  cache: string;
+  netns: string;
+  drainLibrary: string;
+  settings: Partial<Settings>;
+}) {
+  const port = await freePort();
+  const stopping = new AbortController();
+  const client = kubernetesClient(scene.server.config);
+  const running = runAgent({
+    settings: {
+      nodeName: 'node1',
+      agentName: 'podcap-1',
+      capturesFolder: scene.captures,
+      cniResultsFolder: scene.cache,
+      netnsFolder: dirname(scene.netns),
+      drainLibrary: scene.drainLibrary,
+      maxFiles: 100,
+      maxFileMegabytes: 100,
+      maxCaptures: 100,
+      diskBudgetMegabytes: 1_000,
+      bufferBudgetMegabytes: 1_000,
+      freeSharePercent: 0,
+      graceSeconds: 3_600,
+      podMetrics: true,
+      bufferKib: 4_096,
+      captureUser: 10_001,
+      port,
+      metricsTlsFolder: undefined,
+      metricsPort: 9_781,
+      rescanSeconds: 5,
+      logLevel: 'error',
+      ...scene.settings,
+    },
+    version: '1.2.3',
+    clock: await bootClock(),
+    client,
+    log: pino({ level: 'silent' }),
+    signal: stopping.signal,
+  });
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return `${response.status} ${await response.text()}`;
+  };
+  await until(async () => (await ask('/healthz').catch(() => undefined)) !== undefined, {
+    what: 'the agent to answer',
+  });
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await running;
+    await client[Symbol.asyncDispose]();
+  }
+  return { ask, stop, [Symbol.asyncDispose]: stop };
+}
+
+function reasonOf(body: unknown): string {
+  return body instanceof Object && 'reason' in body ? String(body.reason) : '';
+}
+
+function wordsOf(body: unknown): string {
+  const message = body instanceof Object && 'message' in body ? String(body.message) : '';
+  return `${reasonOf(body)}: ${message}`;
+}
