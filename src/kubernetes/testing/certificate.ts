@@ -16,7 +16,7 @@ export type Authority = {
 
 /** A self-signed certificate for 127.0.0.1, made for one test run; `env` is that of openssl. */
 export async function selfSigned(env = process.env): Promise<Certificate> {
-  return await certificate({ name: 'podcap-test', extensions: [address], env });
+  return await certificate({ name: 'podcap-test', extensions: [address], days: 30, env });
 }
 
 export async function authority(name: string): Promise<Authority> {
