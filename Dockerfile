@@ -1,7 +1,11 @@
 # Builds with `docker build .`, and with buildah on base images of the same names where no registry is reachable
 # (tools/image.ts).
 
-FROM node:24-bookworm-slim AS build
+# A tag moves. A build that must not: --build-arg NODE_IMAGE=node@sha256:... --build-arg DEBIAN_IMAGE=debian@sha256:...
+ARG NODE_IMAGE=node:24-bookworm-slim
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libc6-dev \
  && rm -rf /var/lib/apt/lists/*
@@ -16,9 +20,11 @@ RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/dra
 # CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
-      --outdir=. --out-extension:.js=.cjs
+      --outdir=. --out-extension:.js=.cjs --metafile=bundle.json
+COPY tools/notices.ts ./
+RUN node --disable-warning=ExperimentalWarning notices.ts bundle.json >licences.txt
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN_IMAGE}
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends tcpdump tini \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
@@ -28,6 +34,9 @@ RUN apt-get update \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
 COPY --from=build /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
+# What is in the bundle, and the licences of what is in the image; Debian's packages bring their own.
+COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
+COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright
 # Memory before speed, which an agent needs little of (docs/decisions/0016-memory-before-speed.md).
 ENV MALLOC_ARENA_MAX=1
 # When the agent dies, tini ends, and every capture with it.

@@ -104,6 +104,11 @@ docs: ## write annotations, settings and metrics of docs/ from the source
 	$(needs) check
 	@$(node) tools/docs.ts
 
+.PHONY: sbom
+sbom: ## build the image, and write what it carries and under which licences
+	$(needs) image
+	@$(node) tools/make.ts sbom
+
 .PHONY: clean
 clean: ## remove what was built in this checkout
 	rm -rf build coverage node_modules

@@ -2,18 +2,18 @@ import { installPolicies, type Policy } from '../test/support/admission.ts';
 import { type TestCluster, testCluster } from '../test/support/cluster.ts';
 import { idle } from '../test/support/pods.ts';
 import type { Figure, Measurement, Measuring, Row } from './figure.ts';
-import { percentile, summary } from './statistics.ts';
+import { median, percentile, summary } from './statistics.ts';
 
 /** What the chart's admission policies cost the request that there is most of: the kubelet's, of a Pod's status. */
 export const admission: Figure = {
   name: 'admission',
   unit: 'ms',
-  goal: 'a status update takes at most 0.5 ms longer with both policies, in the median',
+  goal: 'a status update takes at most 1.25 times as long with both policies, in the median',
   runs: 300,
   measure,
 };
 
-const mostMs = 0.5;
+const mostTimes = 1.25;
 
 const variants: Readonly<Record<string, readonly Policy[]>> = {
   'no policy': [],
@@ -34,10 +34,10 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
     }
     if (round % 100 === 99) say(`${round + 1} of ${rounds} rounds`);
   }
-  const rows = scenes.all.map(({ variant, values }) => rowOf(variant, values.slice(warmUps)));
-  const [without] = rows;
-  const all = rows.at(-1);
-  return { isReached: (all?.median ?? 0) - (without?.median ?? 0) <= mostMs, rows };
+  const medians = scenes.all.map(({ values }) => median(values.slice(warmUps)));
+  const [without = Number.NaN] = medians;
+  const rows = scenes.all.map(({ variant, values }) => rowOf(variant, values.slice(warmUps), without));
+  return { isReached: (medians.at(-1) ?? Number.NaN) <= mostTimes * without, rows };
 }
 
 const warmUps = 50;
@@ -63,14 +63,14 @@ async function statusUpdateMs({ client, namespace }: TestCluster, round: number)
   return performance.now() - started;
 }
 
-function rowOf(variant: string, values: readonly number[]): Row {
-  const p90 = percentile(values, 90);
+function rowOf(variant: string, values: readonly number[], without: number): Row {
   return {
     variant,
-    parameter: 'update of a Pod status',
+    parameter: 'update of the status of a Pod',
     ...summary(values),
-    p90,
+    p90: percentile(values, 90),
     values: values.map(round3),
+    remark: `${(median(values) / without).toFixed(2)} times that without`,
   };
 }
 

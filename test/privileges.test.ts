@@ -1,18 +1,25 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../src/lab/run.ts';
+import { until } from '../src/lab/until.ts';
 import {
   agentOn,
   kubectl,
   type RunningPod,
+  ringFiles,
   type TestCluster,
   tcpdumpsOf,
   testCluster,
+  untilFolder,
 } from './support/cluster.ts';
 import { firstWords } from './support/pods.ts';
 
 /** Bits of capability(7). */
 const capabilities = { KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, NET_RAW: 13, SYS_ADMIN: 21 };
+
+const captureUser = 10_001;
 
 let cluster: TestCluster;
 let captured: RunningPod;
@@ -64,6 +71,22 @@ test("tcpdump has NET_RAW alone, a user of its own, and the captured Pod's netwo
   expect(status).toMatch(/^Groups:\s*$/m);
   expect(status).toMatch(/^NoNewPrivs:\t1$/m);
   expect(await readFile(`/proc/${pid}/net/fib_trie`, 'utf8')).toContain(captured.ip);
+});
+
+test('captures are for root and the user of tcpdump alone', async () => {
+  const folder = await untilFolder(captured);
+  const file = await until(async () => (await ringFiles(folder))[0], { what: 'a file' });
+  const paths = [dirname(folder), folder, ...(await readdir(folder)).map((name) => join(folder, name))];
+  for (const path of paths) {
+    const { mode, uid, gid } = await stat(path);
+    expect({ path, others: mode & 0o007 }).toEqual({ path, others: 0 });
+    expect([0, captureUser]).toContain(uid);
+    expect([0, captureUser]).toContain(gid);
+  }
+  const readAs = (user: number) =>
+    run(['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'cat', join(folder, file.name)]);
+  await expect(readAs(captureUser)).resolves.toBeTypeOf('string');
+  await expect(readAs(captureUser + 1)).rejects.toThrow('Permission denied');
 });
 
 test('the agent may get, list and watch Pods and write Events, and nothing else', async () => {

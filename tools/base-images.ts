@@ -78,16 +78,18 @@ function sourcesList({ main, security }: Mirrors): string {
   ].join('\n');
 }
 
-/** As debian:bookworm-slim is: the essential packages and apt, without documentation and translations. */
+/** As debian:bookworm-slim is: the essential packages and apt, and of their documentation the licences alone. */
 async function makeDebian(rootfs: string, mirrors: Mirrors): Promise<void> {
   const debootstrap = ['debootstrap', '--variant=minbase', suite, rootfs, mirrors.main];
   await run('unshare', ['--mount', '--pid', '--mount-proc', '--fork', '--kill-child', '--', ...debootstrap]);
-  const unwanted = ['doc', 'info', 'locale', 'man'].map((name) => `usr/share/${name}`);
+  const unwanted = ['info', 'locale', 'man'].map((name) => `usr/share/${name}`);
   for (const folder of [...unwanted, 'var/cache/apt/archives', 'var/lib/apt/lists', 'var/log']) {
     rmSync(join(rootfs, folder), { recursive: true, force: true });
     mkdirSync(join(rootfs, folder), { recursive: true });
   }
-  const paths = unwanted.map((folder) => `path-exclude /${folder}/*\n`);
+  await run('find', [join(rootfs, 'usr/share/doc'), '-type', 'f', '!', '-name', 'copyright', '-delete']);
+  const excluded = [...unwanted, 'usr/share/doc'].map((folder) => `path-exclude /${folder}/*\n`);
+  const paths = [...excluded, 'path-include /usr/share/doc/*/copyright\n'];
   writeFileSync(join(rootfs, 'etc/dpkg/dpkg.cfg.d/slim'), paths.join(''));
   writeFileSync(join(rootfs, 'etc/apt/sources.list'), sourcesList(mirrors));
   for (const name of ['hostname', 'resolv.conf']) rmSync(join(rootfs, 'etc', name), { force: true });
@@ -100,6 +102,7 @@ async function makeNode(rootfs: string, nodePackage: string, registry: string): 
   mkdirSync(join(local, 'etc'), { recursive: true });
   copyFileSync(join(nodePackage, 'bin/node'), join(local, 'bin/node'));
   chmodSync(join(local, 'bin/node'), 0o755);
+  copyFileSync(join(nodePackage, 'LICENSE'), join(local, 'LICENSE'));
   await run('npm', [
     'install',
     '--global',

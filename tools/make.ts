@@ -1,6 +1,7 @@
 import { demo } from './demo.ts';
 import { deploy, purge, testPod, undeploy } from './deploy.ts';
 import { tool } from './run.ts';
+import { sbom } from './sbom.ts';
 import { findTarget, type Target } from './target.ts';
 import { check, test, testFaults } from './test.ts';
 
@@ -10,6 +11,7 @@ const targets: Readonly<Record<string, () => Promise<number>>> = {
   test,
   'test-faults': testFaults,
   check,
+  sbom,
   deploy: () => onTarget(deploy),
   'test-pod': () => onTarget(testPod),
   undeploy: () => onTarget(undeploy),

@@ -45,6 +45,9 @@ export function retryDelayMs(error: ApiError, backoff: Backoff): number {
   return Math.round(Math.min(error.retryAfterMs ?? 0, longestRetryAfterMs) + backoff.next());
 }
 
+/** The longest wait for a server that is not there: a refused connection costs it nothing, and it may be back. */
+export const longestUnreachableMs = 5_000;
+
 /** The error that an answer other than 2xx stands for; its body is a `Status` object, or whatever a proxy wrote. */
 export function answerError(
   call: Call,

@@ -14,7 +14,10 @@ export type BearerToken = {
 const keepMs = 10_000;
 
 /** As client-go's cachingTokenSource: a file that cannot be read for a moment leaves the last token in use. */
-export function bearerToken(credentials: Credentials, now: () => number = Date.now): BearerToken {
+export function bearerToken(
+  credentials: Credentials,
+  now: () => number = () => performance.now(),
+): BearerToken {
   let token: string | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
   return {

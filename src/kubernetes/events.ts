@@ -1,5 +1,5 @@
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
-import { ApiError, retryDelayMs } from './api-error.ts';
+import { ApiError, longestUnreachableMs, retryDelayMs } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';
 import type { Log } from './log.ts';
@@ -81,7 +81,8 @@ export function eventRecorder({
   }
 
   async function persist(key: string, pending: Pending): Promise<boolean> {
-    const between = backoff(limits.backoff);
+    const refused = backoff(limits.backoff);
+    const unreachable = backoff({ ...limits.backoff, maxMs: longestUnreachableMs });
     for (let answers = 0; ; ) {
       const error = await writer(key, pending);
       if (error === undefined) return true;
@@ -92,7 +93,7 @@ export function eventRecorder({
         log.warn({ event: reason, pod: `${pod.namespace}/${pod.name}`, status, message }, 'event given up');
         return false;
       }
-      const waitMs = retryDelayMs(error, between);
+      const waitMs = retryDelayMs(error, error.reason === 'Unreachable' ? unreachable : refused);
       log.debug({ event: reason, status, message, waitMs }, 'event not written yet');
       await wait(waitMs, stop.signal);
     }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
-import { ApiError, type Call, retryDelayMs, statusError } from './api-error.ts';
+import { ApiError, type Call, longestUnreachableMs, retryDelayMs, statusError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { LineTooLong, lines } from './lines.ts';
 import type { Log } from './log.ts';
@@ -51,7 +51,7 @@ export type WatchLimits = {
   /** A watch that lived this long makes the next list come as early as the first did. */
   readonly calmMs: number;
   readonly backoff: BackoffOptions;
-  /** The longest wait for a server that is not there: a refused connection costs it nothing when it is back. */
+  /** The longest wait for a server that is not there. */
   readonly unreachableMs: number;
 };
 
@@ -64,7 +64,7 @@ const defaultLimits: WatchLimits = {
   settledMs: 1_000,
   calmMs: 60_000,
   backoff: {},
-  unreachableMs: 5_000,
+  unreachableMs: longestUnreachableMs,
 };
 
 /**

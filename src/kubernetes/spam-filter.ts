@@ -1,6 +1,6 @@
 import { recent } from './recent.ts';
 
-/** Says whether one more may pass for this key: a token bucket each. */
+/** Says whether one more may pass for this key: a token bucket each, by a clock that nobody sets. */
 export type SpamFilter = (key: string) => boolean;
 
 export type SpamLimits = { readonly burst: number; readonly refillMs: number; readonly keys: number };
@@ -8,7 +8,10 @@ export type SpamLimits = { readonly burst: number; readonly refillMs: number; re
 /** client-go's numbers (tools/record/events_cache.go): 25 at once, then one in five minutes. */
 export const defaultSpamLimits: SpamLimits = { burst: 25, refillMs: 300_000, keys: 1_000 };
 
-export function spamFilter(limits: Partial<SpamLimits> = {}, now: () => number = Date.now): SpamFilter {
+export function spamFilter(
+  limits: Partial<SpamLimits> = {},
+  now: () => number = () => performance.now(),
+): SpamFilter {
   const { burst, refillMs, keys } = { ...defaultSpamLimits, ...limits };
   const buckets = recent<{ readonly tokens: number; readonly at: number }>(keys);
   return (key) => {

@@ -65,8 +65,9 @@ export type WatchStream = {
 
 export async function apiServer(
   credentials: Credentials = { kind: 'token', token: 'first' },
+  certificate?: Certificate,
 ): Promise<ApiServer> {
-  const certificate = await selfSigned();
+  const identity = certificate ?? (await selfSigned());
   const requests: Recorded[] = [];
   const watches: WatchStream[] = [];
   const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, Answer[]>;
@@ -87,12 +88,9 @@ export async function apiServer(
     else reply(response, { kind: 'json', status: 201, body: recorded.body ?? {} });
   }
 
-  const { close, url, cutAll } = await listen(
-    certificate,
-    (request, response) => void serve(request, response),
-  );
+  const { close, url, cutAll } = await listen(identity, (request, response) => void serve(request, response));
   return {
-    config: { server: url, ca: certificate.cert, credentials },
+    config: { server: url, ca: identity.cert, credentials },
     requests,
     script,
     objects,

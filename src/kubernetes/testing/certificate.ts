@@ -14,9 +14,9 @@ export type Authority = {
   readonly sign: (use: 'server' | 'client', options?: { readonly days?: number }) => Promise<Certificate>;
 };
 
-/** A self-signed certificate for 127.0.0.1, made for one test run. */
-export async function selfSigned(): Promise<Certificate> {
-  return await certificate({ name: 'podcap-test', extensions: [address] });
+/** A self-signed certificate for 127.0.0.1, made for one test run; `env` is that of openssl. */
+export async function selfSigned(env = process.env): Promise<Certificate> {
+  return await certificate({ name: 'podcap-test', extensions: [address], days: 30, env });
 }
 
 export async function authority(name: string): Promise<Authority> {
@@ -35,11 +35,15 @@ type CertificateOptions = {
   readonly extensions: readonly string[];
   readonly signer?: Certificate;
   readonly days?: number;
+  readonly env?: NodeJS.ProcessEnv;
 };
 
 const address = 'subjectAltName=IP:127.0.0.1';
 
-async function certificate({ name, extensions, signer, days = 1 }: CertificateOptions): Promise<Certificate> {
+async function certificate(options: CertificateOptions): Promise<Certificate> {
+  const { name, extensions, signer, days = 1, env = process.env } = options;
+  const openssl = async (...args: readonly string[]) =>
+    void (await promisify(execFile)('openssl', args, { env }));
   const folder = await mkdtemp(join(tmpdir(), 'podcap-certificate-'));
   const file = (part: string) => join(folder, part);
   try {
@@ -65,10 +69,6 @@ async function certificate({ name, extensions, signer, days = 1 }: CertificateOp
   } finally {
     await rm(folder, { recursive: true });
   }
-}
-
-async function openssl(...args: readonly string[]): Promise<void> {
-  await promisify(execFile)('openssl', args);
 }
 
 function serial(): bigint {

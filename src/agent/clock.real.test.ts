@@ -1,0 +1,250 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { apiServer, list, refusal, type WatchStream } from '../kubernetes/testing/api-server.ts';
+import { selfSigned } from '../kubernetes/testing/certificate.ts';
+import { podObject } from '../kubernetes/testing/pod-object.ts';
+import { capturedNumbers } from '../lab/captured.ts';
+import { removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
+import { compileDrain } from '../lab/compile.ts';
+import { fakeClock } from '../lab/fake-clock.ts';
+import { temporaryFolder } from '../lab/folder.ts';
+import { type NetworkLab, networkLab } from '../lab/network.ts';
+import { freePort } from '../lab/port.ts';
+import { until } from '../lab/until.ts';
+import { openPcap } from '../pcap/file.ts';
+import { parseRingFile } from './keep/names.ts';
+import { readRecords } from './keep/records.ts';
+import { orderByAge } from './keep/ring-order.ts';
+
+// The wall clock of the agent alone is set: that of tcpdump, which stamps packets, and the times of files are real.
+
+/** An agent starts in 0.5 s, and in 30 and more on a machine that does much else. */
+const deadlineMs = 120_000;
+const offsets = ['+5h', '-7h', '+2d', '-2d', '+0h'];
+
+test('five agents with clocks hours apart, set while they capture: the newest files stand, in order, with real times', {
+  timeout: 600_000,
+}, async () => {
+  const startedMs = Date.now();
+  await using scene = await clockScene();
+  await using lab = await networkLab();
+  await scene.attach('web', lab);
+  const wanted = podObject('web', '2', { 'tcpdump.antrea.io': '3' });
+  const captures = scene.folderOf('web');
+  let next = 0;
+  for (const [at, offset] of offsets.entries()) {
+    await scene.clock.set(offset);
+    scene.server.script.list.push(list('2', [wanted]));
+    await using agent = await scene.start();
+    await scene.untilCapturing('web', at + 1);
+    await scene.clock.set(offsets.at(at - 1) ?? '');
+    // 1,000-byte datagrams: about 930 fill a file.
+    next += await lab.sendDatagrams({ count: 4_000, rate: 20_000, bytes: 1_000, firstNumber: next });
+    await until(async () => (await numbersIn(captures)).at(-1) === next - 1, {
+      what: 'the last datagram',
+      deadlineMs,
+    });
+    await until(async () => (await ringOf(captures)).length === 3, { what: 'three files', deadlineMs });
+    const environment = await readFile(`/proc/${(await lab.processes())[0]}/environ`, 'utf8');
+    expect(environment.toLowerCase()).not.toContain('faketime');
+    await agent.stop();
+  }
+  const numbers = await numbersIn(captures);
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => next - numbers.length + i));
+  expect(numbers.length).toBeGreaterThan(1_000);
+  for (const stampMs of await stampsIn(captures)) {
+    expect(stampMs).toBeGreaterThanOrEqual(startedMs);
+    expect(stampMs).toBeLessThanOrEqual(Date.now());
+  }
+  // The agents' own clocks were as far apart as they were set.
+  const records = await readRecords(captures);
+  const begun = records.map(({ begin }) => `${Math.round((Date.parse(begin) - startedMs) / 3_600_000)}`);
+  expect(begun).toEqual(['5', '-7', '48', '-48', '0']);
+});
+
+test('a clock that is set forth ends neither the time of grace nor a duration', {
+  timeout: 600_000,
+}, async () => {
+  await using scene = await clockScene();
+  await using agent = await scene.start({ graceSeconds: '3600' });
+  const watch = await scene.server.nextWatch();
+  for (const [at, offset] of offsets.entries()) {
+    await scene.clock.set('+0h');
+    const [ended, long, short] = [`ended-${at}`, `long-${at}`, `short-${at}`];
+    await scene.liveAndEnd(watch, ended);
+    await using longLab = await scene.begin(watch, long, '1h');
+    await scene.clock.set(offset);
+    // What ends by its time after the clock was set: by then the agent has planned with the new one.
+    await using _shortLab = await scene.begin(watch, short, '1s');
+    await scene.untilEvent('CaptureStopped', short);
+    expect((await readRecords(scene.folderOf(ended))).length).toBe(1);
+    expect((await readRecords(scene.folderOf(long))).at(-1)?.end).toBeUndefined();
+    expect(await longLab.processes()).toHaveLength(1);
+  }
+  await agent.stop();
+});
+
+test('a clock that is set back makes neither the time of grace nor a duration longer', {
+  timeout: 600_000,
+}, async () => {
+  await using scene = await clockScene();
+  await using agent = await scene.start({ graceSeconds: '2' });
+  const watch = await scene.server.nextWatch();
+  for (const [at, offset] of offsets.entries()) {
+    await scene.clock.set('+3d');
+    const [ended, short] = [`ended-${at}`, `short-${at}`];
+    await using _lab = await scene.begin(watch, short, '2s');
+    await scene.liveAndEnd(watch, ended);
+    await scene.clock.set(offset);
+    await until(async () => !(await readdir(scene.captures)).some((name) => name.includes(ended)), {
+      what: 'the captures to go after the time of grace',
+      deadlineMs,
+    });
+    await scene.untilEvent('CaptureStopped', short);
+  }
+  await agent.stop();
+  // Those of the Pods that live.
+  const left = (await readdir(scene.captures)).toSorted();
+  expect(left).toEqual(offsets.map((_, at) => `default_short-${at}_uid-short-${at}`));
+});
+
+/** An agent whose clock can be set, on a Node of network labs. */
+async function clockScene() {
+  const captures = await temporaryFolder();
+  const cache = await temporaryFolder();
+  const clock = await fakeClock('+0h');
+  // Valid from long before to long after whatever the agent takes for today.
+  await using longAgo = await fakeClock('-10d');
+  const server = await apiServer(undefined, await selfSigned({ ...process.env, ...longAgo.env }));
+  // Whoever asks before captures are deleted is told that the Pod is gone.
+  server.script.read.push(...Array.from({ length: 100 }, () => refusal(404, 'NotFound')));
+  const first = await networkLab();
+  const drainLibrary = await compileDrain();
+  const scene = {
+    clock,
+    server,
+    captures: captures.path,
+    folderOf: (pod: string) => join(captures.path, `default_${pod}_uid-${pod}`),
+    async start(settings: Readonly<Record<string, string>> = {}) {
+      const all = {
+        ...preset,
+        ...settings,
+        capturesFolder: captures.path,
+        cniResultsFolder: cache.path,
+        netnsFolder: dirname(first.netns),
+        drainLibrary,
+        port: String(await freePort()),
+      };
+      return startAgent({ server: server.config.server, ca: server.config.ca, settings: all }, clock.env);
+    },
+    entryOf: (pod: string, lab: NetworkLab) => ({
+      folder: cache.path,
+      podUid: `uid-${pod}`,
+      podName: pod,
+      sandboxId: `sandbox-${pod}`,
+      netns: lab.netns,
+    }),
+    attach: (pod: string, lab: NetworkLab) => writeCniEntry(scene.entryOf(pod, lab)),
+    async untilCapturing(pod: string, generation: number): Promise<void> {
+      const record = async () => (await readRecords(scene.folderOf(pod)).catch(() => [])).at(-1);
+      await until(
+        async () => (await record())?.generation === generation && (await record())?.carried !== undefined,
+        {
+          what: `${pod} to be captured`,
+          deadlineMs,
+        },
+      );
+    },
+    /** A Pod that is captured. */
+    async begin(watch: WatchStream, pod: string, duration?: string): Promise<NetworkLab> {
+      const lab = await networkLab();
+      await scene.attach(pod, lab);
+      const more = duration === undefined ? {} : { 'podcap.dev/duration': duration };
+      watch.send({ type: 'ADDED', object: podObject(pod, '10', { 'tcpdump.antrea.io': '2', ...more }) });
+      await scene.untilCapturing(pod, 1);
+      return lab;
+    },
+    async liveAndEnd(watch: WatchStream, pod: string): Promise<void> {
+      await using lab = await scene.begin(watch, pod);
+      await lab.deleteInterface();
+      await removeCniEntry(scene.entryOf(pod, lab));
+      watch.send({ type: 'DELETED', object: podObject(pod, '11', { 'tcpdump.antrea.io': '2' }) });
+      await scene.untilEvent('CaptureStopped', pod);
+    },
+    async untilEvent(reason: string, pod: string): Promise<void> {
+      const isIt = (body: unknown) => {
+        const text = JSON.stringify(body ?? '');
+        return text.includes(`"${reason}"`) && text.includes(`"${pod}"`);
+      };
+      await until(() => server.requests.some(({ body }) => isIt(body)), {
+        what: `${reason} of ${pod}`,
+        deadlineMs,
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      for (const each of [server, clock, cache, captures, first]) await each[Symbol.asyncDispose]();
+    },
+  };
+  return scene;
+}
+
+async function startAgent(start: object, env: NodeJS.ProcessEnv) {
+  const program = join(import.meta.dirname, 'testing/agent-process.ts');
+  const agent = fork(program, [JSON.stringify(start)], {
+    env: { ...process.env, ...env },
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    stdio: 'inherit',
+  });
+  const exited = once(agent, 'exit');
+  async function stop(): Promise<void> {
+    if (agent.connected) agent.disconnect();
+    await exited;
+  }
+  return { stop, [Symbol.asyncDispose]: stop };
+}
+
+/** As text, as the environment of the agent's Pod has them. */
+const preset = {
+  nodeName: 'node1',
+  agentName: 'podcap-1',
+  maxFiles: '100',
+  maxFileMegabytes: '100',
+  maxCaptures: '250',
+  diskBudgetMegabytes: '10000',
+  bufferBudgetMegabytes: '1024',
+  freeSharePercent: '0',
+  graceSeconds: '3600',
+  podMetrics: 'false',
+  bufferKib: '4096',
+  captureUser: '10001',
+  rescanSeconds: '5',
+  logLevel: 'warn',
+};
+
+async function ringOf(folder: string) {
+  return orderByAge(
+    (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []),
+    200,
+  );
+}
+
+async function numbersIn(folder: string): Promise<number[]> {
+  const files = await ringOf(folder);
+  // Between the look and the reading the ring may have gone on.
+  const read = files.map(({ name }) => capturedNumbers(join(folder, name)).catch(() => []));
+  return (await Promise.all(read)).flat();
+}
+
+async function stampsIn(folder: string): Promise<number[]> {
+  const stamps: number[] = [];
+  for (const { name } of await ringOf(folder)) {
+    const opened = await openPcap(join(folder, name));
+    if (opened.kind !== 'pcap') continue;
+    await using file = opened;
+    for await (const { timestampNs } of file.records()) stamps.push(Number(timestampNs / 1_000_000n));
+  }
+  return stamps;
+}

@@ -1,0 +1,34 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { addresses } from '../../cluster/layout.ts';
+import { datagramNumber } from '../../src/lab/datagrams.ts';
+
+/** Hears one Pod's numbered datagrams on this machine: it is there whatever happens to the Nodes. */
+export type HostReceiver = AsyncDisposable & {
+  readonly address: string;
+  readonly port: number;
+  /** How many came, and the number of the last. */
+  readonly heard: () => { readonly count: number; readonly last: number };
+};
+
+export async function hostReceiver(): Promise<HostReceiver> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
+  let count = 0;
+  let last = -1;
+  socket.on('message', (payload) => {
+    count += 1;
+    last = datagramNumber(payload) ?? last;
+  });
+  socket.bind(0, addresses.host);
+  await once(socket, 'listening');
+  return {
+    address: addresses.host,
+    port: socket.address().port,
+    heard: () => ({ count, last }),
+    async [Symbol.asyncDispose]() {
+      const closed = once(socket, 'close');
+      socket.close();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { must } from './run.ts';
+import { componentsOf } from './sbom/components.ts';
+import { cycloneDx, licenceList } from './sbom/document.ts';
+import { openImage } from './sbom/image.ts';
+import { checkout } from './target.ts';
+
+/** Builds the image and writes what it carries: build/sbom.cdx.json for machines, build/licences.md for people. */
+export async function sbom(): Promise<number> {
+  await must(process.execPath, [`${checkout}/tools/image.ts`, 'build']);
+  const { document, licences } = await billOf(join(checkout, 'build/podcap.tar'));
+  await mkdir(join(checkout, 'build'), { recursive: true });
+  await write('build/sbom.cdx.json', `${JSON.stringify(document, undefined, 2)}\n`);
+  await write('build/licences.md', licences);
+  return 0;
+}
+
+/** Of an image of this checkout, as a docker-archive. */
+export async function billOf(archive: string) {
+  await using image = await openImage(archive);
+  const components = await componentsOf(image, await readJson('package-lock.json'));
+  const { version } = v.parse(v.object({ version: v.string() }), await readJson('package.json'));
+  return {
+    components,
+    document: cycloneDx({ version, imageId: image.imageId, created: image.created }, components),
+    licences: licenceList(components),
+  };
+}
+
+async function readJson(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(checkout, file), 'utf8'));
+}
+
+async function write(file: string, content: string): Promise<void> {
+  await writeFile(join(checkout, file), content);
+  process.stdout.write(`${file}\n`);
+}

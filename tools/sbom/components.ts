@@ -1,0 +1,60 @@
+import * as v from 'valibot';
+import { run } from '../../cluster/run.ts';
+import type { Component } from './component.ts';
+import { debianComponent, installedPackages } from './debian.ts';
+import type { ImageFiles } from './image.ts';
+import { bundledPackages, bundleSchema, lockSchema } from './npm.ts';
+
+/** Everything that an image of Podcap carries, as its own files tell; `lock` is the package-lock.json it was built by. */
+export async function componentsOf(image: ImageFiles, lock: unknown): Promise<Component[]> {
+  const release = /^VERSION_ID="?([^"\n]+)/m.exec(image.read('/usr/lib/os-release'))?.[1] ?? 'unknown';
+  const bundle = v.parse(bundleSchema, JSON.parse(image.read(bundlePath)));
+  return [
+    {
+      kind: 'operating-system',
+      name: 'debian',
+      version: release,
+      purl: `pkg:generic/debian@${release}`,
+      licences: ['those of its packages'],
+    },
+    ...(await nodeComponents(image)),
+    ...bundledPackages(bundle, v.parse(lockSchema, lock)),
+    ...installedPackages(image.read('/var/lib/dpkg/status')).map((found) => {
+      const copyright = `/usr/share/doc/${found.name}/copyright`;
+      return debianComponent(found, release, image.has(copyright) ? image.read(copyright) : '');
+    }),
+  ];
+}
+
+/** What esbuild says of the bundle: the Dockerfile puts it there. */
+export const bundlePath = '/usr/share/doc/podcap/bundle.json';
+
+const versionsSchema = v.record(v.string(), v.string());
+
+/** Node, and the libraries in it, as the binary itself tells. */
+async function nodeComponents(image: ImageFiles): Promise<Component[]> {
+  const print = ['-p', 'JSON.stringify(process.versions)'];
+  const versions = v.parse(versionsSchema, JSON.parse(await run(image.pathOf('/usr/local/bin/node'), print)));
+  const { node = 'unknown', ...others } = versions;
+  const licence = image.has('/usr/share/doc/nodejs/copyright') ? ['MIT', 'and those of its libraries'] : [];
+  const libraries = Object.entries(others).filter(
+    // One without a version is not in this build.
+    ([name, version]) => version !== '' && !notLibraries.has(name),
+  );
+  return [
+    { kind: 'application', name: 'node', version: node, purl: `pkg:generic/node@${node}`, licences: licence },
+    ...libraries.map(([name, version]): Component => {
+      const purl = `pkg:generic/${name}@${encodeURIComponent(version)}?in=node`;
+      return {
+        kind: 'library',
+        name: `${name} (in node)`,
+        version,
+        purl,
+        licences: ["in Node's own copyright file"],
+      };
+    }),
+  ];
+}
+
+/** Numbers of interfaces and of data, not of code. */
+const notLibraries = new Set(['modules', 'napi', 'unicode', 'cldr', 'tz']);

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { run } from '../../cluster/run.ts';
+import type { Subject } from './document.ts';
+
+/** The files of an image, as far as they say what it carries, in a folder that goes with it. */
+export type ImageFiles = AsyncDisposable &
+  Omit<Subject, 'version'> & {
+    /** As a container sees it: /etc/os-release. */
+    readonly read: (path: string) => string;
+    readonly has: (path: string) => boolean;
+    /** Where it lies on this machine. */
+    readonly pathOf: (path: string) => string;
+  };
+
+/** What is taken out of an image; each ends with its layers' last word on it. */
+const wanted =
+  /^\.?\/?(?:var\/lib\/dpkg\/status|usr\/lib\/os-release|usr\/share\/doc\/.*|usr\/local\/bin\/node)$/;
+
+/** Opens an image in the docker-archive format, as `docker image save` and `make docker-build` write it. */
+export async function openImage(archive: string): Promise<ImageFiles> {
+  const folder = await mkdtemp(join(tmpdir(), 'podcap-sbom-'));
+  const [layers, root] = [join(folder, 'layers'), join(folder, 'root')];
+  await run('mkdir', [layers, root]);
+  await run('tar', ['-xf', archive, '-C', layers]);
+  const json = (name: string): unknown => JSON.parse(readFileSync(join(layers, name), 'utf8'));
+  const [manifest] = v.parse(manifestSchema, json('manifest.json'));
+  for (const layer of manifest.Layers) await extract(join(layers, layer), root);
+  const { created } = v.parse(configSchema, json(manifest.Config));
+  await rm(layers, { recursive: true });
+  const pathOf = (path: string) => join(root, path);
+  return {
+    imageId: manifest.Config.replace(/^.*\/|\.json$/g, ''),
+    created,
+    pathOf,
+    read: (path) => readFileSync(pathOf(path), 'utf8'),
+    has: (path) => existsSync(pathOf(path)),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+const manifestSchema = v.tuple([v.object({ Config: v.string(), Layers: v.array(v.string()) })]);
+const configSchema = v.object({ created: v.string() });
+
+async function extract(layer: string, root: string): Promise<void> {
+  const names = (await run('tar', ['-tf', layer])).split('\n').filter((name) => wanted.test(name));
+  // A file that a layer takes away is marked by one of this name.
+  const whiteout = names.find((name) => name.includes('/.wh.'));
+  if (whiteout !== undefined) throw new Error(`${whiteout} in ${layer}: what was deleted is not followed`);
+  if (names.length === 0) return;
+  // --no-recursion counts for what comes after it.
+  await run('tar', ['-xf', layer, '-C', root, '--no-same-owner', '--no-recursion', '--files-from=-'], {
+    input: `${names.join('\n')}\n`,
+  });
+}

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { bundledPackages, packageFolder } from './npm.ts';
+
+const lock = {
+  packages: {
+    '': { version: '1.0.0' },
+    'node_modules/pino': { version: '10.4.0', license: 'MIT', integrity: 'sha512-AAEC' },
+    'node_modules/@pinojs/redact': { version: '0.4.0', license: 'MIT' },
+    'node_modules/pino/node_modules/valibot': { version: '1.0.0' },
+    'node_modules/never-bundled': { version: '2.0.0', license: 'GPL-3.0' },
+  },
+};
+
+test.each([
+  ['src/main.ts', undefined],
+  ['node_modules/pino/lib/proto.js', 'node_modules/pino'],
+  ['node_modules/@pinojs/redact/index.js', 'node_modules/@pinojs/redact'],
+  ['node_modules/pino/node_modules/valibot/dist/index.mjs', 'node_modules/pino/node_modules/valibot'],
+])('%s is of the package %s', (file, folder) => {
+  expect(packageFolder(file)).toBe(folder);
+});
+
+test('what is in the bundle is told, with what the lock file knows of it, and nothing else', () => {
+  const files = [
+    'src/main.ts',
+    'node_modules/pino/lib/proto.js',
+    'node_modules/pino/pino.js',
+    'node_modules/@pinojs/redact/index.js',
+    'node_modules/pino/node_modules/valibot/dist/index.mjs',
+  ];
+  const inputs = Object.fromEntries(files.map((file) => [file, {}]));
+  expect(bundledPackages({ inputs }, lock)).toEqual([
+    {
+      kind: 'library',
+      name: '@pinojs/redact',
+      version: '0.4.0',
+      purl: 'pkg:npm/%40pinojs/redact@0.4.0',
+      licences: ['MIT'],
+    },
+    {
+      kind: 'library',
+      name: 'pino',
+      version: '10.4.0',
+      purl: 'pkg:npm/pino@10.4.0',
+      licences: ['MIT'],
+      sha512: '000102',
+    },
+    { kind: 'library', name: 'valibot', version: '1.0.0', purl: 'pkg:npm/valibot@1.0.0', licences: [] },
+  ]);
+});
+
+test('a package that the lock file has not is no silent gap', () => {
+  const inputs = { 'node_modules/unlocked/index.js': {} };
+  expect(() => bundledPackages({ inputs }, lock)).toThrow('package-lock.json has no node_modules/unlocked');
+});

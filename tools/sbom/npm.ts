@@ -1,0 +1,46 @@
+import * as v from 'valibot';
+import type { Component } from './component.ts';
+
+/** What esbuild writes of a bundle: which files it was made of. */
+export const bundleSchema = v.object({ inputs: v.record(v.string(), v.unknown()) });
+
+/** What package-lock.json says of each package, by its folder. */
+export const lockSchema = v.object({
+  packages: v.record(
+    v.string(),
+    v.object({
+      version: v.optional(v.string()),
+      license: v.optional(v.string()),
+      integrity: v.optional(v.string()),
+    }),
+  ),
+});
+
+/** The npm packages that the bundle was made of. Throws when one of its files is of a package that the lock has not. */
+export function bundledPackages(
+  { inputs }: v.InferOutput<typeof bundleSchema>,
+  { packages }: v.InferOutput<typeof lockSchema>,
+): Component[] {
+  const folders = new Set(Object.keys(inputs).flatMap((file) => packageFolder(file) ?? []));
+  return [...folders].toSorted().map((folder) => {
+    const locked = packages[folder];
+    if (locked?.version === undefined)
+      throw new Error(`package-lock.json has no ${folder}, which is in the bundle`);
+    const { version, license, integrity } = locked;
+    const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
+    const sha512 = /^sha512-(.+)$/.exec(integrity ?? '')?.[1];
+    return {
+      kind: 'library',
+      name,
+      version,
+      purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
+      licences: license === undefined ? [] : [license],
+      ...(sha512 !== undefined && { sha512: Buffer.from(sha512, 'base64').toString('hex') }),
+    };
+  });
+}
+
+/** node_modules/a/node_modules/@b/c/lib/d.js is of node_modules/a/node_modules/@b/c; undefined for the project's own. */
+export function packageFolder(file: string): string | undefined {
+  return /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1];
+}
