@@ -79,6 +79,7 @@ const beyondEdit = [
   'pods/ephemeralcontainers',
   'pods/resize',
   'deployments.apps/status',
+  'controllerrevisions.apps',
 ];
 
 /** By which an annotation comes to a Pod. */
@@ -104,6 +105,7 @@ const doors: Readonly<Record<string, (account: Account) => Promise<unknown>>> = 
   'a ReplicationController': (account) => create(account, core, 'replicationcontrollers', replication('web')),
   'a Job': (account) => create(account, batch, 'jobs', { metadata, spec: jobSpec() }),
   'a CronJob': (account) => create(account, batch, 'cronjobs', cronJob()),
+  'a revision of a StatefulSet': (account) => create(account, apps, 'controllerrevisions', revision()),
   'a template that had none': (account) => patchTemplate(account, 'deployments/plain'),
 };
 
@@ -287,6 +289,10 @@ function replication(name: string): object {
 function podTemplate(app: string, more: object = {}) {
   const { spec } = idle({ name: 'any', spec: { ...unscheduled.spec, ...more } });
   return { metadata: { labels: { app }, annotations: captured }, spec };
+}
+
+function revision(): object {
+  return { metadata, revision: 1, data: { spec: { template: podTemplate('web') } } };
 }
 
 function jobSpec(): object {

@@ -21,6 +21,7 @@ test.each([
   ],
   ['--max-files=5x', '"5x" is not allowed'],
   ['--captures-folder=captures', '"captures" is not allowed: an absolute path is allowed'],
+  ['--metrics-tls-folder=certs', '"certs" is not allowed: an absolute path is allowed'],
   ['--log-level=loud', 'debug, info, warn or error is allowed'],
   ['--colour=red', "Unknown option '--colour'"],
   ['--port', "'--port"],
@@ -28,6 +29,13 @@ test.each([
   expect(readSettings([flag], node)).toMatchObject({
     kind: 'invalid',
     message: expect.stringContaining(message),
+  });
+});
+
+test('metrics are plain unless a folder with certificates is named', () => {
+  expect(readSettings([], node)).toMatchObject({ settings: { metricsTlsFolder: undefined } });
+  expect(readSettings(['--metrics-tls-folder=/certs'], node)).toMatchObject({
+    settings: { metricsTlsFolder: '/certs' },
   });
 });
 

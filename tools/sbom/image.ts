@@ -22,7 +22,9 @@ const wanted =
 
 /** Opens an image in the docker-archive format, as `docker image save` and `make docker-build` write it. */
 export async function openImage(archive: string): Promise<ImageFiles> {
+  await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'podcap-sbom-'));
+  opened.defer(() => rm(folder, { recursive: true }));
   const [layers, root] = [join(folder, 'layers'), join(folder, 'root')];
   await run('mkdir', [layers, root]);
   await run('tar', ['-xf', archive, '-C', layers]);
@@ -32,13 +34,14 @@ export async function openImage(archive: string): Promise<ImageFiles> {
   const { created } = v.parse(configSchema, json(manifest.Config));
   await rm(layers, { recursive: true });
   const pathOf = (path: string) => join(root, path);
+  const kept = opened.move();
   return {
     imageId: manifest.Config.replace(/^.*\/|\.json$/g, ''),
     created,
     pathOf,
     read: (path) => readFileSync(pathOf(path), 'utf8'),
     has: (path) => existsSync(pathOf(path)),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 

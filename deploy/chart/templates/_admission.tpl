@@ -1,6 +1,6 @@
 {{/*
 Every annotation, what is allowed in words, and in CEL of its `value`: what annotationRules of
-src/agent/decide/request.ts is to the agent. test/admission.test.ts compares the two by what they answer.
+src/agent/decide/request.ts is to the agent. test/admission-values.test.ts compares the two by what they answer.
 */}}
 {{- define "podcap.annotationRules" -}}
 {{- $settings := .Values.settings -}}
@@ -35,10 +35,13 @@ src/agent/decide/request.ts is to the agent. test/admission.test.ts compares the
 {{- toJson $keys -}}
 {{- end -}}
 
-{{/* CEL: the annotations that the Pods of `object` or `oldObject` have or will have. */}}
+{{/*
+CEL: the annotations that the Pods of `object` or `oldObject` have or will have. A CronJob has its template below
+jobTemplate, a ControllerRevision, which is a StatefulSet's or a DaemonSet's template of before, below data.
+*/}}
 {{- define "podcap.annotationsOf" -}}
 (request.kind.kind in ["Pod", "Binding"] ? dyn({{ . }})
-  : dyn({{ . }}).?spec.?jobTemplate.orValue({{ . }}).?spec.?template.orValue({}))
+  : dyn({{ . }}).?spec.?jobTemplate.or(dyn({{ . }}).?data).orValue({{ . }}).?spec.?template.orValue({}))
   .?metadata.?annotations.orValue({})
 {{- end -}}
 
@@ -64,7 +67,7 @@ matchConstraints:
     - apiGroups: [apps]
       apiVersions: [v1]
       operations: [CREATE, UPDATE]
-      resources: [deployments, replicasets, statefulsets, daemonsets]
+      resources: [deployments, replicasets, statefulsets, daemonsets, controllerrevisions]
     - apiGroups: [batch]
       apiVersions: [v1]
       operations: [CREATE, UPDATE]

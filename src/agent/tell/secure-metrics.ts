@@ -27,7 +27,7 @@ export type SecureMetricsOptions = {
 export async function serveSecureMetrics(options: SecureMetricsOptions): Promise<SecureMetrics> {
   const { folder, rereadMs, metrics, log } = options;
   const server = createServer(
-    { requestCert: true, rejectUnauthorized: true, minVersion },
+    { requestCert: true, rejectUnauthorized: true, minVersion, handshakeTimeout },
     showing({ '/metrics': () => ({ status: 200, body: metrics() }) }),
   );
   const sockets = openSockets();
@@ -65,8 +65,10 @@ export async function serveSecureMetrics(options: SecureMetricsOptions): Promise
   };
 }
 
-// Prometheus speaks it since 2.0; nothing older needs to be let in.
+// Go speaks it since 1.13, and Prometheus with it: nothing older needs to be let in.
 const minVersion = 'TLSv1.3';
+/** In milliseconds: who has not shown a certificate holds a connection no longer. */
+const handshakeTimeout = 10_000;
 
 /** The kubelet changes all files of a Secret at once, by a link to another folder: none is read from the next one. */
 async function readFiles(folder: string): Promise<{ cert: string; key: string; ca: string }> {
