@@ -14,7 +14,7 @@ keep() {
       "$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
       echo $! >"$LOGS/$name.pid"
       wait $! && code=0 || code=$?
-      rm "$LOGS/$name.pid"
+      rm -f "$LOGS/$name.pid"
       echo "podcap-cluster: $name ended with $code, starting it again" >>"$LOGS/$name.log"
       sleep 1
     done

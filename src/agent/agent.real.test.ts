@@ -206,6 +206,23 @@ test('an agent that starts while the API server is away goes on with what was ca
   expect(await scene.tcpdumps()).toEqual([]);
 });
 
+test('without a list a capture still ends with its duration, and what other Pods left is not touched', async () => {
+  await using scene = await agentScene();
+  const short = podObject('web', '4', { ...wanted, 'podcap.dev/duration': '4s' });
+  scene.server.script.list.push(list('5', [short]));
+  const before = await scene.start();
+  await until(async () => (await before.ask('/readyz')) === '200 ok\n', { what: 'the capture' });
+  await before.stop();
+  await scene.leaveCaptures('default_db_uid-db');
+
+  scene.server.script.list.push({ kind: 'silence' });
+  await using _agent = await scene.start(0);
+  await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the capture that goes on' });
+  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'its end' });
+  expect(await readdir(scene.captures)).toEqual(expect.arrayContaining([folderOfWeb, 'default_db_uid-db']));
+  expect(scene.server.requests.some(({ kind }) => kind === 'read')).toBe(false);
+});
+
 test('/metrics tells states, packets and the disk, in the text format', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(

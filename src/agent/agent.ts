@@ -7,7 +7,7 @@ import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import { mayDelete } from './decide/deletion.ts';
-import { onlyRecordings, type Plan, plan } from './decide/plan.ts';
+import { type Plan, plan, planAbout } from './decide/plan.ts';
 import { type Pods, podsAfter } from './decide/pods.ts';
 import { openCapturedPods } from './keep/captured-pods.ts';
 import { type Disk, diskOf } from './keep/disk.ts';
@@ -78,30 +78,31 @@ export async function runAgent({
   });
 
   let pods: Pods | undefined;
+  /** As an earlier agent knew them: in place of a list that does not come. */
+  let unlisted: Pods | undefined;
   let planned: Plan | undefined;
   let lastContactMs: number | undefined;
   using nextReplan = wakeAt(clock, () => replan());
 
   function replan(): void {
-    if (!pods || signal.aborted) return;
-    planned = planOf(pods);
-    nextReplan.at(planned.nextMs);
+    const known = pods ?? unlisted;
+    if (!known || signal.aborted) return;
+    const room = { ...roomOf(settings), disk };
+    const state = { pods: known, folders: folders.states(), recording: recorders.recording(), room, limits };
+    const next = plan({ ...state, nowMs: clock.nowMs() });
+    nextReplan.at(next.nextMs);
+    if (!pods) return recorders.apply(planAbout(known, next));
+    planned = next;
     recorders.apply(planned);
     capturedPods.note(recordedPods(planned));
   }
 
-  function planOf(known: Pods): Plan {
-    const room = { ...roomOf(settings), disk };
-    const state = { folders: folders.states(), recording: recorders.recording(), room, limits };
-    return plan({ ...state, pods: known, nowMs: clock.nowMs() });
-  }
-
-  /** What an earlier agent captured goes on; nothing else is concluded from what it knew. */
+  /** What an earlier agent captured goes on; nothing is concluded about Pods that it did not capture. */
   function goOnUnlisted(): void {
-    if (pods || signal.aborted || capturedPods.before.length === 0) return;
+    if (pods || capturedPods.before.length === 0) return;
     log.warn({ pods: capturedPods.before.length }, 'no list of Pods yet, going on with what was captured');
-    const known = new Map(capturedPods.before.map((pod) => [pod.uid, pod]));
-    recorders.apply(onlyRecordings(planOf(known)));
+    unlisted = new Map(capturedPods.before.map((pod) => [pod.uid, pod]));
+    replan();
   }
 
   // The disk too, whenever a folder has come or gone: what was freed must not be freed once more.
@@ -144,8 +145,8 @@ export async function runAgent({
     notReady: () => notReady(planned, status),
     metrics: folder === undefined ? metrics : undefined,
   });
-  using unlisted = wakeAt(clock, goOnUnlisted);
-  unlisted.at(clock.nowMs() + firstListMs);
+  using withoutList = wakeAt(clock, goOnUnlisted);
+  withoutList.at(clock.nowMs() + firstListMs);
   await using _metrics =
     folder === undefined
       ? undefined

@@ -9,6 +9,7 @@ import {
   captureFolder,
   kubectl,
   type RunningPod,
+  run,
   type TestCluster,
   tcpdumpsOf,
   testCluster,
@@ -19,7 +20,7 @@ import { idle } from '../support/pods.ts';
 import { endSending, type SendingPod, sendingPod } from '../support/sending-pod.ts';
 
 /** So many come and go in the last test, and so many are there at a time. */
-const lives = 300;
+const lives = 200;
 const atOnce = 24;
 /** Each of them is captured all the while. */
 const captures = 20;
@@ -112,11 +113,11 @@ async function comeAndGo(): Promise<void> {
         '--wait=false',
       );
     }
-    const more = Math.min(lives - created, atOnce - there.length);
     if (created === lives && there.length === 0) return;
-    const names = Array.from({ length: Math.max(0, more) }, () => created++);
+    const next = run(created, Math.max(0, Math.min(lives - created, atOnce - there.length)));
+    created += next.length;
     await Promise.all(
-      names.map((i) => {
+      next.map((i) => {
         const annotation = i % 10 === 0 ? { annotation: '1' } : {};
         return cluster.create(idle({ name: `life-${i}`, node: nodeOf(i), ...annotation }));
       }),

@@ -64,9 +64,9 @@ export function plan(state: NodeState): Plan {
   return settle(wishes, state);
 }
 
-/** Of a plan what starts captures and ends none: for Pods that may not be all there are. */
-export function onlyRecordings({ decisions, nextMs }: Plan): Plan {
-  return { decisions: new Map([...decisions].filter(([, { kind }]) => kind === 'record')), nextMs };
+/** Of a plan what it decides about these Pods: for a list of Pods that may not have all there are. */
+export function planAbout(pods: ReadonlyMap<string, Pod>, { decisions, nextMs }: Plan): Plan {
+  return { decisions: new Map([...decisions].filter(([uid]) => pods.has(uid))), nextMs };
 }
 
 /** A decision that does not know of other Pods yet, and when it changes by time alone. */

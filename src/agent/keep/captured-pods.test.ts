@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -71,3 +71,10 @@ test.each(['', '{"bootId":"this","po', '[]', '{"bootId":"this","pods":[{"uid":"u
     expect(pods.before).toEqual([]);
   },
 );
+
+test('what cannot be read, a folder in its place, is as none', async () => {
+  await using folder = await temporaryFolder();
+  await mkdir(join(folder.path, capturedPodsFile));
+  await using pods = await open(folder.path);
+  expect(pods.before).toEqual([]);
+});

@@ -29,7 +29,10 @@ export async function openCapturedPods(options: {
 }): Promise<CapturedPods> {
   const { root, clock, log } = options;
   const path = join(root, capturedPodsFile);
-  let noted: readonly Pod[] = await readPods(path, clock);
+  let noted = await readPods(path, clock).catch((error: unknown): readonly Pod[] => {
+    log.warn({ err: error }, 'captured Pods of before not read');
+    return [];
+  });
   const before = noted;
   const writing = coalesced(
     () => writePods(path, noted, clock),

@@ -28,6 +28,15 @@ test('long Pod names that differ only at their end stay apart by UID', () => {
   expect(parseFolderName(folderName({ ...longest, uid: other }))?.uid).toBe(other);
 });
 
+test('names that are prefixes of each other, and the same in other namespaces, stay apart and can be read back', () => {
+  const pods = ['a', 'a-b'].flatMap((namespace) =>
+    ['web', 'web-1', 'web-1.b', 'b-web'].map((pod) => ({ namespace, pod, uid: '1' })),
+  );
+  const names = pods.map(folderName);
+  expect(new Set(names).size).toBe(pods.length);
+  expect(names.map(parseFolderName)).toEqual(pods);
+});
+
 test.each([
   'lost+found',
   '.hidden',
