@@ -11,6 +11,7 @@ import {
   type RunningPod,
   run,
   type TestCluster,
+  tcpdumpsByPod,
   tcpdumpsOf,
   testCluster,
   untilFolder,
@@ -42,7 +43,7 @@ test('100 Pods are annotated at once, and the annotations removed at once: each 
 
   const since = performance.now();
   await Promise.all(names.map((name) => cluster.annotate(name, '2')));
-  for (const pod of pods) await untilTcpdumps(pod, 1);
+  await untilTcpdumps(pods, 1);
   tellFigures('100 annotated at once', { capturedMs: Math.round(performance.now() - since) });
   expect(new Set(await Promise.all(pods.map(untilFolder))).size).toBe(100);
 
@@ -51,7 +52,7 @@ test('100 Pods are annotated at once, and the annotations removed at once: each 
     what: 'no folder',
     deadlineMs: 60_000,
   });
-  for (const pod of pods) await untilTcpdumps(pod, 0);
+  await untilTcpdumps(pods, 0);
   await heldAsBefore(before, '100 annotated at once');
   await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=1', '--force');
   await endUntouched(sending);
@@ -73,7 +74,7 @@ test('an annotation that flaps 50 times a second ends as it was set last', async
     const perSecond = Math.round((changes * 1_000) / (performance.now() - since));
     tellFigures(`flapping, ${last ?? 'none'} at last`, { perSecond });
     if (last !== null) await untilFolder(pod);
-    await untilTcpdumps(pod, last === null ? 0 : 1);
+    await untilTcpdumps([pod], last === null ? 0 : 1);
     if (last === null) await until(async () => !(await captureFolder(pod)), { what: 'no folder' });
   }
   expect(await tcpdumpsOf(pod)).toEqual([]);
@@ -201,11 +202,15 @@ async function zombies(): Promise<string[]> {
   return stats.filter((stat) => /\((tcpdump|nsenter|setpriv)\) Z /.test(stat));
 }
 
-async function untilTcpdumps(pod: RunningPod, count: number): Promise<void> {
-  await until(async () => (await tcpdumpsOf(pod)).length === count, {
-    what: `${count} tcpdump of ${pod.name}`,
-    deadlineMs: 60_000,
-  });
+/** Waits until so many tcpdumps run for each of these Pods. */
+async function untilTcpdumps(pods: readonly RunningPod[], count: number): Promise<void> {
+  await until(
+    async () => {
+      const tcpdumps = await tcpdumpsByPod();
+      return pods.every(({ uid }) => (tcpdumps.get(uid)?.length ?? 0) === count);
+    },
+    { what: `${count} tcpdump for each of ${pods.length} Pods`, deadlineMs: 60_000 },
+  );
 }
 
 function nodeOf(i: number): string {

@@ -273,12 +273,19 @@ export function run(first: number, count: number): number[] {
 
 /** The tcpdump processes that write into the folder of that Pod, on any Node. */
 export async function tcpdumpsOf({ uid }: Pick<RunningPod, 'uid'>): Promise<number[]> {
+  return (await tcpdumpsByPod()).get(uid) ?? [];
+}
+
+/** The same of all Pods, by UID. */
+export async function tcpdumpsByPod(): Promise<ReadonlyMap<string, number[]>> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(
+  const found = new Map<string, number[]>();
+  await Promise.all(
     pids.map(async (pid) => {
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return command.startsWith('tcpdump\0') && command.includes(`_${uid}/`) ? [Number(pid)] : [];
+      const uid = command.startsWith('tcpdump\0') ? /_([0-9a-f-]{36})\//.exec(command)?.[1] : undefined;
+      if (uid !== undefined) found.set(uid, [...(found.get(uid) ?? []), Number(pid)]);
     }),
   );
-  return found.flat();
+  return found;
 }
