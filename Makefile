@@ -24,6 +24,11 @@ test-faults: ## what production does to it, each many times: docs/reliability.md
 	$(needs) cluster image test
 	@$(node) tools/make.ts test-faults
 
+.PHONY: soak
+soak: ## random operations and faults on the cluster (SOAK_MINUTES=10, SEED=<number> to repeat one)
+	$(needs) cluster image test
+	@$(node) soak/main.ts
+
 .PHONY: check
 check: ## format, lint, types and unit tests: under a minute, no cluster
 	$(needs) check

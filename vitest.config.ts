@@ -9,7 +9,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{src,cluster,tools,deploy,bench}/**/*.test.ts'],
+          include: ['{src,cluster,tools,deploy,bench,soak}/**/*.test.ts'],
           exclude: ['**/*.real.test.ts', '**/*.faults.test.ts'],
           // No test holds a speed: on a machine that does ten other things a property takes its time.
           testTimeout: 60_000,

@@ -66,7 +66,7 @@ const refusals: Readonly<Record<RefusalReason, { readonly when: string; readonly
     until: 'the Pod is replaced by one that does not',
   },
   InvalidFilter: {
-    when: 'tcpdump does not compile the filter, or needs more than a second; host names are among what it does not compile',
+    when: 'tcpdump does not compile the filter, or needs more than a second or 64 MB; host names are among what it does not compile',
     until: 'the annotation is changed',
   },
   NoSuchInterface: {

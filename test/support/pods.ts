@@ -24,6 +24,8 @@ export type SenderOptions = PodOptions & {
   readonly count?: number;
   /** After the last it does not fall silent: the Pod has succeeded. */
   readonly exits?: boolean;
+  /** Each start of the container numbers from a million of its own, that of its second. */
+  readonly renumbers?: boolean;
 };
 
 /** Where a receiver listens. */
@@ -56,6 +58,7 @@ export function sender({
   bytes,
   count = Number.MAX_SAFE_INTEGER,
   exits = false,
+  renumbers = false,
   ...options
 }: SenderOptions) {
   return nodePod(
@@ -64,10 +67,11 @@ export function sender({
     process.on('SIGTERM', () => {});
     const socket = require('node:dgram').createSocket('udp4');
     const started = performance.now();
+    const first = ${renumbers} ? Math.floor(Date.now() / 1000) * 1e6 : 0;
     let next = 0;
     socket.on('error', () => {}).connect(${port}, '${to}', () => setInterval(() => {
       const due = Math.min(${count}, Math.floor((performance.now() - started) / 1000 * ${rate}));
-      for (; next < due; next += 1) socket.send(('seq=' + next).padEnd(${bytes}, '.'));
+      for (; next < due; next += 1) socket.send(('seq=' + (first + next)).padEnd(${bytes}, '.'));
       if (${exits} && next === ${count}) socket.close(() => process.exit());
     }, 2));
   `,

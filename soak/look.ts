@@ -1,0 +1,76 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { nodes } from '../cluster/layout.ts';
+import { readRecords, totalsOf } from '../src/agent/keep/records.ts';
+import { ifThere } from '../src/base/missing.ts';
+import { captureFolder, numbersIn, ringFiles } from '../test/support/cluster.ts';
+import { missingOf, type SeenAgent, type SeenPod, type Sight } from './invariants.ts';
+import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './processes.ts';
+
+/** One life of a Pod: a name can have several. */
+export type Life = {
+  readonly name: string;
+  readonly uid: string;
+  readonly node: string;
+  readonly lives: boolean;
+  readonly wantedFiles: number | undefined;
+  /** The most that were wanted since everything had settled last. */
+  readonly mostFiles: number;
+  readonly wasEverWanted: boolean;
+};
+
+/** Looks at everything that the invariants speak of. */
+export async function lookAt(lives: readonly Life[]): Promise<Sight> {
+  const processes = await clusterProcesses();
+  return {
+    pods: await Promise.all(lives.map((life) => lookAtPod(life, processes))),
+    agents: await lookAtAgents(processes),
+  };
+}
+
+async function lookAtPod(life: Life, processes: readonly ClusterProcess[]): Promise<SeenPod> {
+  const { name, uid, lives, wantedFiles, mostFiles, wasEverWanted } = life;
+  const tcpdumps = processes.filter((process) => writesFor(process, uid)).length;
+  const sends = processes.some((process) => sendsFor(process, uid));
+  const pod = { name, uid, lives, wantedFiles, mostFiles, wasEverWanted, sends, tcpdumps };
+  const folder = await captureFolder(life);
+  // It may go between two looks.
+  const inside = folder === undefined ? undefined : await ifThere(lookInside(folder));
+  return { ...pod, ...(inside ?? { hasFolder: false, files: 0, last: undefined, missing: 0, counted: 0 }) };
+}
+
+async function lookInside(folder: string) {
+  const [files, numbers] = [await ringFiles(folder), await numbersIn(folder)];
+  const { dropped, lost, missed } = totalsOf(await readRecords(folder));
+  return {
+    hasFolder: true,
+    files: files.length,
+    last: numbers.length === 0 ? undefined : Math.max(...numbers),
+    missing: missingOf(numbers),
+    counted: dropped + lost + missed,
+  };
+}
+
+async function lookAtAgents(processes: readonly ClusterProcess[]): Promise<SeenAgent[]> {
+  const agents = processes.filter(isAgent).map(async (agent) => {
+    const children = processes.filter(({ parent }) => parent === agent.pid);
+    const status = await readFile(`/proc/${agent.pid}/status`, 'utf8');
+    return {
+      node: agent.machine,
+      pid: agent.pid,
+      captures: children.filter(({ argv }) => argv[0] === 'tcpdump').length,
+      memoryKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
+      descriptors: (await readdir(`/proc/${agent.pid}/fd`)).length,
+      zombies: children.filter(({ isZombie }) => isZombie).length,
+    };
+  });
+  // One that ends while it is looked at is none.
+  const settled = await Promise.allSettled(agents);
+  return settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+}
+
+/** The machines that have no agent. */
+export function withoutAgent({ agents }: Sight): string[] {
+  return nodes
+    .map(({ name }) => name)
+    .filter((name) => agents.filter(({ node }) => node === name).length !== 1);
+}

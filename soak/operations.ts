@@ -1,0 +1,143 @@
+import { type Random, randomOf } from './random.ts';
+
+/** What is done to the cluster: what people do, and what goes wrong. */
+export type Operation = Wish | Fault;
+
+export type Wish =
+  /** A Pod that sends numbered datagrams; without `files` it has no annotation. */
+  | { readonly kind: 'create'; readonly pod: string; readonly node: string; readonly files?: number }
+  | { readonly kind: 'delete'; readonly pod: string; readonly force: boolean }
+  | { readonly kind: 'annotate'; readonly pod: string; readonly files: number }
+  | { readonly kind: 'unannotate'; readonly pod: string }
+  /** Annotated and not, as fast as the API server takes it; annotated in the end. */
+  | { readonly kind: 'flap'; readonly pod: string; readonly times: number; readonly files: number }
+  /** Another tcpdump takes over. */
+  | { readonly kind: 'snaplen'; readonly pod: string; readonly bytes: number };
+
+export type Fault =
+  | { readonly kind: 'killTcpdump'; readonly pod: string }
+  | { readonly kind: 'pauseTcpdump'; readonly pod: string; readonly ms: number }
+  | { readonly kind: 'killContainer'; readonly pod: string }
+  | { readonly kind: 'killAgent'; readonly node: string }
+  | { readonly kind: 'deleteAgent'; readonly node: string }
+  | { readonly kind: 'rollAgents' }
+  | { readonly kind: 'killContainerd'; readonly node: string }
+  | { readonly kind: 'restartApiServer' };
+
+/** An operation, and how long nothing is done after it. */
+export type Step = { readonly operation: Operation; readonly pauseMs: number };
+
+/** What is wanted of each Pod by now. */
+export type Wanted = ReadonlyMap<string, WantedPod>;
+
+export type WantedPod = {
+  readonly node: string;
+  /** How many files; undefined for a Pod that is not to be captured. */
+  readonly files: number | undefined;
+};
+
+const nodes = ['node1', 'node2'] as const;
+/** So many Pods live at a time at most. */
+const mostPods = 6;
+
+/** The same seed gives the same steps, for ever; each makes sense after those before it. */
+export function* stepsOf(seed: number): Generator<Step, never> {
+  const random = randomOf(seed);
+  let wanted: Wanted = new Map();
+  for (;;) {
+    const operation = next(wanted, random);
+    wanted = wantedAfter(wanted, operation);
+    yield { operation, pauseMs: random.whole(0, 3_000) };
+  }
+}
+
+/** Pure. */
+export function wantedAfter(before: Wanted, operation: Operation): Wanted {
+  const after = new Map(before);
+  const pod = 'pod' in operation ? before.get(operation.pod) : undefined;
+  switch (operation.kind) {
+    case 'create':
+      return after.set(operation.pod, { node: operation.node, files: operation.files });
+    case 'delete':
+      after.delete(operation.pod);
+      return after;
+    case 'annotate':
+    case 'flap':
+      return pod ? after.set(operation.pod, { ...pod, files: operation.files }) : before;
+    case 'unannotate':
+      return pod ? after.set(operation.pod, { ...pod, files: undefined }) : before;
+    case 'snaplen':
+    case 'killTcpdump':
+    case 'pauseTcpdump':
+    case 'killContainer':
+    case 'killAgent':
+    case 'deleteAgent':
+    case 'rollAgents':
+    case 'killContainerd':
+    case 'restartApiServer':
+      return before;
+  }
+}
+
+export function isFault(operation: Operation): operation is Fault {
+  return !['create', 'delete', 'annotate', 'unannotate', 'flap', 'snaplen'].includes(operation.kind);
+}
+
+function next(wanted: Wanted, random: Random): Operation {
+  const [captured, idle] = [podsOf(wanted, true), podsOf(wanted, false)];
+  const [first, ...others] = [...captured, ...idle];
+  if (first === undefined || random.whole(1, 100) <= 60) return wish({ captured, idle }, random);
+  const node = random.pick(nodes);
+  const pod = random.pick([first, ...others]);
+  return random.pick<Fault>([
+    { kind: 'killTcpdump', pod },
+    { kind: 'killTcpdump', pod },
+    { kind: 'pauseTcpdump', pod, ms: random.whole(200, 3_000) },
+    { kind: 'pauseTcpdump', pod, ms: random.whole(200, 3_000) },
+    { kind: 'killContainer', pod },
+    { kind: 'killAgent', node },
+    { kind: 'deleteAgent', node },
+    { kind: 'rollAgents' },
+    { kind: 'killContainerd', node },
+    { kind: 'restartApiServer' },
+  ]);
+}
+
+type Pods = { readonly captured: readonly string[]; readonly idle: readonly string[] };
+
+function wish({ captured, idle }: Pods, random: Random): Wish {
+  const files = random.whole(1, 4);
+  const [first, ...others] = [...captured, ...idle];
+  const create = creation([...captured, ...idle], random);
+  if (first === undefined) return create;
+  const pod = random.pick([first, ...others]);
+  const choices: [Wish, ...Wish[]] = [
+    { kind: 'annotate', pod, files },
+    { kind: 'annotate', pod, files },
+    { kind: 'flap', pod, times: random.whole(2, 20), files },
+    { kind: 'delete', pod, force: random.whole(1, 4) === 1 },
+  ];
+  const [some, ...more] = captured;
+  if (some !== undefined) {
+    choices.push({ kind: 'unannotate', pod: random.pick([some, ...more]) });
+    choices.push({ kind: 'snaplen', pod: random.pick([some, ...more]), bytes: random.whole(128, 2_000) });
+  }
+  // Pods come faster than they go.
+  return captured.length + idle.length < mostPods && random.whole(1, 3) === 1 ? create : random.pick(choices);
+}
+
+/** Names are used again, as those of a StatefulSet. */
+function creation(taken: readonly string[], random: Random): Wish {
+  const free = Array.from({ length: mostPods }, (_, i) => `soak-${i}`).find((name) => !taken.includes(name));
+  const files = random.whole(0, 4);
+  return {
+    kind: 'create',
+    pod: free ?? 'soak-0',
+    node: random.pick(nodes),
+    ...(files > 0 && { files }),
+  };
+}
+
+function podsOf(wanted: Wanted, areCaptured: boolean): string[] {
+  return [...wanted].flatMap(([name, { files }]) => ((files !== undefined) === areCaptured ? [name] : []));
+}

@@ -1,0 +1,48 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { cgroupName } from '../cluster/layout.ts';
+
+/** A process of the cluster, as this machine numbers it. */
+export type ClusterProcess = {
+  readonly pid: number;
+  readonly parent: number;
+  readonly argv: readonly string[];
+  readonly cgroup: string;
+  /** Its machine: control, node1 or node2. */
+  readonly machine: string;
+  /** Ended, and not waited for. */
+  readonly isZombie: boolean;
+};
+
+/** Every process of the cluster. */
+export async function clusterProcesses(): Promise<ClusterProcess[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(pids.map((pid) => clusterProcess(Number(pid)).catch(() => undefined)));
+  return found.filter((process) => process !== undefined);
+}
+
+async function clusterProcess(pid: number): Promise<ClusterProcess | undefined> {
+  const cgroup = await readFile(`/proc/${pid}/cgroup`, 'utf8');
+  const machine = new RegExp(`/${cgroupName}/(\\w+)`).exec(cgroup)?.[1];
+  if (machine === undefined) return undefined;
+  const [command, stat] = await Promise.all([
+    readFile(`/proc/${pid}/cmdline`, 'utf8'),
+    readFile(`/proc/${pid}/stat`, 'utf8'),
+  ]);
+  // The program's name, field 2, may hold spaces and parentheses (proc_pid_stat(5)).
+  const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { pid, parent: Number(parent), argv: command.split('\0'), cgroup, machine, isZombie: state === 'Z' };
+}
+
+export function isAgent({ argv }: ClusterProcess): boolean {
+  return argv[0] === 'node' && argv.includes('/usr/lib/podcap/podcap.cjs') && !argv.includes('read');
+}
+
+/** Whether that tcpdump writes into the folder of that Pod. */
+export function writesFor({ argv }: ClusterProcess, uid: string): boolean {
+  return argv[0] === 'tcpdump' && argv.some((argument) => argument.includes(`_${uid}/`));
+}
+
+/** Whether it is the sender of that Pod (execute.ts). */
+export function sendsFor({ argv, cgroup }: ClusterProcess, uid: string): boolean {
+  return argv[0] === 'node' && cgroup.includes(`pod${uid}/`);
+}
