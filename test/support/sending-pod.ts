@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { parseRecordName, parseRingFile } from '../../src/agent/keep/names.ts';
 import { readRecords, totalsOf } from '../../src/agent/keep/records.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';
+import { until } from '../../src/lab/until.ts';
 import { openPcap } from '../../src/pcap/file.ts';
 import { type RunningPod, ringFiles, run, type TestCluster, untilFolder } from './cluster.ts';
 import { type HostReceiver, hostReceiver } from './host-receiver.ts';
@@ -23,7 +24,10 @@ export async function sendingPod(
   await cluster.create(sender({ name, node, to, port, rate, bytes: 200, annotation: '100' }));
   const pod = await cluster.running(name);
   await cluster.event(pod.uid, 'CaptureStarted');
-  return { ...pod, folder: await untilFolder(pod), receiver };
+  const folder = await untilFolder(pod);
+  // A fault before the kernel has handed over the first block would leave a capture without a datagram.
+  await until(async () => (await lengthAfter(folder, 0)) > 20, { what: `datagrams of ${name} in a file` });
+  return { ...pod, folder, receiver };
 }
 
 /** The Pod's end, and what became of each of its datagrams. */
