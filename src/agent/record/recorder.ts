@@ -11,6 +11,15 @@ import type { Networks } from '../network/networks.ts';
 import type { RecorderReport, StopReason } from '../tell/status.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import { checkFilter } from './filter.ts';
+import {
+  hasLostNetwork,
+  isSameCapture,
+  networkEndMs,
+  nextStep,
+  type Situation,
+  type Step,
+  type Wish,
+} from './next-step.ts';
 import { writeProblem } from './write-problem.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
@@ -45,22 +54,10 @@ export type RecorderOptions = {
 
 /** A Pod deleted by force leaves the API before its containers end: how long its network is waited for. */
 const podEndMs = 60_000;
-/** How long tcpdump may take to notice that its interface is gone, and a runtime to clean up after it. */
-const networkEndMs = 1_000;
-/** Two captures overlap by more than a block (100 ms) when one replaces the other. */
-const overlapMs = 300;
 /** A tcpdump that ran so long was well: the next failure is the first again. */
 const healthyMs = 30_000;
-/** A change of the network is told; this is for one that could not be read. */
-const networkRetryMs = 5_000;
 /** An additional interface may come later than the Pod's own. */
 const interfaceRetryMs = 30_000;
-
-/** What is wanted of the recording now. Times are of performance.now(). */
-type Wish =
-  | { readonly kind: 'record' }
-  | { readonly kind: 'endWithPod'; readonly untilMs: number }
-  | { readonly kind: 'stop'; readonly why: StopReason };
 
 export function startRecorder(options: RecorderOptions): Recorder {
   const { folder, settings, networks, networkUid, log } = options;
@@ -130,11 +127,8 @@ type Recording = Omit<RecorderOptions, 'spec'> & {
   done: Totals;
   /** Of the generations before this recorder. */
   earlier?: Totals;
-  /** The sandbox whose interface went; the runtime is still taking it down until then. */
-  gone?: { readonly sandboxId: string; readonly untilMs: number };
-  /** Since when the capture's network is not the Pod's any more. */
+  gone?: Situation['gone'];
   networkGoneMs?: number | undefined;
-  /** Failed work comes again then; what only another request can mend, never. */
   notBeforeMs: number;
   phase: ReturnType<Recorder['phase']>;
 };
@@ -144,9 +138,9 @@ async function record(recording: Recording): Promise<void> {
   for (;;) {
     const impossible = collectEnded(recording);
     if (impossible) await refuse(recording, impossible);
-    const network = await findNetwork(recording);
-    if (isOver(recording, network)) break;
-    await recording.bell.wait(await advance(recording, network));
+    const step = nextStep(await lookAt(recording), performance.now());
+    if (step.kind === 'end') break;
+    await take(recording, step);
   }
   recording.phase = 'ending';
   const how =
@@ -155,55 +149,36 @@ async function record(recording: Recording): Promise<void> {
   collectEnded(recording);
 }
 
-function isOver({ wish, current, gone }: Recording, network: Network | undefined): boolean {
-  switch (wish.kind) {
-    case 'record':
-      return false;
+/** Times of performance.now(), as everywhere here. */
+async function lookAt(recording: Recording): Promise<Situation> {
+  const network = await findNetwork(recording);
+  const { wish, spec, current, replaced, gone, notBeforeMs } = recording;
+  const isLost = current !== undefined && hasLostNetwork(current, network);
+  recording.networkGoneMs = isLost ? (recording.networkGoneMs ?? performance.now()) : undefined;
+  return {
+    wish,
+    spec,
+    network,
+    current: current && { ...current, listeningMs: current.listeningMs() },
+    replaces: replaced !== undefined,
+    networkGoneMs: recording.networkGoneMs,
+    gone,
+    notBeforeMs,
+  };
+}
+
+async function take(recording: Recording, step: Exclude<Step, { kind: 'end' }>): Promise<void> {
+  const { replaced, current } = recording;
+  switch (step.kind) {
     case 'stop':
-      return true;
-    case 'endWithPod':
-      return (
-        performance.now() >= wish.untilMs || (!current && (!network || network.sandboxId === gone?.sandboxId))
-      );
+      await Promise.all([replaced?.stop('drain'), step.which === 'all' ? current?.stop('drain') : undefined]);
+      return;
+    case 'begin':
+      return await begin(recording, step.network);
+    case 'wait':
+      if (step.forNetwork) recording.onReport({ kind: 'waiting' });
+      return await recording.bell.wait(step.ms);
   }
-}
-
-/** Gives back how long until the next look, or undefined when only a change makes one worthwhile. */
-async function advance(recording: Recording, network: Network | undefined): Promise<number | undefined> {
-  const { current, replaced, spec, gone, notBeforeMs, wish } = recording;
-  if (current && current.network.sandboxId !== network?.sandboxId)
-    return await endWithNetwork(recording, current);
-  recording.networkGoneMs = undefined;
-  if (!network) {
-    recording.onReport({ kind: 'waiting' });
-    return networkRetryMs;
-  }
-  if (current && replaced) return await handOver(current, replaced);
-  if (current && isSameCapture(current.spec, spec))
-    return wish.kind === 'endWithPod' ? left(wish.untilMs) : undefined;
-  const startMs = network.sandboxId === gone?.sandboxId ? Math.max(notBeforeMs, gone.untilMs) : notBeforeMs;
-  if (left(startMs) > 0) return Number.isFinite(startMs) ? left(startMs) : undefined;
-  await begin(recording, network);
-  return 0;
-}
-
-/** tcpdump sees by itself that its interface went; what does not, is told. */
-async function endWithNetwork(recording: Recording, current: Capture): Promise<number> {
-  recording.networkGoneMs ??= performance.now();
-  const inMs = left(recording.networkGoneMs + networkEndMs);
-  if (inMs > 0) return inMs;
-  await Promise.all([current.stop('drain'), recording.replaced?.stop('drain')]);
-  return 0;
-}
-
-/** The one before goes on until the new one has captured for longer than a block. */
-async function handOver(current: Capture, replaced: Capture): Promise<number | undefined> {
-  const sinceMs = current.listeningMs();
-  if (sinceMs === undefined) return undefined;
-  const inMs = left(sinceMs + overlapMs);
-  if (inMs > 0) return inMs;
-  await replaced.stop('drain');
-  return 0;
 }
 
 /** Starts what is asked for, beside what runs. */
@@ -317,16 +292,6 @@ async function findNetwork({ networks, pod, networkUid, log }: Recording): Promi
     log.warn({ err: error }, 'network namespace not readable');
     return undefined;
   }
-}
-
-/** Whether tcpdump would run alike: another number of files is the ring's affair, a duration the plan's. */
-function isSameCapture(a: CaptureSpec, b: CaptureSpec): boolean {
-  return (
-    a.interface === b.interface &&
-    a.filter === b.filter &&
-    a.snaplen === b.snaplen &&
-    a.fileMegabytes === b.fileMegabytes
-  );
 }
 
 function countedBy({ done, current, replaced }: Recording): Totals {
