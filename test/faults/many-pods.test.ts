@@ -54,7 +54,7 @@ test('100 Pods are annotated at once, and the annotations removed at once: each 
   });
   await untilTcpdumps(pods, 0);
   await heldAsBefore(before, '100 annotated at once');
-  await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=1', '--force');
+  await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=0', '--force');
   await endUntouched(sending);
 });
 
