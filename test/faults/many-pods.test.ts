@@ -21,7 +21,7 @@ import { idle } from '../support/pods.ts';
 import { endSending, type SendingPod, sendingPod } from '../support/sending-pod.ts';
 
 /** So many come and go in the last test, and so many are there at a time. */
-const lives = 200;
+const lives = 100;
 const atOnce = 24;
 /** Each of them is captured all the while. */
 const captures = 20;
