@@ -21,7 +21,7 @@ import { idle } from '../support/pods.ts';
 import { endSending, type SendingPod, sendingPod } from '../support/sending-pod.ts';
 
 /** So many come and go in the last test, and so many are there at a time. */
-const lives = 200;
+const lives = 100;
 const atOnce = 24;
 /** Each of them is captured all the while. */
 const captures = 20;
@@ -54,7 +54,7 @@ test('100 Pods are annotated at once, and the annotations removed at once: each 
   });
   await untilTcpdumps(pods, 0);
   await heldAsBefore(before, '100 annotated at once');
-  await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=1', '--force');
+  await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=0', '--force');
   await endUntouched(sending);
 });
 
