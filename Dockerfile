@@ -38,6 +38,6 @@ COPY --from=build /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs
 COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright
 # Memory before speed, which an agent needs little of (docs/decisions/0016-memory-before-speed.md).
-ENV MALLOC_ARENA_MAX=1
+ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 # When the agent dies, tini ends, and every capture with it.
 ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=1", "--max-opt=1", "--optimize-for-size", "/usr/lib/podcap/podcap.cjs"]
