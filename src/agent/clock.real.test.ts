@@ -221,6 +221,8 @@ const preset = {
   bufferKib: '4096',
   captureUser: '10001',
   rescanSeconds: '5',
+  metricsTlsFolder: '',
+  metricsPort: '9781',
   logLevel: 'warn',
 };
 
