@@ -16,7 +16,7 @@ export function compileDrain(): Promise<string> {
 }
 
 /** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
-export function compileLabProgram(name: 'sender' | 'witness'): Promise<string> {
+export function compileLabProgram(name: 'sender' | 'witness' | 'sink' | 'pump'): Promise<string> {
   return compile({
     source: join(import.meta.dirname, `${name}.c`),
     output: `lab-${name}`,

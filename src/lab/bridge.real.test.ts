@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { bridgeLab } from './bridge.ts';
+import { startSender } from './datagrams.ts';
+import { startPump, startSink } from './stream.ts';
+import { until } from './until.ts';
+
+test('Pods on a bridge reach each other, and what goes to the sink is dropped by the host', async () => {
+  await using lab = await bridgeLab(3);
+  const [from, to] = lab.pods;
+  if (!from || !to) throw new Error('no Pods');
+  await using sink = await startSink(to.command, 'udp');
+  await using toPod = await startSender(from.command, { to: to.address, count: 500, rate: 10_000 });
+  await toPod.ended;
+  const taken = async () => /^Udp: (\d+)/m.exec(await readFile(`/proc/${sink.pid}/net/snmp`, 'utf8'))?.[1];
+  await until(async () => (await taken()) === '500', { what: '500 datagrams' });
+
+  const before = await from.counters();
+  await using toNobody = await startSender(from.command, { to: lab.sink, count: 500, rate: 10_000 });
+  await toNobody.ended;
+  const after = await from.counters();
+  expect(after.sentPackets - before.sentPackets).toBe(500);
+  expect(after.receivedPackets).toBe(before.receivedPackets);
+});
+
+test('a pump sends a stream to a sink', async () => {
+  await using lab = await bridgeLab(2);
+  const [from, to] = lab.pods;
+  if (!from || !to) throw new Error('no Pods');
+  await using sink = await startSink(to.command, 'tcp');
+  await using pump = await startPump(from.command, to.address);
+  await until(async () => (await to.counters()).receivedPackets > 1_000, { what: '1,000 packets' });
+  await pump.stop();
+  await sink.stop();
+});
