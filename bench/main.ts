@@ -4,30 +4,39 @@ import { deploy } from '../tools/deploy.ts';
 import { Failed, must, tool } from '../tools/run.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
 import type { Figure } from './figure.ts';
-import { firstPacket } from './first-packet.ts';
-import { lastDatagram } from './last-datagram.ts';
-import { memory } from './memory.ts';
+import { figures } from './figures.ts';
+import { drawPlots } from './plot/plots.ts';
 import { resultOf, writeResult } from './result.ts';
 import { settingNow } from './setting.ts';
-import { startLatency } from './start-latency.ts';
 import { tableOf } from './table.ts';
 
-const figures: readonly Figure[] = [startLatency, firstPacket, lastDatagram, memory];
-
-const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed]
-  figures      ${figures.map(({ name }) => name).join(', ')}; all unless some are named
+const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed] [--try] [--draw]
+  figures      all unless some are named: ${figures.map(({ name }) => name).join(', ')}
   --runs       how often each is measured, in place of its own number
   --deployed   measure the agents that are deployed, instead of deploying those of this checkout first
+  --try        write no result, draw no plot
+  --draw       measure nothing, draw the plots of the results that are there
 `;
 
 await tool(async () => {
   const asked = readArguments(process.argv.slice(2));
-  if (asked.kind === 'help') {
-    process.stdout.write(usage);
-    return 0;
+  switch (asked.kind) {
+    case 'help':
+      process.stdout.write(usage);
+      return 0;
+    case 'draw':
+      await drawPlots();
+      return 0;
+    case 'measure':
+      return await measure(asked);
   }
-  return asked.deployed ? await measureAll(asked) : await onFreshAgents(() => measureAll(asked));
 });
+
+async function measure(asked: Asked & { kind: 'measure' }): Promise<number> {
+  const needsCluster = asked.figures.some(({ needs }) => needs === 'cluster');
+  const measuring = () => measureAll(asked);
+  return needsCluster && !asked.deployed ? await onFreshAgents(measuring) : await measuring();
+}
 
 /** Deploys the agents of this checkout first; the cluster is ended again unless it was up before. */
 async function onFreshAgents(measuring: () => Promise<number>): Promise<number> {
@@ -41,35 +50,53 @@ async function onFreshAgents(measuring: () => Promise<number>): Promise<number> 
   }
 }
 
-async function measureAll({ figures: chosen, runs }: Asked & { kind: 'figures' }): Promise<number> {
+async function measureAll({ figures: chosen, runs, isTry }: Asked & { kind: 'measure' }): Promise<number> {
   const reached: boolean[] = [];
-  for (const figure of chosen) reached.push(await measureFigure(figure, runs));
+  for (const figure of chosen) {
+    const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
+    const setting = await settingNow(figure.needs);
+    const measurement = await figure.measure({ runs: runs ?? figure.runs, say });
+    if (!isTry) await writeResult(resultOf(figure, measurement, setting));
+    process.stdout.write(`${tableOf(figure, measurement)}\n`);
+    reached.push(measurement.isReached);
+  }
+  if (!isTry) await drawPlots();
   return reached.every(Boolean) ? 0 : 1;
 }
 
 type Asked =
   | { readonly kind: 'help' }
+  | { readonly kind: 'draw' }
   | {
-      readonly kind: 'figures';
+      readonly kind: 'measure';
       readonly figures: readonly Figure[];
       readonly runs: number | undefined;
       readonly deployed: boolean;
+      readonly isTry: boolean;
     };
 
 function readArguments(args: readonly string[]): Asked {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { runs: { type: 'string' }, deployed: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      runs: { type: 'string' },
+      deployed: { type: 'boolean' },
+      try: { type: 'boolean' },
+      draw: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help === true) return { kind: 'help' };
+  if (values.draw === true) return { kind: 'draw' };
   const runs = values.runs === undefined ? undefined : Number(values.runs);
   if (runs !== undefined && !(Number.isInteger(runs) && runs > 0)) throw new Failed(usage);
   return {
-    kind: 'figures',
+    kind: 'measure',
     figures: positionals.length === 0 ? figures : positionals.map(figureNamed),
     runs,
     deployed: values.deployed ?? false,
+    isTry: values.try ?? false,
   };
 }
 
@@ -77,14 +104,4 @@ function figureNamed(name: string): Figure {
   const figure = figures.find((candidate) => candidate.name === name);
   if (!figure) throw new Failed(`there is no figure ${name}\n${usage}`);
   return figure;
-}
-
-/** Gives back whether the goal was reached. */
-async function measureFigure(figure: Figure, runs = figure.runs): Promise<boolean> {
-  const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
-  const setting = await settingNow();
-  const measurement = await figure.measure({ runs, say });
-  await writeResult(resultOf(figure, measurement, setting));
-  process.stdout.write(`${tableOf(figure, measurement)}\n`);
-  return measurement.isReached;
 }

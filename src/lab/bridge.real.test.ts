@@ -29,7 +29,8 @@ test('a pump sends a stream to a sink', async () => {
   if (!from || !to) throw new Error('no Pods');
   await using sink = await startSink(to.command, 'tcp');
   await using pump = await startPump(from.command, to.address);
-  await until(async () => (await to.counters()).receivedPackets > 1_000, { what: '1,000 packets' });
+  const isFlowing = async () => (await to.counters()).receivedPackets > 1_000;
+  expect(await until(isFlowing, { what: '1,000 packets' })).toBe(true);
   await pump.stop();
   await sink.stop();
 });
