@@ -21,7 +21,7 @@ export type Point = {
 };
 
 const width = 720;
-const height = 400;
+const height = 414;
 const frame: Frame = { left: 76, right: 690, top: 108, bottom: 330 };
 
 export function linePlot({ title, below, xLabel, yLabel, points, shown }: LinePlot): Svg {
