@@ -9,6 +9,7 @@ import { loss } from './loss.ts';
 import { memory } from './memory.ts';
 import { othersThroughput, othersThroughputTcp } from './others-throughput.ts';
 import { restart } from './restart.ts';
+import { scale } from './scale/scale.ts';
 import { startLatency } from './start-latency.ts';
 
 /** All that is measured, in the order of docs/benchmarks.md. */
@@ -25,4 +26,5 @@ export const figures: readonly Figure[] = [
   atOnce,
   cpuIdle,
   memory,
+  scale,
 ];
