@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { restartAgents } from '../test/support/agents.ts';
 import { type RunningPod, type TestCluster, testCluster } from '../test/support/cluster.ts';
 import { agentProcess } from './agent-process.ts';
 import type { Figure, Measurement, Measuring, Row } from './figure.ts';
@@ -25,6 +26,8 @@ const mostIdle = 30;
 const mostPerCapture = 3;
 
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
+  // An agent that has had many captures holds more than one that has not.
+  await restartAgents();
   await using cluster = await testCluster();
   const pods: RunningPod[] = [];
   const idle: Row[] = [];

@@ -44,7 +44,7 @@ export const plots: Readonly<Record<string, (result: Result) => Svg>> = {
 function throughputPlot({ rows, ...setting }: Result, yLabel: string, unit: number): Svg {
   return linePlot({
     title: 'Two Pods that nobody captures, while others are captured',
-    below: `Medians, least and most of ${rows.at(-1)?.runs} runs. ${settingOf(setting)}`,
+    below: `Medians, least and most of at least ${leastRuns(rows)} runs. ${settingOf(setting)}`,
     xLabel: 'other Pods of the Node that are captured',
     yLabel,
     points: rows.map(({ variant, parameter, median, min, max }) => ({
@@ -71,7 +71,7 @@ function lossPlot({ rows, ...setting }: Result): Svg {
   });
   return barPlot({
     title: 'Packets that a capture of one Pod loses',
-    below: `Medians, least and most of ${rows[0]?.runs} runs. ${settingOf(setting)}`,
+    below: `Medians, least and most of ${leastRuns(rows)} runs. ${settingOf(setting)}`,
     yLabel: '% of the packets that the Pod’s interface carries',
     panels: [
       panel(
@@ -85,6 +85,10 @@ function lossPlot({ rows, ...setting }: Result): Svg {
     ],
     shown: (value) => String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value)),
   });
+}
+
+function leastRuns(rows: Result['rows']): number {
+  return Math.min(...rows.map(({ runs }) => runs));
 }
 
 function settingOf({ machine }: Pick<Result, 'machine'>): string {
