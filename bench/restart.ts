@@ -56,14 +56,14 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
 type Start = { readonly readyMs: number; readonly listeningMs: number };
 
 async function startOnce(host: AgentHost, uids: readonly string[]): Promise<Start> {
-  const startMs = Date.now();
   await using agent = await host.startAgent();
+  const { startedMs } = agent;
   const listening = Promise.all(
-    uids.map((uid) => agent.log.line({ message: 'capture started', uid, fromMs: startMs })),
+    uids.map((uid) => agent.log.line({ message: 'capture started', uid, fromMs: startedMs })),
   );
   await agent.ready();
-  const readyMs = Date.now() - startMs;
-  const times = (await listening).map(({ time }) => time - startMs);
+  const readyMs = Date.now() - startedMs;
+  const times = (await listening).map(({ time }) => time - startedMs);
   await agent.stop();
   return { readyMs, listeningMs: Math.max(0, ...times) };
 }

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { folderName } from '../../src/agent/keep/names.ts';
 import { type ApiServer, apiServer, list } from '../../src/kubernetes/testing/api-server.ts';
@@ -14,6 +13,7 @@ import { imageStart } from '../../src/lab/image.ts';
 import { freePort } from '../../src/lab/port.ts';
 import { until } from '../../src/lab/until.ts';
 import { type AgentLog, readLog } from '../agent-log.ts';
+import { endWithin } from './end.ts';
 
 /** A Node for the agent without Kubernetes: real networks, and an API server that says what the bench tells it to. */
 export type AgentHost = AsyncDisposable & {
@@ -29,6 +29,8 @@ export type Annotations = Readonly<Record<string, string>>;
 
 export type BenchAgent = AsyncDisposable & {
   readonly pid: number;
+  /** Milliseconds of the epoch. */
+  readonly startedMs: number;
   readonly log: AgentLog;
   /** Resolves when /readyz says so. */
   readonly ready: () => Promise<void>;
@@ -40,6 +42,8 @@ export const uidOf = ({ name }: LabPod) => `uid-${name}`;
 
 /** The client gives up a watch that is silent for two minutes. */
 const bookmarkEveryMs = 30_000;
+/** It drains its captures, a hundred at a time perhaps. */
+const killAfterMs = 30_000;
 
 export async function agentHost({ pods }: BridgeLab): Promise<AgentHost> {
   await using opening = new AsyncDisposableStack();
@@ -70,9 +74,7 @@ export async function agentHost({ pods }: BridgeLab): Promise<AgentHost> {
   return {
     async startAgent() {
       server.script.list.push(objects.listed());
-      const port = String(await freePort());
-      const flags = Object.entries({ ...settings, port }).map(([name, value]) => `--${name}=${value}`);
-      return await startAgent(program, flags, server, port);
+      return await startAgent({ program, settings, server, port: String(await freePort()) });
     },
     annotate: (changed, annotations) => objects.annotate(changed, annotations),
     folderOf: ({ name }) =>
@@ -126,15 +128,19 @@ function podObjects(server: ApiServer, pods: readonly LabPod[]) {
   };
 }
 
-async function startAgent(
-  program: string,
-  settings: readonly string[],
-  server: ApiServer,
-  port: string,
-): Promise<BenchAgent> {
+type AgentStart = {
+  readonly program: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly server: ApiServer;
+  readonly port: string;
+};
+
+async function startAgent({ program, settings, server, port }: AgentStart): Promise<BenchAgent> {
   const { flags, environment } = await imageStart();
   const watchesBefore = server.watches.length;
-  const command = ['--pdeathsig', 'KILL', process.execPath, ...flags, program, ...settings];
+  const options = Object.entries({ ...settings, port }).map(([name, value]) => `--${name}=${value}`);
+  const command = ['--pdeathsig', 'KILL', process.execPath, ...flags, program, ...options];
+  const startedMs = Date.now();
   const agent = spawn('setpriv', command, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -150,19 +156,15 @@ async function startAgent(
   const deadline = { deadlineMs: 30_000 };
   return {
     pid,
+    startedMs,
     log,
     async ready() {
       await until(() => server.watches.length > watchesBefore, { what: 'a watch', ...deadline });
       await until(() => isReady(port), { what: 'the agent to be ready', ...deadline });
     },
-    async stop() {
-      agent.kill('SIGTERM');
-      await ended;
-    },
+    stop: () => endWithin(agent, ended, killAfterMs),
     async [Symbol.asyncDispose]() {
-      agent.kill('SIGTERM');
-      const inTime = await Promise.race([ended.then(() => true), sleep(15_000, false)]);
-      if (!inTime) agent.kill('SIGKILL');
+      await endWithin(agent, ended, killAfterMs);
       await log[Symbol.asyncDispose]();
     },
   };

@@ -1,17 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';
 import { temporaryFolder } from '../../src/lab/folder.ts';
 import type { Argv } from '../../src/lab/run.ts';
 import { until } from '../../src/lab/until.ts';
+import { endWithin } from './end.ts';
 import { type Captures, type Count, ringFiles, type Variant, type Way, type Wish } from './way.ts';
 
 /** What people would use instead, as real programs. */
 export function peers(lab: BridgeLab): readonly Way[] {
   return [seeds(lab), tcpdumpRing, dumpcap].map(wayOf);
 }
+
+const killAfterMs = 30_000;
 
 type Peer = {
   readonly variant: Variant;
@@ -104,10 +106,7 @@ function startOne({ variant, listening, count }: Peer, [program, ...args]: Argv)
     pid,
     listening: until(() => said.includes(listening), { what: `${variant} listening`, deadlineMs: 30_000 }),
     async stop(): Promise<Count> {
-      child.kill('SIGTERM');
-      const inTime = await Promise.race([closed.then(() => true), sleep(20_000, false)]);
-      if (!inTime) child.kill('SIGKILL');
-      await closed;
+      await endWithin(child, closed, killAfterMs);
       const counted = count(said);
       if (!counted) throw new Error(`${variant} ended and said: ${said}`);
       return counted;
