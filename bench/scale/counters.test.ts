@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest';
 import { podLists } from './api-server.ts';
-import { receivedBytes } from './watchers.ts';
+import { connectionsOf } from './watchers.ts';
 
-test('of the connections of one process the received bytes are added', () => {
+test('what each connection of one process has received is found', () => {
   const table = [
     'ESTAB 0 0 10.0.0.1:4000 10.0.0.2:6443 users:(("node",pid=77,fd=20)) cubic bytes_sent:900 bytes_received:1000 segs_in:4',
     'ESTAB 0 0 10.0.0.1:4001 10.0.0.2:6443 users:(("node",pid=77,fd=21)) cubic bytes_received:20 segs_in:4',
     'ESTAB 0 0 10.0.0.1:4002 10.0.0.2:6443 users:(("node",pid=777,fd=21)) cubic bytes_received:4000 segs_in:4',
   ].join('\n');
-  expect(receivedBytes(table, 77)).toBe(1_020);
+  expect([...connectionsOf(table, 77)]).toEqual([
+    ['10.0.0.1:4000', 1_000],
+    ['10.0.0.1:4001', 20],
+  ]);
 });
 
 test('only what lists Pods out of etcd is counted', () => {

@@ -13,7 +13,7 @@ export type Watchers = AsyncDisposable & {
   readonly stop: () => Promise<void>;
   /** How many changes all have told so far. */
   readonly changes: () => Promise<number>;
-  /** What came over their connections since they were started, in bytes. */
+  /** What has come over all their connections so far, in bytes. */
   readonly receivedBytes: () => Promise<number>;
 };
 
@@ -26,6 +26,7 @@ export async function startWatchers(
     JSON.stringify({ server, ca, token, nodes }),
   ]);
   const ended = once(child, 'exit');
+  const received = new Map<string, number>();
 
   async function ask(order: 'start' | 'stop' | 'count'): Promise<number> {
     const gone = ended.then(() => Promise.reject(new Error('the watchers have ended')));
@@ -44,7 +45,12 @@ export async function startWatchers(
       await ask('stop');
     },
     changes: () => ask('count'),
-    receivedBytes: async () => receivedBytes(await run(['ss', '-tinHOp']), child.pid ?? 0),
+    async receivedBytes() {
+      // One that has been closed stays in the sum, with what was seen of it last.
+      for (const [connection, bytes] of connectionsOf(await run(['ss', '-tinHOp']), child.pid ?? 0))
+        received.set(connection, bytes);
+      return [...received.values()].reduce((sum, bytes) => sum + bytes, 0);
+    },
     async [Symbol.asyncDispose]() {
       if (child.connected) child.disconnect();
       await ended;
@@ -54,10 +60,10 @@ export async function startWatchers(
 
 const answerSchema = v.tuple([v.number()], 'a number was expected');
 
-/** Of all connections of a process, from what ss(8) prints: one line each. */
-export function receivedBytes(table: string, pid: number): number {
-  return table
-    .split('\n')
-    .filter((line) => line.includes(`pid=${pid},`))
-    .reduce((sum, line) => sum + Number(/ bytes_received:(\d+)/.exec(line)?.[1] ?? 0), 0);
+/** Bytes received by each connection of a process, from what ss(8) prints: one line each, local address fourth. */
+export function connectionsOf(table: string, pid: number): ReadonlyMap<string, number> {
+  const lines = table.split('\n').filter((line) => line.includes(`pid=${pid},`));
+  return new Map(
+    lines.map((line) => [line.split(/\s+/)[3] ?? '', Number(/ bytes_received:(\d+)/.exec(line)?.[1] ?? 0)]),
+  );
 }
