@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { status } from '../cluster/status.ts';
 import { deploy } from '../tools/deploy.ts';
 import { Failed, must, tool } from '../tools/run.ts';
@@ -50,18 +50,26 @@ async function onFreshAgents(measuring: () => Promise<number>): Promise<number> 
   }
 }
 
-async function measureAll({ figures: chosen, runs, isTry }: Asked & { kind: 'measure' }): Promise<number> {
+async function measureAll(asked: Asked & { kind: 'measure' }): Promise<number> {
   const reached: boolean[] = [];
-  for (const figure of chosen) {
-    const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
+  for (const figure of asked.figures) reached.push(await measureFigure(figure, asked));
+  if (!asked.isTry) await drawPlots();
+  return reached.every(Boolean) ? 0 : 1;
+}
+
+/** Gives back whether the goal was reached. What breaks one figure does not cost the others, after hours perhaps. */
+async function measureFigure(figure: Figure, { runs, isTry }: Asked & { kind: 'measure' }): Promise<boolean> {
+  const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
+  try {
     const setting = await settingNow(figure.needs);
     const measurement = await figure.measure({ runs: runs ?? figure.runs, say });
     if (!isTry) await writeResult(resultOf(figure, measurement, setting));
     process.stdout.write(`${tableOf(figure, measurement)}\n`);
-    reached.push(measurement.isReached);
+    return measurement.isReached;
+  } catch (error) {
+    say(`not measured: ${inspect(error)}`);
+    return false;
   }
-  if (!isTry) await drawPlots();
-  return reached.every(Boolean) ? 0 : 1;
 }
 
 type Asked =
