@@ -32,14 +32,21 @@ await tool(async () => {
   }
 });
 
-async function measure(asked: Asked & { kind: 'measure' }): Promise<number> {
-  const needsCluster = asked.figures.some(({ needs }) => needs === 'cluster');
-  const measuring = () => measureAll(asked);
-  return needsCluster && !asked.deployed ? await onFreshAgents(measuring) : await measuring();
+/** First what needs no cluster, while none takes its share of the machine. */
+async function measure(asked: Measure): Promise<number> {
+  const alone = asked.figures.filter(({ needs }) => needs === 'network');
+  const onCluster = asked.figures.filter(({ needs }) => needs === 'cluster');
+  const reached = await measureAll(alone, asked);
+  if (onCluster.length > 0) {
+    const measuring = () => measureAll(onCluster, asked);
+    reached.push(...(asked.deployed ? await measuring() : await onFreshAgents(measuring)));
+  }
+  if (!asked.isTry) await drawPlots();
+  return reached.every(Boolean) ? 0 : 1;
 }
 
 /** Deploys the agents of this checkout first; the cluster is ended again unless it was up before. */
-async function onFreshAgents(measuring: () => Promise<number>): Promise<number> {
+async function onFreshAgents<T>(measuring: () => Promise<T>): Promise<T> {
   const wasUp = (await status(checkout)).up;
   try {
     await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
@@ -50,15 +57,15 @@ async function onFreshAgents(measuring: () => Promise<number>): Promise<number> 
   }
 }
 
-async function measureAll(asked: Asked & { kind: 'measure' }): Promise<number> {
+/** Gives back of each whether its goal was reached. */
+async function measureAll(chosen: readonly Figure[], asked: Measure): Promise<boolean[]> {
   const reached: boolean[] = [];
-  for (const figure of asked.figures) reached.push(await measureFigure(figure, asked));
-  if (!asked.isTry) await drawPlots();
-  return reached.every(Boolean) ? 0 : 1;
+  for (const figure of chosen) reached.push(await measureFigure(figure, asked));
+  return reached;
 }
 
 /** Gives back whether the goal was reached. What breaks one figure does not cost the others, after hours perhaps. */
-async function measureFigure(figure: Figure, { runs, isTry }: Asked & { kind: 'measure' }): Promise<boolean> {
+async function measureFigure(figure: Figure, { runs, isTry }: Measure): Promise<boolean> {
   const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
   try {
     const setting = await settingNow(figure.needs);
@@ -72,16 +79,15 @@ async function measureFigure(figure: Figure, { runs, isTry }: Asked & { kind: 'm
   }
 }
 
-type Asked =
-  | { readonly kind: 'help' }
-  | { readonly kind: 'draw' }
-  | {
-      readonly kind: 'measure';
-      readonly figures: readonly Figure[];
-      readonly runs: number | undefined;
-      readonly deployed: boolean;
-      readonly isTry: boolean;
-    };
+type Asked = { readonly kind: 'help' } | { readonly kind: 'draw' } | Measure;
+
+type Measure = {
+  readonly kind: 'measure';
+  readonly figures: readonly Figure[];
+  readonly runs: number | undefined;
+  readonly deployed: boolean;
+  readonly isTry: boolean;
+};
 
 function readArguments(args: readonly string[]): Asked {
   const { values, positionals } = parseArgs({
