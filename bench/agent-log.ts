@@ -14,9 +14,9 @@ export type AgentLog = AsyncDisposable & {
 export type LogLine = v.InferOutput<typeof lineSchema>;
 
 export type Wanted = {
-  readonly message: 'agent started' | 'capture started' | 'capture stopped' | 'captures deleted';
-  /** Of the Pod that it is about, if it is about one. */
-  readonly uid?: string;
+  readonly message: 'capture started' | 'capture stopped' | 'captures deleted';
+  /** Of the Pod. */
+  readonly uid: string;
   /** Milliseconds of the epoch. */
   readonly fromMs: number;
 };
@@ -74,7 +74,7 @@ export function readLog(stream: ByteStream, agent: string): AgentLog {
       if (broken) throw broken;
       const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
       const waiter = { wanted, resolve, reject };
-      const what = `'${wanted.message}' of ${wanted.uid ?? agent}`;
+      const what = `'${wanted.message}' of ${wanted.uid}`;
       const timer = setTimeout(() => reject(new Error(`not within ${deadlineMs} ms: ${what}`)), deadlineMs);
       waiting.add(waiter);
       return await promise.finally(() => {

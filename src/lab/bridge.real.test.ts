@@ -5,22 +5,27 @@ import { startSender } from './datagrams.ts';
 import { startPump, startSink } from './stream.ts';
 import { until } from './until.ts';
 
+/** So many lie in a socket's queue until its program has a core. */
+const count = 100;
+/** The kernel has some words of its own when an interface comes up. */
+const strays = 10;
+
 test('Pods on a bridge reach each other, and what goes to the sink is dropped by the host', async () => {
   await using lab = await bridgeLab(3);
   const [from, to] = lab.pods;
   if (!from || !to) throw new Error('no Pods');
   await using sink = await startSink(to.command, 'udp');
-  await using toPod = await startSender(from.command, { to: to.address, count: 500, rate: 10_000 });
+  await using toPod = await startSender(from.command, { to: to.address, count, rate: 10_000 });
   await toPod.ended;
   const taken = async () => /^Udp: (\d+)/m.exec(await readFile(`/proc/${sink.pid}/net/snmp`, 'utf8'))?.[1];
-  await until(async () => (await taken()) === '500', { what: '500 datagrams' });
+  await until(async () => (await taken()) === String(count), { what: `${count} datagrams` });
 
   const before = await from.counters();
-  await using toNobody = await startSender(from.command, { to: lab.sink, count: 500, rate: 10_000 });
+  await using toNobody = await startSender(from.command, { to: lab.sink, count, rate: 10_000 });
   await toNobody.ended;
   const after = await from.counters();
-  expect(after.sentPackets - before.sentPackets).toBe(500);
-  expect(after.receivedPackets).toBe(before.receivedPackets);
+  expect(after.sentPackets - before.sentPackets).toBeGreaterThanOrEqual(count);
+  expect(after.receivedPackets - before.receivedPackets).toBeLessThan(strays);
 });
 
 test('a pump sends a stream to a sink', async () => {
