@@ -95,7 +95,7 @@ kind-down: ## delete the cluster of kind
 	kind delete cluster --name podcap
 
 .PHONY: bench
-bench: ## measure the figures of docs/benchmarks.md on the cluster (ONLY=<name> for one)
+bench: ## measure the figures of docs/benchmarks.md, draw their plots (ONLY=<name> for one)
 	$(needs) cluster image test
 	@$(node) bench/main.ts $(ONLY)
 

@@ -18,7 +18,12 @@ export default defineConfig({
       {
         // Real tcpdump, real network namespaces: root.
         extends: true,
-        test: { name: 'real', include: ['src/**/*.real.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
+        test: {
+          name: 'real',
+          include: ['{src,bench}/**/*.real.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
       },
       {
         // The chart and the alert rules, by the real helm and promtool: minutes at the first use, which builds them.

@@ -1,5 +1,4 @@
 import * as v from 'valibot';
-import { doorbell } from '../src/base/doorbell.ts';
 import type { ByteStream, KubernetesClient } from '../src/kubernetes/client.ts';
 import { lines } from '../src/kubernetes/lines.ts';
 
@@ -36,37 +35,52 @@ export async function followLog(
   client: Pick<KubernetesClient, 'stream'>,
   agentPod: string,
 ): Promise<AgentLog> {
-  const stream = await client.stream({
-    path: `/api/v1/namespaces/kube-system/pods/${agentPod}/log`,
-    // One line that is there already: the kubelet answers with the first byte that it has.
-    query: { follow: 'true', tailLines: '1' },
-    responseMs: 10_000,
-    idleMs: 3_600_000,
-  });
-  const said: LogLine[] = [];
-  const bell = doorbell();
-  let broken: unknown;
-  const reading = readInto(said, stream, bell.ring).then(
-    () => {
-      broken = new Error(`the log of ${agentPod} has ended`);
-    },
-    (error: unknown) => {
-      broken = error;
-    },
+  return readLog(
+    await client.stream({
+      path: `/api/v1/namespaces/kube-system/pods/${agentPod}/log`,
+      // One line that is there already: the kubelet answers with the first byte that it has.
+      query: { follow: 'true', tailLines: '1' },
+      responseMs: 10_000,
+      idleMs: 3_600_000,
+    }),
+    agentPod,
   );
-  void reading.then(bell.ring);
+}
+
+/** Reads what that agent says. */
+export function readLog(stream: ByteStream, agent: string): AgentLog {
+  const said: LogLine[] = [];
+  const waiting = new Set<Waiting>();
+  let broken: Error | undefined;
+
+  async function read(): Promise<void> {
+    for await (const text of lines(stream, 1 << 20)) {
+      const line = v.parse(lineSchema, JSON.parse(text));
+      said.push(line);
+      for (const { wanted, resolve } of waiting) if (isIt(line, wanted)) resolve(line);
+    }
+  }
+  const reading = read()
+    .catch((cause: unknown) => cause)
+    .then((cause) => {
+      broken = new Error(`the log of ${agent} has ended`, { cause });
+      for (const { reject } of waiting) reject(broken);
+    });
 
   return {
-    async line({ message, uid, fromMs }) {
-      const deadline = performance.now() + deadlineMs;
-      for (;;) {
-        const found = said.find((line) => line.msg === message && line.uid === uid && line.time >= fromMs);
-        if (found) return found;
-        if (broken !== undefined) throw broken;
-        const leftMs = deadline - performance.now();
-        if (leftMs <= 0) throw new Error(`not within ${deadlineMs} ms: '${message}' of ${uid}`);
-        await bell.wait(leftMs);
-      }
+    async line(wanted) {
+      const found = said.find((line) => isIt(line, wanted));
+      if (found) return found;
+      if (broken) throw broken;
+      const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
+      const waiter = { wanted, resolve, reject };
+      const what = `'${wanted.message}' of ${wanted.uid}`;
+      const timer = setTimeout(() => reject(new Error(`not within ${deadlineMs} ms: ${what}`)), deadlineMs);
+      waiting.add(waiter);
+      return await promise.finally(() => {
+        clearTimeout(timer);
+        waiting.delete(waiter);
+      });
     },
     async [Symbol.asyncDispose]() {
       await stream[Symbol.asyncDispose]();
@@ -75,9 +89,9 @@ export async function followLog(
   };
 }
 
-async function readInto(said: LogLine[], stream: ByteStream, onLine: () => void): Promise<void> {
-  for await (const line of lines(stream, 1 << 20)) {
-    said.push(v.parse(lineSchema, JSON.parse(line)));
-    onLine();
-  }
+/** Many wait at a time, and each line is looked at once by each of them. */
+type Waiting = Pick<PromiseWithResolvers<LogLine>, 'resolve' | 'reject'> & { readonly wanted: Wanted };
+
+function isIt({ msg, uid, time }: LogLine, wanted: Wanted): boolean {
+  return msg === wanted.message && uid === wanted.uid && time >= wanted.fromMs;
 }

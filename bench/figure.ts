@@ -1,4 +1,4 @@
-import type { Summary } from './statistics.ts';
+import type { Estimate, Summary } from './statistics.ts';
 
 /** One thing that is measured. Its name is the name of its result file and of its place in docs/benchmarks.md. */
 export type Figure = {
@@ -8,6 +8,8 @@ export type Figure = {
   readonly goal: string;
   /** How often it is measured unless said otherwise. */
   readonly runs: number;
+  /** `cluster`: the deployed agents. `network`: the agent in networks that the bench makes itself. */
+  readonly needs: 'cluster' | 'network';
   readonly measure: (measuring: Measuring) => Promise<Measurement>;
 };
 
@@ -28,6 +30,8 @@ export type Row = Summary & {
   readonly parameter: string;
   readonly p90?: number;
   readonly p99?: number;
+  /** The median of what each run had against what it is compared with in the same run. */
+  readonly ratio?: Estimate & { readonly to: string };
   /** Each value, in the order of the runs. */
   readonly values: readonly number[];
   /** What the numbers say, in words. */

@@ -10,6 +10,7 @@ export const firstPacket: Figure = {
   unit: '0 to 1',
   goal: 'each Pod; what is missing is counted',
   runs: 5,
+  needs: 'cluster',
   measure,
 };
 

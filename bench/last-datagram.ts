@@ -14,6 +14,7 @@ export const lastDatagram: Figure = {
   unit: '0 to 1',
   goal: 'every datagram up to the last, in every deletion',
   runs: 100,
+  needs: 'cluster',
   measure,
 };
 

@@ -1,27 +1,52 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import * as v from 'valibot';
 import { must } from '../tools/run.ts';
 import { checkout } from '../tools/target.ts';
-import type { Figure, Measurement, Row } from './figure.ts';
+import type { Figure, Measurement } from './figure.ts';
 import type { Setting } from './setting.ts';
 
+const number = v.pipe(v.number(), v.finite());
+const word = v.pipe(v.string(), v.minLength(1));
+
+const rowSchema = v.strictObject({
+  variant: word,
+  parameter: word,
+  median: number,
+  min: number,
+  max: number,
+  runs: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  p90: v.optional(number),
+  p99: v.optional(number),
+  ratio: v.optional(
+    v.strictObject({ median: number, low: number, high: number, confidence: number, to: word }),
+  ),
+  values: v.array(number),
+  remark: v.optional(v.string()),
+  details: v.optional(v.looseObject({})),
+});
+
 /** A file of bench/results: what the plots are drawn from. */
-export type Result = Setting & {
-  readonly figure: string;
-  readonly unit: string;
+export const resultSchema = v.strictObject({
+  figure: word,
+  unit: word,
   /** RFC 3339. */
-  readonly date: string;
-  readonly goal: string;
-  readonly isReached: boolean;
-  readonly rows: readonly Row[];
-};
+  date: v.pipe(v.string(), v.isoTimestamp()),
+  goal: word,
+  isReached: v.boolean(),
+  machine: v.strictObject({ cpu: word, cores: number, memoryGib: number, kernel: word, load: number }),
+  versions: v.record(v.string(), v.string()),
+  rows: v.pipe(v.array(rowSchema), v.minLength(1)),
+});
+export type Result = v.InferOutput<typeof resultSchema>;
 
 export function resultOf(
   { name, unit, goal }: Figure,
   { isReached, rows }: Measurement,
   setting: Setting,
 ): Result {
-  return { figure: name, unit, date: new Date().toISOString(), goal, isReached, ...setting, rows };
+  const date = new Date().toISOString();
+  return v.parse(resultSchema, { figure: name, unit, date, goal, isReached, ...setting, rows });
 }
 
 const folder = join(import.meta.dirname, 'results');
@@ -32,4 +57,18 @@ export async function writeResult(result: Result): Promise<void> {
   const path = join(folder, `${result.figure}.json`);
   await writeFile(path, JSON.stringify(result, undefined, 2));
   await must(`${checkout}/node_modules/.bin/biome`, ['format', '--write', '--log-level=error', path]);
+}
+
+/** What stands in bench/results; throws at a file that is not what its name says. */
+export async function readResults(): Promise<Result[]> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.json')).toSorted();
+  return await Promise.all(files.map(readResult));
+}
+
+async function readResult(file: string): Promise<Result> {
+  const parsed = v.safeParse(resultSchema, JSON.parse(await readFile(join(folder, file), 'utf8')));
+  if (!parsed.success) throw new Error(`${file}: ${JSON.stringify(v.flatten(parsed.issues))}`);
+  const { figure } = parsed.output;
+  if (figure !== basename(file, '.json')) throw new Error(`${file} is of the figure ${figure}`);
+  return parsed.output;
 }

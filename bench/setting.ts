@@ -1,7 +1,10 @@
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import * as v from 'valibot';
 import { nodes } from '../cluster/layout.ts';
+import { run } from '../src/lab/run.ts';
 import { agentOn, kubectl } from '../test/support/cluster.ts';
+import { checkout } from '../tools/target.ts';
+import type { Figure } from './figure.ts';
 
 /** On what a figure was measured. */
 export type Setting = {
@@ -13,18 +16,12 @@ export type Setting = {
     /** Mean of the minute before: what else the machine did. */
     readonly load: number;
   };
-  readonly versions: {
-    readonly kubernetes: string;
-    /** As the agent's image has it, libpcap included. */
-    readonly tcpdump: string;
-    readonly node: string;
-    /** Digest of the image that the agents run. */
-    readonly image: string;
-  };
+  /** Of each program that takes part. */
+  readonly versions: Readonly<Record<string, string>>;
 };
 
-/** Asks the machine and the agents of the cluster. */
-export async function settingNow(): Promise<Setting> {
+/** Asks the machine, and the agents of the cluster where these are what is measured. */
+export async function settingNow(needs: Figure['needs']): Promise<Setting> {
   const cores = cpus();
   return {
     machine: {
@@ -35,11 +32,25 @@ export async function settingNow(): Promise<Setting> {
       kernel: release().replace(/-.*/, ''),
       load: loadavg()[0] ?? Number.NaN,
     },
-    versions: await versions(),
+    versions: needs === 'cluster' ? await clusterVersions() : await machineVersions(),
   };
 }
 
-async function versions(): Promise<Setting['versions']> {
+/** The agent's bundle runs on the Node of the project, with the programs of this machine. */
+async function machineVersions(): Promise<Setting['versions']> {
+  return {
+    podcap: (await run(['git', '-C', checkout, 'describe', '--always', '--dirty'])).trim(),
+    node: process.version,
+    tcpdump: firstLines(await run(['tcpdump', '--version']), 2),
+    dumpcap: firstLines(await run(['dumpcap', '--version']), 1),
+  };
+}
+
+function firstLines(text: string, count: number): string {
+  return text.split('\n').slice(0, count).join(', ');
+}
+
+async function clusterVersions(): Promise<Setting['versions']> {
   const agent = await agentOn(nodes[0]?.name ?? '');
   const inAgent = (...command: readonly string[]) =>
     kubectl('-n', 'kube-system', 'exec', agent, '--', ...command);
@@ -48,8 +59,10 @@ async function versions(): Promise<Setting['versions']> {
   const { serverVersion } = v.parse(versionSchema, JSON.parse(await kubectl('version', '-o', 'json')));
   return {
     kubernetes: serverVersion.gitVersion,
-    tcpdump: (await inAgent('tcpdump', '--version')).split('\n').slice(0, 2).join(', '),
+    // libpcap included.
+    tcpdump: firstLines(await inAgent('tcpdump', '--version'), 2),
     node: (await inAgent('node', '--version')).trim(),
+    // Digest of the image that the agents run.
     image: /sha256:[0-9a-f]{12}/.exec(image)?.[0] ?? image,
   };
 }

@@ -19,6 +19,7 @@ export const startLatency: Figure = {
   unit: 'ms',
   goal: 'median <= 50 ms, p99 <= 150 ms',
   runs: 100,
+  needs: 'cluster',
   measure,
 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { median, percentile, summary } from './statistics.ts';
+import { type Estimate, estimate, median, percentile, summary } from './statistics.ts';
 
 test.each([
   [[7], 7],
@@ -30,4 +30,37 @@ test('sums a distribution up', () => {
 
 test('refuses to sum up nothing', () => {
   expect(() => summary([])).toThrow('no values');
+});
+
+test('an estimate is the median, between bounds that are wider where the values are', () => {
+  const narrow = estimate([9.9, 10, 10, 10, 10.1]);
+  const wide = estimate([5, 9, 10, 11, 15]);
+  expect(narrow).toEqual({ median: 10, low: 9.9, high: 10.1, confidence: 0.95 });
+  expect(wide.median).toBe(10);
+  expect(wide.low).toBeLessThan(9.9);
+  expect(wide.high).toBeGreaterThan(10.1);
+});
+
+test('more values of the same spread estimate better', () => {
+  const values = (count: number) => Array.from({ length: count }, (_, i) => ((i * 7) % count) / count);
+  const width = ({ low, high }: Estimate) => high - low;
+  expect(width(estimate(values(100)))).toBeLessThan(0.5 * width(estimate(values(10))));
+});
+
+test('the bounds hold the true median about as often as they say', () => {
+  let state = 1;
+  const next = () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+  const estimates = Array.from({ length: 200 }, () =>
+    estimate(Array.from({ length: 21 }, next), { resamples: 1_000 }),
+  );
+  const held = estimates.filter(({ low, high }) => low <= 0.5 && high >= 0.5).length;
+  expect(held).toBeGreaterThan(180);
+  expect(held).toBeLessThan(200);
+});
+
+test('the same values give the same estimate', () => {
+  expect(estimate([3, 1, 2, 5])).toEqual(estimate([3, 1, 2, 5]));
 });

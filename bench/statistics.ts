@@ -36,3 +36,41 @@ function sortedOf(values: readonly number[]): number[] {
   if (values.length === 0) throw new Error('no values');
   return values.toSorted((a, b) => a - b);
 }
+
+/** A median with the bounds between which it lies, with that much confidence. */
+export type Estimate = {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+  readonly confidence: number;
+};
+
+/** By the bootstrap: the medians of many samples that are drawn from the values, each value as often as it comes. */
+export function estimate(
+  values: readonly number[],
+  {
+    confidence = 0.95,
+    resamples = 10_000,
+  }: { readonly confidence?: number; readonly resamples?: number } = {},
+): Estimate {
+  const random = lcg(values.length);
+  const drawn = () => values[Math.floor(random() * values.length)] ?? Number.NaN;
+  const medians = Array.from({ length: resamples }, () => median(values.map(drawn)));
+  const tail = ((1 - confidence) / 2) * 100;
+  return {
+    median: median(values),
+    low: percentile(medians, tail),
+    high: percentile(medians, 100 - tail),
+    confidence,
+  };
+}
+
+/** Numbers from 0 to 1, the same for the same seed: a result file can be computed again. */
+function lcg(seed: number): () => number {
+  let state = seed;
+  return () => {
+    // Numerical Recipes' constants.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

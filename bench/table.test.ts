@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Row } from './figure.ts';
+import type { Figure, Row } from './figure.ts';
 import { tableOf } from './table.ts';
 
-const figure = {
+const figure: Figure = {
   name: 'start-latency',
   unit: 'ms',
   goal: 'median <= 50',
   runs: 3,
+  needs: 'network',
   measure: () => Promise.reject(new Error('not measured here')),
 };
 const row: Row = {
@@ -45,4 +46,10 @@ test('puts a remark at the end of its line', () => {
     '  podcap   running Pod   25      31  140     3  3 of 3 whole',
     '  podcap   running Pod   25      31  140     3',
   ]);
+});
+
+test('shows a ratio with its bounds', () => {
+  const ratio = { median: 0.22, low: 0.2051, high: 0.25, confidence: 0.95, to: 'nothing' };
+  const table = tableOf(figure, { isReached: true, rows: [{ ...row, ratio }] });
+  expect(table).toContain('0.22 (0.205 to 0.25)     3');
 });

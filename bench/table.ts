@@ -14,6 +14,7 @@ const columns: readonly Column[] = [
   { title: 'p90', cell: ({ p90 }) => rounded(p90) },
   { title: 'p99', cell: ({ p99 }) => rounded(p99) },
   { title: 'max', cell: ({ max }) => rounded(max) },
+  { title: 'ratio', cell: ({ ratio }) => (ratio ? `${rounded(ratio.median)} (${bounds(ratio)})` : '') },
   { title: 'runs', cell: ({ runs }) => String(runs) },
   { title: '', isText: true, cell: ({ remark = '' }) => remark },
 ];
@@ -34,6 +35,10 @@ function aligned({ title, cell, isText }: Column, rows: readonly Row[]): string[
   const cells = [title, ...rows.map(cell)];
   const width = Math.max(...cells.map((text) => text.length));
   return cells.map((text) => (isText ? text.padEnd(width) : text.padStart(width)));
+}
+
+function bounds({ low, high }: NonNullable<Row['ratio']>): string {
+  return `${rounded(low)} to ${rounded(high)}`;
 }
 
 function rounded(value: number | undefined): string {

@@ -29,7 +29,9 @@ CLUSTER_PACKAGES=(
   nftables=nft openssl=openssl pkg-config=pkg-config procps=sysctl tini=tini util-linux=setpriv
 )
 IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
-TEST_PACKAGES=(faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h tcpdump=tcpdump tshark=tshark)
+TEST_PACKAGES=(
+  faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h tcpdump=tcpdump tshark=tshark wireshark-common=dumpcap
+)
 
 PROBLEMS=()
 missing() {

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
 import { compileDrain } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
+import { imageStart } from '../lab/image.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
@@ -60,7 +61,7 @@ async function nodeScene() {
     port: String(await freePort()),
   };
   const start = JSON.stringify({ server: server.config.server, ca: server.config.ca, settings });
-  const { flags, environment } = await asInTheImage();
+  const { flags, environment } = await imageStart();
   const agent = fork(program, [start], {
     execArgv: ['--expose-gc', ...flags],
     env: { ...process.env, ...environment },
@@ -130,20 +131,6 @@ async function nodeScene() {
       await once(agent, 'exit');
       for (const each of [server, bundle, cache, captures, ...labs]) await each[Symbol.asyncDispose]();
     },
-  };
-}
-
-/** How the image starts the agent's Node. */
-async function asInTheImage() {
-  const dockerfile = await readFile(join(import.meta.dirname, '../../Dockerfile'), 'utf8');
-  const entrypoint = /^ENTRYPOINT .*$/m.exec(dockerfile)?.[0] ?? '';
-  const flags = [...entrypoint.matchAll(/"(--[a-z-]+(?:=\d+)?)"/g)].flatMap(([, flag]) => flag ?? []);
-  const variables = [...(/^ENV (.*)$/m.exec(dockerfile)?.[1]?.matchAll(/([A-Z_]+)=(\S+)/g) ?? [])];
-  expect(flags).not.toEqual([]);
-  expect(variables).not.toEqual([]);
-  return {
-    flags,
-    environment: Object.fromEntries(variables.map(([, name = '', value = '']) => [name, value])),
   };
 }
 

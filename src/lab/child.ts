@@ -4,6 +4,7 @@ import type { Argv } from './run.ts';
 
 /** A program of the lab that runs beside the test; killed when it is disposed of. */
 export type Child<Result> = AsyncDisposable & {
+  readonly pid: number | undefined;
   /** Settles at its first output, and gives that; an error when it ends before. */
   readonly ready: Promise<string>;
   /** What it said as a whole, parsed; an error with its standard error when it did not end well. */
@@ -31,6 +32,7 @@ export function startChild<Result>(
   for (const promise of [ended, ready]) promise.catch(() => {});
 
   return {
+    pid: child.pid,
     ready,
     ended,
     stop() {

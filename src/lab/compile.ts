@@ -16,7 +16,9 @@ export function compileDrain(): Promise<string> {
 }
 
 /** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
-export function compileLabProgram(name: 'sender' | 'witness' | 'shutdown'): Promise<string> {
+export function compileLabProgram(
+  name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump',
+): Promise<string> {
   return compile({
     sources: [join(import.meta.dirname, `${name}.c`)],
     output: `lab-${name}`,

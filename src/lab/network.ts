@@ -1,9 +1,15 @@
-import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { hasCode } from '../base/missing.ts';
+import { readdir, stat } from 'node:fs/promises';
 import { type Datagrams, type Sending, startSender } from './datagrams.ts';
-import { isLeftover, ownedName } from './owner.ts';
+import { type InterfaceCounters, interfaceCounters } from './interface-counters.ts';
+import {
+  inNamespace,
+  makeNamespace,
+  namespacePath,
+  removeNamespace,
+  sweepNamespaces,
+  withoutIpv6,
+} from './namespace.ts';
+import { ownedName } from './owner.ts';
 import { type Argv, run } from './run.ts';
 import { startWitness, type Witness } from './witness.ts';
 
@@ -42,22 +48,18 @@ export type NetworkLab = AsyncDisposable & {
   readonly deleteInterface: () => Promise<void>;
 };
 
-export type InterfaceCounters = { readonly receivedPackets: number; readonly sentPackets: number };
-
-/** Where the namespaces of all test runs are mounted; it is there as long as one of them is. */
-const folder = join(tmpdir(), 'podcap-lab-netns');
 const podInterface = 'eth0';
 const nodeInterface = 'host0';
 /** TEST-NET-1 of RFC 5737. */
 const addresses = { pod: '192.0.2.2', node: '192.0.2.1', sink: '192.0.2.9' };
 
 export async function networkLab(): Promise<NetworkLab> {
-  await sweepNetworks();
+  await sweepNamespaces();
   const owner = ownedName();
   const names = { pod: `${owner}-pod`, node: `${owner}-node` };
   await makeNetwork(names);
 
-  const command = (side: Side, argv: Argv) => inNetwork(names[side], argv);
+  const command = (side: Side, argv: Argv) => inNamespace(names[side], argv);
   const exec = (side: Side, argv: Argv) => run(command(side, argv));
   const startDatagrams = (datagrams: Datagrams = {}) =>
     startSender((argv) => command('pod', argv), { to: addresses.sink, ...datagrams });
@@ -68,7 +70,7 @@ export async function networkLab(): Promise<NetworkLab> {
   }
 
   return {
-    netns: path(names.pod),
+    netns: namespacePath(names.pod),
     podInterface,
     nodeInterface,
     addresses,
@@ -95,42 +97,20 @@ export async function networkLab(): Promise<NetworkLab> {
       await ip(names.node, `link del ${nodeInterface}`);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([removeNetwork(names.pod), removeNetwork(names.node)]);
+      await Promise.all([removeNamespace(names.pod), removeNamespace(names.node)]);
     },
   };
-}
-
-/** Of test runs that were killed. A process that still sits in such a network ends with its interface. */
-async function sweepNetworks(): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  await Promise.all(names.filter(isLeftover).map(removeNetwork));
-}
-
-/** Other runs sweep too, and a test may have deleted the interface: what is not there needs no removing. */
-async function removeNetwork(name: string): Promise<void> {
-  for (const device of [podInterface, nodeInterface]) await ip(name, `link del ${device}`).catch(() => {});
-  await run(['umount', path(name)]).catch(() => {});
-  await rm(path(name), { force: true });
-  // The last one takes the folder with it.
-  await rmdir(folder).catch(() => {});
 }
 
 async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
   for (const name of [pod, node]) {
     await makeNamespace(name);
-    await run(
-      inNetwork(name, [
-        'sysctl',
-        '-qw',
-        'net.ipv6.conf.all.disable_ipv6=1',
-        'net.ipv6.conf.default.disable_ipv6=1',
-      ]),
-    );
+    await run(inNamespace(name, ['sysctl', '-qw', ...withoutIpv6]));
     await ip(name, 'link set lo up');
   }
   await ip(
     node,
-    `link add ${nodeInterface} address ${macs.node} type veth peer name ${podInterface} address ${macs.pod} netns ${path(pod)}`,
+    `link add ${nodeInterface} address ${macs.node} type veth peer name ${podInterface} address ${macs.pod} netns ${namespacePath(pod)}`,
   );
   await ip(pod, `address add ${addresses.pod}/24 dev ${podInterface}`);
   await ip(node, `address add ${addresses.node}/24 dev ${nodeInterface}`);
@@ -141,24 +121,9 @@ async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
   await ip(node, `route add blackhole ${addresses.sink}/32`);
 }
 
-/** As `ip netns add`, which would leave a mount on /run/netns behind. */
-async function makeNamespace(name: string): Promise<void> {
-  for (;;) {
-    await mkdir(folder, { recursive: true });
-    try {
-      await writeFile(path(name), '');
-      break;
-    } catch (error) {
-      // Another run took its last namespace away, and the folder with it.
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
-  }
-  await run(['unshare', `--net=${path(name)}`, 'true']);
-}
-
 /** By the inode of their network namespace. */
 async function processesIn(name: string): Promise<number[]> {
-  const { ino } = await stat(path(name));
+  const { ino } = await stat(namespacePath(name));
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
   const inside = await Promise.all(
     pids.map(async (pid) => (await stat(`/proc/${pid}/ns/net`).catch(() => undefined))?.ino === ino),
@@ -176,25 +141,5 @@ async function addPodNeighbours(pod: string): Promise<void> {
 const macs = { pod: '02:00:00:00:00:02', node: '02:00:00:00:00:01' };
 
 async function ip(name: string, words: string): Promise<void> {
-  await run(inNetwork(name, ['ip', ...words.split(' ')]));
-}
-
-function inNetwork(name: string, argv: Argv): Argv {
-  return ['nsenter', `--net=${path(name)}`, 'setpriv', '--pdeathsig', 'KILL', ...argv];
-}
-
-function path(name: string): string {
-  return join(folder, name);
-}
-
-/** Reads proc_pid_net(5) dev: two lines of headings, then "name: received ... sent ...", packets second in each. */
-function interfaceCounters(table: string, name: string): InterfaceCounters {
-  const line = table.split('\n').find((row) => row.trimStart().startsWith(`${name}:`));
-  if (line === undefined) throw new Error(`no interface ${name} in:\n${table}`);
-  const numbers = line
-    .slice(line.indexOf(':') + 1)
-    .trim()
-    .split(/\s+/)
-    .map(Number);
-  return { receivedPackets: numbers[1] ?? 0, sentPackets: numbers[9] ?? 0 };
+  await run(inNamespace(name, ['ip', ...words.split(' ')]));
 }

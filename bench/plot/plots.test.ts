@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { checkout } from '../../tools/target.ts';
+import { figures } from '../figures.ts';
+import type { Result } from '../result.ts';
+import { summary } from '../statistics.ts';
+import { drawnPlots, plots, renderPlots } from './plots.ts';
+
+test('the plots of docs/benchmarks are what `make bench` would draw of the results', async () => {
+  const rendered = await renderPlots();
+  expect((await drawnPlots()).toSorted()).toEqual([...rendered.keys()].toSorted());
+  for (const [file, content] of rendered) expect(await readFile(join(checkout, file), 'utf8')).toBe(content);
+});
+
+test('each plot is of a figure that there is', () => {
+  const names = figures.map(({ name }) => name);
+  for (const name of Object.keys(plots)) expect(names).toContain(name);
+});
+
+const setting = {
+  unit: 'any',
+  date: '2026-01-01T00:00:00.000Z',
+  goal: 'any',
+  isReached: true,
+  machine: { cpu: 'a <fast> CPU', cores: 2, memoryGib: 24, kernel: '6.18', load: 0 },
+  versions: {},
+};
+const row = (variant: string, parameter: string, ...values: readonly number[]) => ({
+  variant,
+  parameter,
+  ...summary(values),
+  values: [...values],
+});
+
+test('throughput is drawn against the number of captures, with its unit and its spread', () => {
+  const drawn = draw({
+    ...setting,
+    figure: 'others-throughput',
+    rows: [
+      row('podcap', '0', 150e3, 160e3, 170e3),
+      row('podcap', '100', 155e3, 160e3, 165e3),
+      row('seeds', '0', 150e3, 160e3, 170e3),
+      row('seeds', '100', 30e3, 36e3, 40e3),
+    ],
+  });
+  expect(drawn).toContain('>thousand datagrams/s<');
+  expect(drawn).toContain('>other Pods of the Node that are captured<');
+  expect(drawn).toContain('Podcap at 100: 160;');
+  expect(drawn.match(/<circle/g)).toHaveLength(4);
+  expect(drawn).toContain('2 cores (a &lt;fast> CPU)');
+});
+
+test('loss is drawn against the load, with whole packets and with their beginnings apart', () => {
+  const parameters = ['1 Gb/s', 'TCP max', '1 Gb/s, 128 B of each', 'TCP max, 128 B of each'];
+  const drawn = draw({
+    ...setting,
+    figure: 'loss',
+    rows: parameters.flatMap((parameter) => [
+      row('podcap', parameter, 0, 0),
+      row('seeds', parameter, 33, 82),
+    ]),
+  });
+  expect(drawn).toContain('whole packets, TCP max: Podcap 0, ');
+  expect(drawn).toContain('128 bytes of each, 1 Gb/s: Podcap 0, ');
+  expect(drawn.match(/>TCP max</g)).toHaveLength(2);
+});
+
+function draw(result: Result): string {
+  const plot = plots[result.figure];
+  if (!plot) throw new Error(`${result.figure} has no plot`);
+  return plot(result);
+}

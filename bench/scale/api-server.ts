@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { control } from '../../cluster/layout.ts';
+import { machineProcess } from '../../cluster/machine.ts';
+import { kubectl } from '../../test/support/cluster.ts';
+import { withDescendants } from '../stage/processes.ts';
+
+/** The process of the cluster's API server, as this machine numbers it. */
+export async function apiServerProcess(): Promise<number> {
+  const machine = machineProcess(control);
+  const all = machine ? await withDescendants(machine.pid) : [];
+  for (const pid of all) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (/^(\S*\/)?kube-apiserver\0/.test(command)) return pid;
+  }
+  throw new Error('no API server runs');
+}
+
+/** How often the API server has listed Pods out of etcd since it started, instead of out of its watch cache. */
+export async function podListsFromEtcd(): Promise<number> {
+  return podLists(await kubectl('get', '--raw', '/metrics'));
+}
+
+/** From its metrics, in the text format of Prometheus. */
+export function podLists(metrics: string): number {
+  return metrics
+    .split('\n')
+    .filter((line) => line.startsWith('etcd_requests_total{') && /"(\/registry\/)?pods\/?"/.test(line))
+    .filter((line) => /operation="list/.test(line))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}

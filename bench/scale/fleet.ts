@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import { kubectl } from '../../test/support/cluster.ts';
+
+/** Nodes and Pods that are objects in the API server and nothing else. */
+export type Fleet = AsyncDisposable & {
+  readonly nodes: readonly string[];
+  /** Changes an annotation of that Pod of that Node. */
+  readonly change: (node: number, pod: number) => Promise<void>;
+};
+
+export type FleetSize = { readonly nodes: number; readonly podsPerNode: number };
+
+/** So many requests are under way at a time. */
+const atOnce = 20;
+
+export async function makeFleet(
+  client: KubernetesClient,
+  { nodes: count, podsPerNode }: FleetSize,
+): Promise<Fleet> {
+  const fleet = `fleet-${randomBytes(4).toString('hex')}`;
+  await using opening = new AsyncDisposableStack();
+  opening.defer(() => remove(fleet));
+  await client.create({ path: '/api/v1/namespaces', body: { metadata: { name: fleet } } });
+  const nodes = Array.from({ length: count }, (_, i) => `${fleet}-${i}`);
+  await each(nodes, async (name) => {
+    await client.create({ path: '/api/v1/nodes', body: nodeObject(fleet, name) });
+  });
+  const pods = nodes.flatMap((node, i) =>
+    Array.from({ length: podsPerNode }, (_, j) => ({ node, name: podName(i, j) })),
+  );
+  await each(pods, async ({ node, name }) => {
+    await client.create({ path: `/api/v1/namespaces/${fleet}/pods`, body: podObject(node, name) });
+  });
+  const opened = opening.move();
+  let changes = 0;
+  return {
+    nodes,
+    async change(node, pod) {
+      changes += 1;
+      await client.patch({
+        path: `/api/v1/namespaces/${fleet}/pods/${podName(node, pod)}`,
+        body: { metadata: { annotations: { change: String(changes) } } },
+      });
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+const podName = (node: number, pod: number) => `pod-${node}-${pod}`;
+
+/** No kubelet will say that a Pod has ended: they go at once. */
+async function remove(fleet: string): Promise<void> {
+  await kubectl('delete', '--raw', `/api/v1/namespaces/${fleet}/pods?gracePeriodSeconds=0`);
+  await kubectl('delete', '--raw', `/api/v1/nodes?labelSelector=fleet%3D${fleet}`);
+  await kubectl('delete', 'namespace', fleet, '--wait=false');
+}
+
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** Without the label kubernetes.io/os, so that no DaemonSet comes here; and the scheduler is to stay away. */
+function nodeObject(fleet: string, name: string): object {
+  return {
+    metadata: { name, labels: { fleet } },
+    spec: { taints: [{ key: 'fleet', effect: 'NoSchedule' }] },
+  };
+}
+
+/** As large as a usual one: some 4 kB. It stays though its Node is never ready. */
+function podObject(node: string, name: string): object {
+  const env = Array.from({ length: 12 }, (_, i) => ({
+    name: `VARIABLE_OF_THE_APPLICATION_${i}`,
+    value: `value-${i}-that-is-as-long-as-the-address-of-a-service`,
+  }));
+  const probe = { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 10 };
+  return {
+    metadata: {
+      name,
+      labels: { app: 'web', 'pod-template-hash': '5d4f8c7b9d', tier: 'frontend', team: 'shop' },
+      annotations: { 'example.com/config-hash': 'a'.repeat(64) },
+    },
+    spec: {
+      nodeName: node,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      tolerations: [{ operator: 'Exists' }],
+      containers: [
+        {
+          name: 'main',
+          image: 'registry.example/shop/web:1.2.3',
+          env,
+          ports: [{ containerPort: 8080 }],
+          resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '64Mi' } },
+          livenessProbe: probe,
+          readinessProbe: probe,
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { bridgeLab } from './bridge.ts';
+import { startSender } from './datagrams.ts';
+import { startPump, startSink } from './stream.ts';
+import { until } from './until.ts';
+
+/** So many lie in a socket's queue until its program has a core. */
+const count = 100;
+/** The kernel has some words of its own when an interface comes up. */
+const strays = 10;
+
+test('Pods on a bridge reach each other, and what goes to the sink is dropped by the host', async () => {
+  await using lab = await bridgeLab(3);
+  const [from, to, other] = lab.pods;
+  if (!from || !to || !other) throw new Error('no Pods');
+  await using sink = await startSink(to.command, 'udp');
+  await using toPod = await startSender(from.command, { to: to.address, count, rate: 10_000 });
+  await toPod.ended;
+  const taken = async () => /^Udp: (\d+)/m.exec(await readFile(`/proc/${sink.pid}/net/snmp`, 'utf8'))?.[1];
+  await until(async () => (await taken()) === String(count), { what: `${count} datagrams` });
+
+  const before = { from: await from.counters(), other: await other.counters() };
+  await using toNobody = await startSender(from.command, { to: lab.sink, count, rate: 10_000 });
+  await toNobody.ended;
+  const after = { from: await from.counters(), other: await other.counters() };
+  expect(after.from.sentPackets - before.from.sentPackets).toBeGreaterThanOrEqual(count);
+  expect(after.from.receivedPackets - before.from.receivedPackets).toBeLessThan(strays);
+  // A bridge sends everywhere what it knows no place for.
+  expect(after.other.receivedPackets - before.other.receivedPackets).toBeLessThan(strays);
+});
+
+test('a pump sends a stream to a sink', async () => {
+  await using lab = await bridgeLab(2);
+  const [from, to] = lab.pods;
+  if (!from || !to) throw new Error('no Pods');
+  await using sink = await startSink(to.command, 'tcp');
+  await using pump = await startPump(from.command, to.address);
+  const isFlowing = async () => (await to.counters()).receivedPackets > 1_000;
+  expect(await until(isFlowing, { what: '1,000 packets' })).toBe(true);
+  await pump.stop();
+  await sink.stop();
+});

@@ -1,0 +1,100 @@
+import { type InterfaceCounters, interfaceCounters } from './interface-counters.ts';
+import {
+  inNamespace,
+  makeNamespace,
+  namespacePath,
+  removeNamespace,
+  sweepNamespaces,
+  withoutIpv6,
+} from './namespace.ts';
+import { ownedName } from './owner.ts';
+import { type Argv, run } from './run.ts';
+
+/**
+ * A Node's network without a Node: Pods as network namespaces, each with an eth0, on the bridge of a namespace that is
+ * the host's. Nothing is sent on it but what is asked for: no IPv6.
+ */
+export type BridgeLab = AsyncDisposable & {
+  readonly pods: readonly LabPod[];
+  /** The host takes everything to this address, and drops it without an answer. */
+  readonly sink: string;
+  /** A command that runs in the host's network when it is spawned, and dies with this process. */
+  readonly inHost: (argv: Argv) => Argv;
+};
+
+export type LabPod = {
+  readonly name: string;
+  readonly address: string;
+  /** The path of its network namespace. */
+  readonly netns: string;
+  /** A command that runs in its network when it is spawned, and dies with this process. */
+  readonly command: (argv: Argv) => Argv;
+  /** What its eth0 has carried since it was made. */
+  readonly counters: () => Promise<InterfaceCounters>;
+};
+
+/** RFC 2544 keeps 198.18.0.0/15 for benchmarks. */
+const host = '198.18.0.1';
+const sink = '198.18.255.254';
+const bridgeMac = '02:00:00:00:00:01';
+
+export async function bridgeLab(count: number): Promise<BridgeLab> {
+  await sweepNamespaces();
+  const owner = ownedName();
+  const hostName = `${owner}-host`;
+  const names = Array.from({ length: count }, (_, i) => `${owner}-pod-${i}`);
+  await Promise.all([hostName, ...names].map(makeNamespace));
+  await ip(hostName, bridgeCommands(names));
+  await Promise.all(names.map((name, i) => ip(name, podCommands(i))));
+
+  return {
+    pods: names.map((name, i) => {
+      const command = (argv: Argv) => inNamespace(name, argv);
+      return {
+        name: `pod-${i}`,
+        address: addressOf(i),
+        netns: namespacePath(name),
+        command,
+        counters: async () => interfaceCounters(await run(command(['cat', '/proc/self/net/dev'])), 'eth0'),
+      };
+    }),
+    sink,
+    inHost: (argv) => inNamespace(hostName, argv),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([hostName, ...names].map(removeNamespace));
+    },
+  };
+}
+
+function bridgeCommands(names: readonly string[]): string[] {
+  return [
+    'link set lo up',
+    `link add cni0 address ${bridgeMac} type bridge forward_delay 0`,
+    `address add ${host}/16 dev cni0`,
+    'link set cni0 up',
+    `route add blackhole ${sink}/32`,
+    ...names.flatMap((name, i) => [
+      `link add host${i} type veth peer name eth0 netns ${namespacePath(name)}`,
+      `link set host${i} master cni0 up`,
+    ]),
+  ];
+}
+
+function podCommands(index: number): string[] {
+  return [
+    'link set lo up',
+    `address add ${addressOf(index)}/16 dev eth0`,
+    'link set eth0 up',
+    `neighbour add ${sink} lladdr ${bridgeMac} dev eth0 nud permanent`,
+  ];
+}
+
+function addressOf(index: number): string {
+  return `198.18.${1 + Math.floor(index / 200)}.${1 + (index % 200)}`;
+}
+
+/** One process for all commands: a Node has a hundred Pods. */
+async function ip(name: string, commands: readonly string[]): Promise<void> {
+  const script = `sysctl -qw ${withoutIpv6.join(' ')}; printf '%s\n' "$@" | ip -batch -`;
+  await run(inNamespace(name, ['sh', '-ec', script, 'sh', ...commands]));
+}
