@@ -15,7 +15,7 @@ demo: ## show it all: a cluster, a Pod that is annotated, its files, its packets
 	@$(node) tools/make.ts demo
 
 .PHONY: test
-test: ## every check and every test, with a real cluster
+test: ## every check and every test but the faults, with a real cluster
 	$(needs) cluster image test
 	@$(node) tools/make.ts test
 

@@ -76,7 +76,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'drain-library',
     env: 'PODCAP_DRAIN_LIBRARY',
     default: '/usr/lib/podcap/podcap-drain.so',
-    help: 'the library that makes tcpdump write out its last block',
+    help: 'the library that is preloaded into tcpdump: it drains the last block and writes the files',
   },
   maxFiles: {
     flag: 'max-files',

@@ -13,7 +13,7 @@ export type BackoffOptions = {
   readonly random?: () => number;
 };
 
-/** The one backoff of the project: 0.5 s to 30 s unless said otherwise . */
+/** The one backoff of the project: from 0.25 to 0.5 s up to 15 to 30 s, unless said otherwise. */
 export function backoff(options: BackoffOptions = {}): Backoff {
   const { minMs = 500, maxMs = 30_000, random = Math.random } = options;
   let failures = 0;

@@ -152,7 +152,7 @@ static bool begin_file(pcap_dumper_t *opened, const char *path)
 
 /*
  * The ring is pruned when a file appears. inotify would tell that too, but Node's watch also wakes for every write,
- * which with -U is every packet; polling finds out late or wakes for nothing. The count is what is gone when the file
+ * which is every block here; polling finds out late or wakes for nothing. The count is what is gone when the file
  * is: it costs an addition here, and reading the file before it is deleted otherwise.
  *
  * When the first file cannot be begun tcpdump ends with an error. With a later one it would end so as well, without

@@ -138,7 +138,7 @@ function nsenterArguments(options: TcpdumpOptions): string[] {
     ['--no-new-privs', '--pdeathsig=TERM'],
     ['env', `LD_PRELOAD=${drainLibrary}`],
     ['tcpdump', '-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
-    // -U: whole records in the file as they come; without it the newest file can be empty.
+    // -U: for a tcpdump without the library, whose newest file could be empty; drain/write.c writes so by itself.
     ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
     options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],
     // One argument after --: never an option, whatever it looks like.
