@@ -90,14 +90,15 @@ export function linkNames(links: string): string[] {
   return linesOf(links).map((line) => line.split(':')[1]?.trim().split('@')[0] ?? line);
 }
 
-/** systemd's own come and go with logins and timers. */
+/** The cluster's, and those of Pods wherever they are: what else is there comes and goes with other programs. */
 function cgroups(hierarchy: string): string[] {
   const found: string[] = [];
   const visit = (folder: string) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory() || /\.(scope|service|slice|mount|socket)$/.test(entry.name)) continue;
-      found.push(`cgroup ${join(folder, entry.name)}`);
-      visit(join(folder, entry.name));
+      if (!entry.isDirectory()) continue;
+      const path = join(folder, entry.name);
+      if (path.includes(`/${cgroupName}`) || path.includes('/kubepods')) found.push(`cgroup ${path}`);
+      visit(path);
     }
   };
   try {

@@ -117,6 +117,7 @@ test('a removed annotation ends tcpdump and deletes that folder, and leaves that
   await Promise.all([shop, other].map(({ uid }) => cluster.event(uid, 'CaptureStarted')));
   const [folder, otherFolder] = [await untilFolder(shop), await untilFolder(other)];
   expect(await tcpdumpsOf(shop)).toHaveLength(1);
+  await until(async () => (await numbersIn(folder)).length > 0, { what: 'a datagram in a file' });
   const before = (await ringFiles(otherFolder)).map(({ name }) => name);
 
   await cluster.annotate('shop', null);

@@ -1,7 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import type { InTurn } from '../../base/in-turn.ts';
+import { type InTurn, inTurn as takeTurns } from '../../base/in-turn.ts';
 import { ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { countDoubled } from './doubled.ts';
@@ -10,7 +10,7 @@ import {
   addTotals,
   type CaptureRecord,
   createRecord,
-  deadAfterMs,
+  isOver,
   noTotals,
   readRecord,
   readRecords,
@@ -66,18 +66,23 @@ export function captureFolder(options: {
   const { path, pod, clock, inTurn, make } = options;
   /** What the disk did not take: written before anything is begun, so that nothing is counted from an old record. */
   const unwritten = new Map<number, CaptureRecord>();
+  const writing = takeTurns();
 
   async function write(record: CaptureRecord): Promise<void> {
     unwritten.set(record.generation, record);
-    await replaceRecord(path, record);
-    unwritten.delete(record.generation);
+    await writing(async () => {
+      // A newer one has everything of it.
+      if (unwritten.get(record.generation) !== record) return;
+      await replaceRecord(path, record);
+      unwritten.delete(record.generation);
+    });
   }
 
   async function begin(what: CaptureWhat): Promise<Generation> {
     await make();
     for (const record of unwritten.values()) await write(record);
     const records = await readRecords(path);
-    const forgotten = await forgetOldRecords(path, records);
+    const forgotten = await forgetOldRecords(path, records, clock);
     const beginMs = clock.nowMs();
     let record = await createNext(path, {
       version: 1,
@@ -101,8 +106,7 @@ export function captureFolder(options: {
       async doubled() {
         const other = before && (await readRecord(path, before.generation));
         if (!other) return 0;
-        const isAlive = other.end === undefined && clock.nowMs() - other.clock.lastMs < deadAfterMs;
-        if (isAlive) return undefined;
+        if (!isOver(other, clock)) return undefined;
         const { namespace, uid } = pod;
         const both = [other.generation, record.generation];
         return await inTurn(() => countDoubled(path, { namespace, pod: pod.name, uid }, both));
@@ -136,9 +140,13 @@ async function lastGeneration(path: string): Promise<number> {
 }
 
 /** A tcpdump that fails again and again would fill the folder with records otherwise. Gives back what those counted. */
-async function forgetOldRecords(path: string, records: readonly CaptureRecord[]): Promise<Totals> {
+async function forgetOldRecords(
+  path: string,
+  records: readonly CaptureRecord[],
+  clock: Clock,
+): Promise<Totals> {
   const withFiles = new Set((await readdir(path)).map((name) => parseRingFile(name)?.generation));
-  const empty = records.filter(({ generation, end }) => end !== undefined && !withFiles.has(generation));
+  const empty = records.filter((record) => isOver(record, clock) && !withFiles.has(record.generation));
   let forgotten = noTotals;
   for (const { generation, totals } of empty.slice(0, -emptyRecordsKept)) {
     const isOurs = await ifThere(unlink(join(path, recordName(generation))).then(() => true));

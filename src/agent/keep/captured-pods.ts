@@ -29,21 +29,26 @@ export async function openCapturedPods(options: {
 }): Promise<CapturedPods> {
   const { root, clock, log } = options;
   const path = join(root, capturedPodsFile);
-  let noted = await readPods(path, clock).catch((error: unknown): readonly Pod[] => {
+  const before = await readPods(path, clock).catch((error: unknown): readonly Pod[] => {
     log.warn({ err: error }, 'captured Pods of before not read');
     return [];
   });
-  const before = noted;
+  let written = before;
+  let now = before;
+  // What could not be written is tried again when it is noted next, which each plan does.
   const writing = coalesced(
-    () => writePods(path, noted, clock),
+    async () => {
+      const pods = now;
+      await writePods(path, pods, clock);
+      written = pods;
+    },
     (error) => log.warn({ err: error }, 'captured Pods not noted'),
   );
   return {
     before,
     note(pods) {
-      if (isDeepStrictEqual(pods.map(essence), noted.map(essence))) return;
-      noted = pods;
-      writing.run();
+      now = pods;
+      if (!isDeepStrictEqual(pods.map(essence), written.map(essence))) writing.run();
     },
     [Symbol.asyncDispose]: writing.settled,
   };

@@ -1,6 +1,7 @@
 import { constants, open, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import { parseRecordName, recordName } from './names.ts';
 
@@ -82,6 +83,11 @@ export type CaptureRecord = v.InferOutput<typeof recordSchema>;
 
 /** A capture that runs writes its record every 15 s; one that did not for so long is dead. */
 export const deadAfterMs = 25_000;
+
+/** Whether that capture has ended, or its agent is dead. */
+export function isOver({ end, clock: { bootId, lastMs } }: CaptureRecord, clock: Clock): boolean {
+  return end !== undefined || bootId !== clock.bootId || clock.nowMs() - lastMs >= deadAfterMs;
+}
 
 /** What all captures of a folder have counted, from its records, oldest first; each capture writes its own alone. */
 export function totalsOf(records: readonly CaptureRecord[]): Totals {

@@ -20,6 +20,19 @@ const nsfsMagic = 0x6e736673;
 export async function watchNetworks(options: NetworksOptions): Promise<Networks> {
   const { log } = options;
   const listeners = new Map<string, Set<() => void>>();
+  /** What was told of each Pod, until it is so no more. */
+  const told = new Map<string, string>();
+
+  function tellDisputed(pod: PodInNetwork, disputed: readonly string[]): void {
+    const now = disputed.join(' ');
+    if (now === (told.get(pod.uid) ?? '')) return;
+    if (now === '') told.delete(pod.uid);
+    else {
+      told.set(pod.uid, now);
+      log.warn({ pod, disputed }, 'network left alone: another Pod has it too');
+    }
+  }
+
   const cache = await followCniCache({
     ...options,
     onChange(podUid) {
@@ -29,7 +42,7 @@ export async function watchNetworks(options: NetworksOptions): Promise<Networks>
 
   async function find(pod: PodInNetwork): Promise<Network | undefined> {
     const { networks, disputed } = networksOf(pod, cache.entries());
-    for (const netns of disputed) log.warn({ pod, netns }, 'network left alone: another Pod has it too');
+    tellDisputed(pod, disputed);
     for (const network of networks) {
       if (await isPodNetwork(network.netns)) return network;
     }

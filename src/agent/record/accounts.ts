@@ -19,6 +19,8 @@ export type Accounts = {
   readonly begin: () => Promise<number | undefined>;
   /** What the interface has carried by now: can be read as long as tcpdump lives. */
   readonly readCarried: () => Promise<void>;
+  /** It cannot write and hears nothing any more: the same, where it is not known by what it received. */
+  readonly readCarriedAtFailure: () => Promise<void>;
   /** Asks tcpdump for what it has counted; a tcpdump that does not answer is not waited for. */
   readonly countWithin: (ms: number) => Promise<void>;
   /** The last entry. */
@@ -60,6 +62,9 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let timer: NodeJS.Timeout | undefined;
   let comparingTimer: NodeJS.Timeout | undefined;
   let counting = Promise.resolve();
+  // What it received tells to the packet what its interface carried; the counters were read up to 15 s before. lo
+  // counts twice.
+  const receivesAll = spec.filter === undefined && spec.interface !== 'lo';
 
   const inTurn = (work: () => Promise<void>) => {
     counting = counting.then(work).catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
@@ -76,17 +81,19 @@ export function openAccounts(options: AccountsOptions): Accounts {
   async function settle({ statistics }: Ending): Promise<void> {
     if (listeningMs === undefined) return;
     if (!statistics) {
-      const captured = await options.files.packets().catch(() => totals.captured);
-      totals = { ...totals, captured };
+      const inFiles = await options.files.packets().catch(() => 0);
+      totals = { ...totals, captured: Math.max(inFiles, totals.captured) };
     }
-    // By what it received to the packet: the interface's counters were read up to 15 s before. lo counts twice.
-    if (carriedAtBegin === undefined || spec.filter !== undefined || spec.interface === 'lo') return;
-    carried = carriedAtBegin + (statistics?.received ?? totals.captured + totals.dropped);
+    if (carriedAtBegin === undefined || !receivesAll) return;
+    const received = statistics?.received ?? totals.captured + totals.dropped;
+    // A hardware may count what the socket gets in one piece as many: what was read meanwhile is the least there was.
+    carried = Math.max(carried ?? 0, carriedAtBegin + received);
   }
 
   async function enter(statistics: Statistics | undefined, ending: Ending | undefined): Promise<void> {
     const usedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
-    gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : usedMs);
+    // A record that cannot be read now is looked at again.
+    gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : usedMs).catch(() => gap);
     totals = {
       captured: statistics ? statistics.captured - (ending?.unwritten ?? 0) : totals.captured,
       dropped: statistics?.dropped ?? totals.dropped,
@@ -129,7 +136,10 @@ export function openAccounts(options: AccountsOptions): Accounts {
   }
 
   async function compare(): Promise<void> {
-    doubled ??= await generation.doubled();
+    doubled ??= await generation.doubled().catch((error: unknown) => {
+      log.warn({ err: error }, 'overlap with the capture before not counted');
+      return 0;
+    });
     if (doubled !== undefined) clearInterval(comparingTimer);
   }
 
@@ -137,6 +147,9 @@ export function openAccounts(options: AccountsOptions): Accounts {
     totals: () => totals,
     listeningMs: () => listeningMs,
     readCarried,
+    async readCarriedAtFailure() {
+      if (!receivesAll) await readCarried();
+    },
     async begin() {
       listeningMs = performance.now();
       await readCarried();

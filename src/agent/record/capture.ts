@@ -70,7 +70,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     netns: network.netns,
     file,
     onFile: files.next,
-    onWriteError: () => void accounts.readCarried(),
+    onWriteError: () => void accounts.readCarriedAtFailure(),
     onInterface: link.is,
   });
   const accounts = openAccounts({
@@ -108,7 +108,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     .catch(async (error: unknown): Promise<Ending> => {
       log.warn({ err: error }, 'capture not accounted for');
       // Nothing runs that nobody knows of.
-      return await tcpdump.stop('discard');
+      return await tcpdump.giveUp('discard', error instanceof Error ? error.message : String(error));
     })
     .then((end) => {
       ending = end;

@@ -28,7 +28,7 @@ export async function checkFilter(
 ): Promise<FilterCheck> {
   const nothing = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs'];
   const args = [
-    ['--net', 'prlimit', `--cpu=${cpuSeconds}`, `--as=${memoryMegabytes * 1_048_576}`],
+    ['--net', 'prlimit', `--cpu=${cpuSeconds}:${cpuSeconds + 1}`, `--as=${memoryMegabytes * 1_048_576}`],
     ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups', ...nothing, '--pdeathsig=KILL'],
     // One argument after --: never an option, whatever it looks like.
     ['tcpdump', '-n', '-d', '-y', 'EN10MB', '--', filter],
@@ -52,8 +52,9 @@ function failureOf(
   { cpuSeconds, memoryMegabytes }: Required<Pick<FilterOptions, 'cpuSeconds' | 'memoryMegabytes'>>,
 ): FilterCheck {
   const words = stderr.trim().split('\n').at(-1) ?? '';
-  const isCut = !error.killed && (error.signal === 'SIGKILL' || error.signal === 'SIGXCPU');
-  if (isCut) return { kind: 'rejected', problem: `it takes more than ${cpuSeconds} s to compile` };
+  // SIGKILL would come from whoever is short of memory.
+  if (error.signal === 'SIGXCPU')
+    return { kind: 'rejected', problem: `it takes more than ${cpuSeconds} s to compile` };
   // All that libpcap says when it gets no memory.
   if (words === 'tcpdump: malloc') {
     return { kind: 'rejected', problem: `it takes more than ${memoryMegabytes} MB to compile` };

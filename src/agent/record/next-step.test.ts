@@ -77,6 +77,16 @@ const cases: readonly [string, Partial<Situation>, Step][] = [
     { wish: endWithPod, gone: { sandboxId: 'a', untilMs: 0 } },
     end,
   ],
+  [
+    '... nor is another request waited for any longer',
+    { wish: endWithPod, notBeforeMs: Number.POSITIVE_INFINITY },
+    wait(60_000),
+  ],
+  [
+    '... nor a capture that never listens',
+    { wish: endWithPod, current: running({ listeningMs: undefined }), replaces: true },
+    wait(60_000),
+  ],
   ['... or than a minute', { wish: { kind: 'endWithPod', untilMs: nowMs }, current: running() }, end],
 ];
 

@@ -51,7 +51,14 @@ const networkRetryMs = 5_000;
 
 /** Pure: looks at everything at once, and is asked again after each step and at each change. */
 export function nextStep(situation: Situation, nowMs: number): Step {
-  const { wish, spec, network, current, replaces } = situation;
+  const { wish } = situation;
+  const step = dueStep(situation, nowMs);
+  if (step.kind !== 'wait' || wish.kind !== 'endWithPod') return step;
+  return { ...step, ms: Math.min(step.ms ?? Number.POSITIVE_INFINITY, wish.untilMs - nowMs) };
+}
+
+function dueStep(situation: Situation, nowMs: number): Step {
+  const { spec, network, current, replaces } = situation;
   if (isOver(situation, nowMs)) return { kind: 'end' };
   if (current && hasLostNetwork(current, network)) {
     // tcpdump sees by itself that its interface went; what does not, is told.
@@ -60,11 +67,7 @@ export function nextStep(situation: Situation, nowMs: number): Step {
   }
   if (!network) return { kind: 'wait', ms: networkRetryMs, forNetwork: true };
   if (current && replaces) return handOver(current, nowMs);
-  if (current && isSameCapture(current.spec, spec)) {
-    return wish.kind === 'endWithPod'
-      ? { kind: 'wait', ms: wish.untilMs - nowMs, forNetwork: false }
-      : forAChange;
-  }
+  if (current && isSameCapture(current.spec, spec)) return forAChange;
   return waitUntil(beginMs(situation, network), nowMs) ?? { kind: 'begin', network };
 }
 

@@ -203,7 +203,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
         recording.onReport(
           isUp
             ? { kind: 'capturing', generation, spec, missedBefore: 0 }
-            : { kind: 'interfaceDown', interface: name },
+            : { kind: 'interfaceDown', generation, interface: name },
         );
       },
       onCount: (isStalled) => recording.onCount({ totals: countedBy(recording), isStalled }),

@@ -171,8 +171,10 @@ function readReport(stderr: Readable, listeners: Listeners): Report {
     let writeError: string | undefined;
     let unwritten = 0;
     const final: Partial<Record<keyof Statistics, number>> = {};
+    const counter = counterOf32Bits();
     for await (const line of createInterface({ input: stderr })) {
-      const statistics = allCounts(readCounts(line));
+      const counts = counter(readCounts(line));
+      const statistics = allCounts(counts);
       const said = readLibrary(line);
       if (said) {
         if (said.kind === 'nextFile') listeners.onFile(said.packetsBefore);
@@ -186,7 +188,7 @@ function readReport(stderr: Readable, listeners: Listeners): Report {
       else if (statistics) {
         counted.resolve(statistics);
         counted = Promise.withResolvers();
-      } else if (/^\d+ packets? /.test(line)) Object.assign(final, readCounts(line));
+      } else if (/^\d+ packets? /.test(line)) Object.assign(final, counts);
       else message = `${message} ${line}`.trimStart().slice(0, 500);
       if (/interface disappeared/i.test(line)) interfaceGone = true;
     }
@@ -201,7 +203,7 @@ type Said =
   | { readonly kind: 'unwritten'; readonly packets: number }
   | { readonly kind: 'interface'; readonly isUp: boolean };
 
-/** What the library says (drain/drain.c) and tcpdump does not; undefined for a line of tcpdump's own. */
+/** What the library says (drain/) and tcpdump does not; undefined for a line of tcpdump's own. */
 function readLibrary(line: string): Said | undefined {
   const packetsBefore = /^podcap: next file after (\d+) packets$/.exec(line)?.[1];
   if (packetsBefore !== undefined) return { kind: 'nextFile', packetsBefore: Number(packetsBefore) };
@@ -227,6 +229,22 @@ function readCounts(line: string): Partial<Record<keyof Statistics, number>> {
     if (digits !== undefined) counts[name] = Number(digits);
   }
   return counts;
+}
+
+/** tcpdump and libpcap count in 32 bits: after 4,294,967,295 packets from 0 again. */
+export function counterOf32Bits(): (counts: Partial<Statistics>) => Partial<Statistics> {
+  const seen = { captured: 0, received: 0, dropped: 0 };
+  return (counts) => {
+    const whole: { -readonly [Name in keyof Statistics]?: number } = {};
+    for (const [name] of countPatterns) {
+      const count = counts[name];
+      if (count === undefined) continue;
+      const round = Math.floor(seen[name] / 2 ** 32) + (count < seen[name] % 2 ** 32 ? 1 : 0);
+      seen[name] = round * 2 ** 32 + count;
+      whole[name] = seen[name];
+    }
+    return whole;
+  };
 }
 
 function allCounts(counts: Partial<Record<keyof Statistics, number>>): Statistics | undefined {

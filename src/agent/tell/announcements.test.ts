@@ -31,7 +31,7 @@ const cases: readonly [PodStatus, string | undefined][] = [
     'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; how many packets passed before is not known yet',
   ],
   [
-    { kind: 'interfaceDown', interface: 'eth0' },
+    { kind: 'interfaceDown', generation: 1, interface: 'eth0' },
     'Warning InterfaceDown: eth0 was set down: nothing passes it, and it is captured again when it is up',
   ],
   [

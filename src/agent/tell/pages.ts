@@ -17,7 +17,8 @@ export function showing(pages: Pages): RequestListener {
 /** Listens on every address of the machine; gives back the port, which is another one than 0. Throws when it is taken. */
 export async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // Later too, when a connection cannot be taken: an error that nobody hears would end the agent.
+    server.on('error', reject);
     server.listen(port, resolve);
   });
   const address = server.address();

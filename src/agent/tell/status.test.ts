@@ -29,11 +29,15 @@ test('an interface that is up again is told, and is no other start', () => {
   const status = podStatuses([(_pod, { kind }) => told.push(kind)]);
   const started = { kind: 'capturing', generation: 1, spec: specOf(5), missedBefore: 0 } as const;
   status.report(pod, started);
-  status.report(pod, { kind: 'interfaceDown', interface: 'eth0' });
+  const down = { kind: 'interfaceDown', generation: 1, interface: 'eth0' } as const;
+  status.report(pod, down);
   status.renew();
   status.report(pod, started);
   expect(told).toEqual(['capturing', 'interfaceDown', 'interfaceDown', 'capturing']);
   expect(status.counts()).toEqual({ starts: 1, failures: 0 });
+  status.report(pod, down);
+  status.report(pod, capturing(2));
+  expect(status.counts()).toEqual({ starts: 2, failures: 0 });
 });
 
 test('what was forgotten is news again', () => {

@@ -39,7 +39,7 @@ export type RecorderReport =
       readonly missedBefore: number | undefined;
     }
   /** It goes on, and nothing passes. */
-  | { readonly kind: 'interfaceDown'; readonly interface: string }
+  | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
@@ -63,7 +63,7 @@ export function podStatuses(listeners: readonly StatusListener[]): Status {
   return {
     report(pod, status) {
       const before = known.get(pod.uid);
-      if (status.kind === 'capturing' && before?.status.kind !== 'interfaceDown') counts.starts += 1;
+      if (status.kind === 'capturing' && !isUpAgain(before?.status, status.generation)) counts.starts += 1;
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
       // From here on the recording's own count is over: what it counted belongs to the agent.
@@ -86,6 +86,10 @@ export function podStatuses(listeners: readonly StatusListener[]): Status {
       for (const each of known.values()) if (isRenewed(each.status)) tell(each);
     },
   };
+}
+
+function isUpAgain(before: PodStatus | undefined, generation: number): boolean {
+  return before?.kind === 'interfaceDown' && before.generation === generation;
 }
 
 const nothingCounted: Counted = { totals: noTotals, isStalled: false };
