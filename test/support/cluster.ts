@@ -157,7 +157,7 @@ export async function testCluster() {
       return v.parse(heardSchema, await client.get({ path: `${podPath(receiver)}:8080/proxy/` }));
     },
     async [Symbol.asyncDispose]() {
-      // When its Pods are gone nothing is written any more; the namespace takes some seconds longer.
+      // When its Pods are gone no packet is written any more; the namespace takes some seconds longer.
       await kubectl('-n', namespace, 'delete', 'pods', '--all', '--wait=true');
       await kubectl('delete', 'namespace', namespace, '--wait=false');
       await Promise.all(nodes.map(({ name }) => removeCaptures(name, namespace)));
@@ -230,7 +230,9 @@ async function removeCaptures(node: string, namespace: string): Promise<void> {
   const names = ((await ifThere(readdir(root))) ?? []).filter(
     (name) => parseFolderName(name)?.namespace === namespace,
   );
-  await Promise.all(names.map((name) => rm(join(root, name), { recursive: true })));
+  // Its agent notes the end of a Pod a moment after the Pod is gone: a record can appear while the folder is removed.
+  const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 } as const;
+  await Promise.all(names.map((name) => rm(join(root, name), patiently)));
 }
 
 /** Oldest first. */
