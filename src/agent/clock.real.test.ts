@@ -18,6 +18,7 @@ import { openPcap } from '../pcap/file.ts';
 import { parseRingFile } from './keep/names.ts';
 import { readRecords } from './keep/records.ts';
 import { orderByAge } from './keep/ring-order.ts';
+import { settingsText } from './testing/settings-text.ts';
 
 // The wall clock of the agent alone is set: that of tcpdump, which stamps packets, and the times of files are real.
 
@@ -130,7 +131,7 @@ async function clockScene() {
     folderOf: (pod: string) => join(captures.path, `default_${pod}_uid-${pod}`),
     async start(settings: Readonly<Record<string, string>> = {}) {
       const all = {
-        ...preset,
+        ...settingsText,
         ...settings,
         capturesFolder: captures.path,
         cniResultsFolder: cache.path,
@@ -205,26 +206,6 @@ async function startAgent(start: object, env: NodeJS.ProcessEnv) {
   }
   return { stop, [Symbol.asyncDispose]: stop };
 }
-
-/** As text, as the environment of the agent's Pod has them. */
-const preset = {
-  nodeName: 'node1',
-  agentName: 'podcap-1',
-  maxFiles: '100',
-  maxFileMegabytes: '100',
-  maxCaptures: '250',
-  diskBudgetMegabytes: '10000',
-  bufferBudgetMegabytes: '1024',
-  freeSharePercent: '0',
-  graceSeconds: '3600',
-  podMetrics: 'false',
-  bufferKib: '4096',
-  captureUser: '10001',
-  rescanSeconds: '5',
-  metricsTlsFolder: '',
-  metricsPort: '9781',
-  logLevel: 'warn',
-};
 
 async function ringOf(folder: string) {
   return orderByAge(

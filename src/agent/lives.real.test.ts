@@ -15,6 +15,7 @@ import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
 import { readRecord } from './keep/records.ts';
 import type { Held } from './testing/agent-process.ts';
+import { settingsText } from './testing/settings-text.ts';
 
 const wanted = { 'tcpdump.antrea.io': '1' };
 /** So many Pods live at a time. */
@@ -51,13 +52,11 @@ async function nodeScene() {
     supported: { using: true },
   });
   const settings = {
-    nodeName: 'node1',
-    agentName: 'podcap-1',
+    ...settingsText,
     capturesFolder: captures.path,
     cniResultsFolder: cache.path,
     netnsFolder: dirname(labs[0]?.netns ?? ''),
     drainLibrary: await compileDrain(),
-    ...limits,
     port: String(await freePort()),
   };
   const start = JSON.stringify({ server: server.config.server, ca: server.config.ca, settings });
@@ -133,24 +132,6 @@ async function nodeScene() {
     },
   };
 }
-
-/** As text, as the environment of the agent's Pod has them. */
-const limits = {
-  maxFiles: '100',
-  maxFileMegabytes: '100',
-  maxCaptures: '250',
-  diskBudgetMegabytes: '10000',
-  bufferBudgetMegabytes: '1024',
-  freeSharePercent: '0',
-  graceSeconds: '3600',
-  podMetrics: 'false',
-  bufferKib: '4096',
-  captureUser: '10001',
-  metricsTlsFolder: '',
-  metricsPort: '9781',
-  rescanSeconds: '5',
-  logLevel: 'warn',
-};
 
 /** A capture that stopped for each that started. */
 function isEveryEventTold({ requests }: ApiServer): boolean {

@@ -1,4 +1,4 @@
-import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { replaceFile } from './replace-file.ts';
 
 /**
  * Which Pods are being captured and what they ask for, on disk: an agent that starts while the API server is away goes
@@ -66,14 +67,12 @@ async function readPods(path: string, { bootId }: Clock): Promise<readonly Pod[]
   return parsed.success && parsed.output.bootId === bootId ? parsed.output.pods : [];
 }
 
-/** By rename, so that a reader never sees half of it. */
 async function writePods(path: string, pods: readonly Pod[], { bootId }: Clock): Promise<void> {
   if (pods.length === 0) {
     await ifThere(unlink(path));
     return;
   }
-  await writeFile(`${path}.new`, `${JSON.stringify({ bootId, pods })}\n`);
-  await rename(`${path}.new`, path);
+  await replaceFile(path, `${JSON.stringify({ bootId, pods })}\n`);
 }
 
 const podSchema = v.object({

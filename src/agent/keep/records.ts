@@ -1,9 +1,10 @@
-import { constants, open, readdir, rename, unlink, writeFile } from 'node:fs/promises';
+import { constants, open, readdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import { parseRecordName, recordName } from './names.ts';
+import { replaceFile } from './replace-file.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.finite());
@@ -124,13 +125,8 @@ export async function createRecord(folder: string, record: CaptureRecord): Promi
   }
 }
 
-/** By rename, so that a reader never sees half of it. */
 export async function replaceRecord(folder: string, record: CaptureRecord): Promise<void> {
-  const path = join(folder, recordName(record.generation));
-  // tcpdump's user may write into the folder: never through a link that it left there.
-  await ifThere(unlink(`${path}.new`));
-  await writeFile(`${path}.new`, serialize(record), { flag: 'wx' });
-  await rename(`${path}.new`, path);
+  await replaceFile(join(folder, recordName(record.generation)), serialize(record));
 }
 
 /** Records have 1 kB, and a filter at most 2. */

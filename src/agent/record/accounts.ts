@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { inTurn as takeTurns } from '../../base/in-turn.ts';
 import type { CaptureSpec } from '../decide/request.ts';
 import type { CaptureFolder, Generation } from '../keep/capture-folder.ts';
 import { noTotals, type Totals } from '../keep/records.ts';
@@ -61,15 +62,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let doubled: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let comparingTimer: NodeJS.Timeout | undefined;
-  let counting = Promise.resolve();
   // What it received tells to the packet what its interface carried; the counters were read up to 15 s before. lo
   // counts twice.
   const receivesAll = spec.filter === undefined && spec.interface !== 'lo';
 
-  const inTurn = (work: () => Promise<void>) => {
-    counting = counting.then(work).catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
-    return counting;
-  };
+  const turn = takeTurns();
+  const inTurn = (work: () => Promise<void>) =>
+    turn(work).catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
 
   async function readCarried(): Promise<void> {
     // Before it listens the process can still be in the agent's own network.

@@ -1,0 +1,19 @@
+/** Settings as text, as the environment of the agent's Pod has them, for an agent in a process of its own. */
+export const settingsText = {
+  nodeName: 'node1',
+  agentName: 'podcap-1',
+  maxFiles: '100',
+  maxFileMegabytes: '100',
+  maxCaptures: '250',
+  diskBudgetMegabytes: '10000',
+  bufferBudgetMegabytes: '1024',
+  freeSharePercent: '0',
+  graceSeconds: '3600',
+  podMetrics: 'false',
+  bufferKib: '4096',
+  captureUser: '10001',
+  metricsTlsFolder: '',
+  metricsPort: '9781',
+  rescanSeconds: '5',
+  logLevel: 'warn',
+};
