@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { machineFolder, nodes } from '../cluster/layout.ts';
+import { machineFolder, nodeNamed } from '../cluster/layout.ts';
 import { machineProcess } from '../cluster/machine.ts';
 import { watchNetworks } from '../src/agent/network/networks.ts';
 import type { Argv } from '../src/lab/run.ts';
@@ -11,8 +11,8 @@ export type InPodNetwork = (argv: Argv) => Argv;
 
 /** Found as the agent finds it, in the CNI cache of the Pod's Node, seen from outside the Node. */
 export async function podNetwork({ namespace, name, uid, node }: RunningPod): Promise<InPodNetwork> {
-  const machine = nodes.find((candidate) => candidate.name === node);
-  const process = machine && machineProcess(machine);
+  const machine = nodeNamed(node);
+  const process = machineProcess(machine);
   if (!process) throw new Error(`${node} does not run`);
   await using networks = await watchNetworks({
     resultsFolder: join(machineFolder(machine), 'var/lib/cni/results'),

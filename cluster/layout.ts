@@ -37,6 +37,12 @@ export const nodes: readonly ClusterNode[] = [
 
 export const machines: readonly Machine[] = [control, ...nodes];
 
+export function nodeNamed(name: string): ClusterNode {
+  const node = nodes.find((each) => each.name === name);
+  if (!node) throw new Error(`the cluster has no Node ${name}`);
+  return node;
+}
+
 export const apiServer = `https://${addresses.control}:6443`;
 
 /** The one link that the cluster has in the root network namespace. */

@@ -3,6 +3,7 @@ import { captureAnnotation } from '../src/agent/decide/request.ts';
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import { until } from '../src/lab/until.ts';
 import { kubectl, type TestCluster } from '../test/support/cluster.ts';
+import type { HostReceiver } from '../test/support/host-receiver.ts';
 import { sender } from '../test/support/pods.ts';
 import { strike } from './faults.ts';
 import type { Life } from './look.ts';
@@ -13,16 +14,17 @@ export type Executor = {
   /** Resolves when it is done; the agents may need longer to follow. */
   readonly carryOut: (operation: Operation) => Promise<void>;
   readonly lives: () => readonly Life[];
-  /** Everything has settled: from now on only what is wanted now counts. */
+  /** Everything has settled: from now on only what is wanted now counts, and Pods that have ended are forgotten. */
   readonly settled: () => void;
 };
 
 /** Nodes are slow to start a Pod while their containerd is being killed. */
 const patienceMs = 240_000;
 
-export function executor(cluster: TestCluster, receiverAddress: string): Executor {
+export function executor(cluster: TestCluster, receiver: HostReceiver): Executor {
+  const { address: to, port } = receiver;
   const lives = new Map<string, Life>();
-  const ended: Life[] = [];
+  let ended: Life[] = [];
 
   function lifeOf(pod: string): Life {
     const life = lives.get(pod);
@@ -42,7 +44,7 @@ export function executor(cluster: TestCluster, receiverAddress: string): Executo
 
   async function create({ pod: name, node, files }: Wish & { kind: 'create' }): Promise<void> {
     const annotation = files === undefined ? {} : { annotation: String(files) };
-    const traffic = { to: receiverAddress, rate: 100, bytes: 1_000, renumbers: true };
+    const traffic = { to, port, rate: 100, bytes: 1_000, renumbers: true };
     await persist(
       () => cluster.create(sender({ name, node, ...annotation, ...traffic })).catch(ignoreExisting),
       `${name} to be made`,
@@ -93,6 +95,11 @@ export function executor(cluster: TestCluster, receiverAddress: string): Executo
           () => cluster.annotate(wish.pod, { 'podcap.dev/snaplen': String(wish.bytes) }),
           'another snaplen',
         );
+      case 'filter':
+        return await persist(
+          () => cluster.annotate(wish.pod, { 'podcap.dev/filter': wish.filter }),
+          'another filter',
+        );
     }
   }
 
@@ -100,6 +107,7 @@ export function executor(cluster: TestCluster, receiverAddress: string): Executo
     carryOut: (operation) => (isFault(operation) ? strike(operation, lifeOf) : fulfil(operation)),
     lives: () => [...lives.values(), ...ended],
     settled() {
+      ended = [];
       for (const [pod, life] of lives) lives.set(pod, { ...life, mostFiles: life.wantedFiles ?? 0 });
     },
   };

@@ -1,8 +1,16 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { machineFolder, nodeNamed } from '../cluster/layout.ts';
+import { cutPower } from '../cluster/machine.ts';
+import { diskOf } from '../src/agent/keep/disk.ts';
 import { until } from '../src/lab/until.ts';
 import { restartAgents } from '../test/support/agents.ts';
 import { agentOn, kubectl, tcpdumpsOf } from '../test/support/cluster.ts';
+import { cutOff, reconnect } from '../test/support/cut-off.ts';
 import { processesOf } from '../test/support/processes.ts';
+import { must } from '../tools/run.ts';
+import { checkout } from '../tools/target.ts';
 import type { Life } from './look.ts';
 import type { Fault } from './operations.ts';
 import { clusterProcesses, isAgent } from './processes.ts';
@@ -23,8 +31,19 @@ export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promi
       return;
     case 'rollAgents':
       return await restartAgents();
+    case 'pauseAgent':
+      return await pause(await processesIn(fault.node, 'agent'), fault.ms);
     case 'killContainerd':
       return signal(await processesIn(fault.node, 'containerd'), 'SIGKILL');
+    case 'cutOff':
+      await cutOff(fault.node);
+      await sleep(fault.ms);
+      return await reconnect(fault.node);
+    case 'cutPower':
+      cutPower(nodeNamed(fault.node));
+      return await must(process.execPath, [`${checkout}/cluster/main.ts`, 'node-start', fault.node]);
+    case 'fillDisk':
+      return await fillDisk(fault.ms);
     case 'restartApiServer':
       // At TERM it drains for a minute.
       signal(await processesIn('control', 'kube-apiserver'), 'SIGKILL');
@@ -55,6 +74,22 @@ async function pause(pids: readonly number[], ms: number): Promise<void> {
   signal(pids, 'SIGSTOP');
   await sleep(ms);
   signal(pids, 'SIGCONT');
+}
+
+/** So much of the disk is left, in percent: less than the agents leave free. */
+const leftPercent = 15;
+
+async function fillDisk(ms: number): Promise<void> {
+  const folder = machineFolder(nodeNamed('node1'));
+  const file = join(folder, 'filled');
+  const { availableBytes, capacityBytes } = await diskOf(folder);
+  const bytes = Math.floor(availableBytes - (capacityBytes * leftPercent) / 100);
+  try {
+    if (bytes > 0) await must('fallocate', ['--length', String(bytes), file]);
+    await sleep(ms);
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 /** What has ended meanwhile needs no signal. */

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { alwaysViolated, missingOf, type SeenAgent, type SeenPod, settledViolated } from './invariants.ts';
+import {
+  alwaysViolated,
+  missingOf,
+  type SeenAgent,
+  type SeenCapture,
+  type SeenPod,
+  settledViolated,
+} from './invariants.ts';
 
 const pod: SeenPod = {
   name: 'a',
@@ -12,9 +19,8 @@ const pod: SeenPod = {
   hasFolder: true,
   files: 2,
   tcpdumps: 1,
-  last: 100,
-  missing: 0,
-  counted: 0,
+  captures: [capture(1, [98, 99, 100])],
+  forgotten: 0,
 };
 const idle: SeenPod = {
   ...pod,
@@ -22,7 +28,7 @@ const idle: SeenPod = {
   hasFolder: false,
   files: 0,
   tcpdumps: 0,
-  last: undefined,
+  captures: [],
 };
 const agent: SeenAgent = {
   node: 'node1',
@@ -32,14 +38,25 @@ const agent: SeenAgent = {
   descriptors: 40,
   zombies: 0,
 };
-const start = { pods: [{ ...pod, last: 50 }], agents: [agent] };
+const start = { pods: [{ ...pod, captures: [capture(1, [50])] }], agents: [agent] };
 
 test.each<[string, Partial<SeenPod>]>([
   ['captured', {}],
   ['with a file more for a moment', { files: 3 }],
-  ['with what is missing counted', { missing: 5, counted: 6 }],
+  ['with what was dropped counted', { captures: [capture(1, [1, 4], { dropped: 2 })] }],
+  ['with what was missed counted', { captures: [capture(1, [1, 2]), capture(2, [5, 6], { missed: 2 })] }],
+  ['with the end of a capture lost', { captures: [capture(1, [1, 2], { dropped: 2 }), capture(2, [5, 6])] }],
+  [
+    'with captures that heard nothing between',
+    { captures: [capture(1, [1]), capture(2, [], { missed: 1 }), capture(3, [4], { missed: 1 })] },
+  ],
+  [
+    'with a capture between whose record is gone',
+    { captures: [capture(1, [1]), capture(4, [4])], forgotten: 2 },
+  ],
+  ['with what two captures both have', { captures: [capture(1, [1, 2, 3]), capture(2, [2, 3, 4])] }],
   ['not wanted', idle],
-  ['silent', { last: 50, sends: false }],
+  ['silent', { captures: [capture(1, [50])], sends: false }],
   ['gone, with its files', { lives: false, wantedFiles: undefined, tcpdumps: 0 }],
 ])('a Pod that is %s is as it should be', (_what, change) => {
   const now = { pods: [{ ...pod, ...change }], agents: [agent] };
@@ -53,10 +70,16 @@ test.each<[string, Partial<SeenPod>]>([
   ['one tcpdump per capture, none without', { lives: false }],
   ['one tcpdump per capture, none without', { ...idle, tcpdumps: 1 }],
   ['what is not annotated leaves no file', { ...idle, hasFolder: true }],
-  ['what is annotated is captured', { last: 50 }],
-  ['what is annotated is captured', { last: undefined }],
+  ['what is annotated is captured', { captures: [capture(1, [50])] }],
+  ['what is annotated is captured', { captures: [capture(1, [])] }],
   ['N files, and one more for a moment', { files: 4 }],
-  ['every datagram is in a file or in a counter', { missing: 5, counted: 4 }],
+  ['every datagram is in a file or in a counter', { captures: [capture(1, [1, 4], { dropped: 1 })] }],
+  // What was missed before a capture explains nothing of what is missing within it.
+  ['every datagram is in a file or in a counter', { captures: [capture(1, [1, 4], { missed: 9 })] }],
+  [
+    'every datagram is in a file or in a counter',
+    { captures: [capture(1, [1, 2], { missed: 9 }), capture(2, [5, 6], { missed: 1 })] },
+  ],
 ])('%s: violated by %j', (invariant, change) => {
   const now = { pods: [{ ...pod, ...change }], agents: [] };
   expect(settledViolated(start, now, new Map()).map((each) => each.invariant)).toEqual([invariant]);
@@ -93,3 +116,11 @@ test.each([
 ])('missing of %s', (_what, numbers, missing) => {
   expect(missingOf(numbers)).toBe(missing);
 });
+
+function capture(
+  generation: number,
+  numbers: readonly number[],
+  told: { readonly missed?: number; readonly dropped?: number } = {},
+): SeenCapture {
+  return { generation, numbers, missed: 0, dropped: 0, ...told };
+}

@@ -15,12 +15,20 @@ export type SeenPod = {
   readonly files: number;
   /** Processes that write into its folder. */
   readonly tcpdumps: number;
-  /** The newest datagram in the files. */
-  readonly last: number | undefined;
-  /** Datagrams between the oldest and the newest that are in no file. */
-  readonly missing: number;
-  /** Packets that the records tell of: dropped, lost or missed. */
-  readonly counted: number;
+  /** Its captures whose records stand, oldest first. */
+  readonly captures: readonly SeenCapture[];
+  /** What the records that are gone have told as missed, dropped or lost: of captures that ended soon. */
+  readonly forgotten: number;
+};
+
+/** What one start of tcpdump has left. */
+export type SeenCapture = {
+  readonly generation: number;
+  /** The datagrams in its files, in their order. */
+  readonly numbers: readonly number[];
+  /** Packets that its record tells of: missed before it; dropped or lost while it ran. */
+  readonly missed: number;
+  readonly dropped: number;
 };
 
 /** What was seen of one agent's process. */
@@ -73,10 +81,12 @@ function podViolated(start: SeenPod | undefined, pod: SeenPod): Violation[] {
   if (pod.tcpdumps !== (isWanted ? 1 : 0)) found.push(of(pod, 'one tcpdump per capture, none without'));
   if (pod.lives && !isWanted && pod.hasFolder) found.push(of(pod, 'what is not annotated leaves no file'));
   if (!isWanted) return found;
-  if (pod.sends && (pod.last === undefined || pod.last === start?.last))
+  const [newest, before] = [newestOf(pod), start && newestOf(start)];
+  if (pod.sends && (newest === undefined || newest === before))
     found.push(of(pod, 'what is annotated is captured'));
   if (hasTooMany(pod, pod.wantedFiles ?? 0)) found.push(of(pod, 'N files, and one more for a moment'));
-  if (pod.missing > pod.counted) found.push(of(pod, 'every datagram is in a file or in a counter'));
+  for (const gap of unexplained(pod))
+    found.push({ ...of(pod, 'every datagram is in a file or in a counter'), detail: JSON.stringify(gap) });
   return found;
 }
 
@@ -100,7 +110,42 @@ function hasTooMany({ files }: SeenPod, wanted: number): boolean {
 }
 
 function of(pod: SeenPod, invariant: string): Violation {
-  return { invariant, of: pod.name, detail: JSON.stringify(pod) };
+  const captures = pod.captures.map(({ numbers, ...rest }) => ({
+    ...rest,
+    first: numbers[0],
+    last: numbers.at(-1),
+  }));
+  return { invariant, of: pod.name, detail: JSON.stringify({ ...pod, captures }) };
+}
+
+function newestOf({ captures }: SeenPod): number | undefined {
+  return captures.findLast(({ numbers }) => numbers.length > 0)?.numbers.at(-1);
+}
+
+type Gap = { readonly generation: number; readonly missing: number; readonly counted: number };
+
+/**
+ * Gaps that the capture they belong to does not tell of: within it what it dropped or lost, before it what it missed,
+ * or what the one before dropped or lost at its end.
+ */
+function unexplained({ captures, forgotten }: SeenPod): Gap[] {
+  const found: Gap[] = [];
+  let lastSeen: number | undefined;
+  /** Told since the last capture that has a datagram. */
+  let told = forgotten;
+  for (const { generation, numbers, missed, dropped } of captures) {
+    const within = missingOf(numbers);
+    if (within > dropped) found.push({ generation, missing: within, counted: dropped });
+    told += missed + dropped;
+    const [first] = numbers;
+    if (first === undefined) continue;
+    // What two captures both have while one takes over is no gap.
+    const before = lastSeen === undefined || first <= lastSeen ? 0 : missingOf([lastSeen, first]);
+    if (before > told) found.push({ generation, missing: before, counted: told });
+    lastSeen = numbers.at(-1);
+    told = forgotten + dropped;
+  }
+  return found;
 }
 
 /** Each start of the sender numbers from a million of its own. */

@@ -1,9 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
-import { readRecords, totalsOf } from '../src/agent/keep/records.ts';
+import { noTotals, readRecords } from '../src/agent/keep/records.ts';
 import { ifThere } from '../src/base/missing.ts';
-import { captureFolder, numbersIn, ringFiles } from '../test/support/cluster.ts';
-import { missingOf, type SeenAgent, type SeenPod, type Sight } from './invariants.ts';
+import { capturedNumbers } from '../src/lab/captured.ts';
+import { captureFolder, ringFiles } from '../test/support/cluster.ts';
+import type { SeenAgent, SeenPod, Sight } from './invariants.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './processes.ts';
 
 /** One life of a Pod: a name can have several. */
@@ -35,18 +37,28 @@ async function lookAtPod(life: Life, processes: readonly ClusterProcess[]): Prom
   const folder = await captureFolder(life);
   // It may go between two looks.
   const inside = folder === undefined ? undefined : await ifThere(lookInside(folder));
-  return { ...pod, ...(inside ?? { hasFolder: false, files: 0, last: undefined, missing: 0, counted: 0 }) };
+  return { ...pod, ...(inside ?? { hasFolder: false, files: 0, captures: [], forgotten: 0 }) };
 }
 
 async function lookInside(folder: string) {
-  const [files, numbers] = [await ringFiles(folder), await numbersIn(folder)];
-  const { dropped, lost, missed } = totalsOf(await readRecords(folder));
+  const files = await ringFiles(folder);
+  const read = files.map(async ({ name, generation }) => {
+    // The ring may delete it before it is read.
+    return { generation, numbers: (await ifThere(capturedNumbers(join(folder, name)))) ?? [] };
+  });
+  const numbers = Map.groupBy(await Promise.all(read), ({ generation }) => generation);
+  const records = await readRecords(folder);
+  const { missed, dropped, lost } = records.at(-1)?.forgotten ?? noTotals;
   return {
     hasFolder: true,
     files: files.length,
-    last: numbers.length === 0 ? undefined : Math.max(...numbers),
-    missing: missingOf(numbers),
-    counted: dropped + lost + missed,
+    captures: records.map(({ generation, totals }) => ({
+      generation,
+      numbers: (numbers.get(generation) ?? []).flatMap((file) => file.numbers),
+      missed: totals.missed,
+      dropped: totals.dropped + totals.lost,
+    })),
+    forgotten: missed + dropped + lost,
   };
 }
 

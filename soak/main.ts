@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '../cluster/status.ts';
 import { every } from '../src/base/timers.ts';
 import { type TestCluster, testCluster } from '../test/support/cluster.ts';
-import { receiver } from '../test/support/pods.ts';
+import { hostReceiver } from '../test/support/host-receiver.ts';
 import { deploy } from '../tools/deploy.ts';
 import { must, tool } from '../tools/run.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
@@ -64,9 +64,8 @@ async function violate(
   steps: Iterator<Step, never>,
   begin: (operation: Operation) => boolean,
 ): Promise<Violation[]> {
-  await cluster.create(receiver({ name: 'receiver', node: 'node2' }));
-  const { ip } = await cluster.running('receiver');
-  const work = executor(cluster, ip);
+  await using receiver = await hostReceiver();
+  const work = executor(cluster, receiver);
   const agents = new Map<number, SeenAgent>();
   const violations: Violation[] = [];
   using _watching = watchAlways(work, violations);
@@ -99,13 +98,15 @@ function watchAlways(work: Executor, violations: Violation[]): Disposable {
 /** Waits until nothing is violated; gives back what still is at the deadline. */
 async function settle(work: Executor, agents: Map<number, SeenAgent>): Promise<Violation[]> {
   const start = await lookAt(work.lives());
-  const deadline = performance.now() + settleMs;
+  const startedMs = performance.now();
+  const deadline = startedMs + settleMs;
   for (;;) {
     await sleep(1_000);
     const now = await lookAt(work.lives());
     const missing = withoutAgent(now).map((of) => ({ invariant: 'one agent on each Node', of, detail: '' }));
     const violations = [...missing, ...settledViolated(start, now, agents)];
     if (violations.length > 0 && performance.now() < deadline) continue;
+    say(`settled within ${Math.ceil((performance.now() - startedMs) / 1_000)} s`);
     work.settled();
     for (const agent of now.agents) if (!agents.has(agent.pid)) agents.set(agent.pid, agent);
     return violations;

@@ -12,16 +12,24 @@ export type Wish =
   /** Annotated and not, as fast as the API server takes it; annotated in the end. */
   | { readonly kind: 'flap'; readonly pod: string; readonly times: number; readonly files: number }
   /** Another tcpdump takes over. */
-  | { readonly kind: 'snaplen'; readonly pod: string; readonly bytes: number };
+  | { readonly kind: 'snaplen'; readonly pod: string; readonly bytes: number }
+  /** The same; every filter lets pass what the Pod sends. */
+  | { readonly kind: 'filter'; readonly pod: string; readonly filter: string };
 
 export type Fault =
   | { readonly kind: 'killTcpdump'; readonly pod: string }
   | { readonly kind: 'pauseTcpdump'; readonly pod: string; readonly ms: number }
   | { readonly kind: 'killContainer'; readonly pod: string }
   | { readonly kind: 'killAgent'; readonly node: string }
+  | { readonly kind: 'pauseAgent'; readonly node: string; readonly ms: number }
   | { readonly kind: 'deleteAgent'; readonly node: string }
   | { readonly kind: 'rollAgents' }
   | { readonly kind: 'killContainerd'; readonly node: string }
+  /** Packets between the Node's Pods, its agent among them, and the API server are dropped without a word. */
+  | { readonly kind: 'cutOff'; readonly node: string; readonly ms: number }
+  | { readonly kind: 'cutPower'; readonly node: string }
+  /** Somebody else fills the disk of both Nodes, beyond the share that captures leave free. */
+  | { readonly kind: 'fillDisk'; readonly ms: number }
   | { readonly kind: 'restartApiServer' };
 
 /** An operation, and how long nothing is done after it. */
@@ -37,6 +45,7 @@ export type WantedPod = {
 };
 
 const nodes = ['node1', 'node2'] as const;
+const filters = ['udp', 'ip and udp', 'udp and greater 500', 'udp and not port 53'] as const;
 /** So many Pods live at a time at most. */
 const mostPods = 6;
 
@@ -67,20 +76,27 @@ export function wantedAfter(before: Wanted, operation: Operation): Wanted {
     case 'unannotate':
       return pod ? after.set(operation.pod, { ...pod, files: undefined }) : before;
     case 'snaplen':
+    case 'filter':
     case 'killTcpdump':
     case 'pauseTcpdump':
     case 'killContainer':
     case 'killAgent':
+    case 'pauseAgent':
     case 'deleteAgent':
     case 'rollAgents':
     case 'killContainerd':
+    case 'cutOff':
+    case 'cutPower':
+    case 'fillDisk':
     case 'restartApiServer':
       return before;
   }
 }
 
 export function isFault(operation: Operation): operation is Fault {
-  return !['create', 'delete', 'annotate', 'unannotate', 'flap', 'snaplen'].includes(operation.kind);
+  return !['create', 'delete', 'annotate', 'unannotate', 'flap', 'snaplen', 'filter'].includes(
+    operation.kind,
+  );
 }
 
 function next(wanted: Wanted, random: Random): Operation {
@@ -96,9 +112,13 @@ function next(wanted: Wanted, random: Random): Operation {
     { kind: 'pauseTcpdump', pod, ms: random.whole(200, 3_000) },
     { kind: 'killContainer', pod },
     { kind: 'killAgent', node },
+    { kind: 'pauseAgent', node, ms: random.whole(500, 8_000) },
     { kind: 'deleteAgent', node },
     { kind: 'rollAgents' },
     { kind: 'killContainerd', node },
+    { kind: 'cutOff', node, ms: random.whole(1_000, 20_000) },
+    { kind: 'cutPower', node },
+    { kind: 'fillDisk', ms: random.whole(1_000, 12_000) },
     { kind: 'restartApiServer' },
   ]);
 }
@@ -121,6 +141,7 @@ function wish({ captured, idle }: Pods, random: Random): Wish {
   if (some !== undefined) {
     choices.push({ kind: 'unannotate', pod: random.pick([some, ...more]) });
     choices.push({ kind: 'snaplen', pod: random.pick([some, ...more]), bytes: random.whole(128, 2_000) });
+    choices.push({ kind: 'filter', pod: random.pick([some, ...more]), filter: random.pick(filters) });
   }
   // Pods come faster than they go.
   return captured.length + idle.length < mostPods && random.whole(1, 3) === 1 ? create : random.pick(choices);

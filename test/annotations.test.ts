@@ -93,19 +93,23 @@ test('on lo what the Pod says to itself is in the files, and nothing that goes o
   );
 });
 
-test('on a second interface of the Pod what passes there is in the files, once the interface is there', async () => {
-  const web = await capturedPod(cluster, 'two-networks');
-  await addInterface(web, { name: 'net1', address: '198.51.100.2/24', peerAddress: '198.51.100.1/24' });
-  await cluster.annotate('two-networks', { 'podcap.dev/interface': 'net1' });
-  await cluster.event(web.uid, 'CaptureStarted', 'capturing net1');
-  await until(async () => (await tcpdumpsOf(web)).length === 1, { what: 'one tcpdump' });
-  await cluster.send('two-networks', { to: target.ip, first: 1_000, count: 50 });
-  await cluster.send('two-networks', { to: '198.51.100.1', count: 50 });
-  await untilLast(web.folder, 49);
-  const packets = (await packetsIn(web.folder)).filter(({ generation }) => generation === 2);
-  expect(numbersOf(packets)).toEqual(run(0, 50));
-  expect(packets.flatMap(({ destination }) => destination ?? [])).not.toContain(target.ip);
-});
+test.each(run(0, 5))(
+  'on a second interface of the Pod what passes there is in the files, once the interface is there (%d)',
+  async (i) => {
+    const name = `two-networks-${i}`;
+    const web = await capturedPod(cluster, name);
+    await addInterface(web, { name: 'net1', address: '198.51.100.2/24', peerAddress: '198.51.100.1/24' });
+    await cluster.annotate(name, { 'podcap.dev/interface': 'net1' });
+    await cluster.event(web.uid, 'CaptureStarted', 'capturing net1');
+    await until(async () => (await tcpdumpsOf(web)).length === 1, { what: 'one tcpdump' });
+    await cluster.send(name, { to: target.ip, first: 1_000, count: 50 });
+    await cluster.send(name, { to: '198.51.100.1', count: 50 });
+    await untilLast(web.folder, 49);
+    const packets = (await packetsIn(web.folder)).filter(({ generation }) => generation === 2);
+    expect(numbersOf(packets)).toEqual(run(0, 50));
+    expect(packets.flatMap(({ destination }) => destination ?? [])).not.toContain(target.ip);
+  },
+);
 
 test('with a duration the capture ends by itself, and its files stay', async () => {
   const web = await capturedPod(cluster, 'for-a-while', { annotations: { 'podcap.dev/duration': '4s' } });

@@ -51,14 +51,18 @@ test('each annotation with a value that is not allowed is refused by an Event th
   expect((await cluster.events(wrong.uid)).map(({ reason }) => reason)).not.toContain('CaptureStarted');
 });
 
-test('a Pod with the network of its Node is refused', async () => {
-  await cluster.create(idle({ name: 'host', node: 'node1', annotation: '5', spec: { hostNetwork: true } }));
-  const host = await cluster.running('host');
-  expect(await cluster.event(host.uid, 'HostNetwork')).toMatchObject({
-    type: 'Warning',
-    message: expect.stringContaining('the Pod uses the host network'),
-  });
-  expect(await captureFolder(host)).toBeUndefined();
+test('5 Pods with the network of their Node are refused', async () => {
+  const names = run(0, 5).map((i) => `host-${i}`);
+  const spec = { hostNetwork: true };
+  await Promise.all(names.map((name) => cluster.create(idle({ name, annotation: '5', spec }))));
+  for (const name of names) {
+    const host = await cluster.running(name);
+    expect(await cluster.event(host.uid, 'HostNetwork')).toMatchObject({
+      type: 'Warning',
+      message: expect.stringContaining('the Pod uses the host network'),
+    });
+    expect(await captureFolder(host)).toBeUndefined();
+  }
 });
 
 test('a value that is refused ends the capture and leaves its files, and the next one that is allowed goes on in new ones', async () => {

@@ -60,6 +60,7 @@ test.each([
   ['it cannot be known', refusal(500, 'InternalError')],
 ] as const)(
   'a list that says the annotation is gone deletes nothing when the Pod is read and %s',
+  { repeats: 4 },
   async (_what, answer) => {
     await using scene = await agentScene();
     await scene.leaveCaptures(folderOfWeb);
@@ -162,7 +163,9 @@ test('while the API server is away a capture goes on untouched, and what was cha
   expect(scene.server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
 });
 
-test('a relist from the past, in which the Pod is not annotated yet, ends no capture', async () => {
+test('a relist from the past, in which the Pod is not annotated yet, ends no capture', {
+  repeats: 4,
+}, async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(
     list('5', [podObject('web', '4', wanted)]),
@@ -184,7 +187,9 @@ test('a relist from the past, in which the Pod is not annotated yet, ends no cap
   expect(await scene.tcpdumps()).toEqual(before);
 });
 
-test('an agent that starts while the API server is away goes on with what was captured, until a list says otherwise', async () => {
+test('an agent that starts while the API server is away goes on with what was captured, until a list says otherwise', {
+  repeats: 4,
+}, async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   const before = await scene.start();

@@ -104,7 +104,7 @@ test('refuses a server that another authority vouches for', async () => {
   expect(server.requests).toHaveLength(0);
 });
 
-test('gives up on a host that takes the connection and never speaks', async () => {
+test('gives up on a host that takes the connection and never speaks', { repeats: 4 }, async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config, { connectMs: 0 });
   const stream = client.stream({ path, responseMs: 60_000, idleMs: 60_000 });

@@ -117,7 +117,7 @@ const resumed: readonly { readonly name: string; readonly end: (server: ApiServe
   },
 ];
 
-test.each(resumed)('resumes from the last bookmark when $name', async ({ end }) => {
+test.each(resumed)('resumes from the last bookmark when $name', { repeats: 19 }, async ({ end }) => {
   await using server = await apiServer();
   await using watching = follow(server);
   const first = await server.nextWatch();
@@ -190,18 +190,22 @@ const relisted: readonly {
   },
 ];
 
-test.each(relisted)('lists again with resourceVersion unset when $name', async ({ end, idleMs = 60_000 }) => {
-  await using server = await apiServer();
-  server.script.list.push(list('10', [podObject('old', '1')]), list('20', [podObject('new', '15')]));
-  await using watching = follow(server, { lineBytes: 10_000, idleMs });
-  await end(server);
-  await until(() => watching.changes.length === 2, 'the second list');
+test.each(relisted)(
+  'lists again with resourceVersion unset when $name',
+  { repeats: 4 },
+  async ({ end, idleMs = 60_000 }) => {
+    await using server = await apiServer();
+    server.script.list.push(list('10', [podObject('old', '1')]), list('20', [podObject('new', '15')]));
+    await using watching = follow(server, { lineBytes: 10_000, idleMs });
+    await end(server);
+    await until(() => watching.changes.length === 2, 'the second list');
 
-  expect(names(watching.changes)).toEqual(['listed old', 'listed new']);
-  const lists = server.requests.filter(({ kind }) => kind === 'list');
-  expect(lists.map(({ query }) => query['resourceVersion'])).toEqual(['0', undefined]);
-  await until(() => server.watches.at(-1)?.query['resourceVersion'] === '20', 'the watch from there');
-});
+    expect(names(watching.changes)).toEqual(['listed old', 'listed new']);
+    const lists = server.requests.filter(({ kind }) => kind === 'list');
+    expect(lists.map(({ query }) => query['resourceVersion'])).toEqual(['0', undefined]);
+    await until(() => server.watches.at(-1)?.query['resourceVersion'] === '20', 'the watch from there');
+  },
+);
 
 test('lists no more often than the backoff when every watch is refused with 410', async () => {
   await using server = await apiServer();
@@ -223,7 +227,7 @@ test.each([
   { name: 'fails', answer: refusal(500, 'InternalError') },
   { name: 'is cut', answer: { kind: 'cut' } as const },
   { name: 'is no list', answer: { kind: 'json', body: { kind: 'Pod' } } as const },
-])('tries again when the first list $name, and says so', async ({ answer }) => {
+])('tries again when the first list $name, and says so', { repeats: 4 }, async ({ answer }) => {
   await using server = await apiServer();
   server.script.list.push(answer, answer, list('9', [podObject('web', '1')]));
   await using watching = follow(server);
@@ -233,7 +237,7 @@ test.each([
   expect(watching.log.lines.filter(({ message }) => message === 'watch interrupted')).toHaveLength(2);
 });
 
-test('waits as long as Retry-After asks for', async () => {
+test('waits as long as Retry-After asks for', { repeats: 4 }, async () => {
   await using server = await apiServer();
   server.script.list.push(refusal(429, 'TooManyRequests', { 'retry-after': '40' }));
   await using watching = follow(server);
@@ -265,6 +269,7 @@ test.each([
   { name: 'is cut', answers: [{ kind: 'cut' }, { kind: 'cut' }] as const },
 ])(
   'begins again at the first page when a later one $name, and tells nothing of the half',
+  { repeats: 4 },
   async ({ answers }) => {
     await using server = await apiServer();
     const [half, whole] = [list('10', [podObject('a', '1')], 'more'), list('12', [podObject('b', '2')])];
@@ -277,7 +282,7 @@ test.each([
   },
 );
 
-test('a watch of bookmarks alone goes on, and the next begins at the last', async () => {
+test('a watch of bookmarks alone goes on, and the next begins at the last', { repeats: 4 }, async () => {
   await using server = await apiServer();
   await using watching = follow(server, { idleMs: 1_000 });
   const stream = await server.nextWatch();

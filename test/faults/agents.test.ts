@@ -45,32 +45,32 @@ test('20 agents are told to stop: the same', async () => {
   expect(generations).toEqual([11, 11]);
 });
 
-test('the Pods of 10 agents are deleted: the same', async () => {
-  const generations = await endAgents({ name: 'deleted', rounds: 5 }, async ({ pod }) => {
+test('the Pods of 20 agents are deleted: the same', async () => {
+  const generations = await endAgents({ name: 'deleted', rounds: 10 }, async ({ pod }) => {
     await kubectl('-n', 'kube-system', 'delete', 'pod', pod, '--wait=false');
   });
-  expect(generations).toEqual([6, 6]);
+  expect(generations).toEqual([11, 11]);
 });
 
-test('the Pods of 10 agents are deleted by force, so that the next one runs beside it for a moment: the same', async () => {
-  const generations = await endAgents({ name: 'forced', rounds: 5 }, async ({ pod }) => {
+test('the Pods of 20 agents are deleted by force, so that the next one runs beside it for a moment: the same', async () => {
+  const generations = await endAgents({ name: 'forced', rounds: 10 }, async ({ pod }) => {
     await kubectl('-n', 'kube-system', 'delete', 'pod', pod, '--grace-period=0', '--force');
   });
-  expect(generations).toEqual([6, 6]);
+  expect(generations).toEqual([11, 11]);
 });
 
-test('6 agents run out of memory: the kernel kills them, and the same', async () => {
+test('20 agents run out of memory: the kernel kills them, and the same', async () => {
   await using settings = await agentSettings();
   await settings.change();
   await limitMemory('150Mi');
   try {
-    const generations = await endAgents({ name: 'out-of-memory', rounds: 3 }, async ({ pod }) => {
+    const generations = await endAgents({ name: 'out-of-memory', rounds: 10 }, async ({ pod }) => {
       // Each takes less than the agent: the kernel ends the largest.
       const eat = '{ head -c 10000000 /dev/zero; sleep 60; } | tail -c 10000000';
       const script = `for n in {1..30}; do ${eat} & done; wait`;
       await kubectl('-n', 'kube-system', 'exec', pod, '--', 'bash', '-c', script).catch(() => {});
     });
-    expect(generations).toEqual([4, 4]);
+    expect(generations).toEqual([11, 11]);
     const reason = '{.items[*].status.containerStatuses[0].lastState.terminated.reason}';
     const all = ['get', 'pods', '-l', 'app=packet-capture', '-o', `jsonpath=${reason}`];
     const reasons = await kubectl('-n', 'kube-system', ...all);

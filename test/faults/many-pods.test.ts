@@ -3,10 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
+import { parseFolderName } from '../../src/agent/keep/names.ts';
 import { until } from '../../src/lab/until.ts';
 import { agentProcess, type Held, heldBy } from '../support/agent-process.ts';
 import {
   captureFolder,
+  capturesRoot,
   kubectl,
   type RunningPod,
   run,
@@ -18,11 +20,14 @@ import {
 } from '../support/cluster.ts';
 import { tellFigures } from '../support/figures.ts';
 import { idle } from '../support/pods.ts';
+import { nodeProcess } from '../support/processes.ts';
 import { endSending, type SendingPod, sendingPod } from '../support/sending-pod.ts';
 
 /** So many come and go in the last test, and so many are there at a time. */
-const lives = 100;
+const lives = 1_000;
 const atOnce = 24;
+/** One of so many is annotated. */
+const annotatedEvery = 10;
 /** Each of them is captured all the while. */
 const captures = 20;
 
@@ -87,6 +92,7 @@ test(`${lives} Pods come and go as fast as the Nodes can beside ${captures} capt
 }, async () => {
   const sending = await sendingPods('beside-many', captures / nodes.length);
   const before = await held();
+  const namespaces = await mountedNamespaces();
   const since = performance.now();
   await comeAndGo();
   tellFigures(`${lives} Pods created and deleted`, {
@@ -94,10 +100,18 @@ test(`${lives} Pods come and go as fast as the Nodes can beside ${captures} capt
   });
   for (const pod of sending) expect(await tcpdumpsOf(pod)).toHaveLength(1);
   await heldAsBefore(before, `${lives} Pods`);
+  await until(async () => (await mountedNamespaces()) === namespaces, {
+    what: 'the network namespaces of before',
+    deadlineMs: 60_000,
+  });
+  // The annotated ones keep theirs for the time of grace, the others never had any.
+  const annotated = run(0, lives / annotatedEvery).map((i) => `life-${i * annotatedEvery}`);
+  const left = (await capturedPods()).filter((name) => name.startsWith('life-'));
+  expect(left.toSorted()).toEqual(annotated.toSorted());
   await endUntouched(sending);
 });
 
-/** Every tenth is annotated: its capture ends with it. */
+/** Some are annotated: their captures end with them. */
 async function comeAndGo(): Promise<void> {
   let created = 0;
   for (;;) {
@@ -119,7 +133,7 @@ async function comeAndGo(): Promise<void> {
     created += next.length;
     await Promise.all(
       next.map((i) => {
-        const annotation = i % 10 === 0 ? { annotation: '1' } : {};
+        const annotation = i % annotatedEvery === 0 ? { annotation: '1' } : {};
         return cluster.create(idle({ name: `life-${i}`, node: nodeOf(i), ...annotation }));
       }),
     );
@@ -200,6 +214,20 @@ async function zombies(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
   return stats.filter((stat) => /\((tcpdump|nsenter|setpriv)\) Z /.test(stat));
+}
+
+/** How many network namespaces are mounted on the Nodes. */
+async function mountedNamespaces(): Promise<number> {
+  const mounts = nodes.map(({ name }) => readFile(`/proc/${nodeProcess(name)}/mountinfo`, 'utf8'));
+  const lines = (await Promise.all(mounts)).flatMap((mount) => mount.split('\n'));
+  return lines.filter((line) => line.includes(' - nsfs ')).length;
+}
+
+/** The Pods of this test, by name, of which the Nodes have captures. */
+async function capturedPods(): Promise<string[]> {
+  const names = (await Promise.all(nodes.map(({ name }) => readdir(capturesRoot(name))))).flat();
+  const folders = names.flatMap((name) => parseFolderName(name) ?? []);
+  return folders.filter(({ namespace }) => namespace === cluster.namespace).map(({ pod }) => pod);
 }
 
 /** Waits until so many tcpdumps run for each of these Pods. */

@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
-import { checkoutFolders, machineFolder, nodes } from '../../cluster/layout.ts';
+import { checkoutFolders, machineFolder, nodeNamed, nodes } from '../../cluster/layout.ts';
 import { captureAnnotation } from '../../src/agent/decide/request.ts';
 import { parseFolderName, parseRingFile, type RingFile } from '../../src/agent/keep/names.ts';
 import { orderByAge } from '../../src/agent/keep/ring-order.ts';
@@ -219,9 +219,7 @@ export async function captureFolder({
 }
 
 export function capturesRoot(node: string): string {
-  const machine = nodes.find(({ name }) => name === node);
-  if (!machine) throw new Error(`the cluster has no Node ${node}`);
-  return join(machineFolder(machine), 'var/lib/podcap');
+  return join(machineFolder(nodeNamed(node)), 'var/lib/podcap');
 }
 
 /** What stays on the Node after the Pods of a test are gone. */

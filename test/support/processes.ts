@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { nodes } from '../../cluster/layout.ts';
+import { nodeNamed } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
 
 /** The processes in the containers of the Pod of that UID, on any Node, by how their command line begins. */
@@ -18,8 +18,7 @@ export async function processesOf(podUid: string, program: string): Promise<numb
 
 /** The process 1 of a Node, as this machine numbers it: its namespaces are the Node's. */
 export function nodeProcess(node: string): number {
-  const machine = nodes.find(({ name }) => name === node);
-  const id = machine && machineProcess(machine);
+  const id = machineProcess(nodeNamed(node));
   if (!id) throw new Error(`no Node ${node} runs`);
   return id.pid;
 }

@@ -284,7 +284,7 @@ test('the next recorder reports what passed between, and goes on counting', asyn
 test.each([
   { name: 'IPv4 and IPv6 addresses', isDual: true },
   { name: 'an IPv6 address alone', isDual: false },
-])('a Pod with $name is captured fully', async ({ isDual }) => {
+])('a Pod with $name is captured fully', { repeats: 4 }, async ({ isDual }) => {
   await using lab = await networkLab();
   await using scene = await recordingScene(lab);
   const to = await addIpv6(lab);
