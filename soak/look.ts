@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
+import type { RingFile } from '../src/agent/keep/names.ts';
 import { noTotals, readRecords } from '../src/agent/keep/records.ts';
 import { ifThere } from '../src/base/missing.ts';
 import { capturedNumbers } from '../src/lab/captured.ts';
@@ -36,21 +37,17 @@ async function lookAtPod(life: Life, processes: readonly ClusterProcess[]): Prom
   const pod = { name, uid, lives, wantedFiles, mostFiles, wasEverWanted, sends, tcpdumps };
   const folder = await captureFolder(life);
   // It may go between two looks.
-  const inside = folder === undefined ? undefined : await ifThere(lookInside(folder));
-  return { ...pod, ...(inside ?? { hasFolder: false, files: 0, captures: [], forgotten: 0 }) };
+  return { ...pod, folder: folder === undefined ? undefined : await ifThere(lookInside(folder)) };
 }
 
 async function lookInside(folder: string) {
+  const { ino, birthtimeMs } = await stat(folder);
   const files = await ringFiles(folder);
-  const read = files.map(async ({ name, generation }) => {
-    // The ring may delete it before it is read.
-    return { generation, numbers: (await ifThere(capturedNumbers(join(folder, name)))) ?? [] };
-  });
-  const numbers = Map.groupBy(await Promise.all(read), ({ generation }) => generation);
+  const numbers = Map.groupBy(await readFiles(folder, files), ({ generation }) => generation);
   const records = await readRecords(folder);
   const { missed, dropped, lost } = records.at(-1)?.forgotten ?? noTotals;
   return {
-    hasFolder: true,
+    id: `${ino} of ${birthtimeMs}`,
     files: files.length,
     captures: records.map(({ generation, totals }) => ({
       generation,
@@ -60,6 +57,17 @@ async function lookInside(folder: string) {
     })),
     forgotten: missed + dropped + lost,
   };
+}
+
+async function readFiles(folder: string, files: readonly RingFile[]) {
+  const all = files.map(async ({ name, generation }) => ({
+    generation,
+    numbers: await ifThere(capturedNumbers(join(folder, name))),
+  }));
+  // The ring deletes the oldest, perhaps between two of these readings: what was read before it would be apart.
+  const read = await Promise.all(all);
+  const deleted = read.findLastIndex(({ numbers }) => numbers === undefined);
+  return read.slice(deleted + 1).map(({ generation, numbers = [] }) => ({ generation, numbers }));
 }
 
 async function lookAtAgents(processes: readonly ClusterProcess[]): Promise<SeenAgent[]> {

@@ -8,6 +8,7 @@ import { deploy } from '../tools/deploy.ts';
 import { must, tool } from '../tools/run.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
 import { type Executor, executor } from './execute.ts';
+import { type Gaps, rememberGaps } from './gaps.ts';
 import { alwaysViolated, type SeenAgent, type Sight, settledViolated, type Violation } from './invariants.ts';
 import { lookAt, withoutAgent } from './look.ts';
 import { isFault, type Operation, type Step, stepsOf } from './operations.ts';
@@ -66,12 +67,12 @@ async function violate(
 ): Promise<Violation[]> {
   await using receiver = await hostReceiver();
   const work = executor(cluster, receiver);
-  const agents = new Map<number, SeenAgent>();
+  const memory = { agents: new Map<number, SeenAgent>(), gaps: rememberGaps() };
   const violations: Violation[] = [];
-  using _watching = watchAlways(work, violations);
+  using _watching = watchAlways(work, memory.gaps, violations);
   for (let at = 1; violations.length === 0; at += 1) {
     const { operation, pauseMs } = steps.next().value;
-    if (!begin(operation)) return await settle(work, agents);
+    if (!begin(operation)) return await settle(work, memory);
     await work.carryOut(operation).catch((error: unknown) => {
       violations.push({
         invariant: 'every operation can be carried out',
@@ -80,37 +81,46 @@ async function violate(
       });
     });
     await sleep(pauseMs);
-    if (at % operationsAtOnce === 0) violations.push(...(await settle(work, agents)));
+    if (at % operationsAtOnce === 0) violations.push(...(await settle(work, memory)));
   }
   return violations;
 }
 
 /** Looks every two seconds at what holds at every moment. */
-function watchAlways(work: Executor, violations: Violation[]): Disposable {
+function watchAlways(work: Executor, gaps: Gaps, violations: Violation[]): Disposable {
   let before: Sight = { pods: [], agents: [] };
   return every(2_000, async () => {
     const now = await lookAt(work.lives());
+    remember(now, gaps);
     violations.push(...alwaysViolated(before, now));
     before = now;
   });
 }
 
 /** Waits until nothing is violated; gives back what still is at the deadline. */
-async function settle(work: Executor, agents: Map<number, SeenAgent>): Promise<Violation[]> {
+async function settle(
+  work: Executor,
+  memory: { readonly agents: Map<number, SeenAgent>; readonly gaps: Gaps },
+): Promise<Violation[]> {
   const start = await lookAt(work.lives());
   const startedMs = performance.now();
   const deadline = startedMs + settleMs;
   for (;;) {
     await sleep(1_000);
     const now = await lookAt(work.lives());
+    remember(now, memory.gaps);
     const missing = withoutAgent(now).map((of) => ({ invariant: 'one agent on each Node', of, detail: '' }));
-    const violations = [...missing, ...settledViolated(start, now, agents)];
+    const violations = [...missing, ...settledViolated(start, now, memory)];
     if (violations.length > 0 && performance.now() < deadline) continue;
     say(`settled within ${Math.ceil((performance.now() - startedMs) / 1_000)} s`);
     work.settled();
-    for (const agent of now.agents) if (!agents.has(agent.pid)) agents.set(agent.pid, agent);
+    for (const agent of now.agents) if (!memory.agents.has(agent.pid)) memory.agents.set(agent.pid, agent);
     return violations;
   }
+}
+
+function remember({ pods }: Sight, gaps: Gaps): void {
+  for (const { folder } of pods) if (folder) gaps.see(folder);
 }
 
 function say(line: string): void {

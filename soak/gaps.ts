@@ -1,0 +1,104 @@
+/** Each start of a Pod's sender numbers its datagrams from a million of its own (sender in test/support/pods.ts). */
+const numbersPerStart = 1_000_000;
+
+/** What one start of tcpdump has left. */
+export type SeenCapture = {
+  readonly generation: number;
+  /** The datagrams in its files, in their order. */
+  readonly numbers: readonly number[];
+  /** Packets that its record tells of: missed before it; dropped or lost while it ran. */
+  readonly missed: number;
+  readonly dropped: number;
+};
+
+/** What was seen in the folder of a Pod. */
+export type SeenFolder = {
+  /** Another one than that of a folder that was there before, whose captures had the same generations. */
+  readonly id: string;
+  /** Those whose records stand, oldest first. */
+  readonly captures: readonly SeenCapture[];
+  /** What the records that are gone have told as missed, dropped or lost: of captures that ended soon. */
+  readonly forgotten: number;
+};
+
+/** Datagrams that are in no file, between two that are. */
+export type Gap = {
+  /** The captures of the datagrams before and after it: one and the same, or two. */
+  readonly from: number;
+  readonly to: number;
+  /** The number of the datagram after it. */
+  readonly next: number;
+  readonly missing: number;
+};
+
+/** Remembers every gap that was seen: a ring deletes both ends of it, in time. */
+export type Gaps = {
+  readonly see: (seen: SeenFolder) => void;
+  /** Those in that folder that its captures do not tell of by now. */
+  readonly unexplained: (now: SeenFolder) => readonly (Gap & { readonly told: number })[];
+};
+
+export function rememberGaps(): Gaps {
+  const known = new Map<string, ReadonlyMap<string, Gap>>();
+  return {
+    see({ id, captures }) {
+      known.set(id, withGapsOf(known.get(id) ?? new Map(), captures));
+    },
+    unexplained(now) {
+      const gaps = [...(known.get(now.id)?.values() ?? [])];
+      const within = Map.groupBy(gaps.filter(isWithin), ({ to }) => to);
+      return [
+        ...[...within].map(([generation, all]) => together(generation, all)),
+        ...gaps.filter((gap) => !isWithin(gap)),
+      ]
+        .map((gap) => ({ ...gap, told: toldBy(now, gap) }))
+        .filter(({ missing, told }) => missing > told);
+    },
+  };
+}
+
+/** Pure. Of two captures the gap between can become less: the first may write its last block after the second began. */
+function withGapsOf(
+  before: ReadonlyMap<string, Gap>,
+  captures: readonly SeenCapture[],
+): ReadonlyMap<string, Gap> {
+  const gaps = new Map(before);
+  let previous: { readonly generation: number; readonly last: number } | undefined;
+  for (const { generation: to, numbers } of captures) {
+    const [first] = numbers;
+    const last = numbers.at(-1);
+    if (first === undefined || last === undefined) continue;
+    if (previous) gaps.set(`before ${to}`, gapOf(previous.generation, to, previous.last, first));
+    for (const [i, next] of numbers.entries()) {
+      const gap = gapOf(to, to, numbers[i - 1] ?? next, next);
+      if (gap.missing > 0) gaps.set(`${to}: ${next}`, gap);
+    }
+    previous = { generation: to, last };
+  }
+  return gaps;
+}
+
+/** A later start of the sender begins with its first number; what two captures both have is no gap. */
+function gapOf(from: number, to: number, before: number, next: number): Gap {
+  const start = Math.floor(next / numbersPerStart) * numbersPerStart;
+  const expected = before < start ? start : before + 1;
+  return { from, to, next, missing: Math.max(0, next - expected) };
+}
+
+function isWithin({ from, to }: Gap): boolean {
+  return from === to;
+}
+
+/** All gaps within one capture, as one. */
+function together(generation: number, gaps: readonly Gap[]): Gap {
+  const missing = gaps.reduce((sum, gap) => sum + gap.missing, 0);
+  return { from: generation, to: generation, next: Math.min(...gaps.map(({ next }) => next)), missing };
+}
+
+/** Within a capture what it dropped or lost; before it what it missed, and what was dropped or lost at either end. */
+function toldBy({ captures, forgotten }: SeenFolder, { from, to }: Gap): number {
+  const told = captures
+    .filter(({ generation }) => generation >= from && generation <= to)
+    .reduce((sum, { generation, missed, dropped }) => sum + dropped + (generation > from ? missed : 0), 0);
+  return from === to ? told : told + forgotten;
+}
