@@ -57,6 +57,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let carried: number | undefined;
   let gap: Gap = noGap;
   let carriedAtBegin: number | undefined;
+  /** What it had received by then or a moment later: undefined until it has told. */
+  let receivedAtBegin: number | undefined;
   let unanswered = 0;
   let look: Look | undefined;
   let doubled: number | undefined;
@@ -83,10 +85,16 @@ export function openAccounts(options: AccountsOptions): Accounts {
       const inFiles = await options.files.packets().catch(() => 0);
       totals = { ...totals, captured: Math.max(inFiles, totals.captured) };
     }
-    if (carriedAtBegin === undefined || !receivesAll) return;
-    const received = statistics?.received ?? totals.captured + totals.dropped;
+    if (carriedAtBegin === undefined || receivedAtBegin === undefined || !receivesAll) return;
+    const received = (statistics?.received ?? totals.captured + totals.dropped) - receivedAtBegin;
     // A hardware may count what the socket gets in one piece as many: what was read meanwhile is the least there was.
     carried = Math.max(carried ?? 0, carriedAtBegin + received);
+  }
+
+  /** It hears before its interface is looked at: what it received until then is in both counts. */
+  async function readReceivedAtBegin(): Promise<void> {
+    const statistics = await answerOf(tcpdump);
+    if (statistics !== 'silence') receivedAtBegin = statistics?.received;
   }
 
   async function enter(statistics: Statistics | undefined, ending: Ending | undefined): Promise<void> {
@@ -156,6 +164,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
       gap = options.overlaps ? noGap : gapBefore(generation, carried);
       await enter(undefined, undefined);
       options.onCount(false);
+      void inTurn(readReceivedAtBegin);
       timer = setInterval(() => void inTurn(count), countEveryMs);
       comparingTimer = setInterval(() => void inTurn(compare), compareEveryMs);
       return gap.kind === 'known' ? gap.missed : undefined;
