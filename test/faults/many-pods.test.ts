@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-test('100 Pods are annotated at once, and the annotations removed at once: each is captured, then nothing is left', async () => {
+test('100 Pods are annotated at once, and the annotations removed at once, 5 times: each is captured, then nothing is left', async () => {
   const sending = await sendingPods('beside-100', 1);
   const names = Array.from({ length: 100 }, (_, i) => `crowd-${i}`);
   await Promise.all(names.map((name, i) => cluster.create(idle({ name, node: nodeOf(i) }))));
@@ -46,29 +46,31 @@ test('100 Pods are annotated at once, and the annotations removed at once: each 
   for (const name of names) pods.push(await cluster.running(name));
   const before = await held();
 
-  const since = performance.now();
-  await Promise.all(names.map((name) => cluster.annotate(name, '2')));
-  await untilTcpdumps(pods, 1);
-  tellFigures('100 annotated at once', { capturedMs: Math.round(performance.now() - since) });
-  expect(new Set(await Promise.all(pods.map(untilFolder))).size).toBe(100);
+  for (let round = 0; round < 5; round += 1) {
+    const since = performance.now();
+    await Promise.all(names.map((name) => cluster.annotate(name, '2')));
+    await untilTcpdumps(pods, 1);
+    tellFigures('100 annotated at once', { capturedMs: Math.round(performance.now() - since) });
+    expect(new Set(await Promise.all(pods.map(untilFolder))).size).toBe(100);
 
-  await Promise.all(names.map((name) => cluster.annotate(name, null)));
-  await until(async () => (await Promise.all(pods.map(captureFolder))).every((folder) => !folder), {
-    what: 'no folder',
-    deadlineMs: 60_000,
-  });
-  await untilTcpdumps(pods, 0);
+    await Promise.all(names.map((name) => cluster.annotate(name, null)));
+    await until(async () => (await Promise.all(pods.map(captureFolder))).every((folder) => !folder), {
+      what: 'no folder',
+      deadlineMs: 60_000,
+    });
+    await untilTcpdumps(pods, 0);
+  }
   await heldAsBefore(before, '100 annotated at once');
   await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=0', '--force');
   await endUntouched(sending);
 });
 
-test('an annotation that flaps 50 times a second ends as it was set last', async () => {
+test('an annotation that flaps 50 times a second ends as it was set last, 5 times', async () => {
   const sending = await sendingPods('beside-flapping', 1);
   await cluster.create(idle({ name: 'flapping', node: 'node1' }));
   const pod = await cluster.running('flapping');
   const before = await held();
-  for (const last of ['2', null]) {
+  for (const last of ['2', null, '2', null, null]) {
     const since = performance.now();
     const changes = 500;
     for (let i = 1; i <= changes; i += 1) {

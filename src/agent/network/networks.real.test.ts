@@ -80,7 +80,7 @@ test.each<[string, (entry: CniEntry) => Promise<void>]>([
     },
   ],
   ['too long', (entry) => writeFile(entryPath(entry), cniEntryText(entry).padEnd(1_048_577))],
-])('an entry that is %s is no network', async (_what, write) => {
+])('an entry that is %s is no network', { repeats: 4 }, async (_what, write) => {
   await using lab = await networkLab();
   await using scene = await cacheScene(lab.netns);
   await write(scene.entry);
@@ -93,7 +93,7 @@ test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
   ['a folder', (path) => mkdir(path)],
   ['a link to a network namespace', (path, netns) => symlink(netns, path)],
   ['a link to that of the agent', (path) => symlink('/proc/self/ns/net', path)],
-])('a path that is %s is no network', async (_what, make) => {
+])('a path that is %s is no network', { repeats: 4 }, async (_what, make) => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
   await make(join(folder.path, 'cni-1'), lab.netns);
@@ -103,7 +103,7 @@ test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
-test("the agent's own network namespace is no Pod's, wherever it is mounted", async () => {
+test("the agent's own network namespace is no Pod's, wherever it is mounted", { repeats: 4 }, async () => {
   await using folder = await temporaryFolder();
   await using mounted = await mountHere('/proc/self/ns/net', join(folder.path, 'cni-1'));
   await using scene = await cacheScene(mounted.path, folder.path);
@@ -112,7 +112,9 @@ test("the agent's own network namespace is no Pod's, wherever it is mounted", as
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
-test('a network of two Pods is of neither, and comes back to the one that is left', async () => {
+test('a network of two Pods is of neither, and comes back to the one that is left', {
+  repeats: 4,
+}, async () => {
   await using lab = await networkLab();
   await using scene = await cacheScene(lab.netns);
   await writeCniEntry(scene.entry);
@@ -125,7 +127,9 @@ test('a network of two Pods is of neither, and comes back to the one that is lef
   expect(await untilFound(scene.networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
 });
 
-test('a new sandbox counts, though the entry of the one before lies in the future', async () => {
+test('a new sandbox counts, though the entry of the one before lies in the future', {
+  repeats: 4,
+}, async () => {
   await using older = await networkLab();
   await using newer = await networkLab();
   await using scene = await cacheScene(older.netns);
@@ -138,7 +142,9 @@ test('a new sandbox counts, though the entry of the one before lies in the futur
   expect(await scene.networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox2' });
 });
 
-test('among 10,000 entries of a Node after years the Pod is found, at the start and later', async () => {
+test('among 10,000 entries of a Node after years the Pod is found, at the start and later', {
+  repeats: 4,
+}, async () => {
   await using lab = await networkLab();
   await using cache = await temporaryFolder();
   const entry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
