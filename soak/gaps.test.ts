@@ -12,6 +12,10 @@ test.each<[string, readonly SeenCapture[], number?]>([
     [capture(1, [1]), capture(2, [], { missed: 1 }), capture(3, [4], { missed: 1 })],
   ],
   ['captures between whose records are gone', [capture(1, [1]), capture(4, [4])], 2],
+  [
+    'a gap that a later capture told, because the one after it died too early',
+    [capture(1, [1]), capture(2, [4]), capture(3, [5], { missed: 2 })],
+  ],
   ['what two captures both have', [capture(1, [1, 2, 3]), capture(2, [2, 3, 4])]],
   ['a later start of the sender', [capture(1, [5, 6, 2_000_000, 2_000_001])]],
   ['a later start in a later capture', [capture(1, [5, 6]), capture(2, [2_000_000])]],
@@ -35,6 +39,11 @@ test.each<[string, readonly SeenCapture[], object]>([
     'between two captures, though enough was missed before the first',
     [capture(1, [1, 2], { missed: 9 }), capture(2, [5, 6], { missed: 1 })],
     { from: 1, to: 2, next: 5, missing: 2, told: 1 },
+  ],
+  [
+    'before one that missed much itself',
+    [capture(1, [1]), capture(2, [4]), capture(3, [105], { missed: 100 })],
+    { from: 1, to: 2, next: 4, missing: 102, told: 100 },
   ],
   ['at a later start of the sender', [capture(1, [5, 2_000_002])], { missing: 2 }],
 ])('a gap %s is not', (_what, captures, gap) => {

@@ -31,11 +31,13 @@ export type Gap = {
   readonly missing: number;
 };
 
+type ToldGap = Gap & { readonly told: number };
+
 /** Remembers every gap that was seen: a ring deletes both ends of it, in time. */
 export type Gaps = {
   readonly see: (seen: SeenFolder) => void;
   /** Those in that folder that its captures do not tell of by now. */
-  readonly unexplained: (now: SeenFolder) => readonly (Gap & { readonly told: number })[];
+  readonly unexplained: (now: SeenFolder) => readonly ToldGap[];
 };
 
 export function rememberGaps(): Gaps {
@@ -47,12 +49,11 @@ export function rememberGaps(): Gaps {
     unexplained(now) {
       const gaps = [...(known.get(now.id)?.values() ?? [])];
       const within = Map.groupBy(gaps.filter(isWithin), ({ to }) => to);
+      const between = gaps.filter((gap) => !isWithin(gap)).toSorted((a, b) => a.to - b.to);
       return [
-        ...[...within].map(([generation, all]) => together(generation, all)),
-        ...gaps.filter((gap) => !isWithin(gap)),
-      ]
-        .map((gap) => ({ ...gap, told: toldBy(now, gap) }))
-        .filter(({ missing, told }) => missing > told);
+        ...[...within].map(([generation, all]) => withinOne(now, generation, all)),
+        ...between.map((gap, i) => fromThereOn(now, gap, between.slice(i))),
+      ].filter(({ missing, told }) => missing > told);
     },
   };
 }
@@ -89,16 +90,27 @@ function isWithin({ from, to }: Gap): boolean {
   return from === to;
 }
 
-/** All gaps within one capture, as one. */
-function together(generation: number, gaps: readonly Gap[]): Gap {
-  const missing = gaps.reduce((sum, gap) => sum + gap.missing, 0);
-  return { from: generation, to: generation, next: Math.min(...gaps.map(({ next }) => next)), missing };
+/** All gaps within one capture, as one: what it dropped or lost. */
+function withinOne({ captures }: SeenFolder, generation: number, gaps: readonly Gap[]): ToldGap {
+  const capture = captures.find((each) => each.generation === generation);
+  const next = Math.min(...gaps.map((gap) => gap.next));
+  return { from: generation, to: generation, next, missing: sum(gaps), told: capture?.dropped ?? 0 };
 }
 
-/** Within a capture what it dropped or lost; before it what it missed, and what was dropped or lost at either end. */
-function toldBy({ captures, forgotten }: SeenFolder, { from, to }: Gap): number {
+/**
+ * A gap between two captures and all later ones: what the later captures missed, what was dropped or lost at either
+ * end, and what a record that is gone told. When a capture dies before it knows what it missed, a later one tells it.
+ */
+function fromThereOn({ captures, forgotten }: SeenFolder, gap: Gap, gaps: readonly Gap[]): ToldGap {
   const told = captures
-    .filter(({ generation }) => generation >= from && generation <= to)
-    .reduce((sum, { generation, missed, dropped }) => sum + dropped + (generation > from ? missed : 0), 0);
-  return from === to ? told : told + forgotten;
+    .filter(({ generation }) => generation >= gap.from)
+    .reduce(
+      (all, { generation, missed, dropped }) => all + dropped + (generation > gap.from ? missed : 0),
+      forgotten,
+    );
+  return { ...gap, missing: sum(gaps), told };
+}
+
+function sum(gaps: readonly Gap[]): number {
+  return gaps.reduce((all, { missing }) => all + missing, 0);
 }

@@ -78,7 +78,10 @@ test('a gap that nothing tells of is violated', () => {
   const gap = { from: 1, to: 1, next: 4, missing: 2, told: 0 };
   const now = { pods: [pod], agents: [] };
   expect(settledViolated(start, now, { ...memory([]), gaps: { unexplained: () => [gap] } })).toMatchObject([
-    { invariant: 'every datagram is in a file or in a counter', detail: JSON.stringify(gap) },
+    {
+      invariant: 'every datagram is in a file or in a counter',
+      detail: expect.stringContaining(JSON.stringify(gap)),
+    },
   ]);
 });
 

@@ -65,7 +65,7 @@ export function settledViolated(start: Sight, now: Sight, { agents, gaps }: Memo
     ...now.pods.flatMap((pod) =>
       (pod.folder ? gaps.unexplained(pod.folder) : []).map((gap) => ({
         ...of(pod, 'every datagram is in a file or in a counter'),
-        detail: JSON.stringify(gap),
+        detail: `${JSON.stringify(gap)} in ${of(pod, '').detail}`,
       })),
     ),
     ...now.agents.flatMap((agent) => agentViolated(agents.get(agent.pid), agent)),

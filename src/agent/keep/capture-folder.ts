@@ -39,6 +39,8 @@ export type Generation = {
   readonly file: string;
   /** The newest record before this one, of the same sandbox and interface: where a gap began. */
   readonly before: CaptureRecord | undefined;
+  /** The newest record before this one, of another sandbox or interface, if it does not know what it missed yet. */
+  readonly unsettled: CaptureRecord | undefined;
   /** Of all generations before. */
   readonly earlier: Totals;
   /**
@@ -97,11 +99,15 @@ export function captureFolder(options: {
       forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
     });
     // One that never captured knows nothing of the interface.
-    const before = records.findLast((other) => other.carried !== undefined && isSameInterface(other, record));
+    const captured = records.filter(({ carried }) => carried !== undefined);
+    const before = captured.findLast((other) => isSameInterface(other, record));
+    const newest = captured.at(-1);
+    const isUnsettled = newest !== before && newest?.end === undefined && (newest?.missedIfDead ?? 0) > 0;
     return {
       number: record.generation,
       file: join(path, ringFileBase(pod.name, record.generation)),
       before,
+      unsettled: isUnsettled ? newest : undefined,
       earlier: totalsOf(records),
       async doubled() {
         const other = before && (await readRecord(path, before.generation));

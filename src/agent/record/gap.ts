@@ -8,7 +8,8 @@ export type Gap =
   | {
       readonly kind: 'unknown';
       readonly before: CaptureRecord;
-      readonly carriedAtBegin: number;
+      /** What passed between, as the record of the one before stands by then. */
+      readonly missedAfter: (before: CaptureRecord) => number;
       readonly missedIfDead: number;
     };
 
@@ -19,14 +20,17 @@ export const noGap: Gap = { kind: 'known', missed: 0 };
  * was killed wrote them up to 15 s before its end: what it captured since counts as missed, never the other way round.
  */
 export function gapBefore(
-  { before }: Pick<Generation, 'before'>,
+  { before, unsettled }: Pick<Generation, 'before' | 'unsettled'>,
   carriedAtBegin: number | undefined = 0,
 ): Gap {
   const missed = missedSince(before, carriedAtBegin);
-  if (!before || before.end !== undefined) return { kind: 'known', missed };
   // If it was killed before it knew of its own gap, nobody else tells that one.
-  const missedIfDead = missed + (before.missedIfDead ?? 0);
-  return { kind: 'unknown', before, carriedAtBegin, missedIfDead };
+  const unknown = (open: CaptureRecord, missedAfter: (open: CaptureRecord) => number): Gap => {
+    return { kind: 'unknown', before: open, missedAfter, missedIfDead: missed + (open.missedIfDead ?? 0) };
+  };
+  if (unsettled) return unknown(unsettled, () => missed);
+  if (!before || before.end !== undefined) return { kind: 'known', missed };
+  return unknown(before, (now) => missedSince(now, carriedAtBegin));
 }
 
 /**
@@ -36,9 +40,10 @@ export function gapBefore(
 export async function settleGap(folder: string, gap: Gap, sinceBeginMs: number): Promise<Gap> {
   if (gap.kind === 'known') return gap;
   const now = (await readRecord(folder, gap.before.generation)) ?? gap.before;
-  const missed = missedSince(now, gap.carriedAtBegin);
+  const missed = gap.missedAfter(now);
   const wentOn = now.clock.lastMs > gap.before.clock.lastMs && missed === 0;
-  if (wentOn || now.end !== undefined) return { kind: 'known', missed };
+  const toldItsOwn = (gap.before.missedIfDead ?? 0) > 0 && (now.missedIfDead ?? 0) === 0;
+  if (wentOn || toldItsOwn || now.end !== undefined) return { kind: 'known', missed };
   return sinceBeginMs > deadAfterMs ? { kind: 'known', missed: gap.missedIfDead } : gap;
 }
 
