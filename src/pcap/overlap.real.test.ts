@@ -50,12 +50,13 @@ async function capture(lab: NetworkLab, file: string) {
     file,
     fileMegabytes: 1,
     wrapAfter: 1_000,
+    files: 500,
     bufferKib: 8_192,
     userId: 10_001,
     drainLibrary: await compileDrain(),
     snaplen: undefined,
     filter: undefined,
-    onFile: () => {},
+    onFiles: () => {},
   });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);

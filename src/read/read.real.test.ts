@@ -106,13 +106,14 @@ async function startCapture(lab: NetworkLab) {
       file: join(folder, ringFileBase(web.pod, generation)),
       fileMegabytes: 1,
       wrapAfter: 200,
+      files: ringFiles,
       bufferKib: 8_192,
       userId: 10_001,
       drainLibrary: await compileDrain(),
       snaplen: undefined,
       filter: undefined,
-      onFile() {
-        rotations += 1;
+      onFiles({ begun }) {
+        rotations = begun;
         ring.prune();
       },
     });

@@ -2,10 +2,11 @@
  * Preloaded into tcpdump alone: nothing that the kernel has taken for a capture is lost when it ends, and what is
  * captured is written as write.c says. What only tcpdump can know is told on standard error:
  *
- *   podcap: next file after 930 packets   a file is begun, and the one before has so many packets
- *   podcap: not written: ENOSPC           a file cannot be written or begun: the capture ends, as if it were told to
- *   podcap: 17 packets in no file         at such an end: so many of those that tcpdump calls captured
- *   podcap: interface down                and "up": the interface is there and carries nothing
+ *   podcap: file 9 after 7440 packets, 930 of them pruned
+ *                                    the ninth file is begun; those before have, or had, so many packets
+ *   podcap: not written: ENOSPC      a file cannot be written or begun: the capture ends, as if it were told to
+ *   podcap: 17 packets in no file    at such an end: so many of those that tcpdump calls captured
+ *   podcap: interface down           and "up": the interface is there and carries nothing
  *
  *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-drain.so src/agent/drain/{drain,write}.c -ldl
  *
@@ -110,6 +111,22 @@ static int poll_with(struct pollfd *fds, nfds_t count, int timeout_ms, const sig
 	return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, signals);
 }
 
+/* The same, and the agent is told of new files meanwhile. */
+static int poll_telling(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
+{
+	int until_told_ms = tell_files_when_due();
+
+	if (until_told_ms < 0 || (timeout_ms >= 0 && timeout_ms <= until_told_ms))
+		return poll_with(fds, count, timeout_ms, signals);
+
+	int ready = poll_with(fds, count, until_told_ms, signals);
+
+	if (ready != 0)
+		return ready;
+	tell_files_when_due();
+	return poll_with(fds, count, timeout_ms < 0 ? -1 : timeout_ms - until_told_ms, signals);
+}
+
 /*
  * What arrives between libpcap's bind() and its filter is counted as received and then thrown away unless it
  * matches: the statistics would never add up. pcap_setfilter(), which tcpdump always calls, replaces this filter.
@@ -198,7 +215,7 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	if (!stopping) {
-		ready = poll_with(fds, count, timeout_ms, &before);
+		ready = poll_telling(fds, count, timeout_ms, &before);
 		saved_errno = errno;
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -9,18 +9,26 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #include "write.h"
 
 enum {
 	/* The largest packet that tcpdump can ask for (-s). */
 	LARGEST_PACKET = 262144,
+	/* From so many bytes on a packet is written from where it lies: gathering it costs more than a write. */
+	LARGE_PACKET = 4096,
+	/* The agent is told of new files so often at most: at 20 Gb/s there are 2,500 a second. */
+	TELL_EVERY_MS = 20,
 };
 
 struct pcap_pkthdr {
@@ -62,6 +70,28 @@ static struct {
 	unsigned long in_no_file;
 } file;
 
+/* The files of this capture: what the agent is told of them. */
+static struct {
+	unsigned long begun;
+	unsigned long packets; /* in those that are closed */
+	unsigned long pruned; /* packets of those that are deleted */
+	unsigned long told; /* how many were begun when that was told last */
+	struct timespec told_at;
+} files;
+
+/* Those that stand, oldest first. */
+struct standing {
+	struct standing *next;
+	unsigned long packets;
+	char path[];
+};
+static struct {
+	struct standing *oldest, *newest;
+	struct standing *written; /* the newest, or NULL when there was no memory for it: the agent deletes that one */
+	unsigned long count;
+	unsigned long keep; /* 0 until the agent has said how many */
+} ring;
+
 /* What tcpdump holds in its place: it hands it back and never looks inside. */
 static pcap_dumper_t *const dumper = (pcap_dumper_t *)&file;
 
@@ -75,30 +105,41 @@ static void fail(int error)
 	end_capture();
 }
 
-/* Gives back how many bytes were written: all, or errno tells why not. */
-static size_t write_all(int fd, const unsigned char *bytes, size_t length)
+/* Writes two pieces, one behind the other. Gives back how many bytes were written: all, or errno tells why not. */
+static size_t write_all(int fd, struct iovec pieces[2])
 {
-	size_t written = 0;
+	size_t written = 0, length = pieces[0].iov_len + pieces[1].iov_len;
 
-	errno = EIO; /* should write() ever give 0 */
+	errno = EIO; /* should writev() ever give 0 */
 	while (written < length) {
-		ssize_t now = write(fd, bytes + written, length - written);
+		ssize_t now = writev(fd, pieces, 2);
 
-		if (now > 0)
+		if (now > 0) {
 			written += now;
-		else if (now == 0 || errno != EINTR)
+			for (int i = 0; i < 2; i++) {
+				size_t of_piece = (size_t)now < pieces[i].iov_len ? (size_t)now : pieces[i].iov_len;
+
+				pieces[i].iov_base = (char *)pieces[i].iov_base + of_piece;
+				pieces[i].iov_len -= of_piece;
+				now -= of_piece;
+			}
+		} else if (now == 0 || errno != EINTR) {
 			break;
+		}
 	}
 	return written;
 }
 
-/* The whole records at the beginning of what is gathered, up to `bytes`: gives back their bytes, and counts them. */
+/*
+ * The whole records at the beginning of what was to be written, up to `bytes`: gives back their bytes, and counts them.
+ * Of the last one only the beginning may be gathered.
+ */
 static size_t whole_records(size_t bytes, unsigned long *packets)
 {
 	size_t whole = 0;
 	struct record record;
 
-	for (*packets = 0; whole + sizeof(record) <= bytes; *packets += 1) {
+	for (*packets = 0; whole + sizeof(record) <= bytes && whole < file.gathered_bytes; *packets += 1) {
 		memcpy(&record, file.gathered + whole, sizeof(record));
 		if (whole + sizeof(record) + record.captured_bytes > bytes)
 			break;
@@ -107,19 +148,22 @@ static size_t whole_records(size_t bytes, unsigned long *packets)
 	return whole;
 }
 
-void write_gathered(void)
+/* What is gathered, and the rest of the last record, which was not. */
+static void write_with(const unsigned char *rest, size_t rest_bytes)
 {
-	if (file.gathered_bytes == 0)
-		return;
+	size_t length = file.gathered_bytes + rest_bytes;
+	struct iovec pieces[2] = {
+		{.iov_base = file.gathered, .iov_len = file.gathered_bytes},
+		{.iov_base = (void *)rest, .iov_len = rest_bytes},
+	};
+	size_t written = write_all(file.fd, pieces);
 
-	size_t written = write_all(file.fd, file.gathered, file.gathered_bytes);
-
-	if (written < file.gathered_bytes) {
+	if (written < length) {
 		int error = errno;
 		unsigned long packets;
 		size_t whole = whole_records(written, &packets);
 
-		file.size -= file.gathered_bytes - whole;
+		file.size -= length - whole;
 		file.packets -= file.gathered_packets - packets;
 		file.in_no_file += file.gathered_packets - packets;
 		/* Without its last, half record; if even that is refused, a reader leaves it out. */
@@ -129,6 +173,87 @@ void write_gathered(void)
 	}
 	file.gathered_bytes = 0;
 	file.gathered_packets = 0;
+}
+
+void write_gathered(void)
+{
+	if (file.gathered_bytes > 0)
+		write_with(NULL, 0);
+}
+
+/* The agent writes a line with a number into standard input, at the start and when another one is wanted. */
+static void read_how_many_to_keep(void)
+{
+	static bool closed;
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	char said[256];
+
+	while (!closed && poll(&input, 1, 0) > 0) {
+		ssize_t bytes = read(STDIN_FILENO, said, sizeof(said) - 1);
+
+		closed = bytes == 0 || (bytes < 0 && errno != EINTR);
+		for (char *line = said; bytes > 0 && line < said + bytes;) {
+			said[bytes] = '\0';
+			ring.keep = strtoul(line, &line, 10);
+			line += strcspn(line, "\n") + 1;
+		}
+	}
+}
+
+static void add_to_ring(const char *path)
+{
+	struct standing *added = malloc(sizeof(struct standing) + strlen(path) + 1);
+
+	ring.written = added;
+	if (added == NULL)
+		return;
+	*added = (struct standing){0};
+	strcpy(added->path, path);
+	if (ring.oldest == NULL)
+		ring.oldest = added;
+	else
+		ring.newest->next = added;
+	ring.newest = added;
+	ring.count += 1;
+}
+
+/* The agent prunes too, what earlier captures left: who deletes a file counts its packets. */
+static void prune(void)
+{
+	while (ring.keep > 0 && ring.count > ring.keep) {
+		struct standing *oldest = ring.oldest;
+
+		if (unlink(oldest->path) == 0)
+			files.pruned += oldest->packets;
+		ring.oldest = oldest->next;
+		ring.count -= 1;
+		free(oldest);
+	}
+}
+
+static void tell_files(void)
+{
+	if (files.told == files.begun)
+		return;
+	dprintf(STDERR_FILENO, "podcap: file %lu after %lu packets, %lu of them pruned\n", files.begun, files.packets,
+		files.pruned);
+	files.told = files.begun;
+	clock_gettime(CLOCK_MONOTONIC, &files.told_at);
+}
+
+int tell_files_when_due(void)
+{
+	struct timespec now;
+
+	if (files.told == files.begun)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t ms = (now.tv_sec - files.told_at.tv_sec) * 1000 + (now.tv_nsec - files.told_at.tv_nsec) / 1000000;
+
+	if (ms < TELL_EVERY_MS)
+		return TELL_EVERY_MS - ms;
+	tell_files();
+	return -1;
 }
 
 /* libpcap writes the header, into stdio's buffer. False, and nothing is left of the file, when the disk does not take it. */
@@ -150,10 +275,30 @@ static bool begin_file(pcap_dumper_t *opened, const char *path)
 	return true;
 }
 
+static void end_of_file(void)
+{
+	files.packets += file.packets;
+	if (ring.written != NULL)
+		ring.written->packets = file.packets;
+	file.packets = 0;
+}
+
+static void next_file(const char *path)
+{
+	files.begun += 1;
+	add_to_ring(path);
+	read_how_many_to_keep();
+	prune();
+	if (files.begun <= ring.keep || ring.keep == 0)
+		tell_files();
+	else
+		tell_files_when_due();
+}
+
 /*
- * The ring is pruned when a file appears. inotify would tell that too, but Node's watch also wakes for every write,
- * which is every block here; polling finds out late or wakes for nothing. The count is what is gone when the file
- * is: it costs an addition here, and reading the file before it is deleted otherwise.
+ * The ring is pruned when a file appears: here, of the files of this capture, because whoever is not told does not
+ * have to wake up; and by the agent, of what earlier captures left, which is told of each file until this one's fill
+ * the ring. The count is what is gone when the file is: it costs an addition here, and reading the file otherwise.
  *
  * When the first file cannot be begun tcpdump ends with an error. With a later one it would end so as well, without
  * its statistics: it is told that all is well, and then to stop.
@@ -166,11 +311,11 @@ pcap_dumper_t *pcap_dump_open(pcap_t *handle, const char *path)
 	bool begun = opened != NULL && begin_file(opened, path);
 
 	any = true;
-	if (begun)
-		dprintf(STDERR_FILENO, "podcap: next file after %lu packets\n", file.packets);
-	else
+	if (!begun)
 		fail(errno);
-	file.packets = 0;
+	end_of_file();
+	if (begun)
+		next_file(path);
 	return begun || !is_first ? dumper : NULL;
 }
 
@@ -194,11 +339,16 @@ void pcap_dump(unsigned char *user, const struct pcap_pkthdr *header, const unsi
 		return;
 	}
 	memcpy(file.gathered + file.gathered_bytes, &record, sizeof(record));
-	memcpy(file.gathered + file.gathered_bytes + sizeof(record), packet, record.captured_bytes);
-	file.gathered_bytes += bytes;
+	file.gathered_bytes += sizeof(record);
 	file.gathered_packets += 1;
 	file.size += bytes;
 	file.packets += 1;
+	if (record.captured_bytes >= LARGE_PACKET) {
+		write_with(packet, record.captured_bytes);
+	} else {
+		memcpy(file.gathered + file.gathered_bytes, packet, record.captured_bytes);
+		file.gathered_bytes += record.captured_bytes;
+	}
 }
 
 /* -U asks for this after each packet; it is done before poll() sleeps. */
@@ -228,6 +378,7 @@ void pcap_dump_close(pcap_dumper_t *user)
 __attribute__((destructor)) static void end(void)
 {
 	write_gathered();
+	tell_files();
 	if (file.in_no_file > 0)
 		dprintf(STDERR_FILENO, "podcap: %lu packets in no file\n", file.in_no_file);
 }

@@ -10,6 +10,9 @@ typedef struct pcap_dumper pcap_dumper_t;
 /* write.c: what is captured is in the file from here on, or is counted as not written. */
 void write_gathered(void);
 
+/* write.c: tells the agent of new files when it is time to; gives back how long it is until then, or -1. */
+int tell_files_when_due(void);
+
 /* drain.c: ends the capture in order, so that its statistics are complete. */
 void end_capture(void);
 

@@ -75,11 +75,12 @@ async function start(lab: NetworkLab, disk: LabDisk): Promise<Tcpdump> {
     file: join(disk.path, 'captres-web.1.pcap'),
     fileMegabytes: 1,
     wrapAfter: 200,
+    files: 100,
     bufferKib: 4_096,
     userId: 10_001,
     drainLibrary: await compileDrain(),
     snaplen: undefined,
     filter: undefined,
-    onFile() {},
+    onFiles() {},
   });
 }

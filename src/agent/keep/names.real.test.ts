@@ -52,12 +52,13 @@ async function captureTen(
     netns: lab.netns,
     file,
     wrapAfter: 20_000,
+    files: 100,
     bufferKib: 4_096,
     userId: 10_001,
     drainLibrary: await compileDrain(),
     snaplen: undefined,
     filter: undefined,
-    onFile() {},
+    onFiles() {},
   });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);

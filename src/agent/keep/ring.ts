@@ -11,8 +11,6 @@ import { type AgedFile, orderByAge } from './ring-order.ts';
 export type Ring = AsyncDisposable & {
   /** A new file appeared: the oldest goes. */
   readonly prune: () => void;
-  /** That file is complete and has so many packets: it need not be read when it goes. */
-  readonly closed: (name: string, packets: number) => void;
   /** Keeps so many files from now on; fewer go at once. */
   readonly keep: (files: number) => void;
   /** Resolves when what is to go has gone. */
@@ -29,24 +27,23 @@ export type RingOptions = {
   readonly log: Logger;
 };
 
-/** tcpdump says when it opens a file (drain/write.c); this finds what an agent before us left. */
+/** tcpdump says when it opens a file (drain/write.c); this finds what was left before. */
 const rescanMs = 5_000;
 
 /**
- * Unlinks the oldest file when a new one appears. tcpdump's own wrap truncates the same inode instead, which makes
+ * Unlinks the oldest files when a new one appears: those of earlier captures, because each tcpdump deletes its own
+ * (drain/write.c), and what is too much when fewer are kept. tcpdump's own wrap truncates the same inode instead, which makes
  * ext4 write every captured byte to the disk (measured: 648 MB against 0 MB at 1 Gb/s).
  */
 export function startRing(options: RingOptions): Ring {
   const { folder, wrapAfter, log } = options;
-  const packets = new Map<string, number>();
   let limit = options.files;
   let pruned = 0;
 
   async function pruneOne(name: string): Promise<void> {
     const path = join(folder, name);
-    const count = packets.get(name) ?? (await recordsIn(path));
-    packets.delete(name);
-    // Another agent, during a rolling update, prunes the same folder: only one of them deletes it, and counts it.
+    const count = await recordsIn(path);
+    // tcpdump, and another agent during a rolling update, prune the same folder: one of them deletes it, and counts it.
     if ((await ifThere(unlink(path).then(() => true))) === true) pruned += count;
   }
 
@@ -62,7 +59,6 @@ export function startRing(options: RingOptions): Ring {
   const timer = setInterval(pruning.run, rescanMs);
   return {
     prune: pruning.run,
-    closed: (name, count) => packets.set(name, count),
     keep(files) {
       limit = files;
       pruning.run();
@@ -81,7 +77,6 @@ export function startRing(options: RingOptions): Ring {
   };
 }
 
-/** Of a file that an agent before us wrote. */
 async function recordsIn(path: string): Promise<number> {
   const counted = await ifThere(countRecords(path));
   return counted && 'records' in counted ? counted.records : 0;

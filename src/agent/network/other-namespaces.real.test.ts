@@ -19,12 +19,13 @@ test.each(['cgroup', 'ipc', 'mount', 'pid', 'time', 'uts'])(
       file: join(folder.path, 'a.pcap'),
       fileMegabytes: 1,
       wrapAfter: 200,
+      files: 100,
       bufferKib: 4_096,
       userId: 10_001,
       drainLibrary: await compileDrain(),
       snaplen: undefined,
       filter: undefined,
-      onFile() {},
+      onFiles() {},
     });
     expect(await tcpdump.started).toMatchObject({
       kind: 'ended',

@@ -59,6 +59,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let carriedAtBegin: number | undefined;
   /** What it had received by then or a moment later: undefined until it has told. */
   let receivedAtBegin: number | undefined;
+  /** By the ring, while this one ran: of earlier captures, or because fewer files are kept. */
+  let prunedByRing = 0;
   let unanswered = 0;
   let look: Look | undefined;
   let doubled: number | undefined;
@@ -101,11 +103,12 @@ export function openAccounts(options: AccountsOptions): Accounts {
     const usedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
     // A record that cannot be read now is looked at again.
     gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : usedMs).catch(() => gap);
+    prunedByRing += ring.takePruned();
     totals = {
       captured: statistics ? statistics.captured - (ending?.unwritten ?? 0) : totals.captured,
       dropped: statistics?.dropped ?? totals.dropped,
       lost: statistics && ending ? lostAtStop(statistics, spec.interface) + ending.unwritten : 0,
-      pruned: totals.pruned + ring.takePruned(),
+      pruned: prunedByRing + options.files.pruned(),
       missed: gap.kind === 'known' ? gap.missed : 0,
       doubled: doubled ?? 0,
       usedMs,

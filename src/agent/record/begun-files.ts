@@ -4,47 +4,48 @@ import { ifThere } from '../../base/missing.ts';
 import { countRecords } from '../../pcap/file.ts';
 import { parseRingFile, ringFileName } from '../keep/names.ts';
 import type { Ring } from '../keep/ring.ts';
+import type { FilesBegun } from './tcpdump.ts';
 
 /** The files of one start of tcpdump, as it begins them. */
 export type BegunFiles = {
-  /** tcpdump has begun its next file, and the one before has so many packets. */
-  readonly next: (packetsBefore: number) => void;
+  readonly next: (files: FilesBegun) => void;
   /** Changes when something is written. */
   readonly written: () => Promise<string>;
   /** How many packets were written into all of them: what a tcpdump that was killed cannot tell any more. */
   readonly packets: () => Promise<number>;
+  /** How many of these it has deleted. */
+  readonly pruned: () => number;
   /** Whether somebody took away the file that is being written; true when it is missing a second time. */
   readonly isGone: () => Promise<boolean>;
 };
 
-/** Tells the ring of each file that is begun, and how many packets the one before has. */
-export function beginFiles(
-  ring: Pick<Ring, 'closed' | 'prune'>,
-  file: string,
-  wrapAfter: number,
-): BegunFiles {
-  let begun = 0;
-  let packetsBegun = 0;
+/** Makes the ring look when a file is begun. */
+export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: number): BegunFiles {
+  let { begun, packets, pruned }: FilesBegun = { begun: 0, packets: 0, pruned: 0 };
   /** How many files were begun when the newest was missing. */
   let missingAt: number | undefined;
   const name = (count: number) => ringFileName(file, count, wrapAfter);
+  const recordsIn = async (count: number) => {
+    const counted = await ifThere(countRecords(name(count)));
+    return counted && 'records' in counted ? counted.records : 0;
+  };
   return {
-    next(packetsBefore) {
-      begun += 1;
-      packetsBegun += packetsBefore;
+    next(files) {
+      ({ begun, packets, pruned } = files);
       // Nothing is captured into the first one yet: what it makes old goes when tcpdump listens.
-      if (begun === 1) return;
-      ring.closed(basename(name(begun - 2)), packetsBefore);
-      ring.prune();
+      if (begun > 1) ring.prune();
     },
     async written() {
       const newest = await ifThere(stat(name(begun - 1)));
       return `${begun} ${newest?.size ?? 0}`;
     },
     async packets() {
-      const newest = begun === 0 ? undefined : await ifThere(countRecords(name(begun - 1)));
-      return packetsBegun + (newest && 'records' in newest ? newest.records : 0);
+      if (begun === 0) return 0;
+      // It may have begun more than it told; no more than half of the names are in use.
+      const untold = Array.from({ length: wrapAfter / 2 }, (_, i) => recordsIn(begun - 1 + i));
+      return (await Promise.all(untold)).reduce((sum, records) => sum + records, packets);
     },
+    pruned: () => pruned,
     async isGone() {
       const now = begun;
       if (now === 0 || (await ifThere(stat(name(now - 1)))) || (await isTakenOver(file))) {

@@ -18,6 +18,8 @@ export type Capture = {
   readonly listeningMs: () => number | undefined;
   /** How it ended; undefined until the process is gone and its record is written. */
   readonly ending: () => Ending | undefined;
+  /** Keeps so many of its own files from now on. */
+  readonly keep: (files: number) => void;
   readonly stop: (how: StopHow) => Promise<Ending>;
   readonly totals: () => Totals;
   /** Of the generations before. */
@@ -69,7 +71,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     ...spec,
     netns: network.netns,
     file,
-    onFile: files.next,
+    onFiles: files.next,
     onWriteError: () => void accounts.readCarriedAtFailure(),
     onInterface: link.is,
   });
@@ -122,6 +124,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     network,
     listeningMs: accounts.listeningMs,
     ending: () => ending,
+    keep: tcpdump.keep,
     async stop(how) {
       await accounts.readCarried();
       // What is killed cannot count any more.

@@ -29,12 +29,13 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
       file: join(captures.path, 'capture.pcap'),
       fileMegabytes: 1,
       wrapAfter: 200,
+      files: 100,
       bufferKib: 4_096,
       userId,
       drainLibrary,
       snaplen: undefined,
       filter,
-      onFile() {},
+      onFiles() {},
     });
 
   expect(await fatesOf(filters)).toEqual(filters);

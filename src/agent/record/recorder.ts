@@ -93,6 +93,8 @@ export function startRecorder(options: RecorderOptions): Recorder {
       recording.spec = spec;
       recording.notBeforeMs = 0;
       ring.keep(spec.files);
+      recording.current?.keep(spec.files);
+      recording.replaced?.keep(spec.files);
       bell.ring();
     },
     endWithPod() {

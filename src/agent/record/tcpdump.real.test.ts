@@ -6,8 +6,8 @@ import { compileDrain } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
-import { openPcap } from '../../pcap/file.ts';
-import { startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
+import { countRecords, openPcap } from '../../pcap/file.ts';
+import { type FilesBegun, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
 
 test('says when it listens, announces each file, and counts what it captured', async () => {
   await using lab = await networkLab();
@@ -25,14 +25,55 @@ test('says when it listens, announces each file, and counts what it captured', a
     statistics: { captured: 2_000, received: 2_000, dropped: 0 },
   });
   expect(tcpdump.hasEnded()).toBe(true);
-  expect(files.begun).toBe(3);
   const sizes = await Promise.all(
     (await readdir(folder.path))
       .toSorted()
       .map(async (name) => (await capturedNumbers(join(folder.path, name))).length),
   );
-  expect(files.packets).toEqual([0, ...sizes.slice(0, -1)]);
-  expect(await readdir(folder.path)).toHaveLength(3);
+  const [first = 0, second = 0] = sizes;
+  expect(files).toEqual([
+    { begun: 1, packets: 0, pruned: 0 },
+    { begun: 2, packets: first, pruned: 0 },
+    { begun: 3, packets: first + second, pruned: 0 },
+  ]);
+  expect(sizes).toHaveLength(3);
+});
+
+test('keeps the newest of its files, as many as it is told, and counts what was in the others', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const { options, files } = await optionsFor(lab.netns, folder.path);
+  const tcpdump = startTcpdump({ ...options, files: 2 });
+  await tcpdump.started;
+  await lab.sendDatagrams({ count: 5_000, rate: 20_000, bytes: 1_000 });
+  const begun = await until(() => files.find((each) => each.begun === 6), { what: 'the sixth file' });
+  expect(await readdir(folder.path)).toHaveLength(2);
+  tcpdump.keep(4);
+  await lab.sendDatagrams({ count: 5_000, rate: 20_000, bytes: 1_000, firstNumber: 5_000 });
+  await tcpdump.stop('drain');
+  const names = (await readdir(folder.path)).toSorted();
+  const numbers = await Promise.all(names.map((name) => capturedNumbers(join(folder.path, name))));
+  expect(names).toEqual([7, 8, 9, 10].map((index) => `captres-web.1.pcap${String(index).padStart(3, '0')}`));
+  const pruned = files.at(-1)?.pruned ?? Number.NaN;
+  expect(pruned).toBeGreaterThan(begun.pruned);
+  expect(numbers.flat()).toEqual(Array.from({ length: 10_000 - pruned }, (_, i) => pruned + i));
+});
+
+test('at a high rate it tells of many files at once, and of the last at the end', async () => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  const { options, files } = await optionsFor(lab.netns, folder.path);
+  const tcpdump = startTcpdump({ ...options, files: 2 });
+  await tcpdump.started;
+  await lab.sendDatagrams({ count: 200_000, rate: 0, bytes: 1_400 });
+  const { statistics } = await tcpdump.stop('drain');
+  const last = files.at(-1);
+  expect(files.length).toBeLessThan((last?.begun ?? 0) / 2);
+  const names = await readdir(folder.path);
+  const counts = await Promise.all(names.map((name) => countRecords(join(folder.path, name))));
+  const inFiles = counts.reduce((sum, counted) => sum + ('records' in counted ? counted.records : 0), 0);
+  expect(names).toHaveLength(2);
+  expect((last?.pruned ?? Number.NaN) + inFiles).toBe(statistics?.captured);
 });
 
 test('counts while it runs, as often as it is asked', async () => {
@@ -99,10 +140,10 @@ test('dies with the process that started it, and writes what it has', async () =
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
   const { options } = await optionsFor(lab.netns, folder.path);
-  const { onFile: _onFile, ...plain } = options;
+  const { onFiles: _onFiles, ...plain } = options;
   const program = `
     import { startTcpdump } from ${JSON.stringify(join(import.meta.dirname, 'tcpdump.ts'))};
-    const tcpdump = startTcpdump({ ...${JSON.stringify(plain)}, onFile() {} });
+    const tcpdump = startTcpdump({ ...${JSON.stringify(plain)}, onFiles() {} });
     await tcpdump.started;
     process.kill(process.pid, 'SIGKILL');
   `;
@@ -112,22 +153,20 @@ test('dies with the process that started it, and writes what it has', async () =
 });
 
 async function optionsFor(netns: string, folder: string) {
-  const files: { begun: number; packets: number[] } = { begun: 0, packets: [] };
+  const files: FilesBegun[] = [];
   const options: TcpdumpOptions = {
     netns,
     interface: 'eth0',
     file: join(folder, 'captres-web.1.pcap'),
     fileMegabytes: 1,
     wrapAfter: 200,
+    files: 100,
     bufferKib: 4_096,
     userId: 10_001,
     drainLibrary: await compileDrain(),
     snaplen: undefined,
     filter: undefined,
-    onFile(packetsBefore) {
-      files.begun += 1;
-      files.packets.push(packetsBefore);
-    },
+    onFiles: (each) => files.push(each),
   };
   return { options, files };
 }

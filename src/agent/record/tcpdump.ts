@@ -11,6 +11,8 @@ export type Tcpdump = {
   /** Resolves when the process is gone. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly hasEnded: () => boolean;
+  /** Keeps so many files from now on; fewer when the next one begins. */
+  readonly keep: (files: number) => void;
   /** What tcpdump has counted by now; undefined when it ends before it can say. */
   readonly count: () => Promise<Statistics | undefined>;
   /**
@@ -37,6 +39,15 @@ export type Ending = {
   readonly writeError: string | undefined;
   /** How many of the captured packets are in no file for that. */
   readonly unwritten: number;
+};
+
+/** What a tcpdump has written so far, but the newest file. */
+export type FilesBegun = {
+  readonly begun: number;
+  /** In packets, in the files before the newest. */
+  readonly packets: number;
+  /** How many of these it has deleted. */
+  readonly pruned: number;
 };
 
 /** `stopped`: we asked. `interfaceGone`: the Pod's network was torn down. `failed`: everything else. */
@@ -69,8 +80,10 @@ export type TcpdumpOptions = {
   readonly snaplen: number | undefined;
   /** A pcap-filter(7) expression that filter.ts has accepted; undefined captures every packet. */
   readonly filter: string | undefined;
-  /** tcpdump has opened its next capture file; the one before has so many packets, and 0 if there was none. */
-  readonly onFile: (packetsBefore: number) => void;
+  /** How many of its own files it keeps: it deletes the oldest when it begins another one. */
+  readonly files: number;
+  /** It has begun its next capture file, or at a high rate several. */
+  readonly onFiles: (files: FilesBegun) => void;
   /** A file cannot be written: it is about to end. */
   readonly onWriteError?: () => void;
   /** The interface was set down, or up again; tcpdump goes on in both cases. */
@@ -82,11 +95,15 @@ const killAfterMs = 5_000;
 
 export function startTcpdump(options: TcpdumpOptions): Tcpdump {
   const child = spawn('nsenter', nsenterArguments(options), {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe'],
     env: environment(),
   });
   // Node leaves it out, against its types, when there are no descriptors left to start a process with.
   const report = readReport(child.stderr ?? Readable.from([]), options);
+  // What cannot be told to one that ends need not be.
+  child.stdin?.on('error', () => {});
+  const keep = (files: number) => void child.stdin?.write(`${files}\n`);
+  keep(options.files);
   let stopping: { readonly failure: string | undefined } | undefined;
   let hasEnded = false;
   const ended = endOf(child, report, () => stopping).finally(() => {
@@ -117,6 +134,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     started,
     ended,
     hasEnded: () => hasEnded,
+    keep,
     count,
     stop: (how) => end(how),
     giveUp: end,
@@ -159,7 +177,7 @@ type Report = {
   readonly end: Promise<Omit<Ending, 'kind' | 'cause'> & { readonly interfaceGone: boolean }>;
 };
 
-type Listeners = Pick<TcpdumpOptions, 'onFile' | 'onWriteError' | 'onInterface'>;
+type Listeners = Pick<TcpdumpOptions, 'onFiles' | 'onWriteError' | 'onInterface'>;
 
 function readReport(stderr: Readable, listeners: Listeners): Report {
   const { promise: listening, resolve } = Promise.withResolvers<Listening>();
@@ -177,7 +195,7 @@ function readReport(stderr: Readable, listeners: Listeners): Report {
       const statistics = allCounts(counts);
       const said = readLibrary(line);
       if (said) {
-        if (said.kind === 'nextFile') listeners.onFile(said.packetsBefore);
+        if (said.kind === 'files') listeners.onFiles(said.files);
         else if (said.kind === 'interface') listeners.onInterface?.(said.isUp);
         else if (said.kind === 'unwritten') unwritten = said.packets;
         else {
@@ -198,15 +216,22 @@ function readReport(stderr: Readable, listeners: Listeners): Report {
 }
 
 type Said =
-  | { readonly kind: 'nextFile'; readonly packetsBefore: number }
+  | { readonly kind: 'files'; readonly files: FilesBegun }
   | { readonly kind: 'notWritten'; readonly error: string }
   | { readonly kind: 'unwritten'; readonly packets: number }
   | { readonly kind: 'interface'; readonly isUp: boolean };
 
 /** What the library says (drain/) and tcpdump does not; undefined for a line of tcpdump's own. */
 function readLibrary(line: string): Said | undefined {
-  const packetsBefore = /^podcap: next file after (\d+) packets$/.exec(line)?.[1];
-  if (packetsBefore !== undefined) return { kind: 'nextFile', packetsBefore: Number(packetsBefore) };
+  const files =
+    /^podcap: file (?<begun>\d+) after (?<packets>\d+) packets, (?<pruned>\d+) of them pruned$/.exec(line);
+  if (files?.groups) {
+    const { begun, packets, pruned } = files.groups;
+    return {
+      kind: 'files',
+      files: { begun: Number(begun), packets: Number(packets), pruned: Number(pruned) },
+    };
+  }
   const error = /^podcap: not written: (\w+)$/.exec(line)?.[1];
   if (error !== undefined) return { kind: 'notWritten', error };
   const packets = /^podcap: (\d+) packets in no file$/.exec(line)?.[1];
