@@ -64,8 +64,9 @@ export function settledViolated(start: Sight, now: Sight, { agents, gaps }: Memo
     ),
     ...now.pods.flatMap((pod) =>
       (pod.folder ? gaps.unexplained(pod.folder) : []).map((gap) => ({
-        ...of(pod, 'every datagram is in a file or in a counter'),
-        detail: `${JSON.stringify(gap)} in ${of(pod, '').detail}`,
+        invariant: 'every datagram is in a file or in a counter',
+        of: pod.name,
+        detail: `${JSON.stringify(gap)} in ${inWords(pod)}`,
       })),
     ),
     ...now.agents.flatMap((agent) => agentViolated(agents.get(agent.pid), agent)),
@@ -105,16 +106,16 @@ function hasTooMany({ folder }: SeenPod, wanted: number): boolean {
 }
 
 function of(pod: SeenPod, invariant: string): Violation {
+  return { invariant, of: pod.name, detail: inWords(pod) };
+}
+
+function inWords(pod: SeenPod): string {
   const captures = pod.folder?.captures.map(({ numbers, ...rest }) => ({
     ...rest,
     first: numbers[0],
     last: numbers.at(-1),
   }));
-  return {
-    invariant,
-    of: pod.name,
-    detail: JSON.stringify({ ...pod, folder: pod.folder && { ...pod.folder, captures } }),
-  };
+  return JSON.stringify({ ...pod, folder: pod.folder && { ...pod.folder, captures } });
 }
 
 function newestOf({ folder }: SeenPod): number | undefined {
