@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { kubernetesClient } from './client.ts';
 import { type Change, watchCollection } from './list-watch.ts';
@@ -220,6 +221,22 @@ test('lists no more often than the backoff when every watch is refused with 410'
   // One wait between each list and the next.
   expect(waits.slice(0, 10)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(names(watching.changes).slice(0, 2)).toEqual(['listed ', 'listed ']);
+});
+
+test('lists again at once when the last list was long ago, ever later when it was not', async () => {
+  await using server = await apiServer();
+  server.script.watch.push(refusal(410, 'Expired'), refusal(410, 'Expired'), refusal(410, 'Expired'));
+  const backoff = { minMs: 10, maxMs: 1_000, random: () => 1 };
+  await using watching = follow(server, { backoff, calmMs: 50 });
+  const living = await server.nextWatch();
+  // The time is what it is about; the server is away in it.
+  server.script.watch.push({ kind: 'cut' }, { kind: 'cut' }, refusal(410, 'Expired'));
+  await setTimeout(100);
+  living.cut();
+  await server.nextWatch();
+  const waits = [10, 20, 40].map((waitMs) => ({ waitMs, next: 'list' }));
+  expect(watching.log.lines.slice(0, 3).map(({ fields }) => fields)).toMatchObject(waits);
+  expect(watching.log.lines.at(-1)?.fields).toMatchObject({ waitMs: 10, next: 'list' });
 });
 
 test.each([

@@ -48,7 +48,7 @@ export type WatchLimits = {
   readonly pageItems: number;
   /** A watch that lived this long was a good one: the next is opened at once. */
   readonly settledMs: number;
-  /** A watch that lived this long makes the next list come as early as the first did. */
+  /** A watch that ends so long after the last list makes the next one come as early as the first did. */
   readonly calmMs: number;
   readonly backoff: BackoffOptions;
   /** The longest wait for a server that is not there. */
@@ -62,7 +62,7 @@ const defaultLimits: WatchLimits = {
   lineBytes: 16 * 1024 * 1024,
   pageItems: 100,
   settledMs: 1_000,
-  calmMs: 60_000,
+  calmMs: 10_000,
   backoff: {},
   unreachableMs: longestUnreachableMs,
 };
@@ -87,11 +87,14 @@ export async function* watchCollection<T>(
     unreachable: backoff({ ...limits.backoff, maxMs: limits.unreachableMs }),
   };
   let step: Step = { kind: 'list', resourceVersion: '0' };
+  let listedAt = performance.now();
   for (;;) {
     const end: End = yield* step.kind === 'list' ? list(context, step) : watch(context, step);
     if (signal.aborted) return;
     if (end.livedMs >= limits.settledMs) between.watch.reset();
-    if (end.livedMs >= limits.calmMs) between.list.reset();
+    // What is bounded is how often it lists: an outage between is time, too.
+    if (step.kind === 'list') listedAt = performance.now();
+    else if (performance.now() - listedAt >= limits.calmMs) between.list.reset();
     const next: Step = nextStep(step, end);
     const isUnreachable = end.kind === 'failed' && end.error.reason === 'Unreachable';
     if (!isUnreachable) between.unreachable.reset();
