@@ -62,7 +62,7 @@ const defaultLimits: WatchLimits = {
   lineBytes: 16 * 1024 * 1024,
   pageItems: 100,
   settledMs: 1_000,
-  calmMs: 10_000,
+  calmMs: 5_000,
   backoff: {},
   unreachableMs: longestUnreachableMs,
 };
