@@ -5,6 +5,7 @@ test.each<[string, readonly SeenCapture[], number?]>([
   ['nothing', []],
   ['an unbroken run', [capture(1, [5, 6, 7])]],
   ['what a capture dropped', [capture(1, [1, 4], { dropped: 2 })]],
+  ['what one dropped whose agent died with it', [capture(1, [1, 4], { wasCut: true }), capture(2, [5])]],
   ['what was missed before one', [capture(1, [1, 2]), capture(2, [5, 6], { missed: 2 })]],
   ['what was lost at the end of one', [capture(1, [1, 2], { dropped: 2 }), capture(2, [5, 6])]],
   [
@@ -89,7 +90,7 @@ function unexplained(captures: Captures) {
 function capture(
   generation: number,
   numbers: readonly number[],
-  told: { readonly missed?: number; readonly dropped?: number } = {},
+  more: Partial<SeenCapture> = {},
 ): SeenCapture {
-  return { generation, numbers, missed: 0, dropped: 0, ...told };
+  return { generation, numbers, missed: 0, dropped: 0, wasCut: false, ...more };
 }

@@ -9,6 +9,8 @@ export type SeenCapture = {
   /** Packets that its record tells of: missed before it; dropped or lost while it ran. */
   readonly missed: number;
   readonly dropped: number;
+  /** Its agent died with it: what it dropped since it was counted last, up to 15 s before, nobody knows. */
+  readonly wasCut: boolean;
 };
 
 /** What was seen in the folder of a Pod. */
@@ -90,11 +92,17 @@ function isWithin({ from, to }: Gap): boolean {
   return from === to;
 }
 
-/** All gaps within one capture, as one: what it dropped or lost. */
+/** All gaps within one capture, as one: what it dropped or lost, as far as that can be known. */
 function withinOne({ captures }: SeenFolder, generation: number, gaps: readonly Gap[]): ToldGap {
   const capture = captures.find((each) => each.generation === generation);
   const next = Math.min(...gaps.map((gap) => gap.next));
-  return { from: generation, to: generation, next, missing: sum(gaps), told: capture?.dropped ?? 0 };
+  return {
+    from: generation,
+    to: generation,
+    next,
+    missing: sum(gaps),
+    told: capture?.wasCut === true ? Number.POSITIVE_INFINITY : (capture?.dropped ?? 0),
+  };
 }
 
 /**

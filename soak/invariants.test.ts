@@ -90,5 +90,10 @@ function memory(agents: readonly SeenAgent[]) {
 }
 
 function folder(files: number, numbers: readonly number[]) {
-  return { id: 'a', files, captures: [{ generation: 1, numbers, missed: 0, dropped: 0 }], forgotten: 0 };
+  return {
+    id: 'a',
+    files,
+    captures: [{ generation: 1, numbers, missed: 0, dropped: 0, wasCut: false }],
+    forgotten: 0,
+  };
 }

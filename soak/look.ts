@@ -49,11 +49,12 @@ async function lookInside(folder: string) {
   return {
     id: `${ino} of ${birthtimeMs}`,
     files: files.length,
-    captures: records.map(({ generation, totals }) => ({
+    captures: records.map(({ generation, totals, end }, i) => ({
       generation,
       numbers: (numbers.get(generation) ?? []).flatMap((file) => file.numbers),
       missed: totals.missed,
       dropped: totals.dropped + totals.lost,
+      wasCut: end === undefined && i < records.length - 1,
     })),
     forgotten: missed + dropped + lost,
   };
