@@ -70,6 +70,13 @@ export function executor(cluster: TestCluster, receiver: HostReceiver): Executor
     want(pod, files);
   }
 
+  async function set(pod: string, annotations: Readonly<Record<string, string>>): Promise<void> {
+    await persist(
+      () => cluster.annotate(pod, annotations),
+      `${Object.keys(annotations).join()} of ${pod} to be set`,
+    );
+  }
+
   async function fulfil(wish: Wish): Promise<void> {
     switch (wish.kind) {
       case 'create':
@@ -91,15 +98,9 @@ export function executor(cluster: TestCluster, receiver: HostReceiver): Executor
         }
         return;
       case 'snaplen':
-        return await persist(
-          () => cluster.annotate(wish.pod, { 'podcap.dev/snaplen': String(wish.bytes) }),
-          'another snaplen',
-        );
+        return await set(wish.pod, { 'podcap.dev/snaplen': String(wish.bytes) });
       case 'filter':
-        return await persist(
-          () => cluster.annotate(wish.pod, { 'podcap.dev/filter': wish.filter }),
-          'another filter',
-        );
+        return await set(wish.pod, { 'podcap.dev/filter': wish.filter });
     }
   }
 

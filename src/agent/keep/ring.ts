@@ -77,7 +77,8 @@ export function startRing(options: RingOptions): Ring {
   };
 }
 
-async function recordsIn(path: string): Promise<number> {
+/** How many packets stand in that file; 0 when it is not there or no capture file. */
+export async function recordsIn(path: string): Promise<number> {
   const counted = await ifThere(countRecords(path));
   return counted && 'records' in counted ? counted.records : 0;
 }

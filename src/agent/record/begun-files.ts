@@ -1,9 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ifThere } from '../../base/missing.ts';
-import { countRecords } from '../../pcap/file.ts';
 import { parseRingFile, ringFileName } from '../keep/names.ts';
-import type { Ring } from '../keep/ring.ts';
+import { type Ring, recordsIn } from '../keep/ring.ts';
 import type { FilesBegun } from './tcpdump.ts';
 
 /** The files of one start of tcpdump, as it begins them. */
@@ -25,10 +24,6 @@ export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: n
   /** How many files were begun when the newest was missing. */
   let missingAt: number | undefined;
   const name = (count: number) => ringFileName(file, count, wrapAfter);
-  const recordsIn = async (count: number) => {
-    const counted = await ifThere(countRecords(name(count)));
-    return counted && 'records' in counted ? counted.records : 0;
-  };
   return {
     next(files) {
       ({ begun, packets, pruned } = files);
@@ -42,7 +37,7 @@ export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: n
     async packets() {
       if (begun === 0) return 0;
       // It may have begun more than it told; no more than half of the names are in use.
-      const untold = Array.from({ length: wrapAfter / 2 }, (_, i) => recordsIn(begun - 1 + i));
+      const untold = Array.from({ length: wrapAfter / 2 }, (_, i) => recordsIn(name(begun - 1 + i)));
       return (await Promise.all(untold)).reduce((sum, records) => sum + records, packets);
     },
     pruned: () => pruned,
