@@ -10,7 +10,7 @@ const decidedByChart = new Set([
   'agentName',
   'capturesFolder',
   'netnsFolder',
-  'drainLibrary',
+  'nativeFolder',
   'metricsTlsFolder',
 ]);
 

@@ -7,7 +7,7 @@ import { type ApiServer, apiServer, list } from '../../src/kubernetes/testing/ap
 import { podObject } from '../../src/kubernetes/testing/pod-object.ts';
 import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';
 import { writeCniEntry } from '../../src/lab/cni-cache.ts';
-import { compileDrain } from '../../src/lab/compile.ts';
+import { compileNative } from '../../src/lab/compile.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../src/lab/folder.ts';
 import { imageStart } from '../../src/lab/image.ts';
 import { freePort } from '../../src/lab/port.ts';
@@ -66,7 +66,7 @@ export async function agentHost({ pods }: BridgeLab): Promise<AgentHost> {
     'captures-folder': captures.path,
     'cni-results-folder': cache.path,
     'netns-folder': dirname(pods[0]?.netns ?? ''),
-    'drain-library': await compileDrain(),
+    'native-folder': await compileNative(),
     'free-share-percent': '0',
   };
 

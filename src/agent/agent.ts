@@ -192,7 +192,7 @@ function roomOf(settings: Settings) {
 function captureSettings({
   bufferKib,
   captureUser,
-  drainLibrary,
+  nativeFolder,
   agentName,
   maxFiles,
 }: Settings): CaptureSettings {
@@ -201,7 +201,7 @@ function captureSettings({
     // Twice the most files: N can change to anything without a restart of tcpdump.
     wrapAfter: 2 * maxFiles,
     userId: captureUser,
-    drainLibrary,
+    nativeFolder,
     agent: agentName,
   };
 }

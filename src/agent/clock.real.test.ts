@@ -8,7 +8,7 @@ import { selfSigned } from '../kubernetes/testing/certificate.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { capturedNumbers } from '../lab/captured.ts';
 import { removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
-import { compileDrain } from '../lab/compile.ts';
+import { compileNative } from '../lab/compile.ts';
 import { fakeClock } from '../lab/fake-clock.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
@@ -123,7 +123,7 @@ async function clockScene() {
   // Whoever asks before captures are deleted is told that the Pod is gone.
   server.script.read.push(...Array.from({ length: 100 }, () => refusal(404, 'NotFound')));
   const first = await networkLab();
-  const drainLibrary = await compileDrain();
+  const nativeFolder = await compileNative();
   const scene = {
     clock,
     server,
@@ -136,7 +136,7 @@ async function clockScene() {
         capturesFolder: captures.path,
         cniResultsFolder: cache.path,
         netnsFolder: dirname(first.netns),
-        drainLibrary,
+        nativeFolder,
         port: String(await freePort()),
       };
       return startAgent({ server: server.config.server, ca: server.config.ca, settings: all }, clock.env);

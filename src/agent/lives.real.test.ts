@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { type ApiServer, apiServer, list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
-import { compileDrain } from '../lab/compile.ts';
+import { compileNative } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { imageStart } from '../lab/image.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
@@ -56,7 +56,7 @@ async function nodeScene() {
     capturesFolder: captures.path,
     cniResultsFolder: cache.path,
     netnsFolder: dirname(labs[0]?.netns ?? ''),
-    drainLibrary: await compileDrain(),
+    nativeFolder: await compileNative(),
     port: String(await freePort()),
   };
   const start = JSON.stringify({ server: server.config.server, ca: server.config.ca, settings });

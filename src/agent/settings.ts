@@ -16,7 +16,7 @@ export const settingsSchema = v.object({
   capturesFolder: absolutePath(),
   cniResultsFolder: absolutePath(),
   netnsFolder: absolutePath(),
-  drainLibrary: absolutePath(),
+  nativeFolder: absolutePath(),
   maxFiles: wholeNumber(1, 10_000),
   // At 100 ms a block of 256 KiB, less than 2,560 KiB would not outlast a stall of a second.
   bufferKib: wholeNumber(2_560, 1_048_576),
@@ -72,11 +72,11 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '/run/netns',
     help: "the Node's network namespaces",
   },
-  drainLibrary: {
-    flag: 'drain-library',
-    env: 'PODCAP_DRAIN_LIBRARY',
-    default: '/usr/lib/podcap/podcap-drain.so',
-    help: 'the library that is preloaded into tcpdump: it drains the last block and writes the files',
+  nativeFolder: {
+    flag: 'native-folder',
+    env: 'PODCAP_NATIVE_FOLDER',
+    default: '/usr/lib/podcap',
+    help: "the folder of podcap-enter, which starts tcpdump in a Pod's network, and of podcap-drain.so, preloaded into it",
   },
   maxFiles: {
     flag: 'max-files',

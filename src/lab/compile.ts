@@ -6,6 +6,21 @@ import { run } from './run.ts';
 const repository = resolve(import.meta.dirname, '../..');
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
 
+/** What the agent starts tcpdump with, compiled for tests; gives back the folder. */
+export async function compileNative(): Promise<string> {
+  const [enter] = await Promise.all([compileEnter(), compileDrain()]);
+  return dirname(enter);
+}
+
+/** The program that enters a Pod's network and becomes tcpdump; gives back its path. */
+export function compileEnter(): Promise<string> {
+  return compile({
+    sources: [join(repository, 'src/agent/enter/enter.c')],
+    output: 'podcap-enter',
+    linking: { before: [], after: [] },
+  });
+}
+
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
 export function compileDrain(): Promise<string> {
   return compile({

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startTcpdump } from '../agent/record/tcpdump.ts';
-import { compileDrain } from '../lab/compile.ts';
+import { compileNative } from '../lab/compile.ts';
 import { datagramNumber } from '../lab/datagrams.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
@@ -53,7 +53,7 @@ async function capture(lab: NetworkLab, file: string) {
     files: 500,
     bufferKib: 8_192,
     userId: 10_001,
-    drainLibrary: await compileDrain(),
+    nativeFolder: await compileNative(),
     snaplen: undefined,
     filter: undefined,
     onFiles: () => {},

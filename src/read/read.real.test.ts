@@ -10,7 +10,7 @@ import { folderName, ringFileBase } from '../agent/keep/names.ts';
 import { startRing } from '../agent/keep/ring.ts';
 import { startTcpdump, type Tcpdump } from '../agent/record/tcpdump.ts';
 import { capturedNumbers } from '../lab/captured.ts';
-import { compileDrain } from '../lab/compile.ts';
+import { compileNative } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { run } from '../lab/run.ts';
@@ -109,7 +109,7 @@ async function startCapture(lab: NetworkLab) {
       files: ringFiles,
       bufferKib: 8_192,
       userId: 10_001,
-      drainLibrary: await compileDrain(),
+      nativeFolder: await compileNative(),
       snaplen: undefined,
       filter: undefined,
       onFiles({ begun }) {

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { type LabDisk, memoryDisk } from '../../lab/disk.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
@@ -78,7 +78,7 @@ async function start(lab: NetworkLab, disk: LabDisk): Promise<Tcpdump> {
     files: 100,
     bufferKib: 4_096,
     userId: 10_001,
-    drainLibrary: await compileDrain(),
+    nativeFolder: await compileNative(),
     snaplen: undefined,
     filter: undefined,
     onFiles() {},

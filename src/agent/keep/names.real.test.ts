@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { startTcpdump } from '../record/tcpdump.ts';
@@ -55,7 +55,7 @@ async function captureTen(
     files: 100,
     bufferKib: 4_096,
     userId: 10_001,
-    drainLibrary: await compileDrain(),
+    nativeFolder: await compileNative(),
     snaplen: undefined,
     filter: undefined,
     onFiles() {},

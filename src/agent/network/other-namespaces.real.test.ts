@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { run } from '../../lab/run.ts';
 import { startTcpdump } from '../record/tcpdump.ts';
@@ -22,7 +22,7 @@ test.each(['cgroup', 'ipc', 'mount', 'pid', 'time', 'uts'])(
       files: 100,
       bufferKib: 4_096,
       userId: 10_001,
-      drainLibrary: await compileDrain(),
+      nativeFolder: await compileNative(),
       snaplen: undefined,
       filter: undefined,
       onFiles() {},

@@ -127,7 +127,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
   }
 
   async function count(): Promise<void> {
-    // Before it listens the process can still be nsenter or setpriv, which a signal ends.
+    // Before it listens the process can still be podcap-enter, which a signal ends.
     if (listeningMs === undefined) return;
     const statistics = await answerOf(tcpdump);
     if (statistics === 'silence') {

@@ -44,7 +44,7 @@ export type CaptureSettings = {
   readonly bufferKib: number;
   readonly wrapAfter: number;
   readonly userId: number;
-  readonly drainLibrary: string;
+  readonly nativeFolder: string;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;
 };

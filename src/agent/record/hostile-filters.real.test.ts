@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { captureAnnotation, requestOf } from '../decide/request.ts';
@@ -18,7 +18,7 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
   await using lab = await networkLab();
   await using trap = await temporaryFolder();
   await using captures = await temporaryFolder();
-  const drainLibrary = await compileDrain();
+  const nativeFolder = await compileNative();
   const filters = hostileFilters(join(trap.path, 'evil'));
   expect(filters.length).toBeGreaterThan(60);
 
@@ -32,7 +32,7 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
       files: 100,
       bufferKib: 4_096,
       userId,
-      drainLibrary,
+      nativeFolder,
       snaplen: undefined,
       filter,
       onFiles() {},

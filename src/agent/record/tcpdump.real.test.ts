@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
@@ -163,7 +163,7 @@ async function optionsFor(netns: string, folder: string) {
     files: 100,
     bufferKib: 4_096,
     userId: 10_001,
-    drainLibrary: await compileDrain(),
+    nativeFolder: await compileNative(),
     snaplen: undefined,
     filter: undefined,
     onFiles: (each) => files.push(each),

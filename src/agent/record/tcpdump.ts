@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 
@@ -74,8 +75,8 @@ export type TcpdumpOptions = {
   readonly bufferKib: number;
   /** The user and group that tcpdump runs as; numbers, so that no passwd entry is needed. */
   readonly userId: number;
-  /** Path of the library that drains the last block and writes the files (drain). */
-  readonly drainLibrary: string;
+  /** The folder of podcap-enter (enter/) and podcap-drain.so (drain/). */
+  readonly nativeFolder: string;
   /** Bytes of each packet that are captured; undefined captures them whole. */
   readonly snaplen: number | undefined;
   /** A pcap-filter(7) expression that filter.ts has accepted; undefined captures every packet. */
@@ -94,7 +95,7 @@ export type TcpdumpOptions = {
 const killAfterMs = 5_000;
 
 export function startTcpdump(options: TcpdumpOptions): Tcpdump {
-  const child = spawn('nsenter', nsenterArguments(options), {
+  const child = spawn(join(options.nativeFolder, 'podcap-enter'), enterArguments(options), {
     stdio: ['pipe', 'ignore', 'pipe'],
     env: environment(),
   });
@@ -142,19 +143,13 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
 }
 
 /**
- * nsenter enters the namespace, setpriv leaves NET_RAW alone and a user of its own, env preloads the library into
- * tcpdump and nothing else. Each replaces the one before: one process, the agent's own child, which the kernel
- * signals when the agent dies.
+ * podcap-enter enters the namespace, leaves NET_RAW alone and a user of its own, and replaces itself by a tcpdump with
+ * the library preloaded: one process, the agent's own child, which the kernel signals when the agent dies.
  */
-function nsenterArguments(options: TcpdumpOptions): string[] {
-  const { netns, userId, drainLibrary, file, wrapAfter, bufferKib, fileMegabytes } = options;
-  const netRawAlone = '-all,+net_raw';
+function enterArguments(options: TcpdumpOptions): string[] {
+  const { netns, userId, nativeFolder, file, wrapAfter, bufferKib, fileMegabytes } = options;
   return [
-    [`--net=${netns}`],
-    ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups'],
-    [`--inh-caps=${netRawAlone}`, `--ambient-caps=${netRawAlone}`, `--bounding-set=${netRawAlone}`],
-    ['--no-new-privs', '--pdeathsig=TERM'],
-    ['env', `LD_PRELOAD=${drainLibrary}`],
+    [`${process.pid}`, netns, `${userId}`, join(nativeFolder, 'podcap-drain.so')],
     ['tcpdump', '-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
     // -U: for a tcpdump without the library, whose newest file could be empty; drain/write.c writes so by itself.
     ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
@@ -297,7 +292,7 @@ async function exitOf(child: ChildProcess): Promise<string> {
     const [code, signal]: (number | string | null)[] = await once(child, 'close');
     return signal === null ? `exit code ${code}` : `ended by ${signal}`;
   } catch (error) {
-    // spawn itself failed: nsenter is not installed, or no process can be made.
+    // spawn itself failed: podcap-enter is not there, or no process can be made.
     return error instanceof Error ? error.message : String(error);
   }
 }

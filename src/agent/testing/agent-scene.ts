@@ -5,7 +5,7 @@ import { bootClock } from '../../base/clock.ts';
 import { kubernetesClient } from '../../kubernetes/client.ts';
 import { type ApiServer, apiServer } from '../../kubernetes/testing/api-server.ts';
 import { writeCniEntry } from '../../lab/cni-cache.ts';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { freePort } from '../../lab/port.ts';
@@ -27,9 +27,9 @@ export async function agentScene(options: AgentSceneOptions = {}) {
   const root = options.captures ?? captures.path;
   const cache = await temporaryFolder();
   const server = await apiServer();
-  const drainLibrary = await compileDrain();
+  const nativeFolder = await compileNative();
   await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: lab.netns });
-  const scene = { server, captures: root, cache: cache.path, netns: lab.netns, drainLibrary };
+  const scene = { server, captures: root, cache: cache.path, netns: lab.netns, nativeFolder };
   return {
     ...scene,
     lab,
@@ -56,7 +56,7 @@ async function startAgent(scene: {
   captures: string;
   cache: string;
   netns: string;
-  drainLibrary: string;
+  nativeFolder: string;
   settings: Partial<Settings>;
 }) {
   const port = await freePort();
@@ -69,7 +69,7 @@ async function startAgent(scene: {
       capturesFolder: scene.captures,
       cniResultsFolder: scene.cache,
       netnsFolder: dirname(scene.netns),
-      drainLibrary: scene.drainLibrary,
+      nativeFolder: scene.nativeFolder,
       maxFiles: 100,
       maxFileMegabytes: 100,
       maxCaptures: 100,

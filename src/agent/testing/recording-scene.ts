@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { capturedNumbers } from '../../lab/captured.ts';
 import { type CniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import type { NetworkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
@@ -47,7 +47,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log,
   });
-  const drainLibrary = await compileDrain();
+  const nativeFolder = await compileNative();
 
   async function begin(count: number, more: Partial<CaptureSpec> = {}) {
     const reports: RecorderReport[] = [];
@@ -64,7 +64,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
         bufferKib: options.bufferKib ?? 4_096,
         wrapAfter,
         userId: 10_001,
-        drainLibrary,
+        nativeFolder,
         agent: 'agent',
       },
       onReport: (report) => reports.push(report),
