@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readlink } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
 import { compileDrain, compileEnter } from '../../lab/compile.ts';
 import { networkLab } from '../../lab/network.ts';
+import { run } from '../../lab/run.ts';
 
-const execute = promisify(execFile);
 const ourNetwork = '/proc/self/ns/net';
 const netRaw = (1 << 13).toString(16).padStart(16, '0');
 
@@ -24,7 +22,7 @@ test('the program is in that network, with NET_RAW and its library alone', async
       ['cat', '/proc/self/status'],
       ['cat', '/proc/self/maps'],
       ['readlink', '/proc/self/ns/net'],
-    ].map(async (command) => (await execute(enter, [...args, ...command])).stdout),
+    ].map((command) => run([enter, ...args, ...command])),
   );
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
     expect(status).toMatch(new RegExp(`^${set}:\\s${netRaw}$`, 'm'));
@@ -39,7 +37,7 @@ test('the program is in that network, with NET_RAW and its library alone', async
 test('hands its arguments on as they are', async () => {
   const hostile = ['-n', '--help', 'a b', '$(id)', '', '\n'];
   const args = [`${process.pid}`, ourNetwork, '10001', library, 'printf', '%s;', ...hostile];
-  expect((await execute(enter, args)).stdout).toBe(`${hostile.join(';')};`);
+  expect(await run([enter, ...args])).toBe(`${hostile.join(';')};`);
 });
 
 test.each<[string, { parent?: string; netns?: string; user?: string; library?: string; program?: string }]>([
@@ -63,7 +61,7 @@ test.each<[string, { parent?: string; netns?: string; user?: string; library?: s
     ...given,
   };
   const args = [asked.parent, asked.netns, asked.user, asked.library, asked.program];
-  await expect(execute(enter, args)).rejects.toMatchObject({
+  await expect(run([enter, ...args])).rejects.toMatchObject({
     code: 1,
     stdout: '',
     stderr: `podcap-enter: ${problem}\n`,
@@ -71,7 +69,7 @@ test.each<[string, { parent?: string; netns?: string; user?: string; library?: s
 });
 
 test('says how it is used', async () => {
-  await expect(execute(enter, [ourNetwork])).rejects.toMatchObject({
+  await expect(run([enter, ourNetwork])).rejects.toMatchObject({
     code: 1,
     stderr: 'usage: podcap-enter PARENT NETNS USER LIBRARY PROGRAM [ARGUMENT...]\n',
   });
