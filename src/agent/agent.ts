@@ -34,7 +34,7 @@ export type AgentOptions = {
 };
 
 /** Sizes and free space change by themselves. */
-const measureEveryMs = 10_000;
+const measureEveryMs = 30_000;
 /** Somebody else may fill the disk: whether the share that stays free is reached costs little to ask. */
 const askDiskEveryMs = 2_000;
 /** Events go an hour after they were written last. */

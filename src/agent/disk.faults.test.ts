@@ -24,7 +24,12 @@ test.each(tries)('a full disk is told by an Event and by metrics, and its end to
   await disk.fill();
   const failure = 'CaptureFailed: will try again: captures cannot be written: the disk is full (ENOSPC)';
   await until(() => scene.events().includes(failure), { what: 'the Event', deadlineMs: seenWithinMs });
-  expect(await tells('podcap_captures{state="failed"} 1')).toBe(true);
+  // Failed, and with the next look at the disk refused.
+  await until(() => tells('podcap_captures{state="refused"} 1'), {
+    what: 'the refusal in the metrics',
+    deadlineMs: seenWithinMs,
+  });
+  expect(await tells('podcap_captures{state="capturing"} 0')).toBe(true);
   expect(await agent.ask('/readyz')).toBe('200 ok\n');
   await disk.free();
   await until(() => tells('podcap_captures{state="capturing"} 1'), { what: 'a capture', deadlineMs: 60_000 });

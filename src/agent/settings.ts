@@ -18,7 +18,7 @@ export const settingsSchema = v.object({
   netnsFolder: absolutePath(),
   nativeFolder: absolutePath(),
   maxFiles: wholeNumber(1, 10_000),
-  // At 100 ms a block of 256 KiB, less than 2,560 KiB would not outlast a stall of a second.
+  // Blocks of 256 KiB, each for a second at most: a tcpdump that stands still for less than ten drops nothing at a low rate.
   bufferKib: wholeNumber(2_560, 1_048_576),
   captureUser: wholeNumber(1, 65_533),
   maxFileMegabytes: wholeNumber(1, 10_000),

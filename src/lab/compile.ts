@@ -4,6 +4,7 @@ import { ownedName } from './owner.ts';
 import { run } from './run.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
+const drainSources = ['drain.c', 'last-block.c', 'write.c', 'ring.c', 'held.c'];
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
 
 /** What the agent starts tcpdump with, compiled for tests; gives back the folder. */
@@ -24,7 +25,7 @@ export function compileEnter(): Promise<string> {
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
 export function compileDrain(): Promise<string> {
   return compile({
-    sources: ['drain.c', 'write.c'].map((name) => join(repository, 'src/agent/drain', name)),
+    sources: drainSources.map((name) => join(repository, 'src/agent/drain', name)),
     output: 'podcap-drain.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });

@@ -4,21 +4,20 @@
  *
  *   podcap: file 9 after 7440 packets, 930 of them pruned
  *                                    the ninth file is begun; those before have, or had, so many packets
+ *   podcap: file deleted             the one that is being written, by somebody else
  *   podcap: not written: ENOSPC      a file cannot be written or begun: the capture ends, as if it were told to
  *   podcap: 17 packets in no file    at such an end: so many of those that tcpdump calls captured
  *   podcap: interface down           and "up": the interface is there and carries nothing
  *
- *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-drain.so src/agent/drain/{drain,write}.c -ldl
+ *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-drain.so src/agent/drain/{drain,last-block,write,ring,held}.c -ldl
  *
  * The kernel fills a capture's receive ring block by block (TPACKET_V3, packet_mmap.rst) and hands a block over
- * when it is full or when its timeout has passed. tcpdump asks for 1,000 ms and, at the end, drops the block that
- * is still open: of a deleted Pod's last 100 datagrams its file has none. So here
+ * when it is full or when its timeout, a second, has passed. At the end tcpdump drops the block that is still open: of
+ * a deleted Pod's last 1,000 datagrams its file has none. So here
  *
  *   start   the socket hears nothing until its filter is there: what it counts is what the filter let in;
- *   run     the timeout is 100 ms: long enough that one packet per block does not eat the ring (-B is at least
- *           ten blocks of 256 KiB for a stall of 1 s), short enough to wait for;
- *   end     the first poll() that would end the loop (the interface went, or a signal) waits until the open block
- *           has been handed over and says "readable" once; libpcap empties the ring; the next poll() ends the loop.
+ *   end     the first poll() that would end the loop (the interface went, or a signal) has the open block handed over
+ *           (last-block.c) and says "readable" once; libpcap empties the ring; the next poll() ends the loop.
  *
  * That rests on three habits of libpcap 1.10 (pcap-linux.c): it reads every block that is handed over
  * before it polls again, the packet socket is the first that it polls, and an interrupted poll() ends the loop
@@ -40,14 +39,21 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "last-block.h"
 #include "write.h"
 
 enum {
-	BLOCK_TIMEOUT_MS = 100,
+	/*
+	 * tcpdump's own. Each capture has a timer of its own in the kernel, which wakes a core so often; a shorter one
+	 * makes a hundred captures felt by everybody (docs/decisions/0020).
+	 */
+	BLOCK_TIMEOUT_MS = 1000,
 	/* The kernel's timer ticks every 1 to 10 ms and runs behind interrupts: half a timeout on top. */
 	LAST_BLOCK_WAIT_MS = BLOCK_TIMEOUT_MS + BLOCK_TIMEOUT_MS / 2,
+	LAST_BLOCK_LOOK_MS = 10,
 	/* How long libpcap sleeps at most while the interface is down (pcap-linux.c), and nobody else. */
 	INTERFACE_DOWN_TIMEOUT_MS = 1,
+	INTERFACE_LOOK_MS = 100,
 };
 
 static struct {
@@ -89,20 +95,6 @@ static bool let_nothing_in(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
 }
 
-static void wait_for_the_last_block(void)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += LAST_BLOCK_WAIT_MS * 1000000L;
-	if (end.tv_nsec >= 1000000000L) {
-		end.tv_sec += 1;
-		end.tv_nsec -= 1000000000L;
-	}
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
-		; /* USR1 asks for statistics, a second TERM for what is happening already */
-}
-
 /* poll(), but with the caller's signals let in only while it sleeps, if `signals` is given: see poll(). */
 static int poll_with(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
 {
@@ -111,20 +103,22 @@ static int poll_with(struct pollfd *fds, nfds_t count, int timeout_ms, const sig
 	return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, signals);
 }
 
-/* The same, and the agent is told of new files meanwhile. */
-static int poll_telling(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
+/* The same, and what is captured is written meanwhile. */
+static int poll_writing(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
 {
-	int until_told_ms = tell_files_when_due();
+	for (;;) {
+		int due_ms = write_before_sleep();
 
-	if (until_told_ms < 0 || (timeout_ms >= 0 && timeout_ms <= until_told_ms))
-		return poll_with(fds, count, timeout_ms, signals);
+		if (due_ms < 0 || (timeout_ms >= 0 && timeout_ms <= due_ms))
+			return poll_with(fds, count, timeout_ms, signals);
 
-	int ready = poll_with(fds, count, until_told_ms, signals);
+		int ready = poll_with(fds, count, due_ms, signals);
 
-	if (ready != 0)
-		return ready;
-	tell_files_when_due();
-	return poll_with(fds, count, timeout_ms < 0 ? -1 : timeout_ms - until_told_ms, signals);
+		if (ready != 0)
+			return ready;
+		if (timeout_ms > 0)
+			timeout_ms -= due_ms;
+	}
 }
 
 /*
@@ -182,6 +176,32 @@ static bool has_interface(int fd)
 	return getsockname(fd, (struct sockaddr *)&bound, &length) == 0 && bound.sll_ifindex > 0;
 }
 
+/* Whether the kernel has handed over a block: beside an error that poll() tells again and again. */
+static bool is_readable(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+
+	return poll_with(&polled, 1, 0, NULL) > 0 && (polled.revents & POLLIN);
+}
+
+/*
+ * Gives back when libpcap can read what the ring holds: true if that is the last of it. An interface that is being
+ * deleted is down before. One that only is down may be up again: its block is left to the kernel's timer.
+ */
+static bool prepare_last_block(void)
+{
+	const struct timespec pause = {.tv_nsec = LAST_BLOCK_LOOK_MS * 1000000L};
+
+	for (int waited_ms = 0; waited_ms < LAST_BLOCK_WAIT_MS; waited_ms += LAST_BLOCK_LOOK_MS) {
+		if ((stopping || !has_interface(capture_fd)) && hand_over_open_block(capture_fd))
+			break;
+		if (is_readable(capture_fd))
+			return false;
+		nanosleep(&pause, NULL); /* USR1 asks for statistics: then it is shorter */
+	}
+	return true;
+}
+
 /*
  * Tells once when the interface is down and once when it is up again. Gives back how long to sleep: libpcap looks a
  * thousand times a second whether it is up, and ten times are enough.
@@ -194,7 +214,7 @@ static int tell_interface(int timeout_ms)
 	if (is_down != told_down)
 		dprintf(STDERR_FILENO, "podcap: interface %s\n", is_down ? "down" : "up");
 	told_down = is_down;
-	return is_down ? BLOCK_TIMEOUT_MS : timeout_ms;
+	return is_down ? INTERFACE_LOOK_MS : timeout_ms;
 }
 
 /* Does as TERM does. */
@@ -209,13 +229,12 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 	sigset_t all, before;
 	int ready = -1, saved_errno = EINTR;
 
-	write_gathered();
 	timeout_ms = tell_interface(timeout_ms);
 	/* A signal between the look at `stopping` and the sleep would be slept through: on an idle interface for ever. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	if (!stopping) {
-		ready = poll_telling(fds, count, timeout_ms, &before);
+		ready = poll_writing(fds, count, timeout_ms, &before);
 		saved_errno = errno;
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -224,14 +243,16 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 	enum ending now = stopping ? STOPPED : ready > 0 && (fds[0].revents & POLLERR) ? GONE : RUNNING;
 
 	if (now != RUNNING && now != drained) {
-		drained = now;
-		wait_for_the_last_block();
+		if (prepare_last_block())
+			drained = now;
 		for (nfds_t i = 0; i < count; i++)
 			fds[i].revents = 0;
 		fds[0].revents = POLLIN;
 		return 1;
 	}
 	drained = RUNNING;
+	if (now != RUNNING)
+		write_everything(); /* before tcpdump says its statistics: it may fail */
 	if (now == STOPPED) {
 		real.breakloop(capture);
 		errno = EINTR;

@@ -1,12 +1,17 @@
 /*
- * The capture files. tcpdump gives each packet to stdio and, with -U, to write() at once, and looks at the result of
- * neither: on a full disk it goes on for ever. Here records are gathered and written when the buffer is full, when
- * the file ends and before poll() sleeps: what -U promises, at a write for each block instead of each packet. What
- * cannot be written ends the capture, in order: every packet is in a file, or in a number that is told.
+ * What is captured, from tcpdump's hands into the capture files. tcpdump gives each packet to stdio and, with -U, to
+ * write() at once, and looks at the result of neither: on a full disk it goes on for ever. Here records are held in
+ * memory (held.c) and written into the ring's files (ring.c) when there is nothing more to read. What cannot be
+ * written ends the capture, in order: every packet is in a file, or in a number that is told.
+ *
+ *   pcap_dump() --> held --> write_ring(): before poll() sleeps, or a second later, see must_write()
+ *                     |
+ *                     +----> forgotten: the ring would have deleted it before it was a second old
  *
  * That rests on tcpdump using of a dumper what is defined here and nothing else.
  */
 #define _GNU_SOURCE
+#include "write.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
@@ -17,18 +22,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
-#include "write.h"
+#include "held.h"
+#include "record.h"
+#include "ring.h"
 
 enum {
+	/* A ring that lives shorter is written so often only. */
+	WRITE_EVERY_MS = 1000,
+	/* So much is worth a write, where the ring does not fit into memory: a page at a time costs ext4 more. */
+	PIECE_BYTES = 1 << 20,
+	/* The agent is told of new files so often at most. */
+	TELL_EVERY_MS = 20,
 	/* The largest packet that tcpdump can ask for (-s). */
 	LARGEST_PACKET = 262144,
-	/* From so many bytes on a packet is written from where it lies: gathering it costs more than a write. */
-	LARGE_PACKET = 4096,
-	/* The agent is told of new files so often at most: at 20 Gb/s there are 2,500 a second. */
-	TELL_EVERY_MS = 20,
+	/* libpcap's PCAP_ERRBUF_SIZE */
+	ERROR_BYTES = 256,
 };
 
 struct pcap_pkthdr {
@@ -37,148 +47,101 @@ struct pcap_pkthdr {
 	uint32_t bytes;
 };
 
-/* As it stands in a file (pcap-savefile(5)), in this machine's byte order. */
-struct record {
-	uint32_t seconds;
-	uint32_t fraction;
-	uint32_t captured_bytes;
-	uint32_t bytes;
-};
-
 static struct {
-	pcap_dumper_t *(*dump_open)(pcap_t *, const char *);
-	FILE *(*dump_file)(pcap_dumper_t *);
+	pcap_dumper_t *(*dump_fopen)(pcap_t *, FILE *);
 	void (*dump_close)(pcap_dumper_t *);
+	char *(*geterr)(pcap_t *);
 } real;
 
 __attribute__((constructor)) static void find_real_functions(void)
 {
-	*(void **)&real.dump_open = dlsym(RTLD_NEXT, "pcap_dump_open");
-	*(void **)&real.dump_file = dlsym(RTLD_NEXT, "pcap_dump_file");
+	*(void **)&real.dump_fopen = dlsym(RTLD_NEXT, "pcap_dump_fopen");
 	*(void **)&real.dump_close = dlsym(RTLD_NEXT, "pcap_dump_close");
+	*(void **)&real.geterr = dlsym(RTLD_NEXT, "pcap_geterr");
 }
 
-static struct {
-	pcap_dumper_t *opened; /* NULL before the first and when a file could not be begun */
-	int fd;
-	int64_t size; /* with what is gathered */
-	unsigned long packets; /* with what is gathered */
-	unsigned char gathered[sizeof(struct record) + LARGEST_PACKET];
-	size_t gathered_bytes;
-	unsigned long gathered_packets;
-	bool failed; /* nothing is written any more */
-	unsigned long in_no_file;
-} file;
+static int failed; /* why nothing is written any more, as errno has it; 0 while it is */
+static unsigned long in_no_file;
+static struct timespec written_at;
 
-/* The files of this capture: what the agent is told of them. */
+/* What the agent is told of the files: what was so when they were written last. */
 static struct {
-	unsigned long begun;
-	unsigned long packets; /* in those that are closed */
-	unsigned long pruned; /* packets of those that are deleted */
+	unsigned long begun, packets, pruned;
 	unsigned long told; /* how many were begun when that was told last */
 	struct timespec told_at;
 } files;
 
-/* Those that stand, oldest first. */
-struct standing {
-	struct standing *next;
-	unsigned long packets;
-	char path[];
-};
-static struct {
-	struct standing *oldest, *newest;
-	struct standing *written; /* the newest, or NULL when there was no memory for it: the agent deletes that one */
-	unsigned long count;
-	unsigned long keep; /* 0 until the agent has said how many */
-} ring;
+/* What tcpdump holds in place of a dumper: it hands it back and never looks inside. */
+static pcap_dumper_t *const dumper = (pcap_dumper_t *)&files;
 
-/* What tcpdump holds in its place: it hands it back and never looks inside. */
-static pcap_dumper_t *const dumper = (pcap_dumper_t *)&file;
+static struct timespec now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now;
+}
+
+static int64_t ms_between(const struct timespec *from, const struct timespec *to)
+{
+	return (to->tv_sec - from->tv_sec) * 1000 + (to->tv_nsec - from->tv_nsec) / 1000000;
+}
 
 /* Ends the capture in order, so that its statistics are complete and every packet is counted somewhere. */
 static void fail(int error)
 {
-	if (file.failed)
+	if (failed)
 		return;
-	file.failed = true;
+	failed = error;
+	in_no_file += give_up_held();
 	dprintf(STDERR_FILENO, "podcap: not written: %s\n", strerrorname_np(error));
 	end_capture();
 }
 
-/* Writes two pieces, one behind the other. Gives back how many bytes were written: all, or errno tells why not. */
-static size_t write_all(int fd, struct iovec pieces[2])
+static void tell_files(void)
 {
-	size_t written = 0, length = pieces[0].iov_len + pieces[1].iov_len;
-
-	errno = EIO; /* should writev() ever give 0 */
-	while (written < length) {
-		ssize_t now = writev(fd, pieces, 2);
-
-		if (now > 0) {
-			written += now;
-			for (int i = 0; i < 2; i++) {
-				size_t of_piece = (size_t)now < pieces[i].iov_len ? (size_t)now : pieces[i].iov_len;
-
-				pieces[i].iov_base = (char *)pieces[i].iov_base + of_piece;
-				pieces[i].iov_len -= of_piece;
-				now -= of_piece;
-			}
-		} else if (now == 0 || errno != EINTR) {
-			break;
-		}
-	}
-	return written;
+	if (files.told == files.begun)
+		return;
+	dprintf(STDERR_FILENO, "podcap: file %lu after %lu packets, %lu of them pruned\n", files.begun, files.packets,
+		files.pruned);
+	files.told = files.begun;
+	files.told_at = now();
 }
 
-/*
- * The whole records at the beginning of what was to be written, up to `bytes`: gives back their bytes, and counts them.
- * Of the last one only the beginning may be gathered.
- */
-static size_t whole_records(size_t bytes, unsigned long *packets)
+/* Gives back how long it is until then, or -1. */
+static int tell_files_when_due(void)
 {
-	size_t whole = 0;
-	struct record record;
+	if (files.told == files.begun)
+		return -1;
+	/* Until its own files fill the ring, each makes one go that an earlier capture left: the agent deletes that. */
+	if (files.begun > ring.keep && ring.keep > 0) {
+		struct timespec at = now();
+		int64_t ms = ms_between(&files.told_at, &at);
 
-	for (*packets = 0; whole + sizeof(record) <= bytes && whole < file.gathered_bytes; *packets += 1) {
-		memcpy(&record, file.gathered + whole, sizeof(record));
-		if (whole + sizeof(record) + record.captured_bytes > bytes)
-			break;
-		whole += sizeof(record) + record.captured_bytes;
+		if (ms < TELL_EVERY_MS)
+			return TELL_EVERY_MS - ms;
 	}
-	return whole;
+	tell_files();
+	return -1;
 }
 
-/* What is gathered, and the rest of the last record, which was not. */
-static void write_with(const unsigned char *rest, size_t rest_bytes)
+void write_everything(void)
 {
-	size_t length = file.gathered_bytes + rest_bytes;
-	struct iovec pieces[2] = {
-		{.iov_base = file.gathered, .iov_len = file.gathered_bytes},
-		{.iov_base = (void *)rest, .iov_len = rest_bytes},
-	};
-	size_t written = write_all(file.fd, pieces);
+	if (failed)
+		return;
+	if (has_lost_file())
+		dprintf(STDERR_FILENO, "podcap: file deleted\n");
 
-	if (written < length) {
-		int error = errno;
-		unsigned long packets;
-		size_t whole = whole_records(written, &packets);
+	bool written = write_ring();
+	int error = errno;
 
-		file.size -= length - whole;
-		file.packets -= file.gathered_packets - packets;
-		file.in_no_file += file.gathered_packets - packets;
-		/* Without its last, half record; if even that is refused, a reader leaves it out. */
-		int refused = ftruncate(file.fd, file.size);
-		(void)refused;
+	written_at = now();
+	files.begun = ring.disk.begun;
+	files.packets = ring.disk.packets;
+	files.pruned = ring.disk.pruned;
+	if (!written)
 		fail(error);
-	}
-	file.gathered_bytes = 0;
-	file.gathered_packets = 0;
-}
-
-void write_gathered(void)
-{
-	if (file.gathered_bytes > 0)
-		write_with(NULL, 0);
+	tell_files_when_due();
 }
 
 /* The agent writes a line with a number into standard input, at the start and when another one is wanted. */
@@ -200,103 +163,102 @@ static void read_how_many_to_keep(void)
 	}
 }
 
-static void add_to_ring(const char *path)
+/* Whether the files that are wanted can be held together, with the one that is being filled. */
+static bool fits_into_memory(void)
 {
-	struct standing *added = malloc(sizeof(struct standing) + strlen(path) + 1);
+	static const uint64_t most = HELD_MOST_BYTES - PIECE_BYTES;
+	uint64_t bytes = ring.wanted == ring.newest ? 0 : ring.wanted->end - ring.wanted->begin;
 
-	ring.written = added;
-	if (added == NULL)
-		return;
-	*added = (struct standing){0};
-	strcpy(added->path, path);
-	if (ring.oldest == NULL)
-		ring.oldest = added;
-	else
-		ring.newest->next = added;
-	ring.newest = added;
-	ring.count += 1;
-}
-
-/* The agent prunes too, what earlier captures left: who deletes a file counts its packets. */
-static void prune(void)
-{
-	while (ring.keep > 0 && ring.count > ring.keep) {
-		struct standing *oldest = ring.oldest;
-
-		if (unlink(oldest->path) == 0)
-			files.pruned += oldest->packets;
-		ring.oldest = oldest->next;
-		ring.count -= 1;
-		free(oldest);
-	}
-}
-
-static void tell_files(void)
-{
-	if (files.told == files.begun)
-		return;
-	dprintf(STDERR_FILENO, "podcap: file %lu after %lu packets, %lu of them pruned\n", files.begun, files.packets,
-		files.pruned);
-	files.told = files.begun;
-	clock_gettime(CLOCK_MONOTONIC, &files.told_at);
-}
-
-int tell_files_when_due(void)
-{
-	struct timespec now;
-
-	if (files.told == files.begun)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t ms = (now.tv_sec - files.told_at.tv_sec) * 1000 + (now.tv_nsec - files.told_at.tv_nsec) / 1000000;
-
-	if (ms < TELL_EVERY_MS)
-		return TELL_EVERY_MS - ms;
-	tell_files();
-	return -1;
-}
-
-/* libpcap writes the header, into stdio's buffer. False, and nothing is left of the file, when the disk does not take it. */
-static bool begin_file(pcap_dumper_t *opened, const char *path)
-{
-	FILE *stream = real.dump_file(opened);
-
-	if (fflush(stream) != 0) {
-		int error = errno;
-
-		real.dump_close(opened);
-		unlink(path);
-		errno = error;
-		return false;
-	}
-	file.opened = opened;
-	file.fd = fileno(stream);
-	file.size = lseek(file.fd, 0, SEEK_CUR);
-	return true;
-}
-
-static void end_of_file(void)
-{
-	files.packets += file.packets;
-	if (ring.written != NULL)
-		ring.written->packets = file.packets;
-	file.packets = 0;
-}
-
-static void next_file(const char *path)
-{
-	files.begun += 1;
-	add_to_ring(path);
-	read_how_many_to_keep();
-	prune();
-	if (files.begun <= ring.keep || ring.keep == 0)
-		tell_files();
-	else
-		tell_files_when_due();
+	return ring.keep > 0 && bytes > 0 && bytes <= most && ring.keep <= most / bytes;
 }
 
 /*
- * The ring is pruned when a file appears: here, of the files of this capture, because whoever is not told does not
+ * How long what is held need not be written yet; 0 when it is to be written. A ring that was filled within a second
+ * will be so again, and most of it would be deleted at once.
+ */
+static int ms_until_written(const struct timespec *at)
+{
+	if (ring.keep == 0 || ring.wanted_count < ring.keep || !fits_into_memory() ||
+	    ms_between(&ring.wanted->begun_at, at) >= WRITE_EVERY_MS)
+		return 0;
+
+	int64_t since_ms = ms_between(&written_at, at);
+
+	return since_ms >= WRITE_EVERY_MS ? 0 : WRITE_EVERY_MS - since_ms;
+}
+
+int write_before_sleep(void)
+{
+	int until_written = 0;
+
+	if (held.first < held.end) {
+		struct timespec at = now();
+
+		until_written = ms_until_written(&at);
+	}
+	if (until_written == 0) {
+		write_everything();
+		release_held_memory();
+	}
+
+	int until_told = tell_files_when_due();
+
+	if (until_written == 0 || (until_told >= 0 && until_told < until_written))
+		return until_told;
+	return until_written;
+}
+
+/* libpcap writes it: it knows how the kinds of link are numbered in files. */
+static bool learn_file_header(pcap_t *handle)
+{
+	char header[64];
+	FILE *stream = fmemopen(header, sizeof(header), "w");
+	pcap_dumper_t *opened = stream == NULL ? NULL : real.dump_fopen(handle, stream);
+	long bytes = 0;
+
+	if (opened != NULL && fflush(stream) == 0)
+		bytes = ftell(stream);
+	if (bytes > 0)
+		set_file_header(header, bytes);
+	if (opened != NULL)
+		real.dump_close(opened);
+	else if (stream != NULL)
+		fclose(stream);
+	return bytes > 0;
+}
+
+/* The first file is there from the beginning; a later one when it is written. */
+static void begin_first_file(pcap_t *handle, const char *path)
+{
+	struct timespec at = now();
+
+	errno = ENOMEM;
+	if (!learn_path(path) || !learn_file_header(handle) || !begin_ring_file(&at)) {
+		fail(errno);
+		return;
+	}
+	read_how_many_to_keep();
+	write_everything();
+}
+
+static void begin_next_file(const char *path)
+{
+	struct timespec at = now();
+
+	ring.newest->end = held.end;
+	learn_path(path);
+	read_how_many_to_keep();
+	if (!begin_ring_file(&at)) {
+		fail(ENOMEM);
+		return;
+	}
+	forget_old_files();
+	if (ms_between(&written_at, &at) >= WRITE_EVERY_MS)
+		write_everything();
+}
+
+/*
+ * The ring is pruned when a file is written: here, of the files of this capture, because whoever is not told does not
  * have to wake up; and by the agent, of what earlier captures left, which is told of each file until this one's fill
  * the ring. The count is what is gone when the file is: it costs an addition here, and reading the file otherwise.
  *
@@ -307,16 +269,16 @@ pcap_dumper_t *pcap_dump_open(pcap_t *handle, const char *path)
 {
 	static bool any;
 	bool is_first = !any;
-	pcap_dumper_t *opened = real.dump_open(handle, path);
-	bool begun = opened != NULL && begin_file(opened, path);
 
 	any = true;
-	if (!begun)
-		fail(errno);
-	end_of_file();
-	if (begun)
-		next_file(path);
-	return begun || !is_first ? dumper : NULL;
+	if (is_first)
+		begin_first_file(handle, path);
+	else if (!failed)
+		begin_next_file(path);
+	if (!failed || !is_first)
+		return dumper;
+	snprintf(real.geterr(handle), ERROR_BYTES, "%s: %s", path, strerror(failed)); /* tcpdump's last words */
+	return NULL;
 }
 
 void pcap_dump(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *packet)
@@ -330,25 +292,19 @@ void pcap_dump(unsigned char *user, const struct pcap_pkthdr *header, const unsi
 	size_t bytes = sizeof(record) + record.captured_bytes;
 
 	(void)user;
-	if (file.gathered_bytes + bytes > sizeof(file.gathered))
-		write_gathered();
-	if (bytes > sizeof(file.gathered))
+	if (record.captured_bytes > LARGEST_PACKET)
 		fail(EMSGSIZE);
-	if (file.failed) {
-		file.in_no_file += 1;
+	if (!failed && !held_has_room(bytes))
+		write_everything();
+	if (failed) {
+		in_no_file += 1;
 		return;
 	}
-	memcpy(file.gathered + file.gathered_bytes, &record, sizeof(record));
-	file.gathered_bytes += sizeof(record);
-	file.gathered_packets += 1;
-	file.size += bytes;
-	file.packets += 1;
-	if (record.captured_bytes >= LARGE_PACKET) {
-		write_with(packet, record.captured_bytes);
-	} else {
-		memcpy(file.gathered + file.gathered_bytes, packet, record.captured_bytes);
-		file.gathered_bytes += record.captured_bytes;
-	}
+	hold(&record, sizeof(record));
+	hold(packet, record.captured_bytes);
+	ring.newest->packets += 1;
+	if (held.end - held.first >= PIECE_BYTES && !fits_into_memory())
+		write_everything();
 }
 
 /* -U asks for this after each packet; it is done before poll() sleeps. */
@@ -362,23 +318,19 @@ int pcap_dump_flush(pcap_dumper_t *user)
 int64_t pcap_dump_ftell64(pcap_dumper_t *user)
 {
 	(void)user;
-	return file.failed ? 0 : file.size;
-}
-
-void pcap_dump_close(pcap_dumper_t *user)
-{
-	(void)user;
-	write_gathered();
-	if (file.opened != NULL)
-		real.dump_close(file.opened);
-	file.opened = NULL;
+	return failed ? 0 : file_header_bytes() + (int64_t)(held.end - ring.newest->begin);
 }
 
 /* tcpdump leaves its last file to exit(). */
+void pcap_dump_close(pcap_dumper_t *user)
+{
+	(void)user;
+}
+
 __attribute__((destructor)) static void end(void)
 {
-	write_gathered();
+	write_everything();
 	tell_files();
-	if (file.in_no_file > 0)
-		dprintf(STDERR_FILENO, "podcap: %lu packets in no file\n", file.in_no_file);
+	if (in_no_file > 0)
+		dprintf(STDERR_FILENO, "podcap: %lu packets in no file\n", in_no_file);
 }

@@ -7,11 +7,14 @@ typedef struct pcap_dumper pcap_dumper_t;
 
 #pragma GCC visibility push(hidden)
 
-/* write.c: what is captured is in the file from here on, or is counted as not written. */
-void write_gathered(void);
+/*
+ * write.c: before the capture sleeps. Writes what is to be in the files by now, and tells the agent of new ones. Gives
+ * back after how many milliseconds there is something to do again, or -1.
+ */
+int write_before_sleep(void);
 
-/* write.c: tells the agent of new files when it is time to; gives back how long it is until then, or -1. */
-int tell_files_when_due(void);
+/* write.c: what is captured is in the files from here on, or is counted as not written. */
+void write_everything(void);
 
 /* drain.c: ends the capture in order, so that its statistics are complete. */
 void end_capture(void);

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
@@ -7,7 +7,7 @@ import { type LabDisk, memoryDisk } from '../../lab/disk.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import { countRecords } from '../../pcap/file.ts';
-import { startTcpdump, type Tcpdump } from '../record/tcpdump.ts';
+import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from '../record/tcpdump.ts';
 
 // What tcpdump writes with the library: write.c.
 
@@ -47,40 +47,116 @@ test('a disk that is full at the start: tcpdump ends, and leaves no empty file',
   expect(await readdir(disk.path)).toEqual(['filler']);
 });
 
-async function writingScene() {
+// A ring of three files that is filled again and again within a second.
+const ringFiles = 3;
+const flood = { rate: 20_000, bytes: 1_000 };
+
+test('a flood in a small ring: when it is over the newest files hold an unbroken run up to its last packet', async () => {
+  await using scene = await writingScene({ files: ringFiles });
+  await scene.lab.sendDatagrams({ ...flood, count: 30_000 });
+  await until(async () => (await scene.numbers()).at(-1) === 29_999, { what: 'the last datagram' });
+  const numbers = await scene.numbers();
+  expect(numbers).toEqual(runUpTo(29_999, numbers.length));
+  expect(numbers.length).toBeGreaterThan(1_500);
+  expect(await scene.names()).toHaveLength(ringFiles);
+  expect(await scene.tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 30_000 } });
+  expect((scene.files.at(-1)?.pruned ?? Number.NaN) + numbers.length).toBe(30_000);
+});
+
+test('killed in a flood: the files hold an unbroken run, and what was told of them is true', async () => {
+  await using scene = await writingScene({ files: ringFiles });
+  await using sending = await scene.lab.startDatagrams(flood);
+  await until(() => (scene.files.at(-1)?.begun ?? 0) > 2 * ringFiles, { what: 'the ring written twice' });
+  await scene.tcpdump.stop('discard');
+  await sending.stop();
+  const numbers = await scene.numbers();
+  expect(numbers).toEqual(runUpTo(numbers.at(-1) ?? Number.NaN, numbers.length));
+  expect(await scene.names()).toHaveLength(ringFiles);
+  const { packets, pruned } = scene.files.at(-1) ?? { packets: Number.NaN, pruned: Number.NaN };
+  const inNewest = (await capturedNumbers(join(scene.disk.path, (await scene.names()).at(-1) ?? ''))).length;
+  expect(pruned + numbers.length).toBe(packets + inNewest);
+});
+
+test('a disk that fills in a flood: each packet is in a file, pruned, or counted as in none', async () => {
+  await using scene = await writingScene({ files: ringFiles });
+  await using sending = await scene.lab.startDatagrams(flood);
+  await until(() => (scene.files.at(-1)?.begun ?? 0) > ringFiles, { what: 'the ring written once' });
+  await scene.disk.fill();
+  const ending = await scene.tcpdump.ended;
+  await sending.stop();
+  expect(ending).toMatchObject({ writeError: 'ENOSPC' });
+  expect(ending.unwritten).toBeGreaterThan(0);
+  const { pruned } = scene.files.at(-1) ?? { pruned: Number.NaN };
+  expect(pruned + (await scene.numbers()).length + ending.unwritten).toBe(ending.statistics?.captured);
+});
+
+test('somebody deletes the file that is written: it is told once, with the next packet', async () => {
+  await using scene = await writingScene();
+  await scene.lab.sendDatagrams({ count: 1 });
+  await until(async () => (await scene.numbers()).length === 1, { what: 'the datagram' });
+  await rm(scene.file);
+  for (const firstNumber of [1, 2]) await scene.lab.sendDatagrams({ count: 1, firstNumber });
+  await until(() => scene.deletions() > 0, { what: 'the deletion to be told' });
+  expect(await scene.tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 3 } });
+  expect(scene.deletions()).toBe(1);
+});
+
+function runUpTo(last: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => last - length + 1 + i);
+}
+
+async function writingScene({ files: keep }: { readonly files: number } = { files: 100 }) {
   await using made = new AsyncDisposableStack();
   const lab = made.use(await networkLab());
-  const disk = made.use(await memoryDisk(2));
-  const tcpdump = await start(lab, disk);
+  const disk = made.use(await memoryDisk(keep === ringFiles ? 8 : 2));
+  const files: FilesBegun[] = [];
+  let deletions = 0;
+  const tcpdump = await start(lab, disk, {
+    files: keep,
+    onFiles: (told) => files.push(told),
+    onFileDeleted: () => (deletions += 1),
+  });
   made.defer(async () => {
     await tcpdump.stop('discard');
   });
   await tcpdump.started;
-  const file = join(disk.path, 'captres-web.1.pcap000');
+  const names = async () =>
+    (await readdir(disk.path)).filter((name) => name.startsWith('captres-')).toSorted();
   const living = made.move();
   return {
     lab,
     disk,
     tcpdump,
-    file,
-    numbers: () => capturedNumbers(file),
+    files,
+    names,
+    file: join(disk.path, 'captres-web.1.pcap000'),
+    deletions: () => deletions,
+    async numbers() {
+      const all = await Promise.all((await names()).map((name) => capturedNumbers(join(disk.path, name))));
+      return all.flat();
+    },
     [Symbol.asyncDispose]: () => living.disposeAsync(),
   };
 }
 
-async function start(lab: NetworkLab, disk: LabDisk): Promise<Tcpdump> {
+type Told = Pick<TcpdumpOptions, 'files' | 'onFiles' | 'onFileDeleted'>;
+
+async function start(
+  lab: NetworkLab,
+  disk: LabDisk,
+  told: Told = { files: 100, onFiles() {} },
+): Promise<Tcpdump> {
   return startTcpdump({
+    ...told,
     netns: lab.netns,
     interface: 'eth0',
     file: join(disk.path, 'captres-web.1.pcap'),
     fileMegabytes: 1,
     wrapAfter: 200,
-    files: 100,
     bufferKib: 4_096,
     userId: 10_001,
     nativeFolder: await compileNative(),
     snaplen: undefined,
     filter: undefined,
-    onFiles() {},
   });
 }

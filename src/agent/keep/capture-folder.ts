@@ -24,6 +24,8 @@ export type CaptureFolder = {
   readonly path: string;
   /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */
   readonly begin: (what: CaptureWhat) => Promise<Generation>;
+  /** Calls back once, within seconds, when somebody has taken the folder away, until it is disposed of. */
+  readonly onGone: (gone: () => void) => Disposable;
 };
 
 /** What is known of a capture before it begins. */
@@ -44,9 +46,10 @@ export type Generation = {
   /** Of all generations before. */
   readonly earlier: Totals;
   /**
-   * How many packets stand in the files of this generation and of the one before; undefined while that one runs.
+   * How many packets stand in the files of this generation and of the one before; undefined while that one runs, and
+   * for `afterMs` more: until what both have is written.
    */
-  readonly doubled: () => Promise<number | undefined>;
+  readonly doubled: (afterMs: number) => Promise<number | undefined>;
   /** Writes what is known by now. */
   readonly note: (
     known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'missedIfDead' | 'totals'>>,
@@ -64,8 +67,9 @@ export function captureFolder(options: {
   readonly inTurn: InTurn;
   /** Makes the folder where it is not there: somebody may have deleted it. */
   readonly make: () => Promise<void>;
+  readonly onGone: CaptureFolder['onGone'];
 }): CaptureFolder {
-  const { path, pod, clock, inTurn, make } = options;
+  const { path, pod, clock, inTurn, make, onGone } = options;
   /** What the disk did not take: written before anything is begun, so that nothing is counted from an old record. */
   const unwritten = new Map<number, CaptureRecord>();
   const writing = takeTurns();
@@ -109,10 +113,10 @@ export function captureFolder(options: {
       before,
       unsettled: isUnsettled ? newest : undefined,
       earlier: totalsOf(records),
-      async doubled() {
+      async doubled(afterMs) {
         const other = before && (await readRecord(path, before.generation));
         if (!other) return 0;
-        if (!isOver(other, clock)) return undefined;
+        if (!isOver(other, clock) || endedWithin(afterMs, other, clock)) return undefined;
         const { namespace, uid } = pod;
         const both = [other.generation, record.generation];
         return await inTurn(() => countDoubled(path, { namespace, pod: pod.name, uid }, both));
@@ -124,13 +128,17 @@ export function captureFolder(options: {
     };
   }
 
-  return { path, begin };
+  return { path, begin, onGone };
 }
 
 /** With the next number that is free: another agent may take one at the same moment, during a rolling update. */
 async function createNext(path: string, record: CaptureRecord): Promise<CaptureRecord> {
   if (await createRecord(path, record)) return record;
   return await createNext(path, { ...record, generation: record.generation + 1 });
+}
+
+function endedWithin(ms: number, { clock: { bootId, lastMs } }: CaptureRecord, clock: Clock): boolean {
+  return bootId === clock.bootId && clock.nowMs() - lastMs < ms;
 }
 
 function isSameInterface(a: CaptureRecord, b: CaptureRecord): boolean {

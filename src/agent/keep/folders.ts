@@ -6,6 +6,7 @@ import { inTurn } from '../../base/in-turn.ts';
 import { hasCode, ifThere } from '../../base/missing.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureFolder, captureFolder } from './capture-folder.ts';
+import { missingFolders } from './missing-folders.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './names.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './records.ts';
 
@@ -55,6 +56,9 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
   const paths = await existingFolders(root);
   const states = new Map<string, FolderState>();
   const comparing = inTurn();
+  const missing = missingFolders(root, {
+    onError: (error) => log.warn({ folder: root, err: error }, 'folders of captures not readable'),
+  });
   // A folder without a record has nowhere else to keep it.
   const ended = new Map<string, number>();
 
@@ -91,7 +95,8 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       // It lives after all: a list from the past had left it out.
       ended.delete(pod.uid);
       await look(pod.uid);
-      return captureFolder({ path, pod, clock, inTurn: comparing, make });
+      const onGone = (gone: () => void) => missing.watch(basename(path), gone);
+      return captureFolder({ path, pod, clock, inTurn: comparing, make, onGone });
     },
     measure: lookAtAll,
     async markEnded(uid) {

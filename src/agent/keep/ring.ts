@@ -28,7 +28,7 @@ export type RingOptions = {
 };
 
 /** tcpdump says when it opens a file (drain/write.c); this finds what was left before. */
-const rescanMs = 5_000;
+const rescanMs = 30_000;
 
 /**
  * Unlinks the oldest files when a new one appears: those of earlier captures, because each tcpdump deletes its own

@@ -45,6 +45,11 @@ export type AccountsOptions = {
 };
 
 const countEveryMs = 15_000;
+/**
+ * What an interface has carried is in the files a moment later: a block of the kernel's ring is handed over after a
+ * second at most, and a ring that is filled within a second is written each second.
+ */
+const writtenAfterMs = 3_000;
 /** The ring may delete what two captures both have: it is compared soon after the one before has ended. */
 const compareEveryMs = 1_000;
 /** A tcpdump that works answers within milliseconds; the rest is for a machine that is out of breath. */
@@ -65,6 +70,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
   let look: Look | undefined;
   let doubled: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let countTimer: NodeJS.Timeout | undefined;
   let comparingTimer: NodeJS.Timeout | undefined;
   // What it received tells to the packet what its interface carried; the counters were read up to 15 s before. lo
   // counts twice.
@@ -77,16 +83,19 @@ export function openAccounts(options: AccountsOptions): Accounts {
   async function readCarried(): Promise<void> {
     // Before it listens the process can still be in the agent's own network.
     if (listeningMs === undefined || tcpdump.pid === undefined || tcpdump.hasEnded()) return;
-    carried = (await packetsCarried(tcpdump.pid, spec.interface).catch(() => undefined)) ?? carried;
+    carried = (await carriedNow(tcpdump.pid)) ?? carried;
+  }
+
+  async function carriedNow(pid: number): Promise<number | undefined> {
+    return await packetsCarried(pid, spec.interface).catch(() => undefined);
   }
 
   /** What it had counted at its end, by its files when it was killed; and what its interface had carried by then. */
   async function settle({ statistics }: Ending): Promise<void> {
     if (listeningMs === undefined) return;
-    if (!statistics) {
-      const inFiles = await options.files.packets().catch(() => 0);
-      totals = { ...totals, captured: Math.max(inFiles, totals.captured) };
-    }
+    // What it had counted and not written is in no file.
+    if (!statistics)
+      totals = { ...totals, captured: await options.files.packets().catch(() => totals.captured) };
     if (carriedAtBegin === undefined || receivedAtBegin === undefined || !receivesAll) return;
     const received = (statistics?.received ?? totals.captured + totals.dropped) - receivedAtBegin;
     // A hardware may count what the socket gets in one piece as many: what was read meanwhile is the least there was.
@@ -126,7 +135,15 @@ export function openAccounts(options: AccountsOptions): Accounts {
     }
   }
 
-  async function count(): Promise<void> {
+  /** Every number is of a moment whose packets are in the files, should tcpdump or the agent be killed after it. */
+  async function countWhenWritten(): Promise<void> {
+    if (tcpdump.pid === undefined) return;
+    const before = await carriedNow(tcpdump.pid);
+    if (tcpdump.hasEnded()) return;
+    countTimer = setTimeout(() => void inTurn(() => count(before)), writtenAfterMs);
+  }
+
+  async function count(carriedBefore?: number): Promise<void> {
     // Before it listens the process can still be podcap-enter, which a signal ends.
     if (listeningMs === undefined) return;
     const statistics = await answerOf(tcpdump);
@@ -138,15 +155,15 @@ export function openAccounts(options: AccountsOptions): Accounts {
     }
     if (!statistics) return;
     unanswered = 0;
-    await readCarried();
+    carried = carriedBefore ?? carried;
     await enter(statistics, undefined);
     const before = look;
     look = { ...statistics, carried, written: await options.files.written() };
     options.onCount(before !== undefined && isStalled(before, look, spec.filter !== undefined));
   }
 
-  async function compare(): Promise<void> {
-    doubled ??= await generation.doubled().catch((error: unknown) => {
+  async function compare(afterMs: number): Promise<void> {
+    doubled ??= await generation.doubled(afterMs).catch((error: unknown) => {
       log.warn({ err: error }, 'overlap with the capture before not counted');
       return 0;
     });
@@ -168,15 +185,16 @@ export function openAccounts(options: AccountsOptions): Accounts {
       await enter(undefined, undefined);
       options.onCount(false);
       void inTurn(readReceivedAtBegin);
-      timer = setInterval(() => void inTurn(count), countEveryMs);
-      comparingTimer = setInterval(() => void inTurn(compare), compareEveryMs);
+      timer = setInterval(() => void countWhenWritten(), countEveryMs);
+      comparingTimer = setInterval(() => void inTurn(() => compare(writtenAfterMs)), compareEveryMs);
       return gap.kind === 'known' ? gap.missed : undefined;
     },
-    countWithin: (ms) => Promise.race([inTurn(count), sleep(ms)]),
+    countWithin: (ms) => Promise.race([inTurn(() => count()), sleep(ms)]),
     async close(ending) {
       clearInterval(timer);
+      clearTimeout(countTimer);
       clearInterval(comparingTimer);
-      await inTurn(compare);
+      await inTurn(() => compare(0));
       // tcpdump's last files make old ones go.
       await ring.settled();
       await settle(ending);

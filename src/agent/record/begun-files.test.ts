@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../lab/folder.ts';
@@ -45,18 +45,15 @@ test('counts what was written, by what was told and by the newest file', async (
   expect(await files.packets()).toBe(939);
 });
 
-test('a file is gone when it is missing twice, and no later start of tcpdump made it go', async () => {
+test('files are taken over when those of a later start of tcpdump stand beside them', async () => {
   await using folder = await temporaryFolder();
-  const file = join(folder.path, 'captres-web.1.pcap');
-  const files = beginFiles({ prune() {} }, file, 10);
-  expect([await files.isGone(), await files.isGone()]).toEqual([false, false]);
-  files.next(at(1));
-  await writeFile(`${file}0`, '');
-  expect([await files.isGone(), await files.isGone()]).toEqual([false, false]);
-  files.next(at(2));
-  expect(await files.isGone()).toBe(false);
-  files.next(at(3));
-  expect([await files.isGone(), await files.isGone()]).toEqual([false, true]);
-  await writeFile(join(folder.path, 'captres-web.2.pcap0'), '');
-  expect([await files.isGone(), await files.isGone()]).toEqual([false, false]);
+  const files = beginFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'), 10);
+  expect(await files.isTakenOver()).toBe(false);
+  for (const name of ['captres-web.1.pcap9', 'captres-web.2.pcap0', 'capture.3.json', 'notes'])
+    await writeFile(join(folder.path, name), '');
+  expect(await files.isTakenOver()).toBe(false);
+  await writeFile(join(folder.path, 'captres-web.3.pcap0'), '');
+  expect(await files.isTakenOver()).toBe(true);
+  await rm(folder.path, { recursive: true });
+  expect(await files.isTakenOver()).toBe(false);
 });

@@ -14,15 +14,13 @@ export type BegunFiles = {
   readonly packets: () => Promise<number>;
   /** How many of these it has deleted. */
   readonly pruned: () => number;
-  /** Whether somebody took away the file that is being written; true when it is missing a second time. */
-  readonly isGone: () => Promise<boolean>;
+  /** Whether the files of a later start of tcpdump stand beside these: then these may go while they are written. */
+  readonly isTakenOver: () => Promise<boolean>;
 };
 
 /** Makes the ring look when a file is begun. */
 export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: number): BegunFiles {
   let { begun, packets, pruned }: FilesBegun = { begun: 0, packets: 0, pruned: 0 };
-  /** How many files were begun when the newest was missing. */
-  let missingAt: number | undefined;
   const name = (count: number) => ringFileName(file, count, wrapAfter);
   return {
     next(files) {
@@ -41,23 +39,10 @@ export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: n
       return (await Promise.all(untold)).reduce((sum, records) => sum + records, packets);
     },
     pruned: () => pruned,
-    async isGone() {
-      const now = begun;
-      if (now === 0 || (await ifThere(stat(name(now - 1)))) || (await isTakenOver(file))) {
-        missingAt = undefined;
-        return false;
-      }
-      // The ring may know of a newer file before its line was read.
-      const isSecond = missingAt === now;
-      missingAt = now;
-      return isSecond;
+    async isTakenOver() {
+      const ours = parseRingFile(`${basename(file)}0`)?.generation ?? 0;
+      const names = (await ifThere(readdir(dirname(file)))) ?? [];
+      return names.some((other) => (parseRingFile(other)?.generation ?? 0) > ours);
     },
   };
-}
-
-/** In a ring of one file the next start's first one makes ours go, while both capture. */
-async function isTakenOver(file: string): Promise<boolean> {
-  const ours = parseRingFile(`${basename(file)}0`)?.generation ?? 0;
-  const names = (await ifThere(readdir(dirname(file)))) ?? [];
-  return names.some((name) => (parseRingFile(name)?.generation ?? 0) > ours);
 }

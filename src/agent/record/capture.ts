@@ -1,4 +1,3 @@
-import { every } from '../../base/timers.ts';
 import type { CaptureSpec } from '../decide/request.ts';
 import type { CaptureFolder } from '../keep/capture-folder.ts';
 import type { Totals } from '../keep/records.ts';
@@ -49,9 +48,6 @@ export type CaptureSettings = {
   readonly agent: string;
 };
 
-/** A deleted folder is seen at the second look. */
-const lookEveryMs = 1_500;
-
 /** Starts tcpdump in a generation of its own; throws when the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { folder, network, spec, settings, log } = options;
@@ -74,6 +70,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     onFiles: files.next,
     onWriteError: () => void accounts.readCarriedAtFailure(),
     onInterface: link.is,
+    onFileDeleted: () => void endIfNotTakenOver(),
   });
   const accounts = openAccounts({
     ...options,
@@ -84,14 +81,18 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     onSilence: () => void tcpdump.giveUp('discard', 'tcpdump does not answer any more'),
   });
 
-  async function look(): Promise<void> {
-    if (accounts.listeningMs() === undefined || !(await files.isGone())) return;
+  async function endWithoutFolder(): Promise<void> {
     await tcpdump.giveUp('drain', await writeProblem('ENOENT', folder.path));
+  }
+
+  /** In a ring of one file the next capture's first one makes ours go, while both capture. */
+  async function endIfNotTakenOver(): Promise<void> {
+    if (!(await files.isTakenOver())) await endWithoutFolder();
   }
 
   async function runToEnd(): Promise<Ending> {
     using _link = link;
-    using _looking = every(lookEveryMs, look);
+    using _watching = folder.onGone(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
       const missedBefore = await accounts.begin();
@@ -102,6 +103,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     const { writeError, message } = ended;
     const end = { ...ended, message: writeError ? await writeProblem(writeError, folder.path) : message };
     await accounts.close(end);
+    // What it still wrote beside the next capture.
+    options.ring.prune();
     return end;
   }
 

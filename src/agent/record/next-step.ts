@@ -44,7 +44,7 @@ export type Step =
 
 /** How long tcpdump may take to notice that its interface is gone, and a runtime to clean up after it. */
 export const networkEndMs = 1_000;
-/** Two captures overlap by more than a block (100 ms) when one replaces the other. */
+/** When one capture replaces the other both hear for so long: both have what passed at the change. */
 const overlapMs = 300;
 /** A change of the network is told; this is for one that could not be read. */
 const networkRetryMs = 5_000;
@@ -96,7 +96,7 @@ function isOver({ wish, current, network, gone }: Situation, nowMs: number): boo
   }
 }
 
-/** The one before goes on until the new one has captured for longer than a block. */
+/** The one before goes on until the new one has captured for a moment. */
 function handOver({ listeningMs }: Running, nowMs: number): Step {
   if (listeningMs === undefined) return forAChange;
   return waitUntil(listeningMs + overlapMs, nowMs) ?? { kind: 'stop', which: 'replaced' };
