@@ -86,7 +86,7 @@ test('a rolling update under 500 datagrams/s: none is missing, the captures over
   const [old, next] = [1, 2].map((n) =>
     endsOfUnbroken(numbersOf(packets.filter(({ generation }) => generation === n))),
   );
-  // Both captured for more than a block (100 ms).
+  // Both captured for a moment.
   const inBoth = (old?.last ?? 0) - (next?.first ?? 0) + 1;
   expect(inBoth).toBeGreaterThan(50);
   const totals = (await readRecord(web.folder, 2))?.totals;

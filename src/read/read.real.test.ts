@@ -51,6 +51,7 @@ test('two captures that both run are read as one', async () => {
   await using capture = await startCapture(lab);
   await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 200 });
   await capture.relieve();
+  await capture.hasWritten();
   await until(async () => (await capturedNumbers(await capture.read())).length > 5_000, {
     what: '5,000 datagrams',
   });
@@ -138,6 +139,12 @@ async function startCapture(lab: NetworkLab) {
     async hasRotated(files: number): Promise<void> {
       const from = rotations;
       await until(() => rotations >= from + files, { what: `${files} more files` });
+    },
+    /** Waits for the first packets in a file. */
+    async hasWritten(): Promise<void> {
+      const sizes = async () =>
+        await Promise.all((await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size));
+      await until(async () => (await sizes()).some((size) => size > 24), { what: 'packets in a file' });
     },
     /** Reads to the end, into a file. */
     async read({ beforeReading = async () => {} } = {}): Promise<string> {

@@ -17,7 +17,7 @@ export const noGap: Gap = { kind: 'known', missed: 0 };
 
 /**
  * From the interface's own counters at the end of the capture before and at the beginning of this one. A capture that
- * was killed wrote them up to 15 s before its end: what it captured since counts as missed, never the other way round.
+ * was killed wrote them up to 18 s before its end: what it captured since counts as missed, never the other way round.
  */
 export function gapBefore(
   { before, unsettled }: Pick<Generation, 'before' | 'unsettled'>,
