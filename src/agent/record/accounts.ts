@@ -155,7 +155,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
     }
     if (!statistics) return;
     unanswered = 0;
-    carried = carriedBefore ?? carried;
+    // A stop may have read it meanwhile.
+    if (carriedBefore !== undefined) carried = Math.max(carriedBefore, carried ?? 0);
     await enter(statistics, undefined);
     const before = look;
     look = { ...statistics, carried, written: await options.files.written() };
