@@ -1,10 +1,10 @@
-import { mkdir, rename, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ownedName } from './owner.ts';
 import { run } from './run.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const drainSources = ['drain.c', 'last-block.c', 'write.c', 'ring.c', 'held.c'];
+const drainFolder = join(repository, 'src/agent/drain');
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
 
 /** What the agent starts tcpdump with, compiled for tests; gives back the folder. */
@@ -23,9 +23,13 @@ export function compileEnter(): Promise<string> {
 }
 
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
-export function compileDrain(): Promise<string> {
-  return compile({
-    sources: drainSources.map((name) => join(repository, 'src/agent/drain', name)),
+export async function compileDrain(): Promise<string> {
+  const names = await readdir(drainFolder);
+  const paths = (ending: string) =>
+    names.filter((name) => name.endsWith(ending)).map((name) => join(drainFolder, name));
+  return await compile({
+    sources: paths('.c'),
+    headers: paths('.h'),
     output: 'podcap-drain.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
@@ -44,14 +48,15 @@ export function compileLabProgram(
 
 type Compilation = {
   readonly sources: readonly string[];
+  readonly headers?: readonly string[];
   readonly output: string;
   readonly linking: { readonly before: readonly string[]; readonly after: readonly string[] };
 };
 
-/** Compiles into build/, when what is there is older than one of its sources, and gives back the path. */
-async function compile({ sources, output, linking }: Compilation): Promise<string> {
+/** Compiles into build/, when what is there is older than one of these files, and gives back the path. */
+async function compile({ sources, headers = [], output, linking }: Compilation): Promise<string> {
   const path = join(repository, 'build', output);
-  const changed = await Promise.all(sources.map(modified));
+  const changed = await Promise.all([...sources, ...headers].map(modified));
   if ((await modified(path)) > Math.max(...changed)) return path;
   await mkdir(dirname(path), { recursive: true });
   // Test files run at the same time: each compiles for itself, and the rename lets none see half a file.
