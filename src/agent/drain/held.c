@@ -1,7 +1,6 @@
 #include "held.h"
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum {
 	/* Not given back: a block of the kernel's ring fits. */

@@ -49,10 +49,11 @@ test('a disk that is full at the start: tcpdump ends, and leaves no empty file',
 
 // A ring of three files that is filled again and again within a second.
 const ringFiles = 3;
+const smallRing = { files: ringFiles, diskMegabytes: 8 };
 const flood = { rate: 20_000, bytes: 1_000 };
 
 test('a flood in a small ring: when it is over the newest files hold an unbroken run up to its last packet', async () => {
-  await using scene = await writingScene({ files: ringFiles });
+  await using scene = await writingScene(smallRing);
   await scene.lab.sendDatagrams({ ...flood, count: 30_000 });
   await until(async () => (await scene.numbers()).at(-1) === 29_999, { what: 'the last datagram' });
   const numbers = await scene.numbers();
@@ -64,7 +65,7 @@ test('a flood in a small ring: when it is over the newest files hold an unbroken
 });
 
 test('killed in a flood: the files hold an unbroken run, and what was told of them is true', async () => {
-  await using scene = await writingScene({ files: ringFiles });
+  await using scene = await writingScene(smallRing);
   await using sending = await scene.lab.startDatagrams(flood);
   await until(() => (scene.files.at(-1)?.begun ?? 0) > 2 * ringFiles, { what: 'the ring written twice' });
   await scene.tcpdump.stop('discard');
@@ -78,7 +79,7 @@ test('killed in a flood: the files hold an unbroken run, and what was told of th
 });
 
 test('a disk that fills in a flood: each packet is in a file, pruned, or counted as in none', async () => {
-  await using scene = await writingScene({ files: ringFiles });
+  await using scene = await writingScene(smallRing);
   await using sending = await scene.lab.startDatagrams(flood);
   await until(() => (scene.files.at(-1)?.begun ?? 0) > ringFiles, { what: 'the ring written once' });
   await scene.disk.fill();
@@ -105,10 +106,10 @@ function runUpTo(last: number, length: number): number[] {
   return Array.from({ length }, (_, i) => last - length + 1 + i);
 }
 
-async function writingScene({ files: keep }: { readonly files: number } = { files: 100 }) {
+async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskMegabytes: 2 }) {
   await using made = new AsyncDisposableStack();
   const lab = made.use(await networkLab());
-  const disk = made.use(await memoryDisk(keep === ringFiles ? 8 : 2));
+  const disk = made.use(await memoryDisk(diskMegabytes));
   const files: FilesBegun[] = [];
   let deletions = 0;
   const tcpdump = await start(lab, disk, {
