@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { coalesced } from '../base/coalesced.ts';
@@ -14,6 +15,7 @@ import { type Disk, diskOf } from './keep/disk.ts';
 import { openFolders } from './keep/folders.ts';
 import { watchNetworks } from './network/networks.ts';
 import type { CaptureSettings } from './record/capture.ts';
+import { openMemorySlots } from './record/memory-slots.ts';
 import { startRecorders } from './record/recorders.ts';
 import type { Settings } from './settings.ts';
 import { announceByEvent, announceByLog } from './tell/announcements.ts';
@@ -41,6 +43,8 @@ const askDiskEveryMs = 2_000;
 const renewEveryMs = 45 * 60_000;
 /** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
 const firstListMs = 1_000;
+/** A short-lived ring takes up to 16 MiB (drain/held.h): not for a hundred captures at once. */
+const memorySlots = 16;
 /** Certificates of /metrics. */
 const rereadEveryMs = 10_000;
 
@@ -65,13 +69,14 @@ export async function runAgent({
     rescanMs: settings.rescanSeconds * 1_000,
     log,
   });
+  await using slots = await memorySlotsOf(capturesFolder, log);
   const limits = limitsOf(settings);
   await using recorders = startRecorders({
     folders,
     networks,
     status,
     clock,
-    settings: captureSettings(settings),
+    settings: captureSettings(settings, slots),
     mayDelete: (decision) => mayDelete(decision, limits, (name) => readPod(client, { ...name, signal })),
     onFolders: () => measuring.run(),
     log,
@@ -175,6 +180,16 @@ export async function runAgent({
   log.info({}, 'agent stopping');
 }
 
+/** On a full disk there is none, until the next start: the captures go on and write more. */
+async function memorySlotsOf(folder: string, log: Logger): Promise<FileHandle | undefined> {
+  try {
+    return await openMemorySlots(folder, memorySlots);
+  } catch (error) {
+    log.warn({ err: error }, 'no file for memory slots: each capture holds 1 MiB at most');
+    return undefined;
+  }
+}
+
 function limitsOf({ maxFiles, maxFileMegabytes, graceSeconds }: Settings) {
   return { maxFiles, maxFileMegabytes, graceMs: graceSeconds * 1_000 };
 }
@@ -189,19 +204,17 @@ function roomOf(settings: Settings) {
   };
 }
 
-function captureSettings({
-  bufferKib,
-  captureUser,
-  nativeFolder,
-  agentName,
-  maxFiles,
-}: Settings): CaptureSettings {
+function captureSettings(
+  { bufferKib, captureUser, nativeFolder, agentName, maxFiles }: Settings,
+  slots: FileHandle | undefined,
+): CaptureSettings {
   return {
     bufferKib,
     // Twice the most files: N can change to anything without a restart of tcpdump.
     wrapAfter: 2 * maxFiles,
     userId: captureUser,
     nativeFolder,
+    memorySlotsFd: slots?.fd,
     agent: agentName,
   };
 }

@@ -37,7 +37,7 @@ export async function compileDrain(): Promise<string> {
 
 /** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
 export function compileLabProgram(
-  name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump',
+  name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump' | 'without-membarrier',
 ): Promise<string> {
   return compile({
     sources: [join(import.meta.dirname, `${name}.c`)],

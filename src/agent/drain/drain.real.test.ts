@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileDrain } from '../../lab/compile.ts';
+import { compileDrain, compileLabProgram } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
@@ -13,21 +13,27 @@ import { until } from '../../lab/until.ts';
 // in the kernel, without blocks. A receiver at the other end would know less: what is on its way when the interface
 // goes is captured, but never received.
 
-test('has every datagram up to the last one before the interface went', async () => {
-  await using capture = await startCapture({ preload: await compileDrain() });
-  const { lab } = capture;
-  await using witness = await lab.watchDatagrams();
-  await using sending = await lab.startDatagrams({ rate: 5000 });
-  await sentAtLeast(lab, 2000);
+/** Where the kernel refuses membarrier the library waits for the kernel's own timer. */
+const kernels = [{ refuses: undefined }, { refuses: 'membarrier' }] as const;
 
-  await lab.deleteInterface();
+test.each(kernels)(
+  'has every datagram up to the last one before the interface went; refused: $refuses',
+  async ({ refuses }) => {
+    await using capture = await startCapture({ preload: await compileDrain(), refuses });
+    const { lab } = capture;
+    await using witness = await lab.watchDatagrams();
+    await using sending = await lab.startDatagrams({ rate: 5000 });
+    await sentAtLeast(lab, 2000);
 
-  const end = await capture.ended;
-  expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('The interface disappeared') });
-  expect((await sending.ended).reason).toBe('ENETUNREACH');
-  expect(await capturedNumbers(capture.file)).toEqual(await witness.ended);
-  expect(end.statistics).toEqual(balanced(end.statistics));
-});
+    await lab.deleteInterface();
+
+    const end = await capture.ended;
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('The interface disappeared') });
+    expect((await sending.ended).reason).toBe('ENETUNREACH');
+    expect(await capturedNumbers(capture.file)).toEqual(await witness.ended);
+    expect(end.statistics).toEqual(balanced(end.statistics));
+  },
+);
 
 test('without the library tcpdump loses its last block', async () => {
   await using capture = await startCapture({ preload: '' });
@@ -45,10 +51,15 @@ test('without the library tcpdump loses its last block', async () => {
   expect(captured.at(-1)).toBeLessThan(carried.at(-1) ?? 0);
 });
 
-test.each([500, 5000, 50_000])(
-  'told to stop under %i packets/s it has every packet that it has counted',
-  async (rate) => {
-    await using capture = await startCapture({ preload: await compileDrain() });
+test.each([
+  { rate: 500, refuses: undefined },
+  { rate: 5000, refuses: undefined },
+  { rate: 50_000, refuses: undefined },
+  { rate: 5000, refuses: 'membarrier' },
+] as const)(
+  'told to stop under $rate packets/s it has every packet that it has counted; refused: $refuses',
+  async ({ rate, refuses }) => {
+    await using capture = await startCapture({ preload: await compileDrain(), refuses });
     await using sending = await capture.lab.startDatagrams({ rate });
     await sentAtLeast(capture.lab, 300);
 
@@ -147,12 +158,20 @@ type CaptureOptions = {
   readonly filter?: string;
   /** Whose network is captured; one of its own otherwise. */
   readonly lab?: NetworkLab;
+  /** What the kernel refuses to do for it. */
+  readonly refuses?: 'membarrier' | undefined;
   /** A command that starts tcpdump as its child, and gets the signals in its place. */
   readonly parent?: readonly string[];
 };
 
 /** tcpdump, listening, as the agent starts it. */
-async function startCapture({ preload, filter = 'udp', lab, parent = [] }: CaptureOptions): Promise<Capture> {
+async function startCapture({
+  preload,
+  filter = 'udp',
+  lab,
+  refuses,
+  parent = [],
+}: CaptureOptions): Promise<Capture> {
   await using starting = new AsyncDisposableStack();
   const network = lab ?? starting.use(await networkLab());
   const folder = starting.use(await temporaryFolder());
@@ -162,7 +181,8 @@ async function startCapture({ preload, filter = 'udp', lab, parent = [] }: Captu
   );
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
   const capturing = ['-n', '-p', '-i', network.podInterface, '-U', '-B', '4096', '-w', file, '--', filter];
-  const tcpdump = ['env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
+  const refusing = refuses === undefined ? [] : [await compileLabProgram('without-membarrier')];
+  const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
   const [program = '', ...args] = [...parent, ...command];
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });

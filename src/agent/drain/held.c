@@ -1,10 +1,15 @@
+#define _GNU_SOURCE
 #include "held.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
-	/* Not given back: a block of the kernel's ring fits. */
-	KEPT_BYTES = 1 << 20,
+	/* A file whose bytes are slots, which the agent opens for all its captures (record/memory-slots.ts). */
+	SLOTS_FD = 3,
+	NO_SLOT = -1,
 };
 
 struct held held;
@@ -68,10 +73,34 @@ void copy_held(uint64_t from, void *to, size_t bytes)
 	memcpy((char *)to + pieces[0].iov_len, pieces[1].iov_base, pieces[1].iov_len);
 }
 
+static off_t slot = NO_SLOT;
+
+static bool lock_slot(off_t which, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = which, .l_len = 1};
+
+	return fcntl(SLOTS_FD, F_SETLK, &lock) == 0;
+}
+
+/* Who has locked a slot has it. The kernel takes it back from a process that ends, however it ends. */
+bool may_hold_more(void)
+{
+	struct stat slots;
+
+	if (slot == NO_SLOT && fstat(SLOTS_FD, &slots) == 0)
+		for (off_t each = 0; each < slots.st_size && slot == NO_SLOT; each++)
+			if (lock_slot(each, F_WRLCK))
+				slot = each;
+	return slot != NO_SLOT;
+}
+
 void release_held_memory(void)
 {
-	if (touched <= KEPT_BYTES)
-		return;
-	madvise(memory + KEPT_BYTES, HELD_MOST_BYTES - KEPT_BYTES, MADV_DONTNEED);
-	touched = KEPT_BYTES;
+	if (touched > PIECE_BYTES) {
+		madvise(memory + PIECE_BYTES, HELD_MOST_BYTES - PIECE_BYTES, MADV_DONTNEED);
+		touched = PIECE_BYTES;
+	}
+	if (slot != NO_SLOT)
+		lock_slot(slot, F_UNLCK);
+	slot = NO_SLOT;
 }

@@ -17,6 +17,8 @@ struct held {
 
 enum {
 	HELD_MOST_BYTES = 16 << 20,
+	/* So much is worth a write, where more may not be held: a page at a time costs ext4 more. */
+	PIECE_BYTES = 1 << 20,
 };
 
 extern struct held held;
@@ -34,7 +36,10 @@ void held_pieces(uint64_t from, uint64_t to, struct iovec pieces[2]);
 
 void copy_held(uint64_t from, void *to, size_t bytes);
 
-/* Gives back memory that was needed for a moment. Nothing is held. */
+/* Whether more than PIECE_BYTES may be held: only so many captures of an agent may at a time. */
+bool may_hold_more(void);
+
+/* Gives back memory that was needed for a moment, and the right to it. Nothing is held. */
 void release_held_memory(void);
 
 #pragma GCC visibility pop

@@ -31,8 +31,6 @@
 enum {
 	/* A ring that lives shorter is written so often only. */
 	WRITE_EVERY_MS = 1000,
-	/* So much is worth a write, where the ring does not fit into memory: a page at a time costs ext4 more. */
-	PIECE_BYTES = 1 << 20,
 	/* The agent is told of new files so often at most. */
 	TELL_EVERY_MS = 20,
 	/* The largest packet that tcpdump can ask for (-s). */
@@ -303,7 +301,7 @@ void pcap_dump(unsigned char *user, const struct pcap_pkthdr *header, const unsi
 	hold(&record, sizeof(record));
 	hold(packet, record.captured_bytes);
 	ring.newest->packets += 1;
-	if (held.end - held.first >= PIECE_BYTES && !fits_into_memory())
+	if (held.end - held.first >= PIECE_BYTES && !(fits_into_memory() && may_hold_more()))
 		write_everything();
 }
 

@@ -1,12 +1,13 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
 import { compileNative } from '../../lab/compile.ts';
-import { type LabDisk, memoryDisk } from '../../lab/disk.ts';
+import { memoryDisk } from '../../lab/disk.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import { countRecords } from '../../pcap/file.ts';
+import { openMemorySlots } from '../record/memory-slots.ts';
 import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from '../record/tcpdump.ts';
 
 // What tcpdump writes with the library: write.c.
@@ -42,7 +43,7 @@ test('a disk that is full at the start: tcpdump ends, and leaves no empty file',
   await using lab = await networkLab();
   await using disk = await memoryDisk(1);
   await disk.fill();
-  const tcpdump = await start(lab, disk);
+  const tcpdump = await start(lab, join(disk.path, 'captres-web.1.pcap'));
   expect(await tcpdump.started).toMatchObject({ cause: 'failed', writeError: 'ENOSPC' });
   expect(await readdir(disk.path)).toEqual(['filler']);
 });
@@ -102,6 +103,44 @@ test('somebody deletes the file that is written: it is told once, with the next 
   expect(scene.deletions()).toBe(1);
 });
 
+const filled = { rate: 40_000, bytes: 1_000 };
+const ringMegabytes = 10;
+
+test('two floods and one slot: one ring is held in memory, and the other when the first is killed', async () => {
+  await using lab = await networkLab();
+  await using disk = await memoryDisk(4 * ringMegabytes);
+  await using slots = await openMemorySlots(disk.path, 1);
+  await using sending = await lab.startDatagrams(filled);
+  await using first = await flooded('first');
+  await until(async () => (await first.heldMegabytes()) > 6, { what: 'the first ring to be held' });
+  await using second = await flooded('second');
+  await until(() => second.begun() > ringMegabytes, { what: 'the second ring to be filled' });
+  expect(await second.heldMegabytes()).toBeLessThan(4);
+  await first.tcpdump.stop('discard');
+  await until(async () => (await second.heldMegabytes()) > 6, { what: 'the second ring to be held' });
+  await sending.stop();
+  await until(async () => (await second.heldMegabytes()) < 4, { what: 'the memory to be given back' });
+
+  async function flooded(name: string) {
+    const told: FilesBegun[] = [];
+    const file = join(disk.path, `${name}.pcap`);
+    const onFiles = (files: FilesBegun) => told.push(files);
+    const tcpdump = await start(lab, file, { files: ringMegabytes, onFiles, memorySlotsFd: slots.fd });
+    await tcpdump.started;
+    return {
+      tcpdump,
+      begun: () => told.at(-1)?.begun ?? 0,
+      heldMegabytes: () => anonymousMegabytes(tcpdump.pid),
+      [Symbol.asyncDispose]: async () => void (await tcpdump.stop('discard')),
+    };
+  }
+});
+
+async function anonymousMegabytes(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^RssAnon:\s*(\d+) kB$/m.exec(status)?.[1]) / 1_000;
+}
+
 function runUpTo(last: number, length: number): number[] {
   return Array.from({ length }, (_, i) => last - length + 1 + i);
 }
@@ -112,7 +151,7 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
   const disk = made.use(await memoryDisk(diskMegabytes));
   const files: FilesBegun[] = [];
   let deletions = 0;
-  const tcpdump = await start(lab, disk, {
+  const tcpdump = await start(lab, join(disk.path, 'captres-web.1.pcap'), {
     files: keep,
     onFiles: (told) => files.push(told),
     onFileDeleted: () => (deletions += 1),
@@ -140,18 +179,18 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
   };
 }
 
-type Told = Pick<TcpdumpOptions, 'files' | 'onFiles' | 'onFileDeleted'>;
+type Told = Pick<TcpdumpOptions, 'files' | 'onFiles' | 'onFileDeleted' | 'memorySlotsFd'>;
 
 async function start(
   lab: NetworkLab,
-  disk: LabDisk,
+  file: string,
   told: Told = { files: 100, onFiles() {} },
 ): Promise<Tcpdump> {
   return startTcpdump({
     ...told,
     netns: lab.netns,
     interface: 'eth0',
-    file: join(disk.path, 'captres-web.1.pcap'),
+    file,
     fileMegabytes: 1,
     wrapAfter: 200,
     bufferKib: 4_096,

@@ -44,6 +44,7 @@ export type CaptureSettings = {
   readonly wrapAfter: number;
   readonly userId: number;
   readonly nativeFolder: string;
+  readonly memorySlotsFd: number | undefined;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;
 };

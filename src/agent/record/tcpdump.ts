@@ -77,6 +77,8 @@ export type TcpdumpOptions = {
   readonly userId: number;
   /** The folder of podcap-enter (enter/) and podcap-drain.so (drain/). */
   readonly nativeFolder: string;
+  /** The file of memory-slots.ts; without it a short-lived ring is written as it comes. */
+  readonly memorySlotsFd?: number | undefined;
   /** Bytes of each packet that are captured; undefined captures them whole. */
   readonly snaplen: number | undefined;
   /** A pcap-filter(7) expression that filter.ts has accepted; undefined captures every packet. */
@@ -98,7 +100,8 @@ const killAfterMs = 5_000;
 
 export function startTcpdump(options: TcpdumpOptions): Tcpdump {
   const child = spawn(join(options.nativeFolder, 'podcap-enter'), enterArguments(options), {
-    stdio: ['pipe', 'ignore', 'pipe'],
+    // Descriptor 3 is the library's (drain/held.c).
+    stdio: ['pipe', 'ignore', 'pipe', options.memorySlotsFd ?? 'ignore'],
     env: environment(),
   });
   // Node leaves it out, against its types, when there are no descriptors left to start a process with.

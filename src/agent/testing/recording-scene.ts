@@ -65,6 +65,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
         wrapAfter,
         userId: 10_001,
         nativeFolder,
+        memorySlotsFd: undefined,
         agent: 'agent',
       },
       onReport: (report) => reports.push(report),
