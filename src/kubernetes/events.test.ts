@@ -133,6 +133,18 @@ test('gives up on a server that keeps failing', async () => {
   expect(setup.recorder.counts().failed).toBe(1);
 });
 
+test('writes a burst at once, the rest in its turn, and what is left when it ends', async () => {
+  await using setup = await recording({ pace: { burst: 2, everyMs: 3_600_000 } });
+  const reasons = ['A', 'B', 'C', 'D'];
+  for (const reason of reasons) setup.recorder.record({ ...started, reason });
+  await until(() => setup.recorder.counts().written === 2, 'the burst to be written');
+  expect(await setup.recorder.flush(50)).toBe(false);
+  expect(bodies(setup.server)).toMatchObject([{ reason: 'A' }, { reason: 'B' }]);
+  await setup.recorder[Symbol.asyncDispose]();
+  expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
+  expect(setup.recorder.counts()).toMatchObject({ written: 4, dropped: 0 });
+});
+
 test('drops the oldest that waits when the queue is full', async () => {
   await using setup = await recording({ queue: 2 });
   for (const reason of ['InFlight', 'Dropped', 'Kept', 'Last']) setup.recorder.record({ ...started, reason });

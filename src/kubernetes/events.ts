@@ -1,4 +1,5 @@
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
+import { type PaceLimits, pace } from '../base/pace.ts';
 import { ApiError, longestUnreachableMs, retryDelayMs } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';
@@ -7,7 +8,10 @@ import { recent } from './recent.ts';
 import { type SpamLimits, spamFilter } from './spam-filter.ts';
 import { wait } from './wait.ts';
 
-/** Writes Events about Pods, in the order in which they were recorded. Disposed, it writes what it can in 5 s. */
+/**
+ * Writes Events about Pods, in the order in which they were recorded: ten at once, then ten a second, because a Node on
+ * which a hundred captures start has something else to do. Disposed, it writes what it can in 5 s.
+ */
 export type EventRecorder = AsyncDisposable & {
   /** Never waits and never throws: the Event is written when the API server takes it. */
   readonly record: (event: PodEvent) => void;
@@ -41,6 +45,7 @@ export type EventLimits = {
   /** Events that can be counted up instead of written anew. */
   readonly remembered: number;
   readonly drainMs: number;
+  readonly pace: PaceLimits;
   readonly spam: Partial<SpamLimits>;
   readonly backoff: BackoffOptions;
 };
@@ -50,6 +55,7 @@ const defaultLimits: EventLimits = {
   tries: 12,
   remembered: 1_000,
   drainMs: 5_000,
+  pace: { burst: 10, everyMs: 100 },
   spam: {},
   backoff: {},
 };
@@ -62,6 +68,9 @@ export function eventRecorder({
 }: EventRecorderOptions): EventRecorder {
   const limits = { ...defaultLimits, ...given };
   const stop = new AbortController();
+  /** Ended, it waits for nobody any more. */
+  const ending = new AbortController();
+  const turnMs = pace(limits.pace);
   const passes = spamFilter(limits.spam);
   const counts = { written: 0, dropped: 0, suppressed: 0, failed: 0 };
   // In the order of recording; the same Event again only raises the count of the one that waits.
@@ -70,7 +79,11 @@ export function eventRecorder({
   let working: Promise<void> | undefined;
 
   async function work(): Promise<void> {
-    for (let key = first(queue); key !== undefined && !stop.signal.aborted; key = first(queue)) {
+    while (queue.size > 0 && !stop.signal.aborted) {
+      const waitMs = turnMs();
+      if (waitMs > 0) await wait(waitMs, ending.signal);
+      const key = first(queue);
+      if (key === undefined) break;
       const pending = queue.get(key);
       queue.delete(key);
       if (pending === undefined) continue;
@@ -127,6 +140,7 @@ export function eventRecorder({
     flush,
     counts: () => ({ ...counts }),
     async [Symbol.asyncDispose]() {
+      ending.abort();
       await flush(limits.drainMs);
       stop.abort();
       await working;
