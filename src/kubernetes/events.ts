@@ -9,8 +9,8 @@ import { type SpamLimits, spamFilter } from './spam-filter.ts';
 import { wait } from './wait.ts';
 
 /**
- * Writes Events about Pods, in the order in which they were recorded: ten at once, then ten a second, because a Node on
- * which a hundred captures start has something else to do. Disposed, it writes what it can in 5 s.
+ * Writes Events about Pods, in the order in which they were recorded: ten at once, then five a second, because a Node
+ * on which a hundred captures start has something else to do. Disposed, it writes what it can in 5 s.
  */
 export type EventRecorder = AsyncDisposable & {
   /** Never waits and never throws: the Event is written when the API server takes it. */
@@ -55,7 +55,7 @@ const defaultLimits: EventLimits = {
   tries: 12,
   remembered: 1_000,
   drainMs: 5_000,
-  pace: { burst: 10, everyMs: 100 },
+  pace: { burst: 10, everyMs: 200 },
   spam: {},
   backoff: {},
 };
