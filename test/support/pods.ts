@@ -78,7 +78,7 @@ export function sender({
   );
 }
 
-/** Sends a few numbered datagrams the moment that its first container starts, then nothing more. */
+/** Sends a few numbered datagrams the moment that its first container starts, and a last one when it is surely captured. */
 export function firstWords({
   to,
   withInit,
@@ -92,9 +92,12 @@ export function firstWords({
     ];
   };
   const [bash = '', flag = '', last = ''] = withInit ? send(3, 4, 5) : send(0, 1, 2);
+  const later = withInit ? 6 : 3;
   return pod(options, {
     ...(withInit && { initContainers: [container('first', send(0, 1, 2))] }),
-    containers: [container('main', [bash, flag, `${last} exec sleep infinity`])],
+    containers: [
+      container('main', [bash, flag, `${last} sleep 5; echo seq=${later} >&3; exec sleep infinity`]),
+    ],
   });
 }
 
