@@ -135,7 +135,6 @@ test('gives up on a server that keeps failing', async () => {
 
 test('writes a burst at once, the rest in its turn, and what is left when it ends', async () => {
   await using setup = await recording({ pace: { burst: 2, everyMs: 3_600_000 } });
-  const reasons = ['A', 'B', 'C', 'D'];
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   await until(() => setup.recorder.counts().written === 2, 'the burst to be written');
   expect(await setup.recorder.flush(50)).toBe(false);
@@ -143,6 +142,13 @@ test('writes a burst at once, the rest in its turn, and what is left when it end
   await setup.recorder[Symbol.asyncDispose]();
   expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
   expect(setup.recorder.counts()).toMatchObject({ written: 4, dropped: 0 });
+});
+
+test('lets none wait for its turn for longer than its time', async () => {
+  await using setup = await recording({ pace: { burst: 1, everyMs: 3_600_000 }, pacedMs: 20 });
+  for (const reason of reasons) setup.recorder.record({ ...started, reason });
+  expect(await setup.recorder.flush(5_000)).toBe(true);
+  expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
 });
 
 test('drops the oldest that waits when the queue is full', async () => {
@@ -210,6 +216,7 @@ test.each(['web', 'a'.repeat(253), `${'a'.repeat(235)}.${'b'.repeat(17)}`])(
   },
 );
 
+const reasons = ['A', 'B', 'C', 'D'];
 const started: PodEvent = { type: 'Normal', reason: 'CaptureStarted', message: 'message', pod };
 
 async function recording(limits: Partial<EventLimits> = {}) {

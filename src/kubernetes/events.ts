@@ -10,7 +10,8 @@ import { wait } from './wait.ts';
 
 /**
  * Writes Events about Pods, in the order in which they were recorded: ten at once, then five a second, because a Node
- * on which a hundred captures start has something else to do. Disposed, it writes what it can in 5 s.
+ * on which a hundred captures start has something else to do; after 5 s that is over. Disposed, it writes what it can
+ * in 5 s.
  */
 export type EventRecorder = AsyncDisposable & {
   /** Never waits and never throws: the Event is written when the API server takes it. */
@@ -46,6 +47,8 @@ export type EventLimits = {
   readonly remembered: number;
   readonly drainMs: number;
   readonly pace: PaceLimits;
+  /** One that has waited for so long is written at once: nothing is late because of others. */
+  readonly pacedMs: number;
   readonly spam: Partial<SpamLimits>;
   readonly backoff: BackoffOptions;
 };
@@ -56,6 +59,7 @@ const defaultLimits: EventLimits = {
   remembered: 1_000,
   drainMs: 5_000,
   pace: { burst: 10, everyMs: 200 },
+  pacedMs: 5_000,
   spam: {},
   backoff: {},
 };
@@ -79,14 +83,13 @@ export function eventRecorder({
   let working: Promise<void> | undefined;
 
   async function work(): Promise<void> {
-    while (queue.size > 0 && !stop.signal.aborted) {
-      const waitMs = turnMs();
+    for (let oldest = first(queue); oldest !== undefined && !stop.signal.aborted; oldest = first(queue)) {
+      const pacedMs = oldest[1].sinceMs + limits.pacedMs - performance.now();
+      const waitMs = pacedMs > 0 ? Math.min(turnMs(), pacedMs) : 0;
       if (waitMs > 0) await wait(waitMs, ending.signal);
-      const key = first(queue);
-      if (key === undefined) break;
-      const pending = queue.get(key);
+      // Meanwhile it may have been counted up, or dropped for a newer one.
+      const [key, pending] = first(queue) ?? oldest;
       queue.delete(key);
-      if (pending === undefined) continue;
       const written = await persist(key, pending);
       counts[written ? 'written' : 'failed'] += pending.seen.count;
     }
@@ -132,8 +135,9 @@ export function eventRecorder({
       enqueue(queue, event);
       const oldest = queue.size > limits.queue ? first(queue) : undefined;
       if (oldest !== undefined) {
-        counts.dropped += queue.get(oldest)?.seen.count ?? 0;
-        queue.delete(oldest);
+        const [key, { seen }] = oldest;
+        counts.dropped += seen.count;
+        queue.delete(key);
       }
       working ??= work();
     },
@@ -150,21 +154,26 @@ export function eventRecorder({
   };
 }
 
-type Pending = { readonly event: PodEvent; readonly seen: Occurrences };
+type Pending = {
+  readonly event: PodEvent;
+  readonly seen: Occurrences;
+  /** When it began to wait, by performance.now(). */
+  readonly sinceMs: number;
+};
 
 function enqueue(queue: Map<string, Pending>, event: PodEvent): void {
   const key = JSON.stringify([event.pod.uid, event.type, event.reason, event.message]);
   const now = `${new Date().toISOString().slice(0, 19)}Z`;
-  const waiting = queue.get(key)?.seen;
+  const waiting = queue.get(key);
   const seen =
     waiting === undefined
       ? { count: 1, firstTimestamp: now, lastTimestamp: now }
-      : { ...waiting, count: waiting.count + 1, lastTimestamp: now };
-  queue.set(key, { event, seen });
+      : { ...waiting.seen, count: waiting.seen.count + 1, lastTimestamp: now };
+  queue.set(key, { event, seen, sinceMs: waiting?.sinceMs ?? performance.now() });
 }
 
-function first(queue: Map<string, Pending>): string | undefined {
-  for (const key of queue.keys()) return key;
+function first(queue: Map<string, Pending>): [string, Pending] | undefined {
+  for (const entry of queue) return entry;
   return undefined;
 }
 
