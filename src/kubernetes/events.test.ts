@@ -151,6 +151,14 @@ test('lets none wait for its turn for longer than its time', async () => {
   expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
 });
 
+test('lets none wait for its turn while the queue is more than half full', async () => {
+  await using setup = await recording({ pace: { burst: 1, everyMs: 3_600_000 }, queue: 4 });
+  for (const reason of reasons) setup.recorder.record({ ...started, reason });
+  await until(() => setup.recorder.counts().written === 2, 'two to be written');
+  expect(await setup.recorder.flush(50)).toBe(false);
+  expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
+});
+
 test('drops the oldest that waits when the queue is full', async () => {
   await using setup = await recording({ queue: 2 });
   for (const reason of ['InFlight', 'Dropped', 'Kept', 'Last']) setup.recorder.record({ ...started, reason });

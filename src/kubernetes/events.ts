@@ -10,8 +10,8 @@ import { wait } from './wait.ts';
 
 /**
  * Writes Events about Pods, in the order in which they were recorded: ten at once, then five a second, because a Node
- * on which a hundred captures start has something else to do; after 5 s that is over. Disposed, it writes what it can
- * in 5 s.
+ * on which a hundred captures start has something else to do; none waits for that longer than 5 s, or while so many
+ * wait that some could be dropped. Disposed, it writes what it can in 5 s.
  */
 export type EventRecorder = AsyncDisposable & {
   /** Never waits and never throws: the Event is written when the API server takes it. */
@@ -85,7 +85,8 @@ export function eventRecorder({
   async function work(): Promise<void> {
     for (let oldest = first(queue); oldest !== undefined && !stop.signal.aborted; oldest = first(queue)) {
       const pacedMs = oldest[1].sinceMs + limits.pacedMs - performance.now();
-      const waitMs = pacedMs > 0 ? Math.min(turnMs(), pacedMs) : 0;
+      const hasTime = pacedMs > 0 && queue.size <= limits.queue / 2;
+      const waitMs = hasTime ? Math.min(turnMs(), pacedMs) : 0;
       if (waitMs > 0) await wait(waitMs, ending.signal);
       // Meanwhile it may have been counted up, or dropped for a newer one.
       const [key, pending] = first(queue) ?? oldest;

@@ -7,6 +7,7 @@ import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import { countRecords, openPcap } from '../../pcap/file.ts';
+import { openMemorySlots } from './memory-slots.ts';
 import { type FilesBegun, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
 
 test('says when it listens, announces each file, and counts what it captured', async () => {
@@ -64,8 +65,9 @@ test('keeps the newest of its files, as many as it is told, and counts what was 
 test('what its ring would have deleted within a second is not written, and counts as pruned', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
+  await using slots = await openMemorySlots(folder.path, 1);
   const { options, files } = await optionsFor(lab.netns, folder.path);
-  const tcpdump = startTcpdump({ ...options, files: 2 });
+  const tcpdump = startTcpdump({ ...options, files: 2, memorySlotsFd: slots.fd });
   await tcpdump.started;
   await lab.sendDatagrams({ count: 200_000, rate: 0, bytes: 1_400 });
   const { statistics } = await tcpdump.stop('drain');
