@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { pino } from 'pino';
 import * as v from 'valibot';
@@ -11,7 +11,9 @@ import { settingsSchema } from '../settings.ts';
 export type Held = {
   readonly rssAnonKib: number;
   readonly heapKib: number;
+  /** But sockets. */
   readonly descriptors: number;
+  readonly sockets: number;
   readonly watches: number;
 };
 
@@ -43,13 +45,18 @@ async function holds(): Promise<Held> {
   await collectGarbage();
   const status = await readFile('/proc/self/status', 'utf8');
   const descriptors = await readdir('/proc/self/fd');
+  const targets = await Promise.all(
+    descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => 'gone')),
+  );
+  const sockets = targets.filter((target) => target.startsWith('socket:')).length;
   const infos = await Promise.all(
     descriptors.map((fd) => readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '')),
   );
   return {
     rssAnonKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
     heapKib: Math.round(process.memoryUsage().heapUsed / 1024),
-    descriptors: descriptors.length,
+    descriptors: descriptors.length - sockets,
+    sockets,
     watches: infos.join('').match(/^inotify wd:/gm)?.length ?? 0,
   };
 }
