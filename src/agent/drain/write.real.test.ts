@@ -12,6 +12,9 @@ import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from
 
 // What tcpdump writes with the library: write.c.
 
+/** A capture's files, without their index. */
+const base = 'captres-web.1.pcap';
+
 test('a packet is in the file as soon as nothing more is to be read', async () => {
   await using scene = await writingScene();
   for (const number of [0, 1, 2]) {
@@ -43,7 +46,7 @@ test('a disk that is full at the start: tcpdump ends, and leaves no empty file',
   await using lab = await networkLab();
   await using disk = await memoryDisk(1);
   await disk.fill();
-  const tcpdump = await start(lab, join(disk.path, 'captres-web.1.pcap'));
+  const tcpdump = await start(lab, join(disk.path, base));
   expect(await tcpdump.started).toMatchObject({ cause: 'failed', writeError: 'ENOSPC' });
   expect(await readdir(disk.path)).toEqual(['filler']);
 });
@@ -103,14 +106,13 @@ test('somebody deletes the file that is written: it is told once, with the next 
   expect(scene.deletions()).toBe(1);
 });
 
-const filled = { rate: 40_000, bytes: 1_000 };
 const ringMegabytes = 10;
 
 test('two floods and one slot: one ring is held in memory, and the other when the first is killed', async () => {
   await using lab = await networkLab();
   await using disk = await memoryDisk(4 * ringMegabytes);
   await using slots = await openMemorySlots(disk.path, 1);
-  await using sending = await lab.startDatagrams(filled);
+  await using sending = await lab.startDatagrams({ ...flood, rate: 2 * flood.rate });
   await using first = await flooded('first');
   await until(async () => (await first.heldMegabytes()) > 6, { what: 'the first ring to be held' });
   await using second = await flooded('second');
@@ -151,7 +153,7 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
   const disk = made.use(await memoryDisk(diskMegabytes));
   const files: FilesBegun[] = [];
   let deletions = 0;
-  const tcpdump = await start(lab, join(disk.path, 'captres-web.1.pcap'), {
+  const tcpdump = await start(lab, join(disk.path, base), {
     files: keep,
     onFiles: (told) => files.push(told),
     onFileDeleted: () => (deletions += 1),
@@ -169,7 +171,7 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
     tcpdump,
     files,
     names,
-    file: join(disk.path, 'captres-web.1.pcap000'),
+    file: join(disk.path, `${base}000`),
     deletions: () => deletions,
     async numbers() {
       const all = await Promise.all((await names()).map((name) => capturedNumbers(join(disk.path, name))));
