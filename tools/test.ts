@@ -1,11 +1,34 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { status } from '../cluster/status.ts';
 import { deploy } from './deploy.ts';
 import { must, show } from './run.ts';
 import { checkout, ourTarget } from './target.ts';
 
 /** What one runner found. A skipped test counts as failed: nothing here may be left out silently. */
-type Outcome = { readonly runner: string; readonly passed: number; readonly failed: number };
+type Outcome = {
+  readonly runner: string;
+  readonly passed: number;
+  readonly failed: number;
+  /** What did not pass and why, to be read where the run ends: the rest may be thousands of lines above. */
+  readonly failures: readonly string[];
+};
+
+/** The part of vitest's JSON report that is read here. */
+type VitestReport = {
+  readonly numPassedTests: number;
+  readonly numTotalTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    /** Why the file did not load; '' if it did. */
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+};
 
 const results = `${checkout}/build/results`;
 
@@ -41,8 +64,8 @@ async function onCluster(project: string): Promise<Outcome> {
     await deploy(ourTarget());
     return await vitest(project);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return { runner: project, passed: 0, failed: 1 };
+    const why = error instanceof Error ? error.message : String(error);
+    return { runner: project, passed: 0, failed: 1, failures: [why] };
   } finally {
     if (!wasUp) await must(process.execPath, [`${checkout}/cluster/main.ts`, 'down']);
   }
@@ -65,7 +88,8 @@ async function checks(): Promise<Outcome[]> {
 async function checked(runner: string, command: string, args: readonly string[]): Promise<Outcome> {
   heading(runner);
   const code = await show(`${checkout}/node_modules/.bin/${command}`, args);
-  const outcome = { runner, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+  const isGood = code === 0;
+  const outcome = { runner, passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, failures: [] };
   await writeFile(`${results}/${runner}.json`, JSON.stringify(outcome));
   return outcome;
 }
@@ -84,18 +108,32 @@ async function vitest(project: string): Promise<Outcome> {
 }
 
 async function readOutcome(file: string, code: number): Promise<Omit<Outcome, 'runner'>> {
-  const report: Record<string, unknown> = JSON.parse(await readFile(file, 'utf8').catch(() => '{}'));
-  const passed = Number(report['numPassedTests'] ?? 0);
-  const failed = Number(report['numTotalTests'] ?? 0) - passed;
+  const text = await readFile(file, 'utf8').catch(() => null);
+  if (text === null) return { passed: 0, failed: 1, failures: [`no report: exit code ${code}`] };
+  const report: VitestReport = JSON.parse(text);
+  const passed = report.numPassedTests;
+  const failed = report.numTotalTests - passed;
   // A file that does not load, an error outside a test, or a run of no test at all shows in the exit code alone.
   const isBroken = failed === 0 && (code !== 0 || passed === 0);
-  return { passed, failed: isBroken ? 1 : failed };
+  return { passed, failed: isBroken ? 1 : failed, failures: failuresOf(report) };
+}
+
+function failuresOf({ testResults }: VitestReport): string[] {
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = path.relative(checkout, name);
+    const failed = assertionResults
+      .filter((assertion) => assertion.status !== 'passed')
+      .map(({ fullName, failureMessages }) => [fullName, ...failureMessages].join('\n'))
+      .map((why) => why.replaceAll(/\n +at .*node_modules.*/g, ''));
+    return [...(message === '' ? [] : [message]), ...failed].map((why) => `${file}: ${why}`);
+  });
 }
 
 function conclude(outcomes: readonly Outcome[]): number {
   heading('result');
   for (const { runner, passed, failed } of outcomes)
     say(`${runner.padEnd(8)} ${passed} passed, ${failed} failed`);
+  for (const failure of outcomes.flatMap(({ failures }) => failures)) say(`\nfailed: ${failure}`);
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
   say(`\n${passed} passed, ${failed} failed`);
