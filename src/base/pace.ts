@@ -5,16 +5,22 @@ export type PaceLimits = {
   readonly everyMs: number;
 };
 
-/** Gives back how many milliseconds the next one has to wait; who asks takes its turn. By a clock that nobody sets. */
-export function pace(
-  { burst, everyMs }: PaceLimits,
-  now: () => number = () => performance.now(),
-): () => number {
+export type Pace = {
+  /** How long until the next turn; 0 if it has come. */
+  readonly waitMs: () => number;
+  /** Takes a turn, whether it has come or not: who did not wait leaves the others one turn to wait for at most. */
+  readonly take: () => void;
+};
+
+/** Turns, by a clock that nobody sets. */
+export function pace({ burst, everyMs }: PaceLimits, now: () => number = () => performance.now()): Pace {
   let turnMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    const at = now();
-    const waitMs = Math.max(0, turnMs - at);
-    turnMs = Math.max(turnMs, at - (burst - 1) * everyMs) + everyMs;
-    return waitMs;
+  return {
+    waitMs: () => Math.max(0, turnMs - now()),
+    take() {
+      const at = now();
+      const longestRestMs = (burst - 1) * everyMs;
+      turnMs = Math.min(Math.max(turnMs, at - longestRestMs), at) + everyMs;
+    },
   };
 }

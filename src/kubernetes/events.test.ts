@@ -151,10 +151,26 @@ test('lets none wait for its turn for longer than its time', async () => {
   expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
 });
 
-test('lets none wait for its turn while the queue is more than half full', async () => {
-  await using setup = await recording({ pace: { burst: 1, everyMs: 3_600_000 }, queue: 4 });
+test('lets none wait for its turn while more than a quarter of the queue is full', async () => {
+  await using setup = await recording({ pace: { burst: 1, everyMs: 3_600_000 }, queue: 8 });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   await until(() => setup.recorder.counts().written === 2, 'two to be written');
+  expect(await setup.recorder.flush(50)).toBe(false);
+  expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
+});
+
+test('ends the wait of one when more than a quarter of the queue becomes full', async () => {
+  await using setup = await recording({
+    pace: { burst: 1, everyMs: 3_600_000 },
+    pacedMs: 3_600_000,
+    queue: 8,
+  });
+  setup.recorder.record({ ...started, reason: 'A' });
+  await until(() => setup.recorder.counts().written === 1, 'the first to be written');
+  setup.recorder.record({ ...started, reason: 'B' });
+  expect(await setup.recorder.flush(50)).toBe(false);
+  for (const reason of ['C', 'D']) setup.recorder.record({ ...started, reason });
+  await until(() => setup.recorder.counts().written === 2, 'the second to be written');
   expect(await setup.recorder.flush(50)).toBe(false);
   expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
 });

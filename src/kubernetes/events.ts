@@ -54,7 +54,7 @@ export type EventLimits = {
 };
 
 const defaultLimits: EventLimits = {
-  queue: 500,
+  queue: 1_000,
   tries: 12,
   remembered: 1_000,
   drainMs: 5_000,
@@ -72,22 +72,26 @@ export function eventRecorder({
 }: EventRecorderOptions): EventRecorder {
   const limits = { ...defaultLimits, ...given };
   const stop = new AbortController();
-  /** Ended, it waits for nobody any more. */
-  const ending = new AbortController();
-  const turnMs = pace(limits.pace);
+  const turns = pace(limits.pace);
   const passes = spamFilter(limits.spam);
   const counts = { written: 0, dropped: 0, suppressed: 0, failed: 0 };
   // In the order of recording; the same Event again only raises the count of the one that waits.
   const queue = new Map<string, Pending>();
   const writer = eventWriter({ client, nodeName, remembered: limits.remembered, signal: stop.signal });
   let working: Promise<void> | undefined;
+  /** Until the turn of the next Event. */
+  let pause = new AbortController();
+  let isEnding = false;
 
   async function work(): Promise<void> {
     for (let oldest = first(queue); oldest !== undefined && !stop.signal.aborted; oldest = first(queue)) {
       const pacedMs = oldest[1].sinceMs + limits.pacedMs - performance.now();
-      const hasTime = pacedMs > 0 && queue.size <= limits.queue / 2;
-      const waitMs = hasTime ? Math.min(turnMs(), pacedMs) : 0;
-      if (waitMs > 0) await wait(waitMs, ending.signal);
+      const waitMs = Math.min(turns.waitMs(), pacedMs);
+      if (waitMs > 0 && !isHurried()) {
+        pause = new AbortController();
+        await wait(waitMs, pause.signal);
+      }
+      turns.take();
       // Meanwhile it may have been counted up, or dropped for a newer one.
       const [key, pending] = first(queue) ?? oldest;
       queue.delete(key);
@@ -95,6 +99,10 @@ export function eventRecorder({
       counts[written ? 'written' : 'failed'] += pending.seen.count;
     }
     working = undefined;
+  }
+
+  function isHurried(): boolean {
+    return isEnding || queue.size > limits.queue / 4;
   }
 
   async function persist(key: string, pending: Pending): Promise<boolean> {
@@ -134,6 +142,7 @@ export function eventRecorder({
         return;
       }
       enqueue(queue, event);
+      if (isHurried()) pause.abort();
       const oldest = queue.size > limits.queue ? first(queue) : undefined;
       if (oldest !== undefined) {
         const [key, { seen }] = oldest;
@@ -145,7 +154,8 @@ export function eventRecorder({
     flush,
     counts: () => ({ ...counts }),
     async [Symbol.asyncDispose]() {
-      ending.abort();
+      isEnding = true;
+      pause.abort();
       await flush(limits.drainMs);
       stop.abort();
       await working;
