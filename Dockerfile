@@ -17,7 +17,7 @@ COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-fund
 COPY src src
 RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/drain/*.c -ldl \
- && gcc -O2 -Wall -Wextra -Werror -o podcap-enter src/agent/enter/enter.c
+ && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawn/*.c
 # CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
@@ -34,7 +34,7 @@ RUN apt-get update \
  && printf '#!/bin/sh\nexec node /usr/lib/podcap/podcap.cjs "$@"\n' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
-COPY --from=build /podcap/podcap-enter /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
+COPY --from=build /podcap/podcap-spawner /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
 # What is in the bundle, and the licences of what is in the image; Debian's packages bring their own.
 COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { restartAgents } from '../test/support/agents.ts';
 import { type RunningPod, type TestCluster, testCluster } from '../test/support/cluster.ts';
@@ -59,16 +60,17 @@ async function startCaptures(cluster: TestCluster, pods: readonly RunningPod[]):
 
 type Sample = { readonly anonymous: number; readonly resident: number };
 
-/** One a second: the memory breathes with garbage collection. */
+/** Of the agent and of podcap-spawner, one a second: the memory breathes with garbage collection. */
 async function sample(runs: number): Promise<Sample[]> {
-  const pid = await agentProcess(node);
+  const { agent } = await agentProcesses();
+  const sumOf = async (field: Parameters<typeof memoryMegabytes>[1]) => {
+    const megabytes = await Promise.all(agent.map((pid) => memoryMegabytes(pid, field)));
+    return megabytes.reduce((sum, each) => sum + each, 0);
+  };
   const samples: Sample[] = [];
   while (samples.length < runs) {
     await sleep(1_000);
-    samples.push({
-      anonymous: await memoryMegabytes(pid, 'RssAnon'),
-      resident: await memoryMegabytes(pid, 'VmRSS'),
-    });
+    samples.push({ anonymous: await sumOf('RssAnon'), resident: await sumOf('VmRSS') });
   }
   return samples;
 }
@@ -86,13 +88,23 @@ function rowOf(parameter: string, samples: readonly Sample[]): Row {
   };
 }
 
+/** Those that it needs in any case, and those that capture. */
+async function agentProcesses(): Promise<{ readonly agent: number[]; readonly tcpdumps: number[] }> {
+  const all = await withDescendants(await agentProcess(node));
+  const names = await Promise.all(all.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8')));
+  const isTcpdump = all.map((_pid, index) => names[index]?.trim() === 'tcpdump');
+  return {
+    agent: all.filter((_pid, index) => !isTcpdump[index]),
+    tcpdumps: all.filter((_pid, index) => isTcpdump[index]),
+  };
+}
+
 /** Each capture's own process, with its share of what the agent holds more than without captures. */
 async function captureRow(without: number, capturing: Row | undefined, captures: number): Promise<Row> {
-  const agent = await agentProcess(node);
-  const processes = (await withDescendants(agent)).filter((pid) => pid !== agent);
-  if (!capturing || processes.length !== captures) throw new Error(`${processes.length} processes capture`);
+  const { tcpdumps } = await agentProcesses();
+  if (!capturing || tcpdumps.length !== captures) throw new Error(`${tcpdumps.length} processes capture`);
   const share = (capturing.median - without) / captures;
-  const own = await Promise.all(processes.map((pid) => memoryMegabytes(pid, 'RssAnon')));
+  const own = await Promise.all(tcpdumps.map((pid) => memoryMegabytes(pid, 'RssAnon')));
   const values = own.map((megabytes) => megabytes + share);
   return {
     variant: 'podcap',

@@ -26,6 +26,10 @@ export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promi
       return signal(await processesOf(lifeOf(fault.pod).uid, 'node'), 'SIGKILL');
     case 'killAgent':
       return signal(await processesIn(fault.node, 'agent'), 'SIGKILL');
+    case 'killSpawner':
+      return signal(await processesIn(fault.node, spawner), 'SIGKILL');
+    case 'pauseSpawner':
+      return await pause(await processesIn(fault.node, spawner), fault.ms);
     case 'deleteAgent':
       await kubectl('-n', 'kube-system', 'delete', 'pod', await nameOfAgent(fault.node), '--wait=false');
       return;
@@ -62,6 +66,8 @@ async function nameOfAgent(node: string): Promise<string> {
     deadlineMs: 120_000,
   });
 }
+
+const spawner = '/usr/lib/podcap/podcap-spawner';
 
 async function processesIn(machine: string, program: string): Promise<number[]> {
   return (await clusterProcesses())

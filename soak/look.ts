@@ -73,15 +73,20 @@ async function readFiles(folder: string, files: readonly RingFile[]) {
 
 async function lookAtAgents(processes: readonly ClusterProcess[]): Promise<SeenAgent[]> {
   const agents = processes.filter(isAgent).map(async (agent) => {
+    // podcap-spawner, and its tcpdumps.
     const children = processes.filter(({ parent }) => parent === agent.pid);
+    const own = [
+      ...children,
+      ...children.flatMap(({ pid }) => processes.filter(({ parent }) => parent === pid)),
+    ];
     const status = await readFile(`/proc/${agent.pid}/status`, 'utf8');
     return {
       node: agent.machine,
       pid: agent.pid,
-      captures: children.filter(({ argv }) => argv[0] === 'tcpdump').length,
+      captures: own.filter(({ argv }) => argv[0] === 'tcpdump').length,
       memoryKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
       descriptors: (await readdir(`/proc/${agent.pid}/fd`)).length,
-      zombies: children.filter(({ isZombie }) => isZombie).length,
+      zombies: own.filter(({ isZombie }) => isZombie).length,
     };
   });
   // One that ends while it is looked at is none.

@@ -21,6 +21,8 @@ export type Fault =
   | { readonly kind: 'pauseTcpdump'; readonly pod: string; readonly ms: number }
   | { readonly kind: 'killContainer'; readonly pod: string }
   | { readonly kind: 'killAgent'; readonly node: string }
+  | { readonly kind: 'killSpawner'; readonly node: string }
+  | { readonly kind: 'pauseSpawner'; readonly node: string; readonly ms: number }
   | { readonly kind: 'pauseAgent'; readonly node: string; readonly ms: number }
   | { readonly kind: 'deleteAgent'; readonly node: string }
   | { readonly kind: 'rollAgents' }
@@ -81,6 +83,8 @@ export function wantedAfter(before: Wanted, operation: Operation): Wanted {
     case 'pauseTcpdump':
     case 'killContainer':
     case 'killAgent':
+    case 'killSpawner':
+    case 'pauseSpawner':
     case 'pauseAgent':
     case 'deleteAgent':
     case 'rollAgents':
@@ -112,6 +116,8 @@ function next(wanted: Wanted, random: Random): Operation {
     { kind: 'pauseTcpdump', pod, ms: random.whole(200, 3_000) },
     { kind: 'killContainer', pod },
     { kind: 'killAgent', node },
+    { kind: 'killSpawner', node },
+    { kind: 'pauseSpawner', node, ms: random.whole(500, 8_000) },
     { kind: 'pauseAgent', node, ms: random.whole(500, 8_000) },
     { kind: 'deleteAgent', node },
     { kind: 'rollAgents' },

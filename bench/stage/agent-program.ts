@@ -22,6 +22,9 @@ async function main(): Promise<void> {
     clock: await bootClock(),
     log: pino({ level: result.settings.logLevel }),
     signal: stopping.signal,
+    die(why) {
+      throw new Error(why);
+    },
   });
 }
 

@@ -18,6 +18,7 @@ import type { CaptureSettings } from './record/capture.ts';
 import { openMemorySlots } from './record/memory-slots.ts';
 import { startRecorders } from './record/recorders.ts';
 import type { Settings } from './settings.ts';
+import { type Spawner, startSpawner } from './spawn/spawner.ts';
 import { announceByEvent, announceByLog } from './tell/announcements.ts';
 import { serveHealth } from './tell/health.ts';
 import { metricsText, samplesOf } from './tell/metrics.ts';
@@ -33,6 +34,8 @@ export type AgentOptions = {
   readonly log: Logger;
   /** Ends the agent, and everything that it started. */
   readonly signal: AbortSignal;
+  /** Ends the process as if it had been killed, after an error that only a new one recovers from. */
+  readonly die: (why: string) => void;
 };
 
 /** Sizes and free space change by themselves. */
@@ -56,6 +59,7 @@ export async function runAgent({
   clock,
   log,
   signal,
+  die,
 }: AgentOptions): Promise<void> {
   const { nodeName, capturesFolder, captureUser } = settings;
   await using events = eventRecorder({ client, nodeName, log });
@@ -70,13 +74,19 @@ export async function runAgent({
     log,
   });
   await using slots = await memorySlotsOf(capturesFolder, log);
+  await using spawner = startSpawner({
+    nativeFolder: settings.nativeFolder,
+    userId: captureUser,
+    memorySlotsFd: slots?.fd,
+    onLost: die,
+  });
   const limits = limitsOf(settings);
   await using recorders = startRecorders({
     folders,
     networks,
     status,
     clock,
-    settings: captureSettings(settings, slots),
+    settings: captureSettings(settings, spawner),
     mayDelete: (decision) => mayDelete(decision, limits, (name) => readPod(client, { ...name, signal })),
     onFolders: () => measuring.run(),
     log,
@@ -205,16 +215,15 @@ function roomOf(settings: Settings) {
 }
 
 function captureSettings(
-  { bufferKib, captureUser, nativeFolder, agentName, maxFiles }: Settings,
-  slots: FileHandle | undefined,
+  { bufferKib, captureUser, agentName, maxFiles }: Settings,
+  spawner: Spawner,
 ): CaptureSettings {
   return {
     bufferKib,
     // Twice the most files: N can change to anything without a restart of tcpdump.
     wrapAfter: 2 * maxFiles,
     userId: captureUser,
-    nativeFolder,
-    memorySlotsFd: slots?.fd,
+    spawner,
     agent: agentName,
   };
 }

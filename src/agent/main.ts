@@ -28,7 +28,19 @@ async function run(settings: Settings): Promise<number> {
   try {
     await using client = kubernetesClient(await serviceAccountConfig());
     const { version } = packageJson;
-    await runAgent({ settings, version, client, clock: await bootClock(), log, signal: untilSignalled() });
+    const die = (why: string) => {
+      log.fatal({ why }, 'agent failed');
+      process.exit(1);
+    };
+    await runAgent({
+      settings,
+      version,
+      client,
+      clock: await bootClock(),
+      log,
+      signal: untilSignalled(),
+      die,
+    });
     log.info({}, 'agent stopped');
     return 0;
   } catch (error) {

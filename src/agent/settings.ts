@@ -76,7 +76,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: "the folder of podcap-enter, which starts tcpdump in a Pod's network, and of podcap-drain.so, preloaded into it",
+    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network, and of podcap-drain.so, preloaded into it",
   },
   maxFiles: {
     flag: 'max-files',

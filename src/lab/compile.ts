@@ -4,35 +4,37 @@ import { ownedName } from './owner.ts';
 import { run } from './run.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const drainFolder = join(repository, 'src/agent/drain');
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
 
 /** What the agent starts tcpdump with, compiled for tests; gives back the folder. */
 export async function compileNative(): Promise<string> {
-  const [enter] = await Promise.all([compileEnter(), compileDrain()]);
-  return dirname(enter);
+  const [spawner] = await Promise.all([compileSpawner(), compileDrain()]);
+  return dirname(spawner);
 }
 
-/** The program that enters a Pod's network and becomes tcpdump; gives back its path. */
-export function compileEnter(): Promise<string> {
-  return compile({
-    sources: [join(repository, 'src/agent/enter/enter.c')],
-    output: 'podcap-enter',
+/** The program that starts tcpdump; gives back its path. */
+export async function compileSpawner(): Promise<string> {
+  return await compile({
+    ...(await filesOf('src/agent/spawn')),
+    output: 'podcap-spawner',
     linking: { before: [], after: [] },
   });
 }
 
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
 export async function compileDrain(): Promise<string> {
-  const names = await readdir(drainFolder);
-  const paths = (ending: string) =>
-    names.filter((name) => name.endsWith(ending)).map((name) => join(drainFolder, name));
   return await compile({
-    sources: paths('.c'),
-    headers: paths('.h'),
+    ...(await filesOf('src/agent/drain')),
     output: 'podcap-drain.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
+}
+
+async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'headers'>> {
+  const names = await readdir(join(repository, folder));
+  const paths = (ending: string) =>
+    names.filter((name) => name.endsWith(ending)).map((name) => join(repository, folder, name));
+  return { sources: paths('.c'), headers: paths('.h') };
 }
 
 /** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */

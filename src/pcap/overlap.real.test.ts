@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startTcpdump } from '../agent/record/tcpdump.ts';
-import { compileNative } from '../lab/compile.ts';
+import type { Spawner } from '../agent/spawn/spawner.ts';
+import { plainCapture, testSpawner } from '../agent/testing/tcpdump.ts';
 import { datagramNumber } from '../lab/datagrams.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
@@ -18,9 +19,10 @@ test.each([500, 50_000])(
     await using lab = await networkLab();
     await using folder = await temporaryFolder();
     await using sending = await lab.startDatagrams({ rate });
-    const first = await capture(lab, join(folder.path, 'a.pcap'));
+    await using spawner = await testSpawner();
+    const first = await capture(spawner, lab, join(folder.path, 'a.pcap'));
     await carried(lab, rate / 5);
-    const second = await capture(lab, join(folder.path, 'b.pcap'));
+    const second = await capture(spawner, lab, join(folder.path, 'b.pcap'));
     const before = await carried(lab, rate / 5);
     const endings = [await first.stop('drain')];
     await carried(lab, rate / 5);
@@ -43,21 +45,9 @@ test.each([500, 50_000])(
   },
 );
 
-async function capture(lab: NetworkLab, file: string) {
-  const tcpdump = startTcpdump({
-    netns: lab.netns,
-    interface: lab.podInterface,
-    file,
-    fileMegabytes: 1,
-    wrapAfter: 1_000,
-    files: 500,
-    bufferKib: 8_192,
-    userId: 10_001,
-    nativeFolder: await compileNative(),
-    snaplen: undefined,
-    filter: undefined,
-    onFiles: () => {},
-  });
+async function capture(spawner: Spawner, { netns }: NetworkLab, file: string) {
+  const size = { wrapAfter: 1_000, files: 500, bufferKib: 8_192 };
+  const tcpdump = startTcpdump({ ...plainCapture, ...size, spawner, netns, file });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);
   return tcpdump;

@@ -9,8 +9,8 @@ import { expect, test } from 'vitest';
 import { folderName, ringFileBase } from '../agent/keep/names.ts';
 import { startRing } from '../agent/keep/ring.ts';
 import { startTcpdump, type Tcpdump } from '../agent/record/tcpdump.ts';
+import { plainCapture, testSpawner } from '../agent/testing/tcpdump.ts';
 import { capturedNumbers } from '../lab/captured.ts';
-import { compileNative } from '../lab/compile.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { run } from '../lab/run.ts';
@@ -95,6 +95,7 @@ async function startCapture(lab: NetworkLab) {
   const ring = starting.use(
     startRing({ folder, files: ringFiles, wrapAfter: 200, log: pino({ level: 'silent' }) }),
   );
+  const spawner = starting.use(await testSpawner());
   const running: Tcpdump[] = [];
   starting.defer(async () => {
     await Promise.all(running.map((tcpdump) => tcpdump.stop('discard')));
@@ -102,17 +103,12 @@ async function startCapture(lab: NetworkLab) {
   let rotations = 0;
   const start = async (generation: number) => {
     const tcpdump = startTcpdump({
+      ...plainCapture,
+      spawner,
       netns: lab.netns,
-      interface: lab.podInterface,
       file: join(folder, ringFileBase(web.pod, generation)),
-      fileMegabytes: 1,
-      wrapAfter: 200,
       files: ringFiles,
       bufferKib: 8_192,
-      userId: 10_001,
-      nativeFolder: await compileNative(),
-      snaplen: undefined,
-      filter: undefined,
       onFiles({ begun }) {
         rotations = begun;
         ring.prune();

@@ -11,6 +11,7 @@ import { type AgentProcess, agentProcess, startedMs } from '../support/agent-pro
 import { agentSettings, patchAgents, restartAgents } from '../support/agents.ts';
 import { kubectl, run, type TestCluster, tcpdumpsOf, testCluster } from '../support/cluster.ts';
 import { tellFigures } from '../support/figures.ts';
+import { processesOf } from '../support/processes.ts';
 import { readBack } from '../support/read-back.ts';
 import {
   digestsUpTo,
@@ -36,6 +37,20 @@ test('20 agents are killed: each next one captures within seconds, in new files,
     process.kill(pid, 'SIGKILL');
   });
   expect(generations).toEqual([11, 11]);
+});
+
+test('the spawners of 20 agents are killed: the same', async () => {
+  const generations = await endAgents({ name: 'spawner-killed', rounds: 10 }, async ({ uid }) => {
+    process.kill(await spawnerOf(uid), 'SIGKILL');
+  });
+  expect(generations).toEqual([11, 11]);
+});
+
+test('the spawners of 4 agents are stopped: they do not answer, and the same', async () => {
+  const generations = await endAgents({ name: 'spawner-stopped', rounds: 2 }, async ({ uid }) => {
+    process.kill(await spawnerOf(uid), 'SIGSTOP');
+  });
+  expect(generations).toEqual([3, 3]);
 });
 
 test('20 agents are told to stop: the same', async () => {
@@ -149,6 +164,12 @@ async function endAgent(pod: SendingPod, end: (agent: AgentProcess) => Promise<v
   expect(await digestsUpTo(folder, newest)).toEqual(left);
   expect(await tcpdumpsOf(pod)).toHaveLength(1);
   return Math.round(((await firstPacketAfter(folder, newest)) ?? Number.NaN) - agentMs);
+}
+
+async function spawnerOf(podUid: string): Promise<number> {
+  const [pid] = await processesOf(podUid, '/usr/lib/podcap/podcap-spawner');
+  if (pid === undefined) throw new Error(`no spawner in the Pod ${podUid}`);
+  return pid;
 }
 
 async function limitMemory(memory: string | null): Promise<void> {

@@ -200,16 +200,16 @@ async function held(): Promise<Held[]> {
 /** Nothing that a leak would leave; memory within what V8 lets itself have before it collects. */
 async function heldAsBefore(before: readonly Held[], what: string): Promise<void> {
   const isAsBefore = (now: readonly Held[]) =>
-    now.every(({ descriptors, children }, i) => {
+    now.every(({ descriptors, processes }, i) => {
       const then = before[i];
-      return then && descriptors <= then.descriptors + 4 && children <= then.children;
+      return then && descriptors <= then.descriptors + 4 && processes <= then.processes;
     });
   const after = await until(
     async () => {
       const now = await held();
       return isAsBefore(now) && now;
     },
-    { what: 'the descriptors and children of before', deadlineMs: 60_000 },
+    { what: 'the descriptors and processes of before', deadlineMs: 60_000 },
   );
   tellFigures(what, { before, after });
   for (const [i, { rssAnonKib }] of after.entries()) {
@@ -221,7 +221,7 @@ async function heldAsBefore(before: readonly Held[], what: string): Promise<void
 async function zombies(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
-  return stats.filter((stat) => /\((tcpdump|podcap-enter|nsenter|setpriv)\) Z /.test(stat));
+  return stats.filter((stat) => /\((tcpdump|podcap-spawner|unshare|setpriv)\) Z /.test(stat));
 }
 
 /** How many network namespaces are mounted on the Nodes. */

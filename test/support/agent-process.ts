@@ -56,27 +56,37 @@ export async function startedMs(pid: number): Promise<number> {
 export type Held = {
   readonly rssAnonKib: number;
   readonly descriptors: number;
-  /** Its tcpdumps, and whatever else it has started. */
-  readonly children: number;
+  /** podcap-spawner, its tcpdumps, and whatever else it has started. */
+  readonly processes: number;
 };
 
 export async function heldBy(pid: number): Promise<Held> {
-  const [status, descriptors, children] = await Promise.all([
+  const [status, descriptors, processes] = await Promise.all([
     readFile(`/proc/${pid}/status`, 'utf8'),
     readdir(`/proc/${pid}/fd`),
-    childrenOf(pid),
+    descendantsOf(pid),
   ]);
   return {
     rssAnonKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
     descriptors: descriptors.length,
-    children,
+    processes,
   };
 }
 
 /** Not every kernel has /proc/<pid>/task/<tid>/children. */
-async function childrenOf(parent: number): Promise<number> {
+async function descendantsOf(ancestor: number): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
-  return stats.filter((stat) => stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(parent))
-    .length;
+  const parents = new Map(
+    await Promise.all(
+      pids.map(async (pid) => {
+        const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+        return [pid, stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]] as const;
+      }),
+    ),
+  );
+  const isDescendant = (pid: string | undefined): boolean => {
+    const parent = pid === undefined ? undefined : parents.get(pid);
+    return parent !== undefined && (parent === String(ancestor) || isDescendant(parent));
+  };
+  return pids.filter(isDescendant).length;
 }

@@ -2,13 +2,14 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileNative } from '../../lab/compile.ts';
 import { memoryDisk } from '../../lab/disk.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import { countRecords } from '../../pcap/file.ts';
 import { openMemorySlots } from '../record/memory-slots.ts';
 import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from '../record/tcpdump.ts';
+import type { Spawner } from '../spawn/spawner.ts';
+import { plainCapture, testSpawner } from '../testing/tcpdump.ts';
 
 // What tcpdump writes with the library: write.c.
 
@@ -46,7 +47,8 @@ test('a disk that is full at the start: tcpdump ends, and leaves no empty file',
   await using lab = await networkLab();
   await using disk = await memoryDisk(1);
   await disk.fill();
-  const tcpdump = await start(lab, join(disk.path, base));
+  await using spawner = await testSpawner();
+  const tcpdump = start(spawner, lab, join(disk.path, base));
   expect(await tcpdump.started).toMatchObject({ cause: 'failed', writeError: 'ENOSPC' });
   expect(await readdir(disk.path)).toEqual(['filler']);
 });
@@ -112,6 +114,7 @@ test('two floods and one slot: one ring is held in memory, and the other when th
   await using lab = await networkLab();
   await using disk = await memoryDisk(4 * ringMegabytes);
   await using slots = await openMemorySlots(disk.path, 1);
+  await using spawner = await testSpawner(slots.fd);
   await using sending = await lab.startDatagrams({ ...flood, rate: 2 * flood.rate });
   await using first = await flooded('first');
   await until(async () => (await first.heldMegabytes()) > 6, { what: 'the first ring to be held' });
@@ -127,12 +130,12 @@ test('two floods and one slot: one ring is held in memory, and the other when th
     const told: FilesBegun[] = [];
     const file = join(disk.path, `${name}.pcap`);
     const onFiles = (files: FilesBegun) => told.push(files);
-    const tcpdump = await start(lab, file, { files: ringMegabytes, onFiles, memorySlotsFd: slots.fd });
+    const tcpdump = start(spawner, lab, file, { files: ringMegabytes, onFiles });
     await tcpdump.started;
     return {
       tcpdump,
       begun: () => told.at(-1)?.begun ?? 0,
-      heldMegabytes: () => anonymousMegabytes(tcpdump.pid),
+      heldMegabytes: () => anonymousMegabytes(tcpdump.pid()),
       [Symbol.asyncDispose]: async () => void (await tcpdump.stop('discard')),
     };
   }
@@ -151,9 +154,10 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
   await using made = new AsyncDisposableStack();
   const lab = made.use(await networkLab());
   const disk = made.use(await memoryDisk(diskMegabytes));
+  const spawner = made.use(await testSpawner());
   const files: FilesBegun[] = [];
   let deletions = 0;
-  const tcpdump = await start(lab, join(disk.path, base), {
+  const tcpdump = start(spawner, lab, join(disk.path, base), {
     files: keep,
     onFiles: (told) => files.push(told),
     onFileDeleted: () => (deletions += 1),
@@ -181,24 +185,8 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
   };
 }
 
-type Told = Pick<TcpdumpOptions, 'files' | 'onFiles' | 'onFileDeleted' | 'memorySlotsFd'>;
+type Told = Pick<TcpdumpOptions, 'files' | 'onFiles' | 'onFileDeleted'>;
 
-async function start(
-  lab: NetworkLab,
-  file: string,
-  told: Told = { files: 100, onFiles() {} },
-): Promise<Tcpdump> {
-  return startTcpdump({
-    ...told,
-    netns: lab.netns,
-    interface: 'eth0',
-    file,
-    fileMegabytes: 1,
-    wrapAfter: 200,
-    bufferKib: 4_096,
-    userId: 10_001,
-    nativeFolder: await compileNative(),
-    snaplen: undefined,
-    filter: undefined,
-  });
+function start(spawner: Spawner, { netns }: NetworkLab, file: string, told: Partial<Told> = {}): Tcpdump {
+  return startTcpdump({ ...plainCapture, ...told, spawner, netns, file });
 }

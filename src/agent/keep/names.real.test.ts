@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { startTcpdump } from '../record/tcpdump.ts';
+import { plainCapture, testSpawner } from '../testing/tcpdump.ts';
 import { openFolders } from './folders.ts';
 
 const namespace = 'n'.repeat(63);
@@ -47,19 +47,8 @@ async function captureTen(
   const folder = await folders.open(pod);
   const what = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
   const { file } = await folder.begin(what);
-  const tcpdump = startTcpdump({
-    ...what,
-    netns: lab.netns,
-    file,
-    wrapAfter: 20_000,
-    files: 100,
-    bufferKib: 4_096,
-    userId: 10_001,
-    nativeFolder: await compileNative(),
-    snaplen: undefined,
-    filter: undefined,
-    onFiles() {},
-  });
+  await using spawner = await testSpawner();
+  const tcpdump = startTcpdump({ ...plainCapture, spawner, netns: lab.netns, file, wrapAfter: 20_000 });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);
   await lab.sendDatagrams({ count: 10, firstNumber });

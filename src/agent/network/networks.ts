@@ -86,7 +86,7 @@ function isSamePod(a: PodInNetwork, b: PodInNetwork): boolean {
 
 /**
  * After a teardown or a reboot the path is missing or an ordinary empty file. A link could lead to any namespace, the
- * agent's own among them. Whether it is one of a network, podcap-enter finds out.
+ * agent's own among them. Whether it is one of a network, podcap-spawner finds out.
  */
 async function isPodNetwork(path: string): Promise<boolean> {
   const file = await ifThere(lstat(path));

@@ -1,10 +1,10 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { run } from '../../lab/run.ts';
 import { startTcpdump } from '../record/tcpdump.ts';
+import { plainCapture, testSpawner } from '../testing/tcpdump.ts';
 
 // networks.ts takes every namespace for a network's: which kind it is, the kernel knows when it is entered.
 
@@ -13,19 +13,14 @@ test.each(['cgroup', 'ipc', 'mount', 'pid', 'time', 'uts'])(
   async (kind) => {
     await using namespace = await namespaceOf(kind);
     await using folder = await temporaryFolder();
+    await using spawner = await testSpawner();
+    const file = join(folder.path, 'a.pcap');
     const tcpdump = startTcpdump({
+      ...plainCapture,
+      spawner,
       netns: namespace.path,
       interface: 'lo',
-      file: join(folder.path, 'a.pcap'),
-      fileMegabytes: 1,
-      wrapAfter: 200,
-      files: 100,
-      bufferKib: 4_096,
-      userId: 10_001,
-      nativeFolder: await compileNative(),
-      snaplen: undefined,
-      filter: undefined,
-      onFiles() {},
+      file,
     });
     expect(await tcpdump.started).toMatchObject({
       kind: 'ended',

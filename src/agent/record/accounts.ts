@@ -82,11 +82,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
 
   async function readCarried(): Promise<void> {
     // Before it listens the process can still be in the agent's own network.
-    if (listeningMs === undefined || tcpdump.pid === undefined || tcpdump.hasEnded()) return;
-    carried = (await carriedNow(tcpdump.pid)) ?? carried;
+    if (listeningMs === undefined || tcpdump.hasEnded()) return;
+    carried = (await carriedNow()) ?? carried;
   }
 
-  async function carriedNow(pid: number): Promise<number | undefined> {
+  async function carriedNow(): Promise<number | undefined> {
+    const pid = tcpdump.pid();
+    if (pid === undefined) return undefined;
     return await packetsCarried(pid, spec.interface).catch(() => undefined);
   }
 
@@ -137,14 +139,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
 
   /** Every number is of a moment whose packets are in the files, should tcpdump or the agent be killed after it. */
   async function countWhenWritten(): Promise<void> {
-    if (tcpdump.pid === undefined) return;
-    const before = await carriedNow(tcpdump.pid);
+    const before = await carriedNow();
     if (tcpdump.hasEnded()) return;
     countTimer = setTimeout(() => void inTurn(() => count(before)), writtenAfterMs);
   }
 
   async function count(carriedBefore?: number): Promise<void> {
-    // Before it listens the process can still be podcap-enter, which a signal ends.
+    // Before it listens the process need not be tcpdump yet, and a signal ends it.
     if (listeningMs === undefined) return;
     const statistics = await answerOf(tcpdump);
     if (statistics === 'silence') {

@@ -3,6 +3,7 @@ import type { CaptureFolder } from '../keep/capture-folder.ts';
 import type { Totals } from '../keep/records.ts';
 import type { Ring } from '../keep/ring.ts';
 import type { Network } from '../network/cni-entry.ts';
+import type { Spawner } from '../spawn/spawner.ts';
 import { type AccountsOptions, openAccounts } from './accounts.ts';
 import { beginFiles } from './begun-files.ts';
 import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
@@ -42,9 +43,9 @@ export type CaptureOptions = Pick<AccountsOptions, 'overlaps' | 'onCount' | 'log
 export type CaptureSettings = {
   readonly bufferKib: number;
   readonly wrapAfter: number;
+  /** The user that compiles a filter to check it: the one that tcpdump runs as. */
   readonly userId: number;
-  readonly nativeFolder: string;
-  readonly memorySlotsFd: number | undefined;
+  readonly spawner: Spawner;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;
 };

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { captureAnnotation, requestOf } from '../decide/request.ts';
 import { type Fate, hostileFilters } from '../testing/hostile-filters.ts';
+import { plainCapture, testSpawner } from '../testing/tcpdump.ts';
 import { checkFilter } from './filter.ts';
 import { startTcpdump } from './tcpdump.ts';
 
@@ -18,24 +18,17 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
   await using lab = await networkLab();
   await using trap = await temporaryFolder();
   await using captures = await temporaryFolder();
-  const nativeFolder = await compileNative();
+  await using spawner = await testSpawner();
   const filters = hostileFilters(join(trap.path, 'evil'));
   expect(filters.length).toBeGreaterThan(60);
 
   const startWith = (filter: string) =>
     startTcpdump({
+      ...plainCapture,
+      spawner,
       netns: lab.netns,
-      interface: lab.podInterface,
       file: join(captures.path, 'capture.pcap'),
-      fileMegabytes: 1,
-      wrapAfter: 200,
-      files: 100,
-      bufferKib: 4_096,
-      userId,
-      nativeFolder,
-      snaplen: undefined,
       filter,
-      onFiles() {},
     });
 
   expect(await fatesOf(filters)).toEqual(filters);

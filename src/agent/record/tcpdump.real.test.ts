@@ -1,19 +1,28 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
-import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import { countRecords, openPcap } from '../../pcap/file.ts';
+import type { Spawner } from '../spawn/spawner.ts';
+import { plainCapture, testSpawner } from '../testing/tcpdump.ts';
 import { openMemorySlots } from './memory-slots.ts';
 import { type FilesBegun, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
+
+let spawner: Spawner;
+
+beforeAll(async () => {
+  spawner = await testSpawner();
+});
+
+afterAll(() => spawner[Symbol.asyncDispose]());
 
 test('says when it listens, announces each file, and counts what it captured', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const { options, files } = await optionsFor(lab.netns, folder.path);
+  const { options, files } = optionsFor(lab.netns, folder.path);
   const tcpdump = startTcpdump(options);
   expect(await tcpdump.started).toEqual({ kind: 'listening' });
   expect(tcpdump.hasEnded()).toBe(false);
@@ -45,7 +54,7 @@ test('keeps the newest of its files, as many as it is told, and counts what was 
   const rate = 1_500;
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const { options, files } = await optionsFor(lab.netns, folder.path);
+  const { options, files } = optionsFor(lab.netns, folder.path);
   const tcpdump = startTcpdump({ ...options, files: 2 });
   await tcpdump.started;
   await lab.sendDatagrams({ count: 5_000, rate, bytes: 1_000 });
@@ -66,8 +75,9 @@ test('what its ring would have deleted within a second is not written, and count
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
   await using slots = await openMemorySlots(folder.path, 1);
-  const { options, files } = await optionsFor(lab.netns, folder.path);
-  const tcpdump = startTcpdump({ ...options, files: 2, memorySlotsFd: slots.fd });
+  const { options, files } = optionsFor(lab.netns, folder.path);
+  await using withSlots = await testSpawner(slots.fd);
+  const tcpdump = startTcpdump({ ...options, spawner: withSlots, files: 2 });
   await tcpdump.started;
   await lab.sendDatagrams({ count: 200_000, rate: 0, bytes: 1_400 });
   const { statistics } = await tcpdump.stop('drain');
@@ -84,7 +94,7 @@ test('what its ring would have deleted within a second is not written, and count
 test('counts while it runs, as often as it is asked', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
   await tcpdump.started;
   expect(await tcpdump.count()).toEqual({ captured: 0, received: 0, dropped: 0 });
   await lab.sendDatagrams({ count: 50 });
@@ -97,7 +107,7 @@ test('counts while it runs, as often as it is asked', async () => {
 test('a filter and a snaplen are kept to', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const { options } = await optionsFor(lab.netns, folder.path);
+  const { options } = optionsFor(lab.netns, folder.path);
   const tcpdump = startTcpdump({ ...options, filter: 'udp dst port 7', snaplen: 64 });
   await tcpdump.started;
   await lab.sendDatagrams({ count: 20, port: 9 });
@@ -113,7 +123,7 @@ test('a filter and a snaplen are kept to', async () => {
 test('discarding does not wait and does not count', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
   await tcpdump.started;
   expect(await tcpdump.stop('discard')).toMatchObject({ cause: 'stopped', statistics: undefined });
 });
@@ -121,7 +131,7 @@ test('discarding does not wait and does not count', async () => {
 test('an interface that goes is an ending of its own, with the counts', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump((await optionsFor(lab.netns, folder.path)).options);
+  const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
   await tcpdump.started;
   await lab.sendDatagrams({ count: 10 });
   await lab.deleteInterface();
@@ -135,7 +145,7 @@ test.each<[string, Partial<TcpdumpOptions>, RegExp]>([
 ])('%s: it fails with a message that names it', async (_what, wrong, message) => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump({ ...(await optionsFor(lab.netns, folder.path)).options, ...wrong });
+  const tcpdump = startTcpdump({ ...optionsFor(lab.netns, folder.path).options, ...wrong });
   const ending = await tcpdump.started;
   expect(ending).toMatchObject({ kind: 'ended', cause: 'failed', message: expect.stringMatching(message) });
   expect(await tcpdump.stop('drain')).toEqual(ending);
@@ -144,11 +154,13 @@ test.each<[string, Partial<TcpdumpOptions>, RegExp]>([
 test('dies with the process that started it, and writes what it has', async () => {
   await using lab = await networkLab();
   await using folder = await temporaryFolder();
-  const { options } = await optionsFor(lab.netns, folder.path);
-  const { onFiles: _onFiles, ...plain } = options;
+  const { options } = optionsFor(lab.netns, folder.path);
+  const { onFiles: _onFiles, spawner: _spawner, ...plain } = options;
   const program = `
     import { startTcpdump } from ${JSON.stringify(join(import.meta.dirname, 'tcpdump.ts'))};
-    const tcpdump = startTcpdump({ ...${JSON.stringify(plain)}, onFiles() {} });
+    import { testSpawner } from ${JSON.stringify(join(import.meta.dirname, '../testing/tcpdump.ts'))};
+    const spawner = await testSpawner();
+    const tcpdump = startTcpdump({ ...${JSON.stringify(plain)}, spawner, onFiles() {} });
     await tcpdump.started;
     process.kill(process.pid, 'SIGKILL');
   `;
@@ -157,20 +169,13 @@ test('dies with the process that started it, and writes what it has', async () =
   await until(async () => (await lab.processes()).length === 0, { what: 'tcpdump to end' });
 });
 
-async function optionsFor(netns: string, folder: string) {
+function optionsFor(netns: string, folder: string) {
   const files: FilesBegun[] = [];
   const options: TcpdumpOptions = {
+    ...plainCapture,
+    spawner,
     netns,
-    interface: 'eth0',
     file: join(folder, 'captres-web.1.pcap'),
-    fileMegabytes: 1,
-    wrapAfter: 200,
-    files: 100,
-    bufferKib: 4_096,
-    userId: 10_001,
-    nativeFolder: await compileNative(),
-    snaplen: undefined,
-    filter: undefined,
     onFiles: (each) => files.push(each),
   };
   return { options, files };

@@ -1,12 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import type { Program, Spawner } from '../spawn/spawner.ts';
 
 /** One running tcpdump inside one network namespace. */
 export type Tcpdump = {
-  readonly pid: number | undefined;
+  /** Undefined until it is started. */
+  readonly pid: () => number | undefined;
   /** Resolves when packets are being captured, or with how it ended if that never came. Never rejects. */
   readonly started: Promise<Listening | Ending>;
   /** Resolves when the process is gone. Never rejects. */
@@ -73,12 +70,8 @@ export type TcpdumpOptions = {
   readonly wrapAfter: number;
   /** The kernel's receive ring, in KiB. */
   readonly bufferKib: number;
-  /** The user and group that tcpdump runs as; numbers, so that no passwd entry is needed. */
-  readonly userId: number;
-  /** The folder of podcap-enter (enter/) and podcap-drain.so (drain/). */
-  readonly nativeFolder: string;
-  /** The file of memory-slots.ts; without it a short-lived ring is written as it comes. */
-  readonly memorySlotsFd?: number | undefined;
+  /** What starts it, in a process of its own. */
+  readonly spawner: Spawner;
   /** Bytes of each packet that are captured; undefined captures them whole. */
   readonly snaplen: number | undefined;
   /** A pcap-filter(7) expression that filter.ts has accepted; undefined captures every packet. */
@@ -99,28 +92,25 @@ export type TcpdumpOptions = {
 const killAfterMs = 5_000;
 
 export function startTcpdump(options: TcpdumpOptions): Tcpdump {
-  const child = spawn(join(options.nativeFolder, 'podcap-enter'), enterArguments(options), {
-    // Descriptor 3 is the library's (drain/held.c).
-    stdio: ['pipe', 'ignore', 'pipe', options.memorySlotsFd ?? 'ignore'],
-    env: environment(),
+  const report = readReport(options);
+  const program = options.spawner.start({
+    netns: options.netns,
+    argv: ['tcpdump', ...argumentsOf(options)],
+    onLine: report.read,
   });
-  // Node leaves it out, against its types, when there are no descriptors left to start a process with.
-  const report = readReport(child.stderr ?? Readable.from([]), options);
-  // What cannot be told to one that ends need not be.
-  child.stdin?.on('error', () => {});
-  const keep = (files: number) => void child.stdin?.write(`${files}\n`);
+  const keep = (files: number) => program.write(`${files}\n`);
   keep(options.files);
   let stopping: { readonly failure: string | undefined } | undefined;
   let hasEnded = false;
-  const ended = endOf(child, report, () => stopping).finally(() => {
+  const ended = endOf(program, report, () => stopping).finally(() => {
     hasEnded = true;
   });
   const started = Promise.race([report.listening, ended]);
 
   async function end(how: StopHow, failure?: string): Promise<Ending> {
     stopping ??= { failure };
-    child.kill(how === 'drain' ? 'SIGTERM' : 'SIGKILL');
-    const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    program.kill(how === 'drain' ? 'SIGTERM' : 'SIGKILL');
+    const timer = setTimeout(() => program.kill('SIGKILL'), killAfterMs);
     try {
       return await ended;
     } finally {
@@ -131,12 +121,12 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
   async function count(): Promise<Statistics | undefined> {
     const counted = report.nextCounts();
     // The handler prints one line (tcpdump(1), SIGUSR1); USR2 would rotate and corrupt files.
-    child.kill('SIGUSR1');
+    program.kill('SIGUSR1');
     return await Promise.race([counted, ended.then(() => undefined)]);
   }
 
   return {
-    pid: child.pid,
+    pid: program.pid,
     started,
     ended,
     hasEnded: () => hasEnded,
@@ -147,15 +137,10 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
   };
 }
 
-/**
- * podcap-enter enters the namespace, leaves NET_RAW alone and a user of its own, and replaces itself by a tcpdump with
- * the library preloaded: one process, the agent's own child, which the kernel signals when the agent dies.
- */
-function enterArguments(options: TcpdumpOptions): string[] {
-  const { netns, userId, nativeFolder, file, wrapAfter, bufferKib, fileMegabytes } = options;
+function argumentsOf(options: TcpdumpOptions): string[] {
+  const { file, wrapAfter, bufferKib, fileMegabytes } = options;
   return [
-    [`${process.pid}`, netns, `${userId}`, join(nativeFolder, 'podcap-drain.so')],
-    ['tcpdump', '-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
+    ['-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
     // -U: for a tcpdump without the library, whose newest file could be empty; drain/write.c writes so by itself.
     ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
     options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],
@@ -164,56 +149,65 @@ function enterArguments(options: TcpdumpOptions): string[] {
   ].flat();
 }
 
-/** Nothing of the agent's environment reaches the process that reads packets. */
-function environment(): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], LC_ALL: 'C' };
-}
-
 type Report = {
+  /** Takes a line of its standard error. */
+  readonly read: (line: string) => void;
   readonly listening: Promise<Listening>;
   /** Resolves at the next line of statistics. */
   readonly nextCounts: () => Promise<Statistics>;
-  /** Resolves when stderr has ended, with everything that was understood of it. */
-  readonly end: Promise<Omit<Ending, 'kind' | 'cause'> & { readonly interfaceGone: boolean }>;
+  /** What was understood of the lines so far. */
+  readonly understood: () => Omit<Ending, 'kind' | 'cause'> & { readonly interfaceGone: boolean };
 };
 
 type Listeners = Pick<TcpdumpOptions, 'onFiles' | 'onFileDeleted' | 'onWriteError' | 'onInterface'>;
 
-function readReport(stderr: Readable, listeners: Listeners): Report {
+function readReport(listeners: Listeners): Report {
   const { promise: listening, resolve } = Promise.withResolvers<Listening>();
+  const final: Partial<Record<keyof Statistics, number>> = {};
+  const counter = counterOf32Bits();
   let counted = Promise.withResolvers<Statistics>();
+  let message = '';
+  let interfaceGone = false;
+  let writeError: string | undefined;
+  let unwritten = 0;
 
-  async function readLines() {
-    let message = '';
-    let interfaceGone = false;
-    let writeError: string | undefined;
-    let unwritten = 0;
-    const final: Partial<Record<keyof Statistics, number>> = {};
-    const counter = counterOf32Bits();
-    for await (const line of createInterface({ input: stderr })) {
-      const counts = counter(readCounts(line));
-      const statistics = allCounts(counts);
-      const said = readLibrary(line);
-      if (said) {
-        if (said.kind === 'files') listeners.onFiles(said.files);
-        else if (said.kind === 'fileDeleted') listeners.onFileDeleted?.();
-        else if (said.kind === 'interface') listeners.onInterface?.(said.isUp);
-        else if (said.kind === 'unwritten') unwritten = said.packets;
-        else {
-          writeError = said.error;
-          listeners.onWriteError?.();
-        }
-      } else if (line.includes('listening on ')) resolve({ kind: 'listening' });
-      else if (statistics) {
-        counted.resolve(statistics);
-        counted = Promise.withResolvers();
-      } else if (/^\d+ packets? /.test(line)) Object.assign(final, counts);
-      else message = `${message} ${line}`.trimStart().slice(0, 500);
-      if (/interface disappeared/i.test(line)) interfaceGone = true;
+  function take(said: Said): void {
+    switch (said.kind) {
+      case 'files':
+        return listeners.onFiles(said.files);
+      case 'fileDeleted':
+        return listeners.onFileDeleted?.();
+      case 'interface':
+        return listeners.onInterface?.(said.isUp);
+      case 'unwritten':
+        unwritten = said.packets;
+        return;
+      case 'notWritten':
+        writeError = said.error;
+        listeners.onWriteError?.();
     }
-    return { message, interfaceGone, writeError, unwritten, statistics: allCounts(final) };
   }
-  return { listening, nextCounts: () => counted.promise, end: readLines() };
+
+  function read(line: string): void {
+    const said = readLibrary(line);
+    if (said) return take(said);
+    const counts = counter(readCounts(line));
+    const statistics = allCounts(counts);
+    if (line.includes('listening on ')) resolve({ kind: 'listening' });
+    else if (statistics) {
+      counted.resolve(statistics);
+      counted = Promise.withResolvers();
+    } else if (/^\d+ packets? /.test(line)) Object.assign(final, counts);
+    else message = `${message} ${line}`.trimStart().slice(0, 500);
+    if (/interface disappeared/i.test(line)) interfaceGone = true;
+  }
+
+  return {
+    read,
+    listening,
+    nextCounts: () => counted.promise,
+    understood: () => ({ message, interfaceGone, writeError, unwritten, statistics: allCounts(final) }),
+  };
 }
 
 type Said =
@@ -282,25 +276,14 @@ function allCounts(counts: Partial<Record<keyof Statistics, number>>): Statistic
 }
 
 async function endOf(
-  child: ChildProcess,
+  program: Program,
   report: Report,
   stopping: () => { readonly failure: string | undefined } | undefined,
 ): Promise<Ending> {
-  const exit = await exitOf(child);
-  const { message, interfaceGone, ...end } = await report.end;
+  const exit = await program.ended;
+  const { message, interfaceGone, ...end } = report.understood();
   const stop = stopping();
   const isAsked = stop !== undefined && stop.failure === undefined && end.writeError === undefined;
   const cause = interfaceGone ? 'interfaceGone' : isAsked ? 'stopped' : 'failed';
   return { kind: 'ended', cause, message: stop?.failure ?? (message || exit), ...end };
-}
-
-/** Resolves when the process and its pipes are closed, with its exit in words. */
-async function exitOf(child: ChildProcess): Promise<string> {
-  try {
-    const [code, signal]: (number | string | null)[] = await once(child, 'close');
-    return signal === null ? `exit code ${code}` : `ended by ${signal}`;
-  } catch (error) {
-    // spawn itself failed: podcap-enter is not there, or no process can be made.
-    return error instanceof Error ? error.message : String(error);
-  }
 }

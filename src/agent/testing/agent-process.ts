@@ -36,6 +36,7 @@ async function main(): Promise<void> {
     clock: await bootClock(),
     log,
     signal: stopping.signal,
+    die,
   });
 }
 
@@ -67,6 +68,11 @@ async function collectGarbage(): Promise<void> {
   session.connect();
   await session.post('HeapProfiler.collectGarbage');
   session.disconnect();
+}
+
+function die(why: string): void {
+  process.stderr.write(`${why}\n`);
+  process.exit(1);
 }
 
 void main();

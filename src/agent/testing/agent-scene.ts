@@ -92,6 +92,9 @@ async function startAgent(scene: {
     client,
     log: pino({ level: 'silent' }),
     signal: stopping.signal,
+    die(why) {
+      throw new Error(why);
+    },
   });
   const ask = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);

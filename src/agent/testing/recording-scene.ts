@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { capturedNumbers } from '../../lab/captured.ts';
 import { type CniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
-import { compileNative } from '../../lab/compile.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import type { NetworkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
@@ -15,6 +14,7 @@ import { watchNetworks } from '../network/networks.ts';
 import { startRecorder } from '../record/recorder.ts';
 import type { Counted, RecorderReport } from '../tell/status.ts';
 import { specOf } from './fixtures.ts';
+import { testSpawner } from './tcpdump.ts';
 
 /** The Pod that is recorded. */
 export const scenePod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
@@ -47,7 +47,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log,
   });
-  const nativeFolder = await compileNative();
+  const spawner = await testSpawner();
 
   async function begin(count: number, more: Partial<CaptureSpec> = {}) {
     const reports: RecorderReport[] = [];
@@ -64,8 +64,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
         bufferKib: options.bufferKib ?? 4_096,
         wrapAfter,
         userId: 10_001,
-        nativeFolder,
-        memorySlotsFd: undefined,
+        spawner,
         agent: 'agent',
       },
       onReport: (report) => reports.push(report),
@@ -108,6 +107,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
       return await until(async () => (await tcpdumps())[0], { what: 'a tcpdump' });
     },
     async [Symbol.asyncDispose]() {
+      await spawner[Symbol.asyncDispose]();
       await networks[Symbol.asyncDispose]();
       await cache[Symbol.asyncDispose]();
       await captures[Symbol.asyncDispose]();

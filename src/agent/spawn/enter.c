@@ -1,18 +1,7 @@
 /*
- * Starts tcpdump for a Pod: enters the Pod's network, gives up every right but NET_RAW, and becomes tcpdump.
- *
- *   podcap-enter PARENT NETNS USER LIBRARY PROGRAM [ARGUMENT...]
- *
- *   PARENT    the process that has started it: when that dies, PROGRAM is told to end
- *   NETNS     path of a network namespace
- *   USER      number of the user, and of the group, that PROGRAM runs as
- *   LIBRARY   path of what is preloaded into PROGRAM
- *
- * Whatever fails ends it, with what failed on standard error and exit code 1: PROGRAM runs as asked or not at all.
- * One program and no chain of them, because each costs a start of its own
+ * Makes a process tcpdump: enters the Pod's network, gives up every right but NET_RAW, and starts the program in place
+ * of itself. One program and no chain of them, because each costs a start of its own
  * (docs/decisions/0019-one-program-starts-tcpdump.md).
- *
- *   gcc -O2 -Wall -Wextra -Werror -o build/podcap-enter src/agent/enter/enter.c
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,26 +16,13 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "enter.h"
 
-static void fail(const char *what)
+/* Not exit(), which would do what is left to do of the process that this one was forked from. */
+static _Noreturn void fail(const char *what)
 {
-	fprintf(stderr, "podcap-enter: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* The whole of a decimal number from 1 to 2^31 - 1: 0 would be root. */
-static int number(const char *text)
-{
-	char *end;
-	long value;
-
-	errno = 0;
-	value = strtol(text, &end, 10);
-	if (errno || *end || value < 1 || value > 0x7fffffff) {
-		errno = EINVAL;
-		fail(text);
-	}
-	return value;
+	dprintf(STDERR_FILENO, "podcap-spawner: %s: %s\n", what, strerror(errno));
+	_exit(1);
 }
 
 static void enter_network(const char *netns)
@@ -86,31 +62,25 @@ static void become(int user)
 }
 
 /* After the change of user, which would undo it. */
-static void end_with(const char *parent)
+static void end_with(pid_t parent)
 {
-	int pid = number(parent);
-
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
-		fail(parent);
+		fail("parent");
 	/* It can have died before that. */
-	if (getppid() != pid) {
+	if (getppid() != parent) {
 		errno = ESRCH;
-		fail(parent);
+		fail("parent");
 	}
 }
 
-int main(int argc, char **argv)
+_Noreturn void enter(const struct entry *entry)
 {
-	if (argc < 6) {
-		fputs("usage: podcap-enter PARENT NETNS USER LIBRARY PROGRAM [ARGUMENT...]\n", stderr);
-		return 1;
-	}
-	enter_network(argv[2]);
-	become(number(argv[3]));
-	end_with(argv[1]);
+	enter_network(entry->netns);
+	become(entry->user);
+	end_with(entry->parent);
 	/* The loader only warns of a library that is not there. */
-	if (access(argv[4], R_OK) < 0 || setenv("LD_PRELOAD", argv[4], 1) < 0)
-		fail(argv[4]);
-	execvp(argv[5], argv + 5);
-	fail(argv[5]);
+	if (access(entry->library, R_OK) < 0 || setenv("LD_PRELOAD", entry->library, 1) < 0)
+		fail(entry->library);
+	execvp(entry->argv[0], entry->argv);
+	fail(entry->argv[0]);
 }
