@@ -88,7 +88,7 @@ export async function runAgent({
     clock,
     settings: captureSettings(settings, spawner),
     mayDelete: (decision) => mayDelete(decision, limits, (name) => readPod(client, { ...name, signal })),
-    onFolders: () => measuring.run(),
+    onFolders: () => askingDisk.run(),
     log,
   });
 
@@ -120,12 +120,19 @@ export async function runAgent({
     replan();
   }
 
-  // The disk too, whenever a folder has come or gone: what was freed must not be freed once more.
+  // Whenever a folder has come or gone: what was freed must not be freed once more. What the folder itself holds is
+  // known by then; to look into all of them for each of a hundred would take longer than to start the hundred.
+  const askingDisk = coalesced(
+    async () => {
+      disk = await diskOf(capturesFolder);
+      replan();
+    },
+    (error) => log.warn({ err: error }, 'disk not measured'),
+  );
   const measuring = coalesced(
     async () => {
       await folders.measure();
-      disk = await diskOf(capturesFolder);
-      replan();
+      askingDisk.run();
     },
     (error) => log.warn({ err: error }, 'captures not measured'),
   );

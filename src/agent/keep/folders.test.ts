@@ -134,7 +134,9 @@ test('the time of grace begins when the Pod is seen to have ended, and goes on w
   await folders.look('uid-1');
   expect(folders.states().get('uid-1')).toEqual({ pod, files: 1, bytes: 5, usedMs: 700, endedMs: undefined });
   time.nowMs = 5_000;
+  await writeFile(`${generation.file}001`, 'more');
   expect(await folders.markEnded('uid-1')).toBe(true);
+  expect(folders.states().get('uid-1')).toMatchObject({ files: 2, bytes: 9, endedMs: 5_000 });
   expect(await folders.markEnded('uid-1')).toBe(false);
   time.nowMs = 9_000;
   expect((await open(root.path, time)).states().get('uid-1')?.endedMs).toBe(5_000);

@@ -20,7 +20,10 @@ export type Folders = {
   readonly look: (uid: string) => Promise<void>;
   /** Looks at all. */
   readonly measure: () => Promise<void>;
-  /** The Pod has ended: its time of grace begins, and goes on should the agent start again. False if it is known. */
+  /**
+   * The Pod has ended: its time of grace begins, and goes on should the agent start again. False if it is known. The
+   * folder is looked at: nothing is written into it any more.
+   */
   readonly markEnded: (uid: string) => Promise<boolean>;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and the folder with it. */
   readonly remove: (uid: string) => Promise<void>;
@@ -108,6 +111,7 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
       states.set(uid, { ...state, endedMs });
       const newest = (await readRecords(path)).at(-1);
       if (newest) await replaceRecord(path, { ...newest, podEndedMs: endedMs });
+      await look(uid);
       return true;
     },
     async remove(uid) {
