@@ -89,6 +89,25 @@ test('counts nothing that came before its filter was there', async () => {
   await Promise.all([sending.stop(), sendingToo.stop()]);
 });
 
+test('told to stop while it reads a full ring it has no packet twice', { repeats: 9 }, async () => {
+  const bytes = 1_000;
+  // Of one block, so that the one it reads next is the one that it has read.
+  await using capture = await startCapture({ preload: await compileDrain(), bufferKib: 256 });
+  const { lab } = capture;
+  // The kernel opens no block in a full ring, and opens the next one only for another packet.
+  capture.kill('SIGSTOP');
+  await lab.sendDatagrams({ count: 20_000, rate: 0, bytes });
+  capture.kill('SIGCONT');
+  await setImmediate();
+  capture.kill('SIGTERM');
+  const { statistics } = await capture.ended;
+  expect(statistics.dropped).toBeGreaterThan(0);
+  expect(statistics).toEqual(balanced(statistics));
+  const numbers = await capturedNumbers(capture.file);
+  expect(statistics.captured).toBeGreaterThan(0);
+  expect(numbers).toEqual(Array.from({ length: statistics.captured }, (_, number) => number));
+});
+
 test('told to stop on an idle interface it ends', async () => {
   await using capture = await startCapture({ preload: await compileDrain() });
   capture.kill('SIGTERM');
@@ -160,6 +179,8 @@ type CaptureOptions = {
   readonly lab?: NetworkLab;
   /** What the kernel refuses to do for it. */
   readonly refuses?: 'membarrier' | undefined;
+  /** The kernel's receive ring. */
+  readonly bufferKib?: number;
   /** A command that starts tcpdump as its child, and gets the signals in its place. */
   readonly parent?: readonly string[];
 };
@@ -170,6 +191,7 @@ async function startCapture({
   filter = 'udp',
   lab,
   refuses,
+  bufferKib = 4_096,
   parent = [],
 }: CaptureOptions): Promise<Capture> {
   await using starting = new AsyncDisposableStack();
@@ -180,7 +202,19 @@ async function startCapture({
     ' ',
   );
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
-  const capturing = ['-n', '-p', '-i', network.podInterface, '-U', '-B', '4096', '-w', file, '--', filter];
+  const capturing = [
+    '-n',
+    '-p',
+    '-i',
+    network.podInterface,
+    '-U',
+    '-B',
+    `${bufferKib}`,
+    '-w',
+    file,
+    '--',
+    filter,
+  ];
   const refusing = refuses === undefined ? [] : [await compileLabProgram('without-membarrier')];
   const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);

@@ -52,18 +52,34 @@ static bool wait_for_other_cores(void)
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
 }
 
-/* Blocks are opened one after the other, and numbered so: the open one has the highest number. */
-static struct tpacket_hdr_v1 *newest_block(unsigned char *blocks)
+/* Blocks are opened one after the other, and numbered so: if one is open, it has the highest number. */
+static struct tpacket_block_desc *newest_block(unsigned char *blocks)
 {
-	struct tpacket_hdr_v1 *newest = NULL;
+	struct tpacket_block_desc *newest = NULL;
 
 	for (size_t i = 0; i < ring.blocks; i++) {
-		struct tpacket_hdr_v1 *header = &((struct tpacket_block_desc *)(blocks + i * ring.block_bytes))->hdr.bh1;
+		struct tpacket_block_desc *block = (struct tpacket_block_desc *)(blocks + i * ring.block_bytes);
 
-		if (newest == NULL || header->seq_num > newest->seq_num)
-			newest = header;
+		if (newest == NULL || block->hdr.bh1.seq_num > newest->hdr.bh1.seq_num)
+			newest = block;
 	}
 	return newest;
+}
+
+/*
+ * Whether it has packets, and is not closed: then no other packet follows the last one. After a full ring none is open
+ * until another packet comes, and the newest was handed over, and may have been read.
+ */
+static bool has_open_packets(const struct tpacket_block_desc *block)
+{
+	const struct tpacket_hdr_v1 *header = &block->hdr.bh1;
+	const unsigned char *packet = (const unsigned char *)block + header->offset_to_first_pkt;
+
+	if (header->num_pkts == 0)
+		return false;
+	for (uint32_t i = 1; i < header->num_pkts; i++)
+		packet += ((const struct tpacket3_hdr *)packet)->tp_next_offset;
+	return ((const struct tpacket3_hdr *)packet)->tp_next_offset > 0;
 }
 
 bool hand_over_open_block(int fd)
@@ -79,10 +95,10 @@ bool hand_over_open_block(int fd)
 		return false;
 
 	/* The kernel's timer may do the same at this moment: then it is done twice. */
-	struct tpacket_hdr_v1 *open = newest_block(blocks);
+	struct tpacket_block_desc *newest = newest_block(blocks);
 
-	if (open != NULL && open->num_pkts > 0)
-		__atomic_fetch_or(&open->block_status, TP_STATUS_USER, __ATOMIC_RELEASE);
+	if (newest != NULL && has_open_packets(newest))
+		__atomic_fetch_or(&newest->hdr.bh1.block_status, TP_STATUS_USER, __ATOMIC_RELEASE);
 	munmap(blocks, bytes);
 	return true;
 }
