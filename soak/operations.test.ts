@@ -19,7 +19,7 @@ test.each([1, 2, 3, 4_294_967_295])('the steps of seed %d make sense, and have e
     expect(wanted.size).toBeLessThanOrEqual(6);
     expect(pauseMs).toBeGreaterThanOrEqual(0);
   }
-  expect(kinds.size).toBe(19);
+  expect(kinds.size).toBe(21);
   expect(faults).toBeGreaterThan(400);
 });
 

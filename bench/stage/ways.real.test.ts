@@ -20,7 +20,8 @@ test.each<[Variant, number]>([
   // Twice: what it leaves behind must not be in the way of the next.
   for (const snaplen of [undefined, 128]) {
     const captures = await way?.start([from, to], { snaplen });
-    expect(await captures?.processes()).toHaveLength(variant === 'podcap' ? 3 : 2);
+    // Podcap's agent and its spawner beside them.
+    expect(await captures?.processes()).toHaveLength(variant === 'podcap' ? 4 : 2);
     const carried = await carriedDuring(from, () => load.send({ from, to, sink: stage.lab.sink }, 2_000));
     const [count, silent] = (await captures?.stop()) ?? [];
     expect(carried).toBeGreaterThan(1_000);

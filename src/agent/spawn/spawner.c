@@ -137,11 +137,11 @@ static void end_if_over(struct program *program)
 
 	if (program->pid || program->said >= 0)
 		return;
-	answer_number(program->id, ENDED, program->status);
 	while (*link != program)
 		link = &(*link)->next;
 	*link = program->next;
 	close(program->input);
+	answer_number(program->id, ENDED, program->status);
 	free(program);
 }
 
