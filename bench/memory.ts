@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withDescendants } from '../src/lab/descendants.ts';
 import { restartAgents } from '../test/support/agents.ts';
 import { type RunningPod, type TestCluster, testCluster } from '../test/support/cluster.ts';
 import { agentProcess } from './agent-process.ts';
 import type { Figure, Measurement, Measuring, Row } from './figure.ts';
 import { idlePods } from './idle-pods.ts';
-import { memoryMegabytes, withDescendants } from './stage/processes.ts';
+import { memoryMegabytes } from './stage/processes.ts';
 import { median, summary } from './statistics.ts';
 
 /** What the agent's process holds in anonymous memory, beside what it maps from files; and what a capture adds. */

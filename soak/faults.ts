@@ -8,7 +8,7 @@ import { until } from '../src/lab/until.ts';
 import { restartAgents } from '../test/support/agents.ts';
 import { agentOn, kubectl, tcpdumpsOf } from '../test/support/cluster.ts';
 import { cutOff, reconnect } from '../test/support/cut-off.ts';
-import { processesOf } from '../test/support/processes.ts';
+import { processesOf, spawnerProgram } from '../test/support/processes.ts';
 import { must } from '../tools/run.ts';
 import { checkout } from '../tools/target.ts';
 import type { Life } from './look.ts';
@@ -27,9 +27,9 @@ export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promi
     case 'killAgent':
       return signal(await processesIn(fault.node, 'agent'), 'SIGKILL');
     case 'killSpawner':
-      return signal(await processesIn(fault.node, spawner), 'SIGKILL');
+      return signal(await processesIn(fault.node, spawnerProgram), 'SIGKILL');
     case 'pauseSpawner':
-      return await pause(await processesIn(fault.node, spawner), fault.ms);
+      return await pause(await processesIn(fault.node, spawnerProgram), fault.ms);
     case 'deleteAgent':
       await kubectl('-n', 'kube-system', 'delete', 'pod', await nameOfAgent(fault.node), '--wait=false');
       return;
@@ -66,8 +66,6 @@ async function nameOfAgent(node: string): Promise<string> {
     deadlineMs: 120_000,
   });
 }
-
-const spawner = '/usr/lib/podcap/podcap-spawner';
 
 async function processesIn(machine: string, program: string): Promise<number[]> {
   return (await clusterProcesses())

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { control } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
+import { withDescendants } from '../../src/lab/descendants.ts';
 import { kubectl } from '../../test/support/cluster.ts';
-import { withDescendants } from '../stage/processes.ts';
 
 /** The process of the cluster's API server, as this machine numbers it. */
 export async function apiServerProcess(): Promise<number> {

@@ -1,9 +1,9 @@
 import { captureAnnotation } from '../../src/agent/decide/request.ts';
 import { readRecords } from '../../src/agent/keep/records.ts';
 import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';
+import { withDescendants } from '../../src/lab/descendants.ts';
 import type { Wanted } from '../agent-log.ts';
 import { type AgentHost, agentHost, type BenchAgent, uidOf } from './agent.ts';
-import { withDescendants } from './processes.ts';
 import { type Captures, type Count, ringFiles, type Way, type Wish } from './way.ts';
 
 /** Podcap's agent, which is told to capture by annotations. */

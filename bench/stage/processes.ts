@@ -17,27 +17,6 @@ async function cpuMsOf(pid: number): Promise<number> {
   return (await Promise.all(times)).reduce((sum, ms) => sum + ms, 0);
 }
 
-/** A process and all that it has started, and these have. */
-export async function withDescendants(pid: number): Promise<number[]> {
-  const parents = await parentsOfAll();
-  const found = [pid];
-  for (const parent of found)
-    for (const [child, its] of parents) if (its === parent && !found.includes(child)) found.push(child);
-  return found;
-}
-
-async function parentsOfAll(): Promise<ReadonlyMap<number, number>> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const parents = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      // The program's name, field 2, may hold spaces and parentheses.
-      return [Number(pid), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])] as const;
-    }),
-  );
-  return new Map(parents);
-}
-
 /** A field of /proc/<pid>/status in MB of 1,000,000 bytes. */
 export async function memoryMegabytes(pid: number, field: 'RssAnon' | 'VmRSS'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');

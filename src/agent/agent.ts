@@ -121,7 +121,7 @@ export async function runAgent({
   }
 
   // Whenever a folder has come or gone: what was freed must not be freed once more. What the folder itself holds is
-  // known by then; to look into all of them for each of a hundred would take longer than to start the hundred.
+  // known by then, and the others need not be looked into.
   const askingDisk = coalesced(
     async () => {
       disk = await diskOf(capturesFolder);

@@ -11,7 +11,7 @@ import { type AgentProcess, agentProcess, startedMs } from '../support/agent-pro
 import { agentSettings, patchAgents, restartAgents } from '../support/agents.ts';
 import { kubectl, run, type TestCluster, tcpdumpsOf, testCluster } from '../support/cluster.ts';
 import { tellFigures } from '../support/figures.ts';
-import { processesOf } from '../support/processes.ts';
+import { processesOf, spawnerProgram } from '../support/processes.ts';
 import { readBack } from '../support/read-back.ts';
 import {
   digestsUpTo,
@@ -167,7 +167,7 @@ async function endAgent(pod: SendingPod, end: (agent: AgentProcess) => Promise<v
 }
 
 async function spawnerOf(podUid: string): Promise<number> {
-  const [pid] = await processesOf(podUid, '/usr/lib/podcap/podcap-spawner');
+  const [pid] = await processesOf(podUid, spawnerProgram);
   if (pid === undefined) throw new Error(`no spawner in the Pod ${podUid}`);
   return pid;
 }

@@ -221,7 +221,7 @@ async function heldAsBefore(before: readonly Held[], what: string): Promise<void
 async function zombies(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
-  return stats.filter((stat) => /\((tcpdump|podcap-spawner|unshare|setpriv)\) Z /.test(stat));
+  return stats.filter((stat) => /\((tcpdump|podcap-spawner|nsenter|unshare|setpriv)\) Z /.test(stat));
 }
 
 /** How many network namespaces are mounted on the Nodes. */

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import * as v from 'valibot';
+import { withDescendants } from '../../src/lab/descendants.ts';
 import { until } from '../../src/lab/until.ts';
 import type { TestCluster } from './cluster.ts';
 import { processesOf } from './processes.ts';
@@ -64,29 +65,11 @@ export async function heldBy(pid: number): Promise<Held> {
   const [status, descriptors, processes] = await Promise.all([
     readFile(`/proc/${pid}/status`, 'utf8'),
     readdir(`/proc/${pid}/fd`),
-    descendantsOf(pid),
+    withDescendants(pid),
   ]);
   return {
     rssAnonKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
     descriptors: descriptors.length,
-    processes,
+    processes: processes.length - 1,
   };
-}
-
-/** Not every kernel has /proc/<pid>/task/<tid>/children. */
-async function descendantsOf(ancestor: number): Promise<number> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const parents = new Map(
-    await Promise.all(
-      pids.map(async (pid) => {
-        const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-        return [pid, stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]] as const;
-      }),
-    ),
-  );
-  const isDescendant = (pid: string | undefined): boolean => {
-    const parent = pid === undefined ? undefined : parents.get(pid);
-    return parent !== undefined && (parent === String(ancestor) || isDescendant(parent));
-  };
-  return pids.filter(isDescendant).length;
 }

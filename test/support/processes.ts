@@ -2,6 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { nodeNamed } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
 
+/** How the command line of an agent's podcap-spawner begins. */
+export const spawnerProgram = '/usr/lib/podcap/podcap-spawner';
+
 /** The processes in the containers of the Pod of that UID, on any Node, by how their command line begins. */
 export async function processesOf(podUid: string, program: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));

@@ -90,13 +90,12 @@ test('counts nothing that came before its filter was there', async () => {
 });
 
 test('told to stop while it reads a full ring it has no packet twice', { repeats: 9 }, async () => {
-  const bytes = 1_000;
   // Of one block, so that the one it reads next is the one that it has read.
   await using capture = await startCapture({ preload: await compileDrain(), bufferKib: 256 });
   const { lab } = capture;
   // The kernel opens no block in a full ring, and opens the next one only for another packet.
   capture.kill('SIGSTOP');
-  await lab.sendDatagrams({ count: 20_000, rate: 0, bytes });
+  await lab.sendDatagrams({ count: 20_000, rate: 0, bytes: 1_000 });
   capture.kill('SIGCONT');
   await setImmediate();
   capture.kill('SIGTERM');
@@ -202,19 +201,8 @@ async function startCapture({
     ' ',
   );
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
-  const capturing = [
-    '-n',
-    '-p',
-    '-i',
-    network.podInterface,
-    '-U',
-    '-B',
-    `${bufferKib}`,
-    '-w',
-    file,
-    '--',
-    filter,
-  ];
+  const options = ['-n', '-p', '-i', network.podInterface, '-U', '-B', `${bufferKib}`];
+  const capturing = [...options, '-w', file, '--', filter];
   const refusing = refuses === undefined ? [] : [await compileLabProgram('without-membarrier')];
   const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);

@@ -19,7 +19,7 @@
 #include "enter.h"
 
 /* Not exit(), which would do what is left to do of the process that this one was forked from. */
-static _Noreturn void fail(const char *what)
+_Noreturn void fail(const char *what)
 {
 	dprintf(STDERR_FILENO, "podcap-spawner: %s: %s\n", what, strerror(errno));
 	_exit(1);
@@ -61,10 +61,9 @@ static void become(int user)
 		fail("no new privileges");
 }
 
-/* After the change of user, which would undo it. */
-static void end_with(pid_t parent)
+void end_with(pid_t parent, int signal)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+	if (prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) < 0)
 		fail("parent");
 	/* It can have died before that. */
 	if (getppid() != parent) {
@@ -77,7 +76,8 @@ _Noreturn void enter(const struct entry *entry)
 {
 	enter_network(entry->netns);
 	become(entry->user);
-	end_with(entry->parent);
+	/* After the change of user, which would undo it. */
+	end_with(entry->parent, SIGTERM);
 	/* The loader only warns of a library that is not there. */
 	if (access(entry->library, R_OK) < 0 || setenv("LD_PRELOAD", entry->library, 1) < 0)
 		fail(entry->library);

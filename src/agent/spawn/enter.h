@@ -13,6 +13,12 @@ struct entry {
 	char **argv;
 };
 
+/* Says what failed, and errno's why, on standard error, and ends the process with exit code 1. */
+_Noreturn void fail(const char *what);
+
+/* Has the kernel send that signal when the parent dies; fails when it has died already. */
+void end_with(pid_t parent, int signal);
+
 /*
  * Runs the program in place of the calling process, as asked or not at all: whatever fails is said on standard error,
  * and the process ends with exit code 1.

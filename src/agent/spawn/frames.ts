@@ -21,12 +21,8 @@ export function frameOf(id: number, kind: number, payload: Buffer): Buffer {
   if (payload.length > largestPayload) {
     throw new RangeError(`a request of ${payload.length} bytes: ${largestPayload} at most`);
   }
-  const header = Buffer.alloc(headerBytes);
-  [id, kind, payload.length].forEach((number, index) => {
-    if (isLittle) header.writeUInt32LE(number, 4 * index);
-    else header.writeUInt32BE(number, 4 * index);
-  });
-  return Buffer.concat([header, payload]);
+  const header = new Uint32Array([id, kind, payload.length]);
+  return Buffer.concat([Buffer.from(header.buffer), payload]);
 }
 
 /** Gives back the frames that are whole with these bytes; what is left waits for the next ones. */

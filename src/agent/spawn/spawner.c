@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,12 +74,6 @@ static struct entry entry;
 static struct program *programs;
 static int events;
 static int ended_children;
-
-static _Noreturn void fail(const char *what)
-{
-	fprintf(stderr, "podcap-spawner: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 /* The whole of a decimal number from 1 to 2^31 - 1: 0 would be root. */
 static int number(const char *text)
@@ -188,8 +181,6 @@ static int start(uint32_t id, char **argv)
 	}
 	int error = errno;
 
-	if (pid < 0)
-		epoll_ctl(events, EPOLL_CTL_DEL, said[0], NULL);
 	close(input[0]);
 	close(said[1]);
 	if (pid < 0) {
@@ -324,12 +315,7 @@ static void prepare(int parent)
 	/* Whatever else the agent has open. */
 	close_range(4, ~0u, 0);
 	/* Also one that somebody has stopped. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		fail("parent");
-	if (getppid() != parent) {
-		errno = ESRCH;
-		fail("parent");
-	}
+	end_with(parent, SIGKILL);
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
