@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { coalesced } from '../base/coalesced.ts';
-import { every, wakeAt } from '../base/timers.ts';
+import { every, spaced, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
@@ -42,6 +42,8 @@ export type AgentOptions = {
 const measureEveryMs = 30_000;
 /** Somebody else may fill the disk: whether the share that stays free is reached costs little to ask. */
 const askDiskEveryMs = 2_000;
+/** Each change of a Pod asks for a plan, and each folder that comes or goes: when all come at once, one does for many. */
+const planRestMs = 20;
 /** Events go an hour after they were written last. */
 const renewEveryMs = 45 * 60_000;
 /** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
@@ -97,9 +99,8 @@ export async function runAgent({
   let unlisted: Pods | undefined;
   let planned: Plan | undefined;
   let lastContactMs: number | undefined;
-  using nextReplan = wakeAt(clock, () => replan());
-
-  function replan(): void {
+  using nextReplan = wakeAt(clock, () => planning.run());
+  using planning = spaced(planRestMs, () => {
     const known = pods ?? unlisted;
     if (!known || signal.aborted) return;
     const room = { ...roomOf(settings), disk };
@@ -110,14 +111,14 @@ export async function runAgent({
     planned = next;
     recorders.apply(planned);
     capturedPods.note(recordedPods(planned));
-  }
+  });
 
   /** What an earlier agent captured goes on; nothing is concluded about Pods that it did not capture. */
   function goOnUnlisted(): void {
     if (pods || capturedPods.before.length === 0) return;
     log.warn({ pods: capturedPods.before.length }, 'no list of Pods yet, going on with what was captured');
     unlisted = new Map(capturedPods.before.map((pod) => [pod.uid, pod]));
-    replan();
+    planning.run();
   }
 
   // Whenever a folder has come or gone: what was freed must not be freed once more. What the folder itself holds is
@@ -125,7 +126,7 @@ export async function runAgent({
   const askingDisk = coalesced(
     async () => {
       disk = await diskOf(capturesFolder);
-      replan();
+      planning.run();
     },
     (error) => log.warn({ err: error }, 'disk not measured'),
   );
@@ -192,7 +193,7 @@ export async function runAgent({
     signal,
   })) {
     pods = podsAfter(pods ?? new Map(), change);
-    replan();
+    planning.run();
   }
   log.info({}, 'agent stopping');
 }

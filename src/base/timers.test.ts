@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { until } from '../lab/until.ts';
-import { every, wakeAt } from './timers.ts';
+import { every, spaced, wakeAt } from './timers.ts';
 
 test('work is done again and again, never twice at a time, also after an error', async () => {
   let running = 0;
@@ -35,4 +35,28 @@ test('wakes once, at the time that was named last', async () => {
   await until(() => woken > 0, { what: 'the alarm' });
   alarm.at(clock.nowMs() + 1_000 * 3_600_000 * 24);
   expect(woken).toBe(1);
+});
+
+test('spaced work is done at once, then once for all who asked while it rested', async () => {
+  const restMs = 20;
+  const doneAtMs: number[] = [];
+  let isOver = false;
+  const work = spaced(restMs, () => {
+    doneAtMs.push(performance.now());
+    isOver = doneAtMs.length === 3;
+    // Somebody asks while it is being done.
+    if (doneAtMs.length === 2) work.run();
+  });
+  for (let i = 0; i < 10; i += 1) work.run();
+  expect(doneAtMs).toHaveLength(1);
+  await until(() => isOver, { what: 'three times' });
+  const [first = 0, second = 0, third = 0] = doneAtMs;
+  // Timers of whole milliseconds.
+  expect(second - first).toBeGreaterThan(restMs - 2);
+  expect(third - second).toBeGreaterThan(restMs - 2);
+  work.run();
+  work[Symbol.dispose]();
+  work.run();
+  await new Promise((resolve) => setTimeout(resolve, 3 * restMs));
+  expect(doneAtMs).toHaveLength(3);
 });

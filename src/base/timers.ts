@@ -17,6 +17,30 @@ export function every(
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
+/** Does `work` as soon as it is asked for, but so much later than before at least, and once for all who asked meanwhile. */
+export function spaced(ms: number, work: () => void): Disposable & { readonly run: () => void } {
+  let resting: NodeJS.Timeout | undefined;
+  let isAsked = false;
+  let isDisposed = false;
+  const run = () => {
+    if (isDisposed) return;
+    isAsked = resting !== undefined;
+    if (isAsked) return;
+    resting = setTimeout(() => {
+      resting = undefined;
+      if (isAsked) run();
+    }, ms);
+    work();
+  };
+  return {
+    run,
+    [Symbol.dispose]() {
+      isDisposed = true;
+      clearTimeout(resting);
+    },
+  };
+}
+
 /** Calls `wake` once, at the moment that was named last; undefined names none. */
 export function wakeAt(
   clock: Clock,

@@ -132,8 +132,8 @@ function settle(wishes: ReadonlyMap<string, Wish>, state: NodeState): Plan {
 
 /** What is to be recorded: what runs first, in the order in which it was begun, then by the age of the Pods. */
 function liveRings(decisions: ReadonlyMap<string, Decision>, { recording, folders }: NodeState): Ring[] {
-  const order = [...recording.keys()];
-  const place = (uid: string) => (recording.has(uid) ? order.indexOf(uid) : order.length);
+  const places = new Map([...recording.keys()].map((uid, place) => [uid, place]));
+  const place = (uid: string) => places.get(uid) ?? places.size;
   return [...decisions]
     .flatMap(([uid, decision]) => (decision.kind === 'record' ? [{ uid, ...decision }] : []))
     .toSorted(

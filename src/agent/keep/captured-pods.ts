@@ -59,7 +59,7 @@ function isSame(a: readonly Pod[], b: readonly Pod[]): boolean {
   return a.length === b.length && a.every((pod, index) => isSamePod(pod, b[index]));
 }
 
-/** Mostly it is the very same: a plan is made for each change of any Pod. */
+/** Mostly it is the very same: few change between two plans. */
 function isSamePod(a: Pod, b: Pod | undefined): boolean {
   return a === b || (b !== undefined && isDeepStrictEqual(essence(a), essence(b)));
 }
