@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Figure, Measurement, Measuring, Row } from './figure.ts';
 import { openStage, type Stage } from './stage/stage.ts';
 import { type Protocol, throughput } from './stage/traffic.ts';
@@ -25,6 +26,8 @@ const kept = 0.95;
 /** While the goal is neither reached nor missed for certain, what it is held against is measured on, so many times. */
 const mostRounds = 6;
 const windowMs = 2_500;
+/** Then the Events are written of the captures that have ended. */
+const restMs = 6_000;
 
 /** One pair of measurements, a moment apart: nothing captured, then so many. */
 type Pair = {
@@ -37,10 +40,17 @@ type Pair = {
 async function measure(protocol: Protocol, { runs, say }: Measuring): Promise<Measurement> {
   await using stage = await openStage(most + 2, ['podcap', 'seeds']);
   const pairs: Pair[] = [];
-  for (let round = 0; round < runs || (round < mostRounds * runs && !isDecided(pairs)); round += 1) {
-    for (const count of round < runs ? captures : [most])
+  const told = (round: number) => say(`round ${round} of ${runs}: ${most} captures leave ${shares(pairs)}`);
+  for (let round = 1; round <= runs; round += 1) {
+    for (const count of captures)
       for (const way of stage.ways) pairs.push(await measurePair(protocol, stage, way, count));
-    say(`round ${round + 1} of ${runs}: ${most} captures leave ${shares(pairs)}`);
+    told(round);
+  }
+  for (let round = runs + 1; round <= mostRounds * runs && !isDecided(pairs); round += 1) {
+    // Before, the other way's turn was the rest.
+    await sleep(restMs);
+    pairs.push(await measurePair(protocol, stage, stage.way('podcap'), most));
+    told(round);
   }
   return measurementOf(pairs, stage);
 }

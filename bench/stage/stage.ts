@@ -9,6 +9,8 @@ export type Stage = AsyncDisposable & {
   readonly ways: readonly Way[];
   /** Throws when there are not so many. */
   readonly pod: (index: number) => LabPod;
+  /** Throws when it is not among them. */
+  readonly way: (variant: Variant) => Way;
 };
 
 export async function openStage(pods: number, variants: readonly Variant[]): Promise<Stage> {
@@ -25,6 +27,11 @@ export async function openStage(pods: number, variants: readonly Variant[]): Pro
       const pod = lab.pods[index];
       if (!pod) throw new Error(`the stage has no Pod ${index}`);
       return pod;
+    },
+    way(variant) {
+      const way = ways.find((each) => each.variant === variant);
+      if (!way) throw new Error(`the stage has no ${variant}`);
+      return way;
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
