@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { capturedNumbers } from '../../lab/captured.ts';
@@ -48,6 +49,23 @@ test('says when it listens, announces each file, and counts what it captured', a
   ]);
   expect(sizes).toHaveLength(3);
 });
+
+// Before Linux 6.12 there is nothing to set.
+test.skipIf(release().localeCompare('6.12', undefined, { numeric: true }) < 0)(
+  'has turns of ten milliseconds once it captures, and a share as all others',
+  async () => {
+    await using lab = await networkLab();
+    await using folder = await temporaryFolder();
+    const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
+    await tcpdump.started;
+    const schedule = await readFile(`/proc/${tcpdump.pid()}/sched`, 'utf8');
+    await tcpdump.stop('discard');
+    expect(schedule).toMatch(/^se\.slice +: +10000000$/m);
+    expect(schedule).toMatch(/^policy +: +0$/m);
+    // Of nice 0.
+    expect(schedule).toMatch(/^prio +: +120$/m);
+  },
+);
 
 test('keeps the newest of its files, as many as it is told, and counts what was in the others', async () => {
   // Two files live for more than a second: each is written (drain/write.c).

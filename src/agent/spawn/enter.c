@@ -17,7 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "enter.h"
-#include "turns.h"
 
 /* Not exit(), which would do what is left to do of the process that this one was forked from. */
 _Noreturn void fail(const char *what)
@@ -77,7 +76,6 @@ _Noreturn void enter(const struct entry *entry)
 {
 	enter_network(entry->netns);
 	become(entry->user);
-	take_longer_turns();
 	/* After the change of user, which would undo it. */
 	end_with(entry->parent, SIGTERM);
 	/* The loader only warns of a library that is not there. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, readdir, readlink } from 'node:fs/promises';
-import { constants, release } from 'node:os';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compileNative, compileSpawner } from '../../lab/compile.ts';
@@ -48,23 +48,6 @@ test('a program is in that network, with NET_RAW and its library alone', async (
   expect(maps).toContain('podcap-drain.so');
   expect(network).not.toBe(await readlink(ourNetwork));
 });
-
-// Before Linux 6.12 there is nothing to set.
-test.skipIf(release().localeCompare('6.12', undefined, { numeric: true }) < 0)(
-  'a program has turns of ten milliseconds, and its share is that of the others',
-  async () => {
-    const { said } = await runToEnd(onStandardError('cat', '/proc/self/sched'));
-    const value = (name: string) =>
-      said
-        .find((line) => line.startsWith(name))
-        ?.split(':')[1]
-        ?.trim();
-    expect(value('se.slice')).toBe('10000000');
-    expect(value('policy')).toBe('0');
-    // Of nice 0.
-    expect(value('prio')).toBe('120');
-  },
-);
 
 test('a program has the descriptors that are for it, and no other', async () => {
   await using folder = await temporaryFolder();
