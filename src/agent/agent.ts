@@ -42,7 +42,7 @@ export type AgentOptions = {
 const measureEveryMs = 30_000;
 /** Somebody else may fill the disk: whether the share that stays free is reached costs little to ask. */
 const askDiskEveryMs = 2_000;
-/** Each change of a Pod asks for a plan, and each folder that comes or goes: when all come at once, one does for many. */
+/** Each change of a Pod asks for a plan, and each folder that comes or goes: of many at once one is made. */
 const planRestMs = 20;
 /** Events go an hour after they were written last. */
 const renewEveryMs = 45 * 60_000;

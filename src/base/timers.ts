@@ -17,7 +17,7 @@ export function every(
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Does `work` as soon as it is asked for, but so much later than before at least, and once for all who asked meanwhile. */
+/** Does `work` as soon as it is asked for, and then no sooner than `ms` later, once for all who asked meanwhile. */
 export function spaced(ms: number, work: () => void): Disposable & { readonly run: () => void } {
   let resting: NodeJS.Timeout | undefined;
   let isAsked = false;
