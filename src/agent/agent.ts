@@ -156,7 +156,7 @@ export async function runAgent({
         byPod: settings.podMetrics,
       }),
     );
-  using _askingDisk = every(askDiskEveryMs, async () => {
+  using _watchingRoom = every(askDiskEveryMs, async () => {
     const now = await diskOf(capturesFolder);
     if (hasRoom(now) !== hasRoom(disk)) measuring.run();
   });

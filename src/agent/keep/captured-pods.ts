@@ -49,19 +49,10 @@ export async function openCapturedPods(options: {
     before,
     note(pods) {
       now = pods;
-      if (!isSame(pods, written)) writing.run();
+      if (!isDeepStrictEqual(pods.map(essence), written.map(essence))) writing.run();
     },
     [Symbol.asyncDispose]: writing.settled,
   };
-}
-
-function isSame(a: readonly Pod[], b: readonly Pod[]): boolean {
-  return a.length === b.length && a.every((pod, index) => isSamePod(pod, b[index]));
-}
-
-/** Mostly it is the very same: few change between two plans. */
-function isSamePod(a: Pod, b: Pod | undefined): boolean {
-  return a === b || (b !== undefined && isDeepStrictEqual(essence(a), essence(b)));
 }
 
 /** A Pod's phase and version change all the time. */

@@ -152,8 +152,6 @@ async function start(situation: Situation, decision: Decision & { kind: 'record'
 
 /** A Pod changes all the time; what matters is what is wanted of it. */
 function isSameDecision(a: Decision | Forget, b: Decision | Forget): boolean {
-  // Of the same version of a Pod: few change between two plans.
-  if (a.kind === 'record' && b.kind === 'record' && a.pod === b.pod) return true;
   return isDeepStrictEqual(essence(a), essence(b));
 }
 
