@@ -17,8 +17,8 @@ export const withoutIpv6 = [
 /** As `ip netns add`, which would leave a mount on /run/netns behind. */
 export async function makeNamespace(name: string): Promise<void> {
   for (;;) {
-    await mkdir(folder, { recursive: true });
     try {
+      await mkdir(folder, { recursive: true });
       await writeFile(namespacePath(name), '');
       break;
     } catch (error) {
