@@ -70,6 +70,7 @@ async function nodeScene() {
     stdio: 'inherit',
   });
   const watch = await server.nextWatch();
+  let lived = 0;
 
   async function liveOne(index: number, { netns }: NetworkLab): Promise<void> {
     const name = `web-${index}`;
@@ -113,10 +114,11 @@ async function nodeScene() {
         }
       });
       await Promise.all(lives);
+      lived = to;
     },
-    /** When everything of the Pods is over. */
+    /** When everything of the Pods is over: an Event that waits to be written is held too. */
     async holds(): Promise<Held> {
-      await until(() => isEveryEventTold(server), { what: 'the Events', deadlineMs: 60_000 });
+      await until(() => isEveryEventTold(server, lived), { what: 'the Events', deadlineMs: 60_000 });
       return await ask();
     },
     async [Symbol.asyncDispose]() {
@@ -127,11 +129,12 @@ async function nodeScene() {
   };
 }
 
-/** A capture that stopped for each that started. */
-function isEveryEventTold({ requests }: ApiServer): boolean {
+/** A capture that started, and one that stopped, for each Pod. */
+function isEveryEventTold({ requests }: ApiServer, pods: number): boolean {
   const reasons = requests.flatMap(({ body }) =>
     body instanceof Object && 'reason' in body ? [body.reason] : [],
   );
-  const count = (reason: string) => reasons.filter((each) => each === reason).length;
-  return count('CaptureStarted') === count('CaptureStopped');
+  return ['CaptureStarted', 'CaptureStopped'].every(
+    (reason) => reasons.filter((each) => each === reason).length === pods,
+  );
 }
