@@ -143,6 +143,13 @@ test('an interface that was only set down is heard when it comes up again', asyn
   expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 40 }, (_, i) => i));
 });
 
+test('asks the interface for no kinds of time stamps, which takes the lock of all networks', async () => {
+  // Where that is refused, libpcap begins no capture.
+  await using capture = await startCapture({ preload: await compileDrain(), refuses: 'ethtool' });
+  capture.kill('SIGTERM');
+  expect((await capture.ended).code).toBe(0);
+});
+
 test('told to stop by the death of its parent it has every packet that it has counted', async () => {
   await using capture = await startCapture({
     preload: await compileDrain(),
@@ -177,7 +184,7 @@ type CaptureOptions = {
   /** Whose network is captured; one of its own otherwise. */
   readonly lab?: NetworkLab;
   /** What the kernel refuses to do for it. */
-  readonly refuses?: 'membarrier' | undefined;
+  readonly refuses?: 'membarrier' | 'ethtool' | undefined;
   /** The kernel's receive ring. */
   readonly bufferKib?: number;
   /** A command that starts tcpdump as its child, and gets the signals in its place. */
@@ -203,7 +210,7 @@ async function startCapture({
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
   const options = ['-n', '-p', '-i', network.podInterface, '-U', '-B', `${bufferKib}`];
   const capturing = [...options, '-w', file, '--', filter];
-  const refusing = refuses === undefined ? [] : [await compileLabProgram('without-membarrier')];
+  const refusing = refuses === undefined ? [] : [await compileLabProgram('refusing'), refuses];
   const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
   const [program = '', ...args] = [...parent, ...command];
