@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { listenOnLoopback } from '../lab/port.ts';
 import { ApiError } from './api-error.ts';
 import { type ClientLimits, kubernetesClient } from './client.ts';
 import { type Answer, apiServer, refusal, until } from './testing/api-server.ts';
@@ -105,7 +106,7 @@ test('refuses a server that another authority vouches for', async () => {
   expect(server.requests).toHaveLength(0);
 });
 
-test('gives up on a host that takes the connection and never speaks', async () => {
+test('gives up on a host that takes the connection and never speaks', { repeats: 4 }, async () => {
   await using server = await apiServer();
   await using silent = await silentHost();
   await using client = kubernetesClient({ ...server.config, server: silent.url }, { connectMs: 10 });
@@ -193,12 +194,10 @@ test('streams what comes, and says when it has gone silent', async () => {
 
 /** Takes what it is told, and answers nothing. */
 async function silentHost() {
-  const host = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
-  await once(host, 'listening');
-  const address = host.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const host = createServer((socket) => socket.resume());
+  const port = await listenOnLoopback(host);
   return {
-    url: new URL(`https://127.0.0.1:${address.port}`),
+    url: new URL(`https://127.0.0.1:${port}`),
     [Symbol.asyncDispose]: async () => {
       host.close();
       await once(host, 'close');

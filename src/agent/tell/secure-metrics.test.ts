@@ -15,6 +15,7 @@ import {
   selfSigned,
 } from '../../kubernetes/testing/certificate.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
+import { listenOnLoopback } from '../../lab/port.ts';
 import { until } from '../../lab/until.ts';
 import { serveSecureMetrics } from './secure-metrics.ts';
 
@@ -183,11 +184,8 @@ async function slowPath(port: number) {
     const cut = () => [near, far].forEach((socket) => socket.destroy());
     for (const socket of [near, far]) socket.on('close', cut).on('error', cut);
   });
-  path.listen(0, '127.0.0.1');
-  await once(path, 'listening');
-  const address = path.address();
   return {
-    port: typeof address === 'object' && address ? address.port : 0,
+    port: await listenOnLoopback(path),
     held: () => holding.promise,
     isHeld: () => chunks > 1,
     async [Symbol.asyncDispose]() {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
+import { listenOnLoopback } from '../../lab/port.ts';
 import type { ClusterConfig, Credentials } from '../config.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 
@@ -146,12 +147,9 @@ async function listen(
     { cert: certificate.cert, key: certificate.key, keepAliveTimeout: 60_000 },
     handler,
   );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  const port = await listenOnLoopback(server);
   return {
-    url: new URL(`https://127.0.0.1:${address.port}`),
+    url: new URL(`https://127.0.0.1:${port}`),
     cutAll: () => server.closeAllConnections(),
     close: async () => {
       const closed = once(server, 'close');
