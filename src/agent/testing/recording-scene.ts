@@ -7,6 +7,7 @@ import { temporaryFolder } from '../../lab/folder.ts';
 import type { NetworkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
 import type { CaptureSpec } from '../decide/request.ts';
+import type { CaptureFolder } from '../keep/capture-folder.ts';
 import { openFolders } from '../keep/folders.ts';
 import { parseRingFile, type RingFile } from '../keep/names.ts';
 import { orderByAge } from '../keep/ring-order.ts';
@@ -26,6 +27,8 @@ export type SceneOptions = {
   /** The folder of captures; one of its own otherwise. */
   readonly captures?: string;
   readonly bufferKib?: number;
+  /** Puts something between a recorder and its folder. */
+  readonly wrapFolder?: (folder: CaptureFolder) => CaptureFolder;
 };
 
 /** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
@@ -52,7 +55,8 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
   async function begin(count: number, more: Partial<CaptureSpec> = {}) {
     const reports: RecorderReport[] = [];
     const counts: Counted[] = [];
-    const folder = await folders.open(pod);
+    const opened = await folders.open(pod);
+    const folder = options.wrapFolder?.(opened) ?? opened;
     const recorder = startRecorder({
       pod,
       networkUid: pod.uid,
