@@ -39,7 +39,7 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
 
 /** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
 export function compileLabProgram(
-  name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump' | 'refusing',
+  name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump' | 'refusing' | 'bypass',
 ): Promise<string> {
   return compile({
     sources: [join(import.meta.dirname, `${name}.c`)],

@@ -1,4 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
+import { compileLabProgram } from './compile.ts';
 import { type Datagrams, type Sending, startSender } from './datagrams.ts';
 import { type InterfaceCounters, interfaceCounters } from './interface-counters.ts';
 import {
@@ -39,6 +40,8 @@ export type NetworkLab = AsyncDisposable & {
   readonly startDatagrams: (datagrams?: Datagrams) => Promise<Sending>;
   /** The same to the end; gives back how many were sent. */
   readonly sendDatagrams: (datagrams: Datagrams & { readonly count: number }) => Promise<number>;
+  /** Sends from the Pod to the sink past the queue of its interface: no packet socket sees it. */
+  readonly sendPastQueue: (count: number) => Promise<void>;
   /** Notes what passes the Pod's interface from now on. */
   readonly watchDatagrams: (port?: number) => Promise<Witness>;
   readonly setInterface: (state: 'up' | 'down') => Promise<void>;
@@ -86,6 +89,10 @@ export async function networkLab(): Promise<NetworkLab> {
     async sendDatagrams(datagrams) {
       await using sending = await startDatagrams(datagrams);
       return (await sending.ended).sent;
+    },
+    async sendPastQueue(count) {
+      const words = [podInterface, addresses.pod, addresses.sink, macs.node, String(count)];
+      await exec('pod', [await compileLabProgram('bypass'), ...words]);
     },
     watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),
     setInterface,
