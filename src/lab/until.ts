@@ -20,3 +20,16 @@ export async function until<T>(
     await setTimeout(5);
   }
 }
+
+/** Whether it comes to that within so long: for what should not happen, which shows by waiting alone. */
+export async function happens(
+  ask: () => boolean | Promise<boolean>,
+  { withinMs }: { readonly withinMs: number },
+): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
+  while (performance.now() < deadline) {
+    if (await ask()) return true;
+    await setTimeout(5);
+  }
+  return false;
+}

@@ -1,0 +1,35 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { list } from '../kubernetes/testing/api-server.ts';
+import { podObject } from '../kubernetes/testing/pod-object.ts';
+import { happens, until } from '../lab/until.ts';
+import { agentScene } from './testing/agent-scene.ts';
+
+/** A capture whose network has gone ends after 1 s, and its tcpdump within 1.5 s more. */
+const withinMs = 5_000;
+
+let observed: Awaited<ReturnType<typeof observe>>;
+beforeAll(async () => {
+  observed = await observe();
+});
+
+test('the Pod is captured until its entry goes from the cache', () => {
+  expect(observed.before).toHaveLength(1);
+  expect(observed.entries).toEqual([]);
+});
+
+test.fails('a capture lives on when somebody clears the CNI cache under its running Pod', () => {
+  expect(observed.hasEnded).toBe(false);
+});
+
+async function observe() {
+  await using scene = await agentScene({ settings: { rescanSeconds: 1 } });
+  scene.server.script.list.push(list('5', [podObject('web', '4', { 'tcpdump.antrea.io': '5' })]));
+  await using _agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  const before = await scene.tcpdumps();
+  for (const name of await readdir(scene.cache)) await rm(join(scene.cache, name));
+  const hasEnded = await happens(async () => (await scene.tcpdumps()).length === 0, { withinMs });
+  return { before, hasEnded, entries: await readdir(scene.cache) };
+}
