@@ -1,0 +1,38 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import { recordingScene } from '../testing/recording-scene.ts';
+
+// What pcap-filter(7) refuses to compile for an interface that carries raw IP, as tun devices do.
+describe.each(['arp', 'ether host 02:00:00:00:00:01', 'vlan 5'])('the filter %s on raw IP', (filter) => {
+  let observed: Awaited<ReturnType<typeof observe>>;
+  beforeAll(async () => {
+    observed = await observe(filter);
+  });
+
+  test('the interface is captured with a filter that it can have', () => {
+    expect(observed.possible).toMatchObject({ kind: 'capturing', spec: { filter: 'udp' } });
+  });
+
+  test.fails('is refused', () => {
+    expect(observed.impossible).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidFilter' } });
+  });
+});
+
+async function observe(filter: string) {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await lab.exec('pod', ['ip', 'tuntap', 'add', 'tun0', 'mode', 'tun']);
+  await lab.exec('pod', ['ip', 'link', 'set', 'tun0', 'up']);
+  return {
+    possible: await answerTo('udp'),
+    impossible: await answerTo(filter),
+  };
+
+  async function answerTo(expression: string) {
+    const { recorder, reports } = await scene.begin(3, { interface: 'tun0', filter: expression });
+    const answer = await until(() => reports[0], { what: 'an answer' });
+    await recorder.stop('AgentStopped');
+    return answer;
+  }
+}
