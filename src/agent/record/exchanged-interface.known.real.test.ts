@@ -1,0 +1,48 @@
+import { beforeAll, expect, test } from 'vitest';
+import { networkLab } from '../../lab/network.ts';
+import { happens } from '../../lab/until.ts';
+import { recordingScene } from '../testing/recording-scene.ts';
+
+/** An interface that is set down is told after 1 s. */
+const withinMs = 5_000;
+
+/** By one process: an interface that is down for a second is told. */
+const exchange = [
+  'link set eth0 down',
+  'link set eth0 name eth1',
+  'link set eth1 up',
+  'link add eth0 type veth peer name other0',
+  'link set other0 up',
+  'link set eth0 up',
+  'route add 192.0.2.9 dev eth0',
+  'neighbour add 192.0.2.9 lladdr 02:00:00:00:00:03 dev eth0 nud permanent',
+];
+
+let observed: Awaited<ReturnType<typeof observe>>;
+beforeAll(async () => {
+  observed = await observe();
+});
+
+test('another eth0 stands where the captured one was, and carries what the Pod sends', () => {
+  expect(observed.answer).toMatchObject({ kind: 'capturing', spec: { interface: 'eth0' } });
+  expect(observed.carriedByOther).toBe(10);
+  expect(observed.captured).toEqual([]);
+});
+
+test.fails('a Pod whose eth0 is renamed, and replaced by another, is reported', () => {
+  expect(observed.isReported).toBe(true);
+});
+
+async function observe() {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(3);
+  const [answer] = reports;
+  await lab.exec('pod', ['sh', '-ec', 'printf "%s\\n" "$@" | ip -batch -', 'sh', ...exchange]);
+  await lab.sendDatagrams({ count: 10 });
+  const { sentPackets: carriedByOther } = await lab.counters('pod');
+  const isReported = await happens(() => reports.length > 1, { withinMs });
+  const captured = await scene.numbers(path);
+  await recorder.stop('AgentStopped');
+  return { answer, carriedByOther, captured, isReported };
+}
