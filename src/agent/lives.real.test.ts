@@ -1,21 +1,15 @@
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type ApiServer, apiServer, list } from '../kubernetes/testing/api-server.ts';
+import type { ApiServer } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { removeCniEntry, writeCniEntry } from '../lab/cni-cache.ts';
-import { compileNative } from '../lab/compile.ts';
-import { temporaryFolder } from '../lab/folder.ts';
-import { imageStart } from '../lab/image.ts';
-import { type NetworkLab, networkLab } from '../lab/network.ts';
-import { freePort } from '../lab/port.ts';
+import type { NetworkLab } from '../lab/network.ts';
 import { until } from '../lab/until.ts';
 import { readRecord } from './keep/records.ts';
 import type { Held } from './testing/agent-process.ts';
-import { settingsText } from './testing/settings-text.ts';
+import { processScene } from './testing/process-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '1' };
 /** To the API server: the client keeps up to so many, and has fewer after a time in which it needed one alone. */
@@ -36,53 +30,23 @@ test('after 3,000 Pod lives the agent holds what it held after 1,000', { timeout
   expect(late.rssAnonKib).toBeLessThan(1.05 * early.rssAnonKib);
 });
 
-/** The agent's bundle, as the image has it, on a Node with a network for each Pod that lives at a time. */
+/** A Node with a network for each Pod that lives at a time. */
 async function nodeScene() {
-  const labs = await Promise.all(Array.from({ length: atOnce }, () => networkLab()));
-  const captures = await temporaryFolder();
-  const cache = await temporaryFolder();
-  const bundle = await temporaryFolder();
-  const server = await apiServer();
-  server.script.list.push(list('1', []));
-  const program = join(bundle.path, 'agent.cjs');
-  await build({
-    entryPoints: [join(import.meta.dirname, 'testing/agent-process.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    supported: { using: true },
-  });
-  const settings = {
-    ...settingsText,
-    capturesFolder: captures.path,
-    cniResultsFolder: cache.path,
-    netnsFolder: dirname(labs[0]?.netns ?? ''),
-    nativeFolder: await compileNative(),
-    port: String(await freePort()),
-  };
-  const start = JSON.stringify({ server: server.config.server, ca: server.config.ca, settings });
-  const { flags, environment } = await imageStart();
-  const agent = fork(program, [start], {
-    execArgv: [...flags],
-    env: { ...process.env, ...environment },
-    stdio: 'inherit',
-  });
-  const watch = await server.nextWatch();
+  const scene = await processScene(atOnce);
+  const { labs, captures, cache, server, agent, watch } = scene;
   let lived = 0;
 
   async function liveOne(index: number, { netns }: NetworkLab): Promise<void> {
     const name = `web-${index}`;
     const entry = {
-      folder: cache.path,
+      folder: cache,
       podUid: `uid-${name}`,
       podName: name,
       sandboxId: `sandbox-${index}`,
       netns,
     };
     const path = `/api/v1/namespaces/default/pods/${name}`;
-    const folder = join(captures.path, `default_${name}_uid-${name}`);
+    const folder = join(captures, `default_${name}_uid-${name}`);
     const isCaptured = async () => (await readRecord(folder, 1))?.carried !== undefined;
     const isGone = async () => (await readdir(folder).catch(() => undefined)) === undefined;
     watch.send({ type: 'ADDED', object: podObject(name, `${10 * index + 2}`, wanted) });
@@ -121,11 +85,7 @@ async function nodeScene() {
       await until(() => isEveryEventTold(server, lived), { what: 'the Events', deadlineMs: 60_000 });
       return await ask();
     },
-    async [Symbol.asyncDispose]() {
-      agent.disconnect();
-      await once(agent, 'exit');
-      for (const each of [server, bundle, cache, captures, ...labs]) await each[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
 

@@ -1,0 +1,73 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { type ApiServer, apiServer, list, type WatchStream } from '../../kubernetes/testing/api-server.ts';
+import { compileNative } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { imageStart } from '../../lab/image.ts';
+import { type NetworkLab, networkLab } from '../../lab/network.ts';
+import { freePort } from '../../lab/port.ts';
+import { settingsText } from './settings-text.ts';
+
+/** The agent in a process of its own (agent-process.ts), on a Node with networks that are nobody's yet. */
+export type ProcessScene = AsyncDisposable & {
+  readonly labs: readonly NetworkLab[];
+  readonly captures: string;
+  readonly cache: string;
+  readonly server: ApiServer;
+  readonly agent: ChildProcess;
+  /** Of the agent: it has listed no Pod. */
+  readonly watch: WatchStream;
+  readonly port: number;
+};
+
+/** The agent's bundle, as the image has it. */
+export async function processScene(networks: number): Promise<ProcessScene> {
+  const labs = await Promise.all(Array.from({ length: networks }, () => networkLab()));
+  const captures = await temporaryFolder();
+  const cache = await temporaryFolder();
+  const bundle = await temporaryFolder();
+  const server = await apiServer();
+  server.script.list.push(list('1', []));
+  const program = join(bundle.path, 'agent.cjs');
+  await build({
+    entryPoints: [join(import.meta.dirname, 'agent-process.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    supported: { using: true },
+  });
+  const port = await freePort();
+  const settings = {
+    ...settingsText,
+    capturesFolder: captures.path,
+    cniResultsFolder: cache.path,
+    netnsFolder: dirname(labs[0]?.netns ?? ''),
+    nativeFolder: await compileNative(),
+    port: String(port),
+  };
+  const start = JSON.stringify({ server: server.config.server, ca: server.config.ca, settings });
+  const { flags, environment } = await imageStart();
+  const agent = fork(program, [start], {
+    execArgv: [...flags],
+    env: { ...process.env, ...environment },
+    stdio: 'inherit',
+  });
+  return {
+    labs,
+    captures: captures.path,
+    cache: cache.path,
+    server,
+    agent,
+    watch: await server.nextWatch(),
+    port,
+    async [Symbol.asyncDispose]() {
+      agent.disconnect();
+      await once(agent, 'exit');
+      for (const each of [server, bundle, cache, captures, ...labs]) await each[Symbol.asyncDispose]();
+    },
+  };
+}
