@@ -1,0 +1,54 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { happens } from '../../lab/until.ts';
+import { processScene } from '../testing/process-scene.ts';
+
+/** The kubelet's time for an answer, and how many that fail in a row end the agent, unless the Pod says otherwise. */
+const probeMs = 1_000;
+const failures = 3;
+/** Of eight connections the requests that were read at once take seconds, whatever else the machine does. */
+const withinMs = 8_000;
+
+let observed: Awaited<ReturnType<typeof observe>>;
+beforeAll(async () => {
+  observed = await observe();
+});
+
+test('answers /healthz before a client asks for much, and after', () => {
+  expect(observed.before).toBe(200);
+  expect(observed.after).toBe(200);
+});
+
+test.fails('answers one /healthz of three within a second while a client pipelines requests for metrics', () => {
+  expect(observed.isEnded).toBe(false);
+});
+
+async function observe() {
+  await using scene = await processScene(1);
+  const health = async (ms: number) => {
+    const signal = AbortSignal.timeout(ms);
+    return (await fetch(`http://127.0.0.1:${scene.port}/healthz`, { signal })).status;
+  };
+  const before = await health(10_000);
+  const client = fork(join(import.meta.dirname, '../testing/flooding-client.ts'), [String(scene.port)]);
+  await once(client, 'message');
+  let inARow = 0;
+  const isEnded = await happens(
+    async () => {
+      inARow = (await health(probeMs).catch(isTimeout)) === true ? inARow + 1 : 0;
+      return inARow === failures;
+    },
+    { withinMs },
+  );
+  client.kill('SIGKILL');
+  await once(client, 'exit');
+  return { before, isEnded, after: await health(20_000) };
+}
+
+/** Anything else is no slow answer. */
+function isTimeout(error: unknown): true {
+  if (error instanceof Error && error.name === 'TimeoutError') return true;
+  throw error;
+}
