@@ -16,8 +16,8 @@ COPY package.json package-lock.json ./
 # Not `npm ci`: it asks for the packages of every platform in the lock file, and some registries have only Linux.
 RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-fund
 COPY src src
-RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/drain/*.c -ldl \
- && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawn/*.c
+RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/preload/*.c -ldl \
+ && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawner/*.c
 # CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../cluster/layout.ts';
-import { readRecord } from '../src/agent/keep/records.ts';
+import { readRecord } from '../src/agent/storage/capture-records.ts';
 import { startSender } from '../src/lab/datagrams.ts';
 import { temporaryFolder } from '../src/lab/folder.ts';
 import { until } from '../src/lab/until.ts';
@@ -19,7 +19,7 @@ import { podNetwork } from './pod-network.ts';
 
 /** The datagrams of one Pod that was deleted while its interface carried them: their numbers, in order. */
 export type Deletion = {
-  /** What the interface carried, as a witness heard it (src/lab/witness.c). */
+  /** What the interface carried, as a witness heard it (src/testbed/witness.c). */
   readonly carried: readonly number[];
   /** How many the sender had handed to the kernel. */
   readonly sent: number;

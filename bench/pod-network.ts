@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { machineFolder, nodeNamed } from '../cluster/layout.ts';
 import { machineProcess } from '../cluster/machine.ts';
-import { watchNetworks } from '../src/agent/network/networks.ts';
+import { watchNetworks } from '../src/agent/netns/pod-networks.ts';
 import type { Argv } from '../src/lab/run.ts';
 import type { RunningPod } from '../test/support/cluster.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../cluster/layout.ts';
-import { readRecord } from '../src/agent/keep/records.ts';
+import { readRecord } from '../src/agent/storage/capture-records.ts';
 import {
   agentOn,
   captureFolder,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { metricDescriptions } from '../src/agent/tell/metrics.ts';
+import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 
 /** How the dashboard and the alert rules name the agent's metrics; kube_ and up are others'. */
 const metric = /\b(?:podcap|process)_[a-z_]+\b/g;

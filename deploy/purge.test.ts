@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { capturedPodsFile } from '../src/agent/keep/captured-pods.ts';
-import { folderName, recordName, ringFileBase } from '../src/agent/keep/names.ts';
+import { capturedPodsFile } from '../src/agent/storage/captured-pods.ts';
+import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
 
 const script = join(import.meta.dirname, 'chart/files/purge.sh');
 const uid = '6d1f4c1e-9f5c-4b2e-8f0e-3a2b1c0d9e8f';

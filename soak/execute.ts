@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { captureAnnotation } from '../src/agent/decide/request.ts';
+import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import { until } from '../src/lab/until.ts';
 import { kubectl, type TestCluster } from '../test/support/cluster.ts';

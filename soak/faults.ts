@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { machineFolder, nodeNamed } from '../cluster/layout.ts';
 import { cutPower } from '../cluster/machine.ts';
-import { diskOf } from '../src/agent/keep/disk.ts';
+import { diskOf } from '../src/agent/storage/free-space.ts';
 import { until } from '../src/lab/until.ts';
 import { restartAgents } from '../test/support/agents.ts';
 import { agentOn, kubectl, tcpdumpsOf } from '../test/support/cluster.ts';

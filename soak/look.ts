@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
-import type { RingFile } from '../src/agent/keep/names.ts';
-import { noTotals, readRecords } from '../src/agent/keep/records.ts';
+import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
+import type { RingFile } from '../src/agent/storage/file-names.ts';
 import { ifThere } from '../src/base/missing.ts';
 import { capturedNumbers } from '../src/lab/captured.ts';
 import { captureFolder, ringFiles } from '../test/support/cluster.ts';

@@ -5,7 +5,7 @@ import { readCommand } from './read/read.ts';
 async function main([command, ...args]: readonly string[]): Promise<number> {
   if (command === 'read') return await readCommand(args, process);
   if (command === 'list') return await listCommand(args, process);
-  const { agentCommand } = await import('./agent/main.ts');
+  const { agentCommand } = await import('./agent/agent-command.ts');
   return await agentCommand();
 }
 

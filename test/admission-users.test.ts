@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { staticPods } from '../cluster/node-files.ts';
-import { captureAnnotation } from '../src/agent/decide/request.ts';
+import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { until } from '../src/lab/until.ts';
 import {
   type Account,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { annotationRules, captureAnnotation, requestOf } from '../src/agent/decide/request.ts';
+import { annotationRules, captureAnnotation, requestOf } from '../src/agent/planner/annotations.ts';
 import { dryRun, installPolicies, refusalOf, untilRefused } from './support/admission.ts';
 import { kubectl, type TestCluster, testCluster } from './support/cluster.ts';
 import { idle } from './support/pods.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readRecord } from '../src/agent/keep/records.ts';
+import { readRecord } from '../src/agent/storage/capture-records.ts';
 import { capturedNumbers } from '../src/lab/captured.ts';
 import { temporaryFolder } from '../src/lab/folder.ts';
 import { until } from '../src/lab/until.ts';

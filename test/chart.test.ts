@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
-import { folderName, recordName, ringFileBase } from '../src/agent/keep/names.ts';
+import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
 import { until } from '../src/lab/until.ts';
 import { built } from '../tools/built.ts';
 import { template } from '../tools/manifests.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
-import { captureAnnotation } from '../src/agent/decide/request.ts';
+import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { until } from '../src/lab/until.ts';
 import {
   agentOn,

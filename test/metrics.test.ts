@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
-import { metricDescriptions } from '../src/agent/tell/metrics.ts';
+import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { built } from '../tools/built.ts';
 import { agentOn, kubectl } from './support/cluster.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { captureAnnotation } from '../src/agent/decide/request.ts';
+import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import {
   captureFolder,

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { annotationRules, type RefusalReason } from '../src/agent/decide/request.ts';
+import { metricDescriptions } from '../src/agent/observability/metrics.ts';
+import { annotationRules, type RefusalReason } from '../src/agent/planner/annotations.ts';
 import {
   readSettings,
   type SettingDescription,
   type Settings,
   settingDescriptions,
 } from '../src/agent/settings.ts';
-import { metricDescriptions } from '../src/agent/tell/metrics.ts';
 import { formatted } from './format.ts';
 import { Failed } from './run.ts';
 import { checkout } from './target.ts';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { folderName } from '../../src/agent/keep/names.ts';
+import { folderName } from '../../src/agent/storage/file-names.ts';
 import { type ApiServer, apiServer, list } from '../../src/kubernetes/testing/api-server.ts';
 import { podObject } from '../../src/kubernetes/testing/pod-object.ts';
 import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';

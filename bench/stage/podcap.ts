@@ -1,5 +1,5 @@
-import { captureAnnotation } from '../../src/agent/decide/request.ts';
-import { readRecords } from '../../src/agent/keep/records.ts';
+import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
+import { readRecords } from '../../src/agent/storage/capture-records.ts';
 import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';
 import { withDescendants } from '../../src/lab/descendants.ts';
 import type { Wanted } from '../agent-log.ts';

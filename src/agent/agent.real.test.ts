@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { until } from '../lab/until.ts';
-import { readRecord } from './keep/records.ts';
-import { metricDescriptions } from './tell/metrics.ts';
+import { metricDescriptions } from './observability/metrics.ts';
+import { readRecord } from './storage/capture-records.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 // The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.

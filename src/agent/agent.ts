@@ -7,24 +7,24 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/events.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
-import { mayDelete } from './decide/deletion.ts';
-import { type Plan, plan, planAbout } from './decide/plan.ts';
-import { type Pods, podsAfter } from './decide/pods.ts';
-import { openCapturedPods } from './keep/captured-pods.ts';
-import { type Disk, diskOf } from './keep/disk.ts';
-import { openFolders } from './keep/folders.ts';
-import { watchNetworks } from './network/networks.ts';
-import type { CaptureSettings } from './record/capture.ts';
-import { openMemorySlots } from './record/memory-slots.ts';
-import { startRecorders } from './record/recorders.ts';
+import type { CaptureSettings } from './capture/capture.ts';
+import { startRecorders } from './capture/recorders.ts';
+import { openMemorySlots } from './capture/write-buffer-slots.ts';
+import { watchNetworks } from './netns/pod-networks.ts';
+import { podStatuses } from './observability/capture-status.ts';
+import { announceByEvent, announceByLog } from './observability/event-messages.ts';
+import { serveHealth } from './observability/health-server.ts';
+import { metricsText, samplesOf } from './observability/metrics.ts';
+import { notReady } from './observability/readiness.ts';
+import { serveSecureMetrics } from './observability/secure-metrics-server.ts';
+import { mayDelete } from './planner/may-delete.ts';
+import { type Plan, plan, planAbout } from './planner/plan.ts';
+import { type Pods, podsAfter } from './planner/pods-by-uid.ts';
 import type { Settings } from './settings.ts';
-import { type Spawner, startSpawner } from './spawn/spawner.ts';
-import { announceByEvent, announceByLog } from './tell/announcements.ts';
-import { serveHealth } from './tell/health.ts';
-import { metricsText, samplesOf } from './tell/metrics.ts';
-import { notReady } from './tell/ready.ts';
-import { serveSecureMetrics } from './tell/secure-metrics.ts';
-import { podStatuses } from './tell/status.ts';
+import { type Spawner, startSpawner } from './spawner/spawner.ts';
+import { openFolders } from './storage/capture-folders.ts';
+import { openCapturedPods } from './storage/captured-pods.ts';
+import { type Disk, diskOf } from './storage/free-space.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -48,7 +48,7 @@ const planRestMs = 20;
 const renewEveryMs = 45 * 60_000;
 /** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
 const firstListMs = 1_000;
-/** A short-lived ring takes up to 16 MiB (drain/held.h): not for a hundred captures at once. */
+/** A short-lived ring takes up to 16 MiB (preload/write-buffer.h): not for a hundred captures at once. */
 const memorySlots = 16;
 /** Certificates of /metrics. */
 const rereadEveryMs = 10_000;

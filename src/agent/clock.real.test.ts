@@ -15,9 +15,9 @@ import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
 import { openPcap } from '../pcap/file.ts';
-import { parseRingFile } from './keep/names.ts';
-import { readRecords } from './keep/records.ts';
-import { orderByAge } from './keep/ring-order.ts';
+import { readRecords } from './storage/capture-records.ts';
+import { parseRingFile } from './storage/file-names.ts';
+import { orderByAge } from './storage/ring-order.ts';
 import { settingsText } from './testing/settings-text.ts';
 
 // The wall clock of the agent alone is set: that of tcpdump, which stamps packets, and the times of files are real.
@@ -193,7 +193,7 @@ async function clockScene() {
 }
 
 async function startAgent(start: object, env: NodeJS.ProcessEnv) {
-  const program = join(import.meta.dirname, 'testing/agent-process.ts');
+  const program = join(import.meta.dirname, 'testing/measured-agent.ts');
   const agent = fork(program, [JSON.stringify(start)], {
     env: { ...process.env, ...env },
     execArgv: ['--disable-warning=ExperimentalWarning'],

@@ -15,7 +15,7 @@ export async function compileNative(): Promise<string> {
 /** The program that starts tcpdump; gives back its path. */
 export async function compileSpawner(): Promise<string> {
   return await compile({
-    ...(await filesOf('src/agent/spawn')),
+    ...(await filesOf('src/agent/spawner')),
     output: 'podcap-spawner',
     linking: { before: [], after: [] },
   });
@@ -24,7 +24,7 @@ export async function compileSpawner(): Promise<string> {
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
 export async function compileDrain(): Promise<string> {
   return await compile({
-    ...(await filesOf('src/agent/drain')),
+    ...(await filesOf('src/agent/preload')),
     output: 'podcap-drain.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
@@ -37,7 +37,7 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
   return { sources: paths('.c'), headers: paths('.h') };
 }
 
-/** One of the lab's own small programs: src/lab/<name>.c as build/lab-<name>. */
+/** One of the lab's own small programs: src/testbed/<name>.c as build/lab-<name>. */
 export function compileLabProgram(
   name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump' | 'refusing' | 'bypass',
 ): Promise<string> {

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startTcpdump } from '../agent/record/tcpdump.ts';
-import type { Spawner } from '../agent/spawn/spawner.ts';
-import { plainCapture, testSpawner } from '../agent/testing/tcpdump.ts';
+import { startTcpdump } from '../agent/capture/tcpdump.ts';
+import type { Spawner } from '../agent/spawner/spawner.ts';
+import { plainCapture, testSpawner } from '../agent/testing/tcpdump-fixtures.ts';
 import { datagramNumber } from '../lab/datagrams.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';

@@ -1,4 +1,4 @@
-import { type Capture, findCaptures, newestRecord } from '../agent/keep/captures.ts';
+import { type Capture, findCaptures, newestRecord } from '../agent/storage/recordings.ts';
 import { hasCode } from '../base/missing.ts';
 import type { ReadArguments } from './arguments.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { noTotals } from '../agent/keep/records.ts';
+import { noTotals } from '../agent/storage/capture-records.ts';
 import { packets, readScene, web } from './testing/scene.ts';
 
 const ended = { namespace: 'a', pod: 'job', uid: 'b' };

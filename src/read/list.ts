@@ -1,6 +1,6 @@
-import { type Capture, newestRecord } from '../agent/keep/captures.ts';
-import { totalsOf } from '../agent/keep/records.ts';
-import { openSnapshot } from '../agent/keep/snapshot.ts';
+import { totalsOf } from '../agent/storage/capture-records.ts';
+import { type Capture, newestRecord } from '../agent/storage/recordings.ts';
+import { openSnapshot } from '../agent/storage/snapshot.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
 import { type ListArguments, listArguments } from './arguments.ts';
 import { capturesIn } from './find.ts';

@@ -1,5 +1,5 @@
-import type { CaptureGeneration } from '../agent/keep/captures.ts';
-import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/keep/snapshot.ts';
+import type { CaptureGeneration } from '../agent/storage/recordings.ts';
+import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
 import { commonHeader, join } from '../pcap/join.ts';
 import { findOverlap } from '../pcap/overlap.ts';
 import { type ReadArguments, readArguments } from './arguments.ts';

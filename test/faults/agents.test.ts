@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
 import { processId } from '../../cluster/process.ts';
-import { readRecords, totalsOf } from '../../src/agent/keep/records.ts';
+import { readRecords, totalsOf } from '../../src/agent/storage/capture-records.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';
 import { temporaryFolder } from '../../src/lab/folder.ts';
 import { until } from '../../src/lab/until.ts';

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
-import { parseFolderName } from '../../src/agent/keep/names.ts';
+import { parseFolderName } from '../../src/agent/storage/file-names.ts';
 import { until } from '../../src/lab/until.ts';
 import { agentProcess, type Held, heldBy } from '../support/agent-process.ts';
 import {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
-import { captureAnnotation } from '../../src/agent/decide/request.ts';
+import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { until } from '../../src/lab/until.ts';
 import {
   captureFolder,

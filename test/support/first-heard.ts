@@ -1,4 +1,4 @@
-import { type CaptureRecord, readRecord } from '../../src/agent/keep/records.ts';
+import { type CaptureRecord, readRecord } from '../../src/agent/storage/capture-records.ts';
 import { until } from '../../src/lab/until.ts';
 import { captureFolder, numbersIn, type RunningPod } from './cluster.ts';
 

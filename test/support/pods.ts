@@ -1,4 +1,4 @@
-import { captureAnnotation } from '../../src/agent/decide/request.ts';
+import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 
 /** The Pods of the tests; all of the project's own image, which every Node has. */
 

@@ -1,5 +1,5 @@
 import type { Pod } from '../../kubernetes/pod.ts';
-import type { CaptureSpec } from '../decide/request.ts';
+import type { CaptureSpec } from '../planner/annotations.ts';
 
 /** What `tcpdump.antrea.io: "<files>"` alone asks for, but for what is given. */
 export function specOf(files: number, more: Partial<CaptureSpec> = {}): CaptureSpec {

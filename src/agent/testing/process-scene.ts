@@ -10,7 +10,7 @@ import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { freePort } from '../../lab/port.ts';
 import { settingsText } from './settings-text.ts';
 
-/** The agent in a process of its own (agent-process.ts), on a Node with networks that are nobody's yet. */
+/** The agent in a process of its own (measured-agent.ts), on a Node with networks that are nobody's yet. */
 export type ProcessScene = AsyncDisposable & {
   readonly labs: readonly NetworkLab[];
   readonly captures: string;
@@ -32,7 +32,7 @@ export async function processScene(networks: number): Promise<ProcessScene> {
   server.script.list.push(list('1', []));
   const program = join(bundle.path, 'agent.cjs');
   await build({
-    entryPoints: [join(import.meta.dirname, 'agent-process.ts')],
+    entryPoints: [join(import.meta.dirname, 'measured-agent.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',

@@ -6,16 +6,16 @@ import { type CniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import type { NetworkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
-import type { CaptureSpec } from '../decide/request.ts';
-import type { CaptureFolder } from '../keep/capture-folder.ts';
-import { openFolders } from '../keep/folders.ts';
-import { parseRingFile, type RingFile } from '../keep/names.ts';
-import { orderByAge } from '../keep/ring-order.ts';
-import { watchNetworks } from '../network/networks.ts';
-import { startRecorder } from '../record/recorder.ts';
-import type { Counted, RecorderReport } from '../tell/status.ts';
+import { startRecorder } from '../capture/recorder.ts';
+import { watchNetworks } from '../netns/pod-networks.ts';
+import type { Counted, RecorderReport } from '../observability/capture-status.ts';
+import type { CaptureSpec } from '../planner/annotations.ts';
+import type { CaptureFolder } from '../storage/capture-folder.ts';
+import { openFolders } from '../storage/capture-folders.ts';
+import { parseRingFile, type RingFile } from '../storage/file-names.ts';
+import { orderByAge } from '../storage/ring-order.ts';
 import { specOf } from './fixtures.ts';
-import { testSpawner } from './tcpdump.ts';
+import { testSpawner } from './tcpdump-fixtures.ts';
 
 /** The Pod that is recorded. */
 export const scenePod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { folderName, ringFileBase } from '../../agent/keep/names.ts';
-import { type CaptureRecord, createRecord, noTotals } from '../../agent/keep/records.ts';
+import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
+import { folderName, ringFileBase } from '../../agent/storage/file-names.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import type { PcapHeader } from '../../pcap/format.ts';
 import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';

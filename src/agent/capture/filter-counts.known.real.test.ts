@@ -1,0 +1,72 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startSender } from '../../lab/datagrams.ts';
+import { networkLab, type Side } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import { noTotals, type Totals } from '../storage/capture-records.ts';
+import { recordingScene } from '../testing/recording-scene.ts';
+
+type Case = {
+  readonly filter: string;
+  /** Where the datagrams come from: the Pod sends or receives them. */
+  readonly from: Side;
+  readonly matching: number;
+};
+
+const toPort9 = 200;
+const toPort10 = 2_000;
+const sent = toPort9 + toPort10;
+
+/** They are checked by tcpdump -d, as if the kernel ran them; for the first one it does not. */
+const cases: readonly Case[] = [
+  { filter: 'ip protochain 17 and port 9', from: 'pod', matching: toPort9 },
+  { filter: 'inbound', from: 'node', matching: sent },
+  { filter: 'outbound', from: 'pod', matching: sent },
+];
+
+describe.each(cases)('the filter $filter', ({ filter, from, matching }) => {
+  let observed: Awaited<ReturnType<typeof observe>>;
+  beforeAll(async () => {
+    observed = await observe(filter, from);
+  });
+
+  test('it is answered, and the datagrams are sent', () => {
+    expect(['capturing', 'refused']).toContain(observed.answer?.kind);
+    expect(observed.passed).toBe(sent);
+  });
+
+  test.fails('is refused, or captures what it matches and reports no loss', () => {
+    const right = ['refused', outcomeOf({ ...noTotals, captured: matching })];
+    expect(right).toContain(observed.outcome);
+  });
+});
+
+async function observe(filter: string, from: Side) {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.begin(3, { filter });
+  await until(() => reports.length > 0, { what: 'an answer' });
+  const [answer] = reports;
+  const to = from === 'pod' ? lab.addresses.sink : lab.addresses.pod;
+  for (const [port, count] of [
+    [9, toPort9],
+    [10, toPort10],
+  ] as const) {
+    await using sending = await startSender((argv) => lab.command(from, argv), {
+      to,
+      port,
+      count,
+      rate: 5_000,
+    });
+    await sending.ended;
+  }
+  const carried = await lab.counters('pod');
+  const passed = from === 'pod' ? carried.sentPackets : carried.receivedPackets;
+  await recorder.stop('AgentStopped');
+  const last = reports.at(-1);
+  if (last?.kind !== 'stopped') throw new Error('not stopped');
+  return { answer, passed, outcome: answer?.kind === 'refused' ? 'refused' : outcomeOf(last.totals) };
+}
+
+function outcomeOf({ captured, dropped, lost, missed }: Totals): string {
+  return `captured ${captured}, dropped ${dropped}, lost ${lost}, missed ${missed}`;
+}

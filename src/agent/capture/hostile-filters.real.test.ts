@@ -1,0 +1,77 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { captureAnnotation, requestOf } from '../planner/annotations.ts';
+import { type Fate, hostileFilters } from '../testing/hostile-filters.ts';
+import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
+import { checkFilter } from './filter-check.ts';
+import { startTcpdump } from './tcpdump.ts';
+
+const userId = 10_001;
+const limits = { maxFiles: 100, maxFileMegabytes: 100 };
+
+test('no hostile filter is an option, a path or a shell’s word, not even to a tcpdump that was not asked before', {
+  timeout: 300_000,
+}, async () => {
+  await using lab = await networkLab();
+  await using trap = await temporaryFolder();
+  await using captures = await temporaryFolder();
+  await using spawner = await testSpawner();
+  const filters = hostileFilters(join(trap.path, 'evil'));
+  expect(filters.length).toBeGreaterThan(60);
+
+  const startWith = (filter: string) =>
+    startTcpdump({
+      ...plainCapture,
+      spawner,
+      netns: lab.netns,
+      file: join(captures.path, 'capture.pcap'),
+      filter,
+    });
+
+  expect(await fatesOf(filters)).toEqual(filters);
+  const asked = filters.filter(([fate]) => fate !== 'refused');
+  const ran: [Fate, string][] = [];
+  const commands: string[][] = [];
+  for (const [, filter] of asked) {
+    const tcpdump = startWith(filter);
+    const { kind } = await tcpdump.started;
+    ran.push([kind === 'listening' ? 'accepted' : 'rejected', filter]);
+    const pids = await lab.processes();
+    if (kind === 'listening') commands.push(await commandOf(pids));
+    await tcpdump.stop('discard');
+  }
+  expect(ran).toEqual(asked);
+  const accepted = asked.filter(([fate]) => fate === 'accepted');
+  expect(commands.map((command) => command.slice(-3))).toEqual(
+    accepted.map(([, filter]) => ['--', filter, '']),
+  );
+  expect(await readdir(trap.path)).toEqual([]);
+  // Those that are filters have written the one file that the agent named.
+  expect(await readdir(captures.path)).toEqual(['capture.pcap000']);
+  expect(await lab.processes()).toEqual([]);
+});
+
+async function fatesOf(filters: readonly (readonly [Fate, string])[]): Promise<[Fate, string][]> {
+  const fates: [Fate, string][] = [];
+  for (const [, filter] of filters) fates.push([await fateOf(filter), filter]);
+  return fates;
+}
+
+async function fateOf(filter: string): Promise<Fate> {
+  const annotations = { [captureAnnotation]: '5', 'podcap.dev/filter': filter };
+  const request = requestOf({ annotations, hostNetwork: false }, limits);
+  if (request.kind === 'refused') return 'refused';
+  const check = await checkFilter(filter, { userId });
+  if (check.kind === 'failed')
+    throw new Error(`the check of ${filter} did not come to an end: ${check.problem}`);
+  return check.kind;
+}
+
+/** Of the one process that there is. */
+async function commandOf([pid, ...others]: readonly number[]): Promise<string[]> {
+  if (pid === undefined || others.length > 0) throw new Error(`processes: ${pid} ${others.join(' ')}`);
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+}

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { type CaptureRecord, createRecord, noTotals, replaceRecord } from '../storage/capture-records.ts';
+import { gapBefore, noGap, settleGap } from './missed-packets.ts';
+
+const before: CaptureRecord = {
+  version: 1,
+  namespace: 'default',
+  pod: 'web',
+  uid: 'uid-1',
+  generation: 3,
+  agent: 'podcap-1',
+  sandboxId: 'sandbox1',
+  interface: 'eth0',
+  fileMegabytes: 1,
+  begin: '2026-01-01T00:00:00Z',
+  clock: { bootId: 'boot-1', beginMs: 0, lastMs: 1_000 },
+  carried: 100,
+  totals: noTotals,
+  forgotten: noTotals,
+};
+const ended = { ...before, end: '2026-01-01T00:01:00Z' };
+
+test('without a capture before, all that the interface carried was missed', () => {
+  expect(gapBefore({ unsettled: undefined, before: undefined }, 42)).toEqual({ kind: 'known', missed: 42 });
+  expect(gapBefore({ unsettled: undefined, before: undefined }, undefined)).toEqual({
+    kind: 'known',
+    missed: 0,
+  });
+});
+
+test('after a capture that ended, what the interface carried since was missed', () => {
+  expect(gapBefore({ unsettled: undefined, before: ended }, 130)).toEqual({ kind: 'known', missed: 30 });
+  expect(gapBefore({ unsettled: undefined, before: ended }, 90)).toEqual({ kind: 'known', missed: 0 });
+});
+
+test('a capture before that goes on until this one has begun leaves no gap', async () => {
+  await using folder = await temporaryFolder();
+  const unknown = gapBefore({ unsettled: undefined, before }, 130);
+  await createRecord(folder.path, before);
+  expect(await settleGap(folder.path, unknown, 15_000)).toBe(unknown);
+  const later = { ...before.clock, lastMs: 16_000 };
+  await replaceRecord(folder.path, { ...before, clock: later, carried: 140 });
+  expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
+  await replaceRecord(folder.path, { ...ended, clock: later, carried: 150 });
+  expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
+});
+
+test('a capture before that had ended, and writes so only now, leaves the gap between', async () => {
+  await using folder = await temporaryFolder();
+  const unknown = gapBefore({ unsettled: undefined, before }, 130);
+  await createRecord(folder.path, { ...ended, clock: { ...before.clock, lastMs: 2_000 }, carried: 110 });
+  expect(await settleGap(folder.path, unknown, 1_000)).toEqual({ kind: 'known', missed: 20 });
+});
+
+test('a capture before that says nothing any more is dead, and what passed since it last counted was missed', async () => {
+  await using folder = await temporaryFolder();
+  await createRecord(folder.path, before);
+  expect(await settleGap(folder.path, gapBefore({ unsettled: undefined, before }, 130), 30_000)).toEqual({
+    kind: 'known',
+    missed: 30,
+  });
+});
+
+test('a capture before that was killed before it knew of its own gap leaves that one to the next', () => {
+  const killedEarly = { ...before, missedIfDead: 7 };
+  expect(gapBefore({ unsettled: undefined, before: killedEarly }, 130)).toMatchObject({
+    kind: 'unknown',
+    missedIfDead: 37,
+  });
+  expect(gapBefore({ unsettled: undefined, before: { ...killedEarly, end: ended.end } }, 130)).toEqual({
+    kind: 'known',
+    missed: 30,
+  });
+});
+
+test('a capture of another sandbox that was killed before it knew of its gap leaves that one to the next, too', async () => {
+  await using folder = await temporaryFolder();
+  const unsettled = { ...before, sandboxId: 'sandbox0', missedIfDead: 7 };
+  await createRecord(folder.path, unsettled);
+  const unknown = gapBefore({ before: undefined, unsettled }, 42);
+  expect(unknown).toMatchObject({ kind: 'unknown', missedIfDead: 49 });
+  expect(await settleGap(folder.path, unknown, 15_000)).toBe(unknown);
+  expect(await settleGap(folder.path, unknown, 30_000)).toEqual({ kind: 'known', missed: 49 });
+  // It lived, and has told.
+  await replaceRecord(folder.path, { ...unsettled, missedIfDead: 0 });
+  expect(await settleGap(folder.path, unknown, 30_000)).toEqual({ kind: 'known', missed: 42 });
+});

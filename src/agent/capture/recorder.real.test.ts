@@ -1,0 +1,353 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { removeCniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
+import { type NetworkLab, networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+import type { CaptureSpec } from '../planner/annotations.ts';
+import { readRecord } from '../storage/capture-records.ts';
+import { specOf } from '../testing/fixtures.ts';
+import { recordingScene, ringFilesOf, scenePod } from '../testing/recording-scene.ts';
+
+test('a Pod that ends: everything that it sent until its interface went is in the files', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await using witness = await lab.watchDatagrams();
+  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  await until(async () => (await scene.numbers(path)).length > 500, { what: '500 datagrams in the file' });
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  recorder.endWithPod();
+  await recorder.ended;
+  await sending.ended;
+  expect(await scene.numbers(path)).toEqual(await witness.stop());
+  expect(reports.at(-1)).toMatchObject({ kind: 'stopped', why: 'PodEnded' });
+});
+
+test('a Pod that was thought to have ended and is there is captured on', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 5 });
+  recorder.endWithPod();
+  expect(recorder.phase()).toBe('recording');
+  recorder.change(specOf(5));
+  await lab.sendDatagrams({ count: 5, firstNumber: 5 });
+  // Its sandbox goes, which would be the end of a Pod that has ended.
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the first tcpdump to end' });
+  await using second = await networkLab();
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second sandbox to be captured',
+  });
+  await recorder.stop('AgentStopped');
+  expect(await scene.numbers(path)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test('the record of a capture tells when it ran, what passed before and what was counted', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await lab.sendDatagrams({ count: 7 });
+  const { recorder, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 100 });
+  await recorder.stop('AgentStopped');
+  const record = await readRecord(path, 1);
+  expect(record).toMatchObject({
+    namespace: 'default',
+    pod: 'web',
+    uid: scenePod.uid,
+    generation: 1,
+    sandboxId: 'sandbox1',
+    interface: 'eth0',
+    carried: 107,
+    totals: { captured: 100, dropped: 0, lost: 0, pruned: 0, missed: 7 },
+  });
+  expect(Date.parse(record?.end ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.begin ?? ''));
+});
+
+test('the newest N files stand and hold an unbroken run up to the last datagram; a new N takes effect at once', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, path } = await scene.record(3);
+  // 1,000-byte datagrams: about 930 fill a file.
+  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await until(async () => (await scene.numbers(path)).at(-1) === 8_999, {
+    what: 'the last datagram in a file',
+  });
+  await until(async () => (await ringFilesOf(path)).length === 3, { what: '3 files' });
+  const numbers = await scene.numbers(path);
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => 9_000 - numbers.length + i));
+  expect(numbers.length).toBeGreaterThan(2 * 900);
+
+  recorder.change(specOf(1));
+  await until(async () => (await ringFilesOf(path)).length === 1, { what: '1 file' });
+  await recorder.stop('AgentStopped');
+  expect((await scene.numbers(path)).at(-1)).toBe(8_999);
+});
+
+test('a new sandbox under the same UID is followed, in files of their own', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  await lab.deleteInterface();
+  await removeCniEntry(scene.entry);
+  await using second = await networkLab();
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second capture',
+  });
+  await second.sendDatagrams({ count: 10, firstNumber: 100 });
+  await recorder.stop('AgentStopped');
+  const numbers = await scene.numbers(path);
+  expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109]);
+  expect((await ringFilesOf(path)).map(({ generation }) => generation)).toEqual([1, 2]);
+});
+
+test('a tcpdump that is killed is started again, and the failure is told', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  process.kill(await scene.tcpdumpPid(), 'SIGKILL');
+  await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
+    what: 'the second start',
+  });
+  expect(reports).toContainEqual({ kind: 'failed', message: 'ended by SIGKILL' });
+  await recorder.stop('AgentStopped');
+});
+
+test('every packet is in a file or in a number while files are pruned', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, path } = await scene.record(2);
+  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await recorder.stop('AgentStopped');
+  const record = await readRecord(path, 1);
+  const inFiles = (await scene.numbers(path)).length;
+  expect(inFiles).toBeLessThan(3_000);
+  expect(record?.totals).toMatchObject({
+    captured: 9_000,
+    dropped: 0,
+    lost: 0,
+    missed: 0,
+    pruned: 9_000 - inFiles,
+  });
+});
+
+test('another filter, interface, snaplen or file size: the new capture begins before the old one ends', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(50);
+  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  const starts = () => reports.filter(({ kind }) => kind === 'capturing').length;
+  const changes: Partial<CaptureSpec>[] = [{ snaplen: 128 }, { fileMegabytes: 2 }, { filter: 'udp' }];
+  for (const [index, change] of changes.entries()) {
+    recorder.change(specOf(50, change));
+    await until(() => starts() === index + 2, { what: `start ${index + 2}` });
+    await until(async () => (await readRecord(path, index + 1))?.end !== undefined, {
+      what: `the end of ${index + 1}`,
+    });
+  }
+  await sending.stop();
+  await recorder.stop('AgentStopped');
+  const numbers = new Set(await scene.numbers(path));
+  const sent = await sending.ended;
+  expect([...numbers].toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent.sent }, (_, i) => i));
+  for (const generation of [2, 3, 4]) {
+    const inBoth = new Set(await scene.numbers(path, generation)).intersection(
+      new Set(await scene.numbers(path, generation - 1)),
+    );
+    expect(inBoth.size).toBeGreaterThan(100);
+    expect((await readRecord(path, generation))?.totals).toMatchObject({ missed: 0, doubled: inBoth.size });
+  }
+});
+
+test('another interface begins with what it had carried before as missed', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await lab.exec('pod', ['bash', '-c', 'for i in 1 2 3; do echo $i >/dev/udp/127.0.0.1/9; done; true']);
+  const { recorder, reports } = await scene.record(5);
+  recorder.change(specOf(5, { interface: 'lo' }));
+  await until(() => reports.length === 2, { what: 'the capture of lo' });
+  await recorder.stop('AgentStopped');
+  // Each datagram and the answer that nobody listens, both sent and received.
+  expect(reports[1]).toMatchObject({ kind: 'capturing', generation: 2, missedBefore: 6 });
+});
+
+test('a record that cannot be written leaves no tcpdump behind, and does not end the capture', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports, path } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  // In the place of the file that a record is renamed from, a folder that is not empty.
+  await mkdir(join(path, 'capture.1.json.new/inside'), { recursive: true });
+  await recorder.stop('AgentStopped');
+  expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
+  expect(reports[1]).toMatchObject({ totals: { captured: 10, lost: 0 } });
+  expect(await lab.processes()).toEqual([]);
+});
+
+test('a capture that is stopped before it listens is no failure', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  for (let i = 0; i < 10; i += 1) {
+    const { recorder, reports } = await scene.begin(5);
+    await until(async () => (await lab.processes()).length > 0, { what: 'a process in the network' });
+    await recorder.stop('AnnotationRemoved');
+    expect(reports.filter(({ kind }) => kind === 'failed')).toEqual([]);
+  }
+});
+
+test('a changed N restarts nothing', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  const before = await scene.tcpdumpPid();
+  for (const count of [3, 100, 5]) recorder.change(specOf(count));
+  await lab.sendDatagrams({ count: 10 });
+  expect(await scene.tcpdumpPid()).toBe(before);
+  await recorder.stop('AgentStopped');
+  expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
+});
+
+test('a filter that tcpdump does not take is refused, and the next one is captured', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5, { filter: 'tcp port' }, 'refused');
+  expect(reports).toEqual([
+    {
+      kind: 'refused',
+      refusal: {
+        reason: 'InvalidFilter',
+        message: expect.stringContaining('podcap.dev/filter="tcp port": '),
+      },
+    },
+  ]);
+  recorder.change(specOf(5, { filter: 'tcp port 80' }));
+  await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the capture' });
+  await recorder.stop('AgentStopped');
+});
+
+test.each([
+  ['a filter that tcpdump does not take', { filter: 'tcp port' }, 'InvalidFilter'],
+  ['an interface that the Pod does not have', { interface: 'net7' }, 'NoSuchInterface'],
+])('%s ends what was captured before, whose numbers are told', async (_what, change, reason) => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  recorder.change(specOf(5, change));
+  await until(() => reports.at(-1)?.kind === 'refused', { what: 'the refusal' });
+  expect(await scene.tcpdumps()).toEqual([]);
+  recorder.change(specOf(5));
+  await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the next capture' });
+  await lab.sendDatagrams({ count: 3 });
+  await recorder.stop('AgentStopped');
+  expect(reports).toMatchObject([
+    { kind: 'capturing', generation: 1 },
+    { kind: 'stopped', why: 'Refused', totals: { captured: 10 } },
+    { kind: 'refused', refusal: { reason } },
+    { kind: 'capturing' },
+    { kind: 'stopped', why: 'AgentStopped', totals: { captured: 3 } },
+  ]);
+});
+
+test('an interface that the Pod does not have is refused by name', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder, reports } = await scene.record(5, { interface: 'net7' }, 'refused');
+  expect(reports[0]).toMatchObject({
+    refusal: { reason: 'NoSuchInterface', message: expect.stringContaining('no interface net7') },
+  });
+  await recorder.stop('AgentStopped');
+});
+
+test('the next recorder reports what passed between, and goes on counting', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const first = await scene.record(5);
+  await lab.sendDatagrams({ count: 10 });
+  await first.recorder.stop('AgentStopped');
+  await lab.sendDatagrams({ count: 30 });
+  const second = await scene.record(5);
+  expect(second.reports).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore: 30 }]);
+  await lab.sendDatagrams({ count: 5 });
+  await second.recorder.stop('AgentStopped');
+  expect(await readRecord(first.path, 2)).toMatchObject({
+    totals: { captured: 5 },
+  });
+});
+
+test('under traffic nothing that is missing between two captures is left untold', {
+  repeats: 4,
+}, async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  await using sender = await lab.startDatagrams({ rate: 10_000 });
+  const path = await recordFor(scene, 500);
+  const before = await scene.numbers(path);
+  await recordFor(scene, 500);
+  await sender.stop();
+  const after = (await scene.numbers(path)).slice(before.length);
+  const missing = (after[0] ?? Number.NaN) - (before.at(-1) ?? Number.NaN) - 1;
+  const missed = (await readRecord(path, 2))?.totals.missed;
+  expect(missed).toBeGreaterThanOrEqual(missing);
+  // What was captured before its interface was looked at is told as well.
+  expect(missed).toBeLessThan(missing + after.length);
+});
+
+async function recordFor(scene: Awaited<ReturnType<typeof recordingScene>>, ms: number): Promise<string> {
+  const { recorder, path } = await scene.record(100);
+  await setTimeout(ms);
+  await recorder.stop('AgentStopped');
+  return path;
+}
+
+test.each([
+  { name: 'IPv4 and IPv6 addresses', isDual: true },
+  { name: 'an IPv6 address alone', isDual: false },
+])('a Pod with $name is captured fully', { repeats: 4 }, async ({ isDual }) => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const to = await addIpv6(lab);
+  if (!isDual) await lab.exec('pod', ['ip', '-4', 'address', 'flush', 'dev', lab.podInterface]);
+  const { recorder, path } = await scene.record(5);
+  const script = `exec 3>/dev/udp/${to}/9; for ((n = 0; n < 200; n++)); do printf seq=$n >&3; done`;
+  await lab.exec('pod', ['bash', '-c', script]);
+  if (isDual) await lab.sendDatagrams({ count: 200, firstNumber: 200 });
+  await recorder.stop('AgentStopped');
+  expect(await scene.numbers(path)).toEqual(Array.from({ length: isDual ? 400 : 200 }, (_, i) => i));
+});
+
+test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
+  await using lab = await networkLab();
+  await using scene = await recordingScene(lab);
+  const { recorder } = await scene.record(5);
+  const status = await readFile(`/proc/${await scene.tcpdumpPid()}/status`, 'utf8');
+  const netRaw = '0000000000002000';
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    expect(status).toMatch(new RegExp(`^${set}:\\s${netRaw}$`, 'm'));
+  }
+  expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Gid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Groups:\s*$/m);
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  await recorder.stop('AgentStopped');
+});
+
+/** Gives back an address that takes everything without an answer. */
+async function addIpv6(lab: NetworkLab): Promise<string> {
+  const sink = '2001:db8::9';
+  for (const side of ['pod', 'node'] as const) {
+    await lab.exec(side, ['sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=0']);
+  }
+  const ip = (side: 'pod' | 'node', words: string) => lab.exec(side, ['ip', ...words.split(' ')]);
+  await ip('pod', `address add 2001:db8::2/64 dev ${lab.podInterface} nodad`);
+  await ip('pod', `neighbour add ${sink} lladdr 02:00:00:00:00:01 dev ${lab.podInterface} nud permanent`);
+  await ip('node', `route add blackhole ${sink}/128`);
+  return sink;
+}

@@ -1,0 +1,59 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { captureFile } from '../../pcap/testing/capture-files.ts';
+import { beginFiles } from './tcpdump-files.ts';
+
+const at = (begun: number, packets = 0, pruned = 0) => ({ begun, packets, pruned });
+
+test('each file but the first makes the ring look', () => {
+  let looks = 0;
+  const files = beginFiles({ prune: () => (looks += 1) }, '/captures/default_web_1/captres-web.3.pcap', 4);
+  files.next(at(1));
+  expect(looks).toBe(0);
+  files.next(at(2, 930));
+  files.next(at(9, 8_000, 6_000));
+  expect(looks).toBe(2);
+  expect(files.pruned()).toBe(6_000);
+});
+
+test('what is written changes with the newest file, and with each next one', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'captres-web.1.pcap');
+  const files = beginFiles({ prune() {} }, file, 10);
+  files.next(at(1));
+  const looks = [await files.written()];
+  await writeFile(`${file}0`, 'packets');
+  looks.push(await files.written());
+  files.next(at(2, 1));
+  looks.push(await files.written());
+  expect(new Set(looks).size).toBe(3);
+});
+
+test('counts what was written, by what was told and by the newest file', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'captres-web.1.pcap');
+  const files = beginFiles({ prune() {} }, file, 10);
+  expect(await files.packets()).toBe(0);
+  files.next(at(2, 930));
+  const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
+  await writeFile(`${file}1`, captureFile(packets));
+  expect(await files.packets()).toBe(937);
+  // Begun, and not told.
+  await writeFile(`${file}2`, captureFile(packets.slice(0, 2)));
+  expect(await files.packets()).toBe(939);
+});
+
+test('files are taken over when those of a later start of tcpdump stand beside them', async () => {
+  await using folder = await temporaryFolder();
+  const files = beginFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'), 10);
+  expect(await files.isTakenOver()).toBe(false);
+  for (const name of ['captres-web.1.pcap9', 'captres-web.2.pcap0', 'capture.3.json', 'notes'])
+    await writeFile(join(folder.path, name), '');
+  expect(await files.isTakenOver()).toBe(false);
+  await writeFile(join(folder.path, 'captres-web.3.pcap0'), '');
+  expect(await files.isTakenOver()).toBe(true);
+  await rm(folder.path, { recursive: true });
+  expect(await files.isTakenOver()).toBe(false);
+});

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { writeProblem } from './write-error-message.ts';
+
+test.each([
+  ['ENOSPC', 'captures cannot be written: the disk is full (ENOSPC)'],
+  ['EROFS', 'captures cannot be written: the file system is read-only (EROFS)'],
+  ['EIO', 'captures cannot be written: the disk has an I/O error (EIO)'],
+  ['ENOENT', 'captures cannot be written: their folder is gone (ENOENT)'],
+  ['EDQUOT', 'captures cannot be written: the quota of the disk is used up (EDQUOT)'],
+  ['EFBIG', 'captures cannot be written: EFBIG'],
+])('%s is told in words, whoever says it', async (code, words) => {
+  await using folder = await temporaryFolder();
+  expect(await writeProblem(code, folder.path)).toBe(words);
+});
+
+test('an error of Node is told in the same words, and any other in its own', async () => {
+  await using folder = await temporaryFolder();
+  const full = Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC' });
+  expect(await writeProblem(full, folder.path)).toBe(await writeProblem('ENOSPC', folder.path));
+  expect(await writeProblem(new Error('the filter could not be checked'), folder.path)).toBe(
+    'the filter could not be checked',
+  );
+});

@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { expect, test } from 'vitest';
+import { type CniEntry, removeCniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+
+// What inotify lacks is forced upon a process of its own, in a user namespace of its own: never upon the machine.
+
+const neverMs = 3_600_000;
+
+test('without any inotify instance a network is found, and missed when it goes, by the rescan', async () => {
+  await using scene = await cacheScene();
+  await using finder = await scene.start({ rescanMs: 100, inotifyInstances: 0 });
+  expect(finder.log()).toContain('EMFILE');
+  for (let i = 0; i < 5; i += 1) {
+    await writeCniEntry(scene.entry);
+    await until(async () => (await finder.find('pod-1')) === 'sandbox1', { what: 'the network' });
+    await removeCniEntry(scene.entry);
+    await until(async () => (await finder.find('pod-1')) === null, { what: 'the network to be gone' });
+  }
+  // Told once, not at each rescan.
+  expect(finder.log().split('folder cannot be watched').length - 1).toBe(1);
+});
+
+test('without any inotify instance and without a rescan it would not be found', async () => {
+  await using scene = await cacheScene();
+  await using finder = await scene.start({ rescanMs: neverMs, inotifyInstances: 0 });
+  await writeCniEntry(scene.entry);
+  await scene.passTime();
+  expect(await finder.find('pod-1')).toBeNull();
+});
+
+test('what came while the queue of inotify overflowed is found by the rescan, each of 5 times', async () => {
+  await using scene = await cacheScene();
+  await using byEvents = await scene.start({ rescanMs: neverMs });
+  await using finder = await scene.start({ rescanMs: 200 });
+  for (let i = 0; i < 5; i += 1) {
+    const lost = { ...scene.entry, podUid: `lost-${i}`, sandboxId: `lost-${i}` };
+    for (const each of [byEvents, finder]) each.signal('SIGSTOP');
+    await scene.overflow();
+    await writeCniEntry(lost);
+    for (const each of [byEvents, finder]) each.signal('SIGCONT');
+    await until(async () => (await finder.find(lost.podUid)) === lost.sandboxId, {
+      what: 'the network whose events were lost',
+    });
+    // Inotify is well again, and never told of the lost one: so there was an overflow.
+    await scene.untilTold(byEvents, `later-${i}`);
+    expect(await byEvents.find(lost.podUid)).toBeNull();
+    await removeCniEntry(lost);
+  }
+});
+
+async function cacheScene() {
+  const lab = await networkLab();
+  const other = await networkLab();
+  const cache = await temporaryFolder();
+  const entry: CniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  const started = { resultsFolder: cache.path, netnsFolder: dirname(lab.netns) };
+  return {
+    entry,
+    start: (how: { rescanMs: number; inotifyInstances?: number }) => startFinder({ ...started, ...how }),
+    /** More events than the kernel keeps for one reader. */
+    async overflow(): Promise<void> {
+      const most = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+      // Each file is three: made, written, gone. The same event twice in a row would count once.
+      for (let events = 0; events <= most; events += 3) {
+        const path = join(cache.path, `.noise-${events % 2}`);
+        await writeFile(path, 'noise');
+        await rm(path);
+      }
+    },
+    async untilTold(finder: Finder, uid: string): Promise<void> {
+      const later = { ...entry, podUid: uid, sandboxId: uid, netns: other.netns };
+      await writeCniEntry(later);
+      await until(async () => (await finder.find(uid)) === uid, { what: 'a later network' });
+      await removeCniEntry(later);
+    },
+    /** As long as it takes to start another finder and have it find. */
+    async passTime(): Promise<void> {
+      await using another = await startFinder({ ...started, rescanMs: 20 });
+      await until(async () => (await another.find('pod-1')) === 'sandbox1', { what: 'the network' });
+    },
+    async [Symbol.asyncDispose]() {
+      for (const each of [cache, other, lab]) await each[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Finder = Awaited<ReturnType<typeof startFinder>>;
+
+async function startFinder({
+  inotifyInstances,
+  ...options
+}: {
+  resultsFolder: string;
+  netnsFolder: string;
+  rescanMs: number;
+  inotifyInstances?: number;
+}) {
+  const program = join(import.meta.dirname, '../testing/networks-child.ts');
+  const command = [process.execPath, program, JSON.stringify(options)];
+  const limit = `echo ${inotifyInstances} >/proc/sys/user/max_inotify_instances && exec "$@"`;
+  const inNamespace = ['unshare', '--user', '--map-root-user', 'bash', '-c', limit, 'bash'];
+  const [first = '', ...rest] = inotifyInstances === undefined ? command : [...inNamespace, ...command];
+  // Each of these execs the next: the process that is signalled is the finder.
+  const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  let text = '';
+  child.stdout?.setEncoding('utf8').on('data', (part: string) => (text += part));
+  await once(child, 'message');
+  return {
+    log: () => text,
+    signal: (name: NodeJS.Signals) => child.kill(name),
+    /** The sandbox of that Pod's network, or null. */
+    async find(uid: string): Promise<string | null> {
+      child.send({ namespace: 'default', name: 'web', uid });
+      const [network] = v.parse(answerSchema, await once(child, 'message'));
+      return network?.sandboxId ?? null;
+    },
+    async [Symbol.asyncDispose]() {
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+const answerSchema = v.tuple([v.nullable(v.object({ sandboxId: v.string() })), v.unknown()]);

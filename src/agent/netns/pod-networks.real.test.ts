@@ -1,0 +1,252 @@
+import { appendFile, mkdir, rename, symlink, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import {
+  type CniEntry,
+  cniEntryText,
+  entryPath,
+  removeCniEntry,
+  writeCniEntry,
+} from '../../lab/cni-cache.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { run } from '../../lab/run.ts';
+import { until } from '../../lab/until.ts';
+import type { PodInNetwork } from './cni-entry.ts';
+import { type Networks, watchNetworks } from './pod-networks.ts';
+
+const log = pino({ level: 'silent' });
+/** A test that passes by the rescan alone says so. */
+const neverMs = 3_600_000;
+
+test('an entry that appears is found and told, and one that goes is told and not found', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  const told = scene.listen('pod-1');
+  await writeCniEntry(scene.entry);
+  expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: lab.netns });
+  expect(told.times).toBeGreaterThan(0);
+  await removeCniEntry(scene.entry);
+  await until(async () => (await scene.networks.find(podOf('pod-1'))) === undefined, {
+    what: 'the network to be gone',
+  });
+  expect(await scene.networks.find(podOf('pod-2'))).toBeUndefined();
+});
+
+test('a Pod of another namespace or name does not get a network by its UID alone', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  expect(await scene.networks.find({ ...podOf('pod-1'), namespace: 'other' })).toBeUndefined();
+  expect(await scene.networks.find({ ...podOf('pod-1'), name: 'other' })).toBeUndefined();
+});
+
+test('an entry that is half written is read when it is whole', async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  const text = cniEntryText(scene.entry);
+  await writeFile(entryPath(scene.entry), text.slice(0, 200));
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+  await appendFile(entryPath(scene.entry), text.slice(200));
+  expect(await untilFound(scene.networks)).toMatchObject({ sandboxId: 'sandbox1' });
+});
+
+test.each<[string, (entry: CniEntry) => Promise<void>]>([
+  ['empty', (entry) => writeFile(entryPath(entry), '')],
+  ['garbage', (entry) => writeFile(entryPath(entry), '\u0000{]')],
+  [
+    'another kind',
+    (entry) => writeFile(entryPath(entry), cniEntryText(entry).replace('cniCacheV1', 'cniCacheV2')),
+  ],
+  ['a loopback', (entry) => writeCniEntry({ ...entry, network: 'cni-loopback', interface: 'lo' })],
+  ['an additional network', (entry) => writeCniEntry({ ...entry, interface: 'net1' })],
+  [
+    'of a network namespace that is gone',
+    (entry) => writeCniEntry({ ...entry, netns: '/run/netns/cni-gone' }),
+  ],
+  ['leading elsewhere', (entry) => writeCniEntry({ ...entry, netns: `/x/../${entry.netns}` })],
+  ['a folder', (entry) => mkdir(entryPath(entry))],
+  ['a pipe that nobody writes into', async (entry) => void (await run(['mkfifo', entryPath(entry)]))],
+  [
+    'a link to an entry',
+    async (entry) => {
+      await using elsewhere = await temporaryFolder();
+      const there = { ...entry, folder: elsewhere.path };
+      await writeCniEntry(there);
+      await symlink(entryPath(there), entryPath(entry));
+    },
+  ],
+  ['too long', (entry) => writeFile(entryPath(entry), cniEntryText(entry).padEnd(1_048_577))],
+])('an entry that is %s is no network', { repeats: 4 }, async (_what, write) => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  await write(scene.entry);
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
+test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
+  ['an ordinary file, as after a reboot', (path) => writeFile(path, '')],
+  ['a folder', (path) => mkdir(path)],
+  ['a link to a network namespace', (path, netns) => symlink(netns, path)],
+  ['a link to that of the agent', (path) => symlink('/proc/self/ns/net', path)],
+])('a path that is %s is no network', { repeats: 4 }, async (_what, make) => {
+  await using lab = await networkLab();
+  await using folder = await temporaryFolder();
+  await make(join(folder.path, 'cni-1'), lab.netns);
+  await using scene = await cacheScene('/run/netns/cni-1', folder.path);
+  await writeCniEntry(scene.entry);
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
+test("the agent's own network namespace is no Pod's, wherever it is mounted", { repeats: 4 }, async () => {
+  await using folder = await temporaryFolder();
+  await using mounted = await mountHere('/proc/self/ns/net', join(folder.path, 'cni-1'));
+  await using scene = await cacheScene(mounted.path, folder.path);
+  await writeCniEntry(scene.entry);
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
+test('a network of two Pods is of neither, and comes back to the one that is left', {
+  repeats: 4,
+}, async () => {
+  await using lab = await networkLab();
+  await using scene = await cacheScene(lab.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  const other = { ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' };
+  await writeCniEntry(other);
+  await scene.untilRead();
+  for (const uid of ['pod-1', 'pod-2']) expect(await scene.networks.find(podOf(uid))).toBeUndefined();
+  await removeCniEntry(scene.entry);
+  expect(await untilFound(scene.networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
+});
+
+test('a new sandbox counts, though the entry of the one before lies in the future', {
+  repeats: 4,
+}, async () => {
+  await using older = await networkLab();
+  await using newer = await networkLab();
+  await using scene = await cacheScene(older.netns);
+  await writeCniEntry(scene.entry);
+  const tomorrow = new Date(Date.now() + 86_400_000);
+  await utimes(entryPath(scene.entry), tomorrow, tomorrow);
+  await untilFound(scene.networks);
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: newer.netns });
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox2' });
+});
+
+test('among 10,000 entries of a Node after years the Pod is found, at the start and later', {
+  repeats: 4,
+}, async () => {
+  await using lab = await networkLab();
+  await using cache = await temporaryFolder();
+  const entry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  for (let i = 0; i < 10_000; i += 1) {
+    const stale = { podUid: `stale-${i}`, sandboxId: `stale-${i}`, netns: `/run/netns/cni-${i}` };
+    await writeCniEntry({ ...entry, ...stale, ...(i % 2 && { network: 'cni-loopback', interface: 'lo' }) });
+  }
+  await writeCniEntry(entry);
+  await using networks = await watchNetworks({
+    resultsFolder: cache.path,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: neverMs,
+    log,
+  });
+  expect(await networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox1' });
+  await writeCniEntry({ ...entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
+  await removeCniEntry(entry);
+  expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
+});
+
+test('of two sandboxes of one Pod the newest that has a network namespace counts', async () => {
+  await using older = await networkLab();
+  await using newer = await networkLab();
+  await using scene = await cacheScene(older.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  const second = { ...scene.entry, sandboxId: 'sandbox2', netns: newer.netns };
+  await writeCniEntry(second);
+  await until(async () => (await scene.networks.find(podOf('pod-1')))?.sandboxId === 'sandbox2', {
+    what: 'the newer sandbox',
+  });
+  await writeCniEntry({ ...second, netns: '/run/netns/cni-gone' });
+  const sandbox = async () => (await scene.networks.find(podOf('pod-1')))?.sandboxId;
+  await until(async () => (await sandbox()) !== 'sandbox2', { what: 'the newer sandbox to be dropped' });
+  expect(await sandbox()).toBe('sandbox1');
+});
+
+test('a folder that appears later, or is replaced, is followed again by the rescan', async () => {
+  await using lab = await networkLab();
+  await using parent = await temporaryFolder();
+  const folder = join(parent.path, 'results');
+  await using networks = await watchNetworks({
+    resultsFolder: folder,
+    netnsFolder: dirname(lab.netns),
+    rescanMs: 20,
+    log,
+  });
+  const entry = { folder, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  await mkdir(folder);
+  await writeCniEntry(entry);
+  await untilFound(networks);
+  await rename(folder, join(parent.path, 'old'));
+  await mkdir(folder);
+  await until(async () => (await networks.find(podOf('pod-1'))) === undefined, {
+    what: 'the old entry to be forgotten',
+  });
+  await writeCniEntry({ ...entry, podUid: 'pod-2' });
+  expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox1' });
+});
+
+async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
+  const cache = await temporaryFolder();
+  const networks = await watchNetworks({
+    resultsFolder: cache.path,
+    netnsFolder,
+    rescanMs: neverMs,
+    log,
+  });
+  const entry: CniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns };
+  return {
+    networks,
+    entry,
+    listen(uid: string) {
+      const told = { times: 0 };
+      networks.onChange(uid, () => (told.times += 1));
+      return told;
+    },
+    /** Another entry is told of: by then what was written before it has been read. */
+    async untilRead(): Promise<void> {
+      const told = this.listen('last');
+      await writeCniEntry({ ...entry, podUid: 'last', sandboxId: 'last', netns: '/run/netns/cni-last' });
+      await until(() => told.times > 0, { what: 'the entries to be read' });
+    },
+    async [Symbol.asyncDispose]() {
+      await networks[Symbol.asyncDispose]();
+      await cache[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** As a runtime mounts the network namespace of a Pod. */
+async function mountHere(source: string, path: string) {
+  await writeFile(path, '');
+  await run(['mount', '--bind', source, path]);
+  return { path, [Symbol.asyncDispose]: async () => void (await run(['umount', path])) };
+}
+
+async function untilFound(networks: Networks, uid = 'pod-1') {
+  return await until(() => networks.find(podOf(uid)), { what: `the network of ${uid}` });
+}
+
+/** As the entries of the lab name it. */
+function podOf(uid: string): PodInNetwork {
+  return { namespace: 'default', name: 'web', uid };
+}

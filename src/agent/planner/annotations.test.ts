@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { annotationRules, captureAnnotation, requestOf } from './annotations.ts';
+
+const limits = { maxFiles: 100, maxFileMegabytes: 100 };
+const plain = {
+  fileMegabytes: 1,
+  interface: 'eth0',
+  filter: undefined,
+  snaplen: undefined,
+  durationMs: undefined,
+};
+const pod = (value: string | undefined, hostNetwork = false) => ({
+  annotations: value === undefined ? {} : { [captureAnnotation]: value },
+  hostNetwork,
+});
+
+test.each([
+  ['1', 1],
+  ['5', 5],
+  ['100', 100],
+  ['007', 7],
+])('%j asks for %d capture files', (value, files) => {
+  expect(requestOf(pod(value), limits)).toEqual({ kind: 'capture', spec: { files, ...plain } });
+});
+
+test.each([
+  ['', '""'],
+  ['0', '"0"'],
+  ['101', '"101"'],
+  ['-1', '"-1"'],
+  ['+5', '"+5"'],
+  ['5.0', '"5.0"'],
+  ['1e1', '"1e1"'],
+  ['0x5', '"0x5"'],
+  [' 5', '" 5"'],
+  ['5\n', '"5\\n"'],
+  ['٥', '"٥"'],
+  ['true', '"true"'],
+  ['99999999999999999999', '"99999999999999999999"'],
+  ['x'.repeat(1_000), `"${'x'.repeat(40)}…"`],
+])('%j is refused by a message that names it and the range', (value, shown) => {
+  const request = requestOf(pod(value), limits);
+  expect(request).toEqual({
+    kind: 'refused',
+    refusal: {
+      reason: 'InvalidAnnotation',
+      message: `annotation tcpdump.antrea.io=${shown}: a whole number of capture files from 1 to 100 is allowed`,
+    },
+  });
+});
+
+test('a Pod without the annotation asks for nothing', () => {
+  expect(requestOf(pod(undefined), limits)).toEqual({ kind: 'none' });
+  expect(requestOf(pod(undefined, true), limits)).toEqual({ kind: 'none' });
+});
+
+test('a Pod on the host network is refused', () => {
+  expect(requestOf(pod('5', true), limits)).toMatchObject({
+    kind: 'refused',
+    refusal: { reason: 'HostNetwork' },
+  });
+});
+
+test('every string is either a number within the limits or refused with a message', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.integer().map(String)), (value) => {
+      const request = requestOf(pod(value), limits);
+      const isAllowed = /^[0-9]{1,9}$/.test(value) && Number(value) >= 1 && Number(value) <= 100;
+      expect(request).toMatchObject(
+        isAllowed
+          ? { kind: 'capture', spec: { files: Number(value) } }
+          : { kind: 'refused', refusal: { reason: 'InvalidAnnotation' } },
+      );
+    }),
+  );
+});
+
+test.each([
+  ['podcap.dev/file-size', '10', { fileMegabytes: 10 }],
+  ['podcap.dev/interface', 'net1', { interface: 'net1' }],
+  ['podcap.dev/interface', 'lo', { interface: 'lo' }],
+  ['podcap.dev/filter', 'tcp port 80', { filter: 'tcp port 80' }],
+  ['podcap.dev/filter', '-z /evil', { filter: '-z /evil' }],
+  ['podcap.dev/snaplen', '128', { snaplen: 128 }],
+  ['podcap.dev/duration', '90s', { durationMs: 90_000 }],
+  ['podcap.dev/duration', '1h30m', { durationMs: 5_400_000 }],
+  ['podcap.dev/duration', '168h', { durationMs: 604_800_000 }],
+])('%s: %j is taken', (key, value, expected) => {
+  const annotations = { [captureAnnotation]: '5', [key]: value };
+  expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({
+    kind: 'capture',
+    spec: { files: 5, ...plain, ...expected },
+  });
+});
+
+test.each([
+  ['podcap.dev/file-size', '0'],
+  ['podcap.dev/file-size', '101'],
+  ['podcap.dev/file-size', '1M'],
+  ['podcap.dev/interface', 'any'],
+  ['podcap.dev/interface', ''],
+  ['podcap.dev/interface', '-z'],
+  ['podcap.dev/interface', '1'],
+  ['podcap.dev/interface', 'eth0:/x'],
+  ['podcap.dev/interface', 'sixteencharacter'],
+  ['podcap.dev/filter', ''],
+  ['podcap.dev/filter', '  '],
+  ['podcap.dev/filter', 'tcp\nor udp'],
+  ['podcap.dev/filter', 'tcp\u0000'],
+  ['podcap.dev/filter', 'a'.repeat(2_049)],
+  ['podcap.dev/snaplen', '63'],
+  ['podcap.dev/snaplen', '262145'],
+  ['podcap.dev/duration', ''],
+  ['podcap.dev/duration', '10'],
+  ['podcap.dev/duration', '0s'],
+  ['podcap.dev/duration', '169h'],
+  ['podcap.dev/duration', '1.5h'],
+  ['podcap.dev/duration', '30m1h'],
+])('%s: %j is refused by a message that names both', (key, value) => {
+  const annotations = { [captureAnnotation]: '5', [key]: value };
+  const request = requestOf({ annotations, hostNetwork: false }, limits);
+  const message = expect.stringContaining(
+    `annotation ${key}=${JSON.stringify(value.slice(0, 40)).slice(0, -1)}`,
+  );
+  expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation', message } });
+});
+
+test('the other annotations alone ask for nothing', () => {
+  const annotations = { 'podcap.dev/filter': '', 'podcap.dev/snaplen': 'x' };
+  expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({ kind: 'none' });
+});
+
+test('any strings at all: nothing is asked for, or it is taken, or refused by a message that names one of them', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ maxLength: 3_000 }),
+    fc.constantFrom('__proto__', 'constructor'),
+  );
+  const allowed = {
+    [captureAnnotation]: ['1', '5', '100'],
+    'podcap.dev/file-size': ['1', '100'],
+    'podcap.dev/interface': ['eth0', 'lo'],
+    'podcap.dev/filter': ['tcp', '-w /x'],
+    'podcap.dev/snaplen': ['64', '262144'],
+    'podcap.dev/duration': ['1s', '1h30m'],
+    toString: ['x'],
+  };
+  const keys = Object.values(annotationRules(limits)).map(({ key }) => key);
+  expect(Object.keys(allowed)).toEqual([...keys, 'toString']);
+  const settings = Object.entries(allowed).map(([key, some]) =>
+    fc.option(fc.oneof(fc.constantFrom(...some), text).map((value) => [key, value] as const)),
+  );
+  const annotations = fc
+    .tuple(...settings)
+    .map((pairs) => Object.fromEntries(pairs.filter((pair) => pair !== null)));
+  const kinds = new Set<string>();
+  fc.assert(
+    fc.property(annotations, fc.boolean(), (given, hostNetwork) => {
+      const request = requestOf({ annotations: given, hostNetwork }, limits);
+      kinds.add(request.kind);
+      expect(request.kind === 'none').toBe(given[captureAnnotation] === undefined);
+      const refused =
+        request.kind === 'refused' ? request.refusal : { reason: 'None', message: 'annotation ' };
+      expect(refused.reason).toMatch(/^(None|InvalidAnnotation|HostNetwork)$/);
+      expect(refused.message).toMatch(refused.reason === 'HostNetwork' ? /host network/ : /^annotation /);
+      const named = Object.keys(given).some((key) => refused.message.includes(`${key}=`));
+      expect(named).toBe(refused.reason === 'InvalidAnnotation');
+    }),
+    { numRuns: 2_000 },
+  );
+  expect([...kinds].toSorted()).toEqual(['capture', 'none', 'refused']);
+});

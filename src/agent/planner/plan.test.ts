@@ -1,0 +1,350 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Pod } from '../../kubernetes/pod.ts';
+import type { FolderState } from '../storage/capture-folders.ts';
+import { podWith, specOf } from '../testing/fixtures.ts';
+import type { Room } from './capacity.ts';
+import { type Decision, type NodeState, plan, type Usage } from './plan.ts';
+
+const limits = { maxFiles: 100, maxFileMegabytes: 100, graceMs: 1_000 };
+const nowMs = 10_000;
+const uid = 'uid-1';
+
+const room: Room = {
+  maxCaptures: 100,
+  diskBudgetBytes: 1_000_000_000,
+  bufferBudgetBytes: 1_000_000_000,
+  bufferBytes: 4_000_000,
+  freeShare: 0.2,
+  disk: { availableBytes: 50_000_000_000, capacityBytes: 100_000_000_000 },
+};
+
+type Case = {
+  readonly what: string;
+  /** Undefined: the Pod is gone. */
+  readonly pod?: Partial<Pod>;
+  readonly hasFolder: boolean;
+  readonly folder?: Partial<FolderState>;
+  /** What it used when it was asked, now; undefined when it does not run. */
+  readonly usedMs?: number;
+  readonly nextMs?: number;
+  /** Undefined: nothing is decided. */
+  readonly decision: Partial<Decision> | undefined;
+};
+
+const wanted = { 'tcpdump.antrea.io': '5' };
+const bad = { 'tcpdump.antrea.io': 'five' };
+
+const cases: readonly Case[] = [
+  { what: 'a Pod without the annotation', pod: {}, hasFolder: false, decision: undefined },
+  {
+    what: 'an annotated Pod',
+    pod: { annotations: wanted },
+    hasFolder: false,
+    decision: { kind: 'record', spec: specOf(5) },
+  },
+  {
+    what: 'an annotated Pod with captures',
+    pod: { annotations: wanted },
+    hasFolder: true,
+    decision: { kind: 'record' },
+  },
+  {
+    what: 'an annotated Pod that is marked for deletion, which still sends',
+    pod: { annotations: wanted, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    hasFolder: true,
+    decision: { kind: 'record' },
+  },
+  {
+    what: 'an annotated Pod that failed',
+    pod: { annotations: wanted, phase: 'Failed' },
+    hasFolder: true,
+    decision: { kind: 'keep' },
+    nextMs: nowMs + 1_000,
+  },
+  {
+    what: 'an annotated Pod that was done before',
+    pod: { annotations: wanted, phase: 'Succeeded' },
+    hasFolder: false,
+    decision: undefined,
+  },
+  {
+    what: 'a Pod that is gone, not marked yet',
+    hasFolder: true,
+    decision: { kind: 'keep', why: 'PodEnded' },
+    nextMs: nowMs + 1_000,
+  },
+  {
+    what: 'a Pod that is gone, within the time of grace',
+    hasFolder: true,
+    folder: { endedMs: nowMs - 400 },
+    decision: { kind: 'keep', why: 'PodEnded' },
+    nextMs: nowMs + 600,
+  },
+  {
+    what: 'a Pod that is gone, after the time of grace',
+    hasFolder: true,
+    folder: { endedMs: nowMs - 1_000 },
+    decision: { kind: 'delete', why: 'GraceOver' },
+  },
+  {
+    what: 'a Pod that failed, after the time of grace',
+    pod: { annotations: wanted, phase: 'Failed' },
+    hasFolder: true,
+    folder: { endedMs: 0 },
+    decision: { kind: 'delete', why: 'GraceOver' },
+  },
+  {
+    what: 'a duration that has begun',
+    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    hasFolder: true,
+    usedMs: 20_000,
+    decision: { kind: 'record' },
+    nextMs: nowMs + 40_000,
+  },
+  {
+    what: 'a duration that is over',
+    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    hasFolder: true,
+    usedMs: 60_000,
+    decision: { kind: 'keep', why: 'DurationReached' },
+  },
+  {
+    what: 'a duration of which an agent before used a part',
+    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    hasFolder: true,
+    folder: { usedMs: 59_000 },
+    decision: { kind: 'record' },
+  },
+  {
+    what: 'a duration that an agent before used up',
+    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    hasFolder: true,
+    folder: { usedMs: 60_000 },
+    decision: { kind: 'keep', why: 'DurationReached' },
+  },
+  {
+    what: 'an annotation that was removed',
+    pod: {},
+    hasFolder: true,
+    decision: { kind: 'delete', why: 'AnnotationRemoved' },
+  },
+  {
+    what: 'an annotation that was removed from a Pod that had failed',
+    pod: { phase: 'Failed' },
+    hasFolder: true,
+    decision: { kind: 'delete' },
+  },
+  {
+    what: 'a value that is not allowed',
+    pod: { annotations: bad },
+    hasFolder: false,
+    decision: { kind: 'refuse', refusal: { reason: 'InvalidAnnotation', message: expect.any(String) } },
+  },
+  {
+    what: 'a value that is not allowed any more',
+    pod: { annotations: bad },
+    hasFolder: true,
+    decision: { kind: 'refuse' },
+  },
+  {
+    what: 'a Pod on the host network',
+    pod: { annotations: wanted, hostNetwork: true },
+    hasFolder: false,
+    decision: { kind: 'refuse', refusal: { reason: 'HostNetwork', message: expect.any(String) } },
+  },
+];
+
+test.each(cases)('$what', ({ pod, hasFolder, folder, usedMs, decision, nextMs }) => {
+  const planned = plan({
+    pods: new Map(pod ? [[uid, podWith(pod)]] : []),
+    folders: new Map(hasFolder ? [[uid, folderWith(uid, folder)]] : []),
+    recording: new Map(usedMs === undefined ? [] : [[uid, { usedMs, atMs: nowMs }]]),
+    room,
+    limits,
+    nowMs,
+  });
+  expect({ decision: planned.decisions.get(uid), nextMs: planned.nextMs }).toMatchObject({
+    decision,
+    nextMs,
+  });
+});
+
+// Three files of 1 MB may take 4.28 MB.
+test('what does not fit is refused, and what runs goes before what is older', () => {
+  const names = ['a', 'b', 'c'];
+  const state = nodeWith(names, { room: { ...room, diskBudgetBytes: 9_000_000 } });
+  expect(kinds(state)).toEqual(['a record', 'b record', 'c refuse OverBudget']);
+  const running = { recording: new Map([['c', { usedMs: 0, atMs: 0 }]]) };
+  expect(kinds({ ...state, ...running })).toEqual(['a record', 'b refuse OverBudget', 'c record']);
+});
+
+test('more captures than are allowed, or than the receive rings have memory for, are refused', () => {
+  expect(kinds(nodeWith(['a', 'b'], { room: { ...room, maxCaptures: 1 } }))).toEqual([
+    'a record',
+    'b refuse OverBudget',
+  ]);
+  expect(kinds(nodeWith(['a', 'b'], { room: { ...room, bufferBudgetBytes: 7_000_000 } }))).toEqual([
+    'a record',
+    'b refuse OverBudget',
+  ]);
+});
+
+test('of what has ended the oldest goes before a capture is refused, and no more than is needed', () => {
+  const ended = (name: string, endedMs: number) =>
+    [name, folderWith(name, { bytes: 3_000_000, endedMs })] as const;
+  const folders = new Map([ended('x', nowMs - 300), ended('y', nowMs - 900), ended('z', nowMs - 600)]);
+  const state = nodeWith(['a'], { folders, room: { ...room, diskBudgetBytes: 12_000_000 } });
+  expect(kinds(state)).toEqual(['a record', 'x keep', 'y delete Evicted', 'z keep']);
+});
+
+test('nothing is evicted for a capture that would not fit even so', () => {
+  const folders = new Map([['x', folderWith('x', { bytes: 1_000_000, endedMs: nowMs })]]);
+  const state = nodeWith(['a'], { folders, room: { ...room, diskBudgetBytes: 4_000_000 } });
+  expect(kinds(state)).toEqual(['a refuse OverBudget', 'x keep']);
+});
+
+test('the free share of the disk is not used: what has ended goes, what would grow is refused, a full ring goes on', () => {
+  const disk = { availableBytes: 21_000_000, capacityBytes: 100_000_000 };
+  const folders = new Map([
+    // As a full ring of 3 files is: the newest is partly filled.
+    ['full', folderWith('full', { files: 3, bytes: 2_600_000 })],
+    ['x', folderWith('x', { bytes: 2_000_000, endedMs: nowMs })],
+  ]);
+  const recording = new Map([['full', { usedMs: 0, atMs: 0 }]]);
+  const state = nodeWith(['full', 'new'], { folders, recording, room: { ...room, disk } });
+  expect(kinds(state)).toEqual(['full record', 'new refuse DiskAlmostFull', 'x keep']);
+  const fuller = { ...room, disk: { ...disk, availableBytes: 19_000_000 } };
+  expect(kinds({ ...state, room: fuller })).toEqual([
+    'full record',
+    'new refuse DiskAlmostFull',
+    'x delete Evicted',
+  ]);
+});
+
+test('a Pod that has ended is kept for the time of grace, whatever its annotation says', () => {
+  const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: bad });
+  const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
+  expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete GraceOver']);
+});
+
+test('whatever the Node is like: one decision a UID, never over budget, no delete without its reason', () => {
+  fc.assert(
+    fc.property(anyNode(), (state) => {
+      const { decisions } = plan(state);
+      expect(
+        new Set(decisions.keys()).isSubsetOf(new Set([...state.pods.keys(), ...state.folders.keys()])),
+      ).toBe(true);
+      const specs = [...decisions.values()].flatMap((decision) =>
+        decision.kind === 'record' ? [decision.spec] : [],
+      );
+      expect(specs.length).toBeLessThanOrEqual(state.room.maxCaptures);
+      const reserved = specs.reduce(
+        (sum, { files, fileMegabytes }) => sum + files * fileMegabytes * 1_000_000,
+        0,
+      );
+      expect(reserved).toBeLessThanOrEqual(state.room.diskBudgetBytes);
+      for (const [key, decision] of decisions) {
+        if (decision.kind !== 'delete') continue;
+        const pod = state.pods.get(key);
+        const isAsked = pod?.annotations['tcpdump.antrea.io'] !== undefined;
+        const isAlive = pod !== undefined && pod.phase === 'Running';
+        expect(decision.why === 'AnnotationRemoved').toBe(pod !== undefined && !isAsked);
+        expect(isAlive && isAsked).toBe(false);
+        expect(
+          decision.why !== 'GraceOver' || (state.folders.get(key)?.endedMs ?? nowMs) <= nowMs - 1_000,
+        ).toBe(true);
+      }
+    }),
+  );
+});
+
+test('the same state gives the same plan, in whatever order it is told', () => {
+  fc.assert(
+    fc.property(anyNode(), (state) => {
+      const turned = {
+        ...state,
+        pods: new Map([...state.pods].toReversed()),
+        folders: new Map([...state.folders].toReversed()),
+      };
+      const sorted = (given: NodeState) =>
+        [...plan(given).decisions].toSorted(([a], [b]) => a.localeCompare(b));
+      expect(sorted(turned)).toEqual(sorted(state));
+      expect(plan(turned).nextMs).toBe(plan(state).nextMs);
+    }),
+  );
+});
+
+/** Pods that are annotated with 3, each a second younger than the one before. */
+function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState {
+  const pods = names.map((name, index) => {
+    const creationTimestamp = `2026-01-01T00:00:0${index}Z`;
+    const pod = podWith({ uid: name, creationTimestamp, annotations: { 'tcpdump.antrea.io': '3' } });
+    return [name, pod] as const;
+  });
+  return {
+    pods: new Map(pods),
+    folders: new Map(),
+    recording: new Map<string, Usage>(),
+    room,
+    limits,
+    nowMs,
+    ...more,
+  };
+}
+
+function anyNode(): fc.Arbitrary<NodeState> {
+  const keys = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+  const pod = fc.record({
+    annotation: fc.option(fc.constantFrom('1', '5', '100', 'bad'), { nil: undefined }),
+    phase: fc.constantFrom('Running', 'Failed'),
+  });
+  const folder = fc.record({
+    bytes: fc.nat(200_000_000),
+    usedMs: fc.nat(1_000),
+    endedMs: fc.option(fc.nat(nowMs), { nil: undefined }),
+  });
+  return fc
+    .record({
+      pods: fc.dictionary(keys, pod),
+      folders: fc.dictionary(keys, folder),
+      recording: fc.uniqueArray(keys),
+      maxCaptures: fc.nat(6),
+      diskBudgetBytes: fc.nat(500_000_000),
+      availableBytes: fc.nat(1_000_000_000),
+    })
+    .map(({ pods, folders, recording, maxCaptures, diskBudgetBytes, availableBytes }) => ({
+      pods: new Map(
+        Object.entries(pods).map(([key, { annotation, phase }]) => {
+          const annotations = annotation === undefined ? {} : { 'tcpdump.antrea.io': annotation };
+          return [key, podWith({ uid: key, annotations, phase })];
+        }),
+      ),
+      folders: new Map(Object.entries(folders).map(([key, state]) => [key, folderWith(key, state)])),
+      recording: new Map(recording.map((key) => [key, { usedMs: 0, atMs: 0 }])),
+      room: { ...room, maxCaptures, diskBudgetBytes, disk: { availableBytes, capacityBytes: 1_000_000_000 } },
+      limits,
+      nowMs,
+    }));
+}
+
+function kinds(state: NodeState): string[] {
+  return [...plan(state).decisions]
+    .map(([key, decision]) => {
+      const why =
+        decision.kind === 'refuse' ? decision.refusal.reason : decision.kind === 'delete' ? decision.why : '';
+      return `${key} ${decision.kind} ${why}`.trimEnd();
+    })
+    .toSorted();
+}
+
+function folderWith(key: string, state: Partial<FolderState> = {}): FolderState {
+  return {
+    pod: { namespace: 'default', name: 'web', uid: key },
+    files: 0,
+    bytes: 0,
+    usedMs: 0,
+    endedMs: undefined,
+    ...state,
+  };
+}

@@ -1,0 +1,261 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { capturedNumbers } from '../../lab/captured.ts';
+import { compileDrain, compileLabProgram } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { type NetworkLab, networkLab } from '../../lab/network.ts';
+import { until } from '../../lab/until.ts';
+
+// The witness (src/testbed/witness.c) says what the interface carried: it hears what tcpdump hears, at the same place
+// in the kernel, without blocks. A receiver at the other end would know less: what is on its way when the interface
+// goes is captured, but never received.
+
+/** Where the kernel refuses membarrier the library waits for the kernel's own timer. */
+const kernels = [{ refuses: undefined }, { refuses: 'membarrier' }] as const;
+
+test.each(kernels)(
+  'has every datagram up to the last one before the interface went; refused: $refuses',
+  async ({ refuses }) => {
+    await using capture = await startCapture({ preload: await compileDrain(), refuses });
+    const { lab } = capture;
+    await using witness = await lab.watchDatagrams();
+    await using sending = await lab.startDatagrams({ rate: 5000 });
+    await sentAtLeast(lab, 2000);
+
+    await lab.deleteInterface();
+
+    const end = await capture.ended;
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('The interface disappeared') });
+    expect((await sending.ended).reason).toBe('ENETUNREACH');
+    expect(await capturedNumbers(capture.file)).toEqual(await witness.ended);
+    expect(end.statistics).toEqual(balanced(end.statistics));
+  },
+);
+
+test('without the library tcpdump loses its last block', async () => {
+  await using capture = await startCapture({ preload: '' });
+  const { lab } = capture;
+  await using witness = await lab.watchDatagrams();
+  await using sending = await lab.startDatagrams({ rate: 5000 });
+  await sentAtLeast(lab, 2000);
+
+  await lab.deleteInterface();
+
+  await capture.ended;
+  await sending.ended;
+  const carried = await witness.ended;
+  const captured = await capturedNumbers(capture.file);
+  expect(captured.at(-1)).toBeLessThan(carried.at(-1) ?? 0);
+});
+
+test.each([
+  { rate: 500, refuses: undefined },
+  { rate: 5000, refuses: undefined },
+  { rate: 50_000, refuses: undefined },
+  { rate: 5000, refuses: 'membarrier' },
+] as const)(
+  'told to stop under $rate packets/s it has every packet that it has counted; refused: $refuses',
+  async ({ rate, refuses }) => {
+    await using capture = await startCapture({ preload: await compileDrain(), refuses });
+    await using sending = await capture.lab.startDatagrams({ rate });
+    await sentAtLeast(capture.lab, 300);
+
+    capture.kill('SIGTERM');
+
+    const end = await capture.ended;
+    await sending.stop();
+    expect(end.code).toBe(0);
+    expect(end.statistics).toEqual(balanced(end.statistics));
+    expect(await capturedNumbers(capture.file)).toHaveLength(end.statistics.captured);
+    expect(end.statistics.captured).toBeGreaterThan(0);
+  },
+);
+
+test('counts nothing that came before its filter was there', async () => {
+  await using lab = await networkLab();
+  // Two, so that one sends while the other's core starts tcpdump: it is a matter of 0.1 ms.
+  await using sending = await lab.startDatagrams({ rate: 100_000 });
+  await using sendingToo = await lab.startDatagrams({ rate: 100_000 });
+  await sentAtLeast(lab, 300);
+  const preload = await compileDrain();
+  for (let start = 0; start < 5; start += 1) {
+    await using capture = await startCapture({ preload, lab, filter: 'tcp' });
+    capture.kill('SIGTERM');
+    expect((await capture.ended).statistics).toEqual({ captured: 0, received: 0, dropped: 0 });
+  }
+  await Promise.all([sending.stop(), sendingToo.stop()]);
+});
+
+test('told to stop while it reads a full ring it has no packet twice', { repeats: 9 }, async () => {
+  // Of one block, so that the one it reads next is the one that it has read.
+  await using capture = await startCapture({ preload: await compileDrain(), bufferKib: 256 });
+  const { lab } = capture;
+  // The kernel opens no block in a full ring, and opens the next one only for another packet.
+  capture.kill('SIGSTOP');
+  await lab.sendDatagrams({ count: 20_000, rate: 0, bytes: 1_000 });
+  capture.kill('SIGCONT');
+  await setImmediate();
+  capture.kill('SIGTERM');
+  const { statistics } = await capture.ended;
+  expect(statistics.dropped).toBeGreaterThan(0);
+  expect(statistics).toEqual(balanced(statistics));
+  const numbers = await capturedNumbers(capture.file);
+  expect(statistics.captured).toBeGreaterThan(0);
+  expect(numbers).toEqual(Array.from({ length: statistics.captured }, (_, number) => number));
+});
+
+test('told to stop on an idle interface it ends', async () => {
+  await using capture = await startCapture({ preload: await compileDrain() });
+  capture.kill('SIGTERM');
+  expect(await capture.ended).toMatchObject({
+    code: 0,
+    statistics: { captured: 0, received: 0, dropped: 0 },
+  });
+});
+
+test('told to stop many times it still has every packet', async () => {
+  await using capture = await startCapture({ preload: await compileDrain() });
+  await using sending = await capture.lab.startDatagrams({ rate: 5000 });
+  await sentAtLeast(capture.lab, 300);
+
+  let signals = 0;
+  for (; capture.kill('SIGTERM'); signals += 1) await setImmediate();
+
+  const { statistics } = await capture.ended;
+  await sending.stop();
+  expect(signals).toBeGreaterThan(1);
+  expect(statistics).toEqual(balanced(statistics));
+});
+
+test('an interface that was only set down is heard when it comes up again', async () => {
+  await using capture = await startCapture({ preload: await compileDrain() });
+  const { lab } = capture;
+  for (const firstNumber of [0, 10, 20]) {
+    await lab.sendDatagrams({ count: 10, firstNumber });
+    await lab.bounceInterface();
+  }
+  await lab.sendDatagrams({ count: 10, firstNumber: 30 });
+  capture.kill('SIGTERM');
+  expect((await capture.ended).code).toBe(0);
+  expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 40 }, (_, i) => i));
+});
+
+test('asks the interface for no kinds of time stamps, which takes the lock of all networks', async () => {
+  // Where that is refused, libpcap begins no capture.
+  await using capture = await startCapture({ preload: await compileDrain(), refuses: 'ethtool' });
+  capture.kill('SIGTERM');
+  expect((await capture.ended).code).toBe(0);
+});
+
+test('told to stop by the death of its parent it has every packet that it has counted', async () => {
+  await using capture = await startCapture({
+    preload: await compileDrain(),
+    parent: ['sh', '-c', '"$@" & wait', 'sh'],
+  });
+  await using sending = await capture.lab.startDatagrams({ rate: 5000 });
+  await sentAtLeast(capture.lab, 300);
+
+  capture.kill('SIGKILL');
+
+  const { statistics } = await capture.ended;
+  await sending.stop();
+  expect(statistics).toEqual(balanced(statistics));
+});
+
+type Statistics = { readonly captured: number; readonly received: number; readonly dropped: number };
+
+type End = { readonly code: number | null; readonly stderr: string; readonly statistics: Statistics };
+
+type Capture = AsyncDisposable & {
+  readonly lab: NetworkLab;
+  readonly file: string;
+  /** False when it has ended. */
+  readonly kill: (signal: NodeJS.Signals) => boolean;
+  readonly ended: Promise<End>;
+};
+
+type CaptureOptions = {
+  /** The library, or nothing. */
+  readonly preload: string;
+  readonly filter?: string;
+  /** Whose network is captured; one of its own otherwise. */
+  readonly lab?: NetworkLab;
+  /** What the kernel refuses to do for it. */
+  readonly refuses?: 'membarrier' | 'ethtool' | undefined;
+  /** The kernel's receive ring. */
+  readonly bufferKib?: number;
+  /** A command that starts tcpdump as its child, and gets the signals in its place. */
+  readonly parent?: readonly string[];
+};
+
+/** tcpdump, listening, as the agent starts it. */
+async function startCapture({
+  preload,
+  filter = 'udp',
+  lab,
+  refuses,
+  bufferKib = 4_096,
+  parent = [],
+}: CaptureOptions): Promise<Capture> {
+  await using starting = new AsyncDisposableStack();
+  const network = lab ?? starting.use(await networkLab());
+  const folder = starting.use(await temporaryFolder());
+  const file = join(folder.path, 'web.pcap');
+  const unprivileged = '--reuid 10001 --regid 10001 --clear-groups --no-new-privs --pdeathsig TERM'.split(
+    ' ',
+  );
+  const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
+  const options = ['-n', '-p', '-i', network.podInterface, '-U', '-B', `${bufferKib}`];
+  const capturing = [...options, '-w', file, '--', filter];
+  const refusing = refuses === undefined ? [] : [await compileLabProgram('refusing'), refuses];
+  const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
+  const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
+  const [program = '', ...args] = [...parent, ...command];
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // Not 'exit': a parent that is killed goes before tcpdump, whose standard error is closed by tcpdump's end.
+  const ended = once(child, 'close').then(() => ({
+    code: child.exitCode,
+    stderr,
+    statistics: parseStatistics(stderr),
+  }));
+  starting.defer(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await until(() => stderr.includes('listening on'), { what: 'tcpdump listening' });
+
+  const living = starting.move();
+  return {
+    lab: network,
+    file,
+    ended,
+    kill: (signal) => child.kill(signal),
+    [Symbol.asyncDispose]: () => living.disposeAsync(),
+  };
+}
+
+/** NaN for what it did not say: it was killed. */
+function parseStatistics(stderr: string): Statistics {
+  const count = (what: string) => Number(new RegExp(`(\\d+) packets? ${what}`).exec(stderr)?.[1]);
+  return {
+    captured: count('captured'),
+    received: count('received by filter'),
+    dropped: count('dropped by kernel'),
+  };
+}
+
+/** What they are when nothing was lost at the stop. */
+function balanced({ captured, dropped }: Statistics): Statistics {
+  return { captured, received: captured + dropped, dropped };
+}
+
+async function sentAtLeast(lab: NetworkLab, packets: number): Promise<void> {
+  await until(async () => (await lab.counters('pod')).sentPackets >= packets, {
+    what: `${packets} packets sent`,
+  });
+}

@@ -1,0 +1,253 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, readdir, readlink } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compileNative, compileSpawner } from '../../lab/compile.ts';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { networkLab } from '../../lab/network.ts';
+import { run } from '../../lab/run.ts';
+import { until } from '../../lab/until.ts';
+import { openMemorySlots } from '../capture/write-buffer-slots.ts';
+import { testSpawner } from '../testing/tcpdump-fixtures.ts';
+import { type Command, type Spawner, startSpawner } from './spawner.ts';
+
+const ourNetwork = '/proc/self/ns/net';
+const netRaw = (1 << 13).toString(16).padStart(16, '0');
+
+let spawner: Spawner;
+
+beforeAll(async () => {
+  spawner = await testSpawner();
+});
+
+afterAll(() => spawner[Symbol.asyncDispose]());
+
+test('a program is in that network, with NET_RAW and its library alone', async () => {
+  await using lab = await networkLab();
+  const [status, maps, network] = await Promise.all(
+    [
+      ['cat', '/proc/self/status'],
+      ['cat', '/proc/self/maps'],
+      ['readlink', '/proc/self/ns/net'],
+    ].map(async ([program = '', ...args]) => {
+      const { said } = await runToEnd(onStandardError(program, ...args), lab.netns);
+      return said.join('\n');
+    }),
+  );
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    expect(status).toMatch(new RegExp(`^${set}:\\s${netRaw}$`, 'm'));
+  }
+  for (const id of ['Uid', 'Gid']) expect(status).toMatch(new RegExp(`^${id}:(\\s10001){4}$`, 'm'));
+  expect(status).toMatch(/^Groups:\s*$/m);
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  // Nothing is blocked or ignored that the spawner blocks or ignores.
+  expect(status).toMatch(/^SigBlk:\t0{16}$/m);
+  expect(ignoredSignals(status)).not.toContain(constants.signals.SIGPIPE);
+  expect(maps).toContain('podcap-drain.so');
+  expect(network).not.toBe(await readlink(ourNetwork));
+});
+
+test('a program has the descriptors that are for it, and no other', async () => {
+  await using folder = await temporaryFolder();
+  await using slots = await openMemorySlots(folder.path, 1);
+  await using own = await testSpawner(slots.fd);
+  const { said } = await runToEnd(onStandardError('ls', '/proc/self/fd'), ourNetwork, own);
+  // The last is that of the folder.
+  expect(said).toEqual(['0', '1', '2', '3', '4']);
+});
+
+test('hands its arguments on as they are', async () => {
+  const hostile = ['-n', '--help', 'a b', '$(id)', '', 'é'];
+  expect(await runToEnd(onStandardError('printf', '%s;', ...hostile))).toEqual({
+    said: [`${hostile.join(';')};`],
+    exit: 'exit code 0',
+  });
+});
+
+test('passes on lines as they come, a last one without its end, and many at once', async () => {
+  const { said } = await runToEnd(['sh', '-c', 'seq 100000 >&2; printf end >&2']);
+  expect(said).toHaveLength(100_001);
+  expect(said.slice(-2)).toEqual(['100000', 'end']);
+});
+
+test('what is written is on its standard input', async () => {
+  const said: string[] = [];
+  const program = spawner.start({
+    netns: ourNetwork,
+    argv: ['sh', '-c', 'read -r line; echo "$line" >&2'],
+    onLine: (line) => said.push(line),
+  });
+  program.write('a line\n');
+  await program.ended;
+  expect(said).toEqual(['a line']);
+});
+
+test.each([
+  ['exit code 7', ['sh', '-c', 'exit 7']],
+  ['ended by SIGSEGV', ['sh', '-c', 'kill -SEGV $$']],
+] satisfies [string, Command['argv']][])('tells how it has ended: %s', async (exit, argv) => {
+  expect(await runToEnd(argv)).toMatchObject({ exit });
+});
+
+test.each<[string, string, Command['argv'], string?]>([
+  ['a network that is not there', '/nowhere: No such file or directory', ['id'], '/nowhere'],
+  ['what is no network', '/etc/passwd: Invalid argument', ['id'], '/etc/passwd'],
+  ['a program that is not there', '/no/program: No such file or directory', ['/no/program']],
+])('%s: says so, and runs nothing', async (_what, problem, argv, netns = ourNetwork) => {
+  expect(await runToEnd(argv, netns)).toEqual({
+    said: [`podcap-spawner: ${problem}`],
+    exit: 'exit code 1',
+  });
+});
+
+test('a NUL in an argument, and more than it takes: refused, and nothing runs', async () => {
+  expect(await runToEnd(['id', '\0'])).toEqual({ said: [], exit: 'a NUL in an argument' });
+  expect(() => spawner.start({ netns: ourNetwork, argv: ['id', 'x'.repeat(65_536)], onLine() {} })).toThrow(
+    'a request of 65558 bytes: 65536 at most',
+  );
+  expect(await runToEnd(['true'])).toMatchObject({ exit: 'exit code 0' });
+});
+
+test('without descriptors for another one it says so, and those that run go on', async () => {
+  await using own = await testSpawner();
+  const sleeper = own.start({ netns: ourNetwork, argv: ['sleep', '60'], onLine() {} });
+  await until(() => sleeper.pid(), { what: 'the sleeper to be started' });
+  const { length } = await readdir(`/proc/${own.pid}/fd`);
+  await run(['prlimit', `--pid=${own.pid}`, `--nofile=${length + 3}`]);
+  expect(await runToEnd(['true'], ourNetwork, own)).toEqual({
+    said: ['podcap-spawner: no process: Too many open files'],
+    exit: 'exit code 1',
+  });
+  sleeper.kill('SIGKILL');
+  expect(await sleeper.ended).toBe('ended by SIGKILL');
+  expect(await runToEnd(['true'], ourNetwork, own)).toMatchObject({ exit: 'exit code 0' });
+});
+
+test('after 1,000 programs it has the descriptors that it had', async () => {
+  const before = (await readdir(`/proc/${spawner.pid}/fd`)).length;
+  for (let round = 0; round < 100; round += 1) {
+    await Promise.all(Array.from({ length: 10 }, () => runToEnd(['true'])));
+  }
+  expect((await readdir(`/proc/${spawner.pid}/fd`)).length).toBe(before);
+});
+
+test.each([
+  ['killed', (pid: number) => process.kill(pid, 'SIGKILL')],
+  // It is killed because it does not answer.
+  ['stopped', (pid: number) => process.kill(pid, 'SIGSTOP')],
+])('one that is %s is told, and its programs are told to end', async (_what, strike) => {
+  const { promise: lost, resolve: onLost } = Promise.withResolvers<string>();
+  await using own = startSpawner({ nativeFolder: dirname(await compileSpawner()), userId: 10_001, onLost });
+  const program = own.start({ netns: ourNetwork, argv: ['sleep', '60'], onLine() {} });
+  const pid = await until(() => program.pid(), { what: 'the program to be started' });
+  strike(own.pid ?? 0);
+  program.kill('SIGCONT');
+  expect(await lost).toBe('podcap-spawner: ended by SIGKILL');
+  expect(await program.ended).toBe('podcap-spawner: ended by SIGKILL');
+  await until(() => !isAlive(pid), { what: 'the program to end' });
+  expect(await runToEnd(['true'], ourNetwork, own)).toEqual({
+    said: [],
+    exit: 'podcap-spawner: ended by SIGKILL',
+  });
+});
+
+test('one that is stopped is ended all the same', async () => {
+  const lost: string[] = [];
+  const native = dirname(await compileSpawner());
+  const own = startSpawner({ nativeFolder: native, userId: 10_001, onLost: (why) => lost.push(why) });
+  expect(await runToEnd(['true'], ourNetwork, own)).toMatchObject({ exit: 'exit code 0' });
+  const pid = own.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  await own[Symbol.asyncDispose]();
+  expect(isAlive(pid)).toBe(false);
+  expect(lost).toEqual([]);
+});
+
+test('one that is not there is told as lost, and runs nothing', async () => {
+  const { promise: lost, resolve: onLost } = Promise.withResolvers<string>();
+  await using own = startSpawner({ nativeFolder: '/nowhere', userId: 10_001, onLost });
+  const exit = 'podcap-spawner: spawn /nowhere/podcap-spawner ENOENT';
+  expect(await runToEnd(['true'], ourNetwork, own)).toEqual({ said: [], exit });
+  expect(await lost).toBe(exit);
+});
+
+test('ends with its agent, even stopped', async () => {
+  await compileNative();
+  const agent = spawn(process.execPath, ['--input-type=module', '-e', agentProgram], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [pid]: unknown[] = await once(agent.stdout, 'data');
+  const spawnerPid = Number(pid);
+  process.kill(spawnerPid, 'SIGSTOP');
+  agent.kill('SIGKILL');
+  expect(await until(() => !isAlive(spawnerPid), { what: 'the spawner to end' })).toBe(true);
+});
+
+test.each([
+  ['0: Invalid argument', ['PARENT', '0', '/']],
+  ['-1: Invalid argument', ['PARENT', '-1', '/']],
+  ['4294967296: Invalid argument', ['PARENT', '4294967296', '/']],
+  ['10001x: Invalid argument', ['PARENT', '10001x', '/']],
+  [': Invalid argument', ['PARENT', '', '/']],
+  ['parent: No such process', ['1', '10001', '/']],
+])('says "%s" of its own arguments', async (problem, args) => {
+  const words = args.map((word) => (word === 'PARENT' ? `${process.pid}` : word));
+  await expect(run([await compileSpawner(), ...words])).rejects.toMatchObject({
+    code: 1,
+    stderr: `podcap-spawner: ${problem}\n`,
+  });
+});
+
+test('says how it is used', async () => {
+  await expect(run([await compileSpawner(), ourNetwork])).rejects.toMatchObject({
+    code: 1,
+    stderr: 'usage: podcap-spawner PARENT USER LIBRARY\n',
+  });
+});
+
+test('a library that is not there: says so, and runs nothing', async () => {
+  await using made = await temporaryFolder();
+  await copyFile(await compileSpawner(), join(made.path, 'podcap-spawner'));
+  await using own = startSpawner({ nativeFolder: made.path, userId: 10_001, onLost() {} });
+  expect(await runToEnd(['id'], ourNetwork, own)).toEqual({
+    said: [`podcap-spawner: ${made.path}/podcap-drain.so: No such file or directory`],
+    exit: 'exit code 1',
+  });
+});
+
+const agentProgram = `
+  import { testSpawner } from ${JSON.stringify(new URL('../testing/tcpdump-fixtures.ts', import.meta.url).href)};
+  const spawner = await testSpawner();
+  await spawner.start({ netns: '${ourNetwork}', argv: ['true'], onLine() {} }).ended;
+  process.stdout.write(String(spawner.pid));
+  setInterval(() => {}, 60_000);
+`;
+
+/** Its standard output is nobody's. */
+function onStandardError(program: string, ...args: readonly string[]): Command['argv'] {
+  return ['sh', '-c', 'exec "$@" >&2', 'sh', program, ...args];
+}
+
+async function runToEnd(argv: Command['argv'], netns = ourNetwork, by = spawner) {
+  const said: string[] = [];
+  const { ended } = by.start({ netns, argv, onLine: (line) => said.push(line) });
+  return { said, exit: await ended };
+}
+
+function ignoredSignals(status: string | undefined): number[] {
+  const set = BigInt(`0x${/^SigIgn:\t(\w+)$/m.exec(status ?? '')?.[1]}`);
+  return Array.from({ length: 64 }, (_, index) => index + 1).filter(
+    (signal) => (set >> BigInt(signal - 1)) & 1n,
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

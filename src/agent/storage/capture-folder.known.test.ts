@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { openFolders } from './capture-folders.ts';
+import { ringFileName } from './file-names.ts';
+import { readCapture } from './recordings.ts';
+
+const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
+const wrapAfter = 200;
+
+// tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.
+describe('a capture that begins', () => {
+  let afterUsual: readonly string[];
+  let afterLargest: readonly string[];
+
+  beforeAll(async () => {
+    afterUsual = await foundAfter('captres-web.6.pcap000');
+    afterLargest = await foundAfter('captres-web.999999999.pcap000');
+  });
+
+  test('is found by its files beside those of an earlier one', () => {
+    expect(afterUsual).toHaveLength(1);
+  });
+
+  test.fails('is found by its files though a name claims the largest number that a capture can have', () => {
+    expect(afterLargest).toHaveLength(1);
+  });
+});
+
+/** What readers find of the files that a capture writes which begins beside a file of that name: one is written. */
+async function foundAfter(name: string): Promise<readonly string[]> {
+  await using root = await temporaryFolder();
+  const folders = await openFolders({
+    root: root.path,
+    groupId: process.getgid?.() ?? 0,
+    clock: { nowMs: () => 1_000, bootId: 'boot' },
+    log: pino({ level: 'silent' }),
+  });
+  const folder = await folders.open(pod);
+  await writeFile(join(folder.path, name), '');
+  const what = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
+  const { file } = await folder.begin(what);
+  const written = ringFileName(file, 0, wrapAfter);
+  await writeFile(written, '');
+  const capture = await readCapture(folder.path, { ...pod, pod: pod.name });
+  const files = capture?.generations.flatMap((generation) => generation.files) ?? [];
+  return files.map(({ path }) => path).filter((path) => path === written);
+}

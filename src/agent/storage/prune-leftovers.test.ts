@@ -1,0 +1,79 @@
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../lab/folder.ts';
+import { until } from '../../lab/until.ts';
+import { startRing } from './prune-leftovers.ts';
+
+const log = pino({ level: 'silent' });
+const file = (generation: number, index: number) => ({
+  name: `captres-web.${generation}.pcap${String(index).padStart(2, '0')}`,
+  generation,
+  index,
+});
+
+test('keeps the newest N files when a file appears, and fewer when N changes', async () => {
+  await using folder = await temporaryFolder();
+  await using ring = startRing({ folder: folder.path, files: 3, wrapAfter: 20, log });
+  for (let index = 0; index < 5; index += 1) await writeFile(join(folder.path, file(1, index).name), '');
+  ring.prune();
+  await until(async () => (await readdir(folder.path)).length === 3, { what: '3 files' });
+  expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
+  ring.keep(1);
+  await until(async () => (await readdir(folder.path)).length === 1, { what: '1 file' });
+  expect(await readdir(folder.path)).toEqual([file(1, 4).name]);
+});
+
+test('prunes what an agent before left, and nothing that is not a ring file', async () => {
+  await using folder = await temporaryFolder();
+  const others = ['capture.1.json', 'notes.txt', 'captres-web.pcap1'];
+  for (const name of [...others, file(1, 8).name, file(1, 9).name])
+    await writeFile(join(folder.path, name), '');
+  await mkdir(join(folder.path, 'subfolder'));
+  {
+    await using _ring = startRing({ folder: folder.path, files: 1, wrapAfter: 20, log });
+  }
+  expect((await readdir(folder.path)).toSorted()).toEqual(
+    [...others, file(1, 9).name, 'subfolder'].toSorted(),
+  );
+});
+
+test('when tcpdump came round because nothing was pruned, the file that changed last is the newest', async () => {
+  await using folder = await temporaryFolder();
+  for (let index = 0; index < 20; index += 1) {
+    const path = join(folder.path, file(1, index).name);
+    await writeFile(path, '');
+    // Index 4 was begun again last, 5 is the oldest.
+    await utimes(path, 0, index <= 4 ? 100 + index : index);
+  }
+  {
+    await using _ring = startRing({ folder: folder.path, files: 3, wrapAfter: 20, log });
+  }
+  expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
+});
+
+test('counts the packets of what it deletes', async () => {
+  await using folder = await temporaryFolder();
+  const ring = startRing({ folder: folder.path, files: 1, wrapAfter: 20, log });
+  for (let index = 0; index < 3; index += 1)
+    await writeFile(join(folder.path, file(1, index).name), pcapOf(10 + index));
+  await ring[Symbol.asyncDispose]();
+  expect(await readdir(folder.path)).toEqual([file(1, 2).name]);
+  expect(ring.takePruned()).toBe(10 + 11);
+  expect(ring.takePruned()).toBe(0);
+});
+
+/** A capture file of so many empty packets. */
+function pcapOf(packets: number): Buffer {
+  const header = Buffer.alloc(24);
+  header.writeUInt32LE(0xa1b2c3d4, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(262_144, 16);
+  header.writeUInt32LE(1, 20);
+  const packet = Buffer.alloc(17);
+  packet.writeUInt32LE(1, 8);
+  packet.writeUInt32LE(1, 12);
+  return Buffer.concat([header, ...Array.from({ length: packets }, () => packet)]);
+}

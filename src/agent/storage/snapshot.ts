@@ -1,0 +1,37 @@
+import { ifThere } from '../../base/missing.ts';
+import { openPcap, type PcapFile } from '../../pcap/file.ts';
+import type { Source } from '../../pcap/source.ts';
+import type { CaptureGeneration } from './recordings.ts';
+
+/** The files of some generations, open and as they were at that moment. */
+export type Snapshot = AsyncDisposable & {
+  readonly sources: readonly GenerationSource[];
+  /** Files that are no capture files, each by its name. */
+  readonly notes: readonly string[];
+};
+
+export type GenerationSource = Source & { readonly generation: number };
+
+/**
+ * Opens the newest file of each generation first: the ring deletes the oldest, so that what is gone by then is the
+ * beginning, and what is open has no gap.
+ */
+export async function openSnapshot(generations: readonly CaptureGeneration[]): Promise<Snapshot> {
+  await using opening = new AsyncDisposableStack();
+  const sources: GenerationSource[] = [];
+  const notes: string[] = [];
+  for (const { number, record, files } of generations) {
+    const opened: PcapFile[] = [];
+    for (const { path } of files.toReversed()) {
+      const file = await ifThere(openPcap(path));
+      if (file === undefined) break;
+      if (file.kind === 'not-pcap') notes.push(file.message);
+      if (file.kind === 'pcap') opened.unshift(opening.use(file));
+    }
+    const header = opened[0]?.header;
+    const place = record ? `${record.sandboxId} ${record.interface}` : '';
+    if (header) sources.push({ generation: number, header, place, files: opened });
+  }
+  const kept = opening.move();
+  return { sources, notes, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}

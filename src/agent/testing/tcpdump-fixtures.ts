@@ -1,0 +1,27 @@
+import { compileNative } from '../../lab/compile.ts';
+import type { TcpdumpOptions } from '../capture/tcpdump.ts';
+import { type Spawner, startSpawner } from '../spawner/spawner.ts';
+
+/** podcap-spawner, as the agent starts it. */
+export async function testSpawner(memorySlotsFd?: number): Promise<Spawner> {
+  return startSpawner({
+    nativeFolder: await compileNative(),
+    userId: 10_001,
+    memorySlotsFd,
+    onLost(why) {
+      throw new Error(why);
+    },
+  });
+}
+
+/** A capture of eth0, in a hundred files of 1 MB; a test says what it wants otherwise. */
+export const plainCapture: Omit<TcpdumpOptions, 'spawner' | 'netns' | 'file'> = {
+  interface: 'eth0',
+  fileMegabytes: 1,
+  wrapAfter: 200,
+  files: 100,
+  bufferKib: 4_096,
+  snaplen: undefined,
+  filter: undefined,
+  onFiles() {},
+};
