@@ -19,7 +19,7 @@ COPY src src
 RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/preload/*.c -ldl \
  && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawner/*.c
 # CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
-RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/traffic.ts \
+RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/example-traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
       --outdir=. --out-extension:.js=.cjs --metafile=bundle.json
 COPY tools/notices.ts ./

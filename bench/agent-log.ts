@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { ByteStream, KubernetesClient } from '../src/kubernetes/client.ts';
-import { lines } from '../src/kubernetes/lines.ts';
+import { lines } from '../src/kubernetes/split-lines.ts';
 
 /**
  * What an agent says about captures, with its own times: the agent's clock is this machine's. So a moment is known

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
-import { ifThere } from '../src/base/missing.ts';
+import { ifThere } from '../src/base/fs-errors.ts';
 import { capturedNumbers } from '../src/lab/captured.ts';
 import { captureFolder, ringFiles } from '../test/support/cluster.ts';
 import type { SeenAgent, SeenPod, Sight } from './invariants.ts';

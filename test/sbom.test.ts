@@ -34,7 +34,7 @@ test("it has the agents' Node, and the libraries in it", async () => {
 });
 
 test('it has every npm package that is bundled, and no other', async () => {
-  const entryPoints = ['src/main.ts', 'src/examples/traffic.ts'];
+  const entryPoints = ['src/main.ts', 'src/examples/example-traffic.ts'];
   const options = { bundle: true, platform: 'node', write: false, metafile: true, outdir: '.' } as const;
   const { metafile } = await build({ absWorkingDir: checkout, entryPoints, ...options });
   const folders = new Set(Object.keys(metafile.inputs).flatMap((file) => packageFolder(file) ?? []));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubeconfigConfig } from '../../src/kubernetes/config.ts';
+import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { until } from '../../src/lab/until.ts';
 import { kubectl } from '../../test/support/cluster.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import type { ClusterConfig } from '../../src/kubernetes/config.ts';
+import type { ClusterConfig } from '../../src/kubernetes/client-config.ts';
 import { run } from '../../src/lab/run.ts';
 import { kubectl } from '../../test/support/cluster.ts';
 

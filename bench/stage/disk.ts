@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { ifThere } from '../../src/base/missing.ts';
+import { ifThere } from '../../src/base/fs-errors.ts';
 
 /** Linux counts a block device in these, whatever the device has (Documentation/block/stat.rst). */
 const sectorBytes = 512;

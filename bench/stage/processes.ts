@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { ifThere } from '../../src/base/missing.ts';
+import { ifThere } from '../../src/base/fs-errors.ts';
 
 /** User and system time of all threads of these processes, in ms; a process that has gone counts nothing. */
 export async function cpuMs(pids: readonly number[]): Promise<number> {

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { bootClock } from '../base/clock.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
-import { serviceAccountConfig } from '../kubernetes/config.ts';
+import { serviceAccountConfig } from '../kubernetes/client-config.ts';
 import { runAgent } from './agent.ts';
 import { readSettings, type Settings } from './settings.ts';
 

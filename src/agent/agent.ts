@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { coalesced } from '../base/coalesced.ts';
 import { every, spaced, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { eventRecorder } from '../kubernetes/events.ts';
+import { eventRecorder } from '../kubernetes/event-recorder.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import type { CaptureSettings } from './capture/capture.ts';

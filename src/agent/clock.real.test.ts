@@ -14,7 +14,7 @@ import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { freePort } from '../lab/port.ts';
 import { until } from '../lab/until.ts';
-import { openPcap } from '../pcap/file.ts';
+import { openPcap } from '../pcap/pcap-file.ts';
 import { readRecords } from './storage/capture-records.ts';
 import { parseRingFile } from './storage/file-names.ts';
 import { orderByAge } from './storage/ring-order.ts';

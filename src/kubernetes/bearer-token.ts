@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Credentials } from './config.ts';
+import type { Credentials } from './client-config.ts';
 
 /** The token that goes with a request, read again as it rotates. */
 export type BearerToken = {

@@ -1,10 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Agent } from 'node:https';
-import { isSuccess, parseJson, readText, refusal } from './answer.ts';
 import { ApiError, type Call } from './api-error.ts';
 import { bearerToken } from './bearer-token.ts';
-import type { ClusterConfig } from './config.ts';
-import { type Exchange, exchange } from './exchange.ts';
+import type { ClusterConfig } from './client-config.ts';
+import { type Exchange, exchange } from './http-exchange.ts';
+import { isSuccess, parseJson, readText, refusal } from './http-response.ts';
 
 /** The few requests that Podcap makes. Each throws an ApiError, and nothing else, for what network and server do. */
 export type KubernetesClient = AsyncDisposable & {

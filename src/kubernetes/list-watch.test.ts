@@ -5,8 +5,8 @@ import { kubernetesClient } from './client.ts';
 import { type Change, watchCollection } from './list-watch.ts';
 import { type Pod, parsePod } from './pod.ts';
 import { type ApiServer, apiServer, list, refusal, statusObject, until } from './testing/api-server.ts';
-import { follow } from './testing/follow.ts';
-import { memoryLog } from './testing/log.ts';
+import { follow } from './testing/followed-watch.ts';
+import { memoryLog } from './testing/memory-logger.ts';
 import { podObject } from './testing/pod-object.ts';
 
 const path = '/api/v1/pods';

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
+import { wait } from './abortable-sleep.ts';
 import { ApiError, type Call, longestUnreachableMs, retryDelayMs, statusError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
-import { LineTooLong, lines } from './lines.ts';
-import type { Log } from './log.ts';
-import { wait } from './wait.ts';
-import { type End, nextStep, type Step } from './watch-step.ts';
+import { type End, nextStep, type Step } from './list-or-watch.ts';
+import type { Log } from './logger.ts';
+import { LineTooLong, lines } from './split-lines.ts';
 
 /** `listed` is the whole collection, at first and whenever the watch could not go on; the others are live events. */
 export type Change<T> =

@@ -1,4 +1,4 @@
-import { recent } from './recent.ts';
+import { recent } from './lru-cache.ts';
 
 /** Says whether one more may pass for this key: a token bucket each, by a clock that nobody sets. */
 export type SpamFilter = (key: string) => boolean;

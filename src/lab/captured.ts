@@ -1,4 +1,4 @@
-import { openPcap } from '../pcap/file.ts';
+import { openPcap } from '../pcap/pcap-file.ts';
 import { datagramNumber } from './datagrams.ts';
 import { udpPayload } from './udp.ts';
 

@@ -1,6 +1,6 @@
 import { mkdir, open, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../base/missing.ts';
+import { hasCode } from '../base/fs-errors.ts';
 import { compileLabProgram } from './compile.ts';
 import { temporaryFolder } from './folder.ts';
 import { run } from './run.ts';

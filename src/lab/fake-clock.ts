@@ -1,6 +1,6 @@
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifThere } from '../base/missing.ts';
+import { ifThere } from '../base/fs-errors.ts';
 import { temporaryFolder } from './folder.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasCode } from '../base/missing.ts';
+import { hasCode } from '../base/fs-errors.ts';
 import { isLeftover } from './owner.ts';
 import { type Argv, run } from './run.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { PcapHeader } from './format.ts';
-import { parseHeader } from './format.ts';
 import { commonHeader } from './join.ts';
+import type { PcapHeader } from './pcap-format.ts';
+import { parseHeader } from './pcap-format.ts';
 import { captureFile, joined, microseconds, type TestPacket } from './testing/capture-files.ts';
 
 const begin = 1_700_000_000_000_000;

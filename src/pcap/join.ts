@@ -1,5 +1,5 @@
-import { type PcapHeader, serializeHeader } from './format.ts';
 import type { Beside, Overlap } from './overlap.ts';
+import { type PcapHeader, serializeHeader } from './pcap-format.ts';
 import { type Source, SourceReader } from './source.ts';
 
 export type Join = {

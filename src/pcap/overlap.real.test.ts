@@ -9,7 +9,7 @@ import { temporaryFolder } from '../lab/folder.ts';
 import { type NetworkLab, networkLab } from '../lab/network.ts';
 import { udpPayload } from '../lab/udp.ts';
 import { until } from '../lab/until.ts';
-import { openPcap, type PcapFile } from './file.ts';
+import { openPcap, type PcapFile } from './pcap-file.ts';
 import type { Source } from './source.ts';
 import { joinAll } from './testing/capture-files.ts';
 

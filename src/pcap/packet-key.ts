@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { maxPacketBytes } from './format.ts';
+import { maxPacketBytes } from './pcap-format.ts';
 import type { SourceReader } from './source.ts';
 
 /** A number for the packet at hand, below 2^52: the same for the same packet, and for no other. */

@@ -1,11 +1,11 @@
-import { type PcapFile, runBufferBytes } from './file.ts';
+import { type PcapFile, runBufferBytes } from './pcap-file.ts';
 import {
   convertRecords,
   hasSameRecords,
   type PcapHeader,
   recordHeaderBytes,
   recordTimeUs,
-} from './format.ts';
+} from './pcap-format.ts';
 
 /** The capture files that one writer wrote, oldest first; they share one header. */
 export type Source = {

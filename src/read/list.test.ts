@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { noTotals } from '../agent/storage/capture-records.ts';
-import { packets, readScene, web } from './testing/scene.ts';
+import { packets, readScene, web } from './testing/read-scene.ts';
 
 const ended = { namespace: 'a', pod: 'job', uid: 'b' };
 

@@ -2,8 +2,8 @@ import { totalsOf } from '../agent/storage/capture-records.ts';
 import { type Capture, newestRecord } from '../agent/storage/recordings.ts';
 import { openSnapshot } from '../agent/storage/snapshot.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
-import { type ListArguments, listArguments } from './arguments.ts';
-import { capturesIn } from './find.ts';
+import { capturesIn } from './find-recording.ts';
+import { type ListArguments, listArguments } from './read-arguments.ts';
 import { exitCodes, say, type Terminal } from './terminal.ts';
 
 /** One Pod of which packets are kept; times are RFC 3339. */

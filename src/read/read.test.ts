@@ -4,7 +4,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { captureFile, microseconds } from '../pcap/testing/capture-files.ts';
 import { readCommand } from './read.ts';
-import { packets, readScene, web } from './testing/scene.ts';
+import { packets, readScene, web } from './testing/read-scene.ts';
 
 describe('podcap read', () => {
   test('gives the files in the order of the ring, though the indices came round', async () => {

@@ -2,9 +2,9 @@ import type { CaptureGeneration } from '../agent/storage/recordings.ts';
 import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
 import { commonHeader, join } from '../pcap/join.ts';
 import { findOverlap } from '../pcap/overlap.ts';
-import { type ReadArguments, readArguments } from './arguments.ts';
-import { capturesIn, choose, describe } from './find.ts';
-import { outputTo } from './output.ts';
+import { capturesIn, choose, describe } from './find-recording.ts';
+import { type ReadArguments, readArguments } from './read-arguments.ts';
+import { outputTo } from './standard-output.ts';
 import { exitCodes, say, type Terminal } from './terminal.ts';
 
 /** `podcap read`: one Pod's packets as one capture file on standard output. Gives back the exit code. */

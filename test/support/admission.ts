@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubeconfigConfig } from '../../src/kubernetes/config.ts';
+import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { until } from '../../src/lab/until.ts';
 import { built } from '../../tools/built.ts';
 import { template } from '../../tools/manifests.ts';

@@ -8,10 +8,10 @@ import { checkoutFolders, machineFolder, nodeNamed, nodes } from '../../cluster/
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { parseFolderName, parseRingFile, type RingFile } from '../../src/agent/storage/file-names.ts';
 import { orderByAge } from '../../src/agent/storage/ring-order.ts';
-import { ifThere } from '../../src/base/missing.ts';
+import { ifThere } from '../../src/base/fs-errors.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubeconfigConfig } from '../../src/kubernetes/config.ts';
+import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';
 import type { Argv } from '../../src/lab/run.ts';
 import { until } from '../../src/lab/until.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { datagramNumber } from '../../src/lab/datagrams.ts';
 import { udpPayload } from '../../src/lab/udp.ts';
-import { openPcap } from '../../src/pcap/file.ts';
+import { openPcap } from '../../src/pcap/pcap-file.ts';
 import { ringFiles } from './cluster.ts';
 
 export type CapturedPacket = {

@@ -6,7 +6,7 @@ import { readRecords, totalsOf } from '../../src/agent/storage/capture-records.t
 import { parseRecordName, parseRingFile } from '../../src/agent/storage/file-names.ts';
 import { capturedNumbers } from '../../src/lab/captured.ts';
 import { until } from '../../src/lab/until.ts';
-import { openPcap } from '../../src/pcap/file.ts';
+import { openPcap } from '../../src/pcap/pcap-file.ts';
 import { type RunningPod, ringFiles, run, type TestCluster, untilFolder } from './cluster.ts';
 import { type HostReceiver, hostReceiver } from './host-receiver.ts';
 import { numbersOf, packetsIn } from './packets.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { inTurn as takeTurns } from '../../base/in-turn.ts';
+import { inTurn as takeTurns } from '../../base/serial-queue.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { CaptureFolder, Generation } from '../storage/capture-folder.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';

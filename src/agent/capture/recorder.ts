@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type Backoff, backoff } from '../../base/backoff.ts';
-import { type Doorbell, doorbell } from '../../base/doorbell.ts';
+import { type Doorbell, doorbell } from '../../base/wakeup.ts';
 import { type Pod, podInterface } from '../../kubernetes/pod.ts';
 import type { Network } from '../netns/cni-entry.ts';
 import type { Networks } from '../netns/pod-networks.ts';

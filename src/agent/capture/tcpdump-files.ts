@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 import { parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { type Ring, recordsIn } from '../storage/prune-leftovers.ts';
 import type { FilesBegun } from './tcpdump.ts';

@@ -6,7 +6,7 @@ import { capturedNumbers } from '../../lab/captured.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
 import { networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
-import { countRecords, openPcap } from '../../pcap/file.ts';
+import { countRecords, openPcap } from '../../pcap/pcap-file.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { type FilesBegun, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 import { podInterface } from '../../kubernetes/pod.ts';
 import { type CniEntry, parseCniEntry } from './cni-entry.ts';
 import { watchFolder } from './watch-folder.ts';

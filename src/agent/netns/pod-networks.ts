@@ -1,5 +1,5 @@
 import { lstat, stat, statfs } from 'node:fs/promises';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 import { type CniCacheOptions, followCniCache } from './cni-cache.ts';
 import type { CniEntry, Network, PodInNetwork } from './cni-entry.ts';
 

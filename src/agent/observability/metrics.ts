@@ -1,4 +1,4 @@
-import type { EventCounts } from '../../kubernetes/events.ts';
+import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import { type Room, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { FolderState } from '../storage/capture-folders.ts';

@@ -5,7 +5,7 @@ import { capturedNumbers } from '../../lab/captured.ts';
 import { memoryDisk } from '../../lab/disk.ts';
 import { type NetworkLab, networkLab } from '../../lab/network.ts';
 import { until } from '../../lab/until.ts';
-import { countRecords } from '../../pcap/file.ts';
+import { countRecords } from '../../pcap/pcap-file.ts';
 import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';
 import { openMemorySlots } from '../capture/write-buffer-slots.ts';
 import type { Spawner } from '../spawner/spawner.ts';

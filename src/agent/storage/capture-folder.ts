@@ -1,8 +1,8 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { type InTurn, inTurn as takeTurns } from '../../base/in-turn.ts';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
+import { type InTurn, inTurn as takeTurns } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import {
   addTotals,

@@ -2,8 +2,8 @@ import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:f
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
-import { inTurn } from '../../base/in-turn.ts';
-import { hasCode, ifThere } from '../../base/missing.ts';
+import { hasCode, ifThere } from '../../base/fs-errors.ts';
+import { inTurn } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureFolder, captureFolder } from './capture-folder.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';

@@ -2,7 +2,7 @@ import { constants, open, readdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
-import { hasCode, ifThere } from '../../base/missing.ts';
+import { hasCode, ifThere } from '../../base/fs-errors.ts';
 import { parseRecordName, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
 

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { replaceFile } from './replace-file.ts';
 

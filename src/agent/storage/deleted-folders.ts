@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 import { every } from '../../base/timers.ts';
 
 /** Tells when somebody takes a folder of `root` away: by one look for all of them, however many are captured into. */

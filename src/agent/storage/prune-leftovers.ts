@@ -2,8 +2,8 @@ import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
-import { ifThere } from '../../base/missing.ts';
-import { countRecords } from '../../pcap/file.ts';
+import { ifThere } from '../../base/fs-errors.ts';
+import { countRecords } from '../../pcap/pcap-file.ts';
 import { parseRingFile } from './file-names.ts';
 import { type AgedFile, orderByAge } from './ring-order.ts';
 

@@ -1,7 +1,7 @@
 import { utimes } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { packets, readScene, web } from '../../read/testing/scene.ts';
+import { packets, readScene, web } from '../../read/testing/read-scene.ts';
 import { readCapture } from './recordings.ts';
 
 describe('a ring that has not been pruned yet, three files before the clock was set back by an hour and two after', () => {

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 import { type CaptureRecord, readRecord } from './capture-records.ts';
 import { type PodFolder, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
 import { type AgedFile, orderByAge } from './ring-order.ts';

@@ -1,5 +1,5 @@
 import { rename, unlink, writeFile } from 'node:fs/promises';
-import { ifThere } from '../../base/missing.ts';
+import { ifThere } from '../../base/fs-errors.ts';
 
 /** By rename, so that a reader never sees half of it. */
 export async function replaceFile(path: string, text: string): Promise<void> {

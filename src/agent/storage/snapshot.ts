@@ -1,5 +1,5 @@
-import { ifThere } from '../../base/missing.ts';
-import { openPcap, type PcapFile } from '../../pcap/file.ts';
+import { ifThere } from '../../base/fs-errors.ts';
+import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
 import type { Source } from '../../pcap/source.ts';
 import type { CaptureGeneration } from './recordings.ts';
 

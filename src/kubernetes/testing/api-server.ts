@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
 import { listenOnLoopback } from '../../lab/port.ts';
-import type { ClusterConfig, Credentials } from '../config.ts';
+import type { ClusterConfig, Credentials } from '../client-config.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { temporaryFolder } from '../../lab/folder.ts';
-import { openPcap, type PcapFile } from '../file.ts';
-import { type PcapHeader, recordHeaderBytes, recordsIn, serializeHeader } from '../format.ts';
 import { commonHeader, join } from '../join.ts';
 import { findOverlap, type Overlap } from '../overlap.ts';
+import { openPcap, type PcapFile } from '../pcap-file.ts';
+import { type PcapHeader, recordHeaderBytes, recordsIn, serializeHeader } from '../pcap-format.ts';
 import type { Source } from '../source.ts';
 
 export type TestPacket = {

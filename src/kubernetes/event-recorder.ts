@@ -1,12 +1,12 @@
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
-import { type PaceLimits, pace } from '../base/pace.ts';
+import { type PaceLimits, pace } from '../base/rate-limiter.ts';
+import { wait } from './abortable-sleep.ts';
 import { ApiError, longestUnreachableMs, retryDelayMs } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';
-import type { Log } from './log.ts';
-import { recent } from './recent.ts';
+import type { Log } from './logger.ts';
+import { recent } from './lru-cache.ts';
 import { type SpamLimits, spamFilter } from './spam-filter.ts';
-import { wait } from './wait.ts';
 
 /**
  * Writes Events about Pods, in the order in which they were recorded: ten at once, then five a second, because a Node

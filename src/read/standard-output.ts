@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { hasCode } from '../base/missing.ts';
+import { hasCode } from '../base/fs-errors.ts';
 
 /** Standard output, for as long as somebody reads it. */
 export type Output = {

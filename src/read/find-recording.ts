@@ -1,6 +1,6 @@
 import { type Capture, findCaptures, newestRecord } from '../agent/storage/recordings.ts';
-import { hasCode } from '../base/missing.ts';
-import type { ReadArguments } from './arguments.ts';
+import { hasCode } from '../base/fs-errors.ts';
+import type { ReadArguments } from './read-arguments.ts';
 
 export type Found =
   | { readonly kind: 'found'; readonly capture: Capture; readonly others: readonly Capture[] }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ApiError } from './api-error.ts';
-import { type End, nextStep, type Step } from './watch-step.ts';
+import { type End, nextStep, type Step } from './list-or-watch.ts';
 
 const life = { livedMs: 1_000, heard: true };
 const watch: Step = { kind: 'watch', resourceVersion: '5' };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inTurn } from './in-turn.ts';
+import { inTurn } from './serial-queue.ts';
 
 test('one after the other, whatever became of the one before', async () => {
   const told: string[] = [];

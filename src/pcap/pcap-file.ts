@@ -9,7 +9,7 @@ import {
   recordsIn,
   recordTimeUs,
   scanRecords,
-} from './format.ts';
+} from './pcap-format.ts';
 
 /**
  * A capture file that is open for reading, as it was when it was opened: what its writer appends since is not read,

@@ -4,7 +4,7 @@ import { startChild } from '../lab/child.ts';
 import { temporaryFolder } from '../lab/folder.ts';
 import { networkLab } from '../lab/network.ts';
 import { run } from '../lab/run.ts';
-import { countRecords, openPcap } from './file.ts';
+import { countRecords, openPcap } from './pcap-file.ts';
 
 const precisions = [
   ['micro', 'us'],

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { kubernetesClient } from './client.ts';
 import { cutMessage, eventName, type PodEvent } from './event-object.ts';
-import { type EventLimits, eventRecorder } from './events.ts';
+import { type EventLimits, eventRecorder } from './event-recorder.ts';
 import { spamFilter } from './spam-filter.ts';
 import { type Answer, type ApiServer, apiServer, refusal, until } from './testing/api-server.ts';
-import { memoryLog } from './testing/log.ts';
+import { memoryLog } from './testing/memory-logger.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'u1', resourceVersion: '7' };
 

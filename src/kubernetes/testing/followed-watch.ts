@@ -2,7 +2,7 @@ import { kubernetesClient } from '../client.ts';
 import { type Change, type WatchLimits, type WatchState, watchCollection } from '../list-watch.ts';
 import { type Pod, parsePod } from '../pod.ts';
 import type { ApiServer } from './api-server.ts';
-import { memoryLog } from './log.ts';
+import { memoryLog } from './memory-logger.ts';
 
 export type Following = AsyncDisposable & {
   readonly changes: readonly Change<Pod>[];

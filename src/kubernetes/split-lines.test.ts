@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LineTooLong, lines } from './lines.ts';
+import { LineTooLong, lines } from './split-lines.ts';
 
 test.each([
   { name: 'several lines in one chunk', chunks: ['a\nb\n'], expected: ['a', 'b'] },

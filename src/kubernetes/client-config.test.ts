@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bearerToken } from './bearer-token.ts';
-import { kubeconfigConfig, serviceAccountConfig } from './config.ts';
+import { kubeconfigConfig, serviceAccountConfig } from './client-config.ts';
 
 test.each([
   { host: '10.96.0.1', port: '443', server: 'https://10.96.0.1/' },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { doorbell } from './doorbell.ts';
+import { doorbell } from './wakeup.ts';
 
 test('a ring while nobody waits is kept for the next wait, and many are one', async () => {
   const bell = doorbell();

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type PcapHeader, parseHeader, recordsIn, scanRecords } from './format.ts';
+import { type PcapHeader, parseHeader, recordsIn, scanRecords } from './pcap-format.ts';
 
 const header: PcapHeader = { byteOrder: 'little', resolution: 'us', snaplen: 262_144, linkType: 1 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pace } from './pace.ts';
+import { pace } from './rate-limiter.ts';
 
 test('lets a burst pass, then one at a time, and after a rest a burst again', () => {
   let now = 0;

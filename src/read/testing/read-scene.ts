@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
 import { folderName, ringFileBase } from '../../agent/storage/file-names.ts';
 import { temporaryFolder } from '../../lab/folder.ts';
-import type { PcapHeader } from '../../pcap/format.ts';
+import type { PcapHeader } from '../../pcap/pcap-format.ts';
 import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
 import { listCommand } from '../list.ts';
 import { readCommand } from '../read.ts';

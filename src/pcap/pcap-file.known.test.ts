@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../lab/folder.ts';
-import { countRecords, openPcap } from './file.ts';
+import { countRecords, openPcap } from './pcap-file.ts';
 import { captureFile, type TestPacket } from './testing/capture-files.ts';
 
 const first = packetAt(1_700_000_000_000_000, 60);

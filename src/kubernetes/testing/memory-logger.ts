@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { Log } from '../logger.ts';
 
 export type Line = { readonly message: string; readonly fields: object };
 
