@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../cluster/layout.ts';
 import { readRecord } from '../src/agent/storage/capture-records.ts';
-import { startSender } from '../src/lab/datagrams.ts';
-import { temporaryFolder } from '../src/lab/folder.ts';
-import { until } from '../src/lab/until.ts';
-import { startWitness } from '../src/lab/witness.ts';
+import { startSender } from '../src/testbed/datagrams.ts';
+import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
+import { until } from '../src/testbed/until.ts';
+import { startWitness } from '../src/testbed/witness.ts';
 import {
   captureFolder,
   kubectl,

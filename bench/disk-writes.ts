@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { run as command } from '../src/lab/run.ts';
+import { run as command } from '../src/testbed/run-program.ts';
 import type { Figure, Measurement, Measuring, Row } from './figure.ts';
 import { bytesWritten } from './stage/disk.ts';
 import { openStage, type Stage } from './stage/stage.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withDescendants } from '../src/lab/descendants.ts';
+import { withDescendants } from '../src/testbed/descendants.ts';
 import { restartAgents } from '../test/support/agents.ts';
 import { type RunningPod, type TestCluster, testCluster } from '../test/support/cluster.ts';
 import { agentProcess } from './agent-process.ts';

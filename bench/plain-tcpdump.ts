@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { capturedNumbers } from '../src/lab/captured.ts';
-import { until } from '../src/lab/until.ts';
+import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { until } from '../src/testbed/until.ts';
 import type { InPodNetwork } from './pod-network.ts';
 
 /** tcpdump as it is, without Podcap's library, beside Podcap on the same interface. */

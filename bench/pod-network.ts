@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { machineFolder, nodeNamed } from '../cluster/layout.ts';
 import { machineProcess } from '../cluster/machine.ts';
 import { watchNetworks } from '../src/agent/netns/pod-networks.ts';
-import type { Argv } from '../src/lab/run.ts';
+import type { Argv } from '../src/testbed/run-program.ts';
 import type { RunningPod } from '../test/support/cluster.ts';
 
 /** A command that runs in a Pod's network but not in the Pod: the kubelet does not know of it, and cannot stop it. */

@@ -1,4 +1,4 @@
-import { bridgeLab } from '../src/lab/bridge.ts';
+import { bridgeLab } from '../src/testbed/bridge-testbed.ts';
 import type { Figure, Measurement, Measuring, Row } from './figure.ts';
 import { type AgentHost, agentHost, uidOf } from './stage/agent.ts';
 import { annotations } from './stage/podcap.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { ApiError } from '../src/kubernetes/api-error.ts';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import { kubectl, type TestCluster } from '../test/support/cluster.ts';
 import type { HostReceiver } from '../test/support/host-receiver.ts';
 import { sender } from '../test/support/pods.ts';

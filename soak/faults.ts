@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { machineFolder, nodeNamed } from '../cluster/layout.ts';
 import { cutPower } from '../cluster/machine.ts';
 import { diskOf } from '../src/agent/storage/free-space.ts';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import { restartAgents } from '../test/support/agents.ts';
 import { agentOn, kubectl, tcpdumpsOf } from '../test/support/cluster.ts';
 import { cutOff, reconnect } from '../test/support/cut-off.ts';

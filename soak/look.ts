@@ -4,7 +4,7 @@ import { nodes } from '../cluster/layout.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
 import { ifThere } from '../src/base/fs-errors.ts';
-import { capturedNumbers } from '../src/lab/captured.ts';
+import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
 import { captureFolder, ringFiles } from '../test/support/cluster.ts';
 import type { SeenAgent, SeenPod, Sight } from './invariants.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './processes.ts';

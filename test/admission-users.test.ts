@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { staticPods } from '../cluster/node-files.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import {
   type Account,
   dryRun,

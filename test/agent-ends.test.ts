@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readRecord } from '../src/agent/storage/capture-records.ts';
-import { capturedNumbers } from '../src/lab/captured.ts';
-import { temporaryFolder } from '../src/lab/folder.ts';
-import { until } from '../src/lab/until.ts';
+import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
+import { until } from '../src/testbed/until.ts';
 import { patchAgents, restartAgents } from './support/agents.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import { agentSettings } from './support/agents.ts';
 import { type CapturedPod, capturedPod } from './support/captured-pod.ts';
 import {

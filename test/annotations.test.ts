@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run as execute } from '../src/lab/run.ts';
-import { until } from '../src/lab/until.ts';
+import { run as execute } from '../src/testbed/run-program.ts';
+import { until } from '../src/testbed/until.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import {
   type RunningPod,

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
 import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import { built } from '../tools/built.ts';
 import { template } from '../tools/manifests.ts';
 import { checkout, ours } from '../tools/target.ts';

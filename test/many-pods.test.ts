@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import {
   agentOn,
   captureFolder,

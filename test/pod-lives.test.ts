@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { staticPods } from '../cluster/node-files.ts';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import {
   captureFolder,

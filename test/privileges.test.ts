@@ -2,8 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../src/lab/run.ts';
-import { until } from '../src/lab/until.ts';
+import { run } from '../src/testbed/run-program.ts';
+import { until } from '../src/testbed/until.ts';
 import {
   agentOn,
   kubectl,

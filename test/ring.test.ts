@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { capturedNumbers } from '../src/lab/captured.ts';
-import { temporaryFolder } from '../src/lab/folder.ts';
-import { until } from '../src/lab/until.ts';
+import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
+import { until } from '../src/testbed/until.ts';
 import {
   numbersIn,
   type RunningPod,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../src/lab/until.ts';
+import { until } from '../src/testbed/until.ts';
 import { capturedAddresses } from './support/addresses.ts';
 import {
   agentOn,

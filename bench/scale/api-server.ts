@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { control } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
-import { withDescendants } from '../../src/lab/descendants.ts';
+import { withDescendants } from '../../src/testbed/descendants.ts';
 import { kubectl } from '../../test/support/cluster.ts';
 
 /** The process of the cluster's API server, as this machine numbers it. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import { kubectl } from '../../test/support/cluster.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { cpuMs } from '../stage/processes.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { ClusterConfig } from '../../src/kubernetes/client-config.ts';
-import { run } from '../../src/lab/run.ts';
+import { run } from '../../src/testbed/run-program.ts';
 import { kubectl } from '../../test/support/cluster.ts';
 
 /** Watches as the agents of these Nodes make them, with the rights of the agents. */

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';
-import { temporaryFolder } from '../../src/lab/folder.ts';
-import type { Argv } from '../../src/lab/run.ts';
-import { until } from '../../src/lab/until.ts';
+import type { BridgeLab, LabPod } from '../../src/testbed/bridge-testbed.ts';
+import type { Argv } from '../../src/testbed/run-program.ts';
+import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
+import { until } from '../../src/testbed/until.ts';
 import { endWithin } from './end.ts';
 import { type Captures, type Count, ringFiles, type Variant, type Way, type Wish } from './way.ts';
 

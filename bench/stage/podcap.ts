@@ -1,7 +1,7 @@
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { readRecords } from '../../src/agent/storage/capture-records.ts';
-import type { BridgeLab, LabPod } from '../../src/lab/bridge.ts';
-import { withDescendants } from '../../src/lab/descendants.ts';
+import type { BridgeLab, LabPod } from '../../src/testbed/bridge-testbed.ts';
+import { withDescendants } from '../../src/testbed/descendants.ts';
 import type { Wanted } from '../agent-log.ts';
 import { type AgentHost, agentHost, type BenchAgent, uidOf } from './agent.ts';
 import { type Captures, type Count, ringFiles, type Way, type Wish } from './way.ts';

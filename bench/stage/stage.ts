@@ -1,4 +1,4 @@
-import { type BridgeLab, bridgeLab, type LabPod } from '../../src/lab/bridge.ts';
+import { type BridgeLab, bridgeLab, type LabPod } from '../../src/testbed/bridge-testbed.ts';
 import { peers } from './peers.ts';
 import { podcap } from './podcap.ts';
 import type { Variant, Way } from './way.ts';

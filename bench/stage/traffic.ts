@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LabPod } from '../../src/lab/bridge.ts';
-import { startSender } from '../../src/lab/datagrams.ts';
-import { startPump, startSink } from '../../src/lab/stream.ts';
+import type { LabPod } from '../../src/testbed/bridge-testbed.ts';
+import { startSender } from '../../src/testbed/datagrams.ts';
+import { startPump, startSink } from '../../src/testbed/tcp-stream.ts';
 
 /** What a Pod sends while it is captured. */
 export type Load = {

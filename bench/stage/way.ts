@@ -1,4 +1,4 @@
-import type { LabPod } from '../../src/lab/bridge.ts';
+import type { LabPod } from '../../src/testbed/bridge-testbed.ts';
 
 /** One way to capture Pods. */
 export type Way = AsyncDisposable & {

@@ -6,10 +6,10 @@ import * as v from 'valibot';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ApiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { writeCniEntry } from '../lab/cni-cache.ts';
-import { networkLab } from '../lab/network.ts';
-import { run } from '../lab/run.ts';
-import { until } from '../lab/until.ts';
+import { run } from '../testbed/run-program.ts';
+import { until } from '../testbed/until.ts';
+import { networkLab } from '../testbed/veth-testbed.ts';
+import { writeCniEntry } from '../testbed/write-cni-entry.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '5' };

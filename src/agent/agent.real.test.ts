@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { until } from '../lab/until.ts';
+import { until } from '../testbed/until.ts';
 import { metricDescriptions } from './observability/metrics.ts';
 import { readRecord } from './storage/capture-records.ts';
 import { agentScene } from './testing/agent-scene.ts';

@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { entryPath } from '../lab/cni-cache.ts';
-import { until } from '../lab/until.ts';
+import { until } from '../testbed/until.ts';
+import { entryPath } from '../testbed/write-cni-entry.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 let observed: Awaited<ReturnType<typeof observe>>;

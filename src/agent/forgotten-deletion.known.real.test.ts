@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { happens, until } from '../lab/until.ts';
+import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '2' };

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { memoryDisk } from '../lab/disk.ts';
-import { happens, until } from '../lab/until.ts';
+import { memoryDisk } from '../testbed/test-disk.ts';
+import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 const settings = { freeSharePercent: 50, diskBudgetMegabytes: 10_000 };

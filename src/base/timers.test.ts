@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { until } from '../lab/until.ts';
+import { until } from '../testbed/until.ts';
 import { every, spaced, wakeAt } from './timers.ts';
 
 test('work is done again and again, never twice at a time, also after an error', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { listenOnLoopback } from '../lab/port.ts';
+import { listenOnLoopback } from '../testbed/loopback-port.ts';
 import { ApiError } from './api-error.ts';
 import { type ClientLimits, kubernetesClient } from './client.ts';
 import { type Answer, apiServer, refusal, until } from './testing/api-server.ts';

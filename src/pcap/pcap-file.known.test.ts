@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../lab/folder.ts';
+import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { countRecords, openPcap } from './pcap-file.ts';
 import { captureFile, type TestPacket } from './testing/capture-files.ts';
 

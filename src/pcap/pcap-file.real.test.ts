@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startChild } from '../lab/child.ts';
-import { temporaryFolder } from '../lab/folder.ts';
-import { networkLab } from '../lab/network.ts';
-import { run } from '../lab/run.ts';
+import { startChild } from '../testbed/child-program.ts';
+import { run } from '../testbed/run-program.ts';
+import { temporaryFolder } from '../testbed/temporary-folder.ts';
+import { networkLab } from '../testbed/veth-testbed.ts';
 import { countRecords, openPcap } from './pcap-file.ts';
 
 const precisions = [

@@ -1,7 +1,7 @@
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../lab/folder.ts';
+import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { countRecords, openPcap } from './pcap-file.ts';
 
 const header = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000', 'hex');

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startComponent, stopComponent } from '../../cluster/component.ts';
 import { control, nodes } from '../../cluster/layout.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import { agentProcess } from '../support/agent-process.ts';
 import { type CapturedPod, capturedPod } from '../support/captured-pod.ts';
 import {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { killComponent } from '../../cluster/component.ts';
 import { nodes } from '../../cluster/layout.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import { capturedPod } from '../support/captured-pod.ts';
 import { type TestCluster, tcpdumpsOf, testCluster } from '../support/cluster.ts';
 import { tellFigures } from '../support/figures.ts';

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
 import { parseFolderName } from '../../src/agent/storage/file-names.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import { agentProcess, type Held, heldBy } from '../support/agent-process.ts';
 import {
   captureFolder,

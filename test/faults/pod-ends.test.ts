@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import {
   captureFolder,
   kubectl,

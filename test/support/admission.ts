@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import { built } from '../../tools/built.ts';
 import { template } from '../../tools/manifests.ts';
 import { output } from '../../tools/run.ts';

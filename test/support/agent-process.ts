@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import * as v from 'valibot';
-import { withDescendants } from '../../src/lab/descendants.ts';
-import { until } from '../../src/lab/until.ts';
+import { withDescendants } from '../../src/testbed/descendants.ts';
+import { until } from '../../src/testbed/until.ts';
 import type { TestCluster } from './cluster.ts';
 import { processesOf } from './processes.ts';
 

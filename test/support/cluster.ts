@@ -12,9 +12,9 @@ import { ifThere } from '../../src/base/fs-errors.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { capturedNumbers } from '../../src/lab/captured.ts';
-import type { Argv } from '../../src/lab/run.ts';
-import { until } from '../../src/lab/until.ts';
+import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
+import type { Argv } from '../../src/testbed/run-program.ts';
+import { until } from '../../src/testbed/until.ts';
 import { receiverPort } from './pods.ts';
 
 const folders = checkoutFolders(join(import.meta.dirname, '../..'));

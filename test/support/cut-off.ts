@@ -1,5 +1,5 @@
 import { addresses } from '../../cluster/layout.ts';
-import { run } from '../../src/lab/run.ts';
+import { run } from '../../src/testbed/run-program.ts';
 import { nodeProcess } from './processes.ts';
 
 const table = 'podcap-test';

@@ -1,5 +1,5 @@
 import { type CaptureRecord, readRecord } from '../../src/agent/storage/capture-records.ts';
-import { until } from '../../src/lab/until.ts';
+import { until } from '../../src/testbed/until.ts';
 import { captureFolder, numbersIn, type RunningPod } from './cluster.ts';
 
 export type FirstHeard = {

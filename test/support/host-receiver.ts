@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { addresses } from '../../cluster/layout.ts';
-import { datagramNumber } from '../../src/lab/datagrams.ts';
+import { datagramNumber } from '../../src/testbed/datagrams.ts';
 
 /** Hears one Pod's numbered datagrams on this machine: it is there whatever happens to the Nodes. */
 export type HostReceiver = AsyncDisposable & {

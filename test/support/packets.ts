@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { datagramNumber } from '../../src/lab/datagrams.ts';
-import { udpPayload } from '../../src/lab/udp.ts';
 import { openPcap } from '../../src/pcap/pcap-file.ts';
+import { datagramNumber } from '../../src/testbed/datagrams.ts';
+import { udpPayload } from '../../src/testbed/udp-datagram.ts';
 import { ringFiles } from './cluster.ts';
 
 export type CapturedPacket = {

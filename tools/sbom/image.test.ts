@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { run } from '../../cluster/run.ts';
-import { temporaryFolder } from '../../src/lab/folder.ts';
+import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 import { openImage } from './image.ts';
 
 type Layer = Readonly<Record<string, string>>;

@@ -2,9 +2,9 @@ import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { capturedNumbers } from '../../lab/captured.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { networkLab } from '../../lab/network.ts';
+import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import { parseRingFile } from '../storage/file-names.ts';
 import { recordingScene, ringFilesOf } from '../testing/recording-scene.ts';
 

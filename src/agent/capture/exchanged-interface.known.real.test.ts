@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { networkLab } from '../../lab/network.ts';
-import { happens } from '../../lab/until.ts';
+import { happens } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 /** An interface that is set down is told after 1 s. */

@@ -2,10 +2,10 @@ import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { podObject } from '../../kubernetes/testing/pod-object.ts';
-import { bridgeLab } from '../../lab/bridge.ts';
-import { writeCniEntry } from '../../lab/cni-cache.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { until } from '../../lab/until.ts';
+import { bridgeLab } from '../../testbed/bridge-testbed.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { agentScene } from '../testing/agent-scene.ts';
 
 const pods = 12;

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startSender } from '../../lab/datagrams.ts';
-import { networkLab, type Side } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { startSender } from '../../testbed/datagrams.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab, type Side } from '../../testbed/veth-testbed.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { networkLab } from '../../lab/network.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import { captureAnnotation, requestOf } from '../planner/annotations.ts';
 import { type Fate, hostileFilters } from '../testing/hostile-filters.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';

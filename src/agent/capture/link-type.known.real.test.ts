@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 // What pcap-filter(7) refuses to compile for an interface that carries raw IP, as tun devices do.

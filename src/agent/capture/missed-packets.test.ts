@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type CaptureRecord, createRecord, noTotals, replaceRecord } from '../storage/capture-records.ts';
 import { gapBefore, noGap, settleGap } from './missed-packets.ts';
 

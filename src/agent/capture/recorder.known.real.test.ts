@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene, ringFilesOf } from '../testing/recording-scene.ts';

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TemporaryFolder, temporaryFolder } from '../../lab/folder.ts';
-import { run } from '../../lab/run.ts';
 import { captureFile } from '../../pcap/testing/capture-files.ts';
+import { run } from '../../testbed/run-program.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { beginFiles } from './tcpdump-files.ts';
 
 // tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.

@@ -1,8 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
 import { captureFile } from '../../pcap/testing/capture-files.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { beginFiles } from './tcpdump-files.ts';
 
 const at = (begun: number, packets = 0, pruned = 0) => ({ begun, packets, pruned });

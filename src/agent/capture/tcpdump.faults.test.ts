@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type NetworkLab, networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { until } from '../../testbed/until.ts';
+import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
 import type { RecorderReport } from '../observability/capture-status.ts';
 import { expectAccounts } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';

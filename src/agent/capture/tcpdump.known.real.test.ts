@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { startTcpdump } from './tcpdump.ts';
 

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { networkLab } from '../../lab/network.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import { readRecord } from '../storage/capture-records.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { writeProblem } from './write-error-message.ts';
 
 test.each([

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { breakableDisk, type LabDisk, memoryDisk } from '../../lab/disk.ts';
-import { type NetworkLab, networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { breakableDisk, type LabDisk, memoryDisk } from '../../testbed/test-disk.ts';
+import { until } from '../../testbed/until.ts';
+import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
 import type { RecorderReport } from '../observability/capture-status.ts';
 import { expectAccounts } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cniEntryText } from '../../lab/cni-cache.ts';
+import { cniEntryText } from '../../testbed/write-cni-entry.ts';
 import { parseCniEntry } from './cni-entry.ts';
 
 const here = '/run/netns';

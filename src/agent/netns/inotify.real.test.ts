@@ -4,10 +4,10 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
-import { type CniEntry, removeCniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
+import { type CniEntry, removeCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 
 // What inotify lacks is forced upon a process of its own, in a user namespace of its own: never upon the machine.
 

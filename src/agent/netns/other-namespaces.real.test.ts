@@ -1,8 +1,8 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { run } from '../../lab/run.ts';
+import { run } from '../../testbed/run-program.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { startTcpdump } from '../capture/tcpdump.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 

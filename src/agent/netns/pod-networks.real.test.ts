@@ -2,17 +2,17 @@ import { appendFile, mkdir, rename, symlink, utimes, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { run } from '../../testbed/run-program.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
 import {
   type CniEntry,
   cniEntryText,
   entryPath,
   removeCniEntry,
   writeCniEntry,
-} from '../../lab/cni-cache.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { networkLab } from '../../lab/network.ts';
-import { run } from '../../lab/run.ts';
-import { until } from '../../lab/until.ts';
+} from '../../testbed/write-cni-entry.ts';
 import type { PodInNetwork } from './cni-entry.ts';
 import { type Networks, watchNetworks } from './pod-networks.ts';
 

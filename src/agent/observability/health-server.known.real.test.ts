@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { happens } from '../../lab/until.ts';
+import { happens } from '../../testbed/until.ts';
 import { processScene } from '../testing/process-scene.ts';
 
 /** The kubelet's time for an answer, and how many that fail in a row end the agent, unless the Pod says otherwise. */

@@ -14,9 +14,9 @@ import {
   type Certificate,
   selfSigned,
 } from '../../kubernetes/testing/certificate.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { listenOnLoopback } from '../../lab/port.ts';
-import { until } from '../../lab/until.ts';
+import { listenOnLoopback } from '../../testbed/loopback-port.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
 import { serveSecureMetrics } from './secure-metrics-server.ts';
 
 // Real certificates, real clients: what is tried is whom TLS lets in.

@@ -1,11 +1,11 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { capturedNumbers } from '../../lab/captured.ts';
-import { memoryDisk } from '../../lab/disk.ts';
-import { type NetworkLab, networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
+import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { memoryDisk } from '../../testbed/test-disk.ts';
+import { until } from '../../testbed/until.ts';
+import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
 import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';
 import { openMemorySlots } from '../capture/write-buffer-slots.ts';
 import type { Spawner } from '../spawner/spawner.ts';

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { capturedNumbers } from '../../lab/captured.ts';
-import { compileDrain, compileLabProgram } from '../../lab/compile.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { type NetworkLab, networkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { compileDrain, compileLabProgram } from '../../testbed/compile.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
 
 // The witness (src/testbed/witness.c) says what the interface carried: it hears what tcpdump hears, at the same place
 // in the kernel, without blocks. A receiver at the other end would know less: what is on its way when the interface

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { openFolders } from './capture-folders.ts';
 import { ringFileName } from './file-names.ts';
 import { readCapture } from './recordings.ts';

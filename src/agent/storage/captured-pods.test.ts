@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { podWith } from '../testing/fixtures.ts';
 import { capturedPodsFile, openCapturedPods } from './captured-pods.ts';
 

@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { until } from '../../lab/until.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
 import { missingFolders } from './deleted-folders.ts';
 
 test('tells of each folder once when it is not there any more, and of no other', async () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TemporaryFolder, temporaryFolder } from '../../lab/folder.ts';
-import { run } from '../../lab/run.ts';
+import { run } from '../../testbed/run-program.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type Ring, startRing } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });

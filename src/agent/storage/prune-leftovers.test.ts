@@ -2,8 +2,8 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { until } from '../../lab/until.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
 import { startRing } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });

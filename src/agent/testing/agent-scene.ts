@@ -4,12 +4,12 @@ import { pino } from 'pino';
 import { bootClock } from '../../base/clock.ts';
 import { kubernetesClient } from '../../kubernetes/client.ts';
 import { type ApiServer, apiServer } from '../../kubernetes/testing/api-server.ts';
-import { writeCniEntry } from '../../lab/cni-cache.ts';
-import { compileNative } from '../../lab/compile.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { networkLab } from '../../lab/network.ts';
-import { freePort } from '../../lab/port.ts';
-import { until } from '../../lab/until.ts';
+import { compileNative } from '../../testbed/compile.ts';
+import { freePort } from '../../testbed/loopback-port.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import { networkLab } from '../../testbed/veth-testbed.ts';
+import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { runAgent } from '../agent.ts';
 import type { Settings } from '../settings.ts';
 

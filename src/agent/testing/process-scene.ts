@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { type ApiServer, apiServer, list, type WatchStream } from '../../kubernetes/testing/api-server.ts';
-import { compileNative } from '../../lab/compile.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import { imageStart } from '../../lab/image.ts';
-import { type NetworkLab, networkLab } from '../../lab/network.ts';
-import { freePort } from '../../lab/port.ts';
+import { compileNative } from '../../testbed/compile.ts';
+import { imageStart } from '../../testbed/image-entrypoint.ts';
+import { freePort } from '../../testbed/loopback-port.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
 import { settingsText } from './settings-text.ts';
 
 /** The agent in a process of its own (measured-agent.ts), on a Node with networks that are nobody's yet. */

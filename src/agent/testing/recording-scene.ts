@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
-import { capturedNumbers } from '../../lab/captured.ts';
-import { type CniEntry, writeCniEntry } from '../../lab/cni-cache.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
-import type { NetworkLab } from '../../lab/network.ts';
-import { until } from '../../lab/until.ts';
+import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { until } from '../../testbed/until.ts';
+import type { NetworkLab } from '../../testbed/veth-testbed.ts';
+import { type CniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { startRecorder } from '../capture/recorder.ts';
 import { watchNetworks } from '../netns/pod-networks.ts';
 import type { Counted, RecorderReport } from '../observability/capture-status.ts';

@@ -1,4 +1,4 @@
-import { compileNative } from '../../lab/compile.ts';
+import { compileNative } from '../../testbed/compile.ts';
 import type { TcpdumpOptions } from '../capture/tcpdump.ts';
 import { type Spawner, startSpawner } from '../spawner/spawner.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
-import { listenOnLoopback } from '../../lab/port.ts';
+import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import type { ClusterConfig, Credentials } from '../client-config.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 

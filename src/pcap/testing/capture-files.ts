@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { temporaryFolder } from '../../lab/folder.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { commonHeader, join } from '../join.ts';
 import { findOverlap, type Overlap } from '../overlap.ts';
 import { openPcap, type PcapFile } from '../pcap-file.ts';

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
 import { folderName, ringFileBase } from '../../agent/storage/file-names.ts';
-import { temporaryFolder } from '../../lab/folder.ts';
 import type { PcapHeader } from '../../pcap/pcap-format.ts';
 import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
+import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { listCommand } from '../list.ts';
 import { readCommand } from '../read.ts';
 

@@ -1,6 +1,6 @@
 import { openPcap } from '../pcap/pcap-file.ts';
 import { datagramNumber } from './datagrams.ts';
-import { udpPayload } from './udp.ts';
+import { udpPayload } from './udp-datagram.ts';
 
 /** The numbers of the numbered datagrams in a capture file, in the order in which they stand there. */
 export async function capturedNumbers(path: string): Promise<readonly number[]> {

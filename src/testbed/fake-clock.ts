@@ -1,7 +1,7 @@
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifThere } from '../base/fs-errors.ts';
-import { temporaryFolder } from './folder.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /**
  * The wall clock of those processes that are started with `env`, by libfaketime. Their monotonic clock, the times of

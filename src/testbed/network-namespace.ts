@@ -2,8 +2,8 @@ import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../base/fs-errors.ts';
-import { isLeftover } from './owner.ts';
-import { type Argv, run } from './run.ts';
+import { isLeftover } from './owned-names.ts';
+import { type Argv, run } from './run-program.ts';
 
 /** Where the network namespaces of all test runs are mounted; it is there as long as one of them is. */
 const folder = join(tmpdir(), 'podcap-lab-netns');

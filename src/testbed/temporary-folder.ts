@@ -1,8 +1,8 @@
 import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isLeftover, ownedName } from './owner.ts';
-import { run } from './run.ts';
+import { isLeftover, ownedName } from './owned-names.ts';
+import { run } from './run-program.ts';
 
 export type TemporaryFolder = AsyncDisposable & { readonly path: string };
 
@@ -30,7 +30,7 @@ async function remove(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-/** Of a test run that was killed. It may have left a file system on it (disk.ts). */
+/** Of a test run that was killed. It may have left a file system on it (test-disk.ts). */
 async function sweep(path: string): Promise<void> {
   await run(['umount', '--quiet', '--lazy', path]).catch(() => {});
   // Another run sweeps at the same time.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Argv } from './run.ts';
+import type { Argv } from './run-program.ts';
 
 /** A program of the lab that runs beside the test; killed when it is disposed of. */
 export type Child<Result> = AsyncDisposable & {

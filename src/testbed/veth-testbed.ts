@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { compileLabProgram } from './compile.ts';
 import { type Datagrams, type Sending, startSender } from './datagrams.ts';
-import { type InterfaceCounters, interfaceCounters } from './interface-counters.ts';
+import { type InterfaceCounters, interfaceCounters } from './interface-packets.ts';
 import {
   inNamespace,
   makeNamespace,
@@ -9,9 +9,9 @@ import {
   removeNamespace,
   sweepNamespaces,
   withoutIpv6,
-} from './namespace.ts';
-import { ownedName } from './owner.ts';
-import { type Argv, run } from './run.ts';
+} from './network-namespace.ts';
+import { ownedName } from './owned-names.ts';
+import { type Argv, run } from './run-program.ts';
 import { startWitness, type Witness } from './witness.ts';
 
 /** `pod` is the network namespace that would be a Pod's; `node` the one at the other end, in place of its Node's. */

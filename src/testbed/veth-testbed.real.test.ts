@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startChild } from './child.ts';
-import { temporaryFolder } from './folder.ts';
-import { networkLab } from './network.ts';
+import { startChild } from './child-program.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { networkLab } from './veth-testbed.ts';
 
 test('carries the datagrams that a test sends, and nothing else', async () => {
   await using lab = await networkLab();
@@ -33,8 +33,8 @@ test('leaves no network namespace behind, nor a mount', async () => {
 });
 
 test('sweeps what a killed test run left behind', async () => {
-  const script = `const { networkLab } = await import(${JSON.stringify(join(import.meta.dirname, 'network.ts'))});
-    const { temporaryFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'folder.ts'))});
+  const script = `const { networkLab } = await import(${JSON.stringify(join(import.meta.dirname, 'veth-testbed.ts'))});
+    const { temporaryFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'temporary-folder.ts'))});
     console.log((await networkLab()).netns, (await temporaryFolder()).path);
     setInterval(() => {}, 1000);`;
   const killed = startChild([process.execPath, '--input-type=module', '-e', script], () => {});

@@ -1,7 +1,7 @@
-import { type Child, startChild } from './child.ts';
+import { type Child, startChild } from './child-program.ts';
 import { compileLabProgram } from './compile.ts';
 import { datagramPort } from './datagrams.ts';
-import type { Argv } from './run.ts';
+import type { Argv } from './run-program.ts';
 
 /** The numbers of the datagrams that an interface carried, in order; known when it has gone or after `stop()`. */
 export type Witness = Child<readonly number[]>;

@@ -1,4 +1,4 @@
-import { type InterfaceCounters, interfaceCounters } from './interface-counters.ts';
+import { type InterfaceCounters, interfaceCounters } from './interface-packets.ts';
 import {
   inNamespace,
   makeNamespace,
@@ -6,9 +6,9 @@ import {
   removeNamespace,
   sweepNamespaces,
   withoutIpv6,
-} from './namespace.ts';
-import { ownedName } from './owner.ts';
-import { type Argv, run } from './run.ts';
+} from './network-namespace.ts';
+import { ownedName } from './owned-names.ts';
+import { type Argv, run } from './run-program.ts';
 
 /**
  * A Node's network without a Node: Pods as network namespaces, each with an eth0, on the bridge of a namespace that is

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { datagramNumber } from './datagrams.ts';
-import { udpPayload } from './udp.ts';
+import { udpPayload } from './udp-datagram.ts';
 
 const ethernet = 1;
 const macs = '020000000001 020000000002';

@@ -2,8 +2,8 @@ import { mkdir, open, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../base/fs-errors.ts';
 import { compileLabProgram } from './compile.ts';
-import { temporaryFolder } from './folder.ts';
-import { run } from './run.ts';
+import { run } from './run-program.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A small file system of its own, in which tcpdump's group may write; gone when it is disposed of. */
 export type LabDisk = AsyncDisposable & {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ownedName } from './owner.ts';
-import { run } from './run.ts';
+import { ownedName } from './owned-names.ts';
+import { run } from './run-program.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];

@@ -1,6 +1,6 @@
-import { type Child, startChild } from './child.ts';
+import { type Child, startChild } from './child-program.ts';
 import { compileLabProgram } from './compile.ts';
-import type { Argv } from './run.ts';
+import type { Argv } from './run-program.ts';
 
 /** Numbered datagrams: each carries `seq=<number>` in ASCII, padded with dots. */
 export type Datagrams = {

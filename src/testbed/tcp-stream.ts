@@ -1,7 +1,7 @@
-import { type Child, startChild } from './child.ts';
+import { type Child, startChild } from './child-program.ts';
 import { compileLabProgram } from './compile.ts';
 import { datagramPort } from './datagrams.ts';
-import type { Argv } from './run.ts';
+import type { Argv } from './run-program.ts';
 
 /** Runs until it is stopped. */
 export type Endless = Child<void>;

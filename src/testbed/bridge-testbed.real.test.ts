@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { bridgeLab } from './bridge.ts';
+import { bridgeLab } from './bridge-testbed.ts';
 import { startSender } from './datagrams.ts';
-import { startPump, startSink } from './stream.ts';
+import { startPump, startSink } from './tcp-stream.ts';
 import { until } from './until.ts';
 
 /** So many lie in a socket's queue until its program has a core. */
