@@ -1,4 +1,4 @@
-import type { Estimate, Summary } from './statistics.ts';
+import type { Estimate, Summary } from './support/statistics.ts';
 
 /** One thing that is measured. Its name is the name of its result file and of its place in docs/benchmarks.md. */
 export type Figure = {

@@ -3,12 +3,12 @@ import { status } from '../cluster/status.ts';
 import { deploy } from '../tools/deploy.ts';
 import { Failed, must, tool } from '../tools/run.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
+import { figures } from './all-figures.ts';
 import type { Figure } from './figure.ts';
-import { figures } from './figures.ts';
 import { drawPlots } from './plot/plots.ts';
-import { resultOf, writeResult } from './result.ts';
-import { settingNow } from './setting.ts';
-import { tableOf } from './table.ts';
+import { settingNow } from './support/bench-environment.ts';
+import { resultOf, writeResult } from './support/result.ts';
+import { tableOf } from './support/table.ts';
 
 const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed] [--try] [--draw]
   figures      all unless some are named: ${figures.map(({ name }) => name).join(', ')}

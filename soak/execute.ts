@@ -6,7 +6,7 @@ import { kubectl, type TestCluster } from '../test/support/cluster.ts';
 import type { HostReceiver } from '../test/support/host-receiver.ts';
 import { sender } from '../test/support/pods.ts';
 import { strike } from './faults.ts';
-import type { Life } from './look.ts';
+import type { Life } from './observation.ts';
 import { isFault, type Operation, type Wish } from './operations.ts';
 
 /** Carries out operations on the cluster, and knows every life of every Pod. */

@@ -11,9 +11,9 @@ import { cutOff, reconnect } from '../test/support/cut-off.ts';
 import { processesOf, spawnerProgram } from '../test/support/processes.ts';
 import { must } from '../tools/run.ts';
 import { checkout } from '../tools/target.ts';
-import type { Life } from './look.ts';
+import { clusterProcesses, isAgent } from './cluster-processes.ts';
+import type { Life } from './observation.ts';
 import type { Fault } from './operations.ts';
-import { clusterProcesses, isAgent } from './processes.ts';
 
 /** Does it; a process that is not there at the moment is not waited for. */
 export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promise<void> {

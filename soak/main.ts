@@ -10,7 +10,7 @@ import { checkout, ourTarget } from '../tools/target.ts';
 import { type Executor, executor } from './execute.ts';
 import { type Gaps, rememberGaps } from './gaps.ts';
 import { alwaysViolated, type SeenAgent, type Sight, settledViolated, type Violation } from './invariants.ts';
-import { lookAt, withoutAgent } from './look.ts';
+import { lookAt, withoutAgent } from './observation.ts';
 import { isFault, type Operation, type Step, stepsOf } from './operations.ts';
 
 /** Operations between two times at which everything must settle. */

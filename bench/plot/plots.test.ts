@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkout } from '../../tools/target.ts';
-import { figures } from '../figures.ts';
-import type { Result } from '../result.ts';
-import { summary } from '../statistics.ts';
+import { figures } from '../all-figures.ts';
+import type { Result } from '../support/result.ts';
+import { summary } from '../support/statistics.ts';
 import { drawnPlots, plots, renderPlots } from './plots.ts';
 
 test('the plots of docs/benchmarks are what `make bench` would draw of the results', async () => {

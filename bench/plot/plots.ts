@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkout } from '../../tools/target.ts';
-import { type Result, readResults } from '../result.ts';
+import { type Result, readResults } from '../support/result.ts';
 import { type Bar, barPlot, type Panel } from './bar-plot.ts';
 import { linePlot } from './line-plot.ts';
 import type { Svg } from './svg.ts';

@@ -3,10 +3,10 @@ import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { until } from '../../src/testbed/until.ts';
 import { kubectl } from '../../test/support/cluster.ts';
+import { cpuMs } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
-import { cpuMs } from '../stage/processes.ts';
-import { summary } from '../statistics.ts';
-import { apiServerProcess, podListsFromEtcd } from './api-server.ts';
+import { summary } from '../support/statistics.ts';
+import { apiServerProcess, podListsFromEtcd } from './api-server-load.ts';
 import { type Fleet, makeFleet } from './fleet.ts';
 import { startWatchers, type Watchers } from './watchers.ts';
 

@@ -1,0 +1,32 @@
+import type { Figure } from './figure.ts';
+import { admission } from './figures/admission.ts';
+import { atOnce } from './figures/at-once.ts';
+import { cpu } from './figures/cpu.ts';
+import { cpuIdle } from './figures/cpu-idle.ts';
+import { diskWrites } from './figures/disk-writes.ts';
+import { firstPacket } from './figures/first-packet.ts';
+import { lastDatagram } from './figures/last-datagram.ts';
+import { loss } from './figures/loss.ts';
+import { memory } from './figures/memory.ts';
+import { othersThroughput, othersThroughputTcp } from './figures/others-throughput.ts';
+import { restart } from './figures/restart.ts';
+import { startLatency } from './figures/start-latency.ts';
+import { scale } from './scale/scale.ts';
+
+/** All that is measured, in the order of docs/benchmarks.md. */
+export const figures: readonly Figure[] = [
+  othersThroughput,
+  othersThroughputTcp,
+  loss,
+  diskWrites,
+  cpu,
+  restart,
+  startLatency,
+  firstPacket,
+  lastDatagram,
+  atOnce,
+  cpuIdle,
+  memory,
+  admission,
+  scale,
+];

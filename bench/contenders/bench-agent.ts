@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { folderName } from '../../src/agent/storage/file-names.ts';
+import { type ApiServer, apiServer, list } from '../../src/kubernetes/testing/api-server.ts';
+import { podObject } from '../../src/kubernetes/testing/pod-object.ts';
+import type { BridgeLab, LabPod } from '../../src/testbed/bridge-testbed.ts';
+import { compileNative } from '../../src/testbed/compile.ts';
+import { imageStart } from '../../src/testbed/image-entrypoint.ts';
+import { freePort } from '../../src/testbed/loopback-port.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../src/testbed/temporary-folder.ts';
+import { until } from '../../src/testbed/until.ts';
+import { writeCniEntry } from '../../src/testbed/write-cni-entry.ts';
+import { type AgentLog, readLog } from '../support/agent-log.ts';
+import { endWithin } from './end-child.ts';
+
+/** A Node for the agent without Kubernetes: real networks, and an API server that says what the bench tells it to. */
+export type AgentHost = AsyncDisposable & {
+  /** Starts the agent, as the image starts it; the Pods' annotations stand from before. */
+  readonly startAgent: () => Promise<BenchAgent>;
+  /** The Pods have these annotations from now on. */
+  readonly annotate: (pods: readonly LabPod[], annotations: Annotations) => void;
+  /** Where the captures of that Pod are. */
+  readonly folderOf: (pod: LabPod) => string;
+};
+
+export type Annotations = Readonly<Record<string, string>>;
+
+export type BenchAgent = AsyncDisposable & {
+  readonly pid: number;
+  /** Milliseconds of the epoch. */
+  readonly startedMs: number;
+  readonly log: AgentLog;
+  /** Resolves when /readyz says so. */
+  readonly ready: () => Promise<void>;
+  /** Tells it to end, as the kubelet does; it drains its captures. */
+  readonly stop: () => Promise<void>;
+};
+
+export const uidOf = ({ name }: LabPod) => `uid-${name}`;
+
+/** The client gives up a watch that is silent for two minutes. */
+const bookmarkEveryMs = 30_000;
+/** It drains its captures, a hundred at a time perhaps. */
+const killAfterMs = 30_000;
+
+export async function agentHost({ pods }: BridgeLab): Promise<AgentHost> {
+  await using opening = new AsyncDisposableStack();
+  const folder = async () => opening.use(await temporaryFolder());
+  const [captures, cache, bundle] = [await folder(), await folder(), await folder()];
+  const server = opening.use(await apiServer());
+  const program = await bundleAgent(bundle);
+  for (const pod of pods)
+    await writeCniEntry({
+      folder: cache.path,
+      podUid: uidOf(pod),
+      podName: pod.name,
+      sandboxId: `sandbox-${pod.name}`,
+      netns: pod.netns,
+    });
+  const objects = podObjects(server, pods);
+  opening.defer(() => objects.stop());
+  const settings = {
+    'node-name': 'node1',
+    'captures-folder': captures.path,
+    'cni-results-folder': cache.path,
+    'netns-folder': dirname(pods[0]?.netns ?? ''),
+    'native-folder': await compileNative(),
+    'free-share-percent': '0',
+  };
+
+  const opened = opening.move();
+  return {
+    async startAgent() {
+      server.script.list.push(objects.listed());
+      return await startAgent({ program, settings, server, port: String(await freePort()) });
+    },
+    annotate: (changed, annotations) => objects.annotate(changed, annotations),
+    folderOf: ({ name }) =>
+      join(captures.path, folderName({ namespace: 'default', pod: name, uid: `uid-${name}` })),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** As the Dockerfile does it. */
+async function bundleAgent(folder: TemporaryFolder): Promise<string> {
+  const outfile = join(folder.path, 'agent.cjs');
+  await build({
+    entryPoints: [join(import.meta.dirname, 'bench-agent-program.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    supported: { using: true },
+  });
+  return outfile;
+}
+
+/** The Pods as the API server has them. */
+function podObjects(server: ApiServer, pods: readonly LabPod[]) {
+  let version = 1;
+  const objectOf = ({ name }: LabPod, annotations: Annotations) =>
+    podObject(name, String(version), annotations);
+  const now = new Map(pods.map((pod) => [pod.name, objectOf(pod, {})]));
+  const send = (event: object) => {
+    const watch = server.watches.at(-1);
+    // While no agent runs nobody hears it: the next one lists.
+    if (watch?.isClosed() === false) watch.send(event);
+  };
+  const bookmarks = setInterval(() => {
+    send({ type: 'BOOKMARK', object: { kind: 'Pod', metadata: { resourceVersion: String(version) } } });
+  }, bookmarkEveryMs);
+  return {
+    annotate(changed: readonly LabPod[], annotations: Annotations) {
+      for (const pod of changed) {
+        version += 1;
+        const object = objectOf(pod, annotations);
+        now.set(pod.name, object);
+        // The agent asks before it deletes.
+        server.objects.set(`/api/v1/namespaces/default/pods/${pod.name}`, object);
+        send({ type: 'MODIFIED', object });
+      }
+    },
+    listed: () => list(String(version), [...now.values()]),
+    stop: () => clearInterval(bookmarks),
+  };
+}
+
+type AgentStart = {
+  readonly program: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly server: ApiServer;
+  readonly port: string;
+};
+
+async function startAgent({ program, settings, server, port }: AgentStart): Promise<BenchAgent> {
+  const { flags, environment } = await imageStart();
+  const watchesBefore = server.watches.length;
+  const options = Object.entries({ ...settings, port }).map(([name, value]) => `--${name}=${value}`);
+  const command = ['--pdeathsig', 'KILL', process.execPath, ...flags, program, ...options];
+  const startedMs = Date.now();
+  const agent = spawn('setpriv', command, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env['PATH'],
+      ...environment,
+      PODCAP_BENCH_SERVER: JSON.stringify({ server: server.config.server, ca: server.config.ca }),
+    },
+  });
+  const ended = once(agent, 'close');
+  const log = readLog(agent.stdout, 'the agent');
+  const { pid } = agent;
+  if (pid === undefined) throw new Error('the agent cannot be started');
+  const deadline = { deadlineMs: 30_000 };
+  return {
+    pid,
+    startedMs,
+    log,
+    async ready() {
+      await until(() => server.watches.length > watchesBefore, { what: 'a watch', ...deadline });
+      await until(() => isReady(port), { what: 'the agent to be ready', ...deadline });
+    },
+    stop: () => endWithin(agent, ended, killAfterMs),
+    async [Symbol.asyncDispose]() {
+      await endWithin(agent, ended, killAfterMs);
+      await log[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function isReady(port: string): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  await answer?.arrayBuffer();
+  return answer?.ok === true;
+}

@@ -1,0 +1,70 @@
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import * as v from 'valibot';
+import { nodes } from '../../cluster/layout.ts';
+import { run } from '../../src/testbed/run-program.ts';
+import { agentOn, kubectl } from '../../test/support/cluster.ts';
+import { checkout } from '../../tools/target.ts';
+import type { Figure } from '../figure.ts';
+
+/** On what a figure was measured. */
+export type Setting = {
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryGib: number;
+    readonly kernel: string;
+    /** Mean of the minute before: what else the machine did. */
+    readonly load: number;
+  };
+  /** Of each program that takes part. */
+  readonly versions: Readonly<Record<string, string>>;
+};
+
+/** Asks the machine, and the agents of the cluster where these are what is measured. */
+export async function settingNow(needs: Figure['needs']): Promise<Setting> {
+  const cores = cpus();
+  return {
+    machine: {
+      cpu: cores[0]?.model.trim() ?? 'unknown',
+      cores: cores.length,
+      memoryGib: Math.round(totalmem() / 2 ** 30),
+      // What a builder of kernels adds to the version says nothing here.
+      kernel: release().replace(/-.*/, ''),
+      load: loadavg()[0] ?? Number.NaN,
+    },
+    versions: needs === 'cluster' ? await clusterVersions() : await machineVersions(),
+  };
+}
+
+/** The agent's bundle runs on the Node of the project, with the programs of this machine. */
+async function machineVersions(): Promise<Setting['versions']> {
+  return {
+    podcap: (await run(['git', '-C', checkout, 'describe', '--always', '--dirty'])).trim(),
+    node: process.version,
+    tcpdump: firstLines(await run(['tcpdump', '--version']), 2),
+    dumpcap: firstLines(await run(['dumpcap', '--version']), 1),
+  };
+}
+
+function firstLines(text: string, count: number): string {
+  return text.split('\n').slice(0, count).join(', ');
+}
+
+async function clusterVersions(): Promise<Setting['versions']> {
+  const agent = await agentOn(nodes[0]?.name ?? '');
+  const inAgent = (...command: readonly string[]) =>
+    kubectl('-n', 'kube-system', 'exec', agent, '--', ...command);
+  const imageId = 'jsonpath={.status.containerStatuses[0].imageID}';
+  const image = await kubectl('-n', 'kube-system', 'get', 'pod', agent, '-o', imageId);
+  const { serverVersion } = v.parse(versionSchema, JSON.parse(await kubectl('version', '-o', 'json')));
+  return {
+    kubernetes: serverVersion.gitVersion,
+    // libpcap included.
+    tcpdump: firstLines(await inAgent('tcpdump', '--version'), 2),
+    node: (await inAgent('node', '--version')).trim(),
+    // Digest of the image that the agents run.
+    image: /sha256:[0-9a-f]{12}/.exec(image)?.[0] ?? image,
+  };
+}
+
+const versionSchema = v.object({ serverVersion: v.object({ gitVersion: v.string() }) });

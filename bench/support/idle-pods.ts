@@ -1,0 +1,15 @@
+import type { RunningPod, TestCluster } from '../../test/support/cluster.ts';
+import { idle } from '../../test/support/pods.ts';
+
+/** Pods that do nothing, from one number up to another, all of them running on that Node. */
+export async function idlePods(
+  cluster: TestCluster,
+  { node, from, to }: { readonly node: string; readonly from: number; readonly to: number },
+): Promise<RunningPod[]> {
+  const names = Array.from({ length: to - from }, (_, i) => `idle-${from + i}`);
+  await Promise.all(names.map((name) => cluster.create(idle({ name, node }))));
+  const running: RunningPod[] = [];
+  // One after the other: each asks the API server until it runs.
+  for (const name of names) running.push(await cluster.running(name));
+  return running;
+}

@@ -1,0 +1,28 @@
+import * as v from 'valibot';
+import { expect, test } from 'vitest';
+import { figures } from '../all-figures.ts';
+import { readResults, resultSchema } from './result.ts';
+import { median } from './statistics.ts';
+
+test('each file of results has the form of one, and is of a figure that there is', async () => {
+  const results = await readResults();
+  const names = figures.map(({ name }) => name);
+  expect(results).not.toEqual([]);
+  for (const { figure } of results) expect(names).toContain(figure);
+});
+
+test('what a row says in a few numbers is what its values say', async () => {
+  for (const { rows } of await readResults())
+    for (const row of rows) {
+      expect(row.runs).toBe(row.values.length);
+      expect(row.median).toBeCloseTo(median(row.values), 9);
+      expect([row.min, row.max]).toEqual([Math.min(...row.values), Math.max(...row.values)]);
+    }
+});
+
+test('what is not known is not allowed', async () => {
+  const [result] = await readResults();
+  expect(v.is(resultSchema, result)).toBe(true);
+  expect(v.is(resultSchema, { ...result, unti: 'ms' })).toBe(false);
+  expect(v.is(resultSchema, { ...result, rows: [] })).toBe(false);
+});
