@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { HostReceiver } from '../end-to-end/support/host-receiver.ts';
+import { sender } from '../end-to-end/support/pod-manifests.ts';
+import { kubectl, type TestCluster } from '../end-to-end/support/test-cluster.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import { until } from '../src/testbed/until.ts';
-import { kubectl, type TestCluster } from '../test/support/cluster.ts';
-import type { HostReceiver } from '../test/support/host-receiver.ts';
-import { sender } from '../test/support/pods.ts';
 import { strike } from './faults.ts';
 import type { Life } from './observation.ts';
 import { isFault, type Operation, type Wish } from './operations.ts';

@@ -1,4 +1,4 @@
-/** Each start of a Pod's sender numbers its datagrams from a million of its own (sender in test/support/pods.ts). */
+/** Each start of a Pod's sender numbers its datagrams from a million of its own (sender in end-to-end/support/pod-manifests.ts). */
 const numbersPerStart = 1_000_000;
 
 /** What one start of tcpdump has left. */

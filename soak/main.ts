@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '../cluster/status.ts';
+import { hostReceiver } from '../end-to-end/support/host-receiver.ts';
+import { type TestCluster, testCluster } from '../end-to-end/support/test-cluster.ts';
 import { every } from '../src/base/timers.ts';
-import { type TestCluster, testCluster } from '../test/support/cluster.ts';
-import { hostReceiver } from '../test/support/host-receiver.ts';
 import { deploy } from '../tools/deploy.ts';
 import { must, tool } from '../tools/run.ts';
 import { checkout, ourTarget } from '../tools/target.ts';

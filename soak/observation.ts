@@ -1,11 +1,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
+import { captureFolder, ringFiles } from '../end-to-end/support/test-cluster.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
 import { ifThere } from '../src/base/fs-errors.ts';
 import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
-import { captureFolder, ringFiles } from '../test/support/cluster.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './cluster-processes.ts';
 import type { SeenAgent, SeenPod, Sight } from './invariants.ts';
 

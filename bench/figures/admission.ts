@@ -1,6 +1,6 @@
-import { installPolicies, type Policy } from '../../test/support/admission.ts';
-import { type TestCluster, testCluster } from '../../test/support/cluster.ts';
-import { idle } from '../../test/support/pods.ts';
+import { installPolicies, type Policy } from '../../end-to-end/support/admission-policies.ts';
+import { idle } from '../../end-to-end/support/pod-manifests.ts';
+import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { median, percentile, summary } from '../support/statistics.ts';
 

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { agentOn, type RunningPod, type TestCluster, testCluster } from '../../test/support/cluster.ts';
+import {
+  agentOn,
+  type RunningPod,
+  type TestCluster,
+  testCluster,
+} from '../../end-to-end/support/test-cluster.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { type AgentLog, followLog } from '../support/agent-log.ts';
 import { idlePods } from '../support/idle-pods.ts';

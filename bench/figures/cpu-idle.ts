@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { testCluster } from '../../test/support/cluster.ts';
+import { testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { cpuMs } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, Measuring } from '../figure.ts';
 import { agentProcess } from '../support/deployed-agent.ts';

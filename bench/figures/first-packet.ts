@@ -1,6 +1,6 @@
-import { type TestCluster, testCluster } from '../../test/support/cluster.ts';
-import { type FirstHeard, firstHeard } from '../../test/support/first-heard.ts';
-import { firstWords, receiver } from '../../test/support/pods.ts';
+import { type FirstHeard, firstHeard } from '../../end-to-end/support/first-datagram.ts';
+import { firstWords, receiver } from '../../end-to-end/support/pod-manifests.ts';
+import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import type { Figure, Measurement, Measuring } from '../figure.ts';
 import { summary } from '../support/statistics.ts';
 

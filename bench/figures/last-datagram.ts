@@ -1,5 +1,5 @@
-import { testCluster } from '../../test/support/cluster.ts';
-import { receiver } from '../../test/support/pods.ts';
+import { receiver } from '../../end-to-end/support/pod-manifests.ts';
+import { testCluster } from '../../end-to-end/support/test-cluster.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { type Completeness, completeness } from '../support/completeness.ts';
 import { type Deletion, deletePods, rate } from '../support/pod-deletion.ts';

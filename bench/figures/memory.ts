@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { restartAgents } from '../../end-to-end/support/agent-daemonset.ts';
+import { type RunningPod, type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
-import { restartAgents } from '../../test/support/agents.ts';
-import { type RunningPod, type TestCluster, testCluster } from '../../test/support/cluster.ts';
 import { memoryMegabytes } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { agentProcess } from '../support/deployed-agent.ts';

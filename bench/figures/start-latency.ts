@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../../cluster/layout.ts';
-import { readRecord } from '../../src/agent/storage/capture-records.ts';
+import { idle } from '../../end-to-end/support/pod-manifests.ts';
 import {
   agentOn,
   captureFolder,
   type RunningPod,
   type TestCluster,
   testCluster,
-} from '../../test/support/cluster.ts';
-import { idle } from '../../test/support/pods.ts';
+} from '../../end-to-end/support/test-cluster.ts';
+import { readRecord } from '../../src/agent/storage/capture-records.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { type AgentLog, followLog } from '../support/agent-log.ts';
 import { percentile, summary } from '../support/statistics.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { control } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
+import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
-import { kubectl } from '../../test/support/cluster.ts';
 
 /** The process of the cluster's API server, as this machine numbers it. */
 export async function apiServerProcess(): Promise<number> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubectl } from '../../test/support/cluster.ts';
 
 /** Nodes and Pods that are objects in the API server and nothing else. */
 export type Fleet = AsyncDisposable & {

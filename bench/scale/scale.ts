@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { until } from '../../src/testbed/until.ts';
-import { kubectl } from '../../test/support/cluster.ts';
 import { cpuMs } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { summary } from '../support/statistics.ts';

@@ -2,9 +2,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import type { ClusterConfig } from '../../src/kubernetes/client-config.ts';
 import { run } from '../../src/testbed/run-program.ts';
-import { kubectl } from '../../test/support/cluster.ts';
 
 /** Watches as the agents of these Nodes make them, with the rights of the agents. */
 export type Watchers = AsyncDisposable & {

@@ -1,5 +1,5 @@
-import { agentOn, kubectl } from '../../test/support/cluster.ts';
-import { processesOf } from '../../test/support/processes.ts';
+import { processesOf } from '../../end-to-end/support/pod-processes.ts';
+import { agentOn, kubectl } from '../../end-to-end/support/test-cluster.ts';
 
 /** The process of the deployed agent on that Node, as this machine numbers it. */
 export async function agentProcess(node: string): Promise<number> {

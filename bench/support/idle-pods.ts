@@ -1,5 +1,5 @@
-import type { RunningPod, TestCluster } from '../../test/support/cluster.ts';
-import { idle } from '../../test/support/pods.ts';
+import { idle } from '../../end-to-end/support/pod-manifests.ts';
+import type { RunningPod, TestCluster } from '../../end-to-end/support/test-cluster.ts';
 
 /** Pods that do nothing, from one number up to another, all of them running on that Node. */
 export async function idlePods(

@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { nodes } from '../../cluster/layout.ts';
-import { readRecord } from '../../src/agent/storage/capture-records.ts';
-import { startSender } from '../../src/testbed/datagrams.ts';
-import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
-import { until } from '../../src/testbed/until.ts';
-import { startWitness } from '../../src/testbed/witness.ts';
+import { idle, receiverPort } from '../../end-to-end/support/pod-manifests.ts';
 import {
   captureFolder,
   kubectl,
   numbersIn,
   type RunningPod,
   type TestCluster,
-} from '../../test/support/cluster.ts';
-import { idle, receiverPort } from '../../test/support/pods.ts';
+} from '../../end-to-end/support/test-cluster.ts';
+import { readRecord } from '../../src/agent/storage/capture-records.ts';
+import { startSender } from '../../src/testbed/datagrams.ts';
+import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
+import { until } from '../../src/testbed/until.ts';
+import { startWitness } from '../../src/testbed/witness.ts';
 import { startPlainTcpdump } from './plain-tcpdump.ts';
 import { podNetwork } from './pod-network.ts';
 

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { machineFolder, nodeNamed } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
+import type { RunningPod } from '../../end-to-end/support/test-cluster.ts';
 import { watchNetworks } from '../../src/agent/netns/pod-networks.ts';
 import type { Argv } from '../../src/testbed/run-program.ts';
-import type { RunningPod } from '../../test/support/cluster.ts';
 
 /** A command that runs in a Pod's network but not in the Pod: the kubelet does not know of it, and cannot stop it. */
 export type InPodNetwork = (argv: Argv) => Argv;

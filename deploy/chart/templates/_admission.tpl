@@ -1,6 +1,6 @@
 {{/*
 Every annotation, what is allowed in words, and in CEL of its `value`: what annotationRules of
-src/agent/planner/annotations.ts is to the agent. test/admission-values.test.ts compares the two by what they answer.
+src/agent/planner/annotations.ts is to the agent. end-to-end/admission-values.test.ts compares the two by what they answer.
 */}}
 {{- define "podcap.annotationRules" -}}
 {{- $settings := .Values.settings -}}

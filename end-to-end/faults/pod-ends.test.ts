@@ -1,0 +1,118 @@
+import * as v from 'valibot';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodes } from '../../cluster/layout.ts';
+import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
+import { until } from '../../src/testbed/until.ts';
+import { numbersOf, packetsIn } from '../support/captured-packets.ts';
+import { hostReceiver } from '../support/host-receiver.ts';
+import { sender } from '../support/pod-manifests.ts';
+import { digestsUpTo, endSending, sendingPod } from '../support/sending-pod.ts';
+import {
+  captureFolder,
+  kubectl,
+  run,
+  type TestCluster,
+  testCluster,
+  untilFolder,
+} from '../support/test-cluster.ts';
+
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await testCluster();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+test('the Pod of a StatefulSet is deleted 5 times: each that comes under its name has a folder of its own, and the others stay', async () => {
+  await using receiver = await hostReceiver();
+  const { address: to, port } = receiver;
+  const { spec } = sender({ name: 'web', node: 'node1', to, port, rate: 200, bytes: 200 });
+  await createWorkload('statefulsets', {
+    kind: 'StatefulSet',
+    apiVersion: 'apps/v1',
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 1,
+      serviceName: 'web',
+      selector: { matchLabels: { app: 'web' } },
+      template: template(spec),
+    },
+  });
+  const folders: string[] = [];
+  for (let life = 0; life < 6; life += 1) {
+    const pod = await cluster.running('web-0');
+    const folder = await untilFolder(pod);
+    expect(folders).not.toContain(folder);
+    folders.push(folder);
+    const { count } = receiver.heard();
+    await until(() => receiver.heard().count > count + 100, { what: 'datagrams', deadlineMs: 30_000 });
+    const before = await Promise.all(folders.slice(0, -1).map((each) => digestsUpTo(each, 1)));
+    await cluster.delete('web-0', '--grace-period=1');
+    await cluster.event(pod.uid, 'CaptureStopped', 'the Pod ended');
+    expect(await Promise.all(folders.slice(0, -1).map((each) => digestsUpTo(each, 1)))).toEqual(before);
+  }
+  await kubectl('-n', cluster.namespace, 'delete', 'statefulset', 'web', '--wait=true');
+  for (const folder of folders) {
+    const numbers = numbersOf(await packetsIn(folder));
+    expect(numbers).toEqual(run(numbers[0] ?? Number.NaN, numbers.length));
+    expect(numbers.length).toBeGreaterThan(100);
+  }
+});
+
+test('5 Pods are deleted by force: what they sent until their network went is in their files', async () => {
+  const pods = await Promise.all(
+    run(0, 5).map((i) =>
+      sendingPod(cluster, { name: `forced-${i}`, node: nodes[i % nodes.length]?.name ?? '' }),
+    ),
+  );
+  for (const { receiver } of pods) await until(() => receiver.heard().count > 100, { what: 'datagrams' });
+  const names = pods.map(({ name }) => name);
+  await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=0', '--force');
+  for (const pod of pods) {
+    expect(await endSending(cluster, pod)).toMatchObject({ generations: 1, missing: 0 });
+  }
+});
+
+test('5 Pods of a Job finish: each keeps its own files, with the last datagram', async () => {
+  await using receiver = await hostReceiver();
+  const { address: to, port } = receiver;
+  const { spec } = sender({ name: 'job', to, port, rate: 200, bytes: 200, count: 200, exits: true });
+  await createWorkload('jobs', {
+    kind: 'Job',
+    apiVersion: 'batch/v1',
+    metadata: { name: 'job' },
+    spec: { completions: 5, parallelism: 5, template: template(spec) },
+  });
+  await kubectl('-n', cluster.namespace, 'wait', '--for=condition=Complete', 'job/job', '--timeout=60s');
+  const path = `/api/v1/namespaces/${cluster.namespace}/pods`;
+  const query = { labelSelector: 'batch.kubernetes.io/job-name=job' };
+  const { items } = v.parse(podsSchema, await cluster.client.get({ path, query }));
+  expect(items).toHaveLength(5);
+  for (const {
+    metadata,
+    spec: { nodeName },
+  } of items) {
+    await cluster.event(metadata.uid, 'CaptureStopped', 'the Pod ended');
+    const folder = await captureFolder({ uid: metadata.uid, node: nodeName });
+    expect(numbersOf(await packetsIn(folder ?? ''))).toEqual(run(0, 200));
+  }
+  expect(receiver.heard().count).toBe(1_000);
+});
+
+async function createWorkload(resource: 'statefulsets' | 'jobs', body: object): Promise<void> {
+  const group = resource === 'jobs' ? 'batch' : 'apps';
+  await cluster.client.create({
+    path: `/apis/${group}/v1/namespaces/${cluster.namespace}/${resource}`,
+    body,
+  });
+}
+
+function template(spec: object): object {
+  return { metadata: { labels: { app: 'web' }, annotations: { [captureAnnotation]: '20' } }, spec };
+}
+
+const podsSchema = v.object({
+  items: v.array(
+    v.object({ metadata: v.object({ uid: v.string() }), spec: v.object({ nodeName: v.string() }) }),
+  ),
+});

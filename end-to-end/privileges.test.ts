@@ -1,0 +1,117 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../src/testbed/run-program.ts';
+import { until } from '../src/testbed/until.ts';
+import { firstWords } from './support/pod-manifests.ts';
+import {
+  agentOn,
+  kubectl,
+  type RunningPod,
+  ringFiles,
+  type TestCluster,
+  tcpdumpsOf,
+  testCluster,
+  untilFolder,
+} from './support/test-cluster.ts';
+
+/** Bits of capability(7). */
+const capabilities = { KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, NET_RAW: 13, SYS_ADMIN: 21 };
+
+const captureUser = 10_001;
+
+let cluster: TestCluster;
+let captured: RunningPod;
+
+beforeAll(async () => {
+  cluster = await testCluster();
+  await cluster.create(
+    firstWords({ name: 'web', node: 'node1', withInit: false, to: '127.0.0.1', annotation: '1' }),
+  );
+  captured = await cluster.running('web');
+  await cluster.event(captured.uid, 'CaptureStarted');
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+test('the agent has six capabilities, a system call filter, and nothing of the host but three folders', async () => {
+  const agent = await agentOn('node1');
+  const status = await kubectl('-n', 'kube-system', 'exec', agent, '--', 'cat', '/proc/1/status');
+  const allowed = bits(Object.values(capabilities));
+  for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
+    expect(status).toMatch(new RegExp(`^${set}:\\s${allowed}$`, 'm'));
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  expect(status).toMatch(/^Seccomp:\t2$/m);
+
+  const { spec } = v.parse(
+    podSchema,
+    JSON.parse(await kubectl('-n', 'kube-system', 'get', 'pod', agent, '-o', 'json')),
+  );
+  expect(spec).not.toHaveProperty('hostNetwork');
+  expect(spec).not.toHaveProperty('hostPID');
+  expect(spec).not.toHaveProperty('hostIPC');
+  expect(spec.containers).toHaveLength(1);
+  expect(spec.containers[0]?.securityContext).toEqual({
+    runAsUser: 0,
+    readOnlyRootFilesystem: true,
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ['ALL'], add: ['SYS_ADMIN', 'NET_RAW', 'SETUID', 'SETGID', 'SETPCAP', 'KILL'] },
+  });
+  const hostFolders = spec.volumes.flatMap(({ hostPath }) => hostPath?.path ?? []);
+  expect(hostFolders.toSorted()).toEqual(['/run/netns', '/var/lib/cni', '/var/lib/podcap']);
+});
+
+test("tcpdump has NET_RAW alone, a user of its own, and the captured Pod's network", async () => {
+  const [pid] = await tcpdumpsOf(captured);
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    expect(status).toMatch(new RegExp(`^${set}:\\s${bits([capabilities.NET_RAW])}$`, 'm'));
+  }
+  expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+  expect(status).toMatch(/^Groups:\s*$/m);
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  expect(await readFile(`/proc/${pid}/net/fib_trie`, 'utf8')).toContain(captured.ip);
+});
+
+test('captures are for root and the user of tcpdump alone', async () => {
+  const folder = await untilFolder(captured);
+  const file = await until(async () => (await ringFiles(folder))[0], { what: 'a file' });
+  const paths = [dirname(folder), folder, ...(await readdir(folder)).map((name) => join(folder, name))];
+  for (const path of paths) {
+    const { mode, uid, gid } = await stat(path);
+    expect({ path, others: mode & 0o007 }).toEqual({ path, others: 0 });
+    expect([0, captureUser]).toContain(uid);
+    expect([0, captureUser]).toContain(gid);
+  }
+  const readAs = (user: number) =>
+    run(['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'cat', join(folder, file.name)]);
+  await expect(readAs(captureUser)).resolves.toBeTypeOf('string');
+  await expect(readAs(captureUser + 1)).rejects.toThrow('Permission denied');
+});
+
+test('the agent may get, list and watch Pods and write Events, and nothing else', async () => {
+  const account = '--as=system:serviceaccount:kube-system:podcap';
+  const can = async (...what: readonly string[]) => {
+    return (await kubectl('auth', 'can-i', ...what, account, '--all-namespaces').catch(() => 'no')).trim();
+  };
+  for (const verb of ['get', 'list', 'watch']) expect(await can(verb, 'pods')).toBe('yes');
+  for (const verb of ['create', 'patch']) expect(await can(verb, 'events')).toBe('yes');
+  for (const verb of ['create', 'update', 'patch', 'delete']) expect(await can(verb, 'pods')).toBe('no');
+  expect(await can('create', 'pods', '--subresource=exec')).toBe('no');
+  for (const resource of ['secrets', 'configmaps', 'nodes']) expect(await can('get', resource)).toBe('no');
+});
+
+const podSchema = v.object({
+  spec: v.looseObject({
+    containers: v.array(v.object({ securityContext: v.unknown() })),
+    volumes: v.array(v.object({ hostPath: v.optional(v.object({ path: v.string() })) })),
+  }),
+});
+
+/** As /proc/<pid>/status writes a set of capabilities. */
+function bits(numbers: readonly number[]): string {
+  return numbers
+    .reduce((set, bit) => set | (1n << BigInt(bit)), 0n)
+    .toString(16)
+    .padStart(16, '0');
+}

@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import * as v from 'valibot';
+import { beforeAll, expect, test } from 'vitest';
+import type { Component } from '../tools/sbom/component.ts';
+import { packageFolder } from '../tools/sbom/npm.ts';
+import { billOf } from '../tools/sbom.ts';
+import { checkout } from '../tools/target.ts';
+import { agentOn, kubectl } from './support/test-cluster.ts';
+
+// The bill is made from the image's archive; what it is compared with is what runs on the cluster.
+
+let bill: Awaited<ReturnType<typeof billOf>>;
+beforeAll(async () => {
+  bill = await billOf(join(checkout, 'build/podcap.tar'));
+});
+
+test('it has every Debian package of the agents, and no other', async () => {
+  const packages = await inAgent('dpkg-query', '--show', '--showformat', '${Package}@${Version}\n');
+  expect(named('pkg:deb/')).toEqual(packages.trim().split('\n').toSorted());
+  for (const name of ['tcpdump', 'libpcap0.8', 'tini', 'libc6'])
+    expect(bill.components.map((component) => component.name)).toContain(name);
+});
+
+test("it has the agents' Node, and the libraries in it", async () => {
+  const versions = v.parse(
+    v.looseObject({ node: v.string(), openssl: v.string(), v8: v.string() }),
+    JSON.parse(await inAgent('node', '-p', 'JSON.stringify(process.versions)')),
+  );
+  expect(named('pkg:generic/node@')).toEqual([`node@${versions.node}`]);
+  expect(bill.components).toContainEqual(
+    expect.objectContaining({ name: 'openssl (in node)', version: versions.openssl }),
+  );
+});
+
+test('it has every npm package that is bundled, and no other', async () => {
+  const entryPoints = ['src/main.ts', 'src/examples/example-traffic.ts'];
+  const options = { bundle: true, platform: 'node', write: false, metafile: true, outdir: '.' } as const;
+  const { metafile } = await build({ absWorkingDir: checkout, entryPoints, ...options });
+  const folders = new Set(Object.keys(metafile.inputs).flatMap((file) => packageFolder(file) ?? []));
+  const names = [...folders].map((folder) => folder.replace(/^node_modules\//, ''));
+  expect(ofKind('pkg:npm/').map(({ name }) => name)).toEqual(names.toSorted());
+  const texts = await inAgent('cat', '/usr/share/doc/podcap/licences.txt');
+  for (const name of names)
+    expect(texts).toMatch(new RegExp(`^== ${name} \\(MIT\\)\\n\\n.*(?:MIT|Permission)`, 'ms'));
+});
+
+test('each has a licence, or a file of the image that says it', async () => {
+  const silent = bill.components.filter(({ licences }) => licences.length === 0);
+  for (const { name } of silent) {
+    expect(await inAgent('cat', `/usr/share/doc/${name}/copyright`)).toMatch(/copyright/i);
+  }
+  expect(silent.length).toBeLessThan(6);
+  expect(await inAgent('head', '-n', '1', '/usr/share/doc/nodejs/copyright')).toContain('Node.js');
+  for (const { name, version } of bill.components)
+    expect(bill.licences).toContain(`| ${name} | ${version} |`);
+});
+
+test('it has the shape of CycloneDX 1.6', () => {
+  const { components, dependencies, metadata } = v.parse(cycloneDxSchema, bill.document);
+  const refs = components.map((component) => component['bom-ref']);
+  expect(new Set(refs).size).toBe(refs.length);
+  expect(dependencies).toEqual([{ ref: metadata.component['bom-ref'], dependsOn: refs }]);
+});
+
+/** Of https://cyclonedx.org/schema/bom-1.6.schema.json what is used here. */
+const hashes = v.array(
+  v.strictObject({
+    alg: v.picklist(['SHA-256', 'SHA-512']),
+    content: v.pipe(v.string(), v.regex(/^[a-f0-9]{64,128}$/)),
+  }),
+);
+const component = v.strictObject({
+  type: v.picklist(['application', 'container', 'library', 'operating-system']),
+  'bom-ref': v.pipe(v.string(), v.minLength(1)),
+  name: v.pipe(v.string(), v.minLength(1)),
+  version: v.pipe(v.string(), v.minLength(1)),
+  purl: v.optional(v.pipe(v.string(), v.regex(/^pkg:(?:deb|npm|generic)\/[^@]+@[^@]+$/))),
+  licenses: v.optional(
+    v.array(
+      v.strictObject({
+        license: v.union([
+          v.strictObject({ id: v.string() }),
+          v.strictObject({ name: v.pipe(v.string(), v.minLength(1)) }),
+        ]),
+      }),
+    ),
+  ),
+  hashes: v.optional(hashes),
+});
+const cycloneDxSchema = v.strictObject({
+  bomFormat: v.literal('CycloneDX'),
+  specVersion: v.literal('1.6'),
+  version: v.literal(1),
+  metadata: v.strictObject({ timestamp: v.pipe(v.string(), v.isoTimestamp()), component }),
+  components: v.array(component),
+  dependencies: v.array(v.strictObject({ ref: v.string(), dependsOn: v.array(v.string()) })),
+});
+
+function ofKind(purl: string): Component[] {
+  return bill.components.filter((each) => each.purl.startsWith(purl));
+}
+
+function named(purl: string): string[] {
+  return ofKind(purl)
+    .map(({ name, version }) => `${name}@${version}`)
+    .toSorted();
+}
+
+async function inAgent(...command: readonly string[]): Promise<string> {
+  return await kubectl('-n', 'kube-system', 'exec', await agentOn('node1'), '--', ...command);
+}

@@ -1,0 +1,117 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { ApiError } from '../../src/kubernetes/api-error.ts';
+import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
+import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
+import { until } from '../../src/testbed/until.ts';
+import { built } from '../../tools/built.ts';
+import { template } from '../../tools/manifests.ts';
+import { output } from '../../tools/run.ts';
+import { checkout } from '../../tools/target.ts';
+import { kubectl, type TestCluster } from './test-cluster.ts';
+
+export type Policy = 'allowedValues' | 'allowedUsers';
+
+/** The API server judges such a request as any other, and stores nothing. */
+export const dryRun = { dryRun: 'All' };
+
+/** Installs some of the chart's policies for the namespace of a test alone; gone when it is disposed of. */
+export async function installPolicies(
+  { namespace }: TestCluster,
+  ...policies: readonly Policy[]
+): Promise<AsyncDisposable> {
+  const admission = {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+    allowedValues: { enabled: policies.includes('allowedValues') },
+    allowedUsers: { enabled: policies.includes('allowedUsers') },
+  };
+  const folder = join(checkout, 'build/admission');
+  await mkdir(folder, { recursive: true });
+  const [values, manifest] = [join(folder, `${namespace}.json`), join(folder, `${namespace}.yaml`)];
+  await writeFile(values, JSON.stringify({ admission }));
+  const only = ['--show-only', 'templates/admission.yaml', '--values', values];
+  await writeFile(manifest, await output(await built('helm'), [...template(namespace), ...only]));
+  await kubectl('apply', '-f', manifest);
+  return {
+    async [Symbol.asyncDispose]() {
+      await kubectl('delete', '--wait=false', '-f', manifest);
+    },
+  };
+}
+
+/** Why the API server refuses it; undefined when it does not. */
+export async function refusalOf(request: Promise<unknown>): Promise<ApiError | undefined> {
+  try {
+    await request;
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 403 || error.status === 422)) return error;
+    throw error;
+  }
+}
+
+/** API servers hear of a policy a moment after it is there. */
+export async function untilRefused(request: () => Promise<unknown>): Promise<void> {
+  await until(async () => (await refusalOf(request())) !== undefined, {
+    what: 'the policy to be in effect',
+    deadlineMs: 30_000,
+  });
+}
+
+export type Account = AsyncDisposable & {
+  readonly name: string;
+  readonly client: KubernetesClient;
+  /** For kubectl, as that account. */
+  readonly kubeconfig: string;
+};
+
+/** A ServiceAccount of the test's namespace with its own token, to which ClusterRoles are bound there. */
+export async function serviceAccount(
+  { client, namespace }: TestCluster,
+  name: string,
+  clusterRoles: readonly string[],
+): Promise<Account> {
+  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+  await client.create({ path: accounts, body: { metadata: { name } } });
+  for (const role of clusterRoles) {
+    await client.create({
+      path: `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`,
+      body: {
+        metadata: { generateName: `${name}-` },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+        subjects: [{ kind: 'ServiceAccount', name, namespace }],
+      },
+    });
+  }
+  const request = await client.create({ path: `${accounts}/${name}/token`, body: { spec: {} } });
+  const { token } = v.parse(tokenSchema, request).status;
+  const admin = await kubectl('config', 'view', '--raw', '--flatten', '-o', 'json');
+  const { server, ca = '' } = kubeconfigConfig(admin);
+  const own = kubernetesClient({ server, ca, credentials: { kind: 'token', token } });
+  return {
+    name: `system:serviceaccount:${namespace}:${name}`,
+    client: own,
+    kubeconfig: await writeKubeconfig(`${namespace}-${name}`, { server, ca, token }),
+    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
+  };
+}
+
+const tokenSchema = v.object({ status: v.object({ token: v.string() }) });
+
+async function writeKubeconfig(
+  name: string,
+  { server, ca, token }: { readonly server: URL; readonly ca: string; readonly token: string },
+): Promise<string> {
+  const file = join(checkout, `build/admission/${name}.kubeconfig`);
+  await mkdir(join(checkout, 'build/admission'), { recursive: true });
+  const cluster = { server: server.href, 'certificate-authority-data': Buffer.from(ca).toString('base64') };
+  const config = {
+    'current-context': name,
+    contexts: [{ name, context: { cluster: name, user: name } }],
+    clusters: [{ name, cluster }],
+    users: [{ name, user: { token } }],
+  };
+  await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+  return file;
+}
