@@ -1,5 +1,5 @@
 # Builds with `docker build .`, and with buildah on base images of the same names where no registry is reachable
-# (tools/image.ts).
+# (tools/build-image.ts).
 
 # A tag moves. A build that must not: --build-arg NODE_IMAGE=node@sha256:... --build-arg DEBIAN_IMAGE=debian@sha256:...
 ARG NODE_IMAGE=node:24-bookworm-slim

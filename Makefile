@@ -52,7 +52,7 @@ cluster-down: ## end that Kubernetes and everything it made
 .PHONY: docker-build
 docker-build: ## build the image podcap:latest
 	$(needs) image
-	@$(node) tools/image.ts build
+	@$(node) tools/build-image.ts build
 
 .PHONY: deploy
 deploy: ## build the image, load it, apply the manifests and wait until every agent is ready
@@ -102,12 +102,12 @@ bench: ## measure the figures of docs/benchmarks.md, draw their plots (ONLY=<nam
 .PHONY: render
 render: ## write the manifests of deploy/ from the chart
 	$(needs) check
-	@$(node) tools/render.ts
+	@$(node) tools/render-manifests.ts
 
 .PHONY: docs
 docs: ## write annotations, settings and metrics of docs/ from the source
 	$(needs) check
-	@$(node) tools/docs.ts
+	@$(node) tools/write-documents.ts
 
 .PHONY: sbom
 sbom: ## build the image, and write what it carries and under which licences

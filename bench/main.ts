@@ -1,7 +1,7 @@
 import { inspect, parseArgs } from 'node:util';
-import { status } from '../cluster/status.ts';
+import { status } from '../cluster/cluster-status.ts';
 import { deploy } from '../tools/deploy.ts';
-import { Failed, must, tool } from '../tools/run.ts';
+import { Failed, must, tool } from '../tools/shell.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
 import { figures } from './all-figures.ts';
 import type { Figure } from './figure.ts';

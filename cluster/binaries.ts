@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { type CacheEntry, cached, entryFolder } from './cache.ts';
-import { run } from './run.ts';
+import { type CacheEntry, cached, entryFolder } from './build-cache.ts';
+import { run } from './run-command.ts';
 
 /** An upstream whose programs are built from its Go module; versions and programs are in modules/<name>/go.mod. */
 export type GoModule = {

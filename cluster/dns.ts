@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Building, buildBinaries, moduleOf } from './binaries.ts';
 import { kubectl } from './kubectl.ts';
 import { stateFolders } from './layout.ts';
-import { load } from './load.ts';
+import { load } from './load-images.ts';
 import { writeProgramImage } from './program-image.ts';
 
 /** Installs CoreDNS into the cluster, building it first if need be; ends when it answers. */

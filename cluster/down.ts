@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { endMembers } from './cgroups.ts';
-import { removeCheckoutFolder } from './checkout.ts';
+import { removeCheckoutFolder } from './checkout-folder.ts';
+import { unplugHost } from './cluster-network.ts';
+import { claim } from './cluster-owner.ts';
+import { standing } from './existing-cluster.ts';
 import { checkoutFolders, hostLink, stateFolders } from './layout.ts';
-import { unplugHost } from './network.ts';
-import { claim } from './owner.ts';
-import { run } from './run.ts';
-import { standing } from './standing.ts';
+import { run } from './run-command.ts';
 
 export type DownResult =
   | { readonly kind: 'down' }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { nodes, stateFolders } from './layout.ts';
-import { run } from './run.ts';
+import { run } from './run-command.ts';
 
 /** Runs this cluster's own kubectl as its administrator. */
 export async function kubectl(...args: readonly string[]): Promise<string> {

@@ -3,7 +3,7 @@ import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { endMembers, makeMachineCgroups } from './cgroups.ts';
 import { addresses, logFolder, type Machine, machineFolder, stateFolders } from './layout.ts';
-import { isAlive, type ProcessId } from './process.ts';
+import { isAlive, type ProcessId } from './process-id.ts';
 import { until } from './until.ts';
 
 /**
@@ -24,7 +24,7 @@ export function machineProcess(machine: Machine): ProcessId | undefined {
 }
 
 /**
- * Starts a machine if it does not live, and gives its pid 1. It waits for its network itself (network.ts).
+ * Starts a machine if it does not live, and gives its pid 1. It waits for its network itself (cluster-network.ts).
  * What an earlier life left, processes and cgroups, is removed first.
  */
 export async function startMachine(

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addresses, apiServer, type ClusterNode, control, machineFolder, stateFolders } from './layout.ts';
-import { run } from './run.ts';
+import { run } from './run-command.ts';
 
 /** A user as Kubernetes reads it from a client certificate. */
 type User = { readonly name: string; readonly group?: string };

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './run.ts';
+import { run } from './run-command.ts';
 
 /** An image that holds one static program and nothing else. */
 export type ProgramImage = {

@@ -1,9 +1,13 @@
 import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Binaries, buildBinaries, clusterModules, kubernetesVersion } from './binaries.ts';
-import { pruneCache } from './cache.ts';
-import { writeCheckoutFolder } from './checkout.ts';
+import { pruneCache } from './build-cache.ts';
+import { writeCheckoutFolder } from './checkout-folder.ts';
+import { plugControl, plugNode } from './cluster-network.ts';
+import { claim, readOwner, writeOwner } from './cluster-owner.ts';
+import { clusterVersion } from './cluster-version.ts';
 import { tearDown } from './down.ts';
+import { standing } from './existing-cluster.ts';
 import { installBaseObjects, kubectl } from './kubectl.ts';
 import {
   addresses,
@@ -16,15 +20,11 @@ import {
   stateFolders,
 } from './layout.ts';
 import { machineProcess, startMachine } from './machine.ts';
-import { plugControl, plugNode } from './network.ts';
 import { writeNodeFiles } from './node-files.ts';
-import { claim, readOwner, writeOwner } from './owner.ts';
 import { makeCertificates, makeControlKubeconfigs } from './pki.ts';
-import type { ProcessId } from './process.ts';
+import type { ProcessId } from './process-id.ts';
 import { pauseImage, writeProgramImage } from './program-image.ts';
-import { standing } from './standing.ts';
 import { until } from './until.ts';
-import { clusterVersion } from './version.ts';
 
 export type UpOptions = {
   readonly checkout: string;

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
-import { built } from '../tools/built.ts';
+import { built } from '../tools/go-program.ts';
 import { renderManifests, template } from '../tools/manifests.ts';
 import { checkout } from '../tools/target.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { beforeAll, expect, test } from 'vitest';
-import { built } from '../tools/built.ts';
+import { built } from '../tools/go-program.ts';
 
 const folder = join(import.meta.dirname, 'chart/monitoring');
 let promtool: (...args: readonly string[]) => Promise<string>;

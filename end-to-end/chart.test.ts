@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
 import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
 import { until } from '../src/testbed/until.ts';
-import { built } from '../tools/built.ts';
+import { built } from '../tools/go-program.ts';
 import { template } from '../tools/manifests.ts';
 import { checkout, ours } from '../tools/target.ts';
 import { capturesRoot, kubectl, type TestCluster, testCluster } from './support/test-cluster.ts';

@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
 import { authority } from '../src/kubernetes/testing/certificate.ts';
-import { built } from '../tools/built.ts';
-import { output } from '../tools/run.ts';
+import { built } from '../tools/go-program.ts';
+import { output } from '../tools/shell.ts';
 import { checkout, ours } from '../tools/target.ts';
 import { capturesRoot, kubectlCommand, type TestCluster, testCluster } from './support/test-cluster.ts';
 

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
-import { built } from '../tools/built.ts';
+import { built } from '../tools/go-program.ts';
 import { agentOn, kubectl } from './support/test-cluster.ts';
 
 // Its own time: promtool is built at its first use.

@@ -9,7 +9,7 @@ import { processesOf, spawnerProgram } from '../end-to-end/support/pod-processes
 import { agentOn, kubectl, tcpdumpsOf } from '../end-to-end/support/test-cluster.ts';
 import { diskOf } from '../src/agent/storage/free-space.ts';
 import { until } from '../src/testbed/until.ts';
-import { must } from '../tools/run.ts';
+import { must } from '../tools/shell.ts';
 import { checkout } from '../tools/target.ts';
 import { clusterProcesses, isAgent } from './cluster-processes.ts';
 import type { Life } from './observation.ts';

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { status } from '../cluster/status.ts';
+import { status } from '../cluster/cluster-status.ts';
 import { hostReceiver } from '../end-to-end/support/host-receiver.ts';
 import { type TestCluster, testCluster } from '../end-to-end/support/test-cluster.ts';
 import { every } from '../src/base/timers.ts';
 import { deploy } from '../tools/deploy.ts';
-import { must, tool } from '../tools/run.ts';
+import { must, tool } from '../tools/shell.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
 import { type Executor, executor } from './execute.ts';
 import { type Gaps, rememberGaps } from './gaps.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached } from '../cluster/cache.ts';
-import { run } from '../cluster/run.ts';
+import { cached } from '../cluster/build-cache.ts';
+import { run } from '../cluster/run-command.ts';
 import { type Buildah, openBuildah } from './buildah.ts';
 
 /**

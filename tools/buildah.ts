@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../cluster/run.ts';
+import { run } from '../cluster/run-command.ts';
 
 /** buildah with a storage of its own, which neither reads nor changes what the machine has of it. */
 export type Buildah = {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deploy, testPod } from './deploy.ts';
-import { Failed, must, output, show } from './run.ts';
+import { Failed, must, output, show } from './shell.ts';
 import { checkout, ours, ourTarget, withTarget } from './target.ts';
 
 const target = ourTarget();

@@ -1,4 +1,4 @@
-import { Failed, must, output } from './run.ts';
+import { Failed, must, output } from './shell.ts';
 import { checkout, type Target, withTarget } from './target.ts';
 
 const purgers = `${checkout}/deploy/purge.yaml`;

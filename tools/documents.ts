@@ -7,8 +7,8 @@ import {
   type Settings,
   settingDescriptions,
 } from '../src/agent/settings.ts';
-import { formatted } from './format.ts';
-import { Failed } from './run.ts';
+import { formatted } from './format-file.ts';
+import { Failed } from './shell.ts';
 import { checkout } from './target.ts';
 
 /** Path in the checkout to what should stand there: the documents that are made of the agent's own tables. */

@@ -1,6 +1,6 @@
 import { apiServer } from '../cluster/layout.ts';
-import { load as loadIntoNodes } from '../cluster/load.ts';
-import { Failed, must, output } from './run.ts';
+import { load as loadIntoNodes } from '../cluster/load-images.ts';
+import { Failed, must, output } from './shell.ts';
 import { type Target, withTarget } from './target.ts';
 
 export type BuiltImage = {

@@ -1,9 +1,9 @@
 import { demo } from './demo.ts';
 import { deploy, purge, testPod, undeploy } from './deploy.ts';
-import { tool } from './run.ts';
+import { check, test, testFaults } from './run-tests.ts';
 import { sbom } from './sbom.ts';
+import { tool } from './shell.ts';
 import { findTarget, type Target } from './target.ts';
-import { check, test, testFaults } from './test.ts';
 
 /** What the Makefile's targets do; each gives its exit code. */
 const targets: Readonly<Record<string, () => Promise<number>>> = {

@@ -1,7 +1,7 @@
 import { kubernetesVersion } from '../cluster/binaries.ts';
-import { built } from './built.ts';
-import { formatted } from './format.ts';
-import { output } from './run.ts';
+import { formatted } from './format-file.ts';
+import { built } from './go-program.ts';
+import { output } from './shell.ts';
 import { checkout } from './target.ts';
 
 /** A file of deploy/ that is rendered from the chart, for those who have no Helm. */

@@ -1,10 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { must } from './run.ts';
 import { componentsOf } from './sbom/components.ts';
-import { cycloneDx, licenceList } from './sbom/document.ts';
-import { openImage } from './sbom/image.ts';
+import { openImage } from './sbom/image-contents.ts';
+import { cycloneDx, licenceList } from './sbom/sbom-document.ts';
+import { must } from './shell.ts';
 import { checkout } from './target.ts';
 
 /** Builds the image and writes what it carries: build/sbom.cdx.json for machines, build/licences.md for people. */

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { status } from '../cluster/cluster-status.ts';
 import { checkoutFolders } from '../cluster/layout.ts';
-import { status } from '../cluster/status.ts';
-import { Failed, output } from './run.ts';
+import { Failed, output } from './shell.ts';
 
 /** The Kubernetes cluster that a command acts on. */
 export type Target = {

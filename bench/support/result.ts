@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
-import { must } from '../../tools/run.ts';
+import { must } from '../../tools/shell.ts';
 import { checkout } from '../../tools/target.ts';
 import type { Figure, Measurement } from '../figure.ts';
 import type { Setting } from './bench-environment.ts';

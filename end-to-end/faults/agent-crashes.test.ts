@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
-import { processId } from '../../cluster/process.ts';
+import { processId } from '../../cluster/process-id.ts';
 import { readRecords, totalsOf } from '../../src/agent/storage/capture-records.ts';
 import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startComponent, stopComponent } from '../../cluster/component.ts';
+import { startComponent, stopComponent } from '../../cluster/component-control.ts';
 import { control, nodes } from '../../cluster/layout.ts';
 import { until } from '../../src/testbed/until.ts';
 import { agentProcess } from '../support/agent-usage.ts';

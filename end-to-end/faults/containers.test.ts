@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { killComponent } from '../../cluster/component.ts';
+import { killComponent } from '../../cluster/component-control.ts';
 import { nodes } from '../../cluster/layout.ts';
 import { until } from '../../src/testbed/until.ts';
 import { capturedPod } from '../support/captured-pod.ts';

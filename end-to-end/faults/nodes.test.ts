@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { killComponent, startComponent, stopComponent } from '../../cluster/component.ts';
+import { killComponent, startComponent, stopComponent } from '../../cluster/component-control.ts';
 import { nodeNamed, nodes } from '../../cluster/layout.ts';
 import { cutPower } from '../../cluster/machine.ts';
 import { run as execute } from '../../src/testbed/run-program.ts';

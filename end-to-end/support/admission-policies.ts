@@ -5,9 +5,9 @@ import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { until } from '../../src/testbed/until.ts';
-import { built } from '../../tools/built.ts';
+import { built } from '../../tools/go-program.ts';
 import { template } from '../../tools/manifests.ts';
-import { output } from '../../tools/run.ts';
+import { output } from '../../tools/shell.ts';
 import { checkout } from '../../tools/target.ts';
 import { kubectl, type TestCluster } from './test-cluster.ts';
 

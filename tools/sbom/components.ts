@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import { run } from '../../cluster/run.ts';
-import type { Component } from './component.ts';
+import { run } from '../../cluster/run-command.ts';
 import { debianComponent, installedPackages } from './debian.ts';
-import type { ImageFiles } from './image.ts';
+import type { ImageFiles } from './image-contents.ts';
 import { bundledPackages, bundleSchema, lockSchema } from './npm.ts';
+import type { Component } from './sbom-component.ts';
 
 /** Everything that an image of Podcap carries, as its own files tell; `lock` is the package-lock.json it was built by. */
 export async function componentsOf(image: ImageFiles, lock: unknown): Promise<Component[]> {

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Component } from './component.ts';
+import type { Component } from './sbom-component.ts';
 
 /** What esbuild writes of a bundle: which files it was made of. */
 export const bundleSchema = v.object({ inputs: v.record(v.string(), v.unknown()) });

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logFolder, type Machine } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
-import { run } from './run.ts';
+import { run } from './run-command.ts';
 import { until } from './until.ts';
 
 /** A program that a machine keeps running (inside/supervise.sh): kube-apiserver, kubelet, containerd ... */

@@ -1,6 +1,6 @@
 import { addresses, type ClusterNode, hostLink, type Machine, nodes } from './layout.ts';
-import type { ProcessId } from './process.ts';
-import { run, succeeds } from './run.ts';
+import type { ProcessId } from './process-id.ts';
+import { run, succeeds } from './run-command.ts';
 import { until } from './until.ts';
 
 /**

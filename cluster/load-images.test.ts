@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fullName, parseManifest } from './load.ts';
+import { fullName, parseManifest } from './load-images.ts';
 
 describe('fullName', () => {
   it.each([

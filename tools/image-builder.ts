@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { run, succeeds } from '../cluster/run.ts';
+import { run, succeeds } from '../cluster/run-command.ts';
 import { baseImageStorage } from './base-images.ts';
 import type { Buildah } from './buildah.ts';
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { renderDocuments } from './documents.ts';
-import { tool } from './run.ts';
+import { tool } from './shell.ts';
 import { checkout } from './target.ts';
 
 /** `make docs`: writes the documents that are made of the agent's own tables. */

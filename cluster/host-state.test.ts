@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { linkNames, mounts } from './machine-state.ts';
+import { linkNames, mounts } from './host-state.ts';
 
 describe('linkNames', () => {
   it('leaves out numbers and peers, which change by themselves', () => {

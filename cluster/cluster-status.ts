@@ -1,9 +1,9 @@
 import { members } from './cgroups.ts';
+import { claim, type Owner } from './cluster-owner.ts';
+import { standing } from './existing-cluster.ts';
 import { kubectl } from './kubectl.ts';
 import { checkoutFolders, machines } from './layout.ts';
 import { machineProcess } from './machine.ts';
-import { claim, type Owner } from './owner.ts';
-import { standing } from './standing.ts';
 
 export type Status = {
   /** True if this checkout's cluster is complete and its control plane runs. */

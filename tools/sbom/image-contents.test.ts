@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { run } from '../../cluster/run.ts';
+import { run } from '../../cluster/run-command.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
-import { openImage } from './image.ts';
+import { openImage } from './image-contents.ts';
 
 type Layer = Readonly<Record<string, string>>;
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type ClusterNode, nodes } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
-import { run } from './run.ts';
+import { run } from './run-command.ts';
 
 export type LoadOptions = { readonly say: (line: string) => void };
 

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { run } from '../../cluster/run.ts';
-import type { Subject } from './document.ts';
+import { run } from '../../cluster/run-command.ts';
+import type { Subject } from './sbom-document.ts';
 
 /** The files of an image, as far as they say what it carries, in a folder that goes with it. */
 export type ImageFiles = AsyncDisposable &

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hierarchies } from './cgroups.ts';
 import { cgroupName, stateFolders } from './layout.ts';
-import { run } from './run.ts';
+import { run } from './run-command.ts';
 
 /**
  * Lists what a machine has that a cluster, a test or a build could leave behind: one line each, sorted, the same

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CacheEntry, cached, entryFolder, pruneCache } from './cache.ts';
+import { type CacheEntry, cached, entryFolder, pruneCache } from './build-cache.ts';
 
 const entry: CacheEntry = { kind: 'bin', name: 'etcd', madeFrom: ['go.mod', 'go.sum', '-trimpath'] };
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { members } from './cgroups.ts';
+import { readOwner, type Standing } from './cluster-owner.ts';
 import { stateFolders } from './layout.ts';
-import { readOwner, type Standing } from './owner.ts';
 
 /** Looks at what there is of a cluster on this machine. */
 export function standing(): Standing {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { renderManifests } from './manifests.ts';
-import { tool } from './run.ts';
+import { tool } from './shell.ts';
 import { checkout } from './target.ts';
 
 /** `make render`: writes the files of deploy/ that come from the chart. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { isAlive, parseStat, processId } from './process.ts';
+import { isAlive, parseStat, processId } from './process-id.ts';
 
 /** A line of /proc/<pid>/stat with this name and state, and 12345 as field 22. */
 function stat(name: string, state: string): string {

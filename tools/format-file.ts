@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { Failed } from './run.ts';
+import { Failed } from './shell.ts';
 import { checkout } from './target.ts';
 
 /** A file as `make format` would leave it. */

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 /** Which checkout the cluster of this machine belongs to. It stands outside every checkout. */
 export type Owner = {
   readonly checkout: string;
-  /** What it was made from (version.ts). */
+  /** What it was made from (cluster-version.ts). */
   readonly version: string;
   /** ISO 8601. */
   readonly since: string;

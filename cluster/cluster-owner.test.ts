@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Claim, claim, type Owner, readOwner, type Standing, writeOwner } from './owner.ts';
+import { type Claim, claim, type Owner, readOwner, type Standing, writeOwner } from './cluster-owner.ts';
 
 const ours: Owner = { checkout: '/a', version: 'v', since: '2026-01-02T03:04:05.000Z', complete: true };
 const theirs: Owner = { ...ours, checkout: '/b' };

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { status } from '../cluster/status.ts';
+import { status } from '../cluster/cluster-status.ts';
 import { deploy } from './deploy.ts';
-import { must, show } from './run.ts';
+import { must, show } from './shell.ts';
 import { checkout, ourTarget } from './target.ts';
 
 /** What one runner found. A skipped test counts as failed: nothing here may be left out silently. */

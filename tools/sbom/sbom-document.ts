@@ -1,4 +1,4 @@
-import type { Component } from './component.ts';
+import type { Component } from './sbom-component.ts';
 
 export type Subject = {
   readonly version: string;

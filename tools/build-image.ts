@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { cacheFolder } from '../cluster/layout.ts';
 import { lock } from '../cluster/lock.ts';
-import { findBuilder } from './builder.ts';
+import { findBuilder } from './image-builder.ts';
 import { loadImage } from './load-image.ts';
-import { Failed, tool } from './run.ts';
+import { Failed, tool } from './shell.ts';
 import { checkout, findTarget } from './target.ts';
 
 /** The same name for docker, kind and containerd, which all read it as docker.io/library/podcap:latest. */
@@ -32,7 +32,7 @@ async function load(): Promise<void> {
 await tool(async () => {
   const name = process.argv[2] ?? '';
   const command = commands[name];
-  if (command === undefined) throw new Failed('usage: node tools/image.ts build|load');
+  if (command === undefined) throw new Failed('usage: node tools/build-image.ts build|load');
   await using alone = await lock('podcap-image', `image ${name} of ${checkout}`);
   if (alone === undefined)
     throw new Failed('another build of the image is at work; try again when it has ended');
