@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,cluster,tools,deploy,bench,soak}/**/*.test.ts'],
-          exclude: ['**/*.real.test.ts', '**/*.faults.test.ts'],
+          exclude: ['**/*.integration.test.ts', '**/*.faults.test.ts'],
           // No test holds a speed: on a machine that does ten other things a property takes its time.
           testTimeout: 60_000,
         },
@@ -19,8 +19,8 @@ export default defineConfig({
         // Real tcpdump, real network namespaces: root.
         extends: true,
         test: {
-          name: 'real',
-          include: ['{src,bench}/**/*.real.test.ts'],
+          name: 'integration',
+          include: ['{src,bench}/**/*.integration.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
@@ -30,7 +30,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'deploy',
-          include: ['deploy/**/*.real.test.ts'],
+          include: ['deploy/**/*.integration.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 1_200_000,
         },
@@ -39,9 +39,9 @@ export default defineConfig({
         // The whole on the cluster, one file at a time: they share its two Nodes.
         extends: true,
         test: {
-          name: 'cluster',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/faults/**'],
+          name: 'end-to-end',
+          include: ['end-to-end/**/*.test.ts'],
+          exclude: ['end-to-end/faults/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
@@ -52,7 +52,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'faults',
-          include: ['src/**/*.faults.test.ts', 'test/faults/**/*.test.ts'],
+          include: ['src/**/*.faults.test.ts', 'end-to-end/faults/**/*.test.ts'],
           testTimeout: 1_200_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -44,9 +44,9 @@ export async function test(): Promise<number> {
   return conclude([
     ...(await checks()),
     await vitest('unit'),
-    await vitest('real'),
+    await vitest('integration'),
     await vitest('deploy'),
-    await onCluster('cluster'),
+    await onCluster('end-to-end'),
   ]);
 }
 
@@ -132,7 +132,7 @@ function failuresOf({ testResults }: VitestReport): string[] {
 function conclude(outcomes: readonly Outcome[]): number {
   heading('result');
   for (const { runner, passed, failed } of outcomes)
-    say(`${runner.padEnd(8)} ${passed} passed, ${failed} failed`);
+    say(`${runner.padEnd(12)} ${passed} passed, ${failed} failed`);
   for (const failure of outcomes.flatMap(({ failures }) => failures)) say(`\nfailed: ${failure}`);
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);

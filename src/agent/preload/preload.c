@@ -21,7 +21,7 @@
  *
  * That rests on three habits of libpcap 1.10 (pcap-linux.c): it reads every block that is handed over
  * before it polls again, the packet socket is the first that it polls, and an interrupted poll() ends the loop
- * after pcap_breakloop(). preload.real.test.ts fails when one of them changes.
+ * after pcap_breakloop(). preload.integration.test.ts fails when one of them changes.
  *
  * tcpdump has one thread and one capture; its TERM, INT, HUP and PIPE handler calls pcap_breakloop() and nothing
  * else of libpcap, so pcap_breakloop() below is written for a signal handler (signal-safety(7)).
