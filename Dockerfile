@@ -16,7 +16,7 @@ COPY package.json package-lock.json ./
 # Not `npm ci`: it asks for the packages of every platform in the lock file, and some registries have only Linux.
 RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-fund
 COPY src src
-RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-drain.so src/agent/preload/*.c -ldl \
+RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-preload.so src/agent/preload/*.c -ldl \
  && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawner/*.c
 # CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/example-traffic.ts \
@@ -34,7 +34,7 @@ RUN apt-get update \
  && printf '#!/bin/sh\nexec node /usr/lib/podcap/podcap.cjs "$@"\n' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
-COPY --from=build /podcap/podcap-spawner /podcap/podcap-drain.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
+COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
 # What is in the bundle, and the licences of what is in the image; Debian's packages bring their own.
 COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright

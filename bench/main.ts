@@ -6,7 +6,7 @@ import { checkout, ourTarget } from '../tools/target.ts';
 import { figures } from './all-figures.ts';
 import type { Figure } from './figure.ts';
 import { drawPlots } from './plot/plots.ts';
-import { settingNow } from './support/bench-environment.ts';
+import { describeEnvironment } from './support/bench-environment.ts';
 import { resultOf, writeResult } from './support/result.ts';
 import { tableOf } from './support/table.ts';
 
@@ -68,7 +68,7 @@ async function measureAll(chosen: readonly Figure[], asked: Measure): Promise<bo
 async function measureFigure(figure: Figure, { runs, isTry }: Measure): Promise<boolean> {
   const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
   try {
-    const setting = await settingNow(figure.needs);
+    const setting = await describeEnvironment(figure.needs);
     const measurement = await figure.measure({ runs: runs ?? figure.runs, say });
     if (!isTry) await writeResult(resultOf(figure, measurement, setting));
     process.stdout.write(`${tableOf(figure, measurement)}\n`);

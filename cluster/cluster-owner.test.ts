@@ -2,13 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Claim, claim, type Owner, readOwner, type Standing, writeOwner } from './cluster-owner.ts';
+import {
+  type Claim,
+  claim,
+  type ExistingCluster,
+  type Owner,
+  readOwner,
+  writeOwner,
+} from './cluster-owner.ts';
 
 const ours: Owner = { checkout: '/a', version: 'v', since: '2026-01-02T03:04:05.000Z', complete: true };
 const theirs: Owner = { ...ours, checkout: '/b' };
 
 describe('claim by the checkout /a', () => {
-  const cases: readonly (readonly [string, Standing, Claim['kind']])[] = [
+  const cases: readonly (readonly [string, ExistingCluster, Claim['kind']])[] = [
     ['nothing there', { owner: undefined, alive: false, ownerCheckoutExists: false }, 'nothing'],
     ['processes without an owner', { owner: undefined, alive: true, ownerCheckoutExists: false }, 'leftover'],
     ['our living cluster', { owner: ours, alive: true, ownerCheckoutExists: true }, 'ours'],

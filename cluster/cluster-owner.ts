@@ -13,7 +13,7 @@ export type Owner = {
 };
 
 /** What there is on the machine when a command has the lock. */
-export type Standing = {
+export type ExistingCluster = {
   readonly owner: Owner | undefined;
   /** Whether any process of the cluster lives. */
   readonly alive: boolean;
@@ -31,7 +31,7 @@ export type Claim =
  * One cluster a machine: a live one belongs to the checkout that made it; a dead or half-made one (a reboot, a
  * killed `up`), or one whose checkout is gone, is anybody's to clean up.
  */
-export function claim({ owner, alive, ownerCheckoutExists }: Standing, checkout: string): Claim {
+export function claim({ owner, alive, ownerCheckoutExists }: ExistingCluster, checkout: string): Claim {
   if (owner === undefined) return { kind: alive ? 'leftover' : 'nothing' };
   if (!alive || !owner.complete || !ownerCheckoutExists) return { kind: 'leftover' };
   if (owner.checkout === checkout) return { kind: 'ours' };

@@ -1,18 +1,18 @@
 import { members } from './cgroups.ts';
 import { claim, type Owner } from './cluster-owner.ts';
-import { standing } from './existing-cluster.ts';
+import { existingCluster } from './existing-cluster.ts';
 import { kubectl } from './kubectl.ts';
 import { checkoutFolders, machines } from './layout.ts';
 import { machineProcess } from './machine.ts';
 
-export type Status = {
+export type ClusterStatus = {
   /** True if this checkout's cluster is complete and its control plane runs. */
   readonly up: boolean;
   readonly lines: readonly string[];
 };
 
-export async function status(checkout: string): Promise<Status> {
-  const there = standing();
+export async function status(checkout: string): Promise<ClusterStatus> {
+  const there = existingCluster();
   const claimed = claim(there, checkout);
   if (claimed.kind === 'nothing') return { up: false, lines: ['there is no cluster on this machine'] };
   if (claimed.kind === 'theirs') return { up: false, lines: [claimed.message] };

@@ -6,10 +6,10 @@ import { run } from './run-command.ts';
 import { until } from './until.ts';
 
 /** A program that a machine keeps running (inside/supervise.sh): kube-apiserver, kubelet, containerd ... */
-export type Component = { readonly machine: Machine; readonly name: string };
+export type ControlPlaneComponent = { readonly machine: Machine; readonly name: string };
 
 /** Kills it, as a crash would; a second later it is started again. Ends when it has ended. */
-export async function killComponent(component: Component): Promise<void> {
+export async function killComponent(component: ControlPlaneComponent): Promise<void> {
   const pid = componentPid(component);
   const id = machineProcess(component.machine);
   if (pid === undefined || id === undefined) throw new Error(`${describe(component)} does not run`);
@@ -22,19 +22,19 @@ export async function killComponent(component: Component): Promise<void> {
 }
 
 /** Kills it and keeps it down until `startComponent`. */
-export async function stopComponent(component: Component): Promise<void> {
+export async function stopComponent(component: ControlPlaneComponent): Promise<void> {
   writeFileSync(heldFile(component), '');
   if (componentPid(component) !== undefined) await killComponent(component);
 }
 
 /** Ends when it runs; it may not be ready yet. */
-export async function startComponent(component: Component): Promise<void> {
+export async function startComponent(component: ControlPlaneComponent): Promise<void> {
   rmSync(heldFile(component), { force: true });
   await until(() => componentPid(component), { what: `${describe(component)} to run`, deadlineMs: 30_000 });
 }
 
 /** Its pid as its machine numbers it; undefined while it does not run. */
-function componentPid({ machine, name }: Component): string | undefined {
+function componentPid({ machine, name }: ControlPlaneComponent): string | undefined {
   try {
     return readFileSync(join(logFolder(machine), `${name}.pid`), 'utf8').trim() || undefined;
   } catch {
@@ -42,10 +42,10 @@ function componentPid({ machine, name }: Component): string | undefined {
   }
 }
 
-function heldFile({ machine, name }: Component): string {
+function heldFile({ machine, name }: ControlPlaneComponent): string {
   return join(logFolder(machine), `${name}.held`);
 }
 
-function describe({ machine, name }: Component): string {
+function describe({ machine, name }: ControlPlaneComponent): string {
   return `${name} of ${machine.name}`;
 }

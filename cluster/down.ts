@@ -3,7 +3,7 @@ import { endMembers } from './cgroups.ts';
 import { removeCheckoutFolder } from './checkout-folder.ts';
 import { unplugHost } from './cluster-network.ts';
 import { claim } from './cluster-owner.ts';
-import { standing } from './existing-cluster.ts';
+import { existingCluster } from './existing-cluster.ts';
 import { checkoutFolders, hostLink, stateFolders } from './layout.ts';
 import { run } from './run-command.ts';
 
@@ -14,7 +14,7 @@ export type DownResult =
 
 /** Ends the cluster of this machine if this checkout may, and removes all that it made. */
 export async function down(checkout: string): Promise<DownResult> {
-  const there = standing();
+  const there = existingCluster();
   const claimed = claim(there, checkout);
   if (claimed.kind === 'theirs') return { kind: 'refused', message: claimed.message };
   const anything = claimed.kind !== 'nothing' || existsSync(stateFolders.root);

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { members } from './cgroups.ts';
-import { readOwner, type Standing } from './cluster-owner.ts';
+import { type ExistingCluster, readOwner } from './cluster-owner.ts';
 import { stateFolders } from './layout.ts';
 
 /** Looks at what there is of a cluster on this machine. */
-export function standing(): Standing {
+export function existingCluster(): ExistingCluster {
   const owner = readOwner(stateFolders.owner);
   return {
     owner,

@@ -9,7 +9,7 @@ import { run } from './run-command.ts';
  * Lists what a machine has that a cluster, a test or a build could leave behind: one line each, sorted, the same
  * line at every call for the same thing. Two lists compared, before and after, show what was left.
  */
-export async function machineState(): Promise<string[]> {
+export async function hostState(): Promise<string[]> {
   const own = ownProcesses();
   const [links, routes, firewall, longLived] = await Promise.all([
     run('ip', ['-oneline', 'link', 'show']),

@@ -4,10 +4,15 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBinaries, moduleOf } from './binaries.ts';
 import { status } from './cluster-status.ts';
-import { type Component, killComponent, startComponent, stopComponent } from './component-control.ts';
+import {
+  type ControlPlaneComponent,
+  killComponent,
+  startComponent,
+  stopComponent,
+} from './component-control.ts';
 import { installDns } from './dns.ts';
 import { down } from './down.ts';
-import { machineState } from './host-state.ts';
+import { hostState } from './host-state.ts';
 import { cacheFolder, logFolder, type Machine, machines } from './layout.ts';
 import { load } from './load-images.ts';
 import { describeHolder, lock } from './lock.ts';
@@ -143,7 +148,7 @@ async function stopNode([name = '']: readonly string[]): Promise<number> {
 
 async function onComponent(
   [machineName = '', name = '']: readonly string[],
-  act: (component: Component) => Promise<void>,
+  act: (component: ControlPlaneComponent) => Promise<void>,
 ): Promise<number> {
   const machine = machineNamed(machineName);
   if (machine === undefined || machineProcess(machine) === undefined) return unknownMachine(machineName);
@@ -152,7 +157,7 @@ async function onComponent(
 }
 
 async function printMachineState(): Promise<number> {
-  for (const line of await machineState()) print(line);
+  for (const line of await hostState()) print(line);
   return 0;
 }
 

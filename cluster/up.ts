@@ -7,7 +7,7 @@ import { plugControl, plugNode } from './cluster-network.ts';
 import { claim, readOwner, writeOwner } from './cluster-owner.ts';
 import { clusterVersion } from './cluster-version.ts';
 import { tearDown } from './down.ts';
-import { standing } from './existing-cluster.ts';
+import { existingCluster } from './existing-cluster.ts';
 import { installBaseObjects, kubectl } from './kubectl.ts';
 import {
   addresses,
@@ -38,7 +38,7 @@ export type UpResult =
 
 /** Brings the cluster up, or what is missing of it. Ends with every Node Ready. */
 export async function up({ checkout, cache, say }: UpOptions): Promise<UpResult> {
-  const there = standing();
+  const there = existingCluster();
   const claimed = claim(there, checkout);
   if (claimed.kind === 'theirs') return { kind: 'refused', message: claimed.message };
 

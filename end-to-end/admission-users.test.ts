@@ -6,11 +6,11 @@ import { staticPods } from '../cluster/node-files.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { until } from '../src/testbed/until.ts';
 import {
-  type Account,
   dryRun,
   installPolicies,
   refusalOf,
   serviceAccount,
+  type TestServiceAccount,
   untilRefused,
 } from './support/admission-policies.ts';
 import { idle } from './support/pod-manifests.ts';
@@ -30,8 +30,8 @@ const [core, apps, batch] = ['/api/v1', '/apis/apps/v1', '/apis/batch/v1'];
 
 let cluster: TestCluster;
 let policy: AsyncDisposable;
-let allowed: Account;
-let denied: Account;
+let allowed: TestServiceAccount;
+let denied: TestServiceAccount;
 
 beforeAll(async () => {
   cluster = await testCluster();
@@ -83,7 +83,7 @@ const beyondEdit = [
 ];
 
 /** By which an annotation comes to a Pod. */
-const doors: Readonly<Record<string, (account: Account) => Promise<unknown>>> = {
+const doors: Readonly<Record<string, (account: TestServiceAccount) => Promise<unknown>>> = {
   'a new Pod': (account) => create(account, core, 'pods', idle({ name: 'new', annotation: '1' })),
   'a Pod': (account) => patchPod(account, 'plain', { annotations: captured }),
   "a Pod's status": (account) => patchPod(account, 'plain/status', { annotations: captured }),
@@ -129,7 +129,7 @@ test('so it is with kubectl annotate and a server-side apply', async () => {
   };
   const file = `${denied.kubeconfig}.pod.json`;
   await writeFile(file, JSON.stringify(pod));
-  const as = ({ kubeconfig }: Account, ...args: readonly string[]) =>
+  const as = ({ kubeconfig }: TestServiceAccount, ...args: readonly string[]) =>
     kubectl('--kubeconfig', kubeconfig, '-n', cluster.namespace, ...args);
   for (const command of [
     ['annotate', '--dry-run=server', 'pod', 'plain', `${captureAnnotation}=1`],
@@ -248,7 +248,7 @@ function pathOf(group: string, rest: string): string {
 type Query = Readonly<Record<string, string>>;
 
 async function create(
-  { client }: Pick<Account, 'client'>,
+  { client }: Pick<TestServiceAccount, 'client'>,
   group: string,
   resource: string,
   body: object,
@@ -257,7 +257,7 @@ async function create(
   return await client.create({ path: pathOf(group, resource), query, body });
 }
 
-async function patchPod({ client }: Account, name: string, change: object): Promise<unknown> {
+async function patchPod({ client }: TestServiceAccount, name: string, change: object): Promise<unknown> {
   return await client.patch({
     path: pathOf(core, `pods/${name}`),
     query: dryRun,
@@ -265,7 +265,7 @@ async function patchPod({ client }: Account, name: string, change: object): Prom
   });
 }
 
-async function patchTemplate({ client }: Account, name: string): Promise<unknown> {
+async function patchTemplate({ client }: TestServiceAccount, name: string): Promise<unknown> {
   const template = { metadata: { annotations: captured } };
   return await client.patch({ path: pathOf(apps, name), query: dryRun, body: { spec: { template } } });
 }

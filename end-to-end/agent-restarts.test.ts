@@ -67,7 +67,7 @@ test('an agent that is killed takes its tcpdumps with it; the next goes on at on
   expect(missing).toBeGreaterThan(0);
   const told = (await readRecord(web.folder, 2))?.totals.missed;
   expect(told).toBeGreaterThanOrEqual(missing);
-  expect((await readRecord(web.folder, 1))?.end).toBeUndefined();
+  expect((await readRecord(web.folder, 1))?.endTime).toBeUndefined();
 });
 
 test('a rolling update under 500 datagrams/s: none is missing, the captures overlap, and podcap read gives each once', async () => {
@@ -92,7 +92,7 @@ test('a rolling update under 500 datagrams/s: none is missing, the captures over
   const totals = (await readRecord(web.folder, 2))?.totals;
   expect(totals).toMatchObject({ missed: 0, dropped: 0, lost: 0 });
   // ARP stands in both as well.
-  expect(totals?.doubled).toBeGreaterThanOrEqual(inBoth);
+  expect(totals?.duplicated).toBeGreaterThanOrEqual(inBoth);
 
   const path = join(output.path, 'rolled.pcap');
   await writeFile(path, await readBack(web));

@@ -30,8 +30,8 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-test('when the time of grace is over the folder of a deleted Pod goes, and that of a running one stays', async () => {
-  await settings.change('--grace-seconds=5');
+test('when the retention time is over the folder of a deleted Pod goes, and that of a running one stays', async () => {
+  await settings.change('--retention-seconds=5');
   const [gone, stays] = [await withDatagrams('gone'), await withDatagrams('stays')];
   await cluster.delete('gone', '--grace-period=1');
   await cluster.event(gone.uid, 'CaptureStopped');
@@ -83,7 +83,7 @@ test('the rings of deleted Pods go, oldest first, when a new capture needs their
 });
 
 test('while the disk has less available than the share that stays free, nothing is captured', async () => {
-  await settings.change('--free-share-percent=90');
+  await settings.change('--min-free-disk-percent=90');
   await cluster.create(idle({ name: 'no-room', node: 'node1', annotation: '5' }));
   const noRoom = await cluster.running('no-room');
   expect(await cluster.event(noRoom.uid, 'DiskAlmostFull')).toMatchObject({

@@ -89,7 +89,7 @@ test('on lo what the Pod says to itself is in the files, and nothing that goes o
   await cluster.annotate('inward', 'none');
   const stopped = await cluster.event(web.uid, 'CaptureStopped');
   expect(stopped.message).toContain(
-    `packets captured: ${packets.length}, dropped by kernel: 0, lost at the stop: 0, pruned: 0, missed: 0`,
+    `packets captured: ${packets.length}, dropped by kernel: 0, lost at stop: 0, pruned: 0, missed: 0`,
   );
 });
 
@@ -117,7 +117,7 @@ test('with a duration the capture ends by itself, and its files stay', async () 
   const stopped = await cluster.event(
     web.uid,
     'CaptureStopped',
-    'the duration is over, the capture files stay',
+    'the duration is over, the capture files are kept',
   );
   expect(stopped.type).toBe('Normal');
   expect(await tcpdumpsOf(web)).toEqual([]);

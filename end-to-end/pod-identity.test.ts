@@ -78,7 +78,7 @@ test('a Pod that succeeds: its last datagram is in the file, an Event says so, a
   expect(stopped).toMatchObject({
     type: 'Normal',
     message: expect.stringMatching(
-      /^the Pod ended, its capture files stay for the time of grace; .* dropped by kernel: 0, lost at the stop: 0, /,
+      /^the Pod ended, its capture files are kept for the retention time; .* dropped by kernel: 0, lost at stop: 0, /,
     ),
   });
   expect(await tcpdumpsOf(job)).toEqual([]);

@@ -150,7 +150,7 @@ test('a Pod that is deleted: the capture stops and its folder stays, with the la
   await cluster.delete('gone', '--grace-period=1');
   const stopped = await cluster.event(gone.uid, 'CaptureStopped');
   expect(stopped.message).toMatch(
-    /^the Pod ended, its capture files stay for the time of grace; .* dropped by kernel: 0, lost at the stop: 0, pruned: 0, /,
+    /^the Pod ended, its capture files are kept for the retention time; .* dropped by kernel: 0, lost at stop: 0, pruned: 0, /,
   );
   expect(await tcpdumpsOf(gone)).toEqual([]);
   const numbers = await numbersIn(folder);

@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 import * as v from 'valibot';
 import { beforeAll, expect, test } from 'vitest';
 import { packageFolder } from '../tools/sbom/npm.ts';
-import type { Component } from '../tools/sbom/sbom-component.ts';
+import type { SbomComponent } from '../tools/sbom/sbom-component.ts';
 import { billOf } from '../tools/sbom.ts';
 import { checkout } from '../tools/target.ts';
 import { agentOn, kubectl } from './support/test-cluster.ts';
@@ -97,7 +97,7 @@ const cycloneDxSchema = v.strictObject({
   dependencies: v.array(v.strictObject({ ref: v.string(), dependsOn: v.array(v.string()) })),
 });
 
-function ofKind(purl: string): Component[] {
+function ofKind(purl: string): SbomComponent[] {
   return bill.components.filter((each) => each.purl.startsWith(purl));
 }
 

@@ -7,7 +7,7 @@ import { ApiError } from '../src/kubernetes/api-error.ts';
 import { until } from '../src/testbed/until.ts';
 import { strike } from './faults.ts';
 import type { Life } from './observation.ts';
-import { isFault, type Operation, type Wish } from './operations.ts';
+import { isFault, type Operation, type WantedCapture } from './operations.ts';
 
 /** Carries out operations on the cluster, and knows every life of every Pod. */
 export type Executor = {
@@ -42,7 +42,7 @@ export function executor(cluster: TestCluster, receiver: HostReceiver): Executor
     });
   }
 
-  async function create({ pod: name, node, files }: Wish & { kind: 'create' }): Promise<void> {
+  async function create({ pod: name, node, files }: WantedCapture & { kind: 'create' }): Promise<void> {
     const annotation = files === undefined ? {} : { annotation: String(files) };
     const traffic = { to, port, rate: 100, bytes: 1_000, renumbers: true };
     await persist(
@@ -54,7 +54,7 @@ export function executor(cluster: TestCluster, receiver: HostReceiver): Executor
     lives.set(name, { ...life, wasEverWanted: files !== undefined });
   }
 
-  async function remove({ pod, force }: Wish & { kind: 'delete' }): Promise<void> {
+  async function remove({ pod, force }: WantedCapture & { kind: 'delete' }): Promise<void> {
     const how = force ? ['--grace-period=0', '--force'] : ['--grace-period=1'];
     const args = ['-n', cluster.namespace, 'delete', 'pod', pod, '--ignore-not-found', '--wait=true', ...how];
     await persist(() => kubectl(...args), `${pod} to be deleted`);
@@ -77,7 +77,7 @@ export function executor(cluster: TestCluster, receiver: HostReceiver): Executor
     );
   }
 
-  async function fulfil(wish: Wish): Promise<void> {
+  async function fulfil(wish: WantedCapture): Promise<void> {
     switch (wish.kind) {
       case 'create':
         return await create(wish);

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { machineFolder, nodeNamed } from '../cluster/layout.ts';
 import { cutPower } from '../cluster/machine.ts';
 import { restartAgents } from '../end-to-end/support/agent-daemonset.ts';
-import { cutOff, reconnect } from '../end-to-end/support/network-partition.ts';
+import { partition, reconnect } from '../end-to-end/support/network-partition.ts';
 import { processesOf, spawnerProgram } from '../end-to-end/support/pod-processes.ts';
 import { agentOn, kubectl, tcpdumpsOf } from '../end-to-end/support/test-cluster.ts';
-import { diskOf } from '../src/agent/storage/free-space.ts';
+import { freeSpaceOf } from '../src/agent/storage/free-space.ts';
 import { until } from '../src/testbed/until.ts';
 import { must } from '../tools/shell.ts';
 import { checkout } from '../tools/target.ts';
@@ -40,7 +40,7 @@ export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promi
     case 'killContainerd':
       return signal(await processesIn(fault.node, 'containerd'), 'SIGKILL');
     case 'cutOff':
-      await cutOff(fault.node);
+      await partition(fault.node);
       await sleep(fault.ms);
       return await reconnect(fault.node);
     case 'cutPower':
@@ -86,7 +86,7 @@ const leftPercent = 15;
 async function fillDisk(ms: number): Promise<void> {
   const folder = machineFolder(nodeNamed('node1'));
   const file = join(folder, 'filled');
-  const { availableBytes, capacityBytes } = await diskOf(folder);
+  const { availableBytes, capacityBytes } = await freeSpaceOf(folder);
   const bytes = Math.floor(availableBytes - (capacityBytes * leftPercent) / 100);
   try {
     if (bytes > 0) await must('fallocate', ['--length', String(bytes), file]);

@@ -24,7 +24,7 @@ export type SeenFolder = {
 };
 
 /** Datagrams that are in no file, between two that are. */
-export type Gap = {
+export type DatagramGap = {
   /** The captures of the datagrams before and after it: one and the same, or two. */
   readonly from: number;
   readonly to: number;
@@ -33,7 +33,7 @@ export type Gap = {
   readonly missing: number;
 };
 
-type ToldGap = Gap & { readonly told: number };
+type ToldGap = DatagramGap & { readonly told: number };
 
 /** Remembers every gap that was seen: a ring deletes both ends of it, in time. */
 export type Gaps = {
@@ -43,7 +43,7 @@ export type Gaps = {
 };
 
 export function rememberGaps(): Gaps {
-  const known = new Map<string, ReadonlyMap<string, Gap>>();
+  const known = new Map<string, ReadonlyMap<string, DatagramGap>>();
   return {
     see({ id, captures }) {
       known.set(id, withGapsOf(known.get(id) ?? new Map(), captures));
@@ -62,9 +62,9 @@ export function rememberGaps(): Gaps {
 
 /** Pure. Of two captures the gap between can become less: the first may write its last block after the second began. */
 function withGapsOf(
-  before: ReadonlyMap<string, Gap>,
+  before: ReadonlyMap<string, DatagramGap>,
   captures: readonly SeenCapture[],
-): ReadonlyMap<string, Gap> {
+): ReadonlyMap<string, DatagramGap> {
   const gaps = new Map(before);
   let previous: { readonly generation: number; readonly last: number } | undefined;
   for (const { generation: to, numbers } of captures) {
@@ -82,18 +82,18 @@ function withGapsOf(
 }
 
 /** A later start of the sender begins with its first number; what two captures both have is no gap. */
-function gapOf(from: number, to: number, before: number, next: number): Gap {
+function gapOf(from: number, to: number, before: number, next: number): DatagramGap {
   const start = Math.floor(next / numbersPerStart) * numbersPerStart;
   const expected = before < start ? start : before + 1;
   return { from, to, next, missing: Math.max(0, next - expected) };
 }
 
-function isWithin({ from, to }: Gap): boolean {
+function isWithin({ from, to }: DatagramGap): boolean {
   return from === to;
 }
 
 /** All gaps within one capture, as one: what it dropped or lost, as far as that can be known. */
-function withinOne({ captures }: SeenFolder, generation: number, gaps: readonly Gap[]): ToldGap {
+function withinOne({ captures }: SeenFolder, generation: number, gaps: readonly DatagramGap[]): ToldGap {
   const capture = captures.find((each) => each.generation === generation);
   const next = Math.min(...gaps.map((gap) => gap.next));
   return {
@@ -109,7 +109,11 @@ function withinOne({ captures }: SeenFolder, generation: number, gaps: readonly 
  * A gap between two captures and all later ones: what the later captures missed, what was dropped or lost at either
  * end, and what a record that is gone told. When a capture dies before it knows what it missed, a later one tells it.
  */
-function fromThereOn({ captures, forgotten }: SeenFolder, gap: Gap, gaps: readonly Gap[]): ToldGap {
+function fromThereOn(
+  { captures, forgotten }: SeenFolder,
+  gap: DatagramGap,
+  gaps: readonly DatagramGap[],
+): ToldGap {
   const told = captures
     .filter(({ generation }) => generation >= gap.from)
     .reduce(
@@ -119,6 +123,6 @@ function fromThereOn({ captures, forgotten }: SeenFolder, gap: Gap, gaps: readon
   return { ...gap, missing: sum(gaps), told };
 }
 
-function sum(gaps: readonly Gap[]): number {
+function sum(gaps: readonly DatagramGap[]): number {
   return gaps.reduce((all, { missing }) => all + missing, 0);
 }

@@ -11,7 +11,7 @@ import { type Executor, executor } from './execute.ts';
 import { type Gaps, rememberGaps } from './gaps.ts';
 import { alwaysViolated, type SeenAgent, type Sight, settledViolated, type Violation } from './invariants.ts';
 import { lookAt, withoutAgent } from './observation.ts';
-import { isFault, type Operation, type Step, stepsOf } from './operations.ts';
+import { isFault, type Operation, type SoakStep, stepsOf } from './operations.ts';
 
 /** Operations between two times at which everything must settle. */
 const operationsAtOnce = 10;
@@ -62,7 +62,7 @@ async function soak(
 /** Carries out step after step until `begin` says no more, or something is violated; gives back what is. */
 async function violate(
   cluster: TestCluster,
-  steps: Iterator<Step, never>,
+  steps: Iterator<SoakStep, never>,
   begin: (operation: Operation) => boolean,
 ): Promise<Violation[]> {
   await using receiver = await hostReceiver();

@@ -4,7 +4,7 @@ import { nodes } from '../cluster/layout.ts';
 import { captureFolder, ringFiles } from '../end-to-end/support/test-cluster.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
-import { ifThere } from '../src/base/fs-errors.ts';
+import { ifExists } from '../src/base/fs-errors.ts';
 import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './cluster-processes.ts';
 import type { SeenAgent, SeenPod, Sight } from './invariants.ts';
@@ -37,7 +37,7 @@ async function lookAtPod(life: Life, processes: readonly ClusterProcess[]): Prom
   const pod = { name, uid, lives, wantedFiles, mostFiles, wasEverWanted, sends, tcpdumps };
   const folder = await captureFolder(life);
   // It may go between two looks.
-  return { ...pod, folder: folder === undefined ? undefined : await ifThere(lookInside(folder)) };
+  return { ...pod, folder: folder === undefined ? undefined : await ifExists(lookInside(folder)) };
 }
 
 async function lookInside(folder: string) {
@@ -45,25 +45,25 @@ async function lookInside(folder: string) {
   const files = await ringFiles(folder);
   const numbers = Map.groupBy(await readFiles(folder, files), ({ generation }) => generation);
   const records = await readRecords(folder);
-  const { missed, dropped, lost } = records.at(-1)?.forgotten ?? noTotals;
+  const { missed, dropped, lostAtStop } = records.at(-1)?.forgotten ?? noTotals;
   return {
     id: `${ino} of ${birthtimeMs}`,
     files: files.length,
-    captures: records.map(({ generation, totals, end }, i) => ({
+    captures: records.map(({ generation, totals, endTime }, i) => ({
       generation,
       numbers: (numbers.get(generation) ?? []).flatMap((file) => file.numbers),
       missed: totals.missed,
-      dropped: totals.dropped + totals.lost,
-      wasCut: end === undefined && i < records.length - 1,
+      dropped: totals.dropped + totals.lostAtStop,
+      wasCut: endTime === undefined && i < records.length - 1,
     })),
-    forgotten: missed + dropped + lost,
+    forgotten: missed + dropped + lostAtStop,
   };
 }
 
 async function readFiles(folder: string, files: readonly RingFile[]) {
   const all = files.map(async ({ name, generation }) => ({
     generation,
-    numbers: await ifThere(capturedNumbers(join(folder, name))),
+    numbers: await ifExists(capturedNumbers(join(folder, name))),
   }));
   // The ring deletes the oldest, perhaps between two of these readings: what was read before it would be apart.
   const read = await Promise.all(all);

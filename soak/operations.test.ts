@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isFault, type Step, stepsOf, type Wanted, wantedAfter } from './operations.ts';
+import { isFault, type SoakStep, stepsOf, type WantedPods, wantedAfter } from './operations.ts';
 
 test('the same seed gives the same steps, another one others', () => {
   expect(take(7, 500)).toEqual(take(7, 500));
@@ -7,7 +7,7 @@ test('the same seed gives the same steps, another one others', () => {
 });
 
 test.each([1, 2, 3, 4_294_967_295])('the steps of seed %d make sense, and have every kind', (seed) => {
-  let wanted: Wanted = new Map();
+  let wanted: WantedPods = new Map();
   const kinds = new Set<string>();
   let faults = 0;
   for (const { operation, pauseMs } of take(seed, 2_000)) {
@@ -31,7 +31,7 @@ test('what is wanted follows the operations', () => {
     { kind: 'unannotate', pod: 'b' },
     { kind: 'killTcpdump', pod: 'a' },
   ] as const;
-  const wanted = steps.reduce<Wanted>(wantedAfter, new Map());
+  const wanted = steps.reduce<WantedPods>(wantedAfter, new Map());
   expect([...wanted]).toEqual([
     ['a', { node: 'node1', files: 4 }],
     ['b', { node: 'node2', files: undefined }],
@@ -39,7 +39,7 @@ test('what is wanted follows the operations', () => {
   expect(wantedAfter(wanted, { kind: 'delete', pod: 'a', force: true }).has('a')).toBe(false);
 });
 
-function take(seed: number, count: number): Step[] {
+function take(seed: number, count: number): SoakStep[] {
   const steps = stepsOf(seed);
   return Array.from({ length: count }, () => steps.next().value);
 }

@@ -1,9 +1,9 @@
 import { type Random, randomOf } from './random.ts';
 
 /** What is done to the cluster: what people do, and what goes wrong. */
-export type Operation = Wish | Fault;
+export type Operation = WantedCapture | Fault;
 
-export type Wish =
+export type WantedCapture =
   /** A Pod that sends numbered datagrams; without `files` it has no annotation. */
   | { readonly kind: 'create'; readonly pod: string; readonly node: string; readonly files?: number }
   | { readonly kind: 'delete'; readonly pod: string; readonly force: boolean }
@@ -35,10 +35,10 @@ export type Fault =
   | { readonly kind: 'restartApiServer' };
 
 /** An operation, and how long nothing is done after it. */
-export type Step = { readonly operation: Operation; readonly pauseMs: number };
+export type SoakStep = { readonly operation: Operation; readonly pauseMs: number };
 
 /** What is wanted of each Pod by now. */
-export type Wanted = ReadonlyMap<string, WantedPod>;
+export type WantedPods = ReadonlyMap<string, WantedPod>;
 
 export type WantedPod = {
   readonly node: string;
@@ -52,9 +52,9 @@ const filters = ['udp', 'ip and udp', 'udp and greater 500', 'udp and not port 5
 const mostPods = 6;
 
 /** The same seed gives the same steps, for ever; each makes sense after those before it. */
-export function* stepsOf(seed: number): Generator<Step, never> {
+export function* stepsOf(seed: number): Generator<SoakStep, never> {
   const random = randomOf(seed);
-  let wanted: Wanted = new Map();
+  let wanted: WantedPods = new Map();
   for (;;) {
     const operation = next(wanted, random);
     wanted = wantedAfter(wanted, operation);
@@ -63,7 +63,7 @@ export function* stepsOf(seed: number): Generator<Step, never> {
 }
 
 /** Pure. */
-export function wantedAfter(before: Wanted, operation: Operation): Wanted {
+export function wantedAfter(before: WantedPods, operation: Operation): WantedPods {
   const after = new Map(before);
   const pod = 'pod' in operation ? before.get(operation.pod) : undefined;
   switch (operation.kind) {
@@ -103,7 +103,7 @@ export function isFault(operation: Operation): operation is Fault {
   );
 }
 
-function next(wanted: Wanted, random: Random): Operation {
+function next(wanted: WantedPods, random: Random): Operation {
   const [captured, idle] = [podsOf(wanted, true), podsOf(wanted, false)];
   const [first, ...others] = [...captured, ...idle];
   if (first === undefined || random.whole(1, 100) <= 60) return wish({ captured, idle }, random);
@@ -129,15 +129,15 @@ function next(wanted: Wanted, random: Random): Operation {
   ]);
 }
 
-type Pods = { readonly captured: readonly string[]; readonly idle: readonly string[] };
+type PodChoices = { readonly captured: readonly string[]; readonly idle: readonly string[] };
 
-function wish({ captured, idle }: Pods, random: Random): Wish {
+function wish({ captured, idle }: PodChoices, random: Random): WantedCapture {
   const files = random.whole(1, 4);
   const [first, ...others] = [...captured, ...idle];
   const create = creation([...captured, ...idle], random);
   if (first === undefined) return create;
   const pod = random.pick([first, ...others]);
-  const choices: [Wish, ...Wish[]] = [
+  const choices: [WantedCapture, ...WantedCapture[]] = [
     { kind: 'annotate', pod, files },
     { kind: 'annotate', pod, files },
     { kind: 'flap', pod, times: random.whole(2, 20), files },
@@ -154,7 +154,7 @@ function wish({ captured, idle }: Pods, random: Random): Wish {
 }
 
 /** Names are used again, as those of a StatefulSet. */
-function creation(taken: readonly string[], random: Random): Wish {
+function creation(taken: readonly string[], random: Random): WantedCapture {
   const free = Array.from({ length: mostPods }, (_, i) => `soak-${i}`).find((name) => !taken.includes(name));
   const files = random.whole(0, 4);
   return {
@@ -165,6 +165,6 @@ function creation(taken: readonly string[], random: Random): Wish {
   };
 }
 
-function podsOf(wanted: Wanted, areCaptured: boolean): string[] {
+function podsOf(wanted: WantedPods, areCaptured: boolean): string[] {
   return [...wanted].flatMap(([name, { files }]) => ((files !== undefined) === areCaptured ? [name] : []));
 }

@@ -1,11 +1,11 @@
 import { Failed, must, output } from './shell.ts';
-import { checkout, type Target, withTarget } from './target.ts';
+import { checkout, type TargetCluster, withTarget } from './target.ts';
 
 const purgers = `${checkout}/deploy/purge.yaml`;
 const examples = `${checkout}/deploy/examples/traffic.yaml`;
 
 /** Builds the image, loads it where it must be loaded, applies the manifests, and waits until every agent is ready. */
-export async function deploy(target: Target): Promise<void> {
+export async function deploy(target: TargetCluster): Promise<void> {
   await must(process.execPath, [`${checkout}/tools/image.ts`, 'build']);
   await must(process.execPath, [`${checkout}/tools/image.ts`, 'load'], environment(target));
   await kubectl(target, 'apply', '-f', manifests(target));
@@ -15,7 +15,7 @@ export async function deploy(target: Target): Promise<void> {
 }
 
 /** Starts the traffic-generator and its server, and waits until both run. */
-export async function testPod(target: Target): Promise<void> {
+export async function testPod(target: TargetCluster): Promise<void> {
   await kubectl(target, 'apply', '-f', examples);
   await kubectl(
     target,
@@ -28,14 +28,14 @@ export async function testPod(target: Target): Promise<void> {
 }
 
 /** Removes what deploy() and testPod() applied; the capture files stay on the Nodes. */
-export async function undeploy(target: Target): Promise<void> {
+export async function undeploy(target: TargetCluster): Promise<void> {
   await kubectl(target, 'delete', '--ignore-not-found', '-f', examples);
   await kubectl(target, 'delete', '--ignore-not-found', '-f', manifests(target));
   process.stdout.write('the captures stay on the Nodes, in /var/lib/podcap: make purge deletes them\n');
 }
 
 /** Deletes the captures of every Node. Agents would go on writing: there must be none. */
-export async function purge(target: Target): Promise<void> {
+export async function purge(target: TargetCluster): Promise<void> {
   const agents = ['get', 'daemonsets', '--all-namespaces', '--selector', 'app=packet-capture', '-o', 'name'];
   if ((await output(target.kubectl, withTarget(target, ...agents))) !== '')
     throw new Failed('there are agents: make undeploy, or helm uninstall, comes first');
@@ -50,14 +50,14 @@ export async function purge(target: Target): Promise<void> {
 }
 
 /** A machine of development is fuller than a Node: there another share of the disk stays free. */
-function manifests({ isOurs }: Target): string {
+function manifests({ isOurs }: TargetCluster): string {
   return `${checkout}/deploy/${isOurs ? 'podcap-cluster' : 'podcap'}.yaml`;
 }
 
-async function kubectl(target: Target, ...args: readonly string[]): Promise<void> {
+async function kubectl(target: TargetCluster, ...args: readonly string[]): Promise<void> {
   await must(target.kubectl, withTarget(target, ...args));
 }
 
-function environment({ kubeconfig }: Target): NodeJS.ProcessEnv {
+function environment({ kubeconfig }: TargetCluster): NodeJS.ProcessEnv {
   return kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig };
 }

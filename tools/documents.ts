@@ -118,7 +118,7 @@ Each agent tells them at \`/metrics\` on its port (9780), in the text format tha
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 
-- \`state\` is \`capturing\` (also while its interface is down), \`waiting\` (for the network of the Pod), \`failed\` (it is tried again), \`refused\`, or \`kept\` (nothing is captured any more, the files stay).
+- \`state\` is \`capturing\` (also while its interface is down), \`waiting\` (for the network of the Pod), \`failed\` (it is tried again), \`refused\`, or \`ended\` (nothing is captured any more, the files stay).
 - \`reason\` is that of a [refusal](annotations.md#refusals).
 - \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent ended first), \`suppressed\` (too many about one Pod) or \`failed\`.
 - The metrics that begin with \`podcap_pod_\` are there with \`--pod-metrics=true\`. They have the names of namespaces and Pods, and one series for each Pod that is known to the agent.

@@ -1,7 +1,7 @@
 import { apiServer } from '../cluster/layout.ts';
 import { load as loadIntoNodes } from '../cluster/load-images.ts';
 import { Failed, must, output } from './shell.ts';
-import { type Target, withTarget } from './target.ts';
+import { type TargetCluster, withTarget } from './target.ts';
 
 export type BuiltImage = {
   readonly image: string;
@@ -11,7 +11,7 @@ export type BuiltImage = {
 };
 
 /** Brings a built image to the Nodes of a cluster, where its Pods expect it: ours, or one of kind. */
-export async function loadImage(target: Target, { image, archive, say }: BuiltImage): Promise<void> {
+export async function loadImage(target: TargetCluster, { image, archive, say }: BuiltImage): Promise<void> {
   const { server, context } = await currentContext(target);
   say(`loading ${image} into ${target.description}`);
   if (server === apiServer) return await loadIntoNodes([archive], { say });
@@ -23,7 +23,7 @@ export async function loadImage(target: Target, { image, archive, say }: BuiltIm
   );
 }
 
-async function currentContext(target: Target): Promise<{ server: string; context: string }> {
+async function currentContext(target: TargetCluster): Promise<{ server: string; context: string }> {
   const fields = '-o=jsonpath={.clusters[0].cluster.server} {.contexts[0].name}';
   const view = await output(target.kubectl, withTarget(target, 'config', 'view', '--minify', fields));
   const [server = '', context = ''] = view.split(' ');

@@ -3,7 +3,7 @@ import { deploy, purge, testPod, undeploy } from './deploy.ts';
 import { check, test, testFaults } from './run-tests.ts';
 import { sbom } from './sbom.ts';
 import { tool } from './shell.ts';
-import { findTarget, type Target } from './target.ts';
+import { findTarget, type TargetCluster } from './target.ts';
 
 /** What the Makefile's targets do; each gives its exit code. */
 const targets: Readonly<Record<string, () => Promise<number>>> = {
@@ -25,7 +25,7 @@ await tool(async () => {
   return 2;
 });
 
-async function onTarget(work: (target: Target) => Promise<void>): Promise<number> {
+async function onTarget(work: (target: TargetCluster) => Promise<void>): Promise<number> {
   const target = await findTarget(process.env);
   process.stdout.write(`acting on ${target.description}\n`);
   await work(target);

@@ -5,7 +5,7 @@ import { checkoutFolders } from '../cluster/layout.ts';
 import { Failed, output } from './shell.ts';
 
 /** The Kubernetes cluster that a command acts on. */
-export type Target = {
+export type TargetCluster = {
   readonly kubectl: string;
   /** Undefined: whatever kubectl's current context is. */
   readonly kubeconfig: string | undefined;
@@ -19,7 +19,7 @@ export const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
 export const ours = checkoutFolders(checkout);
 
 /** $KUBECONFIG if that is set, else this checkout's cluster if it is up, else kubectl's current context. */
-export async function findTarget(env: NodeJS.ProcessEnv): Promise<Target> {
+export async function findTarget(env: NodeJS.ProcessEnv): Promise<TargetCluster> {
   const given = env['KUBECONFIG'];
   if (given)
     return {
@@ -43,7 +43,7 @@ export async function findTarget(env: NodeJS.ProcessEnv): Promise<Target> {
   };
 }
 
-export function ourTarget(): Target {
+export function ourTarget(): TargetCluster {
   const { kubeconfig, bin } = ours;
   return {
     kubectl: `${bin}/kubectl`,
@@ -54,7 +54,7 @@ export function ourTarget(): Target {
 }
 
 /** The arguments that lead kubectl to the target. */
-export function withTarget({ kubeconfig }: Target, ...args: readonly string[]): string[] {
+export function withTarget({ kubeconfig }: TargetCluster, ...args: readonly string[]): string[] {
   return kubeconfig === undefined ? [...args] : ['--kubeconfig', kubeconfig, ...args];
 }
 

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { folderName } from '../../src/agent/storage/file-names.ts';
 import { type ApiServer, apiServer, list } from '../../src/kubernetes/testing/api-server.ts';
 import { podObject } from '../../src/kubernetes/testing/pod-object.ts';
-import type { BridgeLab, LabPod } from '../../src/testbed/bridge-testbed.ts';
+import type { BridgeTestbed, TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 import { compileNative } from '../../src/testbed/compile.ts';
 import { imageStart } from '../../src/testbed/image-entrypoint.ts';
 import { freePort } from '../../src/testbed/loopback-port.ts';
@@ -20,9 +20,9 @@ export type AgentHost = AsyncDisposable & {
   /** Starts the agent, as the image starts it; the Pods' annotations stand from before. */
   readonly startAgent: () => Promise<BenchAgent>;
   /** The Pods have these annotations from now on. */
-  readonly annotate: (pods: readonly LabPod[], annotations: Annotations) => void;
+  readonly annotate: (pods: readonly TestbedPod[], annotations: Annotations) => void;
   /** Where the captures of that Pod are. */
-  readonly folderOf: (pod: LabPod) => string;
+  readonly folderOf: (pod: TestbedPod) => string;
 };
 
 export type Annotations = Readonly<Record<string, string>>;
@@ -38,14 +38,14 @@ export type BenchAgent = AsyncDisposable & {
   readonly stop: () => Promise<void>;
 };
 
-export const uidOf = ({ name }: LabPod) => `uid-${name}`;
+export const uidOf = ({ name }: TestbedPod) => `uid-${name}`;
 
 /** The client gives up a watch that is silent for two minutes. */
 const bookmarkEveryMs = 30_000;
 /** It drains its captures, a hundred at a time perhaps. */
 const killAfterMs = 30_000;
 
-export async function agentHost({ pods }: BridgeLab): Promise<AgentHost> {
+export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
   await using opening = new AsyncDisposableStack();
   const folder = async () => opening.use(await temporaryFolder());
   const [captures, cache, bundle] = [await folder(), await folder(), await folder()];
@@ -67,7 +67,7 @@ export async function agentHost({ pods }: BridgeLab): Promise<AgentHost> {
     'cni-results-folder': cache.path,
     'netns-folder': dirname(pods[0]?.netns ?? ''),
     'native-folder': await compileNative(),
-    'free-share-percent': '0',
+    'min-free-disk-percent': '0',
   };
 
   const opened = opening.move();
@@ -99,9 +99,9 @@ async function bundleAgent(folder: TemporaryFolder): Promise<string> {
 }
 
 /** The Pods as the API server has them. */
-function podObjects(server: ApiServer, pods: readonly LabPod[]) {
+function podObjects(server: ApiServer, pods: readonly TestbedPod[]) {
   let version = 1;
-  const objectOf = ({ name }: LabPod, annotations: Annotations) =>
+  const objectOf = ({ name }: TestbedPod, annotations: Annotations) =>
     podObject(name, String(version), annotations);
   const now = new Map(pods.map((pod) => [pod.name, objectOf(pod, {})]));
   const send = (event: object) => {
@@ -113,7 +113,7 @@ function podObjects(server: ApiServer, pods: readonly LabPod[]) {
     send({ type: 'BOOKMARK', object: { kind: 'Pod', metadata: { resourceVersion: String(version) } } });
   }, bookmarkEveryMs);
   return {
-    annotate(changed: readonly LabPod[], annotations: Annotations) {
+    annotate(changed: readonly TestbedPod[], annotations: Annotations) {
       for (const pod of changed) {
         version += 1;
         const object = objectOf(pod, annotations);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LabPod } from '../../src/testbed/bridge-testbed.ts';
+import type { TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 import { startSender } from '../../src/testbed/datagrams.ts';
 import { startPump, startSink } from '../../src/testbed/tcp-stream.ts';
 
@@ -14,8 +14,8 @@ export type Load = {
 };
 
 export type Route = {
-  readonly from: LabPod;
-  readonly to: LabPod;
+  readonly from: TestbedPod;
+  readonly to: TestbedPod;
   /** The host drops what goes there. */
   readonly sink: string;
 };
@@ -60,7 +60,7 @@ export const loads = {
 } as const;
 
 /** What a Pod's eth0 carried meanwhile, in packets. */
-export async function carriedDuring(pod: LabPod, work: () => Promise<void>): Promise<number> {
+export async function carriedDuring(pod: TestbedPod, work: () => Promise<void>): Promise<number> {
   const before = await pod.counters();
   await work();
   const after = await pod.counters();
@@ -85,7 +85,7 @@ export async function throughput(
   return ((end.amount - begin.amount) / (end.atMs - begin.atMs)) * 1_000;
 }
 
-async function startSending(protocol: Protocol, from: LabPod, to: LabPod) {
+async function startSending(protocol: Protocol, from: TestbedPod, to: TestbedPod) {
   return protocol === 'udp'
     ? await startSender(from.command, { to: to.address, rate: 0, bytes: 64 })
     : await startPump(from.command, to.address);

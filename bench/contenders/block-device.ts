@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { ifThere } from '../../src/base/fs-errors.ts';
+import { ifExists } from '../../src/base/fs-errors.ts';
 
 /** Linux counts a block device in these, whatever the device has (Documentation/block/stat.rst). */
 const sectorBytes = 512;
@@ -8,7 +8,7 @@ const sectorBytes = 512;
 export async function bytesWritten(folder: string): Promise<number> {
   const { dev } = await stat(folder);
   const path = `/sys/dev/block/${major(dev)}:${minor(dev)}/stat`;
-  const counters = (await ifThere(readFile(path, 'utf8')))?.trim().split(/\s+/);
+  const counters = (await ifExists(readFile(path, 'utf8')))?.trim().split(/\s+/);
   const sectors = counters?.[6];
   if (sectors === undefined) throw new Error(`${folder} is on no block device: set TMPDIR to one that is`);
   return Number(sectors) * sectorBytes;

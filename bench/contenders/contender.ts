@@ -1,24 +1,24 @@
-import type { LabPod } from '../../src/testbed/bridge-testbed.ts';
+import type { TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 
 /** One way to capture Pods. */
-export type Way = AsyncDisposable & {
-  readonly variant: Variant;
+export type Contender = AsyncDisposable & {
+  readonly variant: ContenderName;
   /** Captures these Pods into rings of ten files of 1 MB, and listens on all of them when it returns. */
-  readonly start: (pods: readonly LabPod[], wish?: Wish) => Promise<Captures>;
+  readonly start: (pods: readonly TestbedPod[], wish?: ContenderOptions) => Promise<ContenderCaptures>;
 };
 
 /**
- * `seeds`: tcpdump on all interfaces of the host, one for each Pod, by its address. `tcpdump-ring`: tcpdump in the
+ * `host-tcpdump`: tcpdump on all interfaces of the host, one for each Pod, by its address. `tcpdump-ring`: tcpdump in the
  * Pod's network, with its own ring. `dumpcap`: the same with Wireshark's.
  */
-export type Variant = 'podcap' | 'seeds' | 'tcpdump-ring' | 'dumpcap';
+export type ContenderName = 'podcap' | 'host-tcpdump' | 'tcpdump-ring' | 'dumpcap';
 
-export type Wish = {
+export type ContenderOptions = {
   /** Bytes of each packet; without it all. */
   readonly snaplen?: number | undefined;
 };
 
-export type Captures = {
+export type ContenderCaptures = {
   /** All processes that it takes, by now. */
   readonly processes: () => Promise<readonly number[]>;
   /** Writes out what it holds, ends, and deletes its files. Gives back what it counted, one for each Pod. */

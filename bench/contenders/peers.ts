@@ -1,23 +1,30 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { BridgeLab, LabPod } from '../../src/testbed/bridge-testbed.ts';
+import type { BridgeTestbed, TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 import type { Argv } from '../../src/testbed/run-program.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 import { until } from '../../src/testbed/until.ts';
-import { type Captures, type Count, ringFiles, type Variant, type Way, type Wish } from './contender.ts';
+import {
+  type Contender,
+  type ContenderCaptures,
+  type ContenderName,
+  type ContenderOptions,
+  type Count,
+  ringFiles,
+} from './contender.ts';
 import { endWithin } from './end-child.ts';
 
 /** What people would use instead, as real programs. */
-export function peers(lab: BridgeLab): readonly Way[] {
-  return [seeds(lab), tcpdumpRing, dumpcap].map(wayOf);
+export function peers(testbed: BridgeTestbed): readonly Contender[] {
+  return [hostTcpdump(testbed), tcpdumpRing, dumpcap].map(contenderOf);
 }
 
 const killAfterMs = 30_000;
 
 type Peer = {
-  readonly variant: Variant;
-  readonly command: (pod: LabPod, file: string, wish: Wish) => Argv;
+  readonly variant: ContenderName;
+  readonly command: (pod: TestbedPod, file: string, wish: ContenderOptions) => Argv;
   /** What it says when it captures. */
   readonly listening: string;
   /** From what it says at its end; undefined when it did not say it. */
@@ -25,16 +32,17 @@ type Peer = {
 };
 
 /** -Z: or tcpdump gives up its rights before it opens the file, which would have to be another user's. */
-const tcpdumpOptions = (file: string, wish: Wish) => {
+const tcpdumpOptions = (file: string, wish: ContenderOptions) => {
   return ['-n', '-Z', 'root', '-C', '1', '-W', String(ringFiles), '-w', file, ...snaplenOption(wish)];
 };
 
-const snaplenOption = ({ snaplen }: Wish) => (snaplen === undefined ? [] : ['-s', String(snaplen)]);
+const snaplenOption = ({ snaplen }: ContenderOptions) =>
+  snaplen === undefined ? [] : ['-s', String(snaplen)];
 
-const seeds = (lab: BridgeLab): Peer => ({
-  variant: 'seeds',
+const hostTcpdump = (testbed: BridgeTestbed): Peer => ({
+  variant: 'host-tcpdump',
   command: (pod, file, wish) =>
-    lab.inHost(['tcpdump', '-i', 'any', ...tcpdumpOptions(file, wish), 'host', pod.address]),
+    testbed.inHost(['tcpdump', '-i', 'any', ...tcpdumpOptions(file, wish), 'host', pod.address]),
   listening: 'listening on ',
   count: tcpdumpCount,
 });
@@ -68,7 +76,7 @@ const dumpcap: Peer = {
   },
 };
 
-function wayOf(peer: Peer): Way {
+function contenderOf(peer: Peer): Contender {
   return {
     variant: peer.variant,
     start: (pods, wish = {}) => startAll(peer, pods, wish),
@@ -77,7 +85,11 @@ function wayOf(peer: Peer): Way {
   };
 }
 
-async function startAll(peer: Peer, pods: readonly LabPod[], wish: Wish): Promise<Captures> {
+async function startAll(
+  peer: Peer,
+  pods: readonly TestbedPod[],
+  wish: ContenderOptions,
+): Promise<ContenderCaptures> {
   const folder = await temporaryFolder();
   const running = pods.map((pod) =>
     startOne(peer, peer.command(pod, join(folder.path, `${pod.name}.pcap`), wish)),

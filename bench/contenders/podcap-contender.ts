@@ -1,15 +1,21 @@
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { readRecords } from '../../src/agent/storage/capture-records.ts';
-import type { BridgeLab, LabPod } from '../../src/testbed/bridge-testbed.ts';
+import type { BridgeTestbed, TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
-import type { Wanted } from '../support/agent-log.ts';
+import type { WantedLine } from '../support/agent-log.ts';
 import { type AgentHost, agentHost, type BenchAgent, uidOf } from './bench-agent.ts';
-import { type Captures, type Count, ringFiles, type Way, type Wish } from './contender.ts';
+import {
+  type Contender,
+  type ContenderCaptures,
+  type ContenderOptions,
+  type Count,
+  ringFiles,
+} from './contender.ts';
 
 /** Podcap's agent, which is told to capture by annotations. */
-export async function podcap(lab: BridgeLab): Promise<Way> {
+export async function podcap(testbed: BridgeTestbed): Promise<Contender> {
   await using opening = new AsyncDisposableStack();
-  const host = opening.use(await agentHost(lab));
+  const host = opening.use(await agentHost(testbed));
   const agent = opening.use(await host.startAgent());
   await agent.ready();
   const opened = opening.move();
@@ -23,10 +29,10 @@ export async function podcap(lab: BridgeLab): Promise<Way> {
 async function start(
   host: AgentHost,
   agent: BenchAgent,
-  pods: readonly LabPod[],
-  wish?: Wish,
-): Promise<Captures> {
-  const said = async (message: Wanted['message'], fromMs: number) => {
+  pods: readonly TestbedPod[],
+  wish?: ContenderOptions,
+): Promise<ContenderCaptures> {
+  const said = async (message: WantedLine['message'], fromMs: number) => {
     await Promise.all(pods.map((pod) => agent.log.line({ message, uid: uidOf(pod), fromMs })));
   };
   const startMs = Date.now();
@@ -47,7 +53,7 @@ async function start(
   };
 }
 
-export function annotations({ snaplen }: Wish = {}) {
+export function annotations({ snaplen }: ContenderOptions = {}) {
   return {
     [captureAnnotation]: String(ringFiles),
     ...(snaplen !== undefined && { 'podcap.dev/snaplen': String(snaplen) }),
@@ -57,6 +63,6 @@ export function annotations({ snaplen }: Wish = {}) {
 async function countIn(folder: string): Promise<Count> {
   const totals = (await readRecords(folder)).at(-1)?.totals;
   if (!totals) throw new Error(`no record in ${folder}`);
-  const { captured, dropped, lost } = totals;
-  return { captured, received: captured + dropped + lost };
+  const { captured, dropped, lostAtStop } = totals;
+  return { captured, received: captured + dropped + lostAtStop };
 }

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { ifThere } from '../../src/base/fs-errors.ts';
+import { ifExists } from '../../src/base/fs-errors.ts';
 
 /** User and system time of all threads of these processes, in ms; a process that has gone counts nothing. */
 export async function cpuMs(pids: readonly number[]): Promise<number> {
@@ -9,7 +9,7 @@ export async function cpuMs(pids: readonly number[]): Promise<number> {
 
 /** By schedstat: /proc/<pid>/stat counts in steps of 10 ms. */
 async function cpuMsOf(pid: number): Promise<number> {
-  const threads = (await ifThere(readdir(`/proc/${pid}/task`))) ?? [];
+  const threads = (await ifExists(readdir(`/proc/${pid}/task`))) ?? [];
   const times = threads.map(async (thread) => {
     const stat = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
     return Number(stat.split(' ')[0]) / 1e6;

@@ -1,6 +1,6 @@
+import { type Arena, openArena } from '../contenders/arena.ts';
 import { datagrams, type Load, loads } from '../contenders/bench-traffic.ts';
-import type { Captures, Variant, Way } from '../contenders/contender.ts';
-import { openStage, type Stage } from '../contenders/contenders.ts';
+import type { Contender, ContenderCaptures, ContenderName } from '../contenders/contender.ts';
 import { cpuMs } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { summary } from '../support/statistics.ts';
@@ -15,9 +15,9 @@ export const cpu: Figure = {
   measure,
 };
 
-const variants: readonly Variant[] = ['podcap', 'seeds', 'tcpdump-ring', 'dumpcap'];
+const variants: readonly ContenderName[] = ['podcap', 'host-tcpdump', 'tcpdump-ring', 'dumpcap'];
 
-type Case = {
+type CpuCase = {
   readonly parameter: string;
   readonly pods: number;
   readonly load: Load;
@@ -26,7 +26,7 @@ type Case = {
   readonly units: (capturedPackets: number) => number;
 };
 
-const cases: readonly Case[] = [
+const cases: readonly CpuCase[] = [
   {
     parameter: 'for each Gb that is captured, at 1 Gb/s',
     pods: 1,
@@ -44,15 +44,15 @@ const cases: readonly Case[] = [
   },
 ];
 
-type Run = { readonly variant: string; readonly parameter: string; readonly ms: number };
+type CpuRun = { readonly variant: string; readonly parameter: string; readonly ms: number };
 
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
-  await using stage = await openStage(11, variants);
-  const all: Run[] = [];
+  await using arena = await openArena(11, variants);
+  const all: CpuRun[] = [];
   for (let round = 0; round < runs; round += 1) {
     for (const each of cases)
-      for (const way of stage.ways) {
-        const run = await measureOnce(stage, way, each);
+      for (const contender of arena.contenders) {
+        const run = await measureOnce(arena, contender, each);
         all.push(run);
         say(`round ${round + 1} of ${runs}: ${run.parameter}: ${run.variant} ${run.ms.toFixed(2)} ms`);
       }
@@ -61,29 +61,29 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
 }
 
 async function measureOnce(
-  stage: Stage,
-  way: Way,
-  { parameter, pods, load, seconds, units }: Case,
-): Promise<Run> {
-  const captured = stage.lab.pods.slice(1, 1 + pods);
-  const captures = await way.start(captured);
+  arena: Arena,
+  contender: Contender,
+  { parameter, pods, load, seconds, units }: CpuCase,
+): Promise<CpuRun> {
+  const captured = arena.testbed.pods.slice(1, 1 + pods);
+  const captures = await contender.start(captured);
   const before = await spent(captures);
   await Promise.all(
-    captured.map((from) => load.send({ from, to: stage.pod(0), sink: stage.lab.sink }, seconds * 1_000)),
+    captured.map((from) => load.send({ from, to: arena.pod(0), sink: arena.testbed.sink }, seconds * 1_000)),
   );
   const ms = (await spent(captures)) - before;
   const counts = await captures.stop();
   // By the host's interfaces each packet is captured twice, which is no more of it.
-  const copies = way.variant === 'seeds' ? 2 : 1;
+  const copies = contender.variant === 'host-tcpdump' ? 2 : 1;
   const packets = counts.reduce((sum, count) => sum + count.captured / copies, 0);
-  return { variant: way.variant, parameter, ms: ms / units(packets) };
+  return { variant: contender.variant, parameter, ms: ms / units(packets) };
 }
 
-async function spent(captures: Captures): Promise<number> {
+async function spent(captures: ContenderCaptures): Promise<number> {
   return await cpuMs(await captures.processes());
 }
 
-function measurementOf(runs: readonly Run[]): Measurement {
+function measurementOf(runs: readonly CpuRun[]): Measurement {
   const rows = cases.flatMap(({ parameter }) =>
     variants.map((variant) =>
       rowOf(
@@ -96,7 +96,7 @@ function measurementOf(runs: readonly Run[]): Measurement {
   return { isReached: true, rows };
 }
 
-function rowOf(variant: string, parameter: string, runs: readonly Run[]): Row {
+function rowOf(variant: string, parameter: string, runs: readonly CpuRun[]): Row {
   const values = runs.map(({ ms }) => ms);
   return { variant, parameter, ...summary(values), values };
 }

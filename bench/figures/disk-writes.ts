@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { run as command } from '../../src/testbed/run-program.ts';
+import { type Arena, openArena } from '../contenders/arena.ts';
 import { carriedDuring, loads } from '../contenders/bench-traffic.ts';
 import { bytesWritten } from '../contenders/block-device.ts';
-import type { Variant, Way } from '../contenders/contender.ts';
-import { openStage, type Stage } from '../contenders/contenders.ts';
+import type { Contender, ContenderName } from '../contenders/contender.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { summary } from '../support/statistics.ts';
 
@@ -20,9 +20,9 @@ export const diskWrites: Figure = {
 const seconds = 60;
 const most = 2;
 const frameBytes = 1_400;
-const variants: readonly Variant[] = ['podcap', 'tcpdump-ring', 'dumpcap'];
+const variants: readonly ContenderName[] = ['podcap', 'tcpdump-ring', 'dumpcap'];
 
-type Run = {
+type DiskWritesRun = {
   readonly variant: string;
   /** Packets: without a capture those that were carried. */
   readonly captured: number;
@@ -30,12 +30,12 @@ type Run = {
 };
 
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
-  await using stage = await openStage(2, variants);
-  const all: Run[] = [];
+  await using arena = await openArena(2, variants);
+  const all: DiskWritesRun[] = [];
   for (let round = 0; round < runs; round += 1) {
     // The rest of the machine writes too: how much, is seen without a capture.
-    for (const way of [undefined, ...stage.ways]) {
-      const measured = await measureOnce(stage, way);
+    for (const contender of [undefined, ...arena.contenders]) {
+      const measured = await measureOnce(arena, contender);
       all.push(measured);
       say(`round ${round + 1} of ${runs}: ${measured.variant} ${percent(measured).toFixed(2)} %`);
     }
@@ -49,28 +49,28 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
   };
 }
 
-async function measureOnce(stage: Stage, way: Way | undefined): Promise<Run> {
-  const route = { from: stage.pod(0), to: stage.pod(1), sink: stage.lab.sink };
+async function measureOnce(arena: Arena, contender: Contender | undefined): Promise<DiskWritesRun> {
+  const route = { from: arena.pod(0), to: arena.pod(1), sink: arena.testbed.sink };
   await command(['sync']);
   const before = await bytesWritten(tmpdir());
-  const captures = await way?.start([route.from]);
+  const captures = await contender?.start([route.from]);
   const carried = await carriedDuring(route.from, () => loads.oneGigabit.send(route, seconds * 1_000));
   // What the ring holds at the end counts as well.
   await command(['sync']);
   const writtenBytes = (await bytesWritten(tmpdir())) - before;
   const counts = await captures?.stop();
   return {
-    variant: way?.variant ?? 'no capture',
+    variant: contender?.variant ?? 'no capture',
     captured: counts?.[0]?.captured ?? carried,
     writtenBytes,
   };
 }
 
-function percent({ captured, writtenBytes }: Run): number {
+function percent({ captured, writtenBytes }: DiskWritesRun): number {
   return (100 * writtenBytes) / (captured * frameBytes);
 }
 
-function rowOf(runs: readonly Run[]): Row {
+function rowOf(runs: readonly DiskWritesRun[]): Row {
   const values = runs.map(percent);
   return {
     variant: runs[0]?.variant ?? '',

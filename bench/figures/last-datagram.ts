@@ -22,12 +22,12 @@ const lastMs = 200;
 const podsAtOnce = 5;
 
 /** By force a Pod leaves the API before its containers end: the agent must go on without it. */
-const ways = [
+const methods = [
   { parameter: `last ${lastMs} ms`, prefix: 'ending', how: [] },
   { parameter: `last ${lastMs} ms, by force`, prefix: 'forced', how: ['--grace-period=0', '--force'] },
 ] as const;
 
-type Way = (typeof ways)[number];
+type DeletionMethod = (typeof methods)[number];
 
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
   await using cluster = await testCluster();
@@ -35,23 +35,23 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
   const { ip } = await cluster.running('receiver');
   const rows: Row[] = [];
   let isReached = true;
-  for (const way of ways) {
+  for (const method of methods) {
     const deletions: Deletion[] = [];
     while (deletions.length < runs) {
-      const names = namesFrom(way, deletions.length, Math.min(podsAtOnce, runs - deletions.length));
-      deletions.push(...(await deletePods(cluster, { names, to: ip, how: way.how })));
-      say(`${way.parameter}: ${completeOf(deletions.map(captured))} complete`);
+      const names = namesFrom(method, deletions.length, Math.min(podsAtOnce, runs - deletions.length));
+      deletions.push(...(await deletePods(cluster, { names, to: ip, how: method.how })));
+      say(`${method.parameter}: ${completeOf(deletions.map(captured))} complete`);
     }
     isReached &&= deletions.every((deletion) => captured(deletion).isComplete);
     rows.push(
-      rowOf('podcap', way, deletions.map(captured), deletions),
-      rowOf('tcpdump', way, deletions.map(capturedPlainly), deletions),
+      rowOf('podcap', method, deletions.map(captured), deletions),
+      rowOf('tcpdump', method, deletions.map(capturedPlainly), deletions),
     );
   }
   return { isReached, rows };
 }
 
-function namesFrom({ prefix }: Way, first: number, count: number): string[] {
+function namesFrom({ prefix }: DeletionMethod, first: number, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${prefix}-${first + i}`);
 }
 
@@ -65,7 +65,7 @@ function capturedPlainly({ carried, inPlainFile }: Deletion): Completeness {
 
 function rowOf(
   variant: string,
-  { parameter }: Way,
+  { parameter }: DeletionMethod,
   all: readonly Completeness[],
   deletions: readonly Deletion[],
 ): Row {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Arena, openArena } from '../contenders/arena.ts';
 import { carriedDuring, type Load, loads } from '../contenders/bench-traffic.ts';
-import type { Variant, Way } from '../contenders/contender.ts';
-import { openStage, type Stage } from '../contenders/contenders.ts';
+import type { Contender, ContenderName } from '../contenders/contender.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { median, summary } from '../support/statistics.ts';
 
@@ -15,7 +15,7 @@ export const loss: Figure = {
   measure,
 };
 
-const variants: readonly Variant[] = ['podcap', 'seeds', 'tcpdump-ring', 'dumpcap'];
+const variants: readonly ContenderName[] = ['podcap', 'host-tcpdump', 'tcpdump-ring', 'dumpcap'];
 const seconds = 5;
 /** tcpdump holds a block for up to a second; without it, what lies there at the end would count as lost. */
 const settleMs = 1_500;
@@ -23,12 +23,12 @@ const mostAtFullSpeed = 5;
 /** A load that was not there proves nothing: so much of its rate must have been carried. */
 const leastOfRate = 0.9;
 
-type Case = { readonly load: Load; readonly snaplen: number | undefined };
-const cases: readonly Case[] = [undefined, 128].flatMap((snaplen) =>
+type LossCase = { readonly load: Load; readonly snaplen: number | undefined };
+const cases: readonly LossCase[] = [undefined, 128].flatMap((snaplen) =>
   [loads.small, loads.oneGigabit, loads.twoGigabits, loads.stream].map((load) => ({ load, snaplen })),
 );
 
-type Run = {
+type LossRun = {
   readonly variant: string;
   readonly parameter: string;
   /** In packets. */
@@ -39,12 +39,12 @@ type Run = {
 };
 
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
-  await using stage = await openStage(2, variants);
-  const all: Run[] = [];
+  await using arena = await openArena(2, variants);
+  const all: LossRun[] = [];
   for (let round = 0; round < runs; round += 1) {
     for (const each of cases)
-      for (const way of stage.ways) {
-        const run = await measureOnce(stage, way, each);
+      for (const contender of arena.contenders) {
+        const run = await measureOnce(arena, contender, each);
         all.push(run);
         say(
           `round ${round + 1} of ${runs}: ${run.parameter}: ${run.variant} ${lostPercent(run).toFixed(2)} %`,
@@ -54,17 +54,21 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
   return measurementOf(all);
 }
 
-async function measureOnce(stage: Stage, way: Way, { load, snaplen }: Case): Promise<Run> {
-  const route = { from: stage.pod(0), to: stage.pod(1), sink: stage.lab.sink };
-  const captures = await way.start([route.from], { snaplen });
+async function measureOnce(
+  arena: Arena,
+  contender: Contender,
+  { load, snaplen }: LossCase,
+): Promise<LossRun> {
+  const route = { from: arena.pod(0), to: arena.pod(1), sink: arena.testbed.sink };
+  const captures = await contender.start([route.from], { snaplen });
   const carried = await carriedDuring(route.from, async () => {
     await load.send(route, seconds * 1_000);
     await sleep(settleMs);
   });
   const [count] = await captures.stop();
-  if (!count) throw new Error(`${way.variant} counted nothing`);
+  if (!count) throw new Error(`${contender.variant} counted nothing`);
   return {
-    variant: way.variant,
+    variant: contender.variant,
     parameter: parameterOf({ load, snaplen }),
     carried,
     copies: Math.max(1, Math.round(count.received / carried)),
@@ -72,16 +76,16 @@ async function measureOnce(stage: Stage, way: Way, { load, snaplen }: Case): Pro
   };
 }
 
-function parameterOf({ load, snaplen }: Case): string {
+function parameterOf({ load, snaplen }: LossCase): string {
   return snaplen === undefined ? load.name : `${load.name}, ${snaplen} B of each`;
 }
 
 /** A packet more than the counters tell is one of ARP, at the begin or the end. */
-function lostPercent({ carried, copies, captured }: Run): number {
+function lostPercent({ carried, copies, captured }: LossRun): number {
   return 100 * Math.max(0, 1 - captured / (copies * carried));
 }
 
-function measurementOf(runs: readonly Run[]): Measurement {
+function measurementOf(runs: readonly LossRun[]): Measurement {
   const rows = cases.flatMap((each) => {
     const parameter = parameterOf(each);
     return variants.map((variant) =>
@@ -107,7 +111,7 @@ type LossDetails = {
   readonly copies: readonly number[];
 };
 
-function rowOf(load: Load, runs: readonly Run[]): LossRow {
+function rowOf(load: Load, runs: readonly LossRun[]): LossRow {
   const [first] = runs;
   if (!first) throw new Error('no runs');
   const { variant, parameter } = first;

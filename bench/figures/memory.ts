@@ -59,16 +59,16 @@ async function startCaptures(cluster: TestCluster, pods: readonly RunningPod[]):
   for (const { uid } of pods) await cluster.event(uid, 'CaptureStarted');
 }
 
-type Sample = { readonly anonymous: number; readonly resident: number };
+type MemorySample = { readonly anonymous: number; readonly resident: number };
 
 /** Of the agent and of podcap-spawner, one a second: the memory breathes with garbage collection. */
-async function sample(runs: number): Promise<Sample[]> {
+async function sample(runs: number): Promise<MemorySample[]> {
   const { agent } = await agentProcesses();
   const sumOf = async (field: Parameters<typeof memoryMegabytes>[1]) => {
     const megabytes = await Promise.all(agent.map((pid) => memoryMegabytes(pid, field)));
     return megabytes.reduce((sum, each) => sum + each, 0);
   };
-  const samples: Sample[] = [];
+  const samples: MemorySample[] = [];
   while (samples.length < runs) {
     await sleep(1_000);
     samples.push({ anonymous: await sumOf('RssAnon'), resident: await sumOf('VmRSS') });
@@ -76,7 +76,7 @@ async function sample(runs: number): Promise<Sample[]> {
   return samples;
 }
 
-function rowOf(parameter: string, samples: readonly Sample[]): Row {
+function rowOf(parameter: string, samples: readonly MemorySample[]): Row {
   const values = samples.map(({ anonymous }) => anonymous);
   const resident = samples.map(({ resident: megabytes }) => megabytes);
   return {

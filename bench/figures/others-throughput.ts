@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Arena, openArena } from '../contenders/arena.ts';
 import { type Protocol, throughput } from '../contenders/bench-traffic.ts';
-import type { Way } from '../contenders/contender.ts';
-import { openStage, type Stage } from '../contenders/contenders.ts';
+import type { Contender } from '../contenders/contender.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
 import { type Estimate, estimate, summary } from '../support/statistics.ts';
 
@@ -38,31 +38,37 @@ type Pair = {
 };
 
 async function measure(protocol: Protocol, { runs, say }: Measuring): Promise<Measurement> {
-  await using stage = await openStage(most + 2, ['podcap', 'seeds']);
+  await using arena = await openArena(most + 2, ['podcap', 'host-tcpdump']);
   const pairs: Pair[] = [];
   const told = (round: number) => say(`round ${round} of ${runs}: ${most} captures leave ${shares(pairs)}`);
   for (let round = 1; round <= runs; round += 1) {
     for (const count of captures)
-      for (const way of stage.ways) pairs.push(await measurePair(protocol, stage, way, count));
+      for (const contender of arena.contenders)
+        pairs.push(await measurePair(protocol, arena, contender, count));
     told(round);
   }
   for (let round = runs + 1; round <= mostRounds * runs && !isDecided(pairs); round += 1) {
     // Before, the other way's turn was the rest.
     await sleep(restMs);
-    pairs.push(await measurePair(protocol, stage, stage.way('podcap'), most));
+    pairs.push(await measurePair(protocol, arena, arena.contender('podcap'), most));
     told(round);
   }
-  return measurementOf(pairs, stage);
+  return measurementOf(pairs, arena);
 }
 
 /** The two that talk come first, those that are captured after them; these are silent. */
-async function measurePair(protocol: Protocol, stage: Stage, way: Way, count: number): Promise<Pair> {
-  const route = { from: stage.pod(0), to: stage.pod(1) };
+async function measurePair(
+  protocol: Protocol,
+  arena: Arena,
+  contender: Contender,
+  count: number,
+): Promise<Pair> {
+  const route = { from: arena.pod(0), to: arena.pod(1) };
   const without = await throughput(protocol, route, windowMs);
-  const running = await way.start(stage.lab.pods.slice(2, 2 + count));
+  const running = await contender.start(arena.testbed.pods.slice(2, 2 + count));
   const during = await throughput(protocol, route, windowMs);
   await running.stop();
-  return { variant: way.variant, captures: count, without, with: during };
+  return { variant: contender.variant, captures: count, without, with: during };
 }
 
 function ratiosOf(pairs: readonly Pair[], variant: string, count: number): number[] {
@@ -86,8 +92,8 @@ function shares(pairs: readonly Pair[]): string {
     .join(', ');
 }
 
-function measurementOf(pairs: readonly Pair[], { ways }: Stage): Measurement {
-  const rows = ways.flatMap(({ variant }) => {
+function measurementOf(pairs: readonly Pair[], { contenders }: Arena): Measurement {
+  const rows = contenders.flatMap(({ variant }) => {
     const mine = pairs.filter((pair) => pair.variant === variant);
     return [
       rowOf(

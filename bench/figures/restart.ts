@@ -1,4 +1,4 @@
-import { bridgeLab } from '../../src/testbed/bridge-testbed.ts';
+import { bridgeTestbed } from '../../src/testbed/bridge-testbed.ts';
 import { type AgentHost, agentHost, uidOf } from '../contenders/bench-agent.ts';
 import { annotations } from '../contenders/podcap-contender.ts';
 import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
@@ -19,16 +19,16 @@ const readyWithin = 500;
 const listeningWithin = 2_000;
 
 async function measure({ runs, say }: Measuring): Promise<Measurement> {
-  await using lab = await bridgeLab(captures);
-  await using host = await agentHost(lab);
-  const alone: Start[] = [];
+  await using testbed = await bridgeTestbed(captures);
+  await using host = await agentHost(testbed);
+  const alone: AgentStart[] = [];
   while (alone.length < runs) alone.push(await startOnce(host, []));
   say('now with captures');
-  host.annotate(lab.pods, annotations());
-  const uids = lab.pods.map(uidOf);
+  host.annotate(testbed.pods, annotations());
+  const uids = testbed.pods.map(uidOf);
   // From the second start on there is what the one before has left.
   await startOnce(host, uids);
-  const capturing: Start[] = [];
+  const capturing: AgentStart[] = [];
   while (capturing.length < runs) capturing.push(await startOnce(host, uids));
   const rows = [
     rowOf(
@@ -53,9 +53,9 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
 }
 
 /** After the process was started. */
-type Start = { readonly readyMs: number; readonly listeningMs: number };
+type AgentStart = { readonly readyMs: number; readonly listeningMs: number };
 
-async function startOnce(host: AgentHost, uids: readonly string[]): Promise<Start> {
+async function startOnce(host: AgentHost, uids: readonly string[]): Promise<AgentStart> {
   await using agent = await host.startAgent();
   const { startedMs } = agent;
   const listening = Promise.all(

@@ -24,7 +24,7 @@ export const startLatency: Figure = {
 };
 
 /** Milliseconds of the epoch, all of one clock. */
-type Start = {
+type CaptureStart = {
   /** The annotation's request was written. */
   readonly sentMs: number;
   /** The API server's answer had come back. */
@@ -40,7 +40,7 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
   await using open = new AsyncDisposableStack();
   const targets = await Promise.all(nodes.map(({ name }) => startTarget(cluster, name)));
   for (const { log } of targets) open.use(log);
-  const starts: Start[] = [];
+  const starts: CaptureStart[] = [];
   for (let run = 0; run < runs; run += 1) {
     const target = targets[run % targets.length];
     if (target) starts.push(await startOnce(cluster, target));
@@ -49,10 +49,10 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
   return measurementOf(starts);
 }
 
-type Target = { readonly pod: RunningPod; readonly log: AgentLog };
+type LatencyTarget = { readonly pod: RunningPod; readonly log: AgentLog };
 
 /** A Pod of that Node that does nothing, and its agent's log. */
-async function startTarget(cluster: TestCluster, node: string): Promise<Target> {
+async function startTarget(cluster: TestCluster, node: string): Promise<LatencyTarget> {
   const name = `idle-on-${node}`;
   await cluster.create(idle({ name, node }));
   return {
@@ -61,7 +61,7 @@ async function startTarget(cluster: TestCluster, node: string): Promise<Target> 
   };
 }
 
-async function startOnce(cluster: TestCluster, { pod, log }: Target): Promise<Start> {
+async function startOnce(cluster: TestCluster, { pod, log }: LatencyTarget): Promise<CaptureStart> {
   // The Events of the start before are written by then, and no timer of the cluster is followed in step.
   await setTimeout(300 + Math.random() * 300);
   const sentMs = Date.now();
@@ -79,10 +79,10 @@ async function begun(pod: RunningPod, generation: number): Promise<number> {
   const folder = await captureFolder(pod);
   const record = folder === undefined ? undefined : await readRecord(folder, generation);
   if (!record) throw new Error(`${pod.name} is captured, and has no record`);
-  return Date.parse(record.begin);
+  return Date.parse(record.startTime);
 }
 
-function measurementOf(starts: readonly Start[]): Measurement {
+function measurementOf(starts: readonly CaptureStart[]): Measurement {
   const whole = rowOf('running Pod', starts, (start) => start.listeningMs - start.acceptedMs);
   return {
     isReached: whole.median <= 50 && (whole.p99 ?? Number.NaN) <= 150,
@@ -96,7 +96,11 @@ function measurementOf(starts: readonly Start[]): Measurement {
   };
 }
 
-function rowOf(parameter: string, starts: readonly Start[], msOf: (start: Start) => number): Row {
+function rowOf(
+  parameter: string,
+  starts: readonly CaptureStart[],
+  msOf: (start: CaptureStart) => number,
+): Row {
   const values = starts.map(msOf);
   return {
     variant: 'podcap',

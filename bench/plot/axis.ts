@@ -1,7 +1,7 @@
 import { faint, line, type Svg, text } from './svg.ts';
 
 /** Where a plot's values lie on the drawing. */
-export type Frame = {
+export type PlotFrame = {
   readonly left: number;
   readonly right: number;
   readonly top: number;
@@ -18,14 +18,14 @@ export function ticks(most: number): number[] {
 }
 
 /** The height on the drawing of a value between 0 and the last tick. */
-export function heightIn({ top, bottom }: Frame, scale: readonly number[]): (value: number) => number {
+export function heightIn({ top, bottom }: PlotFrame, scale: readonly number[]): (value: number) => number {
   const last = scale.at(-1) ?? 1;
   return (value) => bottom - (value / last) * (bottom - top);
 }
 
 /** The lines across and their numbers, with the unit above. */
 export function valueAxis(
-  frame: Frame,
+  frame: PlotFrame,
   scale: readonly number[],
   label: string,
   shown: (value: number) => string,

@@ -1,4 +1,4 @@
-import { type Frame, heightIn, ticks, valueAxis, whisker } from './axis.ts';
+import { heightIn, type PlotFrame, ticks, valueAxis, whisker } from './axis.ts';
 import { legend } from './line-plot.ts';
 import { drawing, element, ink, line, type Svg, text } from './svg.ts';
 import { lookOf } from './variants.ts';
@@ -42,14 +42,14 @@ export function barPlot({ title, below, yLabel, panels, shown }: BarPlot): Svg {
   );
 }
 
-function frameOf(index: number): Frame {
+function frameOf(index: number): PlotFrame {
   const top = above + index * panelHeight + 56;
   return { left, right, top, bottom: top + panelHeight - 90 };
 }
 
 function panelOf(
   { title, groups }: Panel,
-  frame: Frame,
+  frame: PlotFrame,
   scale: readonly number[],
   yLabel: string,
   shown: (value: number) => string,
@@ -71,7 +71,7 @@ function panelOf(
 
 function groupOf(
   { name, bars }: Group,
-  frame: Frame,
+  frame: PlotFrame,
   scale: readonly number[],
   shown: (value: number) => string,
 ): Svg[] {

@@ -1,4 +1,4 @@
-import { type Frame, heightIn, ticks, valueAxis, whisker } from './axis.ts';
+import { heightIn, type PlotFrame, ticks, valueAxis, whisker } from './axis.ts';
 import { drawing, element, faint, ink, line, type Svg, text } from './svg.ts';
 import { lookOf } from './variants.ts';
 
@@ -22,7 +22,7 @@ export type Point = {
 
 const width = 720;
 const height = 414;
-const frame: Frame = { left: 76, right: 690, top: 108, bottom: 330 };
+const frame: PlotFrame = { left: 76, right: 690, top: 108, bottom: 330 };
 
 export function linePlot({ title, below, xLabel, yLabel, points, shown }: LinePlot): Svg {
   const scale = ticks(Math.max(...points.map(({ max }) => max)));

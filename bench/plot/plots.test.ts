@@ -40,8 +40,8 @@ test('throughput is drawn against the number of captures, with its unit and its 
     rows: [
       row('podcap', '0', 150e3, 160e3, 170e3),
       row('podcap', '100', 155e3, 160e3, 165e3),
-      row('seeds', '0', 150e3, 160e3, 170e3),
-      row('seeds', '100', 30e3, 36e3, 40e3),
+      row('host-tcpdump', '0', 150e3, 160e3, 170e3),
+      row('host-tcpdump', '100', 30e3, 36e3, 40e3),
     ],
   });
   expect(drawn).toContain('>thousand datagrams/s<');
@@ -58,7 +58,7 @@ test('loss is drawn against the load, with whole packets and with their beginnin
     figure: 'loss',
     rows: parameters.flatMap((parameter) => [
       row('podcap', parameter, 0, 0),
-      row('seeds', parameter, 33, 82),
+      row('host-tcpdump', parameter, 33, 82),
     ]),
   });
   expect(drawn).toContain('whole packets, TCP max: Podcap 0, ');

@@ -11,7 +11,7 @@ export type Fleet = AsyncDisposable & {
 
 export type FleetSize = { readonly nodes: number; readonly podsPerNode: number };
 
-/** So many requests are under way at a time. */
+/** So many requests are under contender at a time. */
 const atOnce = 20;
 
 export async function makeFleet(

@@ -36,7 +36,7 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
   return measurementOf(await seeAll({ fleet, watchers, server: await apiServerProcess(), runs, say }));
 }
 
-type Scene = Measuring & {
+type ScaleScene = Measuring & {
   readonly fleet: Fleet;
   readonly watchers: Watchers;
   /** The API server's process. */
@@ -58,7 +58,7 @@ type Seen = {
   readonly isTold: boolean;
 };
 
-async function seeAll(scene: Scene): Promise<Seen> {
+async function seeAll(scene: ScaleScene): Promise<Seen> {
   const { fleet, watchers, runs } = scene;
   const idleAlone = await repeated(scene, 'idle without watches', () => sleep(minuteMs));
   const changesAlone = await repeated(scene, 'changes without watches', () => change(fleet));
@@ -79,7 +79,7 @@ async function seeAll(scene: Scene): Promise<Seen> {
 }
 
 async function repeated(
-  { watchers, server, runs, say }: Scene,
+  { watchers, server, runs, say }: ScaleScene,
   what: string,
   work: () => Promise<void>,
   after?: () => Promise<void>,
@@ -104,7 +104,7 @@ async function change(fleet: Fleet): Promise<void> {
   for (let i = 0; i < changesPerRun; i += 1) await fleet.change(i % watched, i % size.podsPerNode);
 }
 
-async function changeAndHear({ fleet, watchers }: Scene): Promise<void> {
+async function changeAndHear({ fleet, watchers }: ScaleScene): Promise<void> {
   const before = await watchers.changes();
   await change(fleet);
   const areHeard = async () => (await watchers.changes()) - before >= changesPerRun;

@@ -8,12 +8,12 @@ import { lines } from '../../src/kubernetes/split-lines.ts';
  */
 export type AgentLog = AsyncDisposable & {
   /** The first such line from that time on, said already or still to come. */
-  readonly line: (wanted: Wanted) => Promise<LogLine>;
+  readonly line: (wanted: WantedLine) => Promise<LogLine>;
 };
 
 export type LogLine = v.InferOutput<typeof lineSchema>;
 
-export type Wanted = {
+export type WantedLine = {
   readonly message: 'capture started' | 'capture stopped' | 'captures deleted';
   /** Of the Pod. */
   readonly uid: string;
@@ -90,8 +90,8 @@ export function readLog(stream: ByteStream, agent: string): AgentLog {
 }
 
 /** Many wait at a time, and each line is looked at once by each of them. */
-type Waiting = Pick<PromiseWithResolvers<LogLine>, 'resolve' | 'reject'> & { readonly wanted: Wanted };
+type Waiting = Pick<PromiseWithResolvers<LogLine>, 'resolve' | 'reject'> & { readonly wanted: WantedLine };
 
-function isIt({ msg, uid, time }: LogLine, wanted: Wanted): boolean {
+function isIt({ msg, uid, time }: LogLine, wanted: WantedLine): boolean {
   return msg === wanted.message && uid === wanted.uid && time >= wanted.fromMs;
 }

@@ -7,7 +7,7 @@ import { checkout } from '../../tools/target.ts';
 import type { Figure } from '../figure.ts';
 
 /** On what a figure was measured. */
-export type Setting = {
+export type BenchEnvironment = {
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
@@ -21,7 +21,7 @@ export type Setting = {
 };
 
 /** Asks the machine, and the agents of the cluster where these are what is measured. */
-export async function settingNow(needs: Figure['needs']): Promise<Setting> {
+export async function describeEnvironment(needs: Figure['needs']): Promise<BenchEnvironment> {
   const cores = cpus();
   return {
     machine: {
@@ -37,7 +37,7 @@ export async function settingNow(needs: Figure['needs']): Promise<Setting> {
 }
 
 /** The agent's bundle runs on the Node of the project, with the programs of this machine. */
-async function machineVersions(): Promise<Setting['versions']> {
+async function machineVersions(): Promise<BenchEnvironment['versions']> {
   return {
     podcap: (await run(['git', '-C', checkout, 'describe', '--always', '--dirty'])).trim(),
     node: process.version,
@@ -50,7 +50,7 @@ function firstLines(text: string, count: number): string {
   return text.split('\n').slice(0, count).join(', ');
 }
 
-async function clusterVersions(): Promise<Setting['versions']> {
+async function clusterVersions(): Promise<BenchEnvironment['versions']> {
   const agent = await agentOn(nodes[0]?.name ?? '');
   const inAgent = (...command: readonly string[]) =>
     kubectl('-n', 'kube-system', 'exec', agent, '--', ...command);

@@ -35,7 +35,7 @@ export const rate = 2_000;
 /** How long they are sent before the Pods are deleted. */
 const beforeMs = 1_500;
 
-type Pods = {
+type DeletionPods = {
   readonly names: readonly string[];
   /** The address of a receiver. */
   readonly to: string;
@@ -47,7 +47,10 @@ type Pods = {
  * Creates annotated Pods, half on each Node, and deletes them all at once while datagrams pass. The sender is none of
  * the Pod's processes: those the kubelet ends before the network, this one goes on until the interface is gone.
  */
-export async function deletePods(cluster: TestCluster, { names, to, how }: Pods): Promise<Deletion[]> {
+export async function deletePods(
+  cluster: TestCluster,
+  { names, to, how }: DeletionPods,
+): Promise<Deletion[]> {
   await using busy = new AsyncDisposableStack();
   const pods = await Promise.all(names.map((name, i) => startPod(cluster, name, i)));
   const watched = await Promise.all(pods.map((pod) => startTraffic(busy, pod, to)));
@@ -56,24 +59,24 @@ export async function deletePods(cluster: TestCluster, { names, to, how }: Pods)
   return await Promise.all(watched.map((ending) => ending()));
 }
 
-async function startPod(cluster: TestCluster, name: string, position: number): Promise<CapturedPod> {
+async function startPod(cluster: TestCluster, name: string, position: number): Promise<DeletedPod> {
   const node = nodes[position % nodes.length]?.name ?? '';
   await cluster.create(idle({ name, node, annotation: '100' }));
   const pod = await cluster.running(name);
   const folder = await until(() => captureFolder(pod), { what: `the folder of ${name}` });
-  await until(async () => (await readRecord(folder, 1))?.carried !== undefined, {
+  await until(async () => (await readRecord(folder, 1))?.interfacePackets !== undefined, {
     what: `${name} to be captured`,
     deadlineMs: 30_000,
   });
   return { pod, folder };
 }
 
-type CapturedPod = { readonly pod: RunningPod; readonly folder: string };
+type DeletedPod = { readonly pod: RunningPod; readonly folder: string };
 
 /** Gives back what to call when the Pod is deleted: it waits until all have ended, and compares nothing yet. */
 async function startTraffic(
   busy: AsyncDisposableStack,
-  { pod, folder }: CapturedPod,
+  { pod, folder }: DeletedPod,
   to: string,
 ): Promise<() => Promise<Deletion>> {
   const inNetwork = await podNetwork(pod);
@@ -86,7 +89,7 @@ async function startTraffic(
     const { reason, sent } = await sending.ended;
     if (reason !== 'ENETUNREACH') throw new Error(`the sender ended before the interface: ${reason}`);
     const carried = await witness.ended;
-    await until(async () => (await readRecord(folder, 1))?.end !== undefined, {
+    await until(async () => (await readRecord(folder, 1))?.endTime !== undefined, {
       what: `the end of the capture of ${pod.name}`,
     });
     return { carried, sent, inFiles: await numbersIn(folder), inPlainFile: await plain.numbers() };

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { machineFolder, nodeNamed } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
 import type { RunningPod } from '../../end-to-end/support/test-cluster.ts';
-import { watchNetworks } from '../../src/agent/netns/pod-networks.ts';
+import { watchPodNetworks } from '../../src/agent/netns/pod-networks.ts';
 import type { Argv } from '../../src/testbed/run-program.ts';
 
 /** A command that runs in a Pod's network but not in the Pod: the kubelet does not know of it, and cannot stop it. */
@@ -14,11 +14,11 @@ export async function podNetwork({ namespace, name, uid, node }: RunningPod): Pr
   const machine = nodeNamed(node);
   const process = machineProcess(machine);
   if (!process) throw new Error(`${node} does not run`);
-  await using networks = await watchNetworks({
+  await using networks = await watchPodNetworks({
     resultsFolder: join(machineFolder(machine), 'var/lib/cni/results'),
     // The Node's /run is in its own mount namespace, which its pid 1 shows.
     netnsFolder: `/proc/${process.pid}/root/run/netns`,
-    rescanMs: 5_000,
+    resyncMs: 5_000,
     log: pino({ level: 'silent' }),
   });
   const network = await networks.find({ namespace, name, uid });

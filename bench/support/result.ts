@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { must } from '../../tools/shell.ts';
 import { checkout } from '../../tools/target.ts';
 import type { Figure, Measurement } from '../figure.ts';
-import type { Setting } from './bench-environment.ts';
+import type { BenchEnvironment } from './bench-environment.ts';
 
 const number = v.pipe(v.number(), v.finite());
 const word = v.pipe(v.string(), v.minLength(1));
@@ -43,7 +43,7 @@ export type Result = v.InferOutput<typeof resultSchema>;
 export function resultOf(
   { name, unit, goal }: Figure,
   { isReached, rows }: Measurement,
-  setting: Setting,
+  setting: BenchEnvironment,
 ): Result {
   const date = new Date().toISOString();
   return v.parse(resultSchema, { figure: name, unit, date, goal, isReached, ...setting, rows });

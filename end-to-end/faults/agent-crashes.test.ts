@@ -10,7 +10,7 @@ import { until } from '../../src/testbed/until.ts';
 import { agentSettings, patchAgents, restartAgents } from '../support/agent-daemonset.ts';
 import { type AgentProcess, agentProcess, startedMs } from '../support/agent-usage.ts';
 import { processesOf, spawnerProgram } from '../support/pod-processes.ts';
-import { tellFigures } from '../support/print-figures.ts';
+import { printFigures } from '../support/print-figures.ts';
 import { readBack } from '../support/read-back.ts';
 import {
   digestsUpTo,
@@ -114,7 +114,7 @@ test('20 agents are updated: podcap read has no datagram less and none twice', a
   for (const pod of pods) {
     const { missed } = totalsOf((await readRecords(pod.folder)).slice(1));
     const account = await endSending(cluster, pod);
-    tellFigures(pod.name, account);
+    printFigures(pod.name, account);
     expect({ missing: account.missing, missed }).toEqual({ missing: 0, missed: 0 });
     expect(account.generations).toBeGreaterThanOrEqual(11);
   }
@@ -131,7 +131,7 @@ async function endAgents(
     resumedMs.push(...(await Promise.all(pods.map((pod) => endAgent(pod, end)))));
   }
   const accounts = await Promise.all(pods.map((pod) => endSending(cluster, pod)));
-  tellFigures(name, { mostMsFromStartToPacket: Math.max(...resumedMs), accounts });
+  printFigures(name, { mostMsFromStartToPacket: Math.max(...resumedMs), accounts });
   return accounts.map(({ generations }) => generations);
 }
 

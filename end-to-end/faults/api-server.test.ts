@@ -5,9 +5,9 @@ import { control, nodes } from '../../cluster/layout.ts';
 import { until } from '../../src/testbed/until.ts';
 import { agentProcess } from '../support/agent-usage.ts';
 import { type CapturedPod, capturedPod } from '../support/captured-pod.ts';
-import { cutOff, inNetworkOf, reconnect } from '../support/network-partition.ts';
+import { inNetworkOf, partition, reconnect } from '../support/network-partition.ts';
 import { idle } from '../support/pod-manifests.ts';
-import { tellFigures } from '../support/print-figures.ts';
+import { printFigures } from '../support/print-figures.ts';
 import {
   endSending,
   lengthAfter,
@@ -56,7 +56,7 @@ test(`the API server is killed and comes back ${kills} times: captures go on unt
   expect(await Promise.all([web, other].map(tcpdumpsOf))).toEqual(tcpdumps);
   await endUntouched([web, other]);
   const listed = await listsSince(sinceMs);
-  tellFigures(`${kills} short outages`, { effectMs, listed });
+  printFigures(`${kills} short outages`, { effectMs, listed });
   expect(listed).toBeLessThanOrEqual(kills * nodes.length);
 });
 
@@ -89,7 +89,7 @@ test(`the API server is away for 2 minutes, ${longOutages} times: captures go on
   expect(await tcpdumpsOf(web)).toEqual(tcpdumps);
   const accounts = [await endSending(cluster, web), await endSending(cluster, other)];
   const listed = await listsSince(sinceMs);
-  tellFigures(`${longOutages} times 2 minutes without the API server`, { effectMs, listed, accounts });
+  printFigures(`${longOutages} times 2 minutes without the API server`, { effectMs, listed, accounts });
   expect(accounts.map(({ generations }) => generations)).toEqual([1, 1 + longOutages]);
   expect(listed).toBeLessThanOrEqual(longOutages * nodes.length);
 });
@@ -99,7 +99,7 @@ test('both agents are cut off from the API server without a word: what was chang
   const [wanted, unwanted] = [await idlePod('wanted'), await capturedPod(cluster, 'unwanted')];
   const tcpdumps = await Promise.all(pods.map(tcpdumpsOf));
   const sinceMs = Date.now();
-  await Promise.all(nodes.map(({ name }) => cutOff(name)));
+  await Promise.all(nodes.map(({ name }) => partition(name)));
   try {
     await cluster.annotate('wanted', '2');
     await cluster.annotate('unwanted', null);
@@ -117,7 +117,7 @@ test('both agents are cut off from the API server without a word: what was chang
   expect(await Promise.all(pods.map(tcpdumpsOf))).toEqual(tcpdumps);
   await endUntouched(pods);
   const listed = await listsSince(sinceMs);
-  tellFigures('45 s cut off', { effectMs, listed });
+  printFigures('45 s cut off', { effectMs, listed });
   expect(listed).toBe(0);
 });
 
@@ -136,7 +136,7 @@ async function idlePod(name: string): Promise<RunningPod> {
 async function endUntouched(pods: readonly SendingPod[]): Promise<void> {
   for (const pod of pods) {
     const account = await endSending(cluster, pod);
-    tellFigures(pod.name, account);
+    printFigures(pod.name, account);
     expect(account.generations).toBe(1);
   }
 }

@@ -4,7 +4,7 @@ import { nodes } from '../../cluster/layout.ts';
 import { until } from '../../src/testbed/until.ts';
 import { capturedPod } from '../support/captured-pod.ts';
 import { processesOf } from '../support/pod-processes.ts';
-import { tellFigures } from '../support/print-figures.ts';
+import { printFigures } from '../support/print-figures.ts';
 import {
   digestsUpTo,
   endLives,
@@ -39,7 +39,7 @@ test('containerd is killed 20 times: captures go on untouched, and new Pods are 
   expect(await Promise.all(pods.map(tcpdumpsOf))).toEqual(before);
   for (const pod of pods) {
     const account = await endSending(cluster, pod);
-    tellFigures(pod.name, account);
+    printFigures(pod.name, account);
     expect(account.generations).toBe(1);
   }
 });
@@ -52,7 +52,7 @@ test('20 containers are killed and start again in their sandbox: one capture, wi
   for (let round = 0; round < 5; round += 1) await Promise.all(pods.map(killContainer));
   for (const pod of pods) {
     const account = await endLives(cluster, pod);
-    tellFigures(pod.name, account);
+    printFigures(pod.name, account);
     expect(account).toMatchObject({ generations: 1, lives: 6 });
     // Told is at most what passed before the first capture.
     expect(account.captured + account.told).toBeGreaterThanOrEqual(account.heard);
@@ -67,7 +67,7 @@ test('20 sandboxes are killed and made again under the same UID: the capture fol
   for (let round = 0; round < 10; round += 1) await Promise.all(pods.map(killSandbox));
   for (const pod of pods) {
     const account = await endLives(cluster, pod);
-    tellFigures(pod.name, account);
+    printFigures(pod.name, account);
     expect(account.generations).toBe(11);
     expect(account.captured + account.told).toBeGreaterThanOrEqual(account.heard);
   }

@@ -6,7 +6,7 @@ import { cutPower } from '../../cluster/machine.ts';
 import { run as execute } from '../../src/testbed/run-program.ts';
 import { until } from '../../src/testbed/until.ts';
 import { agentProcess, startedMs } from '../support/agent-usage.ts';
-import { tellFigures } from '../support/print-figures.ts';
+import { printFigures } from '../support/print-figures.ts';
 import {
   accountOfLives,
   digestsUpTo,
@@ -36,9 +36,9 @@ test('a Node is drained 5 times: the last datagram of its Pod is in the file, wh
     await until(() => pod.receiver.heard().count > 20, { what: 'datagrams' });
     try {
       const flags = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', '--grace-period=1'];
-      await kubectl('drain', 'node1', ...flags, '--timeout=60s');
+      await kubectl('flush', 'node1', ...flags, '--timeout=60s');
       const account = await endSending(cluster, pod);
-      tellFigures(pod.name, account);
+      printFigures(pod.name, account);
       expect(account).toMatchObject({ generations: 1, missing: 0 });
     } finally {
       await kubectl('uncordon', 'node1');
@@ -82,12 +82,12 @@ test('20 times the power of a Node is cut, and it comes back: its Pods are captu
   }
   for (const pod of pods) {
     const account = await endLives(cluster, pod);
-    tellFigures(pod.name, account);
+    printFigures(pod.name, account);
     expect(account.generations).toBe(powerCuts + 1);
     // What lay in the kernel at each cut is in no number: 0.1 s, and here up to half a second.
     expect(account.captured + account.told + powerCuts * 100).toBeGreaterThanOrEqual(account.heard);
   }
-  tellFigures("powered: from the agent's start to the first packet", { resumedMs });
+  printFigures("powered: from the agent's start to the first packet", { resumedMs });
 });
 
 test('5 times a Node is removed from the cluster and registers again: its capture goes on untouched', async () => {
@@ -101,7 +101,7 @@ test('5 times a Node is removed from the cluster and registers again: its captur
   }
   expect(await tcpdumpsOf(pod)).toEqual(tcpdumps);
   const account = await endSending(cluster, pod);
-  tellFigures(pod.name, account);
+  printFigures(pod.name, account);
   expect(account.generations).toBe(1);
 });
 
@@ -124,7 +124,7 @@ test('a Node is removed for longer than its Pods are kept: their files stay, and
   ).toContain('long-removed');
   const account = await accountOfLives(pod);
   await pod.receiver[Symbol.asyncDispose]();
-  tellFigures(pod.name, account);
+  printFigures(pod.name, account);
   // What it sent after its agent had been ended is in no file.
   expect(account).toMatchObject({ generations: 1, lives: 1 });
   expect(account.captured).toBeGreaterThan(200);

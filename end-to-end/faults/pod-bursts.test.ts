@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
 import { parseFolderName } from '../../src/agent/storage/file-names.ts';
 import { until } from '../../src/testbed/until.ts';
-import { agentProcess, type Held, heldBy } from '../support/agent-usage.ts';
+import { agentProcess, heldBy, type ProcessUsage } from '../support/agent-usage.ts';
 import { idle } from '../support/pod-manifests.ts';
 import { nodeProcess } from '../support/pod-processes.ts';
-import { tellFigures } from '../support/print-figures.ts';
+import { printFigures } from '../support/print-figures.ts';
 import { endSending, type SendingPod, sendingPod } from '../support/sending-pod.ts';
 import {
   captureFolder,
@@ -59,7 +59,7 @@ async function annotateAndNot(pods: readonly RunningPod[]): Promise<number> {
   const since = performance.now();
   await Promise.all(pods.map(({ name }) => cluster.annotate(name, '2')));
   await untilTcpdumps(pods, 1);
-  tellFigures(`${pods.length} annotated at once`, { capturedMs: Math.round(performance.now() - since) });
+  printFigures(`${pods.length} annotated at once`, { capturedMs: Math.round(performance.now() - since) });
   const folders = new Set(await Promise.all(pods.map(untilFolder)));
 
   await Promise.all(pods.map(({ name }) => cluster.annotate(name, null)));
@@ -85,7 +85,7 @@ test('an annotation that flaps 50 times a second ends as it was set last, 5 time
       await setTimeout(Math.max(0, since + i * 20 - performance.now()));
     }
     const perSecond = Math.round((changes * 1_000) / (performance.now() - since));
-    tellFigures(`flapping, ${last ?? 'none'} at last`, { perSecond });
+    printFigures(`flapping, ${last ?? 'none'} at last`, { perSecond });
     if (last !== null) await untilFolder(pod);
     await untilTcpdumps([pod], last === null ? 0 : 1);
     if (last === null) await until(async () => !(await captureFolder(pod)), { what: 'no folder' });
@@ -103,7 +103,7 @@ test(`${lives} Pods come and go as fast as the Nodes can beside ${captures} capt
   const namespaces = await mountedNamespaces();
   const since = performance.now();
   await comeAndGo();
-  tellFigures(`${lives} Pods created and deleted`, {
+  printFigures(`${lives} Pods created and deleted`, {
     perSecond: Number(((lives * 1_000) / (performance.now() - since)).toFixed(2)),
   });
   for (const pod of sending) expect(await tcpdumpsOf(pod)).toHaveLength(1);
@@ -112,7 +112,7 @@ test(`${lives} Pods come and go as fast as the Nodes can beside ${captures} capt
     what: 'the network namespaces of before',
     deadlineMs: 60_000,
   });
-  // The annotated ones keep theirs for the time of grace, the others never had any.
+  // The annotated ones keep theirs for the retention time, the others never had any.
   const annotated = run(0, lives / annotatedEvery).map((i) => `life-${i * annotatedEvery}`);
   const left = (await capturedPods()).filter((name) => name.startsWith('life-'));
   expect(left.toSorted()).toEqual(annotated.toSorted());
@@ -182,7 +182,7 @@ async function endUntouched(pods: readonly SendingPod[]): Promise<void> {
   const accounts = await Promise.all(pods.map((pod) => endSending(cluster, pod)));
   const sum = (key: 'heard' | 'captured' | 'missing' | 'told') =>
     accounts.reduce((total, account) => total + account[key], 0);
-  tellFigures(`${pods.length} Pods beside it`, {
+  printFigures(`${pods.length} Pods beside it`, {
     heard: sum('heard'),
     captured: sum('captured'),
     missing: sum('missing'),
@@ -191,15 +191,15 @@ async function endUntouched(pods: readonly SendingPod[]): Promise<void> {
   expect(accounts.map(({ generations }) => generations)).toEqual(pods.map(() => 1));
 }
 
-async function held(): Promise<Held[]> {
+async function held(): Promise<ProcessUsage[]> {
   return await Promise.all(
     nodes.map(async ({ name }) => await heldBy((await agentProcess(cluster, name)).pid)),
   );
 }
 
 /** Nothing that a leak would leave; memory within what V8 lets itself have before it collects. */
-async function heldAsBefore(before: readonly Held[], what: string): Promise<void> {
-  const isAsBefore = (now: readonly Held[]) =>
+async function heldAsBefore(before: readonly ProcessUsage[], what: string): Promise<void> {
+  const isAsBefore = (now: readonly ProcessUsage[]) =>
     now.every(({ descriptors, processes }, i) => {
       const then = before[i];
       return then && descriptors <= then.descriptors + 4 && processes <= then.processes;
@@ -211,7 +211,7 @@ async function heldAsBefore(before: readonly Held[], what: string): Promise<void
     },
     { what: 'the descriptors and processes of before', deadlineMs: 60_000 },
   );
-  tellFigures(what, { before, after });
+  printFigures(what, { before, after });
   for (const [i, { rssAnonKib }] of after.entries()) {
     expect(rssAnonKib).toBeLessThan(2 * (before[i]?.rssAnonKib ?? 0));
   }

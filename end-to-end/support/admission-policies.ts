@@ -59,7 +59,7 @@ export async function untilRefused(request: () => Promise<unknown>): Promise<voi
   });
 }
 
-export type Account = AsyncDisposable & {
+export type TestServiceAccount = AsyncDisposable & {
   readonly name: string;
   readonly client: KubernetesClient;
   /** For kubectl, as that account. */
@@ -71,7 +71,7 @@ export async function serviceAccount(
   { client, namespace }: TestCluster,
   name: string,
   clusterRoles: readonly string[],
-): Promise<Account> {
+): Promise<TestServiceAccount> {
   const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
   await client.create({ path: accounts, body: { metadata: { name } } });
   for (const role of clusterRoles) {

@@ -54,14 +54,14 @@ export async function startedMs(pid: number): Promise<number> {
 }
 
 /** What a leak would add to. */
-export type Held = {
+export type ProcessUsage = {
   readonly rssAnonKib: number;
   readonly descriptors: number;
   /** podcap-spawner, its tcpdumps, and whatever else it has started. */
   readonly processes: number;
 };
 
-export async function heldBy(pid: number): Promise<Held> {
+export async function heldBy(pid: number): Promise<ProcessUsage> {
   const [status, descriptors, processes] = await Promise.all([
     readFile(`/proc/${pid}/status`, 'utf8'),
     readdir(`/proc/${pid}/fd`),

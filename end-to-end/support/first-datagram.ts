@@ -30,5 +30,5 @@ export async function firstHeard(pod: RunningPod): Promise<FirstHeard> {
 
 /** Undefined until tcpdump listens. */
 function missedBeforeIn(record: CaptureRecord | undefined): number | undefined {
-  return record?.carried === undefined ? undefined : record.totals.missed;
+  return record?.interfacePackets === undefined ? undefined : record.totals.missed;
 }

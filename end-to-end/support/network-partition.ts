@@ -5,7 +5,7 @@ import { nodeProcess } from './pod-processes.ts';
 const table = 'podcap-test';
 
 /** Everything between the Pods of that Node and the API server is dropped without a word. */
-export async function cutOff(node: string): Promise<void> {
+export async function partition(node: string): Promise<void> {
   const server = `ip daddr ${addresses.control} tcp dport 6443 drop; ip saddr ${addresses.control} tcp sport 6443 drop;`;
   const chain = `chain forward { type filter hook forward priority 0; ${server} }`;
   await inNetworkOf(node, 'nft', `table inet ${table} { ${chain}; }`);

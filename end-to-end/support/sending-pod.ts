@@ -31,7 +31,7 @@ export async function sendingPod(
 }
 
 /** The Pod's end, and what became of each of its datagrams. */
-export async function endSending(cluster: TestCluster, pod: SendingPod): Promise<Account> {
+export async function endSending(cluster: TestCluster, pod: SendingPod): Promise<SentAndCaptured> {
   await end(cluster, pod);
   return await accountOf(pod);
 }
@@ -48,7 +48,7 @@ async function end(cluster: TestCluster, { name, uid, receiver }: SendingPod): P
   await receiver[Symbol.asyncDispose]();
 }
 
-export type Account = {
+export type SentAndCaptured = {
   /** Starts of tcpdump that captured something. */
   readonly generations: number;
   readonly heard: number;
@@ -60,7 +60,7 @@ export type Account = {
 };
 
 /** Of a Pod whose sender lived all the while. Within each capture no datagram is missing; between them it is told. */
-export async function accountOf({ folder, receiver }: SendingPod): Promise<Account> {
+export async function accountOf({ folder, receiver }: SendingPod): Promise<SentAndCaptured> {
   expect(await strangersIn(folder)).toEqual([]);
   const byGeneration = Map.groupBy(await packetsIn(folder), ({ generation }) => generation);
   const runs = [...byGeneration.values()].map(numbersOf).filter((numbers) => numbers.length > 0);
@@ -68,8 +68,8 @@ export async function accountOf({ folder, receiver }: SendingPod): Promise<Accou
   const captured = new Set(runs.flat());
   const { count, last } = receiver.heard();
   const missing = run(0, last + 1).filter((number) => !captured.has(number)).length;
-  const { missed, dropped, lost } = totalsOf(await readRecords(folder));
-  const told = missed + dropped + lost;
+  const { missed, dropped, lostAtStop } = totalsOf(await readRecords(folder));
+  const told = missed + dropped + lostAtStop;
   expect(told).toBeGreaterThanOrEqual(missing);
   return { generations: runs.length, heard: count, captured: captured.size, missing, told };
 }
@@ -87,14 +87,14 @@ export async function accountOfLives({ folder, receiver }: SendingPod) {
       numbers.filter((number, i) => i > 0 && number !== 0 && number !== (numbers[i - 1] ?? -1) + 1),
     ).toEqual([]);
   }
-  const { missed, dropped, lost } = totalsOf(await readRecords(folder));
+  const { missed, dropped, lostAtStop } = totalsOf(await readRecords(folder));
   const captured = runs.flat();
   return {
     generations: runs.length,
     lives: captured.filter((number, i) => number < (captured[i - 1] ?? Number.POSITIVE_INFINITY)).length,
     heard: receiver.heard().count,
     captured: captured.length,
-    told: missed + dropped + lost,
+    told: missed + dropped + lostAtStop,
   };
 }
 

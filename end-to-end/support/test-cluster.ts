@@ -8,7 +8,7 @@ import { checkoutFolders, machineFolder, nodeNamed, nodes } from '../../cluster/
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { parseFolderName, parseRingFile, type RingFile } from '../../src/agent/storage/file-names.ts';
 import { orderByAge } from '../../src/agent/storage/ring-order.ts';
-import { ifThere } from '../../src/base/fs-errors.ts';
+import { ifExists } from '../../src/base/fs-errors.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
@@ -34,7 +34,7 @@ export type RunningPod = {
 };
 
 /** Numbered, each with so many bytes of payload. */
-export type Datagrams = {
+export type PodDatagrams = {
   readonly to: string;
   readonly port?: number;
   readonly first?: number;
@@ -128,7 +128,7 @@ export async function testCluster() {
       await client.patch({ path: podPath(name), body: { metadata: { annotations } } });
     },
     /** Sends numbered datagrams from within that Pod; to a port where nobody listens, too. */
-    async send(name: string, { to, port = receiverPort, first = 0, count, bytes = 100 }: Datagrams) {
+    async send(name: string, { to, port = receiverPort, first = 0, count, bytes = 100 }: PodDatagrams) {
       // The refusal of one datagram comes back as the error of the next, which is not sent then: so again.
       const script = `
         exec 3>/dev/udp/${to}/${port}
@@ -213,7 +213,7 @@ export async function captureFolder({
   node,
 }: Pick<RunningPod, 'uid' | 'node'>): Promise<string | undefined> {
   const root = capturesRoot(node);
-  const names = (await ifThere(readdir(root))) ?? [];
+  const names = (await ifExists(readdir(root))) ?? [];
   const name = names.find((folder) => parseFolderName(folder)?.uid === uid);
   return name === undefined ? undefined : join(root, name);
 }
@@ -225,7 +225,7 @@ export function capturesRoot(node: string): string {
 /** What stays on the Node after the Pods of a test are gone. */
 async function removeCaptures(node: string, namespace: string): Promise<void> {
   const root = capturesRoot(node);
-  const names = ((await ifThere(readdir(root))) ?? []).filter(
+  const names = ((await ifExists(readdir(root))) ?? []).filter(
     (name) => parseFolderName(name)?.namespace === namespace,
   );
   // Its agent notes the end of a Pod a moment after the Pod is gone: a record can appear while the folder is removed.
@@ -235,7 +235,7 @@ async function removeCaptures(node: string, namespace: string): Promise<void> {
 
 /** Oldest first. */
 export async function ringFiles(folder: string): Promise<RingFile[]> {
-  const names = (await ifThere(readdir(folder))) ?? [];
+  const names = (await ifExists(readdir(folder))) ?? [];
   return orderByAge(
     names.flatMap((name) => parseRingFile(name) ?? []),
     wrapAfter,
@@ -246,7 +246,7 @@ export async function ringFiles(folder: string): Promise<RingFile[]> {
 export async function numbersIn(folder: string): Promise<number[]> {
   const files = await ringFiles(folder);
   // A ring that goes on deletes files between the look and the reading: then look again.
-  const read = await ifThere(Promise.all(files.map(({ name }) => capturedNumbers(join(folder, name)))));
+  const read = await ifExists(Promise.all(files.map(({ name }) => capturedNumbers(join(folder, name)))));
   return read?.flat() ?? (await numbersIn(folder));
 }
 

@@ -128,7 +128,7 @@ test('a Pod that ended while no agent ran leaves its captures, and folders of ot
   expect((await readdir(scene.captures)).toSorted()).toEqual([folderOfWeb, 'lost+found']);
 });
 
-test('the captures of a Pod that has ended go after the time of grace, when the API server says that it is gone', async () => {
+test('the captures of a Pod that has ended go after the retention time, when the API server says that it is gone', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);
   scene.server.script.list.push(list('5', []));
@@ -201,9 +201,12 @@ test('an agent that starts while the API server is away goes on with what was ca
   await using agent = await scene.start();
   await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the capture that goes on' });
   expect(await agent.ask('/readyz')).toBe('503 the Pods of this Node are not listed yet\n');
-  await until(async () => (await readRecord(join(scene.captures, folderOfWeb), 2))?.carried !== undefined, {
-    what: 'its record',
-  });
+  await until(
+    async () => (await readRecord(join(scene.captures, folderOfWeb), 2))?.interfacePackets !== undefined,
+    {
+      what: 'its record',
+    },
+  );
   scene.server.script.read.push({ kind: 'json', body: podObject('web', '9') });
   scene.server.script.list.push(list('9', [podObject('web', '9')]));
   scene.server.cutAll();

@@ -8,7 +8,7 @@ import { type ApiServer, list, refusal } from '../kubernetes/testing/api-server.
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { run } from '../testbed/run-program.ts';
 import { until } from '../testbed/until.ts';
-import { networkLab } from '../testbed/veth-testbed.ts';
+import { vethTestbed } from '../testbed/veth-testbed.ts';
 import { writeCniEntry } from '../testbed/write-cni-entry.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
@@ -40,7 +40,7 @@ describe('a capture for which the files of a Pod that has ended have to go', () 
   });
 });
 
-describe('a Pod that is captured when an older one asks for room that is not there', () => {
+describe('a Pod that is captured when an older one asks for capacity that is not there', () => {
   let before: readonly string[];
   let after: readonly string[];
 
@@ -115,7 +115,7 @@ async function captureBesideOld({ isReadable }: { readonly isReadable: boolean }
 
 async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: boolean }): Promise<boolean> {
   await using scene = await agentScene();
-  await using other = await networkLab();
+  await using other = await vethTestbed();
   const { netns } = other;
   await writeCniEntry({ folder: scene.cache, podUid: 'uid-db', podName: 'db', sandboxId: 'sandbox2', netns });
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));

@@ -2,29 +2,29 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { coalesced } from '../base/coalesced.ts';
-import { every, spaced, wakeAt } from '../base/timers.ts';
+import { every, throttle, wakeAt } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/event-recorder.ts';
 import { watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import type { CaptureSettings } from './capture/capture.ts';
 import { startRecorders } from './capture/recorders.ts';
-import { openMemorySlots } from './capture/write-buffer-slots.ts';
-import { watchNetworks } from './netns/pod-networks.ts';
-import { podStatuses } from './observability/capture-status.ts';
-import { announceByEvent, announceByLog } from './observability/event-messages.ts';
+import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
+import { watchPodNetworks } from './netns/pod-networks.ts';
+import { captureStatuses } from './observability/capture-status.ts';
+import { reportByEvent, reportByLog } from './observability/event-messages.ts';
 import { serveHealth } from './observability/health-server.ts';
 import { metricsText, samplesOf } from './observability/metrics.ts';
-import { notReady } from './observability/readiness.ts';
+import { unreadyReasons } from './observability/readiness.ts';
 import { serveSecureMetrics } from './observability/secure-metrics-server.ts';
 import { mayDelete } from './planner/may-delete.ts';
 import { type Plan, plan, planAbout } from './planner/plan.ts';
-import { type Pods, podsAfter } from './planner/pods-by-uid.ts';
+import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import type { Settings } from './settings.ts';
 import { type Spawner, startSpawner } from './spawner/spawner.ts';
-import { openFolders } from './storage/capture-folders.ts';
+import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
-import { type Disk, diskOf } from './storage/free-space.ts';
+import { type FreeSpace, freeSpaceOf } from './storage/free-space.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -65,14 +65,14 @@ export async function runAgent({
 }: AgentOptions): Promise<void> {
   const { nodeName, capturesFolder, captureUser } = settings;
   await using events = eventRecorder({ client, nodeName, log });
-  const status = podStatuses([announceByLog(log), announceByEvent(events.record, { nodeName })]);
-  const folders = await openFolders({ root: capturesFolder, groupId: captureUser, clock, log });
+  const status = captureStatuses([reportByLog(log), reportByEvent(events.record, { nodeName })]);
+  const folders = await openCaptureFolders({ root: capturesFolder, groupId: captureUser, clock, log });
   await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
-  let disk = await diskOf(capturesFolder);
-  await using networks = await watchNetworks({
+  let disk = await freeSpaceOf(capturesFolder);
+  await using networks = await watchPodNetworks({
     resultsFolder: settings.cniResultsFolder,
     netnsFolder: settings.netnsFolder,
-    rescanMs: settings.rescanSeconds * 1_000,
+    resyncMs: settings.cniResyncSeconds * 1_000,
     log,
   });
   await using slots = await memorySlotsOf(capturesFolder, log);
@@ -94,17 +94,23 @@ export async function runAgent({
     log,
   });
 
-  let pods: Pods | undefined;
+  let pods: PodsByUid | undefined;
   /** As an earlier agent knew them: in place of a list that does not come. */
-  let unlisted: Pods | undefined;
+  let unlisted: PodsByUid | undefined;
   let planned: Plan | undefined;
   let lastContactMs: number | undefined;
   using nextReplan = wakeAt(clock, () => planning.run());
-  using planning = spaced(planRestMs, () => {
+  using planning = throttle(planRestMs, () => {
     const known = pods ?? unlisted;
     if (!known || signal.aborted) return;
-    const room = { ...roomOf(settings), disk };
-    const state = { pods: known, folders: folders.states(), recording: recorders.recording(), room, limits };
+    const capacity = { ...capacityOf(settings), disk };
+    const state = {
+      pods: known,
+      folders: folders.states(),
+      recording: recorders.recording(),
+      capacity,
+      limits,
+    };
     const next = plan({ ...state, nowMs: clock.nowMs() });
     nextReplan.at(next.nextMs);
     if (!pods) return recorders.apply(planAbout(known, next));
@@ -125,7 +131,7 @@ export async function runAgent({
   // known by then, and the others need not be looked into.
   const askingDisk = coalesced(
     async () => {
-      disk = await diskOf(capturesFolder);
+      disk = await freeSpaceOf(capturesFolder);
       planning.run();
     },
     (error) => log.warn({ err: error }, 'disk not measured'),
@@ -138,8 +144,8 @@ export async function runAgent({
     (error) => log.warn({ err: error }, 'captures not measured'),
   );
 
-  const hasRoom = ({ availableBytes, capacityBytes }: Disk) =>
-    100 * availableBytes > settings.freeSharePercent * capacityBytes;
+  const hasFreeSpace = ({ availableBytes, capacityBytes }: FreeSpace) =>
+    100 * availableBytes > settings.minFreeDiskPercent * capacityBytes;
 
   const metrics = () =>
     metricsText(
@@ -147,7 +153,7 @@ export async function runAgent({
         status,
         plan: planned,
         folders: folders.states(),
-        room: { ...roomOf(settings), disk },
+        capacity: { ...capacityOf(settings), disk },
         lastContactMs,
         events: events.counts(),
         version,
@@ -157,15 +163,15 @@ export async function runAgent({
       }),
     );
   using _watchingRoom = every(askDiskEveryMs, async () => {
-    const now = await diskOf(capturesFolder);
-    if (hasRoom(now) !== hasRoom(disk)) measuring.run();
+    const now = await freeSpaceOf(capturesFolder);
+    if (hasFreeSpace(now) !== hasFreeSpace(disk)) measuring.run();
   });
   using _measuring = every(measureEveryMs, async () => measuring.run());
   using _renewing = every(renewEveryMs, async () => status.renew());
   const folder = settings.metricsTlsFolder;
   await using _health = await serveHealth({
     port: settings.port,
-    notReady: () => notReady(planned, status),
+    notReady: () => unreadyReasons(planned, status),
     metrics: folder === undefined ? metrics : undefined,
   });
   using withoutList = wakeAt(clock, goOnUnlisted);
@@ -201,24 +207,24 @@ export async function runAgent({
 /** On a full disk there is none, until the next start: the captures go on and write more. */
 async function memorySlotsOf(folder: string, log: Logger): Promise<FileHandle | undefined> {
   try {
-    return await openMemorySlots(folder, memorySlots);
+    return await openWriteBufferSlots(folder, memorySlots);
   } catch (error) {
     log.warn({ err: error }, 'no file for memory slots: each capture holds 1 MiB at most');
     return undefined;
   }
 }
 
-function limitsOf({ maxFiles, maxFileMegabytes, graceSeconds }: Settings) {
-  return { maxFiles, maxFileMegabytes, graceMs: graceSeconds * 1_000 };
+function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings) {
+  return { maxFiles, maxFileMegabytes, retentionMs: retentionSeconds * 1_000 };
 }
 
-function roomOf(settings: Settings) {
+function capacityOf(settings: Settings) {
   return {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
     bufferBytes: settings.bufferKib * 1_024,
-    freeShare: settings.freeSharePercent / 100,
+    minFreeRatio: settings.minFreeDiskPercent / 100,
   };
 }
 

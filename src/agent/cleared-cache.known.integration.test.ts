@@ -24,7 +24,7 @@ test.fails('a capture lives on when somebody clears the CNI cache under its runn
 });
 
 async function observe() {
-  await using scene = await agentScene({ settings: { rescanSeconds: 1 } });
+  await using scene = await agentScene({ settings: { cniResyncSeconds: 1 } });
   scene.server.script.list.push(list('5', [podObject('web', '4', { 'tcpdump.antrea.io': '5' })]));
   await using _agent = await scene.start();
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });

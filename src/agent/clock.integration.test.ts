@@ -13,7 +13,7 @@ import { fakeClock } from '../testbed/fake-clock.ts';
 import { freePort } from '../testbed/loopback-port.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { until } from '../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../testbed/veth-testbed.ts';
 import { removeCniEntry, writeCniEntry } from '../testbed/write-cni-entry.ts';
 import { readRecords } from './storage/capture-records.ts';
 import { parseRingFile } from './storage/file-names.ts';
@@ -31,8 +31,8 @@ test('five agents with clocks hours apart, set while they capture: the newest fi
 }, async () => {
   const startedMs = Date.now();
   await using scene = await clockScene();
-  await using lab = await networkLab();
-  await scene.attach('web', lab);
+  await using testbed = await vethTestbed();
+  await scene.attach('web', testbed);
   const wanted = podObject('web', '2', { 'tcpdump.antrea.io': '3' });
   const captures = scene.folderOf('web');
   let next = 0;
@@ -43,13 +43,13 @@ test('five agents with clocks hours apart, set while they capture: the newest fi
     await scene.untilCapturing('web', at + 1);
     await scene.clock.set(offsets.at(at - 1) ?? '');
     // 1,000-byte datagrams: about 930 fill a file.
-    next += await lab.sendDatagrams({ count: 4_000, rate: 20_000, bytes: 1_000, firstNumber: next });
+    next += await testbed.sendDatagrams({ count: 4_000, rate: 20_000, bytes: 1_000, firstNumber: next });
     await until(async () => (await numbersIn(captures)).at(-1) === next - 1, {
       what: 'the last datagram',
       deadlineMs,
     });
     await until(async () => (await ringOf(captures)).length === 3, { what: 'three files', deadlineMs });
-    const environment = await readFile(`/proc/${(await lab.processes())[0]}/environ`, 'utf8');
+    const environment = await readFile(`/proc/${(await testbed.processes())[0]}/environ`, 'utf8');
     expect(environment.toLowerCase()).not.toContain('faketime');
     await agent.stop();
   }
@@ -62,15 +62,17 @@ test('five agents with clocks hours apart, set while they capture: the newest fi
   }
   // The agents' own clocks were as far apart as they were set.
   const records = await readRecords(captures);
-  const begun = records.map(({ begin }) => `${Math.round((Date.parse(begin) - startedMs) / 3_600_000)}`);
+  const begun = records.map(
+    ({ startTime }) => `${Math.round((Date.parse(startTime) - startedMs) / 3_600_000)}`,
+  );
   expect(begun).toEqual(['5', '-7', '48', '-48', '0']);
 });
 
-test('a clock that is set forth ends neither the time of grace nor a duration', {
+test('a clock that is set forth ends neither the retention time nor a duration', {
   timeout: 600_000,
 }, async () => {
   await using scene = await clockScene();
-  await using agent = await scene.start({ graceSeconds: '3600' });
+  await using agent = await scene.start({ retentionSeconds: '3600' });
   const watch = await scene.server.nextWatch();
   for (const [at, offset] of offsets.entries()) {
     await scene.clock.set('+0h');
@@ -82,17 +84,17 @@ test('a clock that is set forth ends neither the time of grace nor a duration', 
     await using _shortLab = await scene.begin(watch, short, '1s');
     await scene.untilEvent('CaptureStopped', short);
     expect((await readRecords(scene.folderOf(ended))).length).toBe(1);
-    expect((await readRecords(scene.folderOf(long))).at(-1)?.end).toBeUndefined();
+    expect((await readRecords(scene.folderOf(long))).at(-1)?.endTime).toBeUndefined();
     expect(await longLab.processes()).toHaveLength(1);
   }
   await agent.stop();
 });
 
-test('a clock that is set back makes neither the time of grace nor a duration longer', {
+test('a clock that is set back makes neither the retention time nor a duration longer', {
   timeout: 600_000,
 }, async () => {
   await using scene = await clockScene();
-  await using agent = await scene.start({ graceSeconds: '2' });
+  await using agent = await scene.start({ retentionSeconds: '2' });
   const watch = await scene.server.nextWatch();
   for (const [at, offset] of offsets.entries()) {
     await scene.clock.set('+3d');
@@ -101,7 +103,7 @@ test('a clock that is set back makes neither the time of grace nor a duration lo
     await scene.liveAndEnd(watch, ended);
     await scene.clock.set(offset);
     await until(async () => !(await readdir(scene.captures)).some((name) => name.includes(ended)), {
-      what: 'the captures to go after the time of grace',
+      what: 'the captures to go after the retention time',
       deadlineMs,
     });
     await scene.untilEvent('CaptureStopped', short);
@@ -122,7 +124,7 @@ async function clockScene() {
   const server = await apiServer(undefined, await selfSigned({ ...process.env, ...longAgo.env }));
   // Whoever asks before captures are deleted is told that the Pod is gone.
   server.script.read.push(...Array.from({ length: 100 }, () => refusal(404, 'NotFound')));
-  const first = await networkLab();
+  const first = await vethTestbed();
   const nativeFolder = await compileNative();
   const scene = {
     clock,
@@ -141,18 +143,19 @@ async function clockScene() {
       };
       return startAgent({ server: server.config.server, ca: server.config.ca, settings: all }, clock.env);
     },
-    entryOf: (pod: string, lab: NetworkLab) => ({
+    entryOf: (pod: string, testbed: VethTestbed) => ({
       folder: cache.path,
       podUid: `uid-${pod}`,
       podName: pod,
       sandboxId: `sandbox-${pod}`,
-      netns: lab.netns,
+      netns: testbed.netns,
     }),
-    attach: (pod: string, lab: NetworkLab) => writeCniEntry(scene.entryOf(pod, lab)),
+    attach: (pod: string, testbed: VethTestbed) => writeCniEntry(scene.entryOf(pod, testbed)),
     async untilCapturing(pod: string, generation: number): Promise<void> {
       const record = async () => (await readRecords(scene.folderOf(pod)).catch(() => [])).at(-1);
       await until(
-        async () => (await record())?.generation === generation && (await record())?.carried !== undefined,
+        async () =>
+          (await record())?.generation === generation && (await record())?.interfacePackets !== undefined,
         {
           what: `${pod} to be captured`,
           deadlineMs,
@@ -160,18 +163,18 @@ async function clockScene() {
       );
     },
     /** A Pod that is captured. */
-    async begin(watch: WatchStream, pod: string, duration?: string): Promise<NetworkLab> {
-      const lab = await networkLab();
-      await scene.attach(pod, lab);
+    async begin(watch: WatchStream, pod: string, duration?: string): Promise<VethTestbed> {
+      const testbed = await vethTestbed();
+      await scene.attach(pod, testbed);
       const more = duration === undefined ? {} : { 'podcap.dev/duration': duration };
       watch.send({ type: 'ADDED', object: podObject(pod, '10', { 'tcpdump.antrea.io': '2', ...more }) });
       await scene.untilCapturing(pod, 1);
-      return lab;
+      return testbed;
     },
     async liveAndEnd(watch: WatchStream, pod: string): Promise<void> {
-      await using lab = await scene.begin(watch, pod);
-      await lab.deleteInterface();
-      await removeCniEntry(scene.entryOf(pod, lab));
+      await using testbed = await scene.begin(watch, pod);
+      await testbed.deleteInterface();
+      await removeCniEntry(scene.entryOf(pod, testbed));
       watch.send({ type: 'DELETED', object: podObject(pod, '11', { 'tcpdump.antrea.io': '2' }) });
       await scene.untilEvent('CaptureStopped', pod);
     },

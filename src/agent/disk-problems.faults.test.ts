@@ -20,9 +20,9 @@ test.each(tries)('a full disk is told by an Event and by metrics, and its end to
   await using agent = await scene.start();
   const tells = async (line: string) => (await agent.ask('/metrics')).includes(`\n${line}\n`);
   await until(() => tells('podcap_captures{state="capturing"} 1'), { what: 'the capture' });
-  await using _sending = await scene.lab.startDatagrams({ rate: 1_000 });
+  await using _sending = await scene.testbed.startDatagrams({ rate: 1_000 });
   await disk.fill();
-  const failure = 'CaptureFailed: will try again: captures cannot be written: the disk is full (ENOSPC)';
+  const failure = 'CaptureFailed: will be retried: captures cannot be written: the disk is full (ENOSPC)';
   await until(() => scene.events().includes(failure), { what: 'the Event', deadlineMs: seenWithinMs });
   // Failed, and with the next look at the disk refused.
   await until(() => tells('podcap_captures{state="refused"} 1'), {
@@ -38,7 +38,7 @@ test.each(tries)('a full disk is told by an Event and by metrics, and its end to
 
 test.each(tries)('the share that stays free is not used, whoever fills the disk (%i)', async () => {
   await using disk = await memoryDisk(20);
-  await using scene = await agentScene({ captures: disk.path, settings: { freeSharePercent: 50 } });
+  await using scene = await agentScene({ captures: disk.path, settings: { minFreeDiskPercent: 50 } });
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   await using _agent = await scene.start();
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
@@ -48,16 +48,16 @@ test.each(tries)('the share that stays free is not used, whoever fills the disk 
     deadlineMs: seenWithinMs,
   });
   await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
-  await scene.lab.sendDatagrams({ count: 10 });
+  await scene.testbed.sendDatagrams({ count: 10 });
   await disk.free();
   await until(() => scene.events().some((event) => event.endsWith('10 packets passed before')), {
     what: 'the next capture',
     deadlineMs: seenWithinMs,
   });
   // Five times what the ring keeps.
-  await scene.lab.sendDatagrams({ count: 30_000, rate: 10_000, bytes: 1_000 });
+  await scene.testbed.sendDatagrams({ count: 30_000, rate: 10_000, bytes: 1_000 });
   await until(async () => (await filesOf(disk.path)) === 5, { what: 'a full ring' });
-  expect(await freeShare(disk.path)).toBeGreaterThan(0.5);
+  expect(await minFreeRatio(disk.path)).toBeGreaterThan(0.5);
 });
 
 test.each(tries)(
@@ -85,7 +85,7 @@ async function filesOf(captures: string): Promise<number> {
   return (await ringFilesOf(join(captures, 'default_web_uid-web'))).length;
 }
 
-async function freeShare(path: string): Promise<number> {
+async function minFreeRatio(path: string): Promise<number> {
   const { bavail, blocks } = await statfs(path);
   return bavail / blocks;
 }

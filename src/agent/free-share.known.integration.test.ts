@@ -7,19 +7,19 @@ import { memoryDisk } from '../testbed/test-disk.ts';
 import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
-const settings = { freeSharePercent: 50, diskBudgetMegabytes: 10_000 };
+const settings = { minFreeDiskPercent: 50, diskBudgetMegabytes: 10_000 };
 
 let observed: Awaited<ReturnType<typeof observe>>;
 beforeAll(async () => {
   observed = await observe();
 });
 
-test('a full ring of small files leaves more of the disk free than has to stay free', () => {
-  expect(observed.before).toBeGreaterThan(settings.freeSharePercent + 10);
+test('a full wake of small files leaves more of the disk free than has to stay free', () => {
+  expect(observed.before).toBeGreaterThan(settings.minFreeDiskPercent + 10);
   expect(observed.sent).toBe(datagrams);
 });
 
-test.fails('the share that stays free is kept when a full ring is to have larger files', () => {
+test.fails('the share that stays free is kept when a full wake is to have larger files', () => {
   expect(observed.isTaken).toBe(false);
 });
 
@@ -43,9 +43,9 @@ async function observe() {
   const larger = podObject('web', '6', { ...annotations, 'podcap.dev/file-size': '100' });
   watch.send({ type: 'MODIFIED', object: larger });
   await until(() => scene.events().length > told, { what: 'the answer to the change' });
-  const sent = await scene.lab.sendDatagrams({ count: datagrams, rate: 20_000, bytes });
-  // A block of the kernel's ring is written after a second at most.
-  const isTaken = await happens(async () => (await freePercent(disk.path)) < settings.freeSharePercent, {
+  const sent = await scene.testbed.sendDatagrams({ count: datagrams, rate: 20_000, bytes });
+  // A block of the kernel's wake is written after a second at most.
+  const isTaken = await happens(async () => (await freePercent(disk.path)) < settings.minFreeDiskPercent, {
     withinMs: 3_000,
   });
   return { before, sent, isTaken };

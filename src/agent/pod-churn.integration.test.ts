@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import type { ApiServer } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { until } from '../testbed/until.ts';
-import type { NetworkLab } from '../testbed/veth-testbed.ts';
+import type { VethTestbed } from '../testbed/veth-testbed.ts';
 import { removeCniEntry, writeCniEntry } from '../testbed/write-cni-entry.ts';
 import { readRecord } from './storage/capture-records.ts';
-import type { Held } from './testing/measured-agent.ts';
+import type { AgentUsage } from './testing/measured-agent.ts';
 import { processScene } from './testing/process-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '1' };
@@ -36,7 +36,7 @@ async function nodeScene() {
   const { labs, captures, cache, server, agent, watch } = scene;
   let lived = 0;
 
-  async function liveOne(index: number, { netns }: NetworkLab): Promise<void> {
+  async function liveOne(index: number, { netns }: VethTestbed): Promise<void> {
     const name = `web-${index}`;
     const entry = {
       folder: cache,
@@ -47,7 +47,7 @@ async function nodeScene() {
     };
     const path = `/api/v1/namespaces/default/pods/${name}`;
     const folder = join(captures, `default_${name}_uid-${name}`);
-    const isCaptured = async () => (await readRecord(folder, 1))?.carried !== undefined;
+    const isCaptured = async () => (await readRecord(folder, 1))?.interfacePackets !== undefined;
     const isGone = async () => (await readdir(folder).catch(() => undefined)) === undefined;
     watch.send({ type: 'ADDED', object: podObject(name, `${10 * index + 2}`, wanted) });
     await writeCniEntry(entry);
@@ -61,9 +61,9 @@ async function nodeScene() {
     await removeCniEntry(entry);
   }
 
-  async function ask(): Promise<Held> {
+  async function ask(): Promise<AgentUsage> {
     agent.send('what do you hold?');
-    const [held]: Held[] = await once(agent, 'message');
+    const [held]: AgentUsage[] = await once(agent, 'message');
     if (!held) throw new Error('no answer');
     return held;
   }
@@ -71,17 +71,17 @@ async function nodeScene() {
   return {
     async live(from: number, to: number): Promise<void> {
       let next = from;
-      const lives = labs.map(async (lab) => {
+      const lives = labs.map(async (testbed) => {
         while (next < to) {
           next += 1;
-          await liveOne(next, lab);
+          await liveOne(next, testbed);
         }
       });
       await Promise.all(lives);
       lived = to;
     },
     /** When everything of the Pods is over: an Event that waits to be written is held too. */
-    async holds(): Promise<Held> {
+    async holds(): Promise<AgentUsage> {
       await until(() => isEveryEventTold(server, lived), { what: 'the Events', deadlineMs: 60_000 });
       return await ask();
     },

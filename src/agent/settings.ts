@@ -25,8 +25,8 @@ export const settingsSchema = v.object({
   maxCaptures: wholeNumber(1, 10_000),
   diskBudgetMegabytes: wholeNumber(3, 100_000_000),
   bufferBudgetMegabytes: wholeNumber(3, 1_000_000),
-  freeSharePercent: wholeNumber(0, 90),
-  graceSeconds: wholeNumber(0, 30 * 86_400),
+  minFreeDiskPercent: wholeNumber(0, 90),
+  retentionSeconds: wholeNumber(0, 30 * 86_400),
   podMetrics: v.pipe(
     v.picklist(['true', 'false'], 'true or false is allowed'),
     v.transform((given) => given === 'true'),
@@ -34,7 +34,7 @@ export const settingsSchema = v.object({
   port: wholeNumber(1, 65_535),
   metricsTlsFolder: pathOrNone(),
   metricsPort: wholeNumber(1, 65_535),
-  rescanSeconds: wholeNumber(1, 3_600),
+  cniResyncSeconds: wholeNumber(1, 3_600),
   logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error is allowed'),
 });
 
@@ -76,7 +76,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network, and of podcap-drain.so, preloaded into it",
+    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network, and of podcap-preload.so, preloaded into it",
   },
   maxFiles: {
     flag: 'max-files',
@@ -108,15 +108,15 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '1100',
     help: 'the most kernel memory for the receive rings of all captures of this Node',
   },
-  freeSharePercent: {
-    flag: 'free-share-percent',
-    env: 'PODCAP_FREE_SHARE_PERCENT',
+  minFreeDiskPercent: {
+    flag: 'min-free-disk-percent',
+    env: 'PODCAP_MIN_FREE_DISK_PERCENT',
     default: '20',
     help: "this share of the captures' disk is never used, counted as available / capacity",
   },
-  graceSeconds: {
-    flag: 'grace-seconds',
-    env: 'PODCAP_GRACE_SECONDS',
+  retentionSeconds: {
+    flag: 'retention-seconds',
+    env: 'PODCAP_RETENTION_SECONDS',
     default: '3600',
     help: 'how long the captures of a Pod that has ended stay; 0 deletes them at once',
   },
@@ -156,9 +156,9 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '9781',
     help: 'the port of /metrics with --metrics-tls-folder',
   },
-  rescanSeconds: {
-    flag: 'rescan-seconds',
-    env: 'PODCAP_RESCAN_SECONDS',
+  cniResyncSeconds: {
+    flag: 'cni-resync-seconds',
+    env: 'PODCAP_CNI_RESYNC_SECONDS',
     default: '5',
     help: 'how often the CNI cache is looked at, whatever inotify says',
   },

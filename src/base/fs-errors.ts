@@ -1,5 +1,5 @@
 /** What a file operation gives, or undefined where the file or folder is not there; every other error is thrown. */
-export async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
+export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
     return await operation;
   } catch (error) {

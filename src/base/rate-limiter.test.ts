@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { pace } from './rate-limiter.ts';
+import { rateLimiter } from './rate-limiter.ts';
 
 test('lets a burst pass, then one at a time, and after a rest a burst again', () => {
   let now = 0;
-  const turns = pace({ burst: 3, everyMs: 100 }, () => now);
+  const turns = rateLimiter({ burst: 3, everyMs: 100 }, () => now);
   /** Takes so many turns, each when it comes, and gives back how long each had to wait. */
   const next = (count: number) =>
     Array.from({ length: count }, () => {
@@ -20,7 +20,7 @@ test('lets a burst pass, then one at a time, and after a rest a burst again', ()
 });
 
 test('lets nobody wait for the sake of those that did not wait for their turn', () => {
-  const turns = pace({ burst: 3, everyMs: 100 }, () => 0);
+  const turns = rateLimiter({ burst: 3, everyMs: 100 }, () => 0);
   for (let count = 0; count < 50; count += 1) turns.take();
   expect(turns.waitMs()).toBe(100);
 });

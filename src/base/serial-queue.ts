@@ -1,7 +1,7 @@
 /** Runs what it is given one after the other. */
-export type InTurn = <R>(work: () => Promise<R>) => Promise<R>;
+export type SerialQueue = <R>(work: () => Promise<R>) => Promise<R>;
 
-export function inTurn(): InTurn {
+export function inTurn(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const result = last.then(work);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { until } from '../testbed/until.ts';
-import { every, spaced, wakeAt } from './timers.ts';
+import { every, throttle, wakeAt } from './timers.ts';
 
 test('work is done again and again, never twice at a time, also after an error', async () => {
   let running = 0;
@@ -41,7 +41,7 @@ test('spaced work is done at once, then once for all who asked while it rested',
   const restMs = 20;
   const doneAtMs: number[] = [];
   let isOver = false;
-  const work = spaced(restMs, () => {
+  const work = throttle(restMs, () => {
     doneAtMs.push(performance.now());
     isOver = doneAtMs.length === 3;
     // Somebody asks while it is being done.

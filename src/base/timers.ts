@@ -18,7 +18,7 @@ export function every(
 }
 
 /** Does `work` as soon as it is asked for, and then no sooner than `ms` later, once for all who asked meanwhile. */
-export function spaced(ms: number, work: () => void): Disposable & { readonly run: () => void } {
+export function throttle(ms: number, work: () => void): Disposable & { readonly run: () => void } {
   let resting: NodeJS.Timeout | undefined;
   let isAsked = false;
   let isDisposed = false;

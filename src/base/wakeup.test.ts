@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { doorbell } from './wakeup.ts';
+import { wakeup } from './wakeup.ts';
 
 test('a ring while nobody waits is kept for the next wait, and many are one', async () => {
-  const bell = doorbell();
-  bell.ring();
-  bell.ring();
+  const bell = wakeup();
+  bell.wake();
+  bell.wake();
   await bell.wait();
   const second = bell.wait(0).then(() => 'time passed');
   expect(await second).toBe('time passed');
 });
 
 test('a ring ends a wait that has no time', async () => {
-  const bell = doorbell();
+  const bell = wakeup();
   const waited = bell.wait().then(() => 'rung');
-  bell.ring();
+  bell.wake();
   expect(await waited).toBe('rung');
 });

@@ -1,16 +1,16 @@
 /** Wakes one loop that looks at its whole state each time: a ring while nobody waits is not lost. */
-export type Doorbell = {
-  readonly ring: () => void;
+export type Wakeup = {
+  readonly wake: () => void;
   /** Resolves at the next ring, at once if one came since the last wait, or after `ms`. */
   readonly wait: (ms?: number) => Promise<void>;
 };
 
-export function doorbell(): Doorbell {
+export function wakeup(): Wakeup {
   let rung = false;
   let wake: (() => void) | undefined;
 
   return {
-    ring() {
+    wake() {
       rung = true;
       wake?.();
     },

@@ -1,5 +1,5 @@
 /** Resolves after `ms`, or at once when the signal aborts. Never rejects, and leaves no listener on the signal. */
-export function wait(ms: number, signal: AbortSignal): Promise<void> {
+export function abortableSleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {

@@ -7,12 +7,12 @@ import { expect, test } from 'vitest';
 import { listenOnLoopback } from '../testbed/loopback-port.ts';
 import { ApiError } from './api-error.ts';
 import { type ClientLimits, kubernetesClient } from './client.ts';
-import { type Answer, apiServer, refusal, until } from './testing/api-server.ts';
+import { apiServer, refusal, type ScriptedAnswer, until } from './testing/api-server.ts';
 import { selfSigned } from './testing/certificate.ts';
 
 const path = '/api/v1/namespaces/default/pods/web';
 
-test.each<{ name: string; answer: Answer; limits?: Partial<ClientLimits>; error: object }>([
+test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>; error: object }>([
   {
     name: 'a Pod that is not there',
     answer: refusal(404, 'NotFound'),

@@ -3,7 +3,7 @@ import { kubernetesClient } from './client.ts';
 import { cutMessage, eventName, type PodEvent } from './event-object.ts';
 import { type EventLimits, eventRecorder } from './event-recorder.ts';
 import { spamFilter } from './spam-filter.ts';
-import { type Answer, type ApiServer, apiServer, refusal, until } from './testing/api-server.ts';
+import { type ApiServer, apiServer, refusal, type ScriptedAnswer, until } from './testing/api-server.ts';
 import { memoryLog } from './testing/memory-logger.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'u1', resourceVersion: '7' };
@@ -87,7 +87,7 @@ test.each([
   expect(setup.server.requests.map(({ method }) => method)).toEqual(['POST', 'POST']);
 });
 
-test.each<{ name: string; answer: Answer }>([
+test.each<{ name: string; answer: ScriptedAnswer }>([
   { name: 'cuts the connection', answer: { kind: 'cut' } },
   { name: 'fails', answer: refusal(500, 'InternalError') },
   { name: 'is busy', answer: refusal(429, 'TooManyRequests') },
@@ -134,7 +134,7 @@ test('gives up on a server that keeps failing', async () => {
 });
 
 test('writes a burst at once, the rest in its turn, and what is left when it ends', async () => {
-  await using setup = await recording({ pace: { burst: 2, everyMs: 3_600_000 } });
+  await using setup = await recording({ rate: { burst: 2, everyMs: 3_600_000 } });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   await until(() => setup.recorder.counts().written === 2, 'the burst to be written');
   expect(await setup.recorder.flush(50)).toBe(false);
@@ -145,14 +145,14 @@ test('writes a burst at once, the rest in its turn, and what is left when it end
 });
 
 test('lets none wait for its turn for longer than its time', async () => {
-  await using setup = await recording({ pace: { burst: 1, everyMs: 3_600_000 }, pacedMs: 20 });
+  await using setup = await recording({ rate: { burst: 1, everyMs: 3_600_000 }, maxDelayMs: 20 });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   expect(await setup.recorder.flush(5_000)).toBe(true);
   expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
 });
 
 test('lets none wait for its turn while more than a quarter of the queue is full', async () => {
-  await using setup = await recording({ pace: { burst: 1, everyMs: 3_600_000 }, queue: 8 });
+  await using setup = await recording({ rate: { burst: 1, everyMs: 3_600_000 }, queue: 8 });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   await until(() => setup.recorder.counts().written === 2, 'two to be written');
   expect(await setup.recorder.flush(50)).toBe(false);
@@ -161,8 +161,8 @@ test('lets none wait for its turn while more than a quarter of the queue is full
 
 test('ends the wait of one when more than a quarter of the queue becomes full', async () => {
   await using setup = await recording({
-    pace: { burst: 1, everyMs: 3_600_000 },
-    pacedMs: 3_600_000,
+    rate: { burst: 1, everyMs: 3_600_000 },
+    maxDelayMs: 3_600_000,
     queue: 8,
   });
   setup.recorder.record({ ...started, reason: 'A' });
@@ -196,7 +196,7 @@ test('suppresses what is too much about one Pod, and that Pod alone', async () =
 });
 
 test('ends within its time when the API server is away, and counts what is lost', async () => {
-  await using setup = await recording({ drainMs: 20 });
+  await using setup = await recording({ flushMs: 20 });
   setup.server.script.write.push({ kind: 'silence' });
   setup.recorder.record(started);
   setup.recorder.record({ ...started, reason: 'Next' });

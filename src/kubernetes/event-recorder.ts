@@ -1,11 +1,11 @@
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
-import { type PaceLimits, pace } from '../base/rate-limiter.ts';
-import { wait } from './abortable-sleep.ts';
+import { type RateLimits, rateLimiter } from '../base/rate-limiter.ts';
+import { abortableSleep } from './abortable-sleep.ts';
 import { ApiError, longestUnreachableMs, retryDelayMs } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';
 import type { Log } from './logger.ts';
-import { recent } from './lru-cache.ts';
+import { lruCache } from './lru-cache.ts';
 import { type SpamLimits, spamFilter } from './spam-filter.ts';
 
 /**
@@ -45,10 +45,10 @@ export type EventLimits = {
   readonly tries: number;
   /** Events that can be counted up instead of written anew. */
   readonly remembered: number;
-  readonly drainMs: number;
-  readonly pace: PaceLimits;
+  readonly flushMs: number;
+  readonly rate: RateLimits;
   /** One that has waited for so long is written at once: nothing is late because of others. */
-  readonly pacedMs: number;
+  readonly maxDelayMs: number;
   readonly spam: Partial<SpamLimits>;
   readonly backoff: BackoffOptions;
 };
@@ -57,9 +57,9 @@ const defaultLimits: EventLimits = {
   queue: 1_000,
   tries: 12,
   remembered: 1_000,
-  drainMs: 5_000,
-  pace: { burst: 10, everyMs: 200 },
-  pacedMs: 5_000,
+  flushMs: 5_000,
+  rate: { burst: 10, everyMs: 200 },
+  maxDelayMs: 5_000,
   spam: {},
   backoff: {},
 };
@@ -72,7 +72,7 @@ export function eventRecorder({
 }: EventRecorderOptions): EventRecorder {
   const limits = { ...defaultLimits, ...given };
   const stop = new AbortController();
-  const turns = pace(limits.pace);
+  const turns = rateLimiter(limits.rate);
   const passes = spamFilter(limits.spam);
   const counts = { written: 0, dropped: 0, suppressed: 0, failed: 0 };
   // In the order of recording; the same Event again only raises the count of the one that waits.
@@ -85,11 +85,11 @@ export function eventRecorder({
 
   async function work(): Promise<void> {
     for (let oldest = first(queue); oldest !== undefined && !stop.signal.aborted; oldest = first(queue)) {
-      const pacedMs = oldest[1].sinceMs + limits.pacedMs - performance.now();
+      const pacedMs = oldest[1].sinceMs + limits.maxDelayMs - performance.now();
       const waitMs = Math.min(turns.waitMs(), pacedMs);
       if (waitMs > 0 && !isHurried()) {
         pause = new AbortController();
-        await wait(waitMs, pause.signal);
+        await abortableSleep(waitMs, pause.signal);
       }
       turns.take();
       // Meanwhile it may have been counted up, or dropped for a newer one.
@@ -120,14 +120,14 @@ export function eventRecorder({
       }
       const waitMs = retryDelayMs(error, error.reason === 'Unreachable' ? unreachable : refused);
       log.debug({ event: reason, status, message, waitMs }, 'event not written yet');
-      await wait(waitMs, stop.signal);
+      await abortableSleep(waitMs, stop.signal);
     }
   }
 
   async function flush(ms: number): Promise<boolean> {
     if (working === undefined) return true;
     const end = new AbortController();
-    const late = wait(ms, end.signal).then(() => false);
+    const late = abortableSleep(ms, end.signal).then(() => false);
     try {
       return await Promise.race([working.then(() => true), late]);
     } finally {
@@ -156,7 +156,7 @@ export function eventRecorder({
     async [Symbol.asyncDispose]() {
       isEnding = true;
       pause.abort();
-      await flush(limits.drainMs);
+      await flush(limits.flushMs);
       stop.abort();
       await working;
       for (const { seen } of queue.values()) counts.dropped += seen.count;
@@ -198,7 +198,7 @@ type WriterOptions = Pick<EventRecorderOptions, 'client' | 'nodeName'> & {
 /** Writes one Event: counts the one of before up while the API server still has it, else makes a new one. */
 function eventWriter({ client, nodeName, remembered, signal }: WriterOptions): Writer {
   const source: EventSource = { component: 'podcap', controller: 'podcap.dev/agent', nodeName };
-  const before = recent<{ readonly name: string; readonly seen: Occurrences }>(remembered);
+  const before = lruCache<{ readonly name: string; readonly seen: Occurrences }>(remembered);
   const names = new WeakMap<Pending, string>();
 
   async function write(key: string, pending: Pending): Promise<void> {

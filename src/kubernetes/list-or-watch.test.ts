@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { ApiError } from './api-error.ts';
-import { type End, nextStep, type Step } from './list-or-watch.ts';
+import { nextWatchStep, type WatchEnd, type WatchStep } from './list-or-watch.ts';
 
 const life = { livedMs: 1_000, heard: true };
-const watch: Step = { kind: 'watch', resourceVersion: '5' };
+const watch: WatchStep = { kind: 'watch', resourceVersion: '5' };
 const goOn = { kind: 'watch', resourceVersion: '9', refusals: 0 };
 const listNewest = { kind: 'list', resourceVersion: undefined };
 
-test.each<{ name: string; step?: Step; end: End; next: object }>([
+test.each<{ name: string; step?: WatchStep; end: WatchEnd; next: object }>([
   {
     name: 'a list',
     end: { ...life, kind: 'listed', resourceVersion: '9' },
@@ -67,10 +67,10 @@ test.each<{ name: string; step?: Step; end: End; next: object }>([
     next: listNewest,
   },
 ])('after $name', ({ step = watch, end, next }) => {
-  expect(nextStep(step, end)).toEqual(next);
+  expect(nextWatchStep(step, end)).toEqual(next);
 });
 
-function failed(error: { readonly status?: number; readonly reason?: string }): End {
+function failed(error: { readonly status?: number; readonly reason?: string }): WatchEnd {
   const call = { method: 'GET', path: '/', message: '', reason: 'Unknown' };
   return { ...life, kind: 'failed', resourceVersion: '9', error: new ApiError({ ...call, ...error }) };
 }

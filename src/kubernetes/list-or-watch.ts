@@ -1,20 +1,20 @@
 import { type ApiError, resourceVersionTooLarge } from './api-error.ts';
 
 /** resourceVersion: where a watch goes on; for a list '0' is the server's cache, undefined is the newest there is. */
-export type Step =
+export type WatchStep =
   | { readonly kind: 'list'; readonly resourceVersion: '0' | undefined; readonly whole?: boolean }
   /** refusals: how many times in a row the server has answered 5xx. */
   | { readonly kind: 'watch'; readonly resourceVersion: string; readonly refusals?: number };
 
 /** How a list or a watch ended, where it got to, how long the watch lived and whether it brought anything. */
-export type End = { readonly livedMs: number; readonly heard: boolean } & (
+export type WatchEnd = { readonly livedMs: number; readonly heard: boolean } & (
   | { readonly kind: 'listed'; readonly resourceVersion: string }
   | { readonly kind: 'closed'; readonly resourceVersion: string }
   | { readonly kind: 'failed'; readonly resourceVersion: string | undefined; readonly error: ApiError }
 );
 
 /** What follows: a watch goes on from where it got to whenever that can work, and only then is there no list. */
-export function nextStep(step: Step, end: End): Step {
+export function nextWatchStep(step: WatchStep, end: WatchEnd): WatchStep {
   if (end.kind !== 'failed') return { kind: 'watch', resourceVersion: end.resourceVersion };
   if (step.kind === 'list') {
     // Pages that expired while they were read would do so again: without a limit there is one.
@@ -33,7 +33,7 @@ export function nextStep(step: Step, end: End): Step {
 const mostRefusals = 5;
 
 /** The server, or a line that cannot be read, says that a watch from here will never work. */
-function cannotResume({ error: { status, reason }, heard }: End & { kind: 'failed' }): boolean {
+function cannotResume({ error: { status, reason }, heard }: WatchEnd & { kind: 'failed' }): boolean {
   // After a restore of etcd the server (1.36) lets one watch from a version to come, and sends nothing, no bookmark.
   if (reason === 'Silent' && !heard) return true;
   if (reason === 'Malformed' || reason === 'TooLarge' || reason === resourceVersionTooLarge) return true;

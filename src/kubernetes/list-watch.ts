@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
-import { wait } from './abortable-sleep.ts';
+import { abortableSleep } from './abortable-sleep.ts';
 import { ApiError, type Call, longestUnreachableMs, retryDelayMs, statusError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
-import { type End, nextStep, type Step } from './list-or-watch.ts';
+import { nextWatchStep, type WatchEnd, type WatchStep } from './list-or-watch.ts';
 import type { Log } from './logger.ts';
 import { LineTooLong, lines } from './split-lines.ts';
 
@@ -14,7 +14,7 @@ export type Change<T> =
   | { readonly kind: 'deleted'; readonly object: T };
 
 /** An object as it came through the door, or why it did not. */
-export type Parsed<T> =
+export type ParsedObject<T> =
   | { readonly kind: 'valid'; readonly object: T }
   | { readonly kind: 'invalid'; readonly problem: string };
 
@@ -28,7 +28,7 @@ export type WatchOptions<T> = {
   readonly path: string;
   readonly fieldSelector?: string;
   /** Must not throw. What is invalid is logged and left out. */
-  readonly parse: (object: unknown) => Parsed<T>;
+  readonly parse: (object: unknown) => ParsedObject<T>;
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly onState?: (state: WatchState) => void;
@@ -86,16 +86,16 @@ export async function* watchCollection<T>(
     watch: backoff(limits.backoff),
     unreachable: backoff({ ...limits.backoff, maxMs: limits.unreachableMs }),
   };
-  let step: Step = { kind: 'list', resourceVersion: '0' };
+  let step: WatchStep = { kind: 'list', resourceVersion: '0' };
   let listedAt = performance.now();
   for (;;) {
-    const end: End = yield* step.kind === 'list' ? list(context, step) : watch(context, step);
+    const end: WatchEnd = yield* step.kind === 'list' ? list(context, step) : watch(context, step);
     if (signal.aborted) return;
     if (end.livedMs >= limits.settledMs) between.watch.reset();
     // What is bounded is how often it lists: an outage between is time, too.
     if (step.kind === 'list') listedAt = performance.now();
     else if (performance.now() - listedAt >= limits.calmMs) between.list.reset();
-    const next: Step = nextStep(step, end);
+    const next: WatchStep = nextWatchStep(step, end);
     const isUnreachable = end.kind === 'failed' && end.error.reason === 'Unreachable';
     if (!isUnreachable) between.unreachable.reset();
     if (end.kind === 'failed') {
@@ -103,9 +103,9 @@ export async function* watchCollection<T>(
       const { status, reason, message } = end.error;
       log.warn({ path, status, reason, message, waitMs, next: next.kind }, 'watch interrupted');
       context.onState?.({ kind: 'disconnected', sinceMs: context.contact, message });
-      await wait(waitMs, signal);
+      await abortableSleep(waitMs, signal);
     } else if (end.kind === 'closed' && end.livedMs < limits.settledMs) {
-      await wait(between.watch.next(), signal);
+      await abortableSleep(between.watch.next(), signal);
     }
     if (signal.aborted) return;
     step = next;
@@ -116,7 +116,10 @@ type Context<T> = WatchOptions<T> & { readonly limits: WatchLimits; contact: num
 
 const unwatched = { livedMs: 0, heard: false };
 
-async function* list<T>(context: Context<T>, step: Step & { kind: 'list' }): AsyncGenerator<Change<T>, End> {
+async function* list<T>(
+  context: Context<T>,
+  step: WatchStep & { kind: 'list' },
+): AsyncGenerator<Change<T>, WatchEnd> {
   const listed = await collect(context, step).catch((error: unknown) => asApiError(error));
   if (listed instanceof ApiError)
     return { kind: 'failed', ...unwatched, resourceVersion: undefined, error: listed };
@@ -125,9 +128,9 @@ async function* list<T>(context: Context<T>, step: Step & { kind: 'list' }): Asy
   return { kind: 'listed', ...unwatched, resourceVersion: listed.resourceVersion };
 }
 
-type Listed<T> = { readonly items: readonly T[]; readonly resourceVersion: string };
+type ObjectList<T> = { readonly items: readonly T[]; readonly resourceVersion: string };
 
-async function collect<T>(context: Context<T>, step: Step & { kind: 'list' }): Promise<Listed<T>> {
+async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' }): Promise<ObjectList<T>> {
   const { client, path, fieldSelector, signal, limits } = context;
   const limit = step.whole === true ? undefined : String(limits.pageItems);
   const items: T[] = [];
@@ -156,8 +159,8 @@ const listSchema = v.object({
 
 async function* watch<T>(
   context: Context<T>,
-  step: Step & { kind: 'watch' },
-): AsyncGenerator<Change<T>, End> {
+  step: WatchStep & { kind: 'watch' },
+): AsyncGenerator<Change<T>, WatchEnd> {
   const { client, path, limits, signal } = context;
   let { resourceVersion } = step;
   let openedAt: number | undefined;

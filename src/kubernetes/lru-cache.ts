@@ -1,11 +1,11 @@
 /** A Map that forgets what was not used for longest once it holds more than its limit. */
-export type Recent<T> = {
+export type LruCache<T> = {
   readonly get: (key: string) => T | undefined;
   readonly set: (key: string, value: T) => void;
   readonly delete: (key: string) => void;
 };
 
-export function recent<T>(limit: number): Recent<T> {
+export function lruCache<T>(limit: number): LruCache<T> {
   // A Map keeps the order of insertion: what is used again goes to its end.
   const entries = new Map<string, T>();
   return {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { kubernetesClient } from './client.ts';
 import { networkUidOf, parsePod, readPod } from './pod.ts';
-import { type Answer, apiServer, refusal } from './testing/api-server.ts';
+import { apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { podObject } from './testing/pod-object.ts';
 
 test('keeps of a Pod what Podcap uses', () => {
@@ -136,7 +136,7 @@ test('reads nothing where the API server has no such Pod', async () => {
   expect(await readPod(client, { namespace: 'default', name: 'web' })).toBeUndefined();
 });
 
-test.each<{ name: string; answer: Answer }>([
+test.each<{ name: string; answer: ScriptedAnswer }>([
   { name: 'a 404 that is a proxy’s', answer: { kind: 'json', status: 404, body: 'page not found' } },
   { name: 'a refusal', answer: refusal(403, 'Forbidden') },
   { name: 'an answer that is no Pod', answer: { kind: 'json', body: {} } },

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { ApiError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
-import type { Parsed } from './list-watch.ts';
+import type { ParsedObject } from './list-watch.ts';
 
 /** What Podcap keeps of a Pod: a real one is 7 kB and more, this is a few hundred bytes. */
 export type Pod = {
@@ -34,7 +34,7 @@ export function networkUidOf(pod: Pick<Pod, 'uid' | 'annotations'>): string {
 }
 
 /** Cuts an object of the API down to a Pod, or names the field that is not what a Pod has there. */
-export function parsePod(object: unknown): Parsed<Pod> {
+export function parsePod(object: unknown): ParsedObject<Pod> {
   const parsed = v.safeParse(podSchema, object);
   if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
   const { metadata, spec, status } = parsed.output;

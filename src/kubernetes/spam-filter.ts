@@ -1,4 +1,4 @@
-import { recent } from './lru-cache.ts';
+import { lruCache } from './lru-cache.ts';
 
 /** Says whether one more may pass for this key: a token bucket each, by a clock that nobody sets. */
 export type SpamFilter = (key: string) => boolean;
@@ -13,7 +13,7 @@ export function spamFilter(
   now: () => number = () => performance.now(),
 ): SpamFilter {
   const { burst, refillMs, keys } = { ...defaultSpamLimits, ...limits };
-  const buckets = recent<{ readonly tokens: number; readonly at: number }>(keys);
+  const buckets = lruCache<{ readonly tokens: number; readonly at: number }>(keys);
   return (key) => {
     const at = now();
     const last = buckets.get(key) ?? { tokens: burst, at };

@@ -8,7 +8,7 @@ import { datagramNumber } from '../testbed/datagrams.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { udpPayload } from '../testbed/udp-datagram.ts';
 import { until } from '../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../testbed/veth-testbed.ts';
 import { openPcap, type PcapFile } from './pcap-file.ts';
 import type { Source } from './source.ts';
 import { joinAll } from './testing/capture-files.ts';
@@ -16,17 +16,17 @@ import { joinAll } from './testing/capture-files.ts';
 test.each([500, 50_000])(
   'a second tcpdump starts, the first stops: of %i datagrams/s each comes out once, in order',
   async (rate) => {
-    await using lab = await networkLab();
+    await using testbed = await vethTestbed();
     await using folder = await temporaryFolder();
-    await using sending = await lab.startDatagrams({ rate });
+    await using sending = await testbed.startDatagrams({ rate });
     await using spawner = await testSpawner();
-    const first = await capture(spawner, lab, join(folder.path, 'a.pcap'));
-    await carried(lab, rate / 5);
-    const second = await capture(spawner, lab, join(folder.path, 'b.pcap'));
-    const before = await carried(lab, rate / 5);
-    const endings = [await first.stop('drain')];
-    await carried(lab, rate / 5);
-    endings.push(await second.stop('drain'));
+    const first = await capture(spawner, testbed, join(folder.path, 'a.pcap'));
+    await carried(testbed, rate / 5);
+    const second = await capture(spawner, testbed, join(folder.path, 'b.pcap'));
+    const before = await carried(testbed, rate / 5);
+    const endings = [await first.stop('flush')];
+    await carried(testbed, rate / 5);
+    endings.push(await second.stop('flush'));
     await sending.stop();
 
     await using opening = new AsyncDisposableStack();
@@ -45,7 +45,7 @@ test.each([500, 50_000])(
   },
 );
 
-async function capture(spawner: Spawner, { netns }: NetworkLab, file: string) {
+async function capture(spawner: Spawner, { netns }: VethTestbed, file: string) {
   const size = { wrapAfter: 1_000, files: 500, bufferKib: 8_192 };
   const tcpdump = startTcpdump({ ...plainCapture, ...size, spawner, netns, file });
   const started = await tcpdump.started;
@@ -54,11 +54,11 @@ async function capture(spawner: Spawner, { netns }: NetworkLab, file: string) {
 }
 
 /** Waits until the Pod's interface has sent so many packets more. */
-async function carried(lab: NetworkLab, packets: number): Promise<number> {
-  const { sentPackets } = await lab.counters('pod');
+async function carried(testbed: VethTestbed, packets: number): Promise<number> {
+  const { sentPackets } = await testbed.counters('pod');
   return await until(
     async () => {
-      const now = (await lab.counters('pod')).sentPackets - sentPackets;
+      const now = (await testbed.counters('pod')).sentPackets - sentPackets;
       return now >= packets && now;
     },
     { what: `${packets} packets` },

@@ -29,7 +29,7 @@ const usualUs = 10_000;
 export async function findOverlap(sources: readonly Source[]): Promise<Overlap> {
   const spans = await spansOf(sources);
   const keyOf = packetKey(Math.min(...sources.map(({ header }) => header.snaplen)));
-  const found: Found[] = [];
+  const found: FoundPartner[] = [];
   for (const [index, newer] of sources.entries()) {
     const earlier = sources
       .slice(0, index)
@@ -66,7 +66,7 @@ function runsBeside(older: Span | undefined, newer: Span | undefined): boolean {
   return older !== undefined && newer !== undefined && older.lastUs >= newer.firstUs - toleranceUs;
 }
 
-type Found = {
+type FoundPartner = {
   readonly doubled: readonly ByteRange[];
   readonly beside: Beside | undefined;
   readonly packets: number;
@@ -85,7 +85,7 @@ type Comparison = {
 };
 
 /** Walks the newer source, with the earlier ones always a tolerance ahead of it. */
-async function findDoubled({ newer, beginUs, earlier, keyOf }: Comparison): Promise<Found> {
+async function findDoubled({ newer, beginUs, earlier, keyOf }: Comparison): Promise<FoundPartner> {
   const window = packetWindow({ toleranceUs, usualUs });
   const ahead = await Promise.all(
     earlier.map(async ({ source, index, doubled }) => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { startChild } from '../testbed/child-program.ts';
 import { run } from '../testbed/run-program.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
-import { networkLab } from '../testbed/veth-testbed.ts';
+import { vethTestbed } from '../testbed/veth-testbed.ts';
 import { countRecords, openPcap } from './pcap-file.ts';
 
 const precisions = [
@@ -14,12 +14,12 @@ const precisions = [
 test.each(precisions)(
   'reads what tcpdump writes with %sseconds as tcpdump itself reads it',
   async (precision, resolution) => {
-    await using lab = await networkLab();
+    await using testbed = await vethTestbed();
     await using folder = await temporaryFolder();
     const file = join(folder.path, 'web.pcap');
     const options = [
       '-i',
-      lab.podInterface,
+      testbed.podInterface,
       `--time-stamp-precision=${precision}`,
       '-s',
       '64',
@@ -29,10 +29,10 @@ test.each(precisions)(
       file,
     ];
     await using tcpdump = startChild(
-      lab.command('pod', ['tcpdump', '-n', '-p', '-Z', 'root', ...options]),
+      testbed.command('pod', ['tcpdump', '-n', '-p', '-Z', 'root', ...options]),
       () => {},
     );
-    await using sending = await lab.startDatagrams({ bytes: 300 });
+    await using sending = await testbed.startDatagrams({ bytes: 300 });
     await tcpdump.ended;
     await sending.stop();
 

@@ -1,15 +1,17 @@
-import { type Capture, findCaptures, newestRecord } from '../agent/storage/recordings.ts';
+import { findRecordings, newestRecord, type Recording } from '../agent/storage/recordings.ts';
 import { hasCode } from '../base/fs-errors.ts';
 import type { ReadArguments } from './read-arguments.ts';
 
-export type Found =
-  | { readonly kind: 'found'; readonly capture: Capture; readonly others: readonly Capture[] }
+export type FindResult =
+  | { readonly kind: 'found'; readonly capture: Recording; readonly others: readonly Recording[] }
   | { readonly kind: 'not-found'; readonly message: string };
 
 /** The captures of this Node; a message where there is no such folder. */
-export async function capturesIn(folder: string): Promise<readonly Capture[] | { readonly message: string }> {
+export async function recordingsIn(
+  folder: string,
+): Promise<readonly Recording[] | { readonly message: string }> {
   try {
-    return await findCaptures(folder);
+    return await findRecordings(folder);
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
     return { message: `${folder} is no folder of captures: --captures-folder names another` };
@@ -17,7 +19,7 @@ export async function capturesIn(folder: string): Promise<readonly Capture[] | {
 }
 
 /** Of several Pods of one name the one that was captured last, and the others. */
-export function choose(captures: readonly Capture[], pod: ReadArguments['pod']): Found {
+export function choose(captures: readonly Recording[], pod: ReadArguments['pod']): FindResult {
   const matching = captures
     .filter((capture) =>
       'uid' in pod
@@ -32,12 +34,12 @@ export function choose(captures: readonly Capture[], pod: ReadArguments['pod']):
 }
 
 /** One line for each, for a person who has to choose. */
-export function describe(capture: Capture): string {
+export function describe(capture: Recording): string {
   const record = newestRecord(capture.generations);
-  const since = record ? ` captured ${record.begin} to ${record.end ?? 'now'}` : '';
+  const since = record ? ` captured ${record.startTime} to ${record.endTime ?? 'now'}` : '';
   return `--uid ${capture.uid}  ${capture.namespace}/${capture.pod}${since}`;
 }
 
-function begun({ generations }: Capture): number {
-  return Date.parse(newestRecord(generations)?.begin ?? '') || 0;
+function begun({ generations }: Recording): number {
+  return Date.parse(newestRecord(generations)?.startTime ?? '') || 0;
 }

@@ -10,7 +10,7 @@ async function listScene() {
   await scene.file({ index: 1, packets: packets(3, 4) });
   const totals = { ...noTotals, captured: 9, pruned: 2 };
   await scene.record({ totals });
-  await scene.record({ generation: 2, end: '2026-01-01T00:00:00.000Z' }, ended);
+  await scene.record({ generation: 2, endTime: '2026-01-01T00:00:00.000Z' }, ended);
   return scene;
 }
 

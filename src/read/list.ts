@@ -1,13 +1,13 @@
 import { totalsOf } from '../agent/storage/capture-records.ts';
-import { type Capture, newestRecord } from '../agent/storage/recordings.ts';
+import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
 import { openSnapshot } from '../agent/storage/snapshot.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
-import { capturesIn } from './find-recording.ts';
+import { recordingsIn } from './find-recording.ts';
 import { type ListArguments, listArguments } from './read-arguments.ts';
 import { exitCodes, say, type Terminal } from './terminal.ts';
 
 /** One Pod of which packets are kept; times are RFC 3339. */
-export type Listed = {
+export type ListedRecording = {
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
@@ -37,18 +37,18 @@ export async function listCommand(args: readonly string[], terminal: Terminal): 
 }
 
 async function list({ capturesFolder, output }: ListArguments, terminal: Terminal): Promise<number> {
-  const captures = await capturesIn(capturesFolder);
+  const captures = await recordingsIn(capturesFolder);
   if ('message' in captures) {
     say(terminal, captures.message);
     return exitCodes.failed;
   }
-  const listed: Listed[] = [];
+  const listed: ListedRecording[] = [];
   for (const capture of captures) listed.push(await listedOf(capture));
   terminal.stdout.write(output === 'json' ? `${JSON.stringify(listed, undefined, 2)}\n` : table(listed));
   return exitCodes.done;
 }
 
-async function listedOf({ namespace, pod, uid, generations }: Capture): Promise<Listed> {
+async function listedOf({ namespace, pod, uid, generations }: Recording): Promise<ListedRecording> {
   const record = newestRecord(generations);
   const files = generations.flatMap((generation) => generation.files);
   const records = generations.flatMap((generation) => generation.record ?? []);
@@ -57,7 +57,7 @@ async function listedOf({ namespace, pod, uid, generations }: Capture): Promise<
     namespace,
     pod,
     uid,
-    state: record && record.end === undefined && record.podEndedMs === undefined ? 'capturing' : 'ended',
+    state: record && record.endTime === undefined && record.podEndedMs === undefined ? 'capturing' : 'ended',
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(totals && { packets: totals.captured - totals.pruned }),
@@ -65,7 +65,9 @@ async function listedOf({ namespace, pod, uid, generations }: Capture): Promise<
   };
 }
 
-async function timesOf(generations: Capture['generations']): Promise<Pick<Listed, 'first' | 'last'>> {
+async function timesOf(
+  generations: Recording['generations'],
+): Promise<Pick<ListedRecording, 'first' | 'last'>> {
   await using snapshot = await openSnapshot(generations);
   let first = Infinity;
   let last = -Infinity;
@@ -83,7 +85,7 @@ function rfc3339(timeUs: number): string {
 
 const columns = ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'FIRST', 'LAST'];
 
-function table(listed: readonly Listed[]): string {
+function table(listed: readonly ListedRecording[]): string {
   const rows = listed.map((one) =>
     [
       one.namespace,

@@ -12,7 +12,7 @@ export type ListArguments = {
   readonly output: 'table' | 'json';
 };
 
-export type Parsed<Arguments> =
+export type ParsedArguments<Arguments> =
   | { readonly kind: 'arguments'; readonly arguments: Arguments }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'invalid'; readonly message: string };
@@ -49,7 +49,10 @@ PACKETS is how many are kept, as the agent noted last; those that two captures h
 ${capturesFolderHelp}
 `;
 
-export function readArguments(args: readonly string[], env: NodeJS.ProcessEnv): Parsed<ReadArguments> {
+export function readArguments(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ParsedArguments<ReadArguments> {
   const parsed = parse(args, {
     uid: { type: 'string' },
     generation: { type: 'string' },
@@ -78,7 +81,10 @@ export function readArguments(args: readonly string[], env: NodeJS.ProcessEnv): 
   }));
 }
 
-export function listArguments(args: readonly string[], env: NodeJS.ProcessEnv): Parsed<ListArguments> {
+export function listArguments(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ParsedArguments<ListArguments> {
   const parsed = parse(args, { output: { type: 'string', short: 'o' }, ...commonOptions });
   if (parsed.kind === 'invalid') return parsed;
   const { values, positionals } = parsed;
@@ -116,7 +122,7 @@ function withFolder<Arguments>(
   values: Values,
   env: NodeJS.ProcessEnv,
   make: (folder: string) => Arguments,
-): Parsed<Arguments> {
+): ParsedArguments<Arguments> {
   const flag = values['captures-folder'];
   // As with the agent: a flag wins over the environment, an empty one counts as not given.
   const folder =

@@ -8,21 +8,21 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { startTcpdump, type Tcpdump } from '../agent/capture/tcpdump.ts';
 import { folderName, ringFileBase } from '../agent/storage/file-names.ts';
-import { startRing } from '../agent/storage/prune-leftovers.ts';
+import { startLeftoverPruning } from '../agent/storage/prune-leftovers.ts';
 import { plainCapture, testSpawner } from '../agent/testing/tcpdump-fixtures.ts';
 import { capturedNumbers } from '../testbed/captured-numbers.ts';
 import { run } from '../testbed/run-program.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { until } from '../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../testbed/veth-testbed.ts';
 
 const web = { namespace: 'default', pod: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
 const ringFiles = 4;
 
 test('while files come and go, what is read is a capture file without a gap, as other programs read it too', async () => {
-  await using lab = await networkLab();
-  await using capture = await startCapture(lab);
-  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await using testbed = await vethTestbed();
+  await using capture = await startCapture(testbed);
+  await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
   await capture.hasRotated(ringFiles + 1);
   for (let times = 0; times < 5; times += 1) {
     const file = await capture.read();
@@ -35,9 +35,9 @@ test('while files come and go, what is read is a capture file without a gap, as 
 });
 
 test('a reader that stops for a while misses nothing, though all files that it reads are deleted meanwhile', async () => {
-  await using lab = await networkLab();
-  await using capture = await startCapture(lab);
-  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await using testbed = await vethTestbed();
+  await using capture = await startCapture(testbed);
+  await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
   await capture.hasRotated(ringFiles + 1);
   const file = await capture.read({ beforeReading: () => capture.hasRotated(ringFiles + 2) });
   await sending.stop();
@@ -47,9 +47,9 @@ test('a reader that stops for a while misses nothing, though all files that it r
 });
 
 test('two captures that both run are read as one', async () => {
-  await using lab = await networkLab();
-  await using capture = await startCapture(lab);
-  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 200 });
+  await using testbed = await vethTestbed();
+  await using capture = await startCapture(testbed);
+  await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 200 });
   await capture.relieve();
   await capture.hasWritten();
   await until(async () => (await capturedNumbers(await capture.read())).length > 5_000, {
@@ -61,9 +61,9 @@ test('two captures that both run are read as one', async () => {
 });
 
 test('ends quietly when its reader has had enough', async () => {
-  await using lab = await networkLab();
-  await using capture = await startCapture(lab);
-  await using sending = await lab.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await using testbed = await vethTestbed();
+  await using capture = await startCapture(testbed);
+  await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
   await capture.hasRotated(2);
   const child = capture.spawnRead();
   let errors = '';
@@ -85,7 +85,7 @@ async function packetCounts(file: string): Promise<number[]> {
   return [...lines, Number(capinfos.trimEnd().split(',').at(-1))];
 }
 
-async function startCapture(lab: NetworkLab) {
+async function startCapture(testbed: VethTestbed) {
   await using starting = new AsyncDisposableStack();
   const captures = starting.use(await temporaryFolder());
   const folder = join(captures.path, folderName(web));
@@ -93,19 +93,19 @@ async function startCapture(lab: NetworkLab) {
   // tcpdump's own user writes there.
   await run(['chmod', '0777', captures.path, folder]);
   const ring = starting.use(
-    startRing({ folder, files: ringFiles, wrapAfter: 200, log: pino({ level: 'silent' }) }),
+    startLeftoverPruning({ folder, files: ringFiles, wrapAfter: 200, log: pino({ level: 'silent' }) }),
   );
   const spawner = starting.use(await testSpawner());
   const running: Tcpdump[] = [];
   starting.defer(async () => {
-    await Promise.all(running.map((tcpdump) => tcpdump.stop('discard')));
+    await Promise.all(running.map((tcpdump) => tcpdump.stop('kill')));
   });
   let rotations = 0;
   const start = async (generation: number) => {
     const tcpdump = startTcpdump({
       ...plainCapture,
       spawner,
-      netns: lab.netns,
+      netns: testbed.netns,
       file: join(folder, ringFileBase(web.pod, generation)),
       files: ringFiles,
       bufferKib: 8_192,

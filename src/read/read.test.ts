@@ -46,9 +46,9 @@ describe('podcap read', () => {
     await using scene = await readScene();
     const older = { ...web, uid: 'older' };
     await scene.file({ index: 0, packets: packets(0, 1) }, older);
-    await scene.record({ begin: '2026-01-01T00:00:00.000Z', end: '2026-01-01T01:00:00.000Z' }, older);
+    await scene.record({ startTime: '2026-01-01T00:00:00.000Z', endTime: '2026-01-01T01:00:00.000Z' }, older);
     await scene.file({ index: 0, packets: packets(5, 1) });
-    await scene.record({ begin: '2026-01-02T00:00:00.000Z' });
+    await scene.record({ startTime: '2026-01-02T00:00:00.000Z' });
     await scene.file({ index: 0, packets: packets(9, 1) }, { ...web, namespace: 'other', uid: 'x' });
 
     const newest = await scene.read(['default/web']);

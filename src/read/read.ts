@@ -1,8 +1,8 @@
-import type { CaptureGeneration } from '../agent/storage/recordings.ts';
+import type { RecordingGeneration } from '../agent/storage/recordings.ts';
 import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
 import { commonHeader, join } from '../pcap/join.ts';
 import { findOverlap } from '../pcap/overlap.ts';
-import { capturesIn, choose, describe } from './find-recording.ts';
+import { choose, describe, recordingsIn } from './find-recording.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
 import { outputTo } from './standard-output.ts';
 import { exitCodes, say, type Terminal } from './terminal.ts';
@@ -30,7 +30,7 @@ export async function readCommand(args: readonly string[], terminal: Terminal): 
 }
 
 async function readPod(options: ReadArguments, terminal: Terminal): Promise<number> {
-  const captures = await capturesIn(options.capturesFolder);
+  const captures = await recordingsIn(options.capturesFolder);
   const found =
     'message' in captures ? { kind: 'not-found' as const, ...captures } : choose(captures, options.pod);
   if (found.kind === 'not-found') return fail(terminal, found.message);
@@ -72,7 +72,7 @@ function differentLinkTypes(sources: readonly GenerationSource[]): string {
   return ['one capture file has one link type, but these differ:', ...types].join('\n');
 }
 
-function numbers(generations: readonly CaptureGeneration[]): string {
+function numbers(generations: readonly RecordingGeneration[]): string {
   return generations.length === 0 ? 'none' : generations.map(({ number }) => number).join(', ');
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { bridgeLab } from './bridge-testbed.ts';
+import { bridgeTestbed } from './bridge-testbed.ts';
 import { startSender } from './datagrams.ts';
 import { startPump, startSink } from './tcp-stream.ts';
 import { until } from './until.ts';
@@ -11,8 +11,8 @@ const count = 100;
 const strays = 10;
 
 test('Pods on a bridge reach each other, and what goes to the sink is dropped by the host', async () => {
-  await using lab = await bridgeLab(3);
-  const [from, to, other] = lab.pods;
+  await using testbed = await bridgeTestbed(3);
+  const [from, to, other] = testbed.pods;
   if (!from || !to || !other) throw new Error('no Pods');
   await using sink = await startSink(to.command, 'udp');
   await using toPod = await startSender(from.command, { to: to.address, count, rate: 10_000 });
@@ -21,7 +21,7 @@ test('Pods on a bridge reach each other, and what goes to the sink is dropped by
   await until(async () => (await taken()) === String(count), { what: `${count} datagrams` });
 
   const before = { from: await from.counters(), other: await other.counters() };
-  await using toNobody = await startSender(from.command, { to: lab.sink, count, rate: 10_000 });
+  await using toNobody = await startSender(from.command, { to: testbed.sink, count, rate: 10_000 });
   await toNobody.ended;
   const after = { from: await from.counters(), other: await other.counters() };
   expect(after.from.sentPackets - before.from.sentPackets).toBeGreaterThanOrEqual(count);
@@ -31,8 +31,8 @@ test('Pods on a bridge reach each other, and what goes to the sink is dropped by
 });
 
 test('a pump sends a stream to a sink', async () => {
-  await using lab = await bridgeLab(2);
-  const [from, to] = lab.pods;
+  await using testbed = await bridgeTestbed(2);
+  const [from, to] = testbed.pods;
   if (!from || !to) throw new Error('no Pods');
   await using sink = await startSink(to.command, 'tcp');
   await using pump = await startPump(from.command, to.address);

@@ -14,15 +14,15 @@ import { type Argv, run } from './run-program.ts';
  * A Node's network without a Node: Pods as network namespaces, each with an eth0, on the bridge of a namespace that is
  * the host's. Nothing is sent on it but what is asked for: no IPv6.
  */
-export type BridgeLab = AsyncDisposable & {
-  readonly pods: readonly LabPod[];
+export type BridgeTestbed = AsyncDisposable & {
+  readonly pods: readonly TestbedPod[];
   /** The host takes everything to this address, and drops it without an answer. */
   readonly sink: string;
   /** A command that runs in the host's network when it is spawned, and dies with this process. */
   readonly inHost: (argv: Argv) => Argv;
 };
 
-export type LabPod = {
+export type TestbedPod = {
   readonly name: string;
   readonly address: string;
   /** The path of its network namespace. */
@@ -38,7 +38,7 @@ const host = '198.18.0.1';
 const sink = '198.18.255.254';
 const bridgeMac = '02:00:00:00:00:01';
 
-export async function bridgeLab(count: number): Promise<BridgeLab> {
+export async function bridgeTestbed(count: number): Promise<BridgeTestbed> {
   await sweepNamespaces();
   const owner = ownedName();
   const hostName = `${owner}-host`;

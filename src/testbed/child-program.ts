@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Argv } from './run-program.ts';
 
-/** A program of the lab that runs beside the test; killed when it is disposed of. */
+/** A program of the testbed that runs beside the test; killed when it is disposed of. */
 export type Child<Result> = AsyncDisposable & {
   readonly pid: number | undefined;
   /** Settles at its first output, and gives that; an error when it ends before. */

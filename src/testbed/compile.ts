@@ -8,7 +8,7 @@ const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
 
 /** What the agent starts tcpdump with, compiled for tests; gives back the folder. */
 export async function compileNative(): Promise<string> {
-  const [spawner] = await Promise.all([compileSpawner(), compileDrain()]);
+  const [spawner] = await Promise.all([compileSpawner(), compilePreload()]);
   return dirname(spawner);
 }
 
@@ -22,10 +22,10 @@ export async function compileSpawner(): Promise<string> {
 }
 
 /** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
-export async function compileDrain(): Promise<string> {
+export async function compilePreload(): Promise<string> {
   return await compile({
     ...(await filesOf('src/agent/preload')),
-    output: 'podcap-drain.so',
+    output: 'podcap-preload.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
 }
@@ -37,13 +37,13 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
   return { sources: paths('.c'), headers: paths('.h') };
 }
 
-/** One of the lab's own small programs: src/testbed/<name>.c as build/lab-<name>. */
-export function compileLabProgram(
+/** One of the testbed's own small programs: src/testbed/<name>.c as build/testbed-<name>. */
+export function compileTestProgram(
   name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump' | 'refusing' | 'bypass',
 ): Promise<string> {
   return compile({
     sources: [join(import.meta.dirname, `${name}.c`)],
-    output: `lab-${name}`,
+    output: `testbed-${name}`,
     linking: { before: [], after: [] },
   });
 }

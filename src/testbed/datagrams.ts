@@ -1,9 +1,9 @@
 import { type Child, startChild } from './child-program.ts';
-import { compileLabProgram } from './compile.ts';
+import { compileTestProgram } from './compile.ts';
 import type { Argv } from './run-program.ts';
 
 /** Numbered datagrams: each carries `seq=<number>` in ASCII, padded with dots. */
-export type Datagrams = {
+export type DatagramOptions = {
   /** How many; without it until stopped or until the interface goes. */
   readonly count?: number;
   /** Packets per second; 0 is as fast as one core can. */
@@ -37,9 +37,9 @@ export async function startSender(
     bytes = 100,
     port = datagramPort,
     firstNumber = 0,
-  }: Datagrams & { to: string },
+  }: DatagramOptions & { to: string },
 ): Promise<Sending> {
-  const program = await compileLabProgram('sender');
+  const program = await compileTestProgram('sender');
   return startChild(
     command([program, to, ...[port, firstNumber, count, rate, bytes].map(String)]),
     parseSent,

@@ -1,6 +1,6 @@
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifThere } from '../base/fs-errors.ts';
+import { ifExists } from '../base/fs-errors.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function fakeClock(offset: string): Promise<FakeClock> {
 async function library(): Promise<string> {
   for (const machine of await readdir('/usr/lib')) {
     const folder = join('/usr/lib', machine, 'faketime');
-    const names = machine.endsWith('-linux-gnu') ? await ifThere(readdir(folder)) : undefined;
+    const names = machine.endsWith('-linux-gnu') ? await ifExists(readdir(folder)) : undefined;
     if (names?.includes('libfaketimeMT.so.1')) return join(folder, 'libfaketimeMT.so.1');
   }
   throw new Error('libfaketime is not installed: tools/prerequisites.sh test');

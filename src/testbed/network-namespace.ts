@@ -6,7 +6,7 @@ import { isLeftover } from './owned-names.ts';
 import { type Argv, run } from './run-program.ts';
 
 /** Where the network namespaces of all test runs are mounted; it is there as long as one of them is. */
-const folder = join(tmpdir(), 'podcap-lab-netns');
+const folder = join(tmpdir(), 'podcap-testbed-netns');
 
 /** Arguments of sysctl: nothing is sent on an interface by the kernel itself. */
 export const withoutIpv6 = [

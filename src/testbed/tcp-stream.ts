@@ -1,5 +1,5 @@
 import { type Child, startChild } from './child-program.ts';
-import { compileLabProgram } from './compile.ts';
+import { compileTestProgram } from './compile.ts';
 import { datagramPort } from './datagrams.ts';
 import type { Argv } from './run-program.ts';
 
@@ -12,7 +12,7 @@ export async function startSink(
   protocol: 'udp' | 'tcp',
   port = datagramPort,
 ): Promise<Endless> {
-  return await startReady(command([await compileLabProgram('sink'), protocol, String(port)]));
+  return await startReady(command([await compileTestProgram('sink'), protocol, String(port)]));
 }
 
 /** Sends one TCP stream as fast as it goes; it is connected when this returns. */
@@ -21,7 +21,7 @@ export async function startPump(
   to: string,
   port = datagramPort,
 ): Promise<Endless> {
-  return await startReady(command([await compileLabProgram('pump'), to, String(port)]));
+  return await startReady(command([await compileTestProgram('pump'), to, String(port)]));
 }
 
 async function startReady(argv: Argv): Promise<Endless> {

@@ -1,17 +1,17 @@
 import { mkdir, open, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../base/fs-errors.ts';
-import { compileLabProgram } from './compile.ts';
+import { compileTestProgram } from './compile.ts';
 import { run } from './run-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** A small file system of its own, in which tcpdump's group may write; gone when it is disposed of. */
-export type LabDisk = AsyncDisposable & {
+export type TestDisk = AsyncDisposable & {
   readonly path: string;
   /** Takes all the space that is left, until `free`. */
   readonly fill: () => Promise<void>;
   /** Takes space until no more than that share of it is left, until `free`. */
-  readonly fillTo: (freeShare: number) => Promise<void>;
+  readonly fillTo: (minFreeRatio: number) => Promise<void>;
   /** Takes all the inodes that are left, until `free`. */
   readonly fillInodes: () => Promise<void>;
   readonly free: () => Promise<void>;
@@ -19,13 +19,13 @@ export type LabDisk = AsyncDisposable & {
 };
 
 /** In memory. */
-export async function memoryDisk(megabytes: number): Promise<LabDisk> {
+export async function memoryDisk(megabytes: number): Promise<TestDisk> {
   const options = `size=${megabytes}m,nr_inodes=200,mode=0770,gid=${tcpdumpGroup}`;
   return await mounted(['-t', 'tmpfs', '-o', options, 'podcap-test']);
 }
 
 /** An ext4 on a loop device, which can break as a disk of the Node can. */
-export type BreakableDisk = LabDisk & {
+export type BreakableDisk = TestDisk & {
   /** From now on every access is an I/O error. */
   readonly breakDown: () => Promise<void>;
   /** The file system has found an error: it is read-only from now on, also for files that are open. */
@@ -39,7 +39,7 @@ export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
   await run(['mkfs.ext4', '-q', '-m', '0', '-E', `root_owner=0:${tcpdumpGroup}`, image]);
   const disk = made.use(await mounted(['-o', 'loop', image]));
   await run(['chmod', '0770', disk.path]);
-  const shutdown = await compileLabProgram('shutdown');
+  const shutdown = await compileTestProgram('shutdown');
   const living = made.move();
   return {
     ...disk,
@@ -55,7 +55,7 @@ export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
 
 const tcpdumpGroup = 10_001;
 
-async function mounted(source: readonly string[]): Promise<LabDisk> {
+async function mounted(source: readonly string[]): Promise<TestDisk> {
   const folder = await temporaryFolder();
   const { path } = folder;
   const filler = join(path, 'filler');
@@ -67,11 +67,11 @@ async function mounted(source: readonly string[]): Promise<LabDisk> {
       // The last page too: a record of some hundred bytes needs one.
       for (const bytes of [65_536, 4_096]) await untilFull(() => file.appendFile(Buffer.alloc(bytes, 1)));
     },
-    async fillTo(freeShare) {
+    async fillTo(minFreeRatio) {
       await using file = await open(filler, 'a');
       const isLeft = async () => {
         const { bavail, blocks } = await statfs(path);
-        return bavail > freeShare * blocks;
+        return bavail > minFreeRatio * blocks;
       };
       while (await isLeft()) await file.appendFile(Buffer.alloc(65_536, 1));
     },

@@ -3,33 +3,33 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startChild } from './child-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { networkLab } from './veth-testbed.ts';
+import { vethTestbed } from './veth-testbed.ts';
 
 test('carries the datagrams that a test sends, and nothing else', async () => {
-  await using lab = await networkLab();
-  await using witness = await lab.watchDatagrams();
-  expect(await lab.sendDatagrams({ count: 500, rate: 10_000, firstNumber: 7 })).toBe(500);
+  await using testbed = await vethTestbed();
+  await using witness = await testbed.watchDatagrams();
+  expect(await testbed.sendDatagrams({ count: 500, rate: 10_000, firstNumber: 7 })).toBe(500);
   expect(await witness.stop()).toEqual(Array.from({ length: 500 }, (_, i) => i + 7));
-  expect(await lab.counters('pod')).toEqual({ sentPackets: 500, receivedPackets: 0 });
-  expect(await lab.counters('node')).toEqual({ sentPackets: 0, receivedPackets: 500 });
+  expect(await testbed.counters('pod')).toEqual({ sentPackets: 500, receivedPackets: 0 });
+  expect(await testbed.counters('node')).toEqual({ sentPackets: 0, receivedPackets: 500 });
 });
 
 test('ends a sender and a witness when the interface is deleted', async () => {
-  await using lab = await networkLab();
-  await using witness = await lab.watchDatagrams();
-  await using sending = await lab.startDatagrams({ rate: 0 });
-  await lab.deleteInterface();
+  await using testbed = await vethTestbed();
+  await using witness = await testbed.watchDatagrams();
+  await using sending = await testbed.startDatagrams({ rate: 0 });
+  await testbed.deleteInterface();
   expect((await sending.ended).reason).toBe('ENETUNREACH');
   await witness.ended;
 });
 
 test('leaves no network namespace behind, nor a mount', async () => {
-  const lab = await networkLab();
+  const testbed = await vethTestbed();
   const mounts = () => readFile('/proc/self/mounts', 'utf8');
-  expect(await mounts()).toContain(lab.netns);
-  await lab[Symbol.asyncDispose]();
-  expect(await mounts()).not.toContain(lab.netns);
-  await expect(stat(lab.netns)).rejects.toThrow('ENOENT');
+  expect(await mounts()).toContain(testbed.netns);
+  await testbed[Symbol.asyncDispose]();
+  expect(await mounts()).not.toContain(testbed.netns);
+  await expect(stat(testbed.netns)).rejects.toThrow('ENOENT');
 });
 
 test('sweeps what a killed test run left behind', async () => {
@@ -42,9 +42,9 @@ test('sweeps what a killed test run left behind', async () => {
   await Promise.all([stat(netns), stat(path)]);
   await killed[Symbol.asyncDispose]();
 
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  await Promise.all([stat(lab.netns), stat(folder.path)]);
+  await Promise.all([stat(testbed.netns), stat(folder.path)]);
   await expect(stat(netns)).rejects.toThrow('ENOENT');
   await expect(stat(path)).rejects.toThrow('ENOENT');
 });

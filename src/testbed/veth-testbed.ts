@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
-import { compileLabProgram } from './compile.ts';
-import { type Datagrams, type Sending, startSender } from './datagrams.ts';
+import { compileTestProgram } from './compile.ts';
+import { type DatagramOptions, type Sending, startSender } from './datagrams.ts';
 import { type InterfaceCounters, interfaceCounters } from './interface-packets.ts';
 import {
   inNamespace,
@@ -21,7 +21,7 @@ export type Side = 'pod' | 'node';
  * A Pod's network without a Pod: two network namespaces of its own and a veth pair between them. Nothing is sent
  * on it but what a test sends: no IPv6, no ARP, and the address `sink` takes everything without an answer.
  */
-export type NetworkLab = AsyncDisposable & {
+export type VethTestbed = AsyncDisposable & {
   /** The path of the Pod's network namespace. */
   readonly netns: string;
   /** The Pod's interface; the other end of it is `nodeInterface`. */
@@ -37,9 +37,9 @@ export type NetworkLab = AsyncDisposable & {
   /** What the interface of that side has carried since it was made. */
   readonly counters: (side: Side) => Promise<InterfaceCounters>;
   /** Sends from the Pod to the sink (or elsewhere) until `count` or until stopped. */
-  readonly startDatagrams: (datagrams?: Datagrams) => Promise<Sending>;
+  readonly startDatagrams: (datagrams?: DatagramOptions) => Promise<Sending>;
   /** The same to the end; gives back how many were sent. */
-  readonly sendDatagrams: (datagrams: Datagrams & { readonly count: number }) => Promise<number>;
+  readonly sendDatagrams: (datagrams: DatagramOptions & { readonly count: number }) => Promise<number>;
   /** Sends from the Pod to the sink past the queue of its interface: no packet socket sees it. */
   readonly sendPastQueue: (count: number) => Promise<void>;
   /** Notes what passes the Pod's interface from now on. */
@@ -56,7 +56,7 @@ const nodeInterface = 'host0';
 /** TEST-NET-1 of RFC 5737. */
 const addresses = { pod: '192.0.2.2', node: '192.0.2.1', sink: '192.0.2.9' };
 
-export async function networkLab(): Promise<NetworkLab> {
+export async function vethTestbed(): Promise<VethTestbed> {
   await sweepNamespaces();
   const owner = ownedName();
   const names = { pod: `${owner}-pod`, node: `${owner}-node` };
@@ -64,7 +64,7 @@ export async function networkLab(): Promise<NetworkLab> {
 
   const command = (side: Side, argv: Argv) => inNamespace(names[side], argv);
   const exec = (side: Side, argv: Argv) => run(command(side, argv));
-  const startDatagrams = (datagrams: Datagrams = {}) =>
+  const startDatagrams = (datagrams: DatagramOptions = {}) =>
     startSender((argv) => command('pod', argv), { to: addresses.sink, ...datagrams });
 
   async function setInterface(state: 'up' | 'down'): Promise<void> {
@@ -92,7 +92,7 @@ export async function networkLab(): Promise<NetworkLab> {
     },
     async sendPastQueue(count) {
       const words = [podInterface, addresses.pod, addresses.sink, macs.node, String(count)];
-      await exec('pod', [await compileLabProgram('bypass'), ...words]);
+      await exec('pod', [await compileTestProgram('bypass'), ...words]);
     },
     watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),
     setInterface,

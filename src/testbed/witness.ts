@@ -1,5 +1,5 @@
 import { type Child, startChild } from './child-program.ts';
-import { compileLabProgram } from './compile.ts';
+import { compileTestProgram } from './compile.ts';
 import { datagramPort } from './datagrams.ts';
 import type { Argv } from './run-program.ts';
 
@@ -12,7 +12,7 @@ export async function startWitness(
   networkInterface: string,
   port = datagramPort,
 ): Promise<Witness> {
-  const program = await compileLabProgram('witness');
+  const program = await compileTestProgram('witness');
   const witness = startChild(command([program, networkInterface, String(port)]), parseNumbers);
   await witness.ready;
   return witness;

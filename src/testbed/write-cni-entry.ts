@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What a CNI plugin leaves of one Pod's network, in the words of libcni (libcni/api.go, cachedInfo). */
-export type CniEntry = {
+export type WrittenCniEntry = {
   readonly folder: string;
   readonly podUid: string;
   readonly podName?: string;
@@ -13,11 +13,11 @@ export type CniEntry = {
   readonly network?: string;
 };
 
-export async function writeCniEntry(entry: CniEntry): Promise<void> {
+export async function writeCniEntry(entry: WrittenCniEntry): Promise<void> {
   await writeFile(entryPath(entry), cniEntryText(entry));
 }
 
-export async function removeCniEntry(entry: CniEntry): Promise<void> {
+export async function removeCniEntry(entry: WrittenCniEntry): Promise<void> {
   await rm(entryPath(entry));
 }
 
@@ -28,7 +28,7 @@ export function cniEntryText({
   netns,
   interface: name = 'eth0',
   network = 'cbr0',
-}: CniEntry): string {
+}: WrittenCniEntry): string {
   return JSON.stringify({
     kind: 'cniCacheV1',
     containerId: sandboxId,
@@ -58,6 +58,6 @@ export function entryPath({
   network = 'cbr0',
   sandboxId,
   interface: name = 'eth0',
-}: CniEntry): string {
+}: WrittenCniEntry): string {
   return join(folder, `${network}-${sandboxId}-${name}`);
 }

@@ -3,10 +3,10 @@ import { run } from '../../cluster/run-command.ts';
 import { debianComponent, installedPackages } from './debian.ts';
 import type { ImageFiles } from './image-contents.ts';
 import { bundledPackages, bundleSchema, lockSchema } from './npm.ts';
-import type { Component } from './sbom-component.ts';
+import type { SbomComponent } from './sbom-component.ts';
 
 /** Everything that an image of Podcap carries, as its own files tell; `lock` is the package-lock.json it was built by. */
-export async function componentsOf(image: ImageFiles, lock: unknown): Promise<Component[]> {
+export async function componentsOf(image: ImageFiles, lock: unknown): Promise<SbomComponent[]> {
   const release = /^VERSION_ID="?([^"\n]+)/m.exec(image.read('/usr/lib/os-release'))?.[1] ?? 'unknown';
   const bundle = v.parse(bundleSchema, JSON.parse(image.read(bundlePath)));
   return [
@@ -32,7 +32,7 @@ export const bundlePath = '/usr/share/doc/podcap/bundle.json';
 const versionsSchema = v.record(v.string(), v.string());
 
 /** Node, and the libraries in it, as the binary itself tells. */
-async function nodeComponents(image: ImageFiles): Promise<Component[]> {
+async function nodeComponents(image: ImageFiles): Promise<SbomComponent[]> {
   const print = ['-p', 'JSON.stringify(process.versions)'];
   const versions = v.parse(versionsSchema, JSON.parse(await run(image.pathOf('/usr/local/bin/node'), print)));
   const { node = 'unknown', ...others } = versions;
@@ -43,7 +43,7 @@ async function nodeComponents(image: ImageFiles): Promise<Component[]> {
   );
   return [
     { kind: 'application', name: 'node', version: node, purl: `pkg:generic/node@${node}`, licences: licence },
-    ...libraries.map(([name, version]): Component => {
+    ...libraries.map(([name, version]): SbomComponent => {
       const purl = `pkg:generic/${name}@${encodeURIComponent(version)}?in=node`;
       return {
         kind: 'library',

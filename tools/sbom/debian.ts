@@ -1,4 +1,4 @@
-import type { Component } from './sbom-component.ts';
+import type { SbomComponent } from './sbom-component.ts';
 
 /** One paragraph of /var/lib/dpkg/status. */
 export type DebianPackage = {
@@ -21,7 +21,7 @@ export function installedPackages(status: string): DebianPackage[] {
 }
 
 /** A Debian package as it stands in an SBOM; `copyright` is its /usr/share/doc/<package>/copyright. */
-export function debianComponent(found: DebianPackage, release: string, copyright: string): Component {
+export function debianComponent(found: DebianPackage, release: string, copyright: string): SbomComponent {
   const { name, version, architecture, source } = found;
   const qualifiers = [`arch=${architecture}`, `distro=debian-${release}`];
   if (source !== undefined) qualifiers.push(`upstream=${encodeURIComponent(source)}`);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Component } from './sbom-component.ts';
+import type { SbomComponent } from './sbom-component.ts';
 
 /** What esbuild writes of a bundle: which files it was made of. */
 export const bundleSchema = v.object({ inputs: v.record(v.string(), v.unknown()) });
@@ -20,7 +20,7 @@ export const lockSchema = v.object({
 export function bundledPackages(
   { inputs }: v.InferOutput<typeof bundleSchema>,
   { packages }: v.InferOutput<typeof lockSchema>,
-): Component[] {
+): SbomComponent[] {
   const folders = new Set(Object.keys(inputs).flatMap((file) => packageFolder(file) ?? []));
   return [...folders].toSorted().map((folder) => {
     const locked = packages[folder];

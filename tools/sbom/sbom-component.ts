@@ -1,5 +1,5 @@
 /** Something that the image carries. */
-export type Component = {
+export type SbomComponent = {
   readonly kind: 'operating-system' | 'application' | 'library';
   readonly name: string;
   readonly version: string;

@@ -1,4 +1,4 @@
-import type { Component } from './sbom-component.ts';
+import type { SbomComponent } from './sbom-component.ts';
 
 export type Subject = {
   readonly version: string;
@@ -9,7 +9,10 @@ export type Subject = {
 };
 
 /** A bill of materials in CycloneDX 1.6 (ECMA-424); the same image gives the same text. */
-export function cycloneDx({ version, imageId, created }: Subject, components: readonly Component[]): object {
+export function cycloneDx(
+  { version, imageId, created }: Subject,
+  components: readonly SbomComponent[],
+): object {
   const image = `podcap@${version}`;
   return {
     bomFormat: 'CycloneDX',
@@ -40,7 +43,7 @@ export function cycloneDx({ version, imageId, created }: Subject, components: re
 }
 
 /** For people: what the image carries, and under which licences. */
-export function licenceList(components: readonly Component[]): string {
+export function licenceList(components: readonly SbomComponent[]): string {
   const rows = components.map(
     ({ name, version, licences }) =>
       `| ${name} | ${version} | ${licences.join(', ') || 'see its copyright file'} |`,

@@ -3,11 +3,11 @@ import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
 import type { Totals } from '../storage/capture-records.ts';
-import type { Ring } from '../storage/prune-leftovers.ts';
-import { type AccountsOptions, openAccounts } from './counters.ts';
+import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
+import { type CaptureCountersOptions, openCounters } from './counters.ts';
 import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
-import { beginFiles } from './tcpdump-files.ts';
-import { writeProblem } from './write-error-message.ts';
+import { trackTcpdumpFiles } from './tcpdump-files.ts';
+import { writeErrorMessage } from './write-error-message.ts';
 
 /** One tcpdump on one network, with its record on disk. */
 export type Capture = {
@@ -26,12 +26,12 @@ export type Capture = {
   readonly earlier: Totals;
 };
 
-export type CaptureOptions = Pick<AccountsOptions, 'overlaps' | 'onCount' | 'log'> & {
+export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount' | 'log'> & {
   readonly folder: CaptureFolder;
   readonly network: Network;
   readonly spec: CaptureSpec;
   readonly settings: CaptureSettings;
-  readonly ring: Ring;
+  readonly ring: LeftoverPruning;
   /** It captures; `missedBefore` is undefined while it is not known. */
   readonly onListening: (generation: number, missedBefore: number | undefined) => void;
   /** Its interface was set down, or is up again; it goes on. */
@@ -62,7 +62,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     ...(spec.snaplen !== undefined && { snaplen: spec.snaplen }),
   });
   const { file } = generation;
-  const files = beginFiles(options.ring, file, settings.wrapAfter);
+  const files = trackTcpdumpFiles(options.ring, file, settings.wrapAfter);
   const link = linkState((isUp) => options.onInterface(generation.number, isUp));
   const tcpdump = startTcpdump({
     ...settings,
@@ -70,21 +70,21 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     netns: network.netns,
     file,
     onFiles: files.next,
-    onWriteError: () => void accounts.readCarriedAtFailure(),
+    onWriteError: () => void counters.countInterfacePacketsAtFailure(),
     onInterface: link.is,
     onFileDeleted: () => void endIfNotTakenOver(),
   });
-  const accounts = openAccounts({
+  const counters = openCounters({
     ...options,
     generation,
     tcpdump,
     files,
     // What is stopped takes no other signal.
-    onSilence: () => void tcpdump.giveUp('discard', 'tcpdump does not answer any more'),
+    onSilence: () => void tcpdump.giveUp('kill', 'tcpdump does not answer any more'),
   });
 
   async function endWithoutFolder(): Promise<void> {
-    await tcpdump.giveUp('drain', await writeProblem('ENOENT', folder.path));
+    await tcpdump.giveUp('flush', await writeErrorMessage('ENOENT', folder.path));
   }
 
   /** In a ring of one file the next capture's first one makes ours go, while both capture. */
@@ -97,14 +97,17 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     using _watching = folder.onGone(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
-      const missedBefore = await accounts.begin();
+      const missedBefore = await counters.begin();
       options.ring.prune();
       options.onListening(generation.number, missedBefore);
     }
     const ended = await tcpdump.ended;
     const { writeError, message } = ended;
-    const end = { ...ended, message: writeError ? await writeProblem(writeError, folder.path) : message };
-    await accounts.close(end);
+    const end = {
+      ...ended,
+      message: writeError ? await writeErrorMessage(writeError, folder.path) : message,
+    };
+    await counters.close(end);
     // What it still wrote beside the next capture.
     options.ring.prune();
     return end;
@@ -115,7 +118,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     .catch(async (error: unknown): Promise<Ending> => {
       log.warn({ err: error }, 'capture not accounted for');
       // Nothing runs that nobody knows of.
-      return await tcpdump.giveUp('discard', error instanceof Error ? error.message : String(error));
+      return await tcpdump.giveUp('kill', error instanceof Error ? error.message : String(error));
     })
     .then((end) => {
       ending = end;
@@ -127,17 +130,17 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation: generation.number,
     spec,
     network,
-    listeningMs: accounts.listeningMs,
+    listeningMs: counters.listeningMs,
     ending: () => ending,
     keep: tcpdump.keep,
     async stop(how) {
-      await accounts.readCarried();
+      await counters.countInterfacePackets();
       // What is killed cannot count any more.
-      if (how === 'discard') await accounts.countWithin(200);
+      if (how === 'kill') await counters.countWithin(200);
       await tcpdump.stop(how);
       return await ended;
     },
-    totals: accounts.totals,
+    totals: counters.totals,
     earlier: generation.earlier,
   };
 }

@@ -9,6 +9,6 @@ test.each([
   ['lo', { captured: 90, received: 200, dropped: 0 }, 10],
   // Of the two the kernel may drop the one that is not captured anyway.
   ['lo', { captured: 100, received: 200, dropped: 3 }, 0],
-])('on %s, of %o %d packets were lost at the stop', (name, statistics, lost) => {
+])('on %s, of %o %d packets were lost at stop', (name, statistics, lost) => {
   expect(lostAtStop(statistics, name)).toBe(lost);
 });

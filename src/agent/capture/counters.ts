@@ -4,36 +4,36 @@ import { inTurn as takeTurns } from '../../base/serial-queue.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { CaptureFolder, Generation } from '../storage/capture-folder.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
-import type { Ring } from '../storage/prune-leftovers.ts';
-import { packetsCarried } from './interface-counters.ts';
-import { type Gap, gapBefore, noGap, settleGap } from './missed-packets.ts';
-import { isStalled, type Look } from './stall-detection.ts';
-import type { Ending, Statistics, Tcpdump } from './tcpdump.ts';
-import type { BegunFiles } from './tcpdump-files.ts';
+import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
+import { readInterfacePackets } from './interface-counters.ts';
+import { type CaptureGap, gapBefore, noGap, settleGap } from './missed-packets.ts';
+import { type CounterSample, isStalled } from './stall-detection.ts';
+import type { Ending, Tcpdump, TcpdumpStatistics } from './tcpdump.ts';
+import type { TcpdumpFiles } from './tcpdump-files.ts';
 
 /** The accounts of one capture: every packet is in a file or in a number; in memory, and in its record on disk. */
-export type Accounts = {
+export type CaptureCounters = {
   readonly totals: () => Totals;
   /** When it began to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
   /** It captures from now on. Gives back how many packets were missed before, or undefined while that is not known. */
   readonly begin: () => Promise<number | undefined>;
   /** What the interface has carried by now: can be read as long as tcpdump lives. */
-  readonly readCarried: () => Promise<void>;
+  readonly countInterfacePackets: () => Promise<void>;
   /** It cannot write and hears nothing any more: the same, where it is not known by what it received. */
-  readonly readCarriedAtFailure: () => Promise<void>;
+  readonly countInterfacePacketsAtFailure: () => Promise<void>;
   /** Asks tcpdump for what it has counted; a tcpdump that does not answer is not waited for. */
   readonly countWithin: (ms: number) => Promise<void>;
   /** The last entry. */
   readonly close: (ending: Ending) => Promise<void>;
 };
 
-export type AccountsOptions = {
+export type CaptureCountersOptions = {
   readonly folder: Pick<CaptureFolder, 'path'>;
   readonly generation: Generation;
   readonly tcpdump: Tcpdump;
-  readonly files: BegunFiles;
-  readonly ring: Pick<Ring, 'takePruned' | 'settled'>;
+  readonly files: TcpdumpFiles;
+  readonly ring: Pick<LeftoverPruning, 'takePruned' | 'settled'>;
   readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
   /** Another capture of the same interface runs and goes on until this one captures: nothing is missed between. */
   readonly overlaps: boolean;
@@ -55,20 +55,20 @@ const compareEveryMs = 1_000;
 /** A tcpdump that works answers within milliseconds; the rest is for a machine that is out of breath. */
 const answerWithinMs = 10_000;
 
-export function openAccounts(options: AccountsOptions): Accounts {
+export function openCounters(options: CaptureCountersOptions): CaptureCounters {
   const { folder, spec, ring, generation, tcpdump, log } = options;
   let totals = noTotals;
   let listeningMs: number | undefined;
-  let carried: number | undefined;
-  let gap: Gap = noGap;
-  let carriedAtBegin: number | undefined;
+  let interfacePackets: number | undefined;
+  let gap: CaptureGap = noGap;
+  let interfacePacketsAtStart: number | undefined;
   /** What it had received by then or a moment later: undefined until it has told. */
   let receivedAtBegin: number | undefined;
   /** By the ring, while this one ran: of earlier captures, or because fewer files are kept. */
   let prunedByRing = 0;
   let unanswered = 0;
-  let look: Look | undefined;
-  let doubled: number | undefined;
+  let sample: CounterSample | undefined;
+  let duplicated: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let countTimer: NodeJS.Timeout | undefined;
   let comparingTimer: NodeJS.Timeout | undefined;
@@ -80,16 +80,16 @@ export function openAccounts(options: AccountsOptions): Accounts {
   const inTurn = (work: () => Promise<void>) =>
     turn(work).catch((error: unknown) => log.warn({ err: error }, 'capture not counted'));
 
-  async function readCarried(): Promise<void> {
+  async function countInterfacePackets(): Promise<void> {
     // Before it listens the process can still be in the agent's own network.
     if (listeningMs === undefined || tcpdump.hasEnded()) return;
-    carried = (await carriedNow()) ?? carried;
+    interfacePackets = (await interfacePacketsNow()) ?? interfacePackets;
   }
 
-  async function carriedNow(): Promise<number | undefined> {
+  async function interfacePacketsNow(): Promise<number | undefined> {
     const pid = tcpdump.pid();
     if (pid === undefined) return undefined;
-    return await packetsCarried(pid, spec.interface).catch(() => undefined);
+    return await readInterfacePackets(pid, spec.interface).catch(() => undefined);
   }
 
   /** What it had counted at its end, by its files when it was killed; and what its interface had carried by then. */
@@ -98,10 +98,10 @@ export function openAccounts(options: AccountsOptions): Accounts {
     // What it had counted and not written is in no file.
     if (!statistics)
       totals = { ...totals, captured: await options.files.packets().catch(() => totals.captured) };
-    if (carriedAtBegin === undefined || receivedAtBegin === undefined || !receivesAll) return;
+    if (interfacePacketsAtStart === undefined || receivedAtBegin === undefined || !receivesAll) return;
     const received = (statistics?.received ?? totals.captured + totals.dropped) - receivedAtBegin;
     // A hardware may count what the socket gets in one piece as many: what was read meanwhile is the least there was.
-    carried = Math.max(carried ?? 0, carriedAtBegin + received);
+    interfacePackets = Math.max(interfacePackets ?? 0, interfacePacketsAtStart + received);
   }
 
   /** It hears before its interface is looked at: what it received until then is in both counts. */
@@ -110,26 +110,26 @@ export function openAccounts(options: AccountsOptions): Accounts {
     if (statistics !== 'silence') receivedAtBegin = statistics?.received;
   }
 
-  async function enter(statistics: Statistics | undefined, ending: Ending | undefined): Promise<void> {
-    const usedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
+  async function enter(statistics: TcpdumpStatistics | undefined, ending: Ending | undefined): Promise<void> {
+    const capturedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
     // A record that cannot be read now is looked at again.
-    gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : usedMs).catch(() => gap);
+    gap = await settleGap(folder.path, gap, ending ? Number.POSITIVE_INFINITY : capturedMs).catch(() => gap);
     prunedByRing += ring.takePruned();
     totals = {
       captured: statistics ? statistics.captured - (ending?.unwritten ?? 0) : totals.captured,
       dropped: statistics?.dropped ?? totals.dropped,
-      lost: statistics && ending ? lostAtStop(statistics, spec.interface) + ending.unwritten : 0,
+      lostAtStop: statistics && ending ? lostAtStop(statistics, spec.interface) + ending.unwritten : 0,
       pruned: prunedByRing + options.files.pruned(),
       missed: gap.kind === 'known' ? gap.missed : 0,
-      doubled: doubled ?? 0,
-      usedMs,
+      duplicated: duplicated ?? 0,
+      capturedMs,
     };
     try {
       await generation.note({
         totals,
         missedIfDead: gap.kind === 'unknown' ? gap.missedIfDead : 0,
-        ...(carried !== undefined && { carried }),
-        ...(ending && { end: new Date().toISOString(), endMessage: ending.message }),
+        ...(interfacePackets !== undefined && { interfacePackets }),
+        ...(ending && { endTime: new Date().toISOString(), endMessage: ending.message }),
       });
     } catch (error) {
       // A full disk: packets are captured all the same, and the next entry has everything again.
@@ -139,12 +139,12 @@ export function openAccounts(options: AccountsOptions): Accounts {
 
   /** Every number is of a moment whose packets are in the files, should tcpdump or the agent be killed after it. */
   async function countWhenWritten(): Promise<void> {
-    const before = await carriedNow();
+    const before = await interfacePacketsNow();
     if (tcpdump.hasEnded()) return;
     countTimer = setTimeout(() => void inTurn(() => count(before)), writtenAfterMs);
   }
 
-  async function count(carriedBefore?: number): Promise<void> {
+  async function count(interfacePacketsBefore?: number): Promise<void> {
     // Before it listens the process need not be tcpdump yet, and a signal ends it.
     if (listeningMs === undefined) return;
     const statistics = await answerOf(tcpdump);
@@ -157,33 +157,34 @@ export function openAccounts(options: AccountsOptions): Accounts {
     if (!statistics) return;
     unanswered = 0;
     // A stop may have read it meanwhile.
-    if (carriedBefore !== undefined) carried = Math.max(carriedBefore, carried ?? 0);
+    if (interfacePacketsBefore !== undefined)
+      interfacePackets = Math.max(interfacePacketsBefore, interfacePackets ?? 0);
     await enter(statistics, undefined);
-    const before = look;
-    look = { ...statistics, carried, written: await options.files.written() };
-    options.onCount(before !== undefined && isStalled(before, look, spec.filter !== undefined));
+    const before = sample;
+    sample = { ...statistics, interfacePackets, written: await options.files.written() };
+    options.onCount(before !== undefined && isStalled(before, sample, spec.filter !== undefined));
   }
 
   async function compare(afterMs: number): Promise<void> {
-    doubled ??= await generation.doubled(afterMs).catch((error: unknown) => {
+    duplicated ??= await generation.duplicated(afterMs).catch((error: unknown) => {
       log.warn({ err: error }, 'overlap with the capture before not counted');
       return 0;
     });
-    if (doubled !== undefined) clearInterval(comparingTimer);
+    if (duplicated !== undefined) clearInterval(comparingTimer);
   }
 
   return {
     totals: () => totals,
     listeningMs: () => listeningMs,
-    readCarried,
-    async readCarriedAtFailure() {
-      if (!receivesAll) await readCarried();
+    countInterfacePackets,
+    async countInterfacePacketsAtFailure() {
+      if (!receivesAll) await countInterfacePackets();
     },
     async begin() {
       listeningMs = performance.now();
-      await readCarried();
-      carriedAtBegin = carried;
-      gap = options.overlaps ? noGap : gapBefore(generation, carried);
+      await countInterfacePackets();
+      interfacePacketsAtStart = interfacePackets;
+      gap = options.overlaps ? noGap : gapBefore(generation, interfacePackets);
       await enter(undefined, undefined);
       options.onCount(false);
       void inTurn(readReceivedAtBegin);
@@ -206,7 +207,7 @@ export function openAccounts(options: AccountsOptions): Accounts {
   };
 }
 
-async function answerOf(tcpdump: Tcpdump): Promise<Statistics | 'silence' | undefined> {
+async function answerOf(tcpdump: Tcpdump): Promise<TcpdumpStatistics | 'silence' | undefined> {
   const answered = new AbortController();
   const silence = sleep(answerWithinMs, 'silence' as const, { signal: answered.signal });
   try {
@@ -220,7 +221,10 @@ async function answerOf(tcpdump: Tcpdump): Promise<Statistics | 'silence' | unde
  * What was received, and neither dropped nor captured. On lo the kernel counts each packet twice, as sent and as
  * received, and libpcap keeps one of them (measured: 200 received, 100 captured, none lost).
  */
-export function lostAtStop({ captured, received, dropped }: Statistics, interfaceName: string): number {
+export function lostAtStop(
+  { captured, received, dropped }: TcpdumpStatistics,
+  interfaceName: string,
+): number {
   const copies = interfaceName === 'lo' ? 2 : 1;
   return Math.max(0, Math.floor((received - dropped) / copies) - captured);
 }

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { happens } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 /** An interface that is set down is told after 1 s. */
@@ -34,13 +34,13 @@ test.fails('a Pod whose eth0 is renamed, and replaced by another, is reported', 
 });
 
 async function observe() {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(3);
   const [answer] = reports;
-  await lab.exec('pod', ['sh', '-ec', 'printf "%s\\n" "$@" | ip -batch -', 'sh', ...exchange]);
-  await lab.sendDatagrams({ count: 10 });
-  const { sentPackets: carriedByOther } = await lab.counters('pod');
+  await testbed.exec('pod', ['sh', '-ec', 'printf "%s\\n" "$@" | ip -batch -', 'sh', ...exchange]);
+  await testbed.sendDatagrams({ count: 10 });
+  const { sentPackets: carriedByOther } = await testbed.counters('pod');
   const isReported = await happens(() => reports.length > 1, { withinMs });
   const captured = await scene.numbers(path);
   await recorder.stop('AgentStopped');

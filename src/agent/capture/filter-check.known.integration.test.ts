@@ -2,7 +2,7 @@ import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { podObject } from '../../kubernetes/testing/pod-object.ts';
-import { bridgeLab } from '../../testbed/bridge-testbed.ts';
+import { bridgeTestbed } from '../../testbed/bridge-testbed.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
 import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
@@ -33,8 +33,8 @@ async function annotateWithFilters(): Promise<{ readonly atOnce: number; readonl
   const path = process.env['PATH'] ?? '';
   await using waiting = await waitingCompiler(path);
   await using scene = await agentScene();
-  await using lab = await bridgeLab(pods);
-  for (const { name, netns } of lab.pods) {
+  await using testbed = await bridgeTestbed(pods);
+  for (const { name, netns } of testbed.pods) {
     const pod = { podName: name, podUid: `uid-${name}`, sandboxId: `sandbox-${name}` };
     await writeCniEntry({ folder: scene.cache, netns, ...pod });
   }
@@ -43,7 +43,7 @@ async function annotateWithFilters(): Promise<{ readonly atOnce: number; readonl
   // What captures has been started by then, and finds the real one.
   process.env['PATH'] = `${waiting.folder}:${path}`;
   try {
-    for (const [index, { name }] of lab.pods.entries()) {
+    for (const [index, { name }] of testbed.pods.entries()) {
       const annotations = { 'tcpdump.antrea.io': '1', 'podcap.dev/filter': `udp port ${1 + index}` };
       watch.send({ type: 'ADDED', object: podObject(name, '4', annotations) });
     }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startSender } from '../../testbed/datagrams.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab, type Side } from '../../testbed/veth-testbed.ts';
+import { type Side, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
@@ -41,17 +41,17 @@ describe.each(cases)('the filter $filter', ({ filter, from, matching }) => {
 });
 
 async function observe(filter: string, from: Side) {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.begin(3, { filter });
   await until(() => reports.length > 0, { what: 'an answer' });
   const [answer] = reports;
-  const to = from === 'pod' ? lab.addresses.sink : lab.addresses.pod;
+  const to = from === 'pod' ? testbed.addresses.sink : testbed.addresses.pod;
   for (const [port, count] of [
     [9, toPort9],
     [10, toPort10],
   ] as const) {
-    await using sending = await startSender((argv) => lab.command(from, argv), {
+    await using sending = await startSender((argv) => testbed.command(from, argv), {
       to,
       port,
       count,
@@ -59,7 +59,7 @@ async function observe(filter: string, from: Side) {
     });
     await sending.ended;
   }
-  const carried = await lab.counters('pod');
+  const carried = await testbed.counters('pod');
   const passed = from === 'pod' ? carried.sentPackets : carried.receivedPackets;
   await recorder.stop('AgentStopped');
   const last = reports.at(-1);
@@ -67,6 +67,6 @@ async function observe(filter: string, from: Side) {
   return { answer, passed, outcome: answer?.kind === 'refused' ? 'refused' : outcomeOf(last.totals) };
 }
 
-function outcomeOf({ captured, dropped, lost, missed }: Totals): string {
-  return `captured ${captured}, dropped ${dropped}, lost ${lost}, missed ${missed}`;
+function outcomeOf({ captured, dropped, lostAtStop, missed }: Totals): string {
+  return `captured ${captured}, dropped ${dropped}, lostAtStop ${lostAtStop}, missed ${missed}`;
 }

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { captureAnnotation, requestOf } from '../planner/annotations.ts';
 import { type Fate, hostileFilters } from '../testing/hostile-filters.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
@@ -15,7 +15,7 @@ const limits = { maxFiles: 100, maxFileMegabytes: 100 };
 test('no hostile filter is an option, a path or a shell’s word, not even to a tcpdump that was not asked before', {
   timeout: 300_000,
 }, async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using trap = await temporaryFolder();
   await using captures = await temporaryFolder();
   await using spawner = await testSpawner();
@@ -26,7 +26,7 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
     startTcpdump({
       ...plainCapture,
       spawner,
-      netns: lab.netns,
+      netns: testbed.netns,
       file: join(captures.path, 'capture.pcap'),
       filter,
     });
@@ -39,9 +39,9 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
     const tcpdump = startWith(filter);
     const { kind } = await tcpdump.started;
     ran.push([kind === 'listening' ? 'accepted' : 'rejected', filter]);
-    const pids = await lab.processes();
+    const pids = await testbed.processes();
     if (kind === 'listening') commands.push(await commandOf(pids));
-    await tcpdump.stop('discard');
+    await tcpdump.stop('kill');
   }
   expect(ran).toEqual(asked);
   const accepted = asked.filter(([fate]) => fate === 'accepted');
@@ -51,7 +51,7 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
   expect(await readdir(trap.path)).toEqual([]);
   // Those that are filters have written the one file that the agent named.
   expect(await readdir(captures.path)).toEqual(['capture.pcap000']);
-  expect(await lab.processes()).toEqual([]);
+  expect(await testbed.processes()).toEqual([]);
 });
 
 async function fatesOf(filters: readonly (readonly [Fate, string])[]): Promise<[Fate, string][]> {

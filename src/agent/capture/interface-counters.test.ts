@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { packetsCarried, parsePackets } from './interface-counters.ts';
+import { parsePackets, readInterfacePackets } from './interface-counters.ts';
 
 const netDev = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -19,6 +19,6 @@ test.each([
 });
 
 test("reads the counters of a process's own network namespace", async () => {
-  expect(await packetsCarried(process.pid, 'lo')).toBeGreaterThanOrEqual(0);
-  await expect(packetsCarried(2 ** 30, 'lo')).rejects.toThrow('ENOENT');
+  expect(await readInterfacePackets(process.pid, 'lo')).toBeGreaterThanOrEqual(0);
+  await expect(readInterfacePackets(2 ** 30, 'lo')).rejects.toThrow('ENOENT');
 });

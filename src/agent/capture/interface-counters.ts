@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
  * no such interface. /proc/<pid>/net is that of the process's own network namespace (proc(5)), so the agent need not
  * enter it.
  */
-export async function packetsCarried(pid: number, name: string): Promise<number | undefined> {
+export async function readInterfacePackets(pid: number, name: string): Promise<number | undefined> {
   return parsePackets(await readFile(`/proc/${pid}/net/dev`, 'utf8'), name);
 }
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 // What pcap-filter(7) refuses to compile for an interface that carries raw IP, as tun devices do.
@@ -20,10 +20,10 @@ describe.each(['arp', 'ether host 02:00:00:00:00:01', 'vlan 5'])('the filter %s 
 });
 
 async function observe(filter: string) {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
-  await lab.exec('pod', ['ip', 'tuntap', 'add', 'tun0', 'mode', 'tun']);
-  await lab.exec('pod', ['ip', 'link', 'set', 'tun0', 'up']);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  await testbed.exec('pod', ['ip', 'tuntap', 'add', 'tun0', 'mode', 'tun']);
+  await testbed.exec('pod', ['ip', 'link', 'set', 'tun0', 'up']);
   return {
     possible: await answerTo('udp'),
     impossible: await answerTo(filter),

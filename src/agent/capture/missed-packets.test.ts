@@ -4,7 +4,7 @@ import { type CaptureRecord, createRecord, noTotals, replaceRecord } from '../st
 import { gapBefore, noGap, settleGap } from './missed-packets.ts';
 
 const before: CaptureRecord = {
-  version: 1,
+  version: 2,
   namespace: 'default',
   pod: 'web',
   uid: 'uid-1',
@@ -13,13 +13,13 @@ const before: CaptureRecord = {
   sandboxId: 'sandbox1',
   interface: 'eth0',
   fileMegabytes: 1,
-  begin: '2026-01-01T00:00:00Z',
-  clock: { bootId: 'boot-1', beginMs: 0, lastMs: 1_000 },
-  carried: 100,
+  startTime: '2026-01-01T00:00:00Z',
+  clock: { bootId: 'boot-1', startMs: 0, lastMs: 1_000 },
+  interfacePackets: 100,
   totals: noTotals,
   forgotten: noTotals,
 };
-const ended = { ...before, end: '2026-01-01T00:01:00Z' };
+const ended = { ...before, endTime: '2026-01-01T00:01:00Z' };
 
 test('without a capture before, all that the interface carried was missed', () => {
   expect(gapBefore({ unsettled: undefined, before: undefined }, 42)).toEqual({ kind: 'known', missed: 42 });
@@ -40,16 +40,20 @@ test('a capture before that goes on until this one has begun leaves no gap', asy
   await createRecord(folder.path, before);
   expect(await settleGap(folder.path, unknown, 15_000)).toBe(unknown);
   const later = { ...before.clock, lastMs: 16_000 };
-  await replaceRecord(folder.path, { ...before, clock: later, carried: 140 });
+  await replaceRecord(folder.path, { ...before, clock: later, interfacePackets: 140 });
   expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
-  await replaceRecord(folder.path, { ...ended, clock: later, carried: 150 });
+  await replaceRecord(folder.path, { ...ended, clock: later, interfacePackets: 150 });
   expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
 });
 
 test('a capture before that had ended, and writes so only now, leaves the gap between', async () => {
   await using folder = await temporaryFolder();
   const unknown = gapBefore({ unsettled: undefined, before }, 130);
-  await createRecord(folder.path, { ...ended, clock: { ...before.clock, lastMs: 2_000 }, carried: 110 });
+  await createRecord(folder.path, {
+    ...ended,
+    clock: { ...before.clock, lastMs: 2_000 },
+    interfacePackets: 110,
+  });
   expect(await settleGap(folder.path, unknown, 1_000)).toEqual({ kind: 'known', missed: 20 });
 });
 
@@ -68,7 +72,9 @@ test('a capture before that was killed before it knew of its own gap leaves that
     kind: 'unknown',
     missedIfDead: 37,
   });
-  expect(gapBefore({ unsettled: undefined, before: { ...killedEarly, end: ended.end } }, 130)).toEqual({
+  expect(
+    gapBefore({ unsettled: undefined, before: { ...killedEarly, endTime: ended.endTime } }, 130),
+  ).toEqual({
     kind: 'known',
     missed: 30,
   });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { specOf } from '../testing/fixtures.ts';
-import { nextStep, type Running, type Situation, type Step } from './next-step.ts';
+import { type CaptureStep, nextStep, type RecordingObservation, type RunningCapture } from './next-step.ts';
 
 const nowMs = 100_000;
 const network = { sandboxId: 'a', netns: '/run/netns/a' };
@@ -9,18 +9,18 @@ const spec = specOf(5);
 const filtered = specOf(5, { filter: 'udp' });
 const endWithPod = { kind: 'endWithPod', untilMs: nowMs + 60_000 } as const;
 
-function running(fields: Partial<Running> = {}): Running {
+function running(fields: Partial<RunningCapture> = {}): RunningCapture {
   return { spec, network, listeningMs: nowMs - 5_000, ...fields };
 }
 
-const end: Step = { kind: 'end' };
-const begin: Step = { kind: 'begin', network };
-const forAChange: Step = { kind: 'wait', ms: undefined, forNetwork: false };
-const wait = (ms: number): Step => ({ kind: 'wait', ms, forNetwork: false });
-const forNetwork: Step = { kind: 'wait', ms: 5_000, forNetwork: true };
-const stop = (which: 'all' | 'replaced'): Step => ({ kind: 'stop', which });
+const end: CaptureStep = { kind: 'end' };
+const begin: CaptureStep = { kind: 'begin', network };
+const forAChange: CaptureStep = { kind: 'wait', ms: undefined, forNetwork: false };
+const wait = (ms: number): CaptureStep => ({ kind: 'wait', ms, forNetwork: false });
+const forNetwork: CaptureStep = { kind: 'wait', ms: 5_000, forNetwork: true };
+const stop = (which: 'all' | 'replaced'): CaptureStep => ({ kind: 'stop', which });
 
-const cases: readonly [string, Partial<Situation>, Step][] = [
+const cases: readonly [string, Partial<RecordingObservation>, CaptureStep][] = [
   ['a Pod without a network is waited for', { network: undefined }, forNetwork],
   ['its network is captured when it is there', {}, begin],
   ['what runs as it should is left alone', { current: running() }, forAChange],
@@ -65,34 +65,34 @@ const cases: readonly [string, Partial<Situation>, Step][] = [
     wait(700),
   ],
   ['... but the next one is, at once', { gone: { sandboxId: 'b', untilMs: nowMs + 700 } }, begin],
-  ['a stop ends it whatever runs', { wish: { kind: 'stop', why: 'AgentStopped' }, current: running() }, end],
+  ['a stop ends it whatever runs', { goal: { kind: 'stop', why: 'AgentStopped' }, current: running() }, end],
   [
     'a Pod that has ended is captured as long as its network is there',
-    { wish: endWithPod, current: running() },
+    { goal: endWithPod, current: running() },
     wait(60_000),
   ],
-  ['... and no longer', { wish: endWithPod, network: undefined }, end],
+  ['... and no longer', { goal: endWithPod, network: undefined }, end],
   [
     '... which it is not while its sandbox is taken down',
-    { wish: endWithPod, gone: { sandboxId: 'a', untilMs: 0 } },
+    { goal: endWithPod, gone: { sandboxId: 'a', untilMs: 0 } },
     end,
   ],
   [
     '... nor is another request waited for any longer',
-    { wish: endWithPod, notBeforeMs: Number.POSITIVE_INFINITY },
+    { goal: endWithPod, notBeforeMs: Number.POSITIVE_INFINITY },
     wait(60_000),
   ],
   [
     '... nor a capture that never listens',
-    { wish: endWithPod, current: running({ listeningMs: undefined }), replaces: true },
+    { goal: endWithPod, current: running({ listeningMs: undefined }), replaces: true },
     wait(60_000),
   ],
-  ['... or than a minute', { wish: { kind: 'endWithPod', untilMs: nowMs }, current: running() }, end],
+  ['... or than a minute', { goal: { kind: 'endWithPod', untilMs: nowMs }, current: running() }, end],
 ];
 
 test.each(cases)('%s', (_what, fields, step) => {
-  const situation: Situation = {
-    wish: { kind: 'record' },
+  const situation: RecordingObservation = {
+    goal: { kind: 'record' },
     spec,
     network,
     current: undefined,

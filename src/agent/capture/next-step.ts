@@ -3,20 +3,20 @@ import type { StopReason } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 
 /** What is wanted of a recording now. All times here are of performance.now(). */
-export type Wish =
+export type RecordingGoal =
   | { readonly kind: 'record' }
   /** It ends with the Pod's network, and then at the latest. */
   | { readonly kind: 'endWithPod'; readonly untilMs: number }
   | { readonly kind: 'stop'; readonly why: StopReason };
 
 /** All that the next step is decided by. */
-export type Situation = {
-  readonly wish: Wish;
+export type RecordingObservation = {
+  readonly goal: RecordingGoal;
   readonly spec: CaptureSpec;
   /** The Pod's network, if it has one. */
   readonly network: Network | undefined;
   /** The newest capture. */
-  readonly current: Running | undefined;
+  readonly current: RunningCapture | undefined;
   /** It takes over from another one, which runs still. */
   readonly replaces: boolean;
   /** Since when the current capture's network is not the Pod's any more. */
@@ -27,14 +27,14 @@ export type Situation = {
   readonly notBeforeMs: number;
 };
 
-export type Running = {
+export type RunningCapture = {
   readonly spec: CaptureSpec;
   readonly network: Network;
   /** When it began to capture; undefined before. */
   readonly listeningMs: number | undefined;
 };
 
-export type Step =
+export type CaptureStep =
   /** Nothing more is to be recorded: what runs is stopped, and that is all. */
   | { readonly kind: 'end' }
   | { readonly kind: 'stop'; readonly which: 'all' | 'replaced' }
@@ -50,14 +50,14 @@ const overlapMs = 300;
 const networkRetryMs = 5_000;
 
 /** Pure: looks at everything at once, and is asked again after each step and at each change. */
-export function nextStep(situation: Situation, nowMs: number): Step {
-  const { wish } = situation;
+export function nextStep(situation: RecordingObservation, nowMs: number): CaptureStep {
+  const { goal } = situation;
   const step = dueStep(situation, nowMs);
-  if (step.kind !== 'wait' || wish.kind !== 'endWithPod') return step;
-  return { ...step, ms: Math.min(step.ms ?? Number.POSITIVE_INFINITY, wish.untilMs - nowMs) };
+  if (step.kind !== 'wait' || goal.kind !== 'endWithPod') return step;
+  return { ...step, ms: Math.min(step.ms ?? Number.POSITIVE_INFINITY, goal.untilMs - nowMs) };
 }
 
-function dueStep(situation: Situation, nowMs: number): Step {
+function dueStep(situation: RecordingObservation, nowMs: number): CaptureStep {
   const { spec, network, current, replaces } = situation;
   if (isOver(situation, nowMs)) return { kind: 'end' };
   if (current && hasLostNetwork(current, network)) {
@@ -71,7 +71,10 @@ function dueStep(situation: Situation, nowMs: number): Step {
   return waitUntil(beginMs(situation, network), nowMs) ?? { kind: 'begin', network };
 }
 
-export function hasLostNetwork(current: Pick<Running, 'network'>, network: Network | undefined): boolean {
+export function hasLostNetwork(
+  current: Pick<RunningCapture, 'network'>,
+  network: Network | undefined,
+): boolean {
   return current.network.sandboxId !== network?.sandboxId;
 }
 
@@ -85,31 +88,31 @@ export function isSameCapture(a: CaptureSpec, b: CaptureSpec): boolean {
   );
 }
 
-function isOver({ wish, current, network, gone }: Situation, nowMs: number): boolean {
-  switch (wish.kind) {
+function isOver({ goal, current, network, gone }: RecordingObservation, nowMs: number): boolean {
+  switch (goal.kind) {
     case 'record':
       return false;
     case 'stop':
       return true;
     case 'endWithPod':
-      return nowMs >= wish.untilMs || (!current && (!network || network.sandboxId === gone?.sandboxId));
+      return nowMs >= goal.untilMs || (!current && (!network || network.sandboxId === gone?.sandboxId));
   }
 }
 
 /** The one before goes on until the new one has captured for a moment. */
-function handOver({ listeningMs }: Running, nowMs: number): Step {
+function handOver({ listeningMs }: RunningCapture, nowMs: number): CaptureStep {
   if (listeningMs === undefined) return forAChange;
   return waitUntil(listeningMs + overlapMs, nowMs) ?? { kind: 'stop', which: 'replaced' };
 }
 
-function beginMs({ gone, notBeforeMs }: Situation, network: Network): number {
+function beginMs({ gone, notBeforeMs }: RecordingObservation, network: Network): number {
   return network.sandboxId === gone?.sandboxId ? Math.max(notBeforeMs, gone.untilMs) : notBeforeMs;
 }
 
-const forAChange: Step = { kind: 'wait', ms: undefined, forNetwork: false };
+const forAChange: CaptureStep = { kind: 'wait', ms: undefined, forNetwork: false };
 
 /** Undefined when that time has come. */
-function waitUntil(thenMs: number, nowMs: number): Step | undefined {
+function waitUntil(thenMs: number, nowMs: number): CaptureStep | undefined {
   if (thenMs <= nowMs) return undefined;
   return Number.isFinite(thenMs) ? { kind: 'wait', ms: thenMs - nowMs, forNetwork: false } : forAChange;
 }

@@ -4,10 +4,10 @@ import { backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
-import type { Networks } from '../netns/pod-networks.ts';
-import type { Status, StopReason } from '../observability/capture-status.ts';
+import type { PodNetworks } from '../netns/pod-networks.ts';
+import type { CaptureStatuses, StopReason } from '../observability/capture-status.ts';
 import type { Decision } from '../planner/plan.ts';
-import type { Folders } from '../storage/capture-folders.ts';
+import type { CaptureFolders } from '../storage/capture-folders.ts';
 import type { CaptureSettings } from './capture.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 
@@ -15,17 +15,17 @@ import { type Recorder, startRecorder } from './recorder.ts';
 export type Reconciler = AsyncDisposable & {
   readonly decide: (decision: Decision | Forget) => void;
   /** How long was captured by now; undefined when nothing is recorded. */
-  readonly usedMs: () => number | undefined;
+  readonly capturedMs: () => number | undefined;
 };
 
 /** There is no decision any more: whatever runs ends with its Pod. */
 export type Forget = { readonly kind: 'forget' };
 
 export type ReconcilerOptions = {
-  readonly folders: Folders;
-  readonly networks: Networks;
+  readonly folders: CaptureFolders;
+  readonly networks: PodNetworks;
   readonly settings: CaptureSettings;
-  readonly status: Status;
+  readonly status: CaptureStatuses;
   readonly clock: Clock;
   /** Asks the API server, not a cache, whether the captures of that Pod may go for that reason. */
   readonly mayDelete: (decision: Decision & { kind: 'delete' }) => Promise<boolean>;
@@ -65,7 +65,7 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
       decision = next;
       work.run();
     },
-    usedMs: () => running?.usedMs(),
+    capturedMs: () => running?.capturedMs(),
     async [Symbol.asyncDispose]() {
       disposed = true;
       clearTimeout(retry);
@@ -75,7 +75,7 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
   };
 }
 
-type Situation = ReconcilerOptions & {
+type ReconcileContext = ReconcilerOptions & {
   readonly uid: string;
   readonly running: Recorder | undefined;
   /** Reconciles again. */
@@ -83,7 +83,10 @@ type Situation = ReconcilerOptions & {
 };
 
 /** Gives back what runs afterwards. */
-async function reconcile(situation: Situation, decision: Decision | Forget): Promise<Recorder | undefined> {
+async function reconcile(
+  situation: ReconcileContext,
+  decision: Decision | Forget,
+): Promise<Recorder | undefined> {
   const { running, status, uid } = situation;
   switch (decision.kind) {
     case 'record':
@@ -119,14 +122,20 @@ async function reconcile(situation: Situation, decision: Decision | Forget): Pro
 }
 
 /** What was captured is known before the next plan asks for it. */
-async function end({ running, folders, onFolders, uid }: Situation, why: StopReason): Promise<undefined> {
+async function end(
+  { running, folders, onFolders, uid }: ReconcileContext,
+  why: StopReason,
+): Promise<undefined> {
   if (!running) return;
   await running.stop(why);
   await folders.look(uid);
   onFolders();
 }
 
-async function start(situation: Situation, decision: Decision & { kind: 'record' }): Promise<Recorder> {
+async function start(
+  situation: ReconcileContext,
+  decision: Decision & { kind: 'record' },
+): Promise<Recorder> {
   const { folders, networks, settings, status, wake, onFolders } = situation;
   const { pod, spec } = decision;
   const folder = await folders.open(pod).catch((error: unknown) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { until } from '../../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { removeCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { readRecord } from '../storage/capture-records.ts';
@@ -11,13 +11,13 @@ import { specOf } from '../testing/fixtures.ts';
 import { recordingScene, ringFilesOf, scenePod } from '../testing/recording-scene.ts';
 
 test('a Pod that ends: everything that it sent until its interface went is in the files', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
-  await using witness = await lab.watchDatagrams();
-  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  await using witness = await testbed.watchDatagrams();
+  await using sending = await testbed.startDatagrams({ rate: 2_000 });
   await until(async () => (await scene.numbers(path)).length > 500, { what: '500 datagrams in the file' });
-  await lab.deleteInterface();
+  await testbed.deleteInterface();
   await removeCniEntry(scene.entry);
   recorder.endWithPod();
   await recorder.ended;
@@ -27,19 +27,19 @@ test('a Pod that ends: everything that it sent until its interface went is in th
 });
 
 test('a Pod that was thought to have ended and is there is captured on', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
-  await lab.sendDatagrams({ count: 5 });
+  await testbed.sendDatagrams({ count: 5 });
   recorder.endWithPod();
   expect(recorder.phase()).toBe('recording');
   recorder.change(specOf(5));
-  await lab.sendDatagrams({ count: 5, firstNumber: 5 });
+  await testbed.sendDatagrams({ count: 5, firstNumber: 5 });
   // Its sandbox goes, which would be the end of a Pod that has ended.
-  await lab.deleteInterface();
+  await testbed.deleteInterface();
   await removeCniEntry(scene.entry);
   await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the first tcpdump to end' });
-  await using second = await networkLab();
+  await using second = await vethTestbed();
   await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
   await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
     what: 'the second sandbox to be captured',
@@ -49,11 +49,11 @@ test('a Pod that was thought to have ended and is there is captured on', async (
 });
 
 test('the record of a capture tells when it ran, what passed before and what was counted', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
-  await lab.sendDatagrams({ count: 7 });
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  await testbed.sendDatagrams({ count: 7 });
   const { recorder, path } = await scene.record(5);
-  await lab.sendDatagrams({ count: 100 });
+  await testbed.sendDatagrams({ count: 100 });
   await recorder.stop('AgentStopped');
   const record = await readRecord(path, 1);
   expect(record).toMatchObject({
@@ -63,18 +63,18 @@ test('the record of a capture tells when it ran, what passed before and what was
     generation: 1,
     sandboxId: 'sandbox1',
     interface: 'eth0',
-    carried: 107,
-    totals: { captured: 100, dropped: 0, lost: 0, pruned: 0, missed: 7 },
+    interfacePackets: 107,
+    totals: { captured: 100, dropped: 0, lostAtStop: 0, pruned: 0, missed: 7 },
   });
-  expect(Date.parse(record?.end ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.begin ?? ''));
+  expect(Date.parse(record?.endTime ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.startTime ?? ''));
 });
 
 test('the newest N files stand and hold an unbroken run up to the last datagram; a new N takes effect at once', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, path } = await scene.record(3);
   // 1,000-byte datagrams: about 930 fill a file.
-  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await testbed.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
   await until(async () => (await scene.numbers(path)).at(-1) === 8_999, {
     what: 'the last datagram in a file',
   });
@@ -90,13 +90,13 @@ test('the newest N files stand and hold an unbroken run up to the last datagram;
 });
 
 test('a new sandbox under the same UID is followed, in files of their own', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
-  await lab.sendDatagrams({ count: 10 });
-  await lab.deleteInterface();
+  await testbed.sendDatagrams({ count: 10 });
+  await testbed.deleteInterface();
   await removeCniEntry(scene.entry);
-  await using second = await networkLab();
+  await using second = await vethTestbed();
   await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2', netns: second.netns });
   await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
     what: 'the second capture',
@@ -109,8 +109,8 @@ test('a new sandbox under the same UID is followed, in files of their own', asyn
 });
 
 test('a tcpdump that is killed is started again, and the failure is told', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5);
   process.kill(await scene.tcpdumpPid(), 'SIGKILL');
   await until(() => reports.filter(({ kind }) => kind === 'capturing').length === 2, {
@@ -121,10 +121,10 @@ test('a tcpdump that is killed is started again, and the failure is told', async
 });
 
 test('every packet is in a file or in a number while files are pruned', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, path } = await scene.record(2);
-  await lab.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
+  await testbed.sendDatagrams({ count: 9_000, rate: 20_000, bytes: 1_000 });
   await recorder.stop('AgentStopped');
   const record = await readRecord(path, 1);
   const inFiles = (await scene.numbers(path)).length;
@@ -132,23 +132,23 @@ test('every packet is in a file or in a number while files are pruned', async ()
   expect(record?.totals).toMatchObject({
     captured: 9_000,
     dropped: 0,
-    lost: 0,
+    lostAtStop: 0,
     missed: 0,
     pruned: 9_000 - inFiles,
   });
 });
 
 test('another filter, interface, snaplen or file size: the new capture begins before the old one ends', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(50);
-  await using sending = await lab.startDatagrams({ rate: 2_000 });
+  await using sending = await testbed.startDatagrams({ rate: 2_000 });
   const starts = () => reports.filter(({ kind }) => kind === 'capturing').length;
   const changes: Partial<CaptureSpec>[] = [{ snaplen: 128 }, { fileMegabytes: 2 }, { filter: 'udp' }];
   for (const [index, change] of changes.entries()) {
     recorder.change(specOf(50, change));
     await until(() => starts() === index + 2, { what: `start ${index + 2}` });
-    await until(async () => (await readRecord(path, index + 1))?.end !== undefined, {
+    await until(async () => (await readRecord(path, index + 1))?.endTime !== undefined, {
       what: `the end of ${index + 1}`,
     });
   }
@@ -162,14 +162,17 @@ test('another filter, interface, snaplen or file size: the new capture begins be
       new Set(await scene.numbers(path, generation - 1)),
     );
     expect(inBoth.size).toBeGreaterThan(100);
-    expect((await readRecord(path, generation))?.totals).toMatchObject({ missed: 0, doubled: inBoth.size });
+    expect((await readRecord(path, generation))?.totals).toMatchObject({
+      missed: 0,
+      duplicated: inBoth.size,
+    });
   }
 });
 
 test('another interface begins with what it had carried before as missed', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
-  await lab.exec('pod', ['bash', '-c', 'for i in 1 2 3; do echo $i >/dev/udp/127.0.0.1/9; done; true']);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  await testbed.exec('pod', ['bash', '-c', 'for i in 1 2 3; do echo $i >/dev/udp/127.0.0.1/9; done; true']);
   const { recorder, reports } = await scene.record(5);
   recorder.change(specOf(5, { interface: 'lo' }));
   await until(() => reports.length === 2, { what: 'the capture of lo' });
@@ -179,44 +182,44 @@ test('another interface begins with what it had carried before as missed', async
 });
 
 test('a record that cannot be written leaves no tcpdump behind, and does not end the capture', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
-  await lab.sendDatagrams({ count: 10 });
+  await testbed.sendDatagrams({ count: 10 });
   // In the place of the file that a record is renamed from, a folder that is not empty.
   await mkdir(join(path, 'capture.1.json.new/inside'), { recursive: true });
   await recorder.stop('AgentStopped');
   expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
-  expect(reports[1]).toMatchObject({ totals: { captured: 10, lost: 0 } });
-  expect(await lab.processes()).toEqual([]);
+  expect(reports[1]).toMatchObject({ totals: { captured: 10, lostAtStop: 0 } });
+  expect(await testbed.processes()).toEqual([]);
 });
 
 test('a capture that is stopped before it listens is no failure', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   for (let i = 0; i < 10; i += 1) {
     const { recorder, reports } = await scene.begin(5);
-    await until(async () => (await lab.processes()).length > 0, { what: 'a process in the network' });
+    await until(async () => (await testbed.processes()).length > 0, { what: 'a process in the network' });
     await recorder.stop('AnnotationRemoved');
     expect(reports.filter(({ kind }) => kind === 'failed')).toEqual([]);
   }
 });
 
 test('a changed N restarts nothing', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5);
   const before = await scene.tcpdumpPid();
   for (const count of [3, 100, 5]) recorder.change(specOf(count));
-  await lab.sendDatagrams({ count: 10 });
+  await testbed.sendDatagrams({ count: 10 });
   expect(await scene.tcpdumpPid()).toBe(before);
   await recorder.stop('AgentStopped');
   expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
 });
 
 test('a filter that tcpdump does not take is refused, and the next one is captured', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5, { filter: 'tcp port' }, 'refused');
   expect(reports).toEqual([
     {
@@ -236,16 +239,16 @@ test.each([
   ['a filter that tcpdump does not take', { filter: 'tcp port' }, 'InvalidFilter'],
   ['an interface that the Pod does not have', { interface: 'net7' }, 'NoSuchInterface'],
 ])('%s ends what was captured before, whose numbers are told', async (_what, change, reason) => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5);
-  await lab.sendDatagrams({ count: 10 });
+  await testbed.sendDatagrams({ count: 10 });
   recorder.change(specOf(5, change));
   await until(() => reports.at(-1)?.kind === 'refused', { what: 'the refusal' });
   expect(await scene.tcpdumps()).toEqual([]);
   recorder.change(specOf(5));
   await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the next capture' });
-  await lab.sendDatagrams({ count: 3 });
+  await testbed.sendDatagrams({ count: 3 });
   await recorder.stop('AgentStopped');
   expect(reports).toMatchObject([
     { kind: 'capturing', generation: 1 },
@@ -257,8 +260,8 @@ test.each([
 });
 
 test('an interface that the Pod does not have is refused by name', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5, { interface: 'net7' }, 'refused');
   expect(reports[0]).toMatchObject({
     refusal: { reason: 'NoSuchInterface', message: expect.stringContaining('no interface net7') },
@@ -267,15 +270,15 @@ test('an interface that the Pod does not have is refused by name', async () => {
 });
 
 test('the next recorder reports what passed between, and goes on counting', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const first = await scene.record(5);
-  await lab.sendDatagrams({ count: 10 });
+  await testbed.sendDatagrams({ count: 10 });
   await first.recorder.stop('AgentStopped');
-  await lab.sendDatagrams({ count: 30 });
+  await testbed.sendDatagrams({ count: 30 });
   const second = await scene.record(5);
   expect(second.reports).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore: 30 }]);
-  await lab.sendDatagrams({ count: 5 });
+  await testbed.sendDatagrams({ count: 5 });
   await second.recorder.stop('AgentStopped');
   expect(await readRecord(first.path, 2)).toMatchObject({
     totals: { captured: 5 },
@@ -285,9 +288,9 @@ test('the next recorder reports what passed between, and goes on counting', asyn
 test('under traffic nothing that is missing between two captures is left untold', {
   repeats: 4,
 }, async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
-  await using sender = await lab.startDatagrams({ rate: 10_000 });
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  await using sender = await testbed.startDatagrams({ rate: 10_000 });
   const path = await recordFor(scene, 500);
   const before = await scene.numbers(path);
   await recordFor(scene, 500);
@@ -311,21 +314,21 @@ test.each([
   { name: 'IPv4 and IPv6 addresses', isDual: true },
   { name: 'an IPv6 address alone', isDual: false },
 ])('a Pod with $name is captured fully', { repeats: 4 }, async ({ isDual }) => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
-  const to = await addIpv6(lab);
-  if (!isDual) await lab.exec('pod', ['ip', '-4', 'address', 'flush', 'dev', lab.podInterface]);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  const to = await addIpv6(testbed);
+  if (!isDual) await testbed.exec('pod', ['ip', '-4', 'address', 'flush', 'dev', testbed.podInterface]);
   const { recorder, path } = await scene.record(5);
   const script = `exec 3>/dev/udp/${to}/9; for ((n = 0; n < 200; n++)); do printf seq=$n >&3; done`;
-  await lab.exec('pod', ['bash', '-c', script]);
-  if (isDual) await lab.sendDatagrams({ count: 200, firstNumber: 200 });
+  await testbed.exec('pod', ['bash', '-c', script]);
+  if (isDual) await testbed.sendDatagrams({ count: 200, firstNumber: 200 });
   await recorder.stop('AgentStopped');
   expect(await scene.numbers(path)).toEqual(Array.from({ length: isDual ? 400 : 200 }, (_, i) => i));
 });
 
 test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder } = await scene.record(5);
   const status = await readFile(`/proc/${await scene.tcpdumpPid()}/status`, 'utf8');
   const netRaw = '0000000000002000';
@@ -340,14 +343,14 @@ test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more'
 });
 
 /** Gives back an address that takes everything without an answer. */
-async function addIpv6(lab: NetworkLab): Promise<string> {
+async function addIpv6(testbed: VethTestbed): Promise<string> {
   const sink = '2001:db8::9';
   for (const side of ['pod', 'node'] as const) {
-    await lab.exec(side, ['sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=0']);
+    await testbed.exec(side, ['sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=0']);
   }
-  const ip = (side: 'pod' | 'node', words: string) => lab.exec(side, ['ip', ...words.split(' ')]);
-  await ip('pod', `address add 2001:db8::2/64 dev ${lab.podInterface} nodad`);
-  await ip('pod', `neighbour add ${sink} lladdr 02:00:00:00:00:01 dev ${lab.podInterface} nud permanent`);
+  const ip = (side: 'pod' | 'node', words: string) => testbed.exec(side, ['ip', ...words.split(' ')]);
+  await ip('pod', `address add 2001:db8::2/64 dev ${testbed.podInterface} nodad`);
+  await ip('pod', `neighbour add ${sink} lladdr 02:00:00:00:00:01 dev ${testbed.podInterface} nud permanent`);
   await ip('node', `route add blackhole ${sink}/128`);
   return sink;
 }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene, ringFilesOf } from '../testing/recording-scene.ts';
@@ -28,11 +28,11 @@ describe('a capture that starts again without any traffic', () => {
   let after: readonly number[];
 
   beforeAll(async () => {
-    await using lab = await networkLab();
-    await using scene = await recordingScene(lab);
+    await using testbed = await vethTestbed();
+    await using scene = await recordingScene(testbed);
     const { recorder, path } = await scene.record(3);
     // 1,000-byte datagrams: about 930 fill a file.
-    await lab.sendDatagrams({ count: 4_000, rate: 8_000, bytes: 1_000 });
+    await testbed.sendDatagrams({ count: 4_000, rate: 8_000, bytes: 1_000 });
     await recorder.stop('AgentStopped');
     before = await scene.numbers(path);
     for (let times = 0; times < 2; times += 1) {
@@ -68,8 +68,8 @@ async function filesKept({ changes }: { readonly changes: 'during the start' | '
       return await folder.begin(what);
     },
   });
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab, { wrapFolder });
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed, { wrapFolder });
   const { recorder, reports, path } = await scene.begin(3);
   await beginning.promise;
   if (changes === 'during the start') recorder.change(specOf(6));
@@ -77,7 +77,7 @@ async function filesKept({ changes }: { readonly changes: 'during the start' | '
   await until(() => reports.some(({ kind }) => kind === 'capturing'), { what: 'the capture' });
   if (changes === 'after the start') recorder.change(specOf(6));
   // 1,000-byte datagrams: about 930 fill a file.
-  await lab.sendDatagrams({ count: 9_000, rate: 10_000, bytes: 1_000 });
+  await testbed.sendDatagrams({ count: 9_000, rate: 10_000, bytes: 1_000 });
   await recorder.stop('AgentStopped');
   const files = await ringFilesOf(path);
   if ((files.at(-1)?.index ?? 0) < 6) throw new Error(`no seventh file: ${files.at(-1)?.name}`);

@@ -1,26 +1,26 @@
 import type { Logger } from 'pino';
 import { type Backoff, backoff } from '../../base/backoff.ts';
-import { type Doorbell, doorbell } from '../../base/wakeup.ts';
+import { type Wakeup, wakeup } from '../../base/wakeup.ts';
 import { type Pod, podInterface } from '../../kubernetes/pod.ts';
 import type { Network } from '../netns/cni-entry.ts';
-import type { Networks } from '../netns/pod-networks.ts';
+import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
 import type { CaptureSpec, Refusal } from '../planner/annotations.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
-import { type Ring, startRing } from '../storage/prune-leftovers.ts';
+import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import { checkFilter } from './filter-check.ts';
 import {
+  type CaptureStep,
   hasLostNetwork,
   isSameCapture,
   networkEndMs,
   nextStep,
-  type Situation,
-  type Step,
-  type Wish,
+  type RecordingGoal,
+  type RecordingObservation,
 } from './next-step.ts';
-import { writeProblem } from './write-error-message.ts';
+import { writeErrorMessage } from './write-error-message.ts';
 
 /** One Pod's recording, from the moment it is wanted until nothing of it runs. */
 export type Recorder = {
@@ -33,7 +33,7 @@ export type Recorder = {
   /** A recording that only waits for its Pod's network to go can still be changed: it is `recording`. */
   readonly phase: () => 'recording' | 'ending' | 'ended';
   /** How long was captured by now, with all that was before this recorder. */
-  readonly usedMs: () => number;
+  readonly capturedMs: () => number;
   /** Resolves when nothing of it runs any more. Never rejects. */
   readonly ended: Promise<void>;
 };
@@ -44,7 +44,7 @@ export type RecorderOptions = {
   readonly networkUid: string;
   readonly spec: CaptureSpec;
   readonly folder: CaptureFolder;
-  readonly networks: Networks;
+  readonly networks: PodNetworks;
   readonly settings: CaptureSettings;
   readonly onReport: (report: RecorderReport) => void;
   /** What this recorder has counted so far, and whether packets pass it by. */
@@ -61,15 +61,20 @@ const interfaceRetryMs = 30_000;
 
 export function startRecorder(options: RecorderOptions): Recorder {
   const { folder, settings, networks, networkUid, log } = options;
-  const bell = doorbell();
+  const recorderWakeup = wakeup();
   const { path } = folder;
-  const ring = startRing({ folder: path, files: options.spec.files, wrapAfter: settings.wrapAfter, log });
-  const recording: Recording = {
+  const ring = startLeftoverPruning({
+    folder: path,
+    files: options.spec.files,
+    wrapAfter: settings.wrapAfter,
+    log,
+  });
+  const recording: RecorderState = {
     ...options,
-    bell,
+    wakeup: recorderWakeup,
     ring,
     waits: backoff(),
-    wish: { kind: 'record' },
+    goal: { kind: 'record' },
     spec: options.spec,
     done: noTotals,
     notBeforeMs: 0,
@@ -77,49 +82,49 @@ export function startRecorder(options: RecorderOptions): Recorder {
   };
 
   async function runToEnd(): Promise<void> {
-    const unsubscribe = networks.onChange(networkUid, bell.ring);
+    const unsubscribe = networks.onChange(networkUid, recorderWakeup.wake);
     await record(recording);
     unsubscribe();
     await ring[Symbol.asyncDispose]();
     recording.phase = 'ended';
-    const { wish, done } = recording;
-    options.onReport({ kind: 'stopped', why: wish.kind === 'stop' ? wish.why : 'PodEnded', totals: done });
+    const { goal, done } = recording;
+    options.onReport({ kind: 'stopped', why: goal.kind === 'stop' ? goal.why : 'PodEnded', totals: done });
   }
   const ended = runToEnd();
 
   return {
     change(spec) {
-      if (recording.wish.kind === 'endWithPod') recording.wish = { kind: 'record' };
+      if (recording.goal.kind === 'endWithPod') recording.goal = { kind: 'record' };
       recording.spec = spec;
       recording.notBeforeMs = 0;
       ring.keep(spec.files);
       recording.current?.keep(spec.files);
       recording.replaced?.keep(spec.files);
-      bell.ring();
+      recorderWakeup.wake();
     },
     endWithPod() {
-      if (recording.wish.kind !== 'record') return;
-      recording.wish = { kind: 'endWithPod', untilMs: performance.now() + podEndMs };
-      bell.ring();
+      if (recording.goal.kind !== 'record') return;
+      recording.goal = { kind: 'endWithPod', untilMs: performance.now() + podEndMs };
+      recorderWakeup.wake();
     },
     async stop(why) {
-      recording.wish = { kind: 'stop', why };
+      recording.goal = { kind: 'stop', why };
       if (recording.phase === 'recording') recording.phase = 'ending';
-      bell.ring();
+      recorderWakeup.wake();
       await ended;
     },
     phase: () => recording.phase,
-    usedMs: () => usedMs(recording),
+    capturedMs: () => capturedMs(recording),
     ended,
   };
 }
 
 /** Everything that changes while a recording lives; only its own loop and the functions above write here. */
-type Recording = Omit<RecorderOptions, 'spec'> & {
-  readonly bell: Doorbell;
-  readonly ring: Ring;
+type RecorderState = Omit<RecorderOptions, 'spec'> & {
+  readonly wakeup: Wakeup;
+  readonly ring: LeftoverPruning;
   readonly waits: Backoff;
-  wish: Wish;
+  goal: RecordingGoal;
   spec: CaptureSpec;
   /** The newest capture. */
   current?: Capture | undefined;
@@ -129,36 +134,35 @@ type Recording = Omit<RecorderOptions, 'spec'> & {
   done: Totals;
   /** Of the generations before this recorder. */
   earlier?: Totals;
-  gone?: Situation['gone'];
+  gone?: RecordingObservation['gone'];
   networkGoneMs?: number | undefined;
   notBeforeMs: number;
   phase: ReturnType<Recorder['phase']>;
 };
 
 /** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
-async function record(recording: Recording): Promise<void> {
+async function record(recording: RecorderState): Promise<void> {
   for (;;) {
     const impossible = collectEnded(recording);
     if (impossible) await refuse(recording, impossible);
-    const step = nextStep(await lookAt(recording), performance.now());
+    const step = nextStep(await observe(recording), performance.now());
     if (step.kind === 'end') break;
     await take(recording, step);
   }
   recording.phase = 'ending';
-  const how =
-    recording.wish.kind === 'stop' && recording.wish.why === 'AnnotationRemoved' ? 'discard' : 'drain';
+  const how = recording.goal.kind === 'stop' && recording.goal.why === 'AnnotationRemoved' ? 'kill' : 'flush';
   await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);
   collectEnded(recording);
 }
 
 /** Times of performance.now(), as everywhere here. */
-async function lookAt(recording: Recording): Promise<Situation> {
+async function observe(recording: RecorderState): Promise<RecordingObservation> {
   const network = await findNetwork(recording);
-  const { wish, spec, current, replaced, gone, notBeforeMs } = recording;
+  const { goal, spec, current, replaced, gone, notBeforeMs } = recording;
   const isLost = current !== undefined && hasLostNetwork(current, network);
   recording.networkGoneMs = isLost ? (recording.networkGoneMs ?? performance.now()) : undefined;
   return {
-    wish,
+    goal,
     spec,
     network,
     current: current && { ...current, listeningMs: current.listeningMs() },
@@ -169,23 +173,23 @@ async function lookAt(recording: Recording): Promise<Situation> {
   };
 }
 
-async function take(recording: Recording, step: Exclude<Step, { kind: 'end' }>): Promise<void> {
+async function take(recording: RecorderState, step: Exclude<CaptureStep, { kind: 'end' }>): Promise<void> {
   const { replaced, current } = recording;
   switch (step.kind) {
     case 'stop':
-      await Promise.all([replaced?.stop('drain'), step.which === 'all' ? current?.stop('drain') : undefined]);
+      await Promise.all([replaced?.stop('flush'), step.which === 'all' ? current?.stop('flush') : undefined]);
       return;
     case 'begin':
       return await begin(recording, step.network);
     case 'wait':
       if (step.forNetwork) recording.onReport({ kind: 'waiting' });
-      return await recording.bell.wait(step.ms);
+      return await recording.wakeup.wait(step.ms);
   }
 }
 
 /** Starts what is asked for, beside what runs. */
-async function begin(recording: Recording, network: Network): Promise<void> {
-  const { spec, folder, settings, ring, bell, log } = recording;
+async function begin(recording: RecorderState, network: Network): Promise<void> {
+  const { spec, folder, settings, ring, log } = recording;
   try {
     const refusal = await refusalOf(spec, settings);
     if (refusal) return await refuse(recording, { refusal, spec, againMs: Number.POSITIVE_INFINITY });
@@ -198,7 +202,7 @@ async function begin(recording: Recording, network: Network): Promise<void> {
       overlaps: recording.current?.spec.interface === spec.interface,
       onListening(generation, missedBefore) {
         recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
-        bell.ring();
+        recording.wakeup.wake();
       },
       onInterface(generation, isUp) {
         const name = spec.interface;
@@ -209,14 +213,14 @@ async function begin(recording: Recording, network: Network): Promise<void> {
         );
       },
       onCount: (isStalled) => recording.onCount({ totals: countedBy(recording), isStalled }),
-      onEnd: bell.ring,
+      onEnd: recording.wakeup.wake,
       log,
     });
     recording.earlier ??= capture.earlier;
     recording.replaced = recording.current;
     recording.current = capture;
   } catch (error) {
-    fail(recording, await writeProblem(error, folder.path));
+    fail(recording, await writeErrorMessage(error, folder.path));
   }
 }
 
@@ -233,7 +237,7 @@ async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): 
 type Impossible = { readonly refusal: Refusal; readonly spec: CaptureSpec; readonly againMs: number };
 
 /** Nothing runs until then, or until another request comes; it may have come while this one was tried. */
-async function refuse(recording: Recording, { refusal, spec, againMs }: Impossible): Promise<void> {
+async function refuse(recording: RecorderState, { refusal, spec, againMs }: Impossible): Promise<void> {
   if (!isSameCapture(recording.spec, spec)) return;
   recording.notBeforeMs = performance.now() + againMs;
   if (recording.current) await stopRefused(recording, recording.current);
@@ -241,15 +245,15 @@ async function refuse(recording: Recording, { refusal, spec, againMs }: Impossib
 }
 
 /** What was captured so far is told here; the count begins anew. */
-async function stopRefused(recording: Recording, current: Capture): Promise<void> {
-  await Promise.all([recording.replaced?.stop('drain'), current.stop('drain')]);
+async function stopRefused(recording: RecorderState, current: Capture): Promise<void> {
+  await Promise.all([recording.replaced?.stop('flush'), current.stop('flush')]);
   collectEnded(recording);
   recording.onReport({ kind: 'stopped', why: 'Refused', totals: recording.done });
   recording.earlier = addTotals(recording.earlier ?? noTotals, recording.done);
   recording.done = noTotals;
 }
 
-function fail(recording: Recording, message: string): void {
+function fail(recording: RecorderState, message: string): void {
   recording.notBeforeMs = performance.now() + recording.waits.next();
   recording.onReport({ kind: 'failed', message });
 }
@@ -258,7 +262,7 @@ function fail(recording: Recording, message: string): void {
  * Takes the captures that have ended out of the recording, and what they counted into it. Gives back what the end of
  * one has shown to be impossible.
  */
-function collectEnded(recording: Recording): Impossible | undefined {
+function collectEnded(recording: RecorderState): Impossible | undefined {
   const { replaced, current } = recording;
   if (replaced?.ending()) {
     recording.done = addTotals(recording.done, replaced.totals());
@@ -287,7 +291,7 @@ function isMissingInterface(message: string, spec: CaptureSpec): boolean {
   return spec.interface !== podInterface && message.includes('No such device');
 }
 
-async function findNetwork({ networks, pod, networkUid, log }: Recording): Promise<Network | undefined> {
+async function findNetwork({ networks, pod, networkUid, log }: RecorderState): Promise<Network | undefined> {
   try {
     return await networks.find({ ...pod, uid: networkUid });
   } catch (error) {
@@ -296,18 +300,18 @@ async function findNetwork({ networks, pod, networkUid, log }: Recording): Promi
   }
 }
 
-function countedBy({ done, current, replaced }: Recording): Totals {
+function countedBy({ done, current, replaced }: RecorderState): Totals {
   return [current, replaced].reduce(
     (sum, capture) => (capture ? addTotals(sum, capture.totals()) : sum),
     done,
   );
 }
 
-function usedMs(recording: Recording): number {
+function capturedMs(recording: RecorderState): number {
   const { earlier = noTotals, current, replaced, done } = recording;
   const sinceMs = current?.listeningMs();
   const runningMs = sinceMs === undefined ? 0 : performance.now() - sinceMs;
-  return earlier.usedMs + done.usedMs + (replaced?.totals().usedMs ?? 0) + runningMs;
+  return earlier.capturedMs + done.capturedMs + (replaced?.totals().capturedMs ?? 0) + runningMs;
 }
 
 /** Until then, in milliseconds. */

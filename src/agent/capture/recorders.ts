@@ -29,9 +29,11 @@ export function startRecorders(options: ReconcilerOptions): Recorders {
     },
     recording: () =>
       new Map(
-        [...reconcilers].flatMap(([uid, { usedMs }]) => {
-          const used = usedMs();
-          return used === undefined ? [] : [[uid, { usedMs: used, atMs: options.clock.nowMs() }] as const];
+        [...reconcilers].flatMap(([uid, { capturedMs }]) => {
+          const used = capturedMs();
+          return used === undefined
+            ? []
+            : [[uid, { capturedMs: used, atMs: options.clock.nowMs() }] as const];
         }),
       ),
     async [Symbol.asyncDispose]() {

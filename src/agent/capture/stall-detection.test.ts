@@ -1,21 +1,26 @@
 import { expect, test } from 'vitest';
-import { isStalled, type Look } from './stall-detection.ts';
+import { type CounterSample, isStalled } from './stall-detection.ts';
 
-const before: Look = { carried: 1_000, received: 900, captured: 900, written: '1 5000' };
+const before: CounterSample = { interfacePackets: 1_000, received: 900, captured: 900, written: '1 5000' };
 
-test.each<[string, Partial<Look>, boolean, boolean]>([
+test.each<[string, Partial<CounterSample>, boolean, boolean]>([
   ['nothing passes', {}, false, false],
   [
     'everything is kept',
-    { carried: 1_100, received: 1_000, captured: 1_000, written: '1 9000' },
+    { interfacePackets: 1_100, received: 1_000, captured: 1_000, written: '1 9000' },
     false,
     false,
   ],
-  ['packets pass and tcpdump hears none', { carried: 1_100 }, false, true],
-  ['packets pass and the filter takes none', { carried: 1_100 }, true, false],
-  ['packets are captured and not written', { carried: 1_100, received: 1_000, captured: 1_000 }, true, true],
-  ['a packet lies between the counters', { carried: 1_001 }, false, false],
-  ['the interface cannot be read', { carried: undefined }, false, false],
+  ['packets pass and tcpdump hears none', { interfacePackets: 1_100 }, false, true],
+  ['packets pass and the filter takes none', { interfacePackets: 1_100 }, true, false],
+  [
+    'packets are captured and not written',
+    { interfacePackets: 1_100, received: 1_000, captured: 1_000 },
+    true,
+    true,
+  ],
+  ['a packet lies between the counters', { interfacePackets: 1_001 }, false, false],
+  ['the interface cannot be read', { interfacePackets: undefined }, false, false],
 ])('%s', (_what, change, hasFilter, expected) => {
   expect(isStalled(before, { ...before, ...change }, hasFilter)).toBe(expected);
 });

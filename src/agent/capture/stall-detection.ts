@@ -1,7 +1,7 @@
 /** What was seen of a capture at one moment. */
-export type Look = {
-  /** What the interface had carried; undefined when it could not be read. */
-  readonly carried: number | undefined;
+export type CounterSample = {
+  /** What the interface had interfacePackets; undefined when it could not be read. */
+  readonly interfacePackets: number | undefined;
   readonly received: number;
   readonly captured: number;
   /** Changes when something is written into the files. */
@@ -12,12 +12,12 @@ export type Look = {
  * Whether packets go by and are not kept, from two looks some seconds apart: nobody knows why, or it would have been
  * told (a full disk is: preload/dumper.c). With a filter a silent capture may be what was asked for.
  */
-export function isStalled(before: Look, now: Look, hasFilter: boolean): boolean {
+export function isStalled(before: CounterSample, now: CounterSample, hasFilter: boolean): boolean {
   const passesBy =
     !hasFilter &&
-    before.carried !== undefined &&
-    now.carried !== undefined &&
-    now.carried - before.carried >= atLeast &&
+    before.interfacePackets !== undefined &&
+    now.interfacePackets !== undefined &&
+    now.interfacePackets - before.interfacePackets >= atLeast &&
     now.received === before.received;
   const isNotWritten = now.captured - before.captured >= atLeast && now.written === before.written;
   return passesBy || isNotWritten;

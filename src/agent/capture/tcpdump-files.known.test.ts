@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureFile } from '../../pcap/testing/capture-files.ts';
 import { run } from '../../testbed/run-program.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { beginFiles } from './tcpdump-files.ts';
+import { trackTcpdumpFiles } from './tcpdump-files.ts';
 
 // tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.
 describe('the files of a tcpdump that was killed, with named pipes in the place of those after the third', () => {
@@ -18,7 +18,7 @@ describe('the files of a tcpdump that was killed, with named pipes in the place 
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    const files = beginFiles({ prune() {} }, join(folder.path, 'captres-web.1.pcap'), 20);
+    const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.1.pcap'), 20);
     files.next({ begun: 3, packets: 930, pruned: 0 });
     const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
     await writeFile(pathOf(2), captureFile(packets));

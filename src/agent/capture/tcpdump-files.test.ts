@@ -3,13 +3,17 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { captureFile } from '../../pcap/testing/capture-files.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { beginFiles } from './tcpdump-files.ts';
+import { trackTcpdumpFiles } from './tcpdump-files.ts';
 
 const at = (begun: number, packets = 0, pruned = 0) => ({ begun, packets, pruned });
 
 test('each file but the first makes the ring look', () => {
   let looks = 0;
-  const files = beginFiles({ prune: () => (looks += 1) }, '/captures/default_web_1/captres-web.3.pcap', 4);
+  const files = trackTcpdumpFiles(
+    { prune: () => (looks += 1) },
+    '/captures/default_web_1/captres-web.3.pcap',
+    4,
+  );
   files.next(at(1));
   expect(looks).toBe(0);
   files.next(at(2, 930));
@@ -21,7 +25,7 @@ test('each file but the first makes the ring look', () => {
 test('what is written changes with the newest file, and with each next one', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'captres-web.1.pcap');
-  const files = beginFiles({ prune() {} }, file, 10);
+  const files = trackTcpdumpFiles({ prune() {} }, file, 10);
   files.next(at(1));
   const looks = [await files.written()];
   await writeFile(`${file}0`, 'packets');
@@ -34,7 +38,7 @@ test('what is written changes with the newest file, and with each next one', asy
 test('counts what was written, by what was told and by the newest file', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'captres-web.1.pcap');
-  const files = beginFiles({ prune() {} }, file, 10);
+  const files = trackTcpdumpFiles({ prune() {} }, file, 10);
   expect(await files.packets()).toBe(0);
   files.next(at(2, 930));
   const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
@@ -47,7 +51,7 @@ test('counts what was written, by what was told and by the newest file', async (
 
 test('files are taken over when those of a later start of tcpdump stand beside them', async () => {
   await using folder = await temporaryFolder();
-  const files = beginFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'), 10);
+  const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'), 10);
   expect(await files.isTakenOver()).toBe(false);
   for (const name of ['captres-web.1.pcap9', 'captres-web.2.pcap0', 'capture.3.json', 'notes'])
     await writeFile(join(folder.path, name), '');

@@ -1,12 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { parseRingFile, ringFileName } from '../storage/file-names.ts';
-import { type Ring, recordsIn } from '../storage/prune-leftovers.ts';
+import { type LeftoverPruning, recordsIn } from '../storage/prune-leftovers.ts';
 import type { FilesBegun } from './tcpdump.ts';
 
 /** The files of one start of tcpdump, as it begins them. */
-export type BegunFiles = {
+export type TcpdumpFiles = {
   readonly next: (files: FilesBegun) => void;
   /** Changes when something is written. */
   readonly written: () => Promise<string>;
@@ -19,7 +19,11 @@ export type BegunFiles = {
 };
 
 /** Makes the ring look when a file is begun. */
-export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: number): BegunFiles {
+export function trackTcpdumpFiles(
+  ring: Pick<LeftoverPruning, 'prune'>,
+  file: string,
+  wrapAfter: number,
+): TcpdumpFiles {
   let { begun, packets, pruned }: FilesBegun = { begun: 0, packets: 0, pruned: 0 };
   const name = (count: number) => ringFileName(file, count, wrapAfter);
   return {
@@ -29,7 +33,7 @@ export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: n
       if (begun > 1) ring.prune();
     },
     async written() {
-      const newest = await ifThere(stat(name(begun - 1)));
+      const newest = await ifExists(stat(name(begun - 1)));
       return `${begun} ${newest?.size ?? 0}`;
     },
     async packets() {
@@ -41,7 +45,7 @@ export function beginFiles(ring: Pick<Ring, 'prune'>, file: string, wrapAfter: n
     pruned: () => pruned,
     async isTakenOver() {
       const ours = parseRingFile(`${basename(file)}0`)?.generation ?? 0;
-      const names = (await ifThere(readdir(dirname(file)))) ?? [];
+      const names = (await ifExists(readdir(dirname(file)))) ?? [];
       return names.some((other) => (parseRingFile(other)?.generation ?? 0) > ours);
     },
   };

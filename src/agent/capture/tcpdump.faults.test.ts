@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { until } from '../../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { RecorderReport } from '../observability/capture-status.ts';
-import { expectAccounts } from '../testing/expect-all-counted.ts';
+import { expectAllCounted } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 // Each fault strikes while numbered datagrams are being sent.
@@ -29,16 +29,16 @@ test.each(times(5))('a tcpdump that is stopped: told, killed, and captured again
 test.each(times(5))(
   'a stopped tcpdump is killed at the end, and what it has written is counted (%i)',
   async () => {
-    await using lab = await networkLab();
-    await using scene = await recordingScene(lab);
+    await using testbed = await vethTestbed();
+    await using scene = await recordingScene(testbed);
     const { recorder, reports, path } = await scene.record(100);
-    await lab.sendDatagrams({ count: 1_000 });
+    await testbed.sendDatagrams({ count: 1_000 });
     await until(async () => (await scene.numbers(path)).length === 1_000, { what: '1,000 datagrams' });
     process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
     await recorder.stop('AgentStopped');
     expect(reports.at(-1)).toMatchObject({ totals: { captured: 1_000, missed: 0 } });
     // What passes from then on is missed, whoever captures next.
-    await lab.sendDatagrams({ count: 10 });
+    await testbed.sendDatagrams({ count: 10 });
     const next = await scene.record(100);
     expect(next.reports).toMatchObject([{ kind: 'capturing', missedBefore: 10 }]);
     await next.recorder.stop('AgentStopped');
@@ -48,32 +48,32 @@ test.each(times(5))(
 test.each(times(5))(
   'an interface that is set down: told, and nothing is lost when it is up (%i)',
   async () => {
-    await using lab = await networkLab();
-    await using scene = await recordingScene(lab);
+    await using testbed = await vethTestbed();
+    await using scene = await recordingScene(testbed);
     const { recorder, reports, path } = await scene.record(100);
-    await lab.sendDatagrams({ count: 1_000 });
-    await lab.setInterface('down');
+    await testbed.sendDatagrams({ count: 1_000 });
+    await testbed.setInterface('down');
     await until(() => reports.at(-1)?.kind === 'interfaceDown', { what: 'the Event that it is down' });
-    await lab.setInterface('up');
+    await testbed.setInterface('up');
     await until(() => reports.at(-1)?.kind === 'capturing', { what: 'the Event that it is up' });
-    await lab.sendDatagrams({ count: 1_000, firstNumber: 1_000 });
+    await testbed.sendDatagrams({ count: 1_000, firstNumber: 1_000 });
     await recorder.stop('AgentStopped');
     const numbers = await scene.numbers(path);
     expect(numbers).toEqual(Array.from({ length: 2_000 }, (_, number) => number));
-    expect(expectAccounts({ reports, sent: 2_000, numbers })).toBe(0);
+    expect(expectAllCounted({ reports, sent: 2_000, numbers })).toBe(0);
   },
 );
 
 test.each(times(5))(
   'an interface that is deleted: every datagram that it carried is in a file (%i)',
   async () => {
-    await using lab = await networkLab();
-    await using scene = await recordingScene(lab);
+    await using testbed = await vethTestbed();
+    await using scene = await recordingScene(testbed);
     const { recorder, reports, path } = await scene.record(100);
-    await using witness = await lab.watchDatagrams();
-    await using sender = await lab.startDatagrams(sending);
-    await untilCarried(lab, 2_000);
-    await lab.deleteInterface();
+    await using witness = await testbed.watchDatagrams();
+    await using sender = await testbed.startDatagrams(sending);
+    await untilCarried(testbed, 2_000);
+    await testbed.deleteInterface();
     await sender.ended;
     const carried = await witness.ended;
     await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
@@ -81,7 +81,7 @@ test.each(times(5))(
     await recorder.stop('PodEnded');
     const numbers = await scene.numbers(path);
     expect(numbers).toEqual(carried);
-    expect(expectAccounts({ reports, sent: carried.length, numbers })).toBe(0);
+    expect(expectAllCounted({ reports, sent: carried.length, numbers })).toBe(0);
   },
 );
 
@@ -89,18 +89,18 @@ type Scene = Awaited<ReturnType<typeof recordingScene>>;
 
 /** A capture goes on after that; gives back what was told. */
 async function strike(fault: (scene: Scene) => Promise<void>) {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, counts, path } = await scene.record(100);
-  await using sender = await lab.startDatagrams(sending);
-  await untilCarried(lab, 1_000);
+  await using sender = await testbed.startDatagrams(sending);
+  await untilCarried(testbed, 1_000);
   await fault(scene);
   await until(() => captures(reports) === 2, { what: 'the second capture', deadlineMs: 90_000 });
-  const { sentPackets } = await lab.counters('pod');
-  await untilCarried(lab, sentPackets + 1_000);
+  const { sentPackets } = await testbed.counters('pod');
+  await untilCarried(testbed, sentPackets + 1_000);
   const { sent } = await sender.stop();
   await recorder.stop('AgentStopped');
-  expectAccounts({ reports, sent, numbers: await scene.numbers(path) });
+  expectAllCounted({ reports, sent, numbers: await scene.numbers(path) });
   expect(await scene.tcpdumps()).toEqual([]);
   const failures = reports.flatMap((report) => (report.kind === 'failed' ? [report.message] : []));
   return { reports, counts, failures };
@@ -110,8 +110,8 @@ function captures(reports: readonly RecorderReport[]): number {
   return reports.filter(({ kind }) => kind === 'capturing').length;
 }
 
-async function untilCarried(lab: NetworkLab, packets: number): Promise<void> {
-  await until(async () => (await lab.counters('pod')).sentPackets >= packets, {
+async function untilCarried(testbed: VethTestbed, packets: number): Promise<void> {
+  await until(async () => (await testbed.counters('pod')).sentPackets >= packets, {
     what: `${packets} packets carried`,
     deadlineMs: 60_000,
   });

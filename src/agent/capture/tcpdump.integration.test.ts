@@ -6,11 +6,11 @@ import { countRecords, openPcap } from '../../pcap/pcap-file.ts';
 import { capturedNumbers } from '../../testbed/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { type FilesBegun, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
-import { openMemorySlots } from './write-buffer-slots.ts';
+import { openWriteBufferSlots } from './write-buffer-slots.ts';
 
 let spawner: Spawner;
 
@@ -21,15 +21,15 @@ beforeAll(async () => {
 afterAll(() => spawner[Symbol.asyncDispose]());
 
 test('says when it listens, announces each file, and counts what it captured', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const { options, files } = optionsFor(lab.netns, folder.path);
+  const { options, files } = optionsFor(testbed.netns, folder.path);
   const tcpdump = startTcpdump(options);
   expect(await tcpdump.started).toEqual({ kind: 'listening' });
   expect(tcpdump.hasEnded()).toBe(false);
   // 1,000-byte datagrams: about 930 fill a file.
-  await lab.sendDatagrams({ count: 2_000, rate: 10_000, bytes: 1_000 });
-  const ending = await tcpdump.stop('drain');
+  await testbed.sendDatagrams({ count: 2_000, rate: 10_000, bytes: 1_000 });
+  const ending = await tcpdump.stop('flush');
   expect(ending).toMatchObject({
     kind: 'ended',
     cause: 'stopped',
@@ -54,12 +54,12 @@ test('says when it listens, announces each file, and counts what it captured', a
 test.skipIf(release().localeCompare('6.12', undefined, { numeric: true }) < 0)(
   'has turns of ten milliseconds once it captures, and a share as all others',
   async () => {
-    await using lab = await networkLab();
+    await using testbed = await vethTestbed();
     await using folder = await temporaryFolder();
-    const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
+    const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
     await tcpdump.started;
     const schedule = await readFile(`/proc/${tcpdump.pid()}/sched`, 'utf8');
-    await tcpdump.stop('discard');
+    await tcpdump.stop('kill');
     expect(schedule).toMatch(/^se\.slice +: +10000000$/m);
     expect(schedule).toMatch(/^policy +: +0$/m);
     // Of nice 0.
@@ -70,17 +70,17 @@ test.skipIf(release().localeCompare('6.12', undefined, { numeric: true }) < 0)(
 test('keeps the newest of its files, as many as it is told, and counts what was in the others', async () => {
   // Two files live for more than a second: each is written (preload/dumper.c).
   const rate = 1_500;
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const { options, files } = optionsFor(lab.netns, folder.path);
+  const { options, files } = optionsFor(testbed.netns, folder.path);
   const tcpdump = startTcpdump({ ...options, files: 2 });
   await tcpdump.started;
-  await lab.sendDatagrams({ count: 5_000, rate, bytes: 1_000 });
+  await testbed.sendDatagrams({ count: 5_000, rate, bytes: 1_000 });
   const begun = await until(() => files.find((each) => each.begun === 6), { what: 'the sixth file' });
   expect(await readdir(folder.path)).toHaveLength(2);
   tcpdump.keep(4);
-  await lab.sendDatagrams({ count: 5_000, rate, bytes: 1_000, firstNumber: 5_000 });
-  await tcpdump.stop('drain');
+  await testbed.sendDatagrams({ count: 5_000, rate, bytes: 1_000, firstNumber: 5_000 });
+  await tcpdump.stop('flush');
   const names = (await readdir(folder.path)).toSorted();
   const numbers = await Promise.all(names.map((name) => capturedNumbers(join(folder.path, name))));
   expect(names).toEqual([7, 8, 9, 10].map((index) => `captres-web.1.pcap${String(index).padStart(3, '0')}`));
@@ -90,15 +90,15 @@ test('keeps the newest of its files, as many as it is told, and counts what was 
 });
 
 test('what its ring would have deleted within a second is not written, and counts as pruned', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  await using slots = await openMemorySlots(folder.path, 1);
-  const { options, files } = optionsFor(lab.netns, folder.path);
+  await using slots = await openWriteBufferSlots(folder.path, 1);
+  const { options, files } = optionsFor(testbed.netns, folder.path);
   await using withSlots = await testSpawner(slots.fd);
   const tcpdump = startTcpdump({ ...options, spawner: withSlots, files: 2 });
   await tcpdump.started;
-  await lab.sendDatagrams({ count: 200_000, rate: 0, bytes: 1_400 });
-  const { statistics } = await tcpdump.stop('drain');
+  await testbed.sendDatagrams({ count: 200_000, rate: 0, bytes: 1_400 });
+  const { statistics } = await tcpdump.stop('flush');
   const last = files.at(-1);
   const captured = statistics?.captured ?? Number.NaN;
   expect(last?.begun).toBeLessThan((captured * 1_400) / 1e6 / 4);
@@ -110,27 +110,27 @@ test('what its ring would have deleted within a second is not written, and count
 });
 
 test('counts while it runs, as often as it is asked', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
+  const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
   await tcpdump.started;
   expect(await tcpdump.count()).toEqual({ captured: 0, received: 0, dropped: 0 });
-  await lab.sendDatagrams({ count: 50 });
+  await testbed.sendDatagrams({ count: 50 });
   const all = () => tcpdump.count().then((counts) => counts?.captured === 50 && counts);
   expect(await until(all, { what: '50 packets' })).toEqual({ captured: 50, received: 50, dropped: 0 });
-  await tcpdump.stop('drain');
+  await tcpdump.stop('flush');
   expect(await tcpdump.count()).toBeUndefined();
 });
 
 test('a filter and a snaplen are kept to', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const { options } = optionsFor(lab.netns, folder.path);
+  const { options } = optionsFor(testbed.netns, folder.path);
   const tcpdump = startTcpdump({ ...options, filter: 'udp dst port 7', snaplen: 64 });
   await tcpdump.started;
-  await lab.sendDatagrams({ count: 20, port: 9 });
-  await lab.sendDatagrams({ count: 10, port: 7, bytes: 500 });
-  expect(await tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 10, received: 10 } });
+  await testbed.sendDatagrams({ count: 20, port: 9 });
+  await testbed.sendDatagrams({ count: 10, port: 7, bytes: 500 });
+  expect(await tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 10, received: 10 } });
   const opened = await openPcap(join(folder.path, 'captres-web.1.pcap000'));
   if (opened.kind !== 'pcap') throw new Error(opened.kind);
   await using file = opened;
@@ -139,20 +139,20 @@ test('a filter and a snaplen are kept to', async () => {
 });
 
 test('discarding does not wait and does not count', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
+  const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
   await tcpdump.started;
-  expect(await tcpdump.stop('discard')).toMatchObject({ cause: 'stopped', statistics: undefined });
+  expect(await tcpdump.stop('kill')).toMatchObject({ cause: 'stopped', statistics: undefined });
 });
 
 test('an interface that goes is an ending of its own, with the counts', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump(optionsFor(lab.netns, folder.path).options);
+  const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
   await tcpdump.started;
-  await lab.sendDatagrams({ count: 10 });
-  await lab.deleteInterface();
+  await testbed.sendDatagrams({ count: 10 });
+  await testbed.deleteInterface();
   expect(await tcpdump.ended).toMatchObject({ cause: 'interfaceGone', statistics: { captured: 10 } });
 });
 
@@ -161,18 +161,18 @@ test.each<[string, Partial<TcpdumpOptions>, RegExp]>([
   ['a network namespace that is not there', { netns: '/run/netns/cni-none' }, /cni-none.*No such file/],
   ['a folder that it may not write into', { file: '/root/captres-web.1.pcap' }, /Permission denied/],
 ])('%s: it fails with a message that names it', async (_what, wrong, message) => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const tcpdump = startTcpdump({ ...optionsFor(lab.netns, folder.path).options, ...wrong });
+  const tcpdump = startTcpdump({ ...optionsFor(testbed.netns, folder.path).options, ...wrong });
   const ending = await tcpdump.started;
   expect(ending).toMatchObject({ kind: 'ended', cause: 'failed', message: expect.stringMatching(message) });
-  expect(await tcpdump.stop('drain')).toEqual(ending);
+  expect(await tcpdump.stop('flush')).toEqual(ending);
 });
 
 test('dies with the process that started it, and writes what it has', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  const { options } = optionsFor(lab.netns, folder.path);
+  const { options } = optionsFor(testbed.netns, folder.path);
   const { onFiles: _onFiles, spawner: _spawner, ...plain } = options;
   const program = `
     import { startTcpdump } from ${JSON.stringify(join(import.meta.dirname, 'tcpdump.ts'))};
@@ -182,9 +182,9 @@ test('dies with the process that started it, and writes what it has', async () =
     await tcpdump.started;
     process.kill(process.pid, 'SIGKILL');
   `;
-  const died = lab.exec('node', [process.execPath, '--input-type=module', '-e', program]);
+  const died = testbed.exec('node', [process.execPath, '--input-type=module', '-e', program]);
   await expect(died).rejects.toThrow('SIGKILL');
-  await until(async () => (await lab.processes()).length === 0, { what: 'tcpdump to end' });
+  await until(async () => (await testbed.processes()).length === 0, { what: 'tcpdump to end' });
 });
 
 function optionsFor(netns: string, folder: string) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { startTcpdump } from './tcpdump.ts';
 
@@ -28,7 +28,7 @@ describe('a tcpdump that is told how many files to keep', () => {
 
 /** How many files stand of some sixteen when it was told these numbers before the third one began. */
 async function filesKept(told: readonly number[]): Promise<number> {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   await using spawner = await testSpawner();
   let begun = 0;
@@ -36,7 +36,7 @@ async function filesKept(told: readonly number[]): Promise<number> {
   const tcpdump = startTcpdump({
     ...plainCapture,
     spawner,
-    netns: lab.netns,
+    netns: testbed.netns,
     file,
     files: 5,
     onFiles: (files) => (begun = files.begun),
@@ -45,13 +45,13 @@ async function filesKept(told: readonly number[]): Promise<number> {
   // What it is told at the start it has read when the second file begins.
   await tcpdump.count();
   // 1,000-byte datagrams: about 930 fill a file.
-  await lab.sendDatagrams({ count: 1_000, rate: 8_000, bytes: 1_000 });
+  await testbed.sendDatagrams({ count: 1_000, rate: 8_000, bytes: 1_000 });
   await until(() => begun === 2, { what: 'the second file' });
   for (const files of told) tcpdump.keep(files);
   // The answer comes when all that was asked for before has been done.
   await tcpdump.count();
-  await lab.sendDatagrams({ count: 14_000, rate: 10_000, bytes: 1_000 });
-  await tcpdump.stop('drain');
+  await testbed.sendDatagrams({ count: 14_000, rate: 10_000, bytes: 1_000 });
+  await tcpdump.stop('flush');
   if (begun < 14) throw new Error(`${begun} files`);
   return (await readdir(folder.path)).length;
 }

@@ -12,7 +12,7 @@ export type Tcpdump = {
   /** Keeps so many files from now on; fewer when the next one begins. */
   readonly keep: (files: number) => void;
   /** What tcpdump has counted by now; undefined when it ends before it can say. */
-  readonly count: () => Promise<Statistics | undefined>;
+  readonly count: () => Promise<TcpdumpStatistics | undefined>;
   /**
    * Ends it: `drain` writes out what the kernel holds first, `discard` does not.
    * Whatever does not end by itself within `killAfterMs` is killed.
@@ -22,7 +22,7 @@ export type Tcpdump = {
   readonly giveUp: (how: StopHow, message: string) => Promise<Ending>;
 };
 
-export type StopHow = 'drain' | 'discard';
+export type StopHow = 'flush' | 'kill';
 
 export type Listening = { readonly kind: 'listening' };
 
@@ -32,7 +32,7 @@ export type Ending = {
   /** tcpdump's own last words, for people. */
   readonly message: string;
   /** What tcpdump counted; undefined when it was killed before it could say. */
-  readonly statistics: Statistics | undefined;
+  readonly statistics: TcpdumpStatistics | undefined;
   /** What kept it from writing a file, as errno(3) names it; it ends by itself then (preload/dumper.c). */
   readonly writeError: string | undefined;
   /** How many of the captured packets are in no file for that. */
@@ -51,8 +51,8 @@ export type FilesBegun = {
 /** `stopped`: we asked. `interfaceGone`: the Pod's network was torn down. `failed`: everything else. */
 export type EndingCause = 'stopped' | 'interfaceGone' | 'failed';
 
-/** In packets. received = captured + dropped + lost at the stop (tcpdump(1); received contains the dropped). */
-export type Statistics = {
+/** In packets. received = captured + dropped + lost at stop (tcpdump(1); received contains the dropped). */
+export type TcpdumpStatistics = {
   readonly captured: number;
   readonly received: number;
   readonly dropped: number;
@@ -109,7 +109,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
 
   async function end(how: StopHow, failure?: string): Promise<Ending> {
     stopping ??= { failure };
-    program.kill(how === 'drain' ? 'SIGTERM' : 'SIGKILL');
+    program.kill(how === 'flush' ? 'SIGTERM' : 'SIGKILL');
     const timer = setTimeout(() => program.kill('SIGKILL'), killAfterMs);
     try {
       return await ended;
@@ -118,7 +118,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     }
   }
 
-  async function count(): Promise<Statistics | undefined> {
+  async function count(): Promise<TcpdumpStatistics | undefined> {
     const counted = report.nextCounts();
     // The handler prints one line (tcpdump(1), SIGUSR1); USR2 would rotate and corrupt files.
     program.kill('SIGUSR1');
@@ -154,7 +154,7 @@ type Report = {
   readonly read: (line: string) => void;
   readonly listening: Promise<Listening>;
   /** Resolves at the next line of statistics. */
-  readonly nextCounts: () => Promise<Statistics>;
+  readonly nextCounts: () => Promise<TcpdumpStatistics>;
   /** What was understood of the lines so far. */
   readonly understood: () => Omit<Ending, 'kind' | 'cause'> & { readonly interfaceGone: boolean };
 };
@@ -163,9 +163,9 @@ type Listeners = Pick<TcpdumpOptions, 'onFiles' | 'onFileDeleted' | 'onWriteErro
 
 function readReport(listeners: Listeners): Report {
   const { promise: listening, resolve } = Promise.withResolvers<Listening>();
-  const final: Partial<Record<keyof Statistics, number>> = {};
+  const final: Partial<Record<keyof TcpdumpStatistics, number>> = {};
   const counter = counterOf32Bits();
-  let counted = Promise.withResolvers<Statistics>();
+  let counted = Promise.withResolvers<TcpdumpStatistics>();
   let message = '';
   let interfaceGone = false;
   let writeError: string | undefined;
@@ -237,15 +237,15 @@ function readLibrary(line: string): Said | undefined {
   return interfaceState === undefined ? undefined : { kind: 'interface', isUp: interfaceState === 'up' };
 }
 
-const countPatterns: readonly [keyof Statistics, RegExp][] = [
+const countPatterns: readonly [keyof TcpdumpStatistics, RegExp][] = [
   ['captured', /(\d+) packets? captured/],
   ['received', /(\d+) packets? received by filter/],
   ['dropped', /(\d+) packets? dropped by kernel/],
 ];
 
 /** At its end tcpdump says one count a line, at SIGUSR1 all three in one. */
-function readCounts(line: string): Partial<Record<keyof Statistics, number>> {
-  const counts: Partial<Record<keyof Statistics, number>> = {};
+function readCounts(line: string): Partial<Record<keyof TcpdumpStatistics, number>> {
+  const counts: Partial<Record<keyof TcpdumpStatistics, number>> = {};
   for (const [name, pattern] of countPatterns) {
     const digits = pattern.exec(line)?.[1];
     if (digits !== undefined) counts[name] = Number(digits);
@@ -254,10 +254,10 @@ function readCounts(line: string): Partial<Record<keyof Statistics, number>> {
 }
 
 /** tcpdump and libpcap count in 32 bits: after 4,294,967,295 packets from 0 again. */
-export function counterOf32Bits(): (counts: Partial<Statistics>) => Partial<Statistics> {
+export function counterOf32Bits(): (counts: Partial<TcpdumpStatistics>) => Partial<TcpdumpStatistics> {
   const seen = { captured: 0, received: 0, dropped: 0 };
   return (counts) => {
-    const whole: { -readonly [Name in keyof Statistics]?: number } = {};
+    const whole: { -readonly [Name in keyof TcpdumpStatistics]?: number } = {};
     for (const [name] of countPatterns) {
       const count = counts[name];
       if (count === undefined) continue;
@@ -269,7 +269,7 @@ export function counterOf32Bits(): (counts: Partial<Statistics>) => Partial<Stat
   };
 }
 
-function allCounts(counts: Partial<Record<keyof Statistics, number>>): Statistics | undefined {
+function allCounts(counts: Partial<Record<keyof TcpdumpStatistics, number>>): TcpdumpStatistics | undefined {
   const { captured, received, dropped } = counts;
   if (captured === undefined || received === undefined || dropped === undefined) return undefined;
   return { captured, received, dropped };

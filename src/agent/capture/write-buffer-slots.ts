@@ -7,7 +7,7 @@ import { join } from 'node:path';
  *
  * The file has no name, so that only those have it who are given its descriptor.
  */
-export async function openMemorySlots(folder: string, count: number): Promise<FileHandle> {
+export async function openWriteBufferSlots(folder: string, count: number): Promise<FileHandle> {
   const path = join(folder, '.memory-slots');
   const file = await open(path, 'w+');
   try {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { writeProblem } from './write-error-message.ts';
+import { writeErrorMessage } from './write-error-message.ts';
 
 test.each([
   ['ENOSPC', 'captures cannot be written: the disk is full (ENOSPC)'],
@@ -11,14 +11,14 @@ test.each([
   ['EFBIG', 'captures cannot be written: EFBIG'],
 ])('%s is told in words, whoever says it', async (code, words) => {
   await using folder = await temporaryFolder();
-  expect(await writeProblem(code, folder.path)).toBe(words);
+  expect(await writeErrorMessage(code, folder.path)).toBe(words);
 });
 
 test('an error of Node is told in the same words, and any other in its own', async () => {
   await using folder = await temporaryFolder();
   const full = Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC' });
-  expect(await writeProblem(full, folder.path)).toBe(await writeProblem('ENOSPC', folder.path));
-  expect(await writeProblem(new Error('the filter could not be checked'), folder.path)).toBe(
+  expect(await writeErrorMessage(full, folder.path)).toBe(await writeErrorMessage('ENOSPC', folder.path));
+  expect(await writeErrorMessage(new Error('the filter could not be checked'), folder.path)).toBe(
     'the filter could not be checked',
   );
 });

@@ -4,7 +4,7 @@ import { statfs } from 'node:fs/promises';
  * Why captures cannot be written into that folder, for people. `error` is what a file operation threw, or the name of
  * an error as errno(3) has it.
  */
-export async function writeProblem(error: unknown, folder: string): Promise<string> {
+export async function writeErrorMessage(error: unknown, folder: string): Promise<string> {
   const code = codeOf(error);
   const words = code === 'ENOSPC' && (await hasNoInodes(folder)) ? noInodes : code && problems.get(code);
   if (words !== undefined) return `captures cannot be written: ${words} (${code})`;

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { breakableDisk, type LabDisk, memoryDisk } from '../../testbed/test-disk.ts';
+import { breakableDisk, memoryDisk, type TestDisk } from '../../testbed/test-disk.ts';
 import { until } from '../../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { RecorderReport } from '../observability/capture-status.ts';
-import { expectAccounts } from '../testing/expect-all-counted.ts';
+import { expectAllCounted } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 // Each fault strikes while numbered datagrams are being sent, fast enough to fill a file in half a second.
@@ -35,14 +35,14 @@ test.each(tries)('a folder that somebody deletes: told, and captured again in a 
 });
 
 test.each(tries)('a folder that somebody deletes while nothing is sent: told as well (%i)', async () => {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab);
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(3);
   await rm(path, { recursive: true });
   const { message } = await untilFailed(reports);
   expect(message).toBe('captures cannot be written: their folder is gone (ENOENT)');
   await untilCaptured(reports, 2);
-  await lab.sendDatagrams({ count: 100 });
+  await testbed.sendDatagrams({ count: 100 });
   await recorder.stop('AgentStopped');
   expect(await scene.numbers(path)).toHaveLength(100);
 });
@@ -63,8 +63,8 @@ test.each(tries)(
   'a disk that is read-only at the start: told, captured when it can be written (%i)',
   async () => {
     await using disk = await memoryDisk(8);
-    await using lab = await networkLab();
-    await using scene = await recordingScene(lab, { captures: disk.path });
+    await using testbed = await vethTestbed();
+    await using scene = await recordingScene(testbed, { captures: disk.path });
     await (await scene.record(5)).recorder.stop('AgentStopped');
     await disk.remount('ro');
     const { recorder, reports, path } = await scene.record(5, {}, 'failed');
@@ -76,7 +76,7 @@ test.each(tries)(
     ]);
     await disk.remount('rw');
     await untilCaptured(reports, 1);
-    await lab.sendDatagrams({ count: 100 });
+    await testbed.sendDatagrams({ count: 100 });
     await recorder.stop('AgentStopped');
     expect(await scene.numbers(path)).toHaveLength(100);
   },
@@ -92,13 +92,13 @@ type Strike = {
 };
 
 /** Gives back the first failure that was told. */
-async function strike(disk: LabDisk, { fault, mend, isForGood, isDeleted }: Strike): Promise<string> {
-  await using lab = await networkLab();
-  await using scene = await recordingScene(lab, { captures: disk.path });
+async function strike(disk: TestDisk, { fault, mend, isForGood, isDeleted }: Strike): Promise<string> {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed, { captures: disk.path });
   const { recorder, reports, path } = await scene.record(3);
-  await using sender = await lab.startDatagrams(sending);
-  await untilCarried(lab, 2_500);
-  const before = (await lab.counters('pod')).sentPackets;
+  await using sender = await testbed.startDatagrams(sending);
+  await untilCarried(testbed, 2_500);
+  const before = (await testbed.counters('pod')).sentPackets;
   await fault(path);
   const { message } = await untilFailed(reports);
   if (isForGood) {
@@ -106,12 +106,12 @@ async function strike(disk: LabDisk, { fault, mend, isForGood, isDeleted }: Stri
   } else {
     await mend?.();
     await untilCaptured(reports, 2);
-    const { sentPackets } = await lab.counters('pod');
-    await untilCarried(lab, sentPackets + 1_000);
+    const { sentPackets } = await testbed.counters('pod');
+    await untilCarried(testbed, sentPackets + 1_000);
   }
   const { sent } = await sender.stop();
   await recorder.stop('AgentStopped');
-  expectAccounts({
+  expectAllCounted({
     reports,
     // What passes while nothing is captured is missed when the next capture begins: there is none.
     sent: isForGood ? before : sent,
@@ -138,8 +138,8 @@ async function untilCaptured(reports: readonly RecorderReport[], times: number):
   });
 }
 
-async function untilCarried(lab: NetworkLab, packets: number): Promise<void> {
-  await until(async () => (await lab.counters('pod')).sentPackets >= packets, {
+async function untilCarried(testbed: VethTestbed, packets: number): Promise<void> {
+  await until(async () => (await testbed.counters('pod')).sentPackets >= packets, {
     what: `${packets} packets carried`,
     deadlineMs: 60_000,
   });

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { podInterface } from '../../kubernetes/pod.ts';
 import { type CniEntry, parseCniEntry } from './cni-entry.ts';
 import { watchFolder } from './watch-folder.ts';
@@ -20,7 +20,7 @@ export type CniCacheOptions = {
   /** Where the runtime mounts network namespaces, /run/netns on the Node. */
   readonly netnsFolder: string;
   /** Look at the whole folder this often: inotify drops events when its queue overflows. */
-  readonly rescanMs: number;
+  readonly resyncMs: number;
   /** An entry of that Pod came, changed or went. */
   readonly onChange: (podUid: string) => void;
   readonly log: Logger;
@@ -83,12 +83,12 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
 
   const watching = await watchFolder({
     folder: resultsFolder,
-    rescanMs: options.rescanMs,
+    resyncMs: options.resyncMs,
     log,
     onName: async (name) => {
       if (isPodResult(name)) take(name, look(name));
     },
-    onRescan: lookAtAll,
+    onResync: lookAtAll,
   });
   return {
     entries: () => [...files.values()].flatMap(({ entry }) => entry ?? []).toReversed(),
@@ -106,7 +106,7 @@ function isPodResult(name: string): boolean {
 
 /** A Node without any Pod network yet has no such folder. */
 async function namesIn(folder: string): Promise<string[]> {
-  return (await ifThere(readdir(folder))) ?? [];
+  return (await ifExists(readdir(folder))) ?? [];
 }
 
 /**

@@ -6,8 +6,8 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
-import { type CniEntry, removeCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
+import { removeCniEntry, type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 
 // What inotify lacks is forced upon a process of its own, in a user namespace of its own: never upon the machine.
 
@@ -15,7 +15,7 @@ const neverMs = 3_600_000;
 
 test('without any inotify instance a network is found, and missed when it goes, by the rescan', async () => {
   await using scene = await cacheScene();
-  await using finder = await scene.start({ rescanMs: 100, inotifyInstances: 0 });
+  await using finder = await scene.start({ resyncMs: 100, inotifyInstances: 0 });
   expect(finder.log()).toContain('EMFILE');
   for (let i = 0; i < 5; i += 1) {
     await writeCniEntry(scene.entry);
@@ -29,7 +29,7 @@ test('without any inotify instance a network is found, and missed when it goes, 
 
 test('without any inotify instance and without a rescan it would not be found', async () => {
   await using scene = await cacheScene();
-  await using finder = await scene.start({ rescanMs: neverMs, inotifyInstances: 0 });
+  await using finder = await scene.start({ resyncMs: neverMs, inotifyInstances: 0 });
   await writeCniEntry(scene.entry);
   await scene.passTime();
   expect(await finder.find('pod-1')).toBeNull();
@@ -37,8 +37,8 @@ test('without any inotify instance and without a rescan it would not be found', 
 
 test('what came while the queue of inotify overflowed is found by the rescan, each of 5 times', async () => {
   await using scene = await cacheScene();
-  await using byEvents = await scene.start({ rescanMs: neverMs });
-  await using finder = await scene.start({ rescanMs: 200 });
+  await using byEvents = await scene.start({ resyncMs: neverMs });
+  await using finder = await scene.start({ resyncMs: 200 });
   for (let i = 0; i < 5; i += 1) {
     const lost = { ...scene.entry, podUid: `lost-${i}`, sandboxId: `lost-${i}` };
     for (const each of [byEvents, finder]) each.signal('SIGSTOP');
@@ -56,14 +56,19 @@ test('what came while the queue of inotify overflowed is found by the rescan, ea
 });
 
 async function cacheScene() {
-  const lab = await networkLab();
-  const other = await networkLab();
+  const testbed = await vethTestbed();
+  const other = await vethTestbed();
   const cache = await temporaryFolder();
-  const entry: CniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
-  const started = { resultsFolder: cache.path, netnsFolder: dirname(lab.netns) };
+  const entry: WrittenCniEntry = {
+    folder: cache.path,
+    podUid: 'pod-1',
+    sandboxId: 'sandbox1',
+    netns: testbed.netns,
+  };
+  const started = { resultsFolder: cache.path, netnsFolder: dirname(testbed.netns) };
   return {
     entry,
-    start: (how: { rescanMs: number; inotifyInstances?: number }) => startFinder({ ...started, ...how }),
+    start: (how: { resyncMs: number; inotifyInstances?: number }) => startFinder({ ...started, ...how }),
     /** More events than the kernel keeps for one reader. */
     async overflow(): Promise<void> {
       const most = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
@@ -82,11 +87,11 @@ async function cacheScene() {
     },
     /** As long as it takes to start another finder and have it find. */
     async passTime(): Promise<void> {
-      await using another = await startFinder({ ...started, rescanMs: 20 });
+      await using another = await startFinder({ ...started, resyncMs: 20 });
       await until(async () => (await another.find('pod-1')) === 'sandbox1', { what: 'the network' });
     },
     async [Symbol.asyncDispose]() {
-      for (const each of [cache, other, lab]) await each[Symbol.asyncDispose]();
+      for (const each of [cache, other, testbed]) await each[Symbol.asyncDispose]();
     },
   };
 }
@@ -99,7 +104,7 @@ async function startFinder({
 }: {
   resultsFolder: string;
   netnsFolder: string;
-  rescanMs: number;
+  resyncMs: number;
   inotifyInstances?: number;
 }) {
   const program = join(import.meta.dirname, '../testing/networks-child.ts');

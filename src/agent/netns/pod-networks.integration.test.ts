@@ -5,27 +5,27 @@ import { expect, test } from 'vitest';
 import { run } from '../../testbed/run-program.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import {
-  type CniEntry,
   cniEntryText,
   entryPath,
   removeCniEntry,
+  type WrittenCniEntry,
   writeCniEntry,
 } from '../../testbed/write-cni-entry.ts';
 import type { PodInNetwork } from './cni-entry.ts';
-import { type Networks, watchNetworks } from './pod-networks.ts';
+import { type PodNetworks, watchPodNetworks } from './pod-networks.ts';
 
 const log = pino({ level: 'silent' });
 /** A test that passes by the rescan alone says so. */
 const neverMs = 3_600_000;
 
 test('an entry that appears is found and told, and one that goes is told and not found', async () => {
-  await using lab = await networkLab();
-  await using scene = await cacheScene(lab.netns);
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
   const told = scene.listen('pod-1');
   await writeCniEntry(scene.entry);
-  expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: lab.netns });
+  expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: testbed.netns });
   expect(told.times).toBeGreaterThan(0);
   await removeCniEntry(scene.entry);
   await until(async () => (await scene.networks.find(podOf('pod-1'))) === undefined, {
@@ -35,8 +35,8 @@ test('an entry that appears is found and told, and one that goes is told and not
 });
 
 test('a Pod of another namespace or name does not get a network by its UID alone', async () => {
-  await using lab = await networkLab();
-  await using scene = await cacheScene(lab.netns);
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
   await writeCniEntry(scene.entry);
   await untilFound(scene.networks);
   expect(await scene.networks.find({ ...podOf('pod-1'), namespace: 'other' })).toBeUndefined();
@@ -44,8 +44,8 @@ test('a Pod of another namespace or name does not get a network by its UID alone
 });
 
 test('an entry that is half written is read when it is whole', async () => {
-  await using lab = await networkLab();
-  await using scene = await cacheScene(lab.netns);
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
   const text = cniEntryText(scene.entry);
   await writeFile(entryPath(scene.entry), text.slice(0, 200));
   await scene.untilRead();
@@ -54,7 +54,7 @@ test('an entry that is half written is read when it is whole', async () => {
   expect(await untilFound(scene.networks)).toMatchObject({ sandboxId: 'sandbox1' });
 });
 
-test.each<[string, (entry: CniEntry) => Promise<void>]>([
+test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
   ['empty', (entry) => writeFile(entryPath(entry), '')],
   ['garbage', (entry) => writeFile(entryPath(entry), '\u0000{]')],
   [
@@ -81,8 +81,8 @@ test.each<[string, (entry: CniEntry) => Promise<void>]>([
   ],
   ['too long', (entry) => writeFile(entryPath(entry), cniEntryText(entry).padEnd(1_048_577))],
 ])('an entry that is %s is no network', { repeats: 4 }, async (_what, write) => {
-  await using lab = await networkLab();
-  await using scene = await cacheScene(lab.netns);
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
   await write(scene.entry);
   await scene.untilRead();
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
@@ -94,9 +94,9 @@ test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
   ['a link to a network namespace', (path, netns) => symlink(netns, path)],
   ['a link to that of the agent', (path) => symlink('/proc/self/ns/net', path)],
 ])('a path that is %s is no network', { repeats: 4 }, async (_what, make) => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
-  await make(join(folder.path, 'cni-1'), lab.netns);
+  await make(join(folder.path, 'cni-1'), testbed.netns);
   await using scene = await cacheScene('/run/netns/cni-1', folder.path);
   await writeCniEntry(scene.entry);
   await scene.untilRead();
@@ -115,8 +115,8 @@ test("the agent's own network namespace is no Pod's, wherever it is mounted", { 
 test('a network of two Pods is of neither, and comes back to the one that is left', {
   repeats: 4,
 }, async () => {
-  await using lab = await networkLab();
-  await using scene = await cacheScene(lab.netns);
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
   await writeCniEntry(scene.entry);
   await untilFound(scene.networks);
   const other = { ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' };
@@ -130,8 +130,8 @@ test('a network of two Pods is of neither, and comes back to the one that is lef
 test('a new sandbox counts, though the entry of the one before lies in the future', {
   repeats: 4,
 }, async () => {
-  await using older = await networkLab();
-  await using newer = await networkLab();
+  await using older = await vethTestbed();
+  await using newer = await vethTestbed();
   await using scene = await cacheScene(older.netns);
   await writeCniEntry(scene.entry);
   const tomorrow = new Date(Date.now() + 86_400_000);
@@ -145,18 +145,18 @@ test('a new sandbox counts, though the entry of the one before lies in the futur
 test('among 10,000 entries of a Node after years the Pod is found, at the start and later', {
   repeats: 4,
 }, async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using cache = await temporaryFolder();
-  const entry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  const entry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns: testbed.netns };
   for (let i = 0; i < 10_000; i += 1) {
     const stale = { podUid: `stale-${i}`, sandboxId: `stale-${i}`, netns: `/run/netns/cni-${i}` };
     await writeCniEntry({ ...entry, ...stale, ...(i % 2 && { network: 'cni-loopback', interface: 'lo' }) });
   }
   await writeCniEntry(entry);
-  await using networks = await watchNetworks({
+  await using networks = await watchPodNetworks({
     resultsFolder: cache.path,
-    netnsFolder: dirname(lab.netns),
-    rescanMs: neverMs,
+    netnsFolder: dirname(testbed.netns),
+    resyncMs: neverMs,
     log,
   });
   expect(await networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox1' });
@@ -166,8 +166,8 @@ test('among 10,000 entries of a Node after years the Pod is found, at the start 
 });
 
 test('of two sandboxes of one Pod the newest that has a network namespace counts', async () => {
-  await using older = await networkLab();
-  await using newer = await networkLab();
+  await using older = await vethTestbed();
+  await using newer = await vethTestbed();
   await using scene = await cacheScene(older.netns);
   await writeCniEntry(scene.entry);
   await untilFound(scene.networks);
@@ -183,16 +183,16 @@ test('of two sandboxes of one Pod the newest that has a network namespace counts
 });
 
 test('a folder that appears later, or is replaced, is followed again by the rescan', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using parent = await temporaryFolder();
   const folder = join(parent.path, 'results');
-  await using networks = await watchNetworks({
+  await using networks = await watchPodNetworks({
     resultsFolder: folder,
-    netnsFolder: dirname(lab.netns),
-    rescanMs: 20,
+    netnsFolder: dirname(testbed.netns),
+    resyncMs: 20,
     log,
   });
-  const entry = { folder, podUid: 'pod-1', sandboxId: 'sandbox1', netns: lab.netns };
+  const entry = { folder, podUid: 'pod-1', sandboxId: 'sandbox1', netns: testbed.netns };
   await mkdir(folder);
   await writeCniEntry(entry);
   await untilFound(networks);
@@ -207,13 +207,13 @@ test('a folder that appears later, or is replaced, is followed again by the resc
 
 async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
   const cache = await temporaryFolder();
-  const networks = await watchNetworks({
+  const networks = await watchPodNetworks({
     resultsFolder: cache.path,
     netnsFolder,
-    rescanMs: neverMs,
+    resyncMs: neverMs,
     log,
   });
-  const entry: CniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns };
+  const entry: WrittenCniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns };
   return {
     networks,
     entry,
@@ -242,11 +242,11 @@ async function mountHere(source: string, path: string) {
   return { path, [Symbol.asyncDispose]: async () => void (await run(['umount', path])) };
 }
 
-async function untilFound(networks: Networks, uid = 'pod-1') {
+async function untilFound(networks: PodNetworks, uid = 'pod-1') {
   return await until(() => networks.find(podOf(uid)), { what: `the network of ${uid}` });
 }
 
-/** As the entries of the lab name it. */
+/** As the entries of the testbed name it. */
 function podOf(uid: string): PodInNetwork {
   return { namespace: 'default', name: 'web', uid };
 }

@@ -1,23 +1,23 @@
 import { lstat, stat, statfs } from 'node:fs/promises';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { type CniCacheOptions, followCniCache } from './cni-cache.ts';
 import type { CniEntry, Network, PodInNetwork } from './cni-entry.ts';
 
 /** The Pod networks of this Node, and word of each change. */
-export type Networks = AsyncDisposable & {
+export type PodNetworks = AsyncDisposable & {
   /** The newest network of that Pod whose namespace exists, or nothing. */
   readonly find: (pod: PodInNetwork) => Promise<Network | undefined>;
   /** Calls `listener` when that Pod's networks may have changed, until the returned function is called. */
   readonly onChange: (podUid: string, listener: () => void) => () => void;
 };
 
-export type NetworksOptions = Omit<CniCacheOptions, 'onChange'>;
+export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange'>;
 
 /** The type of a file system that holds namespaces (linux/magic.h, NSFS_MAGIC). */
 const nsfsMagic = 0x6e736673;
 
 /** Reads the cache once, then follows it. */
-export async function watchNetworks(options: NetworksOptions): Promise<Networks> {
+export async function watchPodNetworks(options: PodNetworksOptions): Promise<PodNetworks> {
   const { log } = options;
   const listeners = new Map<string, Set<() => void>>();
   /** What was told of each Pod, until it is so no more. */
@@ -89,8 +89,8 @@ function isSamePod(a: PodInNetwork, b: PodInNetwork): boolean {
  * agent's own among them. Whether it is one of a network, podcap-spawner finds out.
  */
 async function isPodNetwork(path: string): Promise<boolean> {
-  const file = await ifThere(lstat(path));
-  if (!file?.isFile() || (await ifThere(statfs(path)))?.type !== nsfsMagic) return false;
+  const file = await ifExists(lstat(path));
+  if (!file?.isFile() || (await ifExists(statfs(path)))?.type !== nsfsMagic) return false;
   const own = await stat('/proc/self/ns/net');
   return file.ino !== own.ino || file.dev !== own.dev;
 }

@@ -16,7 +16,7 @@ test.each<[string, (folder: string) => Promise<void>]>([
   await using parent = await temporaryFolder();
   const folder = join(parent.path, 'results');
   await mkdir(folder);
-  await using watched = await watch({ folder, rescanMs: 20 });
+  await using watched = await watch({ folder, resyncMs: 20 });
   for (let i = 0; i < 20; i += 1) {
     await replace(folder);
     await mkdir(folder);
@@ -38,9 +38,9 @@ test('a file that is written again and again while another is handled is looked 
   const names: string[] = [];
   await using _watch = await watchFolder({
     folder: folder.path,
-    rescanMs: 3_600_000,
+    resyncMs: 3_600_000,
     log,
-    onRescan: async () => {},
+    onResync: async () => {},
     onName: async (name) => {
       names.push(name);
       await handled;
@@ -60,10 +60,10 @@ test('a look that fails is followed by another', async () => {
   let looks = 0;
   await using _watch = await watchFolder({
     folder: folder.path,
-    rescanMs: 1,
+    resyncMs: 1,
     log,
     onName: async () => {},
-    onRescan: async () => {
+    onResync: async () => {
       looks += 1;
       await readdir(join(folder.path, 'missing'));
     },
@@ -71,7 +71,7 @@ test('a look that fails is followed by another', async () => {
   expect(await until(() => looks >= 5 && looks, { what: 'five looks' })).toBeGreaterThan(1);
 });
 
-async function watch(options: Pick<FolderWatchOptions, 'folder' | 'rescanMs'>) {
+async function watch(options: Pick<FolderWatchOptions, 'folder' | 'resyncMs'>) {
   const names: string[] = [];
   const watching = await watchFolder({
     ...options,
@@ -79,7 +79,7 @@ async function watch(options: Pick<FolderWatchOptions, 'folder' | 'rescanMs'>) {
     onName: async (name) => {
       names.push(name);
     },
-    onRescan: async () => {},
+    onResync: async () => {},
   });
   return { names, [Symbol.asyncDispose]: () => watching[Symbol.asyncDispose]() };
 }

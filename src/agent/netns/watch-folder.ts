@@ -9,20 +9,20 @@ export type FolderWatch = AsyncDisposable;
 export type FolderWatchOptions = {
   readonly folder: string;
   /** How often the whole folder is looked at, whatever inotify says. */
-  readonly rescanMs: number;
+  readonly resyncMs: number;
   readonly log: Logger;
   /** A name in the folder appeared, changed or went. Never runs twice at a time. */
   readonly onName: (name: string) => Promise<void>;
   /** Look at everything: now and then, and when events may have been missed. */
-  readonly onRescan: () => Promise<void>;
+  readonly onResync: () => Promise<void>;
 };
 
 /**
- * Follows a folder by inotify, and by looking again every `rescanMs`: inotify has few instances (128 for all of a
+ * Follows a folder by inotify, and by looking again every `resyncMs`: inotify has few instances (128 for all of a
  * user), and drops events without a word when its queue overflows. Resolves when the folder was looked at once.
  */
 export async function watchFolder(options: FolderWatchOptions): Promise<FolderWatch> {
-  const { folder, rescanMs, log, onName, onRescan } = options;
+  const { folder, resyncMs, log, onName, onResync } = options;
   let watcher: { readonly handle: FSWatcher; readonly identity: string } | undefined;
   let isUnwatched = false;
   let queue = Promise.resolve();
@@ -72,7 +72,7 @@ export async function watchFolder(options: FolderWatchOptions): Promise<FolderWa
     } catch (error) {
       if (!isUnwatched) {
         log.warn(
-          { folder, err: error, rescanMs },
+          { folder, err: error, resyncMs },
           'folder cannot be watched, looking at it now and then instead',
         );
       }
@@ -82,12 +82,12 @@ export async function watchFolder(options: FolderWatchOptions): Promise<FolderWa
 
   async function rescan(): Promise<void> {
     await attach();
-    await onRescan();
+    await onResync();
   }
 
   enqueueRescan();
   await queue;
-  const timer = setInterval(enqueueRescan, rescanMs);
+  const timer = setInterval(enqueueRescan, resyncMs);
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer);

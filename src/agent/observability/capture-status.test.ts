@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
-import { type PodStatus, podStatuses } from './capture-status.ts';
+import { type CaptureStatus, captureStatuses } from './capture-status.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 
 test('each change is told in order to every listener, and the same again is no news', () => {
   const told: string[] = [];
-  const status = podStatuses([
+  const status = captureStatuses([
     (_pod, { kind }) => told.push(`first ${kind}`),
     (_pod, { kind }) => told.push(`second ${kind}`),
   ]);
@@ -26,7 +26,7 @@ test('each change is told in order to every listener, and the same again is no n
 
 test('an interface that is up again is told, and is no other start', () => {
   const told: string[] = [];
-  const status = podStatuses([(_pod, { kind }) => told.push(kind)]);
+  const status = captureStatuses([(_pod, { kind }) => told.push(kind)]);
   const started = { kind: 'capturing', generation: 1, spec: specOf(5), missedBefore: 0 } as const;
   status.report(pod, started);
   const down = { kind: 'interfaceDown', generation: 1, interface: 'eth0' } as const;
@@ -42,7 +42,7 @@ test('an interface that is up again is told, and is no other start', () => {
 
 test('what was forgotten is news again', () => {
   const told: string[] = [];
-  const status = podStatuses([({ uid }) => told.push(uid)]);
+  const status = captureStatuses([({ uid }) => told.push(uid)]);
   status.report(pod, { kind: 'waiting' });
   status.forget('uid-1');
   expect(status.of('uid-1')).toBeUndefined();
@@ -52,7 +52,7 @@ test('what was forgotten is news again', () => {
 });
 
 test('what a recording counted stays in the sum when it has ended, and the next one is added', () => {
-  const status = podStatuses([]);
+  const status = captureStatuses([]);
   const counted = (captured: number) => ({ totals: { ...noTotals, captured }, isStalled: false });
   status.report(pod, capturing(1));
   status.count(pod, counted(10));
@@ -70,13 +70,13 @@ test('what a recording counted stays in the sum when it has ended, and the next 
 
 test('what a person must still know is told again', () => {
   const told: string[] = [];
-  const status = podStatuses([({ uid }, { kind }) => told.push(`${uid} ${kind}`)]);
+  const status = captureStatuses([({ uid }, { kind }) => told.push(`${uid} ${kind}`)]);
   status.report(pod, { kind: 'refused', refusal: { reason: 'HostNetwork', message: '' } });
   status.report({ ...pod, uid: 'uid-2' }, capturing(1));
   status.renew();
   expect(told).toEqual(['uid-1 refused', 'uid-2 capturing', 'uid-1 refused']);
 });
 
-function capturing(generation: number): PodStatus {
+function capturing(generation: number): CaptureStatus {
   return { kind: 'capturing', generation, spec: specOf(1), missedBefore: 0 };
 }

@@ -4,14 +4,14 @@ import type { PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 
 /** What is known of every Pod that has something to do with captures. */
-export type Status = {
+export type CaptureStatuses = {
   /** Something happened to that Pod's capture; the same again is no news. */
-  readonly report: (pod: PodName, status: PodStatus) => void;
+  readonly report: (pod: PodName, status: CaptureStatus) => void;
   /** What the recording of that Pod has counted so far, by this agent, and whether packets pass it by. */
   readonly count: (pod: PodName, counted: Counted) => void;
   /** Nothing of that UID is left. */
   readonly forget: (uid: string) => void;
-  readonly of: (uid: string) => PodStatus | undefined;
+  readonly of: (uid: string) => CaptureStatus | undefined;
   readonly all: () => readonly KnownStatus[];
   /** Of every capture that this agent ran, those that have ended as well. */
   readonly totals: () => Totals;
@@ -22,7 +22,7 @@ export type Status = {
 };
 
 /** One value per UID: the newest that happened. */
-export type PodStatus = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
+export type CaptureStatus = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
 
 /** Why a recording ended; in each case but a removed annotation its files are kept. */
 export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
@@ -46,12 +46,12 @@ export type RecorderReport =
 
 export type Counted = { readonly totals: Totals; readonly isStalled: boolean };
 
-export type KnownStatus = Counted & { readonly pod: PodName; readonly status: PodStatus };
+export type KnownStatus = Counted & { readonly pod: PodName; readonly status: CaptureStatus };
 
 /** Told of each change, in order. */
-export type StatusListener = (pod: PodName, status: PodStatus) => void;
+export type StatusListener = (pod: PodName, status: CaptureStatus) => void;
 
-export function podStatuses(listeners: readonly StatusListener[]): Status {
+export function captureStatuses(listeners: readonly StatusListener[]): CaptureStatuses {
   const known = new Map<string, KnownStatus>();
   const counts = { starts: 0, failures: 0 };
   let ended = noTotals;
@@ -88,17 +88,17 @@ export function podStatuses(listeners: readonly StatusListener[]): Status {
   };
 }
 
-function isUpAgain(before: PodStatus | undefined, generation: number): boolean {
+function isUpAgain(before: CaptureStatus | undefined, generation: number): boolean {
   return before?.kind === 'interfaceDown' && before.generation === generation;
 }
 
 const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 
 /** What a person must still know an hour later. */
-function isRenewed({ kind }: PodStatus): boolean {
+function isRenewed({ kind }: CaptureStatus): boolean {
   return kind === 'refused' || kind === 'failed' || kind === 'interfaceDown';
 }
 
-function isSameStatus(a: PodStatus, b: PodStatus): boolean {
+function isSameStatus(a: CaptureStatus, b: CaptureStatus): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

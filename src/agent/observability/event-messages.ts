@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
-import type { PodStatus, StatusListener } from './capture-status.ts';
+import type { CaptureStatus, StatusListener } from './capture-status.ts';
 
 /** What people are told of a Pod's capture with kubectl describe. */
-export type Announcement = {
+export type EventMessage = {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
@@ -13,7 +13,7 @@ export type Announcement = {
 export type Place = { readonly nodeName: string };
 
 /** The Event that a status is worth, if any: the one place where their words stand. */
-export function announcementOf(status: PodStatus, { nodeName }: Place): Announcement | undefined {
+export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): EventMessage | undefined {
   switch (status.kind) {
     case 'waiting':
     case 'deleted':
@@ -23,11 +23,11 @@ export function announcementOf(status: PodStatus, { nodeName }: Place): Announce
       return { type: 'Normal', reason: 'CaptureStarted', message };
     }
     case 'interfaceDown': {
-      const message = `${status.interface} was set down: nothing passes it, and it is captured again when it is up`;
+      const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
       return { type: 'Warning', reason: 'InterfaceDown', message };
     }
     case 'failed':
-      return { type: 'Warning', reason: 'CaptureFailed', message: `will try again: ${status.message}` };
+      return { type: 'Warning', reason: 'CaptureFailed', message: `will be retried: ${status.message}` };
     case 'refused':
       return { type: 'Warning', ...status.refusal };
     case 'stopped': {
@@ -39,11 +39,11 @@ export function announcementOf(status: PodStatus, { nodeName }: Place): Announce
 }
 
 /** Undefined where nothing is over: the next agent goes on. */
-const stopWords: Readonly<Record<(PodStatus & { kind: 'stopped' })['why'], string | undefined>> = {
-  PodEnded: 'the Pod ended, its capture files stay for the time of grace',
+const stopWords: Readonly<Record<(CaptureStatus & { kind: 'stopped' })['why'], string | undefined>> = {
+  PodEnded: 'the Pod ended, its capture files are kept for the retention time',
   AnnotationRemoved: 'the annotation was removed, its capture files are deleted',
-  DurationReached: 'the duration is over, the capture files stay',
-  Refused: 'what is asked for now is refused, the capture files so far stay',
+  DurationReached: 'the duration is over, the capture files are kept',
+  Refused: 'the new request is refused, the capture files so far are kept',
   AgentStopped: undefined,
 };
 
@@ -69,24 +69,24 @@ function passedBefore(packets: number | undefined): string {
   return packets === 1 ? '1 packet passed before' : `${packets} packets passed before`;
 }
 
-function counted({ captured, doubled, dropped, lost, pruned, missed }: Totals): string {
-  const twice = doubled === 0 ? '' : ` (${doubled} of them twice)`;
-  return `packets captured: ${captured}${twice}, dropped by kernel: ${dropped}, lost at the stop: ${lost}, pruned: ${pruned}, missed: ${missed}`;
+function counted({ captured, duplicated, dropped, lostAtStop, pruned, missed }: Totals): string {
+  const twice = duplicated === 0 ? '' : ` (${duplicated} of them duplicated)`;
+  return `packets captured: ${captured}${twice}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}`;
 }
 
 /** Writes the announcement of each status as an Event. */
-export function announceByEvent(
-  record: (event: Announcement & { pod: Parameters<StatusListener>[0] }) => void,
+export function reportByEvent(
+  record: (event: EventMessage & { pod: Parameters<StatusListener>[0] }) => void,
   place: Place,
 ): StatusListener {
   return (pod, status) => {
-    const announcement = announcementOf(status, place);
+    const announcement = eventMessageOf(status, place);
     if (announcement) record({ ...announcement, pod });
   };
 }
 
 /** Writes each status as a log line: a constant message, the details as fields. */
-export function announceByLog(log: Logger): StatusListener {
+export function reportByLog(log: Logger): StatusListener {
   return ({ namespace, name, uid }, { kind, ...details }) => {
     const fields = { namespace, pod: name, uid, ...details };
     const level = kind === 'failed' || kind === 'refused' || kind === 'interfaceDown' ? 'warn' : 'info';
@@ -94,10 +94,10 @@ export function announceByLog(log: Logger): StatusListener {
   };
 }
 
-const logMessages: Readonly<Record<PodStatus['kind'], string>> = {
-  waiting: 'waiting for the network of the Pod',
+const logMessages: Readonly<Record<CaptureStatus['kind'], string>> = {
+  waiting: 'waiting for the Pod network',
   capturing: 'capture started',
-  interfaceDown: 'interface of the capture is down',
+  interfaceDown: 'capture interface is down',
   failed: 'capture failed',
   refused: 'capture refused',
   stopped: 'capture stopped',

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { listen, type Pages, showing } from './http-routes.ts';
+import { listen, type Routes, serveRoutes } from './http-routes.ts';
 
 /** What the kubelet asks, and Prometheus where it needs no certificate. Nothing of it is secret. */
 export type Health = AsyncDisposable & { readonly port: number };
@@ -14,7 +14,7 @@ export type HealthOptions = {
 
 /** /healthz answers as long as the process does, whatever the API server does; /readyz says what is missing. */
 export async function serveHealth({ port, notReady, metrics }: HealthOptions): Promise<Health> {
-  const pages: Pages = {
+  const pages: Routes = {
     '/healthz': () => ({ status: 200, body: 'ok\n' }),
     '/readyz'() {
       const missing = notReady();
@@ -24,7 +24,7 @@ export async function serveHealth({ port, notReady, metrics }: HealthOptions): P
     },
     ...(metrics && { '/metrics': () => ({ status: 200, body: metrics() }) }),
   };
-  const server = createServer(showing(pages));
+  const server = createServer(serveRoutes(pages));
   return {
     port: await listen(server, port),
     async [Symbol.asyncDispose]() {

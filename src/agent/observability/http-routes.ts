@@ -2,12 +2,12 @@ import type { RequestListener } from 'node:http';
 import type { Server } from 'node:net';
 
 /** What is answered to the path of a request, whatever its method. */
-export type Pages = Readonly<Record<string, () => Page>>;
+export type Routes = Readonly<Record<string, () => RouteResponse>>;
 
-export type Page = { readonly status: number; readonly body: string };
+export type RouteResponse = { readonly status: number; readonly body: string };
 
 /** Answers with the page of the path, in the text format of Prometheus. */
-export function showing(pages: Pages): RequestListener {
+export function serveRoutes(pages: Routes): RequestListener {
   return (request, response) => {
     const { status, body } = pages[request.url ?? '']?.() ?? { status: 404, body: 'not found\n' };
     response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
-import { podStatuses } from './capture-status.ts';
+import { captureStatuses } from './capture-status.ts';
 import { metricsText, samplesOf } from './metrics.ts';
 
 function textWith(byPod: boolean): string {
-  const status = podStatuses([]);
+  const status = captureStatuses([]);
   const pod = { namespace: 'shop', name: 'checkout', uid: 'uid-1' };
   status.count(pod, { totals: { ...noTotals, captured: 7 }, isStalled: false });
   return metricsText(
@@ -12,12 +12,12 @@ function textWith(byPod: boolean): string {
       status,
       plan: undefined,
       folders: new Map(),
-      room: {
+      capacity: {
         maxCaptures: 1,
         diskBudgetBytes: 1,
         bufferBudgetBytes: 1,
         bufferBytes: 1,
-        freeShare: 0,
+        minFreeRatio: 0,
         disk: { availableBytes: 1, capacityBytes: 1 },
       },
       lastContactMs: undefined,

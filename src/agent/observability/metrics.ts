@@ -1,8 +1,8 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
-import { type Room, ringBytes } from '../planner/capacity.ts';
+import { type Capacity, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
-import type { KnownStatus, PodStatus, Status } from './capture-status.ts';
+import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
 
 /** What Prometheus is told; every name, help text and label stands here alone. */
 export const metricDescriptions = [
@@ -17,7 +17,7 @@ export const metricDescriptions = [
   counter('podcap_packets_captured_total', 'Packets written to capture files.'),
   counter('podcap_packets_dropped_total', 'Packets dropped by the kernel because tcpdump did not keep up.'),
   counter(
-    'podcap_packets_lost_total',
+    'podcap_packets_lost_at_stop_total',
     'Packets received and neither dropped nor in a file when a capture ended.',
   ),
   counter('podcap_packets_pruned_total', 'Packets in capture files that the ring has deleted.'),
@@ -26,14 +26,14 @@ export const metricDescriptions = [
     'Packets that passed before the first capture and between captures.',
   ),
   counter(
-    'podcap_packets_doubled_total',
+    'podcap_packets_duplicated_total',
     'Packets that a capture and the one that took over from it both have: they count twice as captured.',
   ),
   gauge('podcap_capture_files_bytes', 'Bytes of all capture files on this Node.'),
   gauge('podcap_disk_budget_bytes', 'The most disk that all captures of this Node may take.'),
   gauge('podcap_disk_reserved_bytes', 'What the running captures may take.'),
   gauge('podcap_disk_available_ratio', "Available share of the captures' disk, as the kubelet counts it."),
-  gauge('podcap_disk_free_share_ratio', "The share of the captures' disk that is never used."),
+  gauge('podcap_disk_min_free_ratio', "The share of the captures' disk that is never used."),
   gauge('podcap_api_last_contact_timestamp_seconds', 'When the API server was heard last, in Unix time.'),
   counter('podcap_events_total', 'Events by what became of them.', ['result']),
   gauge('podcap_build_info', 'The version of the agent; the value is 1.', ['version']),
@@ -53,14 +53,14 @@ export const metricDescriptions = [
 
 type MetricName = (typeof metricDescriptions)[number]['name'];
 type Labels = Readonly<Record<string, string>>;
-export type Sample = { readonly name: MetricName; readonly labels?: Labels; readonly value: number };
+export type MetricSample = { readonly name: MetricName; readonly labels?: Labels; readonly value: number };
 
 /** All that the metrics are made of; read when they are asked for, so that nothing is kept up between. */
-export type Measured = {
-  readonly status: Pick<Status, 'all' | 'totals' | 'counts'>;
+export type MetricSources = {
+  readonly status: Pick<CaptureStatuses, 'all' | 'totals' | 'counts'>;
   readonly plan: Plan | undefined;
   readonly folders: ReadonlyMap<string, FolderState>;
-  readonly room: Room;
+  readonly capacity: Capacity;
   readonly lastContactMs: number | undefined;
   readonly events: EventCounts;
   readonly version: string;
@@ -70,10 +70,10 @@ export type Measured = {
   readonly byPod: boolean;
 };
 
-export function samplesOf(measured: Measured): Sample[] {
-  const { status, plan, folders, room, events } = measured;
+export function samplesOf(measured: MetricSources): MetricSample[] {
+  const { status, plan, folders, capacity, events } = measured;
   const statuses = status.all();
-  const { captured, dropped, lost, pruned, missed, doubled } = status.totals();
+  const { captured, dropped, lostAtStop, pruned, missed, duplicated } = status.totals();
   const specs = [...(plan?.decisions.values() ?? [])].flatMap((decision) =>
     decision.kind === 'record' ? [decision.spec] : [],
   );
@@ -84,15 +84,18 @@ export function samplesOf(measured: Measured): Sample[] {
     { name: 'podcap_capture_failures_total', value: status.counts().failures },
     { name: 'podcap_packets_captured_total', value: captured },
     { name: 'podcap_packets_dropped_total', value: dropped },
-    { name: 'podcap_packets_lost_total', value: lost },
+    { name: 'podcap_packets_lost_at_stop_total', value: lostAtStop },
     { name: 'podcap_packets_pruned_total', value: pruned },
     { name: 'podcap_packets_missed_total', value: missed },
-    { name: 'podcap_packets_doubled_total', value: doubled },
+    { name: 'podcap_packets_duplicated_total', value: duplicated },
     { name: 'podcap_capture_files_bytes', value: sum([...folders.values()].map(({ bytes }) => bytes)) },
-    { name: 'podcap_disk_budget_bytes', value: room.diskBudgetBytes },
+    { name: 'podcap_disk_budget_bytes', value: capacity.diskBudgetBytes },
     { name: 'podcap_disk_reserved_bytes', value: sum(specs.map(ringBytes)) },
-    { name: 'podcap_disk_available_ratio', value: room.disk.availableBytes / room.disk.capacityBytes },
-    { name: 'podcap_disk_free_share_ratio', value: room.freeShare },
+    {
+      name: 'podcap_disk_available_ratio',
+      value: capacity.disk.availableBytes / capacity.disk.capacityBytes,
+    },
+    { name: 'podcap_disk_min_free_ratio', value: capacity.minFreeRatio },
     ...(measured.lastContactMs === undefined
       ? []
       : [
@@ -111,9 +114,9 @@ export function samplesOf(measured: Measured): Sample[] {
   ];
 }
 
-function captureSamples(statuses: readonly KnownStatus[], plan: Plan | undefined): Sample[] {
+function captureSamples(statuses: readonly KnownStatus[], plan: Plan | undefined): MetricSample[] {
   const kinds = statuses.map(({ status }) => status);
-  const kept = [...(plan?.decisions.values() ?? [])].filter(({ kind }) => kind === 'keep').length;
+  const ended = [...(plan?.decisions.values() ?? [])].filter(({ kind }) => kind === 'keep').length;
   const states = (['capturing', 'waiting', 'failed', 'refused'] as const).map(
     (state) => [state, kinds.filter((status) => stateOf(status) === state).length] as const,
   );
@@ -122,7 +125,7 @@ function captureSamples(statuses: readonly KnownStatus[], plan: Plan | undefined
     (reason) => reason,
   );
   return [
-    ...[...states, ['kept', kept] as const].map(
+    ...[...states, ['ended', ended] as const].map(
       ([state, value]) => ({ name: 'podcap_captures', labels: { state }, value }) as const,
     ),
     ...[...refusals].map(
@@ -133,11 +136,11 @@ function captureSamples(statuses: readonly KnownStatus[], plan: Plan | undefined
 }
 
 /** tcpdump runs on while its interface is down. */
-function stateOf({ kind }: PodStatus): PodStatus['kind'] {
+function stateOf({ kind }: CaptureStatus): CaptureStatus['kind'] {
   return kind === 'interfaceDown' ? 'capturing' : kind;
 }
 
-function podSamples({ pod, totals }: KnownStatus): Sample[] {
+function podSamples({ pod, totals }: KnownStatus): MetricSample[] {
   const labels = { namespace: pod.namespace, pod: pod.name };
   return [
     { name: 'podcap_pod_packets_captured_total', labels, value: totals.captured },
@@ -148,7 +151,7 @@ function podSamples({ pod, totals }: KnownStatus): Sample[] {
 }
 
 /** The text format that Prometheus reads, version 0.0.4. */
-export function metricsText(samples: readonly Sample[]): string {
+export function metricsText(samples: readonly MetricSample[]): string {
   const byName = Map.groupBy(samples, ({ name }) => name);
   return metricDescriptions
     .flatMap(({ name, help, type }) => {
@@ -159,7 +162,7 @@ export function metricsText(samples: readonly Sample[]): string {
     .join('');
 }
 
-function sampleLine({ name, labels = {}, value }: Sample): string {
+function sampleLine({ name, labels = {}, value }: MetricSample): string {
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
   return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
 }

@@ -1,19 +1,21 @@
 import { expect, test } from 'vitest';
 import type { Decision } from '../planner/plan.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
-import type { PodStatus } from './capture-status.ts';
-import { notReady } from './readiness.ts';
+import type { CaptureStatus } from './capture-status.ts';
+import { unreadyReasons } from './readiness.ts';
 
 const secret = podWith({ namespace: 'payroll', name: 'merger-with-rival', uid: 'secret' });
 const record: Decision = { kind: 'record', pod: secret, spec: specOf(1) };
 
-function of(status: PodStatus | undefined, decision: Decision = record): string[] {
+function of(status: CaptureStatus | undefined, decision: Decision = record): string[] {
   const planned = { decisions: new Map([[secret.uid, decision]]), nextMs: undefined };
-  return notReady(planned, { of: () => status });
+  return unreadyReasons(planned, { of: () => status });
 }
 
 test('before the Pods are listed an agent is not ready', () => {
-  expect(notReady(undefined, { of: () => undefined })).toEqual(['the Pods of this Node are not listed yet']);
+  expect(unreadyReasons(undefined, { of: () => undefined })).toEqual([
+    'the Pods of this Node are not listed yet',
+  ]);
 });
 
 test('a capture that has not started is counted, and its Pod is not named', () => {

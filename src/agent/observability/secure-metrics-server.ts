@@ -3,9 +3,9 @@ import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { every } from '../../base/timers.ts';
-import { listen, showing } from './http-routes.ts';
+import { listen, serveRoutes } from './http-routes.ts';
 
 /** /metrics over TLS, for those alone who show a certificate of the authority that the folder names. */
 export type SecureMetrics = AsyncDisposable & { readonly port: number };
@@ -28,7 +28,7 @@ export async function serveSecureMetrics(options: SecureMetricsOptions): Promise
   const { folder, rereadMs, metrics, log } = options;
   const server = createServer(
     { requestCert: true, rejectUnauthorized: true, minVersion, handshakeTimeout },
-    showing({ '/metrics': () => ({ status: 200, body: metrics() }) }),
+    serveRoutes({ '/metrics': () => ({ status: 200, body: metrics() }) }),
   );
   const sockets = openSockets();
   server.on('connection', sockets.add);
@@ -72,7 +72,7 @@ const handshakeTimeout = 10_000;
 
 /** The kubelet changes all files of a Secret at once, by a link to another folder: none is read from the next one. */
 async function readFiles(folder: string): Promise<{ cert: string; key: string; ca: string }> {
-  const linked = (await ifThere(realpath(join(folder, '..data')))) ?? folder;
+  const linked = (await ifExists(realpath(join(folder, '..data')))) ?? folder;
   const read = (name: string) => readFile(join(linked, name), 'utf8');
   return { cert: await read('tls.crt'), key: await read('tls.key'), ca: await read('ca.crt') };
 }

@@ -10,7 +10,7 @@ const capacityBytes = 50 * gigabyte;
 const freeShareBytes = capacityBytes / 5;
 const largeFiles = { 'tcpdump.antrea.io': '95', 'podcap.dev/file-size': '100' };
 const smallFiles = { 'tcpdump.antrea.io': '95', 'podcap.dev/file-size': '1' };
-const captured: Usage = { usedMs: 0, atMs: 0 };
+const captured: Usage = { capturedMs: 0, atMs: 0 };
 
 describe('a capture of 95 files of 1 MB', () => {
   const small = folderOf('a', { files: 95, bytes: 95_000_000 });
@@ -31,15 +31,18 @@ describe('a capture of 95 files of 1 MB', () => {
   test.fails.each([
     ['has no more than its free share left', freeShareBytes],
     ['is nearly full', 10_000_000],
-  ])('gets no room for files of 100 MB when all 95 are there and the disk %s', (_what, availableBytes) => {
-    const state = nodeWith({
-      pods: [['a', largeFiles]],
-      folders: [small],
-      running: ['a'],
-      disk: { availableBytes, capacityBytes },
-    });
-    expect(growthBytes(state)).toBe(0);
-  });
+  ])(
+    'gets no capacity for files of 100 MB when all 95 are there and the disk %s',
+    (_what, availableBytes) => {
+      const state = nodeWith({
+        pods: [['a', largeFiles]],
+        folders: [small],
+        running: ['a'],
+        disk: { availableBytes, capacityBytes },
+      });
+      expect(growthBytes(state)).toBe(0);
+    },
+  );
 });
 
 describe('captures that fill their large files and are then asked for small ones', () => {
@@ -50,12 +53,12 @@ describe('captures that fill their large files and are then asked for small ones
     expect(ringBytes({ files: 95, fileMegabytes: 100 })).toBeLessThan(10 * gigabyte);
   });
 
-  test.fails('leave no room for the next one while their large files stand', () => {
+  test.fails('leave no capacity for the next one while their large files stand', () => {
     expect(standing).toBeLessThanOrEqual(10 * gigabyte);
   });
 });
 
-describe('a younger Pod that is captured beside an older one for which there is no room', () => {
+describe('a younger Pod that is captured beside an older one for which there is no capacity', () => {
   const node = {
     pods: [
       ['older', largeFiles],
@@ -70,7 +73,7 @@ describe('a younger Pod that is captured beside an older one for which there is 
     expect([kindOf('older', state), kindOf('younger', state)]).toEqual(['refuse', 'record']);
   });
 
-  test.fails('keeps its room when the agent starts again', () => {
+  test.fails('keeps its capacity when the agent starts again', () => {
     const state = nodeWith({ ...node, running: [] });
     expect([kindOf('older', state), kindOf('younger', state)]).toEqual(['refuse', 'record']);
   });
@@ -98,7 +101,7 @@ type NodeSketch = {
   readonly pods: readonly (readonly [uid: string, annotations: Readonly<Record<string, string>>])[];
   readonly folders: readonly FolderState[];
   readonly running: readonly string[];
-  readonly disk?: NodeState['room']['disk'];
+  readonly disk?: NodeState['capacity']['disk'];
 };
 
 /** 10 GB are for captures. */
@@ -112,15 +115,15 @@ function nodeWith({ pods, folders, running, disk }: NodeSketch): NodeState {
     ),
     folders: new Map(folders.map((folder) => [folder.pod.uid, folder])),
     recording: new Map(running.map((uid) => [uid, captured])),
-    room: {
+    capacity: {
       maxCaptures: 100,
       diskBudgetBytes: 10 * gigabyte,
       bufferBudgetBytes: gigabyte,
       bufferBytes: 4_000_000,
-      freeShare: 0.2,
+      minFreeRatio: 0.2,
       disk: disk ?? { availableBytes: freeShareBytes, capacityBytes },
     },
-    limits: { maxFiles: 100, maxFileMegabytes: 100, graceMs: 1_000 },
+    limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
     nowMs: 0,
   };
 }
@@ -138,5 +141,5 @@ function kindOf(uid: string, state: NodeState): string {
 }
 
 function folderOf(uid: string, has: Pick<FolderState, 'files' | 'bytes'>): FolderState {
-  return { pod: { namespace: 'default', name: uid, uid }, ...has, usedMs: 0, endedMs: undefined };
+  return { pod: { namespace: 'default', name: uid, uid }, ...has, capturedMs: 0, endedMs: undefined };
 }

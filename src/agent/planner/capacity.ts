@@ -1,8 +1,8 @@
-import type { Disk } from '../storage/free-space.ts';
+import type { FreeSpace } from '../storage/free-space.ts';
 import type { CaptureSpec, Refusal } from './annotations.ts';
 
 /** What the captures of a Node may use, and what there is. */
-export type Room = {
+export type Capacity = {
   /** The most captures at a time. */
   readonly maxCaptures: number;
   /** For capture files. */
@@ -11,12 +11,12 @@ export type Room = {
   readonly bufferBudgetBytes: number;
   readonly bufferBytes: number;
   /** This share of the disk is never used, counted as the kubelet does: available / capacity. */
-  readonly freeShare: number;
-  readonly disk: Disk;
+  readonly minFreeRatio: number;
+  readonly disk: FreeSpace;
 };
 
 /** A ring that is wanted. */
-export type Ring = {
+export type RequestedRing = {
   readonly uid: string;
   readonly spec: Pick<CaptureSpec, 'files' | 'fileMegabytes'>;
   /** How many files it has now, and what they take. */
@@ -26,14 +26,14 @@ export type Ring = {
   readonly runs: boolean;
 };
 
-export type Wanted = {
+export type CapacityRequests = {
   /** In the order in which they get room. */
-  readonly live: readonly Ring[];
+  readonly live: readonly RequestedRing[];
   /** Rings whose Pods have ended, oldest first: they go before a live one is refused. */
   readonly ended: readonly { readonly uid: string; readonly bytes: number }[];
   /** What stays whatever comes. */
   readonly kept: number;
-  readonly room: Room;
+  readonly capacity: Capacity;
 };
 
 export type Admission = {
@@ -45,18 +45,18 @@ export type Admission = {
  * The most bytes that a ring takes: one file more than it keeps stands for a moment, and the last packet passes the
  * end of a file (1.052 MB was the largest of 1 MB measured, with segmentation offload).
  */
-export function ringBytes({ files, fileMegabytes }: Ring['spec']): number {
+export function ringBytes({ files, fileMegabytes }: RequestedRing['spec']): number {
   return (files + 1) * (fileMegabytes * 1_000_000 + 70_000);
 }
 
 /** Who fits. Pure. Evicts nothing for a capture that would not fit even so. */
-export function admit({ live, ended, kept, room }: Wanted): Admission {
+export function admit({ live, ended, kept, capacity }: CapacityRequests): Admission {
   const evictable = [...ended];
   const evicted = new Set<string>();
   const refused = new Map<string, Refusal>();
   let captures = 0;
-  let budgetBytes = room.diskBudgetBytes - kept - sumOf(evictable);
-  let freeBytes = room.disk.availableBytes - room.freeShare * room.disk.capacityBytes;
+  let budgetBytes = capacity.diskBudgetBytes - kept - sumOf(evictable);
+  let freeBytes = capacity.disk.availableBytes - capacity.minFreeRatio * capacity.disk.capacityBytes;
 
   const evictUntil = (isEnough: () => boolean) => {
     while (!isEnough()) {
@@ -78,10 +78,12 @@ export function admit({ live, ended, kept, room }: Wanted): Admission {
     const spare = ring.runs ? 0 : ring.spec.fileMegabytes * 1_000_000;
     const evictableBytes = sumOf(evictable);
     const refusal =
-      tooMany(captures, room) ??
-      overBudget(bytes, budgetBytes + evictableBytes, room) ??
+      tooMany(captures, capacity) ??
+      overBudget(bytes, budgetBytes + evictableBytes, capacity) ??
       // A file to spare for what does not run yet: at the very edge it would start and stop in turns.
-      (growth + spare > Math.max(0, freeBytes + evictableBytes) ? diskAlmostFull(growth, room) : undefined);
+      (growth + spare > Math.max(0, freeBytes + evictableBytes)
+        ? diskAlmostFull(growth, capacity)
+        : undefined);
     if (refusal) {
       refused.set(ring.uid, refusal);
       budgetBytes -= ring.bytes;
@@ -99,7 +101,7 @@ export function admit({ live, ended, kept, room }: Wanted): Admission {
 
 function tooMany(
   captures: number,
-  { maxCaptures, bufferBudgetBytes, bufferBytes }: Room,
+  { maxCaptures, bufferBudgetBytes, bufferBytes }: Capacity,
 ): Refusal | undefined {
   const most = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
   if (captures < most) return undefined;
@@ -107,14 +109,14 @@ function tooMany(
   return { reason: 'OverBudget', message };
 }
 
-function overBudget(bytes: number, leftBytes: number, { diskBudgetBytes }: Room): Refusal | undefined {
+function overBudget(bytes: number, leftBytes: number, { diskBudgetBytes }: Capacity): Refusal | undefined {
   if (bytes <= leftBytes) return undefined;
   const message = `the capture may take ${megabytes(bytes)}, and all captures of this Node ${megabytes(diskBudgetBytes)}: ask for fewer files, or it starts when others end`;
   return { reason: 'OverBudget', message };
 }
 
-function diskAlmostFull(growth: number, { freeShare }: Room): Refusal {
-  const message = `the capture may take ${megabytes(growth)} more, and ${Math.round(100 * freeShare)} % of the Node's disk stay free: it starts when there is room`;
+function diskAlmostFull(growth: number, { minFreeRatio }: Capacity): Refusal {
+  const message = `the capture may take ${megabytes(growth)} more, and ${Math.round(100 * minFreeRatio)} % of the Node's disk stay free: it starts when there is room`;
   return { reason: 'DiskAlmostFull', message };
 }
 

@@ -19,10 +19,10 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
   ],
   ['AnnotationRemoved', 'it is gone, which means grace', undefined, false],
   ['AnnotationRemoved', 'another Pod has its name', { ...pod, uid: 'uid-2' }, false],
-  ['GraceOver', 'it is gone', undefined, true],
-  ['GraceOver', 'another Pod has its name', { ...annotated, uid: 'uid-2' }, true],
-  ['GraceOver', 'it has failed', { ...annotated, phase: 'Failed' }, true],
-  ['GraceOver', 'it runs', annotated, false],
+  ['RetentionOver', 'it is gone', undefined, true],
+  ['RetentionOver', 'another Pod has its name', { ...annotated, uid: 'uid-2' }, true],
+  ['RetentionOver', 'it has failed', { ...annotated, phase: 'Failed' }, true],
+  ['RetentionOver', 'it runs', annotated, false],
   ['Evicted', 'it is gone', undefined, true],
   ['Evicted', 'it has succeeded', { ...annotated, phase: 'Succeeded' }, true],
   ['Evicted', 'it runs', annotated, false],
@@ -38,5 +38,5 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
 
 test('what cannot be known deletes nothing', async () => {
   const unreachable = () => Promise.reject(new Error('unreachable'));
-  await expect(mayDelete({ pod, why: 'GraceOver' }, limits, unreachable)).rejects.toThrow('unreachable');
+  await expect(mayDelete({ pod, why: 'RetentionOver' }, limits, unreachable)).rejects.toThrow('unreachable');
 });

@@ -19,7 +19,7 @@ export async function mayDelete(
     case 'AnnotationRemoved':
       // A Pod that is not there has ended: that means grace.
       return isThere && requestOf(now, limits).kind === 'none';
-    case 'GraceOver':
+    case 'RetentionOver':
     case 'Evicted':
       return !isThere || now.phase === 'Succeeded' || now.phase === 'Failed';
   }

@@ -3,19 +3,19 @@ import { expect, test } from 'vitest';
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
-import type { Room } from './capacity.ts';
+import type { Capacity } from './capacity.ts';
 import { type Decision, type NodeState, plan, type Usage } from './plan.ts';
 
-const limits = { maxFiles: 100, maxFileMegabytes: 100, graceMs: 1_000 };
+const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };
 const nowMs = 10_000;
 const uid = 'uid-1';
 
-const room: Room = {
+const capacity: Capacity = {
   maxCaptures: 100,
   diskBudgetBytes: 1_000_000_000,
   bufferBudgetBytes: 1_000_000_000,
   bufferBytes: 4_000_000,
-  freeShare: 0.2,
+  minFreeRatio: 0.2,
   disk: { availableBytes: 50_000_000_000, capacityBytes: 100_000_000_000 },
 };
 
@@ -26,7 +26,7 @@ type Case = {
   readonly hasFolder: boolean;
   readonly folder?: Partial<FolderState>;
   /** What it used when it was asked, now; undefined when it does not run. */
-  readonly usedMs?: number;
+  readonly capturedMs?: number;
   readonly nextMs?: number;
   /** Undefined: nothing is decided. */
   readonly decision: Partial<Decision> | undefined;
@@ -75,30 +75,30 @@ const cases: readonly Case[] = [
     nextMs: nowMs + 1_000,
   },
   {
-    what: 'a Pod that is gone, within the time of grace',
+    what: 'a Pod that is gone, within the retention time',
     hasFolder: true,
     folder: { endedMs: nowMs - 400 },
     decision: { kind: 'keep', why: 'PodEnded' },
     nextMs: nowMs + 600,
   },
   {
-    what: 'a Pod that is gone, after the time of grace',
+    what: 'a Pod that is gone, after the retention time',
     hasFolder: true,
     folder: { endedMs: nowMs - 1_000 },
-    decision: { kind: 'delete', why: 'GraceOver' },
+    decision: { kind: 'delete', why: 'RetentionOver' },
   },
   {
-    what: 'a Pod that failed, after the time of grace',
+    what: 'a Pod that failed, after the retention time',
     pod: { annotations: wanted, phase: 'Failed' },
     hasFolder: true,
     folder: { endedMs: 0 },
-    decision: { kind: 'delete', why: 'GraceOver' },
+    decision: { kind: 'delete', why: 'RetentionOver' },
   },
   {
     what: 'a duration that has begun',
     pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
-    usedMs: 20_000,
+    capturedMs: 20_000,
     decision: { kind: 'record' },
     nextMs: nowMs + 40_000,
   },
@@ -106,21 +106,21 @@ const cases: readonly Case[] = [
     what: 'a duration that is over',
     pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
-    usedMs: 60_000,
+    capturedMs: 60_000,
     decision: { kind: 'keep', why: 'DurationReached' },
   },
   {
     what: 'a duration of which an agent before used a part',
     pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
-    folder: { usedMs: 59_000 },
+    folder: { capturedMs: 59_000 },
     decision: { kind: 'record' },
   },
   {
     what: 'a duration that an agent before used up',
     pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
-    folder: { usedMs: 60_000 },
+    folder: { capturedMs: 60_000 },
     decision: { kind: 'keep', why: 'DurationReached' },
   },
   {
@@ -155,12 +155,12 @@ const cases: readonly Case[] = [
   },
 ];
 
-test.each(cases)('$what', ({ pod, hasFolder, folder, usedMs, decision, nextMs }) => {
+test.each(cases)('$what', ({ pod, hasFolder, folder, capturedMs, decision, nextMs }) => {
   const planned = plan({
     pods: new Map(pod ? [[uid, podWith(pod)]] : []),
     folders: new Map(hasFolder ? [[uid, folderWith(uid, folder)]] : []),
-    recording: new Map(usedMs === undefined ? [] : [[uid, { usedMs, atMs: nowMs }]]),
-    room,
+    recording: new Map(capturedMs === undefined ? [] : [[uid, { capturedMs, atMs: nowMs }]]),
+    capacity,
     limits,
     nowMs,
   });
@@ -173,18 +173,18 @@ test.each(cases)('$what', ({ pod, hasFolder, folder, usedMs, decision, nextMs })
 // Three files of 1 MB may take 4.28 MB.
 test('what does not fit is refused, and what runs goes before what is older', () => {
   const names = ['a', 'b', 'c'];
-  const state = nodeWith(names, { room: { ...room, diskBudgetBytes: 9_000_000 } });
+  const state = nodeWith(names, { capacity: { ...capacity, diskBudgetBytes: 9_000_000 } });
   expect(kinds(state)).toEqual(['a record', 'b record', 'c refuse OverBudget']);
-  const running = { recording: new Map([['c', { usedMs: 0, atMs: 0 }]]) };
+  const running = { recording: new Map([['c', { capturedMs: 0, atMs: 0 }]]) };
   expect(kinds({ ...state, ...running })).toEqual(['a record', 'b refuse OverBudget', 'c record']);
 });
 
 test('more captures than are allowed, or than the receive rings have memory for, are refused', () => {
-  expect(kinds(nodeWith(['a', 'b'], { room: { ...room, maxCaptures: 1 } }))).toEqual([
+  expect(kinds(nodeWith(['a', 'b'], { capacity: { ...capacity, maxCaptures: 1 } }))).toEqual([
     'a record',
     'b refuse OverBudget',
   ]);
-  expect(kinds(nodeWith(['a', 'b'], { room: { ...room, bufferBudgetBytes: 7_000_000 } }))).toEqual([
+  expect(kinds(nodeWith(['a', 'b'], { capacity: { ...capacity, bufferBudgetBytes: 7_000_000 } }))).toEqual([
     'a record',
     'b refuse OverBudget',
   ]);
@@ -194,13 +194,13 @@ test('of what has ended the oldest goes before a capture is refused, and no more
   const ended = (name: string, endedMs: number) =>
     [name, folderWith(name, { bytes: 3_000_000, endedMs })] as const;
   const folders = new Map([ended('x', nowMs - 300), ended('y', nowMs - 900), ended('z', nowMs - 600)]);
-  const state = nodeWith(['a'], { folders, room: { ...room, diskBudgetBytes: 12_000_000 } });
+  const state = nodeWith(['a'], { folders, capacity: { ...capacity, diskBudgetBytes: 12_000_000 } });
   expect(kinds(state)).toEqual(['a record', 'x keep', 'y delete Evicted', 'z keep']);
 });
 
 test('nothing is evicted for a capture that would not fit even so', () => {
   const folders = new Map([['x', folderWith('x', { bytes: 1_000_000, endedMs: nowMs })]]);
-  const state = nodeWith(['a'], { folders, room: { ...room, diskBudgetBytes: 4_000_000 } });
+  const state = nodeWith(['a'], { folders, capacity: { ...capacity, diskBudgetBytes: 4_000_000 } });
   expect(kinds(state)).toEqual(['a refuse OverBudget', 'x keep']);
 });
 
@@ -211,21 +211,21 @@ test('the free share of the disk is not used: what has ended goes, what would gr
     ['full', folderWith('full', { files: 3, bytes: 2_600_000 })],
     ['x', folderWith('x', { bytes: 2_000_000, endedMs: nowMs })],
   ]);
-  const recording = new Map([['full', { usedMs: 0, atMs: 0 }]]);
-  const state = nodeWith(['full', 'new'], { folders, recording, room: { ...room, disk } });
+  const recording = new Map([['full', { capturedMs: 0, atMs: 0 }]]);
+  const state = nodeWith(['full', 'new'], { folders, recording, capacity: { ...capacity, disk } });
   expect(kinds(state)).toEqual(['full record', 'new refuse DiskAlmostFull', 'x keep']);
-  const fuller = { ...room, disk: { ...disk, availableBytes: 19_000_000 } };
-  expect(kinds({ ...state, room: fuller })).toEqual([
+  const fuller = { ...capacity, disk: { ...disk, availableBytes: 19_000_000 } };
+  expect(kinds({ ...state, capacity: fuller })).toEqual([
     'full record',
     'new refuse DiskAlmostFull',
     'x delete Evicted',
   ]);
 });
 
-test('a Pod that has ended is kept for the time of grace, whatever its annotation says', () => {
+test('a Pod that has ended is kept for the retention time, whatever its annotation says', () => {
   const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: bad });
   const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
-  expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete GraceOver']);
+  expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete RetentionOver']);
 });
 
 test('whatever the Node is like: one decision a UID, never over budget, no delete without its reason', () => {
@@ -238,12 +238,12 @@ test('whatever the Node is like: one decision a UID, never over budget, no delet
       const specs = [...decisions.values()].flatMap((decision) =>
         decision.kind === 'record' ? [decision.spec] : [],
       );
-      expect(specs.length).toBeLessThanOrEqual(state.room.maxCaptures);
+      expect(specs.length).toBeLessThanOrEqual(state.capacity.maxCaptures);
       const reserved = specs.reduce(
         (sum, { files, fileMegabytes }) => sum + files * fileMegabytes * 1_000_000,
         0,
       );
-      expect(reserved).toBeLessThanOrEqual(state.room.diskBudgetBytes);
+      expect(reserved).toBeLessThanOrEqual(state.capacity.diskBudgetBytes);
       for (const [key, decision] of decisions) {
         if (decision.kind !== 'delete') continue;
         const pod = state.pods.get(key);
@@ -252,7 +252,7 @@ test('whatever the Node is like: one decision a UID, never over budget, no delet
         expect(decision.why === 'AnnotationRemoved').toBe(pod !== undefined && !isAsked);
         expect(isAlive && isAsked).toBe(false);
         expect(
-          decision.why !== 'GraceOver' || (state.folders.get(key)?.endedMs ?? nowMs) <= nowMs - 1_000,
+          decision.why !== 'RetentionOver' || (state.folders.get(key)?.endedMs ?? nowMs) <= nowMs - 1_000,
         ).toBe(true);
       }
     }),
@@ -286,7 +286,7 @@ function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState
     pods: new Map(pods),
     folders: new Map(),
     recording: new Map<string, Usage>(),
-    room,
+    capacity,
     limits,
     nowMs,
     ...more,
@@ -301,7 +301,7 @@ function anyNode(): fc.Arbitrary<NodeState> {
   });
   const folder = fc.record({
     bytes: fc.nat(200_000_000),
-    usedMs: fc.nat(1_000),
+    capturedMs: fc.nat(1_000),
     endedMs: fc.option(fc.nat(nowMs), { nil: undefined }),
   });
   return fc
@@ -321,8 +321,13 @@ function anyNode(): fc.Arbitrary<NodeState> {
         }),
       ),
       folders: new Map(Object.entries(folders).map(([key, state]) => [key, folderWith(key, state)])),
-      recording: new Map(recording.map((key) => [key, { usedMs: 0, atMs: 0 }])),
-      room: { ...room, maxCaptures, diskBudgetBytes, disk: { availableBytes, capacityBytes: 1_000_000_000 } },
+      recording: new Map(recording.map((key) => [key, { capturedMs: 0, atMs: 0 }])),
+      capacity: {
+        ...capacity,
+        maxCaptures,
+        diskBudgetBytes,
+        disk: { availableBytes, capacityBytes: 1_000_000_000 },
+      },
       limits,
       nowMs,
     }));
@@ -343,7 +348,7 @@ function folderWith(key: string, state: Partial<FolderState> = {}): FolderState 
     pod: { namespace: 'default', name: 'web', uid: key },
     files: 0,
     bytes: 0,
-    usedMs: 0,
+    capturedMs: 0,
     endedMs: undefined,
     ...state,
   };

@@ -1,7 +1,7 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { type CaptureSpec, type Refusal, type RequestLimits, requestOf } from './annotations.ts';
-import { admit, type Ring, type Room } from './capacity.ts';
+import { admit, type Capacity, type RequestedRing } from './capacity.ts';
 
 /** One decision per Pod UID: what should be, whatever is running now. */
 export type Plan = {
@@ -24,7 +24,7 @@ export type Decision =
 export type KeepReason = 'PodEnded' | 'DurationReached';
 
 /** `Evicted`: the Pod had ended, and a capture needs the room. */
-export type DeleteReason = 'AnnotationRemoved' | 'GraceOver' | 'Evicted';
+export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
 
 /** All that a plan is made of. */
 export type NodeState = {
@@ -34,18 +34,18 @@ export type NodeState = {
   readonly folders: ReadonlyMap<string, FolderState>;
   /** What is being recorded, in the order in which it was begun: what runs goes before what wants to. */
   readonly recording: ReadonlyMap<string, Usage>;
-  readonly room: Room;
+  readonly capacity: Capacity;
   readonly limits: PlanLimits;
   /** Of a clock that nobody sets (clock.ts). */
   readonly nowMs: number;
 };
 
 /** How long a capture had run at a moment, all its starts together. */
-export type Usage = { readonly usedMs: number; readonly atMs: number };
+export type Usage = { readonly capturedMs: number; readonly atMs: number };
 
 export type PlanLimits = RequestLimits & {
   /** How long the captures of a Pod that has ended stay. */
-  readonly graceMs: number;
+  readonly retentionMs: number;
 };
 
 /**
@@ -53,9 +53,9 @@ export type PlanLimits = RequestLimits & {
  * nor left a folder has no decision.
  */
 export function plan(state: NodeState): Plan {
-  const wishes = new Map<string, Wish>();
+  const wishes = new Map<string, TimedDecision>();
   for (const [uid, pod] of state.pods) {
-    const wish = wishOf(uid, pod, state);
+    const wish = decisionBeforeCapacity(uid, pod, state);
     if (wish) wishes.set(uid, wish);
   }
   for (const [uid, folder] of state.folders) {
@@ -70,9 +70,9 @@ export function planAbout(pods: ReadonlyMap<string, Pod>, { decisions, nextMs }:
 }
 
 /** A decision that does not know of other Pods yet, and when it changes by time alone. */
-type Wish = { readonly decision: Decision; readonly untilMs?: number };
+type TimedDecision = { readonly decision: Decision; readonly untilMs?: number };
 
-function wishOf(uid: string, pod: Pod, state: NodeState): Wish | undefined {
+function decisionBeforeCapacity(uid: string, pod: Pod, state: NodeState): TimedDecision | undefined {
   const folder = state.folders.get(uid);
   const request = requestOf(pod, state.limits);
   if (request.kind === 'none') {
@@ -88,33 +88,38 @@ function hasEnded(pod: Pod): boolean {
   return pod.phase === 'Succeeded' || pod.phase === 'Failed';
 }
 
-/** Its last packets are what people want, so they stay for the time of grace. */
-function ended({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): Wish {
-  const untilMs = (endedMs ?? nowMs) + limits.graceMs;
+/** Its last packets are what people want, so they stay for the retention time. */
+function ended({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): TimedDecision {
+  const untilMs = (endedMs ?? nowMs) + limits.retentionMs;
   if (endedMs !== undefined && untilMs <= nowMs) {
-    return { decision: { kind: 'delete', pod, why: 'GraceOver' } };
+    return { decision: { kind: 'delete', pod, why: 'RetentionOver' } };
   }
   return { decision: { kind: 'keep', why: 'PodEnded' }, untilMs };
 }
 
-function wanted(uid: string, pod: Pod, spec: CaptureSpec, { recording, folders, nowMs }: NodeState): Wish {
+function wanted(
+  uid: string,
+  pod: Pod,
+  spec: CaptureSpec,
+  { recording, folders, nowMs }: NodeState,
+): TimedDecision {
   const decision = { kind: 'record', pod, spec } as const;
   if (spec.durationMs === undefined) return { decision };
   const usage = recording.get(uid);
-  const usedMs = usage ? usage.usedMs + (nowMs - usage.atMs) : (folders.get(uid)?.usedMs ?? 0);
-  const leftMs = spec.durationMs - usedMs;
+  const capturedMs = usage ? usage.capturedMs + (nowMs - usage.atMs) : (folders.get(uid)?.capturedMs ?? 0);
+  const leftMs = spec.durationMs - capturedMs;
   if (leftMs <= 0) return { decision: { kind: 'keep', why: 'DurationReached' } };
   return usage ? { decision, untilMs: nowMs + leftMs } : { decision };
 }
 
 /** Gives the room of the Node to the wishes: what does not fit is refused, what has ended is evicted for it. */
-function settle(wishes: ReadonlyMap<string, Wish>, state: NodeState): Plan {
+function settle(wishes: ReadonlyMap<string, TimedDecision>, state: NodeState): Plan {
   const decisions = new Map([...wishes].map(([uid, { decision }]) => [uid, decision]));
   const { evicted, refused } = admit({
     live: liveRings(decisions, state),
     ended: endedRings(decisions, state),
     kept: keptBytes(decisions, state),
-    room: state.room,
+    capacity: state.capacity,
   });
   for (const [uid, refusal] of refused) {
     const decision = decisions.get(uid);
@@ -131,7 +136,10 @@ function settle(wishes: ReadonlyMap<string, Wish>, state: NodeState): Plan {
 }
 
 /** What is to be recorded: what runs first, in the order in which it was begun, then by the age of the Pods. */
-function liveRings(decisions: ReadonlyMap<string, Decision>, { recording, folders }: NodeState): Ring[] {
+function liveRings(
+  decisions: ReadonlyMap<string, Decision>,
+  { recording, folders }: NodeState,
+): RequestedRing[] {
   const places = new Map([...recording.keys()].map((uid, place) => [uid, place]));
   const place = (uid: string) => places.get(uid) ?? places.size;
   return [...decisions]

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import type { Change } from '../../kubernetes/list-watch.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { podWith } from '../testing/fixtures.ts';
-import { type Pods, podsAfter } from './pods-by-uid.ts';
+import { type PodsByUid, podsAfter } from './pods-by-uid.ts';
 
 function pod(uid: string, resourceVersion = '1'): Pod {
   return podWith({ uid, resourceVersion });
 }
 
 function after(...changes: readonly Change<Pod>[]): string[] {
-  const pods = changes.reduce<Pods>(podsAfter, new Map());
+  const pods = changes.reduce<PodsByUid>(podsAfter, new Map());
   return [...pods].map(([uid, { resourceVersion }]) => `${uid}@${resourceVersion}`);
 }
 

@@ -5,9 +5,9 @@ import { countRecords } from '../../pcap/pcap-file.ts';
 import { capturedNumbers } from '../../testbed/captured-numbers.ts';
 import { memoryDisk } from '../../testbed/test-disk.ts';
 import { until } from '../../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { type FilesBegun, startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';
-import { openMemorySlots } from '../capture/write-buffer-slots.ts';
+import { openWriteBufferSlots } from '../capture/write-buffer-slots.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 
@@ -19,7 +19,7 @@ const base = 'captres-web.1.pcap';
 test('a packet is in the file as soon as nothing more is to be read', async () => {
   await using scene = await writingScene();
   for (const number of [0, 1, 2]) {
-    await scene.lab.sendDatagrams({ count: 1, firstNumber: number });
+    await scene.testbed.sendDatagrams({ count: 1, firstNumber: number });
     await until(async () => (await scene.numbers()).length === number + 1, { what: `datagram ${number}` });
   }
   expect(await scene.numbers()).toEqual([0, 1, 2]);
@@ -28,10 +28,10 @@ test('a packet is in the file as soon as nothing more is to be read', async () =
 test('on a full disk the file ends with a whole packet, and each one that is in no file is counted', async () => {
   await using scene = await writingScene();
   // 98 records of 1,058 bytes: the file's last page has room for two more and a half.
-  await scene.lab.sendDatagrams({ count: 98, bytes: 1_000 });
+  await scene.testbed.sendDatagrams({ count: 98, bytes: 1_000 });
   await until(async () => (await scene.numbers()).length === 98, { what: '98 datagrams' });
   await scene.disk.fill();
-  await scene.lab.sendDatagrams({ count: 5_000, rate: 50_000, bytes: 1_000, firstNumber: 98 });
+  await scene.testbed.sendDatagrams({ count: 5_000, rate: 50_000, bytes: 1_000, firstNumber: 98 });
   const ending = await scene.tcpdump.ended;
   expect(ending).toMatchObject({ cause: 'failed', writeError: 'ENOSPC', statistics: { dropped: 0 } });
   const numbers = await scene.numbers();
@@ -44,11 +44,11 @@ test('on a full disk the file ends with a whole packet, and each one that is in 
 });
 
 test('a disk that is full at the start: tcpdump ends, and leaves no empty file', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using disk = await memoryDisk(1);
   await disk.fill();
   await using spawner = await testSpawner();
-  const tcpdump = start(spawner, lab, join(disk.path, base));
+  const tcpdump = start(spawner, testbed, join(disk.path, base));
   expect(await tcpdump.started).toMatchObject({ cause: 'failed', writeError: 'ENOSPC' });
   expect(await readdir(disk.path)).toEqual(['filler']);
 });
@@ -60,21 +60,21 @@ const flood = { rate: 20_000, bytes: 1_000 };
 
 test('a flood in a small ring: when it is over the newest files hold an unbroken run up to its last packet', async () => {
   await using scene = await writingScene(smallRing);
-  await scene.lab.sendDatagrams({ ...flood, count: 30_000 });
+  await scene.testbed.sendDatagrams({ ...flood, count: 30_000 });
   await until(async () => (await scene.numbers()).at(-1) === 29_999, { what: 'the last datagram' });
   const numbers = await scene.numbers();
   expect(numbers).toEqual(runUpTo(29_999, numbers.length));
   expect(numbers.length).toBeGreaterThan(1_500);
   expect(await scene.names()).toHaveLength(ringFiles);
-  expect(await scene.tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 30_000 } });
+  expect(await scene.tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 30_000 } });
   expect((scene.files.at(-1)?.pruned ?? Number.NaN) + numbers.length).toBe(30_000);
 });
 
 test('killed in a flood: the files hold an unbroken run, and what was told of them is true', async () => {
   await using scene = await writingScene(smallRing);
-  await using sending = await scene.lab.startDatagrams(flood);
+  await using sending = await scene.testbed.startDatagrams(flood);
   await until(() => (scene.files.at(-1)?.begun ?? 0) > 2 * ringFiles, { what: 'the ring written twice' });
-  await scene.tcpdump.stop('discard');
+  await scene.tcpdump.stop('kill');
   await sending.stop();
   const numbers = await scene.numbers();
   expect(numbers).toEqual(runUpTo(numbers.at(-1) ?? Number.NaN, numbers.length));
@@ -86,7 +86,7 @@ test('killed in a flood: the files hold an unbroken run, and what was told of th
 
 test('a disk that fills in a flood: each packet is in a file, pruned, or counted as in none', async () => {
   await using scene = await writingScene(smallRing);
-  await using sending = await scene.lab.startDatagrams(flood);
+  await using sending = await scene.testbed.startDatagrams(flood);
   await until(() => (scene.files.at(-1)?.begun ?? 0) > ringFiles, { what: 'the ring written once' });
   await scene.disk.fill();
   const ending = await scene.tcpdump.ended;
@@ -99,29 +99,29 @@ test('a disk that fills in a flood: each packet is in a file, pruned, or counted
 
 test('somebody deletes the file that is written: it is told once, with the next packet', async () => {
   await using scene = await writingScene();
-  await scene.lab.sendDatagrams({ count: 1 });
+  await scene.testbed.sendDatagrams({ count: 1 });
   await until(async () => (await scene.numbers()).length === 1, { what: 'the datagram' });
   await rm(scene.file);
-  for (const firstNumber of [1, 2]) await scene.lab.sendDatagrams({ count: 1, firstNumber });
+  for (const firstNumber of [1, 2]) await scene.testbed.sendDatagrams({ count: 1, firstNumber });
   await until(() => scene.deletions() > 0, { what: 'the deletion to be told' });
-  expect(await scene.tcpdump.stop('drain')).toMatchObject({ statistics: { captured: 3 } });
+  expect(await scene.tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 3 } });
   expect(scene.deletions()).toBe(1);
 });
 
 const ringMegabytes = 10;
 
 test('two floods and one slot: one ring is held in memory, and the other when the first is killed', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   await using disk = await memoryDisk(4 * ringMegabytes);
-  await using slots = await openMemorySlots(disk.path, 1);
+  await using slots = await openWriteBufferSlots(disk.path, 1);
   await using spawner = await testSpawner(slots.fd);
-  await using sending = await lab.startDatagrams({ ...flood, rate: 2 * flood.rate });
+  await using sending = await testbed.startDatagrams({ ...flood, rate: 2 * flood.rate });
   await using first = await flooded('first');
   await until(async () => (await first.heldMegabytes()) > 6, { what: 'the first ring to be held' });
   await using second = await flooded('second');
   await until(() => second.begun() > ringMegabytes, { what: 'the second ring to be filled' });
   expect(await second.heldMegabytes()).toBeLessThan(4);
-  await first.tcpdump.stop('discard');
+  await first.tcpdump.stop('kill');
   await until(async () => (await second.heldMegabytes()) > 6, { what: 'the second ring to be held' });
   await sending.stop();
   await until(async () => (await second.heldMegabytes()) < 4, { what: 'the memory to be given back' });
@@ -130,13 +130,13 @@ test('two floods and one slot: one ring is held in memory, and the other when th
     const told: FilesBegun[] = [];
     const file = join(disk.path, `${name}.pcap`);
     const onFiles = (files: FilesBegun) => told.push(files);
-    const tcpdump = start(spawner, lab, file, { files: ringMegabytes, onFiles });
+    const tcpdump = start(spawner, testbed, file, { files: ringMegabytes, onFiles });
     await tcpdump.started;
     return {
       tcpdump,
       begun: () => told.at(-1)?.begun ?? 0,
       heldMegabytes: () => anonymousMegabytes(tcpdump.pid()),
-      [Symbol.asyncDispose]: async () => void (await tcpdump.stop('discard')),
+      [Symbol.asyncDispose]: async () => void (await tcpdump.stop('kill')),
     };
   }
 });
@@ -152,25 +152,25 @@ function runUpTo(last: number, length: number): number[] {
 
 async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskMegabytes: 2 }) {
   await using made = new AsyncDisposableStack();
-  const lab = made.use(await networkLab());
+  const testbed = made.use(await vethTestbed());
   const disk = made.use(await memoryDisk(diskMegabytes));
   const spawner = made.use(await testSpawner());
   const files: FilesBegun[] = [];
   let deletions = 0;
-  const tcpdump = start(spawner, lab, join(disk.path, base), {
+  const tcpdump = start(spawner, testbed, join(disk.path, base), {
     files: keep,
     onFiles: (told) => files.push(told),
     onFileDeleted: () => (deletions += 1),
   });
   made.defer(async () => {
-    await tcpdump.stop('discard');
+    await tcpdump.stop('kill');
   });
   await tcpdump.started;
   const names = async () =>
     (await readdir(disk.path)).filter((name) => name.startsWith('captres-')).toSorted();
   const living = made.move();
   return {
-    lab,
+    testbed,
     disk,
     tcpdump,
     files,
@@ -187,6 +187,6 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
 
 type Told = Pick<TcpdumpOptions, 'files' | 'onFiles' | 'onFileDeleted'>;
 
-function start(spawner: Spawner, { netns }: NetworkLab, file: string, told: Partial<Told> = {}): Tcpdump {
+function start(spawner: Spawner, { netns }: VethTestbed, file: string, told: Partial<Told> = {}): Tcpdump {
   return startTcpdump({ ...plainCapture, ...told, spawner, netns, file });
 }

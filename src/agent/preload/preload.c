@@ -9,7 +9,7 @@
  *   podcap: 17 packets in no file    at such an end: so many of those that tcpdump calls captured
  *   podcap: interface down           and "up": the interface is there and carries nothing
  *
- *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-drain.so src/agent/preload/{drain,last-block,time-stamps,turns,write,ring,held}.c -ldl
+ *   gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o build/podcap-preload.so src/agent/preload/{drain,last-block,time-stamps,turns,write,ring,held}.c -ldl
  *
  * The kernel fills a capture's receive ring block by block (TPACKET_V3, packet_mmap.rst) and hands a block over
  * when it is full or when its timeout, a second, has passed. At the end tcpdump drops the block that is still open: of

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../testbed/captured-numbers.ts';
-import { compileDrain, compileLabProgram } from '../../testbed/compile.ts';
+import { compilePreload, compileTestProgram } from '../../testbed/compile.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 
 // The witness (src/testbed/witness.c) says what the interface carried: it hears what tcpdump hears, at the same place
 // in the kernel, without blocks. A receiver at the other end would know less: what is on its way when the interface
@@ -19,13 +19,13 @@ const kernels = [{ refuses: undefined }, { refuses: 'membarrier' }] as const;
 test.each(kernels)(
   'has every datagram up to the last one before the interface went; refused: $refuses',
   async ({ refuses }) => {
-    await using capture = await startCapture({ preload: await compileDrain(), refuses });
-    const { lab } = capture;
-    await using witness = await lab.watchDatagrams();
-    await using sending = await lab.startDatagrams({ rate: 5000 });
-    await sentAtLeast(lab, 2000);
+    await using capture = await startCapture({ preload: await compilePreload(), refuses });
+    const { testbed } = capture;
+    await using witness = await testbed.watchDatagrams();
+    await using sending = await testbed.startDatagrams({ rate: 5000 });
+    await sentAtLeast(testbed, 2000);
 
-    await lab.deleteInterface();
+    await testbed.deleteInterface();
 
     const end = await capture.ended;
     expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('The interface disappeared') });
@@ -37,12 +37,12 @@ test.each(kernels)(
 
 test('without the library tcpdump loses its last block', async () => {
   await using capture = await startCapture({ preload: '' });
-  const { lab } = capture;
-  await using witness = await lab.watchDatagrams();
-  await using sending = await lab.startDatagrams({ rate: 5000 });
-  await sentAtLeast(lab, 2000);
+  const { testbed } = capture;
+  await using witness = await testbed.watchDatagrams();
+  await using sending = await testbed.startDatagrams({ rate: 5000 });
+  await sentAtLeast(testbed, 2000);
 
-  await lab.deleteInterface();
+  await testbed.deleteInterface();
 
   await capture.ended;
   await sending.ended;
@@ -59,9 +59,9 @@ test.each([
 ] as const)(
   'told to stop under $rate packets/s it has every packet that it has counted; refused: $refuses',
   async ({ rate, refuses }) => {
-    await using capture = await startCapture({ preload: await compileDrain(), refuses });
-    await using sending = await capture.lab.startDatagrams({ rate });
-    await sentAtLeast(capture.lab, 300);
+    await using capture = await startCapture({ preload: await compilePreload(), refuses });
+    await using sending = await capture.testbed.startDatagrams({ rate });
+    await sentAtLeast(capture.testbed, 300);
 
     capture.kill('SIGTERM');
 
@@ -75,14 +75,14 @@ test.each([
 );
 
 test('counts nothing that came before its filter was there', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   // Two, so that one sends while the other's core starts tcpdump: it is a matter of 0.1 ms.
-  await using sending = await lab.startDatagrams({ rate: 100_000 });
-  await using sendingToo = await lab.startDatagrams({ rate: 100_000 });
-  await sentAtLeast(lab, 300);
-  const preload = await compileDrain();
+  await using sending = await testbed.startDatagrams({ rate: 100_000 });
+  await using sendingToo = await testbed.startDatagrams({ rate: 100_000 });
+  await sentAtLeast(testbed, 300);
+  const preload = await compilePreload();
   for (let start = 0; start < 5; start += 1) {
-    await using capture = await startCapture({ preload, lab, filter: 'tcp' });
+    await using capture = await startCapture({ preload, testbed, filter: 'tcp' });
     capture.kill('SIGTERM');
     expect((await capture.ended).statistics).toEqual({ captured: 0, received: 0, dropped: 0 });
   }
@@ -91,11 +91,11 @@ test('counts nothing that came before its filter was there', async () => {
 
 test('told to stop while it reads a full ring it has no packet twice', { repeats: 9 }, async () => {
   // Of one block, so that the one it reads next is the one that it has read.
-  await using capture = await startCapture({ preload: await compileDrain(), bufferKib: 256 });
-  const { lab } = capture;
+  await using capture = await startCapture({ preload: await compilePreload(), bufferKib: 256 });
+  const { testbed } = capture;
   // The kernel opens no block in a full ring, and opens the next one only for another packet.
   capture.kill('SIGSTOP');
-  await lab.sendDatagrams({ count: 20_000, rate: 0, bytes: 1_000 });
+  await testbed.sendDatagrams({ count: 20_000, rate: 0, bytes: 1_000 });
   capture.kill('SIGCONT');
   await setImmediate();
   capture.kill('SIGTERM');
@@ -108,7 +108,7 @@ test('told to stop while it reads a full ring it has no packet twice', { repeats
 });
 
 test('told to stop on an idle interface it ends', async () => {
-  await using capture = await startCapture({ preload: await compileDrain() });
+  await using capture = await startCapture({ preload: await compilePreload() });
   capture.kill('SIGTERM');
   expect(await capture.ended).toMatchObject({
     code: 0,
@@ -117,9 +117,9 @@ test('told to stop on an idle interface it ends', async () => {
 });
 
 test('told to stop many times it still has every packet', async () => {
-  await using capture = await startCapture({ preload: await compileDrain() });
-  await using sending = await capture.lab.startDatagrams({ rate: 5000 });
-  await sentAtLeast(capture.lab, 300);
+  await using capture = await startCapture({ preload: await compilePreload() });
+  await using sending = await capture.testbed.startDatagrams({ rate: 5000 });
+  await sentAtLeast(capture.testbed, 300);
 
   let signals = 0;
   for (; capture.kill('SIGTERM'); signals += 1) await setImmediate();
@@ -131,13 +131,13 @@ test('told to stop many times it still has every packet', async () => {
 });
 
 test('an interface that was only set down is heard when it comes up again', async () => {
-  await using capture = await startCapture({ preload: await compileDrain() });
-  const { lab } = capture;
+  await using capture = await startCapture({ preload: await compilePreload() });
+  const { testbed } = capture;
   for (const firstNumber of [0, 10, 20]) {
-    await lab.sendDatagrams({ count: 10, firstNumber });
-    await lab.bounceInterface();
+    await testbed.sendDatagrams({ count: 10, firstNumber });
+    await testbed.bounceInterface();
   }
-  await lab.sendDatagrams({ count: 10, firstNumber: 30 });
+  await testbed.sendDatagrams({ count: 10, firstNumber: 30 });
   capture.kill('SIGTERM');
   expect((await capture.ended).code).toBe(0);
   expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 40 }, (_, i) => i));
@@ -145,18 +145,18 @@ test('an interface that was only set down is heard when it comes up again', asyn
 
 test('asks the interface for no kinds of time stamps, which takes the lock of all networks', async () => {
   // Where that is refused, libpcap begins no capture.
-  await using capture = await startCapture({ preload: await compileDrain(), refuses: 'ethtool' });
+  await using capture = await startCapture({ preload: await compilePreload(), refuses: 'ethtool' });
   capture.kill('SIGTERM');
   expect((await capture.ended).code).toBe(0);
 });
 
 test('told to stop by the death of its parent it has every packet that it has counted', async () => {
   await using capture = await startCapture({
-    preload: await compileDrain(),
+    preload: await compilePreload(),
     parent: ['sh', '-c', '"$@" & wait', 'sh'],
   });
-  await using sending = await capture.lab.startDatagrams({ rate: 5000 });
-  await sentAtLeast(capture.lab, 300);
+  await using sending = await capture.testbed.startDatagrams({ rate: 5000 });
+  await sentAtLeast(capture.testbed, 300);
 
   capture.kill('SIGKILL');
 
@@ -170,7 +170,7 @@ type Statistics = { readonly captured: number; readonly received: number; readon
 type End = { readonly code: number | null; readonly stderr: string; readonly statistics: Statistics };
 
 type Capture = AsyncDisposable & {
-  readonly lab: NetworkLab;
+  readonly testbed: VethTestbed;
   readonly file: string;
   /** False when it has ended. */
   readonly kill: (signal: NodeJS.Signals) => boolean;
@@ -182,7 +182,7 @@ type CaptureOptions = {
   readonly preload: string;
   readonly filter?: string;
   /** Whose network is captured; one of its own otherwise. */
-  readonly lab?: NetworkLab;
+  readonly testbed?: VethTestbed;
   /** What the kernel refuses to do for it. */
   readonly refuses?: 'membarrier' | 'ethtool' | undefined;
   /** The kernel's receive ring. */
@@ -195,13 +195,13 @@ type CaptureOptions = {
 async function startCapture({
   preload,
   filter = 'udp',
-  lab,
+  testbed,
   refuses,
   bufferKib = 4_096,
   parent = [],
 }: CaptureOptions): Promise<Capture> {
   await using starting = new AsyncDisposableStack();
-  const network = lab ?? starting.use(await networkLab());
+  const network = testbed ?? starting.use(await vethTestbed());
   const folder = starting.use(await temporaryFolder());
   const file = join(folder.path, 'web.pcap');
   const unprivileged = '--reuid 10001 --regid 10001 --clear-groups --no-new-privs --pdeathsig TERM'.split(
@@ -210,7 +210,7 @@ async function startCapture({
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
   const options = ['-n', '-p', '-i', network.podInterface, '-U', '-B', `${bufferKib}`];
   const capturing = [...options, '-w', file, '--', filter];
-  const refusing = refuses === undefined ? [] : [await compileLabProgram('refusing'), refuses];
+  const refusing = refuses === undefined ? [] : [await compileTestProgram('refusing'), refuses];
   const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
   const [program = '', ...args] = [...parent, ...command];
@@ -231,7 +231,7 @@ async function startCapture({
 
   const living = starting.move();
   return {
-    lab: network,
+    testbed: network,
     file,
     ended,
     kill: (signal) => child.kill(signal),
@@ -249,13 +249,13 @@ function parseStatistics(stderr: string): Statistics {
   };
 }
 
-/** What they are when nothing was lost at the stop. */
+/** What they are when nothing was lost at stop. */
 function balanced({ captured, dropped }: Statistics): Statistics {
   return { captured, received: captured + dropped, dropped };
 }
 
-async function sentAtLeast(lab: NetworkLab, packets: number): Promise<void> {
-  await until(async () => (await lab.counters('pod')).sentPackets >= packets, {
+async function sentAtLeast(testbed: VethTestbed, packets: number): Promise<void> {
+  await until(async () => (await testbed.counters('pod')).sentPackets >= packets, {
     what: `${packets} packets sent`,
   });
 }

@@ -4,7 +4,7 @@ import { endianness } from 'node:os';
 export const requests = { start: 1, input: 2, signal: 3 } as const;
 export const answers = { started: 1, signalled: 2, said: 3, ended: 4 } as const;
 
-export type Frame = {
+export type SpawnerFrame = {
   /** Of the program that it is about, as the agent has chosen it. */
   readonly id: number;
   readonly kind: number;
@@ -26,11 +26,11 @@ export function frameOf(id: number, kind: number, payload: Buffer): Buffer {
 }
 
 /** Gives back the frames that are whole with these bytes; what is left waits for the next ones. */
-export function frameReader(): (bytes: Buffer) => Frame[] {
+export function frameReader(): (bytes: Buffer) => SpawnerFrame[] {
   let rest: Buffer = Buffer.alloc(0);
   return (bytes) => {
     rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
-    const frames: Frame[] = [];
+    const frames: SpawnerFrame[] = [];
     while (rest.length >= headerBytes) {
       const end = headerBytes + numberAt(rest, 8);
       if (rest.length < end) break;

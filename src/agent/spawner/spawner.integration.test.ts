@@ -8,8 +8,8 @@ import { compileNative, compileSpawner } from '../../testbed/compile.ts';
 import { run } from '../../testbed/run-program.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
-import { openMemorySlots } from '../capture/write-buffer-slots.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
+import { openWriteBufferSlots } from '../capture/write-buffer-slots.ts';
 import { testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { type Command, type Spawner, startSpawner } from './spawner.ts';
 
@@ -25,14 +25,14 @@ beforeAll(async () => {
 afterAll(() => spawner[Symbol.asyncDispose]());
 
 test('a program is in that network, with NET_RAW and its library alone', async () => {
-  await using lab = await networkLab();
+  await using testbed = await vethTestbed();
   const [status, maps, network] = await Promise.all(
     [
       ['cat', '/proc/self/status'],
       ['cat', '/proc/self/maps'],
       ['readlink', '/proc/self/ns/net'],
     ].map(async ([program = '', ...args]) => {
-      const { said } = await runToEnd(onStandardError(program, ...args), lab.netns);
+      const { said } = await runToEnd(onStandardError(program, ...args), testbed.netns);
       return said.join('\n');
     }),
   );
@@ -45,13 +45,13 @@ test('a program is in that network, with NET_RAW and its library alone', async (
   // Nothing is blocked or ignored that the spawner blocks or ignores.
   expect(status).toMatch(/^SigBlk:\t0{16}$/m);
   expect(ignoredSignals(status)).not.toContain(constants.signals.SIGPIPE);
-  expect(maps).toContain('podcap-drain.so');
+  expect(maps).toContain('podcap-preload.so');
   expect(network).not.toBe(await readlink(ourNetwork));
 });
 
 test('a program has the descriptors that are for it, and no other', async () => {
   await using folder = await temporaryFolder();
-  await using slots = await openMemorySlots(folder.path, 1);
+  await using slots = await openWriteBufferSlots(folder.path, 1);
   await using own = await testSpawner(slots.fd);
   const { said } = await runToEnd(onStandardError('ls', '/proc/self/fd'), ourNetwork, own);
   // The last is that of the folder.
@@ -212,7 +212,7 @@ test('a library that is not there: says so, and runs nothing', async () => {
   await copyFile(await compileSpawner(), join(made.path, 'podcap-spawner'));
   await using own = startSpawner({ nativeFolder: made.path, userId: 10_001, onLost() {} });
   expect(await runToEnd(['id'], ourNetwork, own)).toEqual({
-    said: [`podcap-spawner: ${made.path}/podcap-drain.so: No such file or directory`],
+    said: [`podcap-spawner: ${made.path}/podcap-preload.so: No such file or directory`],
     exit: 'exit code 1',
   });
 });

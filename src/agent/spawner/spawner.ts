@@ -36,7 +36,7 @@ export type Program = {
 };
 
 export type SpawnerOptions = {
-  /** The folder of podcap-spawner and podcap-drain.so (drain/). */
+  /** The folder of podcap-spawner and podcap-preload.so (drain/). */
   readonly nativeFolder: string;
   /** The user and group that the programs run as; a number, so that no passwd entry is needed. */
   readonly userId: number;
@@ -52,7 +52,7 @@ const answerMs = 5_000;
 const longestLine = 65_536;
 
 export function startSpawner({ nativeFolder, userId, memorySlotsFd, onLost }: SpawnerOptions): Spawner {
-  const programs = new Map<number, Running>();
+  const programs = new Map<number, RunningProgram>();
   const awaiting = answerTimer(() => child.kill('SIGKILL'));
   let lastId = 0;
   let isEnding = false;
@@ -60,7 +60,7 @@ export function startSpawner({ nativeFolder, userId, memorySlotsFd, onLost }: Sp
 
   const child = spawn(
     join(nativeFolder, 'podcap-spawner'),
-    [`${process.pid}`, `${userId}`, join(nativeFolder, 'podcap-drain.so')],
+    [`${process.pid}`, `${userId}`, join(nativeFolder, 'podcap-preload.so')],
     {
       stdio: ['pipe', 'pipe', 'inherit', memorySlotsFd ?? 'ignore'],
       // Nothing of the agent's environment reaches the processes that read packets.
@@ -130,14 +130,14 @@ export function startSpawner({ nativeFolder, userId, memorySlotsFd, onLost }: Sp
   };
 }
 
-type Running = {
+type RunningProgram = {
   readonly pid: () => number | undefined;
   readonly ended: Promise<string>;
   readonly take: (kind: number, payload: Buffer) => void;
   readonly end: (exit: string) => void;
 };
 
-function running(onLine: (line: string) => void): Running {
+function running(onLine: (line: string) => void): RunningProgram {
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   const decoder = new StringDecoder('utf8');
   let pid: number | undefined;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { openFolders } from './capture-folders.ts';
+import { openCaptureFolders } from './capture-folders.ts';
 import { ringFileName } from './file-names.ts';
-import { readCapture } from './recordings.ts';
+import { readRecording } from './recordings.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const wrapAfter = 200;
@@ -32,7 +32,7 @@ describe('a capture that begins', () => {
 /** What readers find of the files that a capture writes which begins beside a file of that name: one is written. */
 async function foundAfter(name: string): Promise<readonly string[]> {
   await using root = await temporaryFolder();
-  const folders = await openFolders({
+  const folders = await openCaptureFolders({
     root: root.path,
     groupId: process.getgid?.() ?? 0,
     clock: { nowMs: () => 1_000, bootId: 'boot' },
@@ -44,7 +44,7 @@ async function foundAfter(name: string): Promise<readonly string[]> {
   const { file } = await folder.begin(what);
   const written = ringFileName(file, 0, wrapAfter);
   await writeFile(written, '');
-  const capture = await readCapture(folder.path, { ...pod, pod: pod.name });
+  const capture = await readRecording(folder.path, { ...pod, pod: pod.name });
   const files = capture?.generations.flatMap((generation) => generation.files) ?? [];
   return files.map(({ path }) => path).filter((path) => path === written);
 }

@@ -1,8 +1,8 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { ifThere } from '../../base/fs-errors.ts';
-import { type InTurn, inTurn as takeTurns } from '../../base/serial-queue.ts';
+import { ifExists } from '../../base/fs-errors.ts';
+import { type SerialQueue, inTurn as takeTurns } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import {
   addTotals,
@@ -16,7 +16,7 @@ import {
   type Totals,
   totalsOf,
 } from './capture-records.ts';
-import { countDoubled } from './count-duplicates.ts';
+import { countDuplicates } from './count-duplicates.ts';
 import { parseRecordName, parseRingFile, recordName, ringFileBase } from './file-names.ts';
 
 /** One Pod's folder, for the recorder that fills it. */
@@ -49,10 +49,12 @@ export type Generation = {
    * How many packets stand in the files of this generation and of the one before; undefined while that one runs, and
    * for `afterMs` more: until what both have is written.
    */
-  readonly doubled: (afterMs: number) => Promise<number | undefined>;
+  readonly duplicated: (afterMs: number) => Promise<number | undefined>;
   /** Writes what is known by now. */
   readonly note: (
-    known: Partial<Pick<CaptureRecord, 'end' | 'endMessage' | 'carried' | 'missedIfDead' | 'totals'>>,
+    known: Partial<
+      Pick<CaptureRecord, 'endTime' | 'endMessage' | 'interfacePackets' | 'missedIfDead' | 'totals'>
+    >,
   ) => Promise<void>;
 };
 
@@ -64,7 +66,7 @@ export function captureFolder(options: {
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
   readonly clock: Clock;
   /** Comparing files takes memory: one folder at a time. */
-  readonly inTurn: InTurn;
+  readonly inTurn: SerialQueue;
   /** Makes the folder where it is not there: somebody may have deleted it. */
   readonly make: () => Promise<void>;
   readonly onGone: CaptureFolder['onGone'];
@@ -89,37 +91,37 @@ export function captureFolder(options: {
     for (const record of unwritten.values()) await write(record);
     const records = await readRecords(path);
     const forgotten = await forgetOldRecords(path, records, clock);
-    const beginMs = clock.nowMs();
+    const startMs = clock.nowMs();
     let record = await createNext(path, {
-      version: 1,
+      version: 2,
       namespace: pod.namespace,
       pod: pod.name,
       uid: pod.uid,
       generation: (await lastGeneration(path)) + 1,
       ...what,
-      begin: new Date().toISOString(),
-      clock: { bootId: clock.bootId, beginMs, lastMs: beginMs },
+      startTime: new Date().toISOString(),
+      clock: { bootId: clock.bootId, startMs, lastMs: startMs },
       totals: noTotals,
       forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
     });
     // One that never captured knows nothing of the interface.
-    const captured = records.filter(({ carried }) => carried !== undefined);
+    const captured = records.filter(({ interfacePackets }) => interfacePackets !== undefined);
     const before = captured.findLast((other) => isSameInterface(other, record));
     const newest = captured.at(-1);
-    const isUnsettled = newest !== before && newest?.end === undefined && (newest?.missedIfDead ?? 0) > 0;
+    const isUnsettled = newest !== before && newest?.endTime === undefined && (newest?.missedIfDead ?? 0) > 0;
     return {
       number: record.generation,
       file: join(path, ringFileBase(pod.name, record.generation)),
       before,
       unsettled: isUnsettled ? newest : undefined,
       earlier: totalsOf(records),
-      async doubled(afterMs) {
+      async duplicated(afterMs) {
         const other = before && (await readRecord(path, before.generation));
         if (!other) return 0;
         if (!isOver(other, clock) || endedWithin(afterMs, other, clock)) return undefined;
         const { namespace, uid } = pod;
         const both = [other.generation, record.generation];
-        return await inTurn(() => countDoubled(path, { namespace, pod: pod.name, uid }, both));
+        return await inTurn(() => countDuplicates(path, { namespace, pod: pod.name, uid }, both));
       },
       async note(known) {
         record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
@@ -163,7 +165,7 @@ async function forgetOldRecords(
   const empty = records.filter((record) => isOver(record, clock) && !withFiles.has(record.generation));
   let forgotten = noTotals;
   for (const { generation, totals } of empty.slice(0, -emptyRecordsKept)) {
-    const isOurs = await ifThere(unlink(join(path, recordName(generation))).then(() => true));
+    const isOurs = await ifExists(unlink(join(path, recordName(generation))).then(() => true));
     if (isOurs) forgotten = addTotals(forgotten, totals);
   }
   return forgotten;

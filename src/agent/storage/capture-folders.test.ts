@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { run } from '../../testbed/run-program.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { openFolders } from './capture-folders.ts';
+import { openCaptureFolders } from './capture-folders.ts';
 import { noTotals, readRecord } from './capture-records.ts';
 import { folderName } from './file-names.ts';
 
@@ -16,7 +16,7 @@ const begin = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fil
 const boot = { nowMs: 1_000, bootId: 'boot-1' };
 const clockAt = (time: typeof boot) => ({ nowMs: () => time.nowMs, bootId: time.bootId });
 const uuid = (n: number) => `0d4f5a5e-4a4c-4d57-9c4c-${String(n).padStart(12, '0')}`;
-const open = (root: string, time = boot) => openFolders({ root, groupId, clock: clockAt(time), log });
+const open = (root: string, time = boot) => openCaptureFolders({ root, groupId, clock: clockAt(time), log });
 
 test('each start of tcpdump takes the next generation, also of files whose record is lost', async () => {
   await using root = await temporaryFolder();
@@ -40,15 +40,15 @@ test('a record holds what was known at the beginning and what was noted since', 
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   const generation = await folder.begin(begin);
-  await generation.note({ carried: 3, totals: { ...noTotals, captured: 5 } });
-  await generation.note({ end: '2026-01-01T00:00:00Z' });
+  await generation.note({ interfacePackets: 3, totals: { ...noTotals, captured: 5 } });
+  await generation.note({ endTime: '2026-01-01T00:00:00Z' });
   expect(await readRecord(folder.path, 1)).toMatchObject({
     ...begin,
     namespace: 'default',
     pod: 'web',
     uid: 'uid-1',
-    carried: 3,
-    end: '2026-01-01T00:00:00Z',
+    interfacePackets: 3,
+    endTime: '2026-01-01T00:00:00Z',
     totals: { captured: 5 },
   });
   expect(await readdir(folder.path)).toEqual(['capture.1.json']);
@@ -58,16 +58,16 @@ test('a capture knows what all before it counted, and the one before it of the s
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   const first = await folder.begin(begin);
-  await first.note({ carried: 20, totals: { ...noTotals, captured: 5, usedMs: 100 } });
+  await first.note({ interfacePackets: 20, totals: { ...noTotals, captured: 5, capturedMs: 100 } });
   const second = await folder.begin({ ...begin, interface: 'lo' });
-  await second.note({ totals: { ...noTotals, captured: 7, usedMs: 50 } });
+  await second.note({ totals: { ...noTotals, captured: 7, capturedMs: 50 } });
   const third = await folder.begin(begin);
-  expect(third.earlier).toMatchObject({ captured: 12, usedMs: 150 });
+  expect(third.earlier).toMatchObject({ captured: 12, capturedMs: 150 });
   expect(third.before?.generation).toBe(1);
   expect((await folder.begin({ ...begin, sandboxId: 'sandbox2' })).before).toBeUndefined();
 });
 
-test('a folder in which nothing was ever captured has its time of grace as well', async () => {
+test('a folder in which nothing was ever captured has its retention time as well', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   await folders.open(pod);
@@ -82,8 +82,8 @@ test('a folder in which nothing was ever captured has its time of grace as well'
 test('a capture that never listened knows nothing of a gap', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  await (await folder.begin(begin)).note({ carried: 1_000, end: '2026-01-01T00:00:00Z' });
-  await (await folder.begin(begin)).note({ end: '2026-01-01T00:00:00Z' });
+  await (await folder.begin(begin)).note({ interfacePackets: 1_000, endTime: '2026-01-01T00:00:00Z' });
+  await (await folder.begin(begin)).note({ endTime: '2026-01-01T00:00:00Z' });
   expect((await folder.begin(begin)).before?.generation).toBe(1);
 });
 
@@ -94,23 +94,23 @@ test('a link in the place of a record is neither read nor written through', asyn
   const other = join(root.path, 'other');
   await writeFile(other, 'not ours');
   await symlink(other, join(folder.path, 'capture.1.json.new'));
-  await generation.note({ carried: 1 });
+  await generation.note({ interfacePackets: 1 });
   expect(await readFile(other, 'utf8')).toBe('not ours');
   await symlink(join(folder.path, 'capture.1.json'), join(folder.path, 'capture.2.json'));
   expect(await readRecord(folder.path, 2)).toBeUndefined();
 });
 
-test('what a capture counts after the next one has begun is not lost: they overlap when one replaces the other', async () => {
+test('what a capture counts after the next one has begun is not lostAtStop: they overlap when one replaces the other', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   const folder = await folders.open(pod);
   const first = await folder.begin(begin);
-  await first.note({ totals: { ...noTotals, captured: 5, usedMs: 100 } });
+  await first.note({ totals: { ...noTotals, captured: 5, capturedMs: 100 } });
   await folder.begin(begin);
-  await first.note({ totals: { ...noTotals, captured: 9, usedMs: 130 } });
-  expect((await folder.begin(begin)).earlier).toMatchObject({ captured: 9, usedMs: 130 });
+  await first.note({ totals: { ...noTotals, captured: 9, capturedMs: 130 } });
+  expect((await folder.begin(begin)).earlier).toMatchObject({ captured: 9, capturedMs: 130 });
   await folders.look('uid-1');
-  expect(folders.states().get('uid-1')?.usedMs).toBe(130);
+  expect(folders.states().get('uid-1')?.capturedMs).toBe(130);
 });
 
 test('records of captures without files do not pile up, and their counts are not lost', async () => {
@@ -118,21 +118,27 @@ test('records of captures without files do not pile up, and their counts are not
   const folder = await (await open(root.path)).open(pod);
   for (let i = 0; i < 50; i += 1) {
     const generation = await folder.begin(begin);
-    await generation.note({ end: '2026-01-01T00:00:00Z', totals: { ...noTotals, captured: 1 } });
+    await generation.note({ endTime: '2026-01-01T00:00:00Z', totals: { ...noTotals, captured: 1 } });
   }
   expect((await folder.begin(begin)).earlier.captured).toBe(50);
   expect((await readdir(folder.path)).length).toBeLessThan(25);
 });
 
-test('the time of grace begins when the Pod is seen to have ended, and goes on with the next agent', async () => {
+test('the retention time begins when the Pod is seen to have ended, and goes on with the next agent', async () => {
   await using root = await temporaryFolder();
   const time = { ...boot };
   const folders = await open(root.path, time);
   const generation = await (await folders.open(pod)).begin(begin);
   await writeFile(`${generation.file}000`, '12345');
-  await generation.note({ totals: { ...noTotals, usedMs: 700 } });
+  await generation.note({ totals: { ...noTotals, capturedMs: 700 } });
   await folders.look('uid-1');
-  expect(folders.states().get('uid-1')).toEqual({ pod, files: 1, bytes: 5, usedMs: 700, endedMs: undefined });
+  expect(folders.states().get('uid-1')).toEqual({
+    pod,
+    files: 1,
+    bytes: 5,
+    capturedMs: 700,
+    endedMs: undefined,
+  });
   time.nowMs = 5_000;
   await writeFile(`${generation.file}001`, 'more');
   expect(await folders.markEnded('uid-1')).toBe(true);
@@ -160,7 +166,10 @@ test.each<[string, (path: string, text: string) => Promise<unknown>]>([
     'that counts more than there can be',
     (path, text) => writeFile(path, text.replace('"captured": 0', '"captured": 1e300')),
   ],
-  ['that ran for ever', (path, text) => writeFile(path, text.replace('"usedMs": 0', '"usedMs": 1e999'))],
+  [
+    'that ran for ever',
+    (path, text) => writeFile(path, text.replace('"capturedMs": 0', '"capturedMs": 1e999')),
+  ],
   ['that is too long', (path, text) => writeFile(path, text.padEnd(70_000))],
   ['that is a folder', (path) => mkdir(path)],
   ['that is a pipe', (path) => run(['mkfifo', path])],
@@ -196,7 +205,7 @@ test('whatever stands in a record, it is one or none, and never throws', async (
       await writeFile(path, text);
       const record = await readRecord(folder.path, 1);
       expect(record?.generation ?? 1).toBe(1);
-      expect(Number.isFinite(record?.totals.usedMs ?? 0)).toBe(true);
+      expect(Number.isFinite(record?.totals.capturedMs ?? 0)).toBe(true);
     }),
   );
 });
@@ -212,8 +221,8 @@ test('a record that names another Pod says nothing of this one', async () => {
     ['"web"', '"../../secrets/web"'],
     ['"default"', '"kube-system"'],
   ] as const) {
-    await writeFile(path, text.replace(from, to).replace('"usedMs": 0', '"usedMs": 7'));
-    expect((await open(root.path)).states().get('uid-1')).toMatchObject({ pod, usedMs: 0 });
+    await writeFile(path, text.replace(from, to).replace('"capturedMs": 0', '"capturedMs": 7'));
+    expect((await open(root.path)).states().get('uid-1')).toMatchObject({ pod, capturedMs: 0 });
   }
 });
 

@@ -2,16 +2,16 @@ import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:f
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
-import { hasCode, ifThere } from '../../base/fs-errors.ts';
+import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { inTurn } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureFolder, captureFolder } from './capture-folder.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';
-import { missingFolders } from './deleted-folders.ts';
+import { watchDeletedFolders } from './deleted-folders.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
 
 /** The folders of captures on this Node, one per Pod UID. */
-export type Folders = {
+export type CaptureFolders = {
   /** What each UID's folder is like, as far as it was looked at. */
   readonly states: () => ReadonlyMap<string, FolderState>;
   /** The Pod's folder, made if it is not there, so that tcpdump's group can write into it. */
@@ -21,7 +21,7 @@ export type Folders = {
   /** Looks at all. */
   readonly measure: () => Promise<void>;
   /**
-   * The Pod has ended: its time of grace begins, and goes on should the agent start again. False if it is known. The
+   * The Pod has ended: its retention time begins, and goes on should the agent start again. False if it is known. The
    * folder is looked at: nothing is written into it any more.
    */
   readonly markEnded: (uid: string) => Promise<boolean>;
@@ -38,12 +38,12 @@ export type FolderState = {
   readonly files: number;
   readonly bytes: number;
   /** How long was captured by now, in milliseconds. */
-  readonly usedMs: number;
+  readonly capturedMs: number;
   /** When the Pod ended, by the clock of this boot; undefined while it may live. */
   readonly endedMs: number | undefined;
 };
 
-export type FoldersOptions = {
+export type CaptureFoldersOptions = {
   /** /captures in the agent's container. */
   readonly root: string;
   /** The group that tcpdump writes with. */
@@ -53,13 +53,13 @@ export type FoldersOptions = {
 };
 
 /** Reads what an earlier agent left. */
-export async function openFolders(options: FoldersOptions): Promise<Folders> {
+export async function openCaptureFolders(options: CaptureFoldersOptions): Promise<CaptureFolders> {
   const { root, groupId, clock, log } = options;
   await shareWithGroup(root, groupId, 0o750);
   const paths = await existingFolders(root);
   const states = new Map<string, FolderState>();
   const comparing = inTurn();
-  const missing = missingFolders(root, {
+  const missing = watchDeletedFolders(root, {
     onError: (error) => log.warn({ folder: root, err: error }, 'folders of captures not readable'),
   });
   // A folder without a record has nowhere else to keep it.
@@ -67,7 +67,7 @@ export async function openFolders(options: FoldersOptions): Promise<Folders> {
 
   async function look(uid: string): Promise<void> {
     const path = paths.get(uid);
-    const state = path && (await ifThere(readState(path, clock)));
+    const state = path && (await ifExists(readState(path, clock)));
     // It may have been removed meanwhile.
     if (state && paths.get(uid) === path)
       states.set(uid, { ...state, endedMs: state.endedMs ?? ended.get(uid) });
@@ -131,13 +131,13 @@ async function readState(path: string, clock: Clock): Promise<FolderState> {
   const records = read.filter((record) => folderName(record) === folderName(named));
   const newest = records.at(-1);
   const { namespace, pod: name, uid } = newest ?? named;
-  const { usedMs } = totalsOf(records);
+  const { capturedMs } = totalsOf(records);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
   return {
     pod: { namespace, name, uid },
     files: sizes.length,
     bytes,
-    usedMs,
+    capturedMs,
     endedMs: newest && endOfPod(newest, clock),
   };
 }
@@ -150,7 +150,7 @@ function endOfPod({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock
 
 async function ringSizes(path: string): Promise<number[]> {
   const names = (await readdir(path)).filter((name) => parseRingFile(name));
-  return await Promise.all(names.map(async (name) => (await ifThere(stat(join(path, name))))?.size ?? 0));
+  return await Promise.all(names.map(async (name) => (await ifExists(stat(join(path, name))))?.size ?? 0));
 }
 
 async function existingFolders(root: string): Promise<Map<string, string>> {
@@ -181,13 +181,13 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {
-  for (const name of (await ifThere(readdir(path))) ?? []) {
+  for (const name of (await ifExists(readdir(path))) ?? []) {
     const own =
       parseRingFile(name) !== undefined || parseRecordName(name.replace(/\.new$/, '')) !== undefined;
-    if (own) await ifThere(unlink(join(path, name)));
+    if (own) await ifExists(unlink(join(path, name)));
   }
   try {
-    await ifThere(rmdir(path));
+    await ifExists(rmdir(path));
   } catch (error) {
     if (!hasCode(error, 'ENOTEMPTY')) throw error;
     log.warn({ folder: path }, 'folder not removed: it has files that are not captures');

@@ -2,7 +2,7 @@ import { constants, open, readdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
-import { hasCode, ifThere } from '../../base/fs-errors.ts';
+import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { parseRecordName, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -15,43 +15,43 @@ const totalsSchema = v.object({
   /** By the kernel, because tcpdump did not keep up. */
   dropped: count,
   /** Received, and neither in a file nor dropped: what lay in the kernel at the end, or could not be written. */
-  lost: count,
+  lostAtStop: count,
   /** Captured, in files that the ring has deleted since: counted as tcpdump wrote them, or from the files' records. */
   pruned: count,
   /** Carried by the interface before the first capture of it, and between captures. */
   missed: count,
   /** Captured, and by the capture before as well, while this one took over from it. */
-  doubled: v.optional(count, 0),
+  duplicated: v.optional(count, 0),
   /** How long packets were captured. */
-  usedMs: v.pipe(milliseconds, v.minValue(0)),
+  capturedMs: v.pipe(milliseconds, v.minValue(0)),
 });
 export type Totals = v.InferOutput<typeof totalsSchema>;
 
 export const noTotals: Totals = {
   captured: 0,
   dropped: 0,
-  lost: 0,
+  lostAtStop: 0,
   pruned: 0,
   missed: 0,
-  doubled: 0,
-  usedMs: 0,
+  duplicated: 0,
+  capturedMs: 0,
 };
 
 export function addTotals(a: Totals, b: Totals): Totals {
   return {
     captured: a.captured + b.captured,
     dropped: a.dropped + b.dropped,
-    lost: a.lost + b.lost,
+    lostAtStop: a.lostAtStop + b.lostAtStop,
     pruned: a.pruned + b.pruned,
     missed: a.missed + b.missed,
-    doubled: a.doubled + b.doubled,
-    usedMs: a.usedMs + b.usedMs,
+    duplicated: a.duplicated + b.duplicated,
+    capturedMs: a.capturedMs + b.capturedMs,
   };
 }
 
 /** capture.<generation>.json: one start of tcpdump; written only by the agent that started it. */
 const recordSchema = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
   namespace: v.string(),
   pod: v.string(),
   uid: v.string(),
@@ -64,16 +64,16 @@ const recordSchema = v.object({
   snaplen: v.optional(count),
   fileMegabytes: count,
   /** RFC 3339, for people; nothing is decided by it. */
-  begin: v.string(),
-  end: v.optional(v.string()),
+  startTime: v.string(),
+  endTime: v.optional(v.string()),
   /** Why it ended, in tcpdump's or the agent's words. */
   endMessage: v.optional(v.string()),
   /** Milliseconds of the clock of that boot (clock.ts): when it began, and when this was written last. */
-  clock: v.object({ bootId: v.string(), beginMs: milliseconds, lastMs: milliseconds }),
+  clock: v.object({ bootId: v.string(), startMs: milliseconds, lastMs: milliseconds }),
   /** When the Pod was seen to have ended, by the same clock. */
   podEndedMs: v.optional(milliseconds),
   /** What the interface had carried when this was written last, in packets. */
-  carried: v.optional(count),
+  interfacePackets: v.optional(count),
   /** Missed before it if the capture before is dead: not known yet, and so not in the totals. */
   missedIfDead: v.optional(count),
   totals: totalsSchema,
@@ -86,8 +86,8 @@ export type CaptureRecord = v.InferOutput<typeof recordSchema>;
 export const deadAfterMs = 25_000;
 
 /** Whether that capture has ended, or its agent is dead. */
-export function isOver({ end, clock: { bootId, lastMs } }: CaptureRecord, clock: Clock): boolean {
-  return end !== undefined || bootId !== clock.bootId || clock.nowMs() - lastMs >= deadAfterMs;
+export function isOver({ endTime, clock: { bootId, lastMs } }: CaptureRecord, clock: Clock): boolean {
+  return endTime !== undefined || bootId !== clock.bootId || clock.nowMs() - lastMs >= deadAfterMs;
 }
 
 /** What all captures of a folder have counted, from its records, oldest first; each capture writes its own alone. */
@@ -120,7 +120,7 @@ export async function createRecord(folder: string, record: CaptureRecord): Promi
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
     // On a full disk the file is there, and empty.
-    await ifThere(unlink(join(folder, recordName(record.generation))));
+    await ifExists(unlink(join(folder, recordName(record.generation))));
     throw error;
   }
 }

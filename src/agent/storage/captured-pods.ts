@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -61,7 +61,7 @@ function essence({ uid, annotations }: Pod): unknown {
 }
 
 async function readPods(path: string, { bootId }: Clock): Promise<readonly Pod[]> {
-  const text = await ifThere(readFile(path, 'utf8'));
+  const text = await ifExists(readFile(path, 'utf8'));
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), fileSchema), text);
   // Networks do not outlive the machine.
   return parsed.success && parsed.output.bootId === bootId ? parsed.output.pods : [];
@@ -69,7 +69,7 @@ async function readPods(path: string, { bootId }: Clock): Promise<readonly Pod[]
 
 async function writePods(path: string, pods: readonly Pod[], { bootId }: Clock): Promise<void> {
   if (pods.length === 0) {
-    await ifThere(unlink(path));
+    await ifExists(unlink(path));
     return;
   }
   await replaceFile(path, `${JSON.stringify({ bootId, pods })}\n`);

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { missingFolders } from './deleted-folders.ts';
+import { watchDeletedFolders } from './deleted-folders.ts';
 
 test('tells of each folder once when it is not there any more, and of no other', async () => {
   await using root = await temporaryFolder();
-  const missing = missingFolders(root.path, { everyMs: 5, onError: fail });
+  const missing = watchDeletedFolders(root.path, { everyMs: 5, onError: fail });
   const told: string[] = [];
   const names = ['a', 'b', 'c'];
   for (const name of names) await mkdir(join(root.path, name));
@@ -25,7 +25,7 @@ test('the root itself gone: all are', async () => {
   await using parent = await temporaryFolder();
   const root = join(parent.path, 'captures');
   await mkdir(join(root, 'a'), { recursive: true });
-  const missing = missingFolders(root, { everyMs: 5, onError: fail });
+  const missing = watchDeletedFolders(root, { everyMs: 5, onError: fail });
   let isTold = false;
   using _watch = missing.watch('a', () => {
     isTold = true;
@@ -38,7 +38,7 @@ test('the root itself gone: all are', async () => {
 test('who has disposed of it is told nothing', async () => {
   await using root = await temporaryFolder();
   for (const name of ['a', 'b']) await mkdir(join(root.path, name));
-  const missing = missingFolders(root.path, { everyMs: 5, onError: fail });
+  const missing = watchDeletedFolders(root.path, { everyMs: 5, onError: fail });
   const told: string[] = [];
   const watch = missing.watch('a', () => told.push('a'));
   using _other = missing.watch('b', () => told.push('b'));

@@ -4,18 +4,18 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { capturedNumbers } from '../../testbed/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump } from '../capture/tcpdump.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
-import { openFolders } from './capture-folders.ts';
+import { openCaptureFolders } from './capture-folders.ts';
 
 const namespace = 'n'.repeat(63);
 const uid = (last: string) => `0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f1${last}`;
 
 test('Pods with names of 253 characters that differ in the last are captured each into its own files', async () => {
   await using root = await temporaryFolder();
-  await using first = await networkLab();
-  await using second = await networkLab();
+  await using first = await vethTestbed();
+  await using second = await vethTestbed();
   const a = await captureTen(
     root.path,
     { namespace, name: `${'p'.repeat(252)}a`, uid: uid('a') },
@@ -38,21 +38,21 @@ test('Pods with names of 253 characters that differ in the last are captured eac
 async function captureTen(
   root: string,
   pod: { namespace: string; name: string; uid: string },
-  lab: NetworkLab,
+  testbed: VethTestbed,
   firstNumber: number,
 ) {
   const clock = { nowMs: () => performance.now(), bootId: 'boot' };
   const log = pino({ level: 'silent' });
-  const folders = await openFolders({ root, groupId: 10_001, clock, log });
+  const folders = await openCaptureFolders({ root, groupId: 10_001, clock, log });
   const folder = await folders.open(pod);
   const what = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
   const { file } = await folder.begin(what);
   await using spawner = await testSpawner();
-  const tcpdump = startTcpdump({ ...plainCapture, spawner, netns: lab.netns, file, wrapAfter: 20_000 });
+  const tcpdump = startTcpdump({ ...plainCapture, spawner, netns: testbed.netns, file, wrapAfter: 20_000 });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);
-  await lab.sendDatagrams({ count: 10, firstNumber });
-  await tcpdump.stop('drain');
+  await testbed.sendDatagrams({ count: 10, firstNumber });
+  await tcpdump.stop('flush');
   const name = (await readdir(folder.path)).find((each) => each.startsWith('captres-')) ?? '';
   return { folder: folder.path, numbers: await capturedNumbers(join(folder.path, name)) };
 }

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../testbed/run-program.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { type Ring, startRing } from './prune-leftovers.ts';
+import { type LeftoverPruning, startLeftoverPruning } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });
 const nameOf = (index: number) => `captres-web.1.pcap0${index}`;
@@ -16,7 +16,7 @@ describe.each([
   ['a file that is closed to the agent', closedFile],
   ['a link that leads to itself', (path: string) => symlink(path, path)],
   ['a folder', (path: string) => mkdir(path)],
-])('a ring of two in whose oldest place is %s', (_what, make) => {
+])('a wake of two in whose oldest place is %s', (_what, make) => {
   let regular: readonly string[];
   let standing: readonly string[];
 
@@ -35,9 +35,9 @@ describe.each([
   });
 });
 
-describe('a ring of two in whose oldest place is a named pipe', () => {
+describe('a wake of two in whose oldest place is a named pipe', () => {
   let folder: TemporaryFolder;
-  let ring: Ring;
+  let wake: LeftoverPruning;
   let hasSettled: boolean;
   let standing: readonly string[];
 
@@ -45,15 +45,15 @@ describe('a ring of two in whose oldest place is a named pipe', () => {
     folder = await temporaryFolder();
     await run(['mkfifo', join(folder.path, nameOf(0))]);
     for (const index of [1, 2, 3]) await writeFile(join(folder.path, nameOf(index)), '');
-    ring = startRing({ folder: folder.path, files: 2, wrapAfter: 20, log });
+    wake = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
     // Nothing tells that it never ends: it takes milliseconds when it does.
-    hasSettled = await Promise.race([ring.settled().then(() => true), setTimeout(3_000, false)]);
+    hasSettled = await Promise.race([wake.settled().then(() => true), setTimeout(3_000, false)]);
     standing = await readdir(folder.path);
   });
 
   afterAll(async () => {
     removePipe(join(folder.path, nameOf(0)));
-    await ring[Symbol.asyncDispose]();
+    await wake[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   });
 
@@ -70,7 +70,7 @@ describe('a ring of two in whose oldest place is a named pipe', () => {
   });
 });
 
-/** What stands of three files behind that oldest one when a ring of two has been pruned. */
+/** What stands of three files behind that oldest one when a wake of two has been pruned. */
 async function prunedBehind(makeOldest: (path: string) => Promise<unknown>): Promise<readonly string[]> {
   await using folder = await temporaryFolder();
   await makeOldest(join(folder.path, nameOf(0)));
@@ -80,8 +80,8 @@ async function prunedBehind(makeOldest: (path: string) => Promise<unknown>): Pro
   if (root) await chmod(folder.path, 0o777);
   if (root) process.seteuid?.(10_002);
   try {
-    const ring = startRing({ folder: folder.path, files: 2, wrapAfter: 20, log });
-    await ring[Symbol.asyncDispose]();
+    const wake = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
+    await wake[Symbol.asyncDispose]();
     return (await readdir(folder.path)).toSorted();
   } finally {
     if (root) process.seteuid?.(0);

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { startRing } from './prune-leftovers.ts';
+import { startLeftoverPruning } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });
 const file = (generation: number, index: number) => ({
@@ -15,7 +15,7 @@ const file = (generation: number, index: number) => ({
 
 test('keeps the newest N files when a file appears, and fewer when N changes', async () => {
   await using folder = await temporaryFolder();
-  await using ring = startRing({ folder: folder.path, files: 3, wrapAfter: 20, log });
+  await using ring = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
   for (let index = 0; index < 5; index += 1) await writeFile(join(folder.path, file(1, index).name), '');
   ring.prune();
   await until(async () => (await readdir(folder.path)).length === 3, { what: '3 files' });
@@ -32,7 +32,7 @@ test('prunes what an agent before left, and nothing that is not a ring file', as
     await writeFile(join(folder.path, name), '');
   await mkdir(join(folder.path, 'subfolder'));
   {
-    await using _ring = startRing({ folder: folder.path, files: 1, wrapAfter: 20, log });
+    await using _ring = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
   }
   expect((await readdir(folder.path)).toSorted()).toEqual(
     [...others, file(1, 9).name, 'subfolder'].toSorted(),
@@ -48,14 +48,14 @@ test('when tcpdump came round because nothing was pruned, the file that changed 
     await utimes(path, 0, index <= 4 ? 100 + index : index);
   }
   {
-    await using _ring = startRing({ folder: folder.path, files: 3, wrapAfter: 20, log });
+    await using _ring = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
   }
   expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
 });
 
 test('counts the packets of what it deletes', async () => {
   await using folder = await temporaryFolder();
-  const ring = startRing({ folder: folder.path, files: 1, wrapAfter: 20, log });
+  const ring = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
   for (let index = 0; index < 3; index += 1)
     await writeFile(join(folder.path, file(1, index).name), pcapOf(10 + index));
   await ring[Symbol.asyncDispose]();

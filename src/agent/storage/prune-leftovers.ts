@@ -2,13 +2,13 @@ import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
 import { parseRingFile } from './file-names.ts';
 import { type AgedFile, orderByAge } from './ring-order.ts';
 
 /** The capture files of one folder: the newest N stand. */
-export type Ring = AsyncDisposable & {
+export type LeftoverPruning = AsyncDisposable & {
   /** A new file appeared: the oldest goes. */
   readonly prune: () => void;
   /** Keeps so many files from now on; fewer go at once. */
@@ -19,7 +19,7 @@ export type Ring = AsyncDisposable & {
   readonly takePruned: () => number;
 };
 
-export type RingOptions = {
+export type LeftoverPruningOptions = {
   readonly folder: string;
   readonly files: number;
   /** tcpdump's -W: after index wrapAfter - 1 comes 0 again. */
@@ -28,14 +28,14 @@ export type RingOptions = {
 };
 
 /** tcpdump says when it opens a file (preload/dumper.c); this finds what was left before. */
-const rescanMs = 30_000;
+const resyncMs = 30_000;
 
 /**
  * Unlinks the oldest files when a new one appears: those of earlier captures, because each tcpdump deletes its own
  * (preload/dumper.c), and what is too much when fewer are kept. tcpdump's own wrap truncates the same inode instead, which makes
  * ext4 write every captured byte to the disk (measured: 648 MB against 0 MB at 1 Gb/s).
  */
-export function startRing(options: RingOptions): Ring {
+export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverPruning {
   const { folder, wrapAfter, log } = options;
   let limit = options.files;
   let pruned = 0;
@@ -44,7 +44,7 @@ export function startRing(options: RingOptions): Ring {
     const path = join(folder, name);
     const count = await recordsIn(path);
     // tcpdump, and another agent during a rolling update, prune the same folder: one of them deletes it, and counts it.
-    if ((await ifThere(unlink(path).then(() => true))) === true) pruned += count;
+    if ((await ifExists(unlink(path).then(() => true))) === true) pruned += count;
   }
 
   const pruning = coalesced(
@@ -56,7 +56,7 @@ export function startRing(options: RingOptions): Ring {
   );
 
   pruning.run();
-  const timer = setInterval(pruning.run, rescanMs);
+  const timer = setInterval(pruning.run, resyncMs);
   return {
     prune: pruning.run,
     keep(files) {
@@ -79,7 +79,7 @@ export function startRing(options: RingOptions): Ring {
 
 /** How many packets stand in that file; 0 when it is not there or no capture file. */
 export async function recordsIn(path: string): Promise<number> {
-  const counted = await ifThere(countRecords(path));
+  const counted = await ifExists(countRecords(path));
   return counted && 'records' in counted ? counted.records : 0;
 }
 
@@ -90,7 +90,7 @@ async function ringFiles(folder: string, wrapAfter: number): Promise<AgedFile[]>
   return await Promise.all(
     files.map(async (file) => ({
       ...file,
-      changedMs: (await ifThere(stat(join(folder, file.name))))?.mtimeMs ?? 0,
+      changedMs: (await ifExists(stat(join(folder, file.name))))?.mtimeMs ?? 0,
     })),
   );
 }

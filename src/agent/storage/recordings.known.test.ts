@@ -2,9 +2,9 @@ import { utimes } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { packets, readScene, web } from '../../read/testing/read-scene.ts';
-import { readCapture } from './recordings.ts';
+import { readRecording } from './recordings.ts';
 
-describe('a ring that has not been pruned yet, three files before the clock was set back by an hour and two after', () => {
+describe('a wake that has not been pruned yet, three files before the clock was set back by an hour and two after', () => {
   let steady: readonly string[];
   let setBack: readonly string[];
 
@@ -27,12 +27,12 @@ describe('a ring that has not been pruned yet, three files before the clock was 
 async function orderOf(changedAt: readonly number[]): Promise<readonly string[]> {
   await using scene = await readScene();
   for (const index of changedAt.keys()) await scene.file({ index, packets: packets(index, 1) });
-  const written = await readCapture(scene.pathOf(), web);
+  const written = await readRecording(scene.pathOf(), web);
   for (const { path } of written?.generations[0]?.files ?? []) {
     const seconds = 1_700_000_000 + (changedAt[Number(indexOf(path))] ?? Number.NaN);
     await utimes(path, seconds, seconds);
   }
-  const read = await readCapture(scene.pathOf(), web);
+  const read = await readRecording(scene.pathOf(), web);
   return (read?.generations[0]?.files ?? []).map(({ path }) => indexOf(path));
 }
 

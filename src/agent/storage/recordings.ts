@@ -1,21 +1,21 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { type CaptureRecord, readRecord } from './capture-records.ts';
 import { type PodFolder, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
 import { type AgedFile, orderByAge } from './ring-order.ts';
 
 /** What is kept of one Pod. */
-export type Capture = {
+export type Recording = {
   readonly folder: string;
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
   /** One for each start of tcpdump, oldest first. */
-  readonly generations: readonly CaptureGeneration[];
+  readonly generations: readonly RecordingGeneration[];
 };
 
-export type CaptureGeneration = {
+export type RecordingGeneration = {
   readonly number: number;
   /** Undefined where it is lost or cannot be read. */
   readonly record: CaptureRecord | undefined;
@@ -26,23 +26,23 @@ export type CaptureGeneration = {
 export type KeptFile = { readonly path: string; readonly bytes: number };
 
 /** Every Pod of which something is kept. Throws what readdir(2) says of the captures folder. */
-export async function findCaptures(capturesFolder: string): Promise<readonly Capture[]> {
-  const captures: Capture[] = [];
+export async function findRecordings(capturesFolder: string): Promise<readonly Recording[]> {
+  const captures: Recording[] = [];
   for (const entry of await readdir(capturesFolder, { withFileTypes: true })) {
     const named = entry.isDirectory() ? parseFolderName(entry.name) : undefined;
-    const capture = named && (await readCapture(join(capturesFolder, entry.name), named));
+    const capture = named && (await readRecording(join(capturesFolder, entry.name), named));
     if (capture) captures.push(capture);
   }
   return captures.toSorted((a, b) => compare(sortKey(a), sortKey(b)));
 }
 
 /** Undefined when the folder has gone meanwhile. */
-export async function readCapture(folder: string, named: PodFolder): Promise<Capture | undefined> {
-  const names = await ifThere(readdir(folder));
+export async function readRecording(folder: string, named: PodFolder): Promise<Recording | undefined> {
+  const names = await ifExists(readdir(folder));
   if (names === undefined) return undefined;
   const files = names.flatMap((name) => parseRingFile(name) ?? []);
   const numbers = names.flatMap((name) => parseRecordName(name) ?? parseRingFile(name)?.generation ?? []);
-  const generations: CaptureGeneration[] = [];
+  const generations: RecordingGeneration[] = [];
   for (const number of new Set(numbers.toSorted((a, b) => a - b)))
     generations.push({
       number,
@@ -57,7 +57,7 @@ export async function readCapture(folder: string, named: PodFolder): Promise<Cap
   return { folder, ...named, pod: record?.pod ?? named.pod, generations };
 }
 
-export function newestRecord(generations: readonly CaptureGeneration[]): CaptureRecord | undefined {
+export function newestRecord(generations: readonly RecordingGeneration[]): CaptureRecord | undefined {
   return generations.findLast(({ record }) => record !== undefined)?.record;
 }
 
@@ -66,7 +66,7 @@ async function ringOf(folder: string, files: readonly AgedFile[]): Promise<KeptF
   const sizes = new Map<string, number>();
   const aged: AgedFile[] = [];
   for (const file of sorted) {
-    const found = await ifThere(stat(join(folder, file.name)));
+    const found = await ifExists(stat(join(folder, file.name)));
     if (!found) continue;
     sizes.set(file.name, found.size);
     aged.push({ ...file, changedMs: found.mtimeMs });
@@ -80,8 +80,8 @@ async function ringOf(folder: string, files: readonly AgedFile[]): Promise<KeptF
   }));
 }
 
-function sortKey({ namespace, pod, generations }: Capture): string {
-  return [namespace, pod, newestRecord(generations)?.begin ?? ''].join('\0');
+function sortKey({ namespace, pod, generations }: Recording): string {
+  return [namespace, pod, newestRecord(generations)?.startTime ?? ''].join('\0');
 }
 
 function compare(a: string, b: string): number {

@@ -1,10 +1,10 @@
 import { rename, unlink, writeFile } from 'node:fs/promises';
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 
 /** By rename, so that a reader never sees half of it. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   // tcpdump's user may write into a Pod's folder: never through a link that it left there.
-  await ifThere(unlink(`${path}.new`));
+  await ifExists(unlink(`${path}.new`));
   await writeFile(`${path}.new`, text, { flag: 'wx' });
   await rename(`${path}.new`, path);
 }

@@ -1,7 +1,7 @@
-import { ifThere } from '../../base/fs-errors.ts';
+import { ifExists } from '../../base/fs-errors.ts';
 import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
 import type { Source } from '../../pcap/source.ts';
-import type { CaptureGeneration } from './recordings.ts';
+import type { RecordingGeneration } from './recordings.ts';
 
 /** The files of some generations, open and as they were at that moment. */
 export type Snapshot = AsyncDisposable & {
@@ -16,14 +16,14 @@ export type GenerationSource = Source & { readonly generation: number };
  * Opens the newest file of each generation first: the ring deletes the oldest, so that what is gone by then is the
  * beginning, and what is open has no gap.
  */
-export async function openSnapshot(generations: readonly CaptureGeneration[]): Promise<Snapshot> {
+export async function openSnapshot(generations: readonly RecordingGeneration[]): Promise<Snapshot> {
   await using opening = new AsyncDisposableStack();
   const sources: GenerationSource[] = [];
   const notes: string[] = [];
   for (const { number, record, files } of generations) {
     const opened: PcapFile[] = [];
     for (const { path } of files.toReversed()) {
-      const file = await ifThere(openPcap(path));
+      const file = await ifExists(openPcap(path));
       if (file === undefined) break;
       if (file.kind === 'not-pcap') notes.push(file.message);
       if (file.kind === 'pcap') opened.unshift(opening.use(file));

@@ -8,7 +8,7 @@ import { compileNative } from '../../testbed/compile.ts';
 import { freePort } from '../../testbed/loopback-port.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import { networkLab } from '../../testbed/veth-testbed.ts';
+import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { runAgent } from '../agent.ts';
 import type { Settings } from '../settings.ts';
@@ -22,19 +22,19 @@ export type AgentSceneOptions = {
 
 /** The agent on a Node with one network, that of the Pod "web"; the API server is a stand-in. */
 export async function agentScene(options: AgentSceneOptions = {}) {
-  const lab = await networkLab();
+  const testbed = await vethTestbed();
   const captures = await temporaryFolder();
   const root = options.captures ?? captures.path;
   const cache = await temporaryFolder();
   const server = await apiServer();
   const nativeFolder = await compileNative();
-  await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: lab.netns });
-  const scene = { server, captures: root, cache: cache.path, netns: lab.netns, nativeFolder };
+  await writeCniEntry({ folder: cache.path, podUid: 'uid-web', sandboxId: 'sandbox1', netns: testbed.netns });
+  const scene = { server, captures: root, cache: cache.path, netns: testbed.netns, nativeFolder };
   return {
     ...scene,
-    lab,
-    start: (graceSeconds = 3_600) =>
-      startAgent({ ...scene, settings: { graceSeconds, ...options.settings } }),
+    testbed,
+    start: (retentionSeconds = 3_600) =>
+      startAgent({ ...scene, settings: { retentionSeconds, ...options.settings } }),
     /** As kubectl describe shows them. */
     events: () =>
       server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [wordsOf(body)] : [])),
@@ -44,9 +44,9 @@ export async function agentScene(options: AgentSceneOptions = {}) {
       await mkdir(join(root, name));
       await writeFile(join(root, name, 'captres-web.1.pcap000'), '');
     },
-    tcpdumps: () => lab.processes(),
+    tcpdumps: () => testbed.processes(),
     async [Symbol.asyncDispose]() {
-      for (const each of [server, cache, captures, lab]) await each[Symbol.asyncDispose]();
+      for (const each of [server, cache, captures, testbed]) await each[Symbol.asyncDispose]();
     },
   };
 }
@@ -75,15 +75,15 @@ async function startAgent(scene: {
       maxCaptures: 100,
       diskBudgetMegabytes: 1_000,
       bufferBudgetMegabytes: 1_000,
-      freeSharePercent: 0,
-      graceSeconds: 3_600,
+      minFreeDiskPercent: 0,
+      retentionSeconds: 3_600,
       podMetrics: true,
       bufferKib: 4_096,
       captureUser: 10_001,
       port,
       metricsTlsFolder: undefined,
       metricsPort: 9_781,
-      rescanSeconds: 5,
+      cniResyncSeconds: 5,
       logLevel: 'error',
       ...scene.settings,
     },

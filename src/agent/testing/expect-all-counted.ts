@@ -8,7 +8,7 @@ import type { RecorderReport } from '../observability/capture-status.ts';
  * What passed between the start of a later capture and the look at its interface is in its file, and missed as well:
  * more can be counted than was sent, never less. Gives back how many.
  */
-export function expectAccounts(told: {
+export function expectAllCounted(told: {
   readonly reports: readonly RecorderReport[];
   readonly sent: number;
   readonly numbers: readonly number[] | undefined;
@@ -16,12 +16,12 @@ export function expectAccounts(told: {
   const { reports, sent, numbers } = told;
   const last = reports.at(-1);
   if (last?.kind !== 'stopped') throw new Error('the recording has not stopped');
-  const { captured, pruned, dropped, lost, missed } = last.totals;
+  const { captured, pruned, dropped, lostAtStop, missed } = last.totals;
   if (numbers) {
     expect(new Set(numbers).size).toBe(numbers.length);
     expect(numbers.length).toBe(captured - pruned);
   }
-  const counted = captured + dropped + lost + missed;
+  const counted = captured + dropped + lostAtStop + missed;
   expect(counted).toBeGreaterThanOrEqual(sent);
   return counted - sent;
 }

@@ -8,7 +8,7 @@ import { runAgent } from '../agent.ts';
 import { settingsSchema } from '../settings.ts';
 
 /** What a process holds. */
-export type Held = {
+export type AgentUsage = {
   readonly rssAnonKib: number;
   readonly heapKib: number;
   /** But sockets. */
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
 
 const startSchema = v.object({ server: v.string(), ca: v.string(), settings: settingsSchema });
 
-async function holds(): Promise<Held> {
+async function holds(): Promise<AgentUsage> {
   await collectGarbage();
   const status = await readFile('/proc/self/status', 'utf8');
   const descriptors = await readdir('/proc/self/fd');

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import * as v from 'valibot';
-import { watchNetworks } from '../netns/pod-networks.ts';
+import { watchPodNetworks } from '../netns/pod-networks.ts';
 
 /**
  * The finder of Pods' networks in a process of its own, for tests of what a process or its namespaces lack. It says
@@ -8,7 +8,7 @@ import { watchNetworks } from '../netns/pod-networks.ts';
  */
 async function main(): Promise<void> {
   const options = v.parse(optionsSchema, JSON.parse(process.argv[2] ?? ''));
-  const networks = await watchNetworks({ ...options, log: pino({ level: 'warn' }) });
+  const networks = await watchPodNetworks({ ...options, log: pino({ level: 'warn' }) });
   process.on('message', (pod) => {
     void networks.find(v.parse(podSchema, pod)).then((network) => process.send?.(network ?? null));
   });
@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   process.send?.('ready');
 }
 
-const optionsSchema = v.object({ resultsFolder: v.string(), netnsFolder: v.string(), rescanMs: v.number() });
+const optionsSchema = v.object({ resultsFolder: v.string(), netnsFolder: v.string(), resyncMs: v.number() });
 const podSchema = v.object({ namespace: v.string(), name: v.string(), uid: v.string() });
 
 void main();

@@ -7,12 +7,12 @@ import { compileNative } from '../../testbed/compile.ts';
 import { imageStart } from '../../testbed/image-entrypoint.ts';
 import { freePort } from '../../testbed/loopback-port.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { type NetworkLab, networkLab } from '../../testbed/veth-testbed.ts';
+import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { settingsText } from './settings-text.ts';
 
 /** The agent in a process of its own (measured-agent.ts), on a Node with networks that are nobody's yet. */
 export type ProcessScene = AsyncDisposable & {
-  readonly labs: readonly NetworkLab[];
+  readonly labs: readonly VethTestbed[];
   readonly captures: string;
   readonly cache: string;
   readonly server: ApiServer;
@@ -24,7 +24,7 @@ export type ProcessScene = AsyncDisposable & {
 
 /** The agent's bundle, as the image has it. */
 export async function processScene(networks: number): Promise<ProcessScene> {
-  const labs = await Promise.all(Array.from({ length: networks }, () => networkLab()));
+  const labs = await Promise.all(Array.from({ length: networks }, () => vethTestbed()));
   const captures = await temporaryFolder();
   const cache = await temporaryFolder();
   const bundle = await temporaryFolder();

@@ -4,14 +4,14 @@ import { pino } from 'pino';
 import { capturedNumbers } from '../../testbed/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
-import type { NetworkLab } from '../../testbed/veth-testbed.ts';
-import { type CniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
+import type { VethTestbed } from '../../testbed/veth-testbed.ts';
+import { type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { startRecorder } from '../capture/recorder.ts';
-import { watchNetworks } from '../netns/pod-networks.ts';
+import { watchPodNetworks } from '../netns/pod-networks.ts';
 import type { Counted, RecorderReport } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
-import { openFolders } from '../storage/capture-folders.ts';
+import { openCaptureFolders } from '../storage/capture-folders.ts';
 import { parseRingFile, type RingFile } from '../storage/file-names.ts';
 import { orderByAge } from '../storage/ring-order.ts';
 import { specOf } from './fixtures.ts';
@@ -32,19 +32,24 @@ export type SceneOptions = {
 };
 
 /** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
-export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}) {
+export async function recordingScene(testbed: VethTestbed, options: SceneOptions = {}) {
   const captures = await temporaryFolder();
   const root = options.captures ?? captures.path;
   const cache = await temporaryFolder();
-  const entry: CniEntry = { folder: cache.path, podUid: pod.uid, sandboxId: 'sandbox1', netns: lab.netns };
+  const entry: WrittenCniEntry = {
+    folder: cache.path,
+    podUid: pod.uid,
+    sandboxId: 'sandbox1',
+    netns: testbed.netns,
+  };
   await writeCniEntry(entry);
-  const networks = await watchNetworks({
+  const networks = await watchPodNetworks({
     resultsFolder: cache.path,
-    netnsFolder: dirname(lab.netns),
-    rescanMs: 60_000,
+    netnsFolder: dirname(testbed.netns),
+    resyncMs: 60_000,
     log,
   });
-  const folders = await openFolders({
+  const folders = await openCaptureFolders({
     root,
     groupId: 10_001,
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
@@ -79,7 +84,7 @@ export async function recordingScene(lab: NetworkLab, options: SceneOptions = {}
 
   /** Not what sends. */
   async function tcpdumps(): Promise<number[]> {
-    const pids = await lab.processes();
+    const pids = await testbed.processes();
     const names = await Promise.all(
       pids.map(async (pid) => (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim()),
     );

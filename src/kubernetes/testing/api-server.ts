@@ -15,7 +15,7 @@ export type ApiServer = AsyncDisposable & {
   readonly config: ClusterConfig;
   readonly requests: readonly Recorded[];
   /** Answers to come, per kind of request. */
-  readonly script: Readonly<Record<RequestKind, Answer[]>>;
+  readonly script: Readonly<Record<RequestKind, ScriptedAnswer[]>>;
   /** What is there, by its path. */
   readonly objects: Map<string, object>;
   /** The next watch that was opened, in the order of opening. */
@@ -39,7 +39,7 @@ export type Recorded = {
   readonly body: unknown;
 };
 
-export type Answer =
+export type ScriptedAnswer =
   | {
       readonly kind: 'json';
       readonly status?: number;
@@ -71,7 +71,7 @@ export async function apiServer(
   const identity = certificate ?? (await selfSigned());
   const requests: Recorded[] = [];
   const watches: WatchStream[] = [];
-  const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, Answer[]>;
+  const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, ScriptedAnswer[]>;
   const objects = new Map<string, object>();
   let accepted: string | undefined;
   let taken = 0;
@@ -120,11 +120,15 @@ export async function until<R>(look: () => R | undefined | false, what: string):
   }
 }
 
-export function list(resourceVersion: string, items: readonly object[] = [], token?: string): Answer {
+export function list(resourceVersion: string, items: readonly object[] = [], token?: string): ScriptedAnswer {
   return { kind: 'json', body: { kind: 'PodList', metadata: { resourceVersion, continue: token }, items } };
 }
 
-export function refusal(status: number, reason: string, headers: Record<string, string> = {}): Answer {
+export function refusal(
+  status: number,
+  reason: string,
+  headers: Record<string, string> = {},
+): ScriptedAnswer {
   return { kind: 'json', status, headers, body: statusObject(status, reason) };
 }
 
@@ -184,11 +188,11 @@ function kindOf(method: string, url: URL): RequestKind {
   return url.pathname.endsWith('/pods') ? 'list' : 'read';
 }
 
-function next(answers: Answer[]): Answer | undefined {
+function next(answers: ScriptedAnswer[]): ScriptedAnswer | undefined {
   return answers.shift();
 }
 
-function reply(response: ServerResponse, answer: Answer): void {
+function reply(response: ServerResponse, answer: ScriptedAnswer): void {
   switch (answer.kind) {
     case 'json':
       response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });

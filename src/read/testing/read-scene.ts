@@ -60,15 +60,15 @@ export async function readScene() {
     async record(known: Partial<CaptureRecord>, pod = web): Promise<void> {
       await mkdir(pathOf(pod), { recursive: true });
       await createRecord(pathOf(pod), {
-        version: 1,
+        version: 2,
         ...pod,
         generation: 1,
         agent: 'podcap-x',
         sandboxId: 'sandbox1',
         interface: 'eth0',
         fileMegabytes: 1,
-        begin: '2026-01-01T00:00:00.000Z',
-        clock: { bootId: 'boot', beginMs: 0, lastMs: 0 },
+        startTime: '2026-01-01T00:00:00.000Z',
+        clock: { bootId: 'boot', startMs: 0, lastMs: 0 },
         totals: noTotals,
         forgotten: noTotals,
         ...known,
