@@ -38,7 +38,7 @@ COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podca
 # What is in the bundle, and the licences of what is in the image; Debian's packages bring their own.
 COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright
-# Memory before speed, which an agent needs little of (docs/decisions/0016-memory-before-speed.md).
+# Memory before speed, which an agent needs little of (docs/decisions/0016-the-agent-trades-speed-for-memory.md).
 ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 # When the agent dies, tini ends, and every capture with it.
 ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=1", "--max-opt=1", "--optimize-for-size", "/usr/lib/podcap/podcap.cjs"]

@@ -1,4 +1,4 @@
-/* Why: docs/decisions/0024-turns-of-ten-milliseconds.md. A file of its own: <sched.h> defines some of this too. */
+/* Why: docs/decisions/0024-tcpdump-gets-a-10-ms-time-slice.md. A file of its own: <sched.h> defines some of this too. */
 #define _GNU_SOURCE
 #include <linux/sched/types.h>
 #include <sys/syscall.h>

@@ -3,7 +3,7 @@
  * could list them. The kernel answers under the lock under which all of the Node's networks are made, changed and
  * removed (rtnetlink's): where many Pods come at once, a capture began up to 0.7 s later for an answer that nobody
  * wants. Here the answer is that of a kernel that cannot be asked; the time stamps are the same
- * (docs/decisions/0026-nothing-is-asked-under-the-lock-of-all-networks.md).
+ * (docs/decisions/0026-tcpdump-starts-without-the-rtnl-lock.md).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

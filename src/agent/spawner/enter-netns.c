@@ -1,7 +1,7 @@
 /*
  * Makes a process tcpdump: enters the Pod's network, gives up every right but NET_RAW, and starts the program in place
  * of itself. One program and no chain of them, because each costs a start of its own
- * (docs/decisions/0019-one-program-starts-tcpdump.md).
+ * (docs/decisions/0019-one-program-enters-the-network-and-starts-tcpdump.md).
  */
 #define _GNU_SOURCE
 #include <errno.h>

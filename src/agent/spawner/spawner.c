@@ -1,7 +1,7 @@
 /*
  * Starts the agent's tcpdumps, and passes on what they say: a process of its own, because one as large as the agent is
  * slow to fork, and waits for each child until it has become another program
- * (docs/decisions/0023-a-process-that-starts-the-tcpdumps.md).
+ * (docs/decisions/0023-a-small-process-starts-the-tcpdumps.md).
  *
  *   podcap-spawner PARENT USER LIBRARY
  *
