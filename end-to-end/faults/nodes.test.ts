@@ -36,7 +36,7 @@ test('a Node is drained 5 times: the last datagram of its Pod is in the file, wh
     await until(() => pod.receiver.heard().count > 20, { what: 'datagrams' });
     try {
       const flags = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', '--grace-period=1'];
-      await kubectl('flush', 'node1', ...flags, '--timeout=60s');
+      await kubectl('drain', 'node1', ...flags, '--timeout=60s');
       const account = await endSending(cluster, pod);
       printFigures(pod.name, account);
       expect(account).toMatchObject({ generations: 1, missing: 0 });
