@@ -6,8 +6,8 @@ const examples = `${checkout}/deploy/examples/traffic.yaml`;
 
 /** Builds the image, loads it where it must be loaded, applies the manifests, and waits until every agent is ready. */
 export async function deploy(target: TargetCluster): Promise<void> {
-  await must(process.execPath, [`${checkout}/tools/image.ts`, 'build']);
-  await must(process.execPath, [`${checkout}/tools/image.ts`, 'load'], environment(target));
+  await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'build']);
+  await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'load'], environment(target));
   await kubectl(target, 'apply', '-f', manifests(target));
   // The image's name stays the same: without this the agents of an image before would go on.
   await kubectl(target, '-n', 'kube-system', 'rollout', 'restart', 'daemonset/podcap');

@@ -9,7 +9,7 @@ import { checkout } from './target.ts';
 
 /** Builds the image and writes what it carries: build/sbom.cdx.json for machines, build/licences.md for people. */
 export async function sbom(): Promise<number> {
-  await must(process.execPath, [`${checkout}/tools/image.ts`, 'build']);
+  await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'build']);
   const { document, licences } = await billOf(join(checkout, 'build/podcap.tar'));
   await mkdir(join(checkout, 'build'), { recursive: true });
   await write('build/sbom.cdx.json', `${JSON.stringify(document, undefined, 2)}\n`);
