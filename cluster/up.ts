@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Binaries, buildBinaries, clusterModules, kubernetesVersion } from './binaries.ts';
+import { applyBootstrapObjects } from './bootstrap-objects.ts';
 import { pruneCache } from './build-cache.ts';
 import { writeCheckoutFolder } from './checkout-folder.ts';
 import { plugControl, plugNode } from './cluster-network.ts';
@@ -8,7 +9,7 @@ import { claim, readOwner, writeOwner } from './cluster-owner.ts';
 import { clusterVersion } from './cluster-version.ts';
 import { tearDown } from './down.ts';
 import { existingCluster } from './existing-cluster.ts';
-import { installBaseObjects, kubectl } from './kubectl.ts';
+import { kubectl } from './kubectl.ts';
 import {
   addresses,
   type CheckoutFolders,
@@ -108,7 +109,7 @@ function startNode(node: ClusterNode): Promise<ProcessId> {
 async function becomeReady(say: (line: string) => void): Promise<void> {
   await until(readyz, { what: 'the API server to be ready', deadlineMs: 120_000, everyMs: 200 });
   say('the API server is ready');
-  await installBaseObjects();
+  await applyBootstrapObjects();
   await until(defaultAccount, { what: 'the default ServiceAccount', deadlineMs: 60_000, everyMs: 200 });
   // A Node that lost its power is still called Ready for a while: so its kubelet is asked first.
   await Promise.all(nodes.map(kubeletAnswers));

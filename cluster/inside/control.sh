@@ -6,7 +6,7 @@ CONTROL=$STATE/control
 PKI=$CONTROL/pki
 LOGS=$CONTROL/log
 
-# No fsync: after a power cut of the real machine the cluster is made anew anyway.
+# No fsync: after a power cut of the real machine the cluster is rebuilt anyway.
 keep etcd etcd \
   --name control --data-dir "$CONTROL/etcd" --unsafe-no-fsync --log-level warn \
   --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
@@ -34,7 +34,7 @@ keep kube-apiserver kube-apiserver \
 
 await_api_server "$CONTROL/controller-manager.conf"
 
-# Pod CIDRs are fixed per Node (nodes.ts), so none is allocated here and thousands of fake Nodes use none up.
+# Each Node has a fixed Pod CIDR (bootstrap-objects.ts). None is allocated here, so thousands of fake Nodes use none up.
 keep kube-controller-manager kube-controller-manager \
   --kubeconfig "$CONTROL/controller-manager.conf" --leader-elect=false \
   --use-service-account-credentials --service-account-private-key-file "$PKI/sa.key" \
