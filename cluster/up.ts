@@ -4,8 +4,9 @@ import { type Binaries, buildBinaries, clusterModules, kubernetesVersion } from 
 import { applyBootstrapObjects } from './bootstrap-objects.ts';
 import { pruneCache } from './build-cache.ts';
 import { writeCheckoutFolder } from './checkout-folder.ts';
+import { claim } from './cluster-claim.ts';
 import { plugControl, plugNode } from './cluster-network.ts';
-import { claim, readOwner, writeOwner } from './cluster-owner.ts';
+import { readOwner, writeOwner } from './cluster-owner.ts';
 import { clusterVersion } from './cluster-version.ts';
 import { tearDown } from './down.ts';
 import { existingCluster } from './existing-cluster.ts';
@@ -37,24 +38,26 @@ export type UpResult =
   | { readonly kind: 'up'; readonly folders: CheckoutFolders }
   | { readonly kind: 'refused'; readonly message: string };
 
-/** Brings the cluster up, or what is missing of it. Ends with every Node Ready. */
+/** Brings the cluster up, or starts what is missing of a running one. Returns when every Node is Ready. */
 export async function up({ checkout, cache, say }: UpOptions): Promise<UpResult> {
-  const there = existingCluster();
-  const claimed = claim(there, checkout);
+  const existing = existingCluster();
+  const claimed = claim(existing, checkout);
   if (claimed.kind === 'theirs') return { kind: 'refused', message: claimed.message };
 
   const binaries = await buildBinaries(clusterModules, { checkout, cache, say });
   const version = clusterVersion(checkout);
-  if (claimed.kind === 'ours' && there.owner?.version !== version) {
-    say('note: an earlier version of cluster/ made this cluster; to renew it: make cluster-down cluster');
+  if (claimed.kind === 'ours' && existing.owner?.version !== version) {
+    say(
+      'note: an earlier version of cluster/ made this cluster; to replace it, run: make cluster-down cluster',
+    );
   }
   if (claimed.kind === 'leftover') {
-    say('removing what a dead or half-made cluster left');
+    say('removing what is left of a dead or incomplete cluster');
     await tearDown();
   }
   if (claimed.kind !== 'ours') {
     writeOwner(stateFolders.owner, { checkout, version, since: new Date().toISOString(), complete: false });
-    say('making certificates and configuration');
+    say('creating certificates and configuration');
     await writeStateFolder(checkout, binaries);
   }
   const folders = checkoutFolders(checkout);
@@ -70,7 +73,7 @@ export async function up({ checkout, cache, say }: UpOptions): Promise<UpResult>
   return { kind: 'up', folders };
 }
 
-/** All that the machines need, so that neither the checkout nor the cache is needed once they run. */
+/** Writes everything that the machines need: once they run, they use neither the checkout nor the cache. */
 async function writeStateFolder(checkout: string, binaries: Binaries): Promise<void> {
   mkdirSync(stateFolders.bin, { recursive: true });
   for (const [name, path] of binaries) linkOrCopy(path, join(stateFolders.bin, name));
@@ -87,12 +90,12 @@ function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch {
-    copyFileSync(from, to); // the cache is on another file system
+    copyFileSync(from, to); // the cache is on a different file system
   }
   chmodSync(to, 0o755);
 }
 
-/** Each is left alone if it lives; what it lacks of its network is added. */
+/** Starts the machines that are not running, and adds what is missing of the network of each. */
 async function startMachines(): Promise<void> {
   const [controlId, ...nodeIds] = await Promise.all([startMachine(control), ...nodes.map(startNode)]);
   await plugControl(control, controlId);
@@ -110,24 +113,28 @@ async function becomeReady(say: (line: string) => void): Promise<void> {
   await until(readyz, { what: 'the API server to be ready', deadlineMs: 120_000, everyMs: 200 });
   say('the API server is ready');
   await applyBootstrapObjects();
-  await until(defaultAccount, { what: 'the default ServiceAccount', deadlineMs: 60_000, everyMs: 200 });
-  // A Node that lost its power is still called Ready for a while: so its kubelet is asked first.
-  await Promise.all(nodes.map(kubeletAnswers));
+  await until(defaultServiceAccount, {
+    what: 'the default ServiceAccount',
+    deadlineMs: 60_000,
+    everyMs: 200,
+  });
+  // The Node of a machine that lost its power stays Ready for a while, so its kubelet is asked first.
+  await Promise.all(nodes.map(waitForKubelet));
   const names = nodes.map(({ name }) => name);
   await kubectl('wait', '--for=condition=Ready', 'node', ...names, '--timeout=120s');
 }
 
-async function kubeletAnswers({ name }: ClusterNode): Promise<void> {
+async function waitForKubelet({ name }: ClusterNode): Promise<void> {
   const healthz = `/api/v1/nodes/${name}/proxy/healthz`;
-  const ask = async () => await kubectl('get', '--raw', healthz).catch(() => undefined);
-  await until(ask, { what: `the kubelet of ${name}`, deadlineMs: 120_000, everyMs: 200 });
+  const probe = async () => await kubectl('get', '--raw', healthz).catch(() => undefined);
+  await until(probe, { what: `the kubelet of ${name}`, deadlineMs: 120_000, everyMs: 200 });
 }
 
 async function readyz(): Promise<string | undefined> {
   return await kubectl('get', '--raw', '/readyz').catch(() => undefined);
 }
 
-/** Until the controller manager has made it, no Pod can be created. */
-async function defaultAccount(): Promise<string | undefined> {
+/** No Pod can be created before the controller manager has created it. */
+async function defaultServiceAccount(): Promise<string | undefined> {
   return await kubectl('get', 'serviceaccount', 'default').catch(() => undefined);
 }
