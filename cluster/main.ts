@@ -25,37 +25,41 @@ const lockName = 'podcap-cluster';
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
-/** Each gives the exit code. */
+/** Each returns the exit code. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
-  up: () => alone('up', bringUp),
-  down: () => alone('down', takeDown),
+  up: () => exclusively('up', bringUp),
+  down: () => exclusively('down', takeDown),
   status: showStatus,
   dns: installClusterDns,
   load: loadImages,
   build: buildBinary,
   enter: enterMachine,
   'node-stop': stopNode,
-  'node-start': () => alone('node-start', bringUp),
+  'node-start': () => exclusively('node-start', bringUp),
   'component-kill': (args) => onComponent(args, killComponent),
   'component-stop': (args) => onComponent(args, stopComponent),
   'component-start': (args) => onComponent(args, startComponent),
-  'machine-state': printMachineState,
+  'host-state': printHostState,
 };
 
 const usage = `usage: node cluster/main.ts <command>
-  up                        bring the cluster up, or what is missing of it; prints the kubeconfig's path
-  down                      end the cluster and remove all that it made
-  status                    say what runs; exit code 0 if this checkout's cluster is up
-  dns                       install CoreDNS into the cluster, which has none at first
-  load <docker-archive...>  load images into every Node
-  build <binary>            build a program if need be (kubectl, helm, ...) and print its path
-  enter <machine> [command] run a command, or a shell, on node1, node2 or control
-  node-stop <node>          cut a Node's power
-  node-start <node>         bring it back
-  component-kill <machine> <name>   kill kube-apiserver, kubelet, containerd ...; it is started again
-  component-stop <machine> <name>   the same, and keep it down
-  component-start <machine> <name>  start it again
-  machine-state             list what this machine has; compare two lists to see what was left behind`;
+
+  up                          start the cluster, or the parts of it that are not running; prints its kubeconfig
+  down                        stop the cluster and remove everything that it made
+  status                      print what is running; exits with 0 if the cluster of this checkout is up
+  dns                         install CoreDNS, which a new cluster does not have
+  load <docker-archive>...    load images into every Node
+  build <program>             print the path of a program (kubectl, helm, ...), building it first if needed
+  enter <machine> [command]   run a command, or a shell, on control, node1 or node2
+
+To test what fails in production:
+
+  node-stop <node>                   cut the power of a Node
+  node-start <node>                  start it again
+  component-kill <machine> <name>    kill kube-apiserver, kubelet, containerd ...; it is restarted after a second
+  component-stop <machine> <name>    kill it and keep it stopped
+  component-start <machine> <name>   start it again
+  host-state                         list what this machine has; compare two lists to find what was left behind`;
 
 async function main([name = '', ...args]: readonly string[]): Promise<number> {
   const command = commands[name];
@@ -64,19 +68,18 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
     return 2;
   }
   if (process.getuid?.() !== 0) {
-    say('the cluster needs root: run this as root, or with sudo');
+    say('the cluster needs root: run this as root or with sudo');
     return 1;
   }
   return await command(args);
 }
 
-/** One command at a time may change the cluster. */
-async function alone(name: string, command: () => Promise<number>): Promise<number> {
-  await using held = await lock(lockName, `'${name}' of ${checkout} (pid ${process.pid})`);
-  if (held === undefined) {
-    say(
-      `another command is changing this machine's cluster: ${await describeHolder(lockName)}; try again when it has ended`,
-    );
+/** Only one command at a time may change the cluster. */
+async function exclusively(name: string, command: () => Promise<number>): Promise<number> {
+  await using acquired = await lock(lockName, `'${name}' of ${checkout} (pid ${process.pid})`);
+  if (acquired === undefined) {
+    const holder = await describeHolder(lockName);
+    say(`another command is changing the cluster of this machine: ${holder}; try again when it has ended`);
     return 1;
   }
   return await command();
@@ -89,7 +92,7 @@ async function bringUp(): Promise<number> {
     say(result.message);
     return 1;
   }
-  say(`two Nodes are Ready after ${((performance.now() - started) / 1000).toFixed(1)} s; the kubeconfig is`);
+  say(`two Nodes are Ready after ${((performance.now() - started) / 1000).toFixed(1)} s; the kubeconfig is:`);
   print(result.folders.kubeconfig);
   return 0;
 }
@@ -100,14 +103,14 @@ async function takeDown(): Promise<number> {
     say(result.message);
     return 1;
   }
-  say(result.kind === 'down' ? 'the cluster is gone' : 'there is no cluster on this machine');
+  say(result.kind === 'down' ? 'the cluster is removed' : 'this machine has no cluster');
   return 0;
 }
 
 async function showStatus(): Promise<number> {
-  const found = await status(checkout);
-  for (const line of found.lines) print(line);
-  return found.up ? 0 : 1;
+  const { up: isUp, lines } = await status(checkout);
+  for (const line of lines) print(line);
+  return isUp ? 0 : 1;
 }
 
 async function loadImages(archives: readonly string[]): Promise<number> {
@@ -117,14 +120,14 @@ async function loadImages(archives: readonly string[]): Promise<number> {
 
 async function installClusterDns(): Promise<number> {
   await installDns({ checkout, cache, say });
-  say('the cluster resolves its names');
+  say('CoreDNS is ready: Pods can resolve the names of Services');
   return 0;
 }
 
 async function buildBinary([binary = '']: readonly string[]): Promise<number> {
   const module = moduleOf(binary);
   if (module === undefined) {
-    say(`there is no Go module here that builds ${binary}`);
+    say(`no module of cluster/modules builds '${binary}'`);
     return 2;
   }
   const binaries = await buildBinaries([module], { checkout, cache, say });
@@ -156,7 +159,7 @@ async function onComponent(
   return 0;
 }
 
-async function printMachineState(): Promise<number> {
+async function printHostState(): Promise<number> {
   for (const line of await hostState()) print(line);
   return 0;
 }
@@ -166,7 +169,9 @@ function machineNamed(name: string): Machine | undefined {
 }
 
 function unknownMachine(name: string): number {
-  say(`no machine ${name} is running; there are ${machines.map((machine) => machine.name).join(', ')}`);
+  say(
+    `no machine ${name} is running; the machines are ${machines.map((machine) => machine.name).join(', ')}`,
+  );
   return 1;
 }
 
@@ -174,6 +179,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));
-  say(`the cluster's logs are in ${machines.map(logFolder).join(', ')}`);
+  say(`the logs of the cluster are in ${machines.map(logFolder).join(', ')}`);
   process.exitCode = 1;
 }
