@@ -8,20 +8,20 @@ const goModOf = (name: string) => readFileSync(join(import.meta.dirname, 'module
 describe('requiredVersion', () => {
   const goMod = 'module m\n\nrequire a.b/c v1.2.3\n\nrequire (\n\td.e/f v4.5.6 // indirect\n)\n';
   it.each([
-    ['a line of its own', 'a.b/c', 'v1.2.3'],
+    ['a single line', 'a.b/c', 'v1.2.3'],
     ['a line of a block', 'd.e/f', 'v4.5.6'],
   ])('reads %s', (_name, path, version) => {
     expect(requiredVersion(goMod, path)).toBe(version);
   });
 
-  it('does not guess', () => {
+  it('throws if the module is not required', () => {
     expect(() => requiredVersion(goMod, 'a.b')).toThrow('does not require a.b');
   });
 });
 
 describe('installArguments', () => {
   it.each(clusterModules.map((module) => [module.name, module] as const))(
-    '%s: stripped, no paths',
+    '%s: the programs are stripped and contain no paths',
     (name, module) => {
       const args = installArguments(module, goModOf(name));
       expect(args).toEqual(expect.arrayContaining(['install', '-trimpath', 'tool']));
@@ -29,7 +29,7 @@ describe('installArguments', () => {
     },
   );
 
-  it('links the version into Kubernetes that its go.mod requires', () => {
+  it('link the version that the go.mod requires into Kubernetes', () => {
     const kubernetes = moduleOf('kubelet');
     const goMod = goModOf('kubernetes');
     expect(kubernetes && installArguments(kubernetes, goMod).join(' ')).toContain(
@@ -44,12 +44,12 @@ describe('moduleOf', () => {
     ['ctr', 'containerd'],
     ['helm', 'helm'],
     ['rm', undefined],
-  ])('%s is of %s', (binary, name) => {
+  ])('%s is built by %s', (binary, name) => {
     expect(moduleOf(binary)?.name).toBe(name);
   });
 
   it.each(clusterModules.map((module) => [module.name, module] as const))(
-    '%s: names every tool',
+    '%s: lists every tool of its go.mod',
     (name, module) => {
       const tools = goModOf(name).match(/^(tool |\t)[\w./-]+$/gm) ?? [];
       expect(module.binaries).toHaveLength(tools.length);
@@ -58,11 +58,11 @@ describe('moduleOf', () => {
 });
 
 describe('estimatedSeconds', () => {
-  it('is what was measured on 2 cores', () => {
+  it('is the measured time on 2 cores', () => {
     expect(estimatedSeconds([{ name: 'm', binaries: [], seconds: 100 }], 2)).toBe(100);
   });
 
-  it('falls with more cores, but not without end', () => {
+  it('falls with more cores, down to a quarter', () => {
     expect(estimatedSeconds([{ name: 'm', binaries: [], seconds: 100 }], 4)).toBe(50);
     expect(estimatedSeconds([{ name: 'm', binaries: [], seconds: 100 }], 64)).toBe(25);
   });

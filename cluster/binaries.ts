@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { type CacheEntry, cached, entryFolder } from './build-cache.ts';
 import { run } from './run-command.ts';
 
-/** An upstream whose programs are built from its Go module; versions and programs are in modules/<name>/go.mod. */
+/** An upstream project whose programs are built from its Go module. Versions and programs: modules/<name>/go.mod. */
 export type GoModule = {
   readonly name: string;
   readonly binaries: readonly string[];
-  /** Measured on 2 cores, from nothing, for the estimate. */
+  /** How long a build without any cache took on 2 cores, for the estimate. */
   readonly seconds: number;
   readonly tags?: string;
   readonly cgo?: true;
-  /** A module whose version is linked in: without it Kubernetes' components are v0.0.0 and refuse each other. */
+  /** The module whose version is linked in. Without it, Kubernetes' components are v0.0.0 and refuse each other. */
   readonly versionOf?: string;
 };
 
@@ -39,7 +39,7 @@ const containerd: GoModule = {
 };
 const runc: GoModule = { name: 'runc', binaries: ['runc'], seconds: 25, tags: 'seccomp', cgo: true };
 const helm: GoModule = { name: 'helm', binaries: ['helm'], seconds: 145 };
-// Without service discovery, which needs a hundred modules more.
+// Without service discovery, which needs a hundred more modules.
 const prometheus: GoModule = {
   name: 'prometheus',
   binaries: ['promtool'],
@@ -48,27 +48,28 @@ const prometheus: GoModule = {
 };
 const coredns: GoModule = { name: 'coredns', binaries: ['coredns'], seconds: 140 };
 
-/** What a running cluster needs; helm and CoreDNS are built when something first asks for them. */
+/** What a running cluster needs. The others (helm, CoreDNS, promtool) are built when they are first used. */
 export const clusterModules: readonly GoModule[] = [runc, etcd, containerd, kubernetes];
 const allModules: readonly GoModule[] = [...clusterModules, helm, coredns, prometheus];
 
-/** Binary name to its path in the cache. */
+/** Maps the name of a binary to its path in the cache. */
 export type Binaries = ReadonlyMap<string, string>;
 
-export type Building = {
+/** Where to build from and to, and where to report progress. */
+export type BuildOptions = {
   readonly checkout: string;
   readonly cache: string;
   readonly say: (line: string) => void;
 };
 
-/** Gives the programs of these modules, building what the cache does not have. */
-export async function buildBinaries(modules: readonly GoModule[], building: Building): Promise<Binaries> {
+/** Returns the programs of these modules, and builds those that the cache does not have. */
+export async function buildBinaries(modules: readonly GoModule[], options: BuildOptions): Promise<Binaries> {
   const toolchain = (await run('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH'])).split('\n').join(' ');
   const planned = modules.map((module) => ({
     module,
-    entry: cacheEntry(module, building.checkout, toolchain),
+    entry: cacheEntry(module, options.checkout, toolchain),
   }));
-  const missing = planned.filter(({ entry }) => !existsSync(entryFolder(building.cache, entry)));
+  const missing = planned.filter(({ entry }) => !existsSync(entryFolder(options.cache, entry)));
   if (missing.length > 0) {
     const minutes = Math.ceil(
       estimatedSeconds(
@@ -77,25 +78,25 @@ export async function buildBinaries(modules: readonly GoModule[], building: Buil
       ) / 60,
     );
     const names = missing.map(({ module }) => module.name).join(', ');
-    building.say(`building ${names} from source: this happens once and takes about ${minutes} min`);
+    options.say(`building ${names} from source: this happens only once and takes about ${minutes} min`);
   }
   const paths = new Map<string, string>();
   for (const { module, entry } of planned) {
     const position = `${missing.findIndex((other) => other.module === module) + 1} of ${missing.length}`;
-    const folder = await cached(building.cache, entry, async (target) => {
-      await build(module, target, `${module.name} (${position})`, building);
+    const folder = await cached(options.cache, entry, async (target) => {
+      await build(module, target, `${module.name} (${position})`, options);
     });
     for (const binary of module.binaries) paths.set(binary, join(folder, binary));
   }
   return paths;
 }
 
-/** The module that has a binary; undefined if none has. */
+/** Returns the module that builds a binary; undefined if there is none. */
 export function moduleOf(binary: string): GoModule | undefined {
   return allModules.find(({ binaries }) => binaries.includes(binary));
 }
 
-/** Go builds use every core, and the last steps of each (linking) only some. */
+/** Go compiles on every core but links on only some: many cores save three quarters of the time on 2, not more. */
 export function estimatedSeconds(modules: readonly GoModule[], cores: number): number {
   const onTwoCores = modules.reduce((sum, { seconds }) => sum + seconds, 0);
   return Math.round(onTwoCores * Math.max(0.25, 2 / cores));
@@ -113,6 +114,7 @@ function moduleFiles(module: GoModule, checkout: string): { folder: string; goMo
   return { folder, goMod: read('go.mod'), goSum: read('go.sum') };
 }
 
+/** The arguments of `go` that build and install every program of the module. */
 export function installArguments(module: GoModule, goMod: string): string[] {
   const tags = module.tags === undefined ? [] : ['-tags', module.tags];
   const version =
@@ -122,7 +124,11 @@ export function installArguments(module: GoModule, goMod: string): string[] {
   return ['install', '-v', '-trimpath', ...tags, '-ldflags', `-s -w${version}`, 'tool'];
 }
 
-/** The version of a module in a go.mod. */
+/**
+ * Returns the version that a go.mod requires of a module.
+ *
+ * @throws Error if it does not require the module.
+ */
 export function requiredVersion(goMod: string, path: string): string {
   for (const line of goMod.split('\n')) {
     const [first, version] = line
@@ -143,7 +149,7 @@ async function build(
   module: GoModule,
   target: string,
   title: string,
-  { checkout, say }: Building,
+  { checkout, say }: BuildOptions,
 ): Promise<void> {
   const { folder, goMod } = moduleFiles(module, checkout);
   const started = performance.now();
@@ -152,11 +158,11 @@ async function build(
   const temporary = join(target, 'tmp');
   mkdirSync(temporary);
   let compiled = 0;
-  const ticker = setInterval(() => {
+  const progress = setInterval(() => {
     say(`  ${title}: ${elapsed()} s of about ${expected}, ${compiled} packages compiled`);
   }, 15_000);
   try {
-    // Pids of their own: when this process is killed, the compilers end with go, not some time later.
+    // In a pid namespace: when this process is killed, the compilers end together with go, not some time later.
     await run(
       'unshare',
       ['--pid', '--fork', '--kill-child', '--', 'go', ...installArguments(module, goMod)],
@@ -174,10 +180,10 @@ async function build(
       },
     );
   } finally {
-    clearInterval(ticker);
+    clearInterval(progress);
   }
   rmSync(temporary, { recursive: true });
-  if (module === etcd) renameSync(join(target, 'server'), join(target, 'etcd')); // named after its folder
+  if (module === etcd) renameSync(join(target, 'server'), join(target, 'etcd')); // go names it after its folder
   for (const binary of module.binaries) {
     if (!existsSync(join(target, binary))) throw new Error(`${module.name} built without ${binary}`);
   }

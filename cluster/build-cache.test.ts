@@ -29,11 +29,11 @@ describe('entryFolder', () => {
   });
 
   it.each([
-    ['another ingredient', ['go.mod', 'go.sum', '-race']],
-    ['one more', ['go.mod', 'go.sum', '-trimpath', '']],
+    ['a different ingredient', ['go.mod', 'go.sum', '-race']],
+    ['one more ingredient', ['go.mod', 'go.sum', '-trimpath', '']],
     ['the same text split elsewhere', ['go.modgo', '.sum', '-trimpath']],
-    ['another order', ['go.sum', 'go.mod', '-trimpath']],
-  ])('is another one for %s', (_name, madeFrom) => {
+    ['a different order', ['go.sum', 'go.mod', '-trimpath']],
+  ])('is a different one for %s', (_name, madeFrom) => {
     expect(entryFolder(cache, { ...entry, madeFrom })).not.toBe(entryFolder(cache, entry));
   });
 });
@@ -55,12 +55,12 @@ describe('cached', () => {
     expect(readFileSync(join(first, 'etcd'), 'utf8')).toBe('program');
   });
 
-  it('leaves nothing of an entry that could not be made', async () => {
+  it('leaves nothing behind of an entry that could not be made', async () => {
     await expect(cached(cache, entry, failHalfway)).rejects.toThrow('no compiler');
     expect(readdirSync(join(cache, 'bin'))).toEqual([]);
   });
 
-  it('gives two makers at once the same complete entry', async () => {
+  it('returns the same complete entry to two makers at the same time', async () => {
     const [one, other] = await Promise.all([
       cached(cache, entry, makeProgram),
       cached(cache, entry, makeProgram),
@@ -74,7 +74,7 @@ describe('pruneCache', () => {
   const cases: readonly (readonly [string, string, number, boolean])[] = [
     ['an entry used a week ago', 'etcd-0123', 7, true],
     ['an entry used five weeks ago', 'etcd-0123', 35, false],
-    ['what somebody makes right now', 'etcd-0123.new-abc', 0.01, true],
+    ['an entry that is being made', 'etcd-0123.new-abc', 0.01, true],
     ['what a killed maker left two days ago', 'etcd-0123.new-abc', 2, false],
   ];
   it.each(cases)('%s', (_name, name, daysAgo, stays) => {

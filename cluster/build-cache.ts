@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Something that was made once and is kept under the hash of all that it was made from. */
+/** Something that is made once and kept under the hash of everything that it was made from. */
 export type CacheEntry = {
   readonly kind: 'bin' | 'images';
   readonly name: string;
@@ -20,7 +20,7 @@ export type CacheEntry = {
 
 const unusedDays = 30;
 
-/** Where an entry stands, whether it was made or not. Its last 16 digits change with each of its ingredients. */
+/** The folder of an entry, made or not. The last 16 digits of its name change with every ingredient. */
 export function entryFolder(cache: string, { kind, name, madeFrom }: CacheEntry): string {
   const hash = createHash('sha256');
   for (const ingredient of madeFrom) hash.update(`${ingredient.length}:${ingredient}`);
@@ -28,8 +28,9 @@ export function entryFolder(cache: string, { kind, name, madeFrom }: CacheEntry)
 }
 
 /**
- * Gives an entry's folder, made by `make` if it is not there. Complete or absent: it is made aside and renamed, so
- * that neither a kill nor a second user at the same time leaves half of one.
+ * Returns an entry's folder, and calls `make` to fill it if it does not exist. The folder is complete or absent: it is
+ * filled under a temporary name and renamed, so that neither a kill nor a second user at the same time leaves half of
+ * an entry.
  */
 export async function cached(
   cache: string,
@@ -39,12 +40,12 @@ export async function cached(
   const folder = entryFolder(cache, entry);
   if (!existsSync(folder)) {
     mkdirSync(dirname(folder), { recursive: true });
-    const aside = mkdtempSync(`${folder}.new-`);
+    const temporary = mkdtempSync(`${folder}.new-`);
     try {
-      await make(aside);
-      if (!existsSync(folder)) renameSync(aside, folder);
+      await make(temporary);
+      if (!existsSync(folder)) renameSync(temporary, folder);
     } finally {
-      rmSync(aside, { recursive: true, force: true });
+      rmSync(temporary, { recursive: true, force: true });
     }
   }
   const now = new Date();
@@ -52,7 +53,7 @@ export async function cached(
   return folder;
 }
 
-/** Deletes what has not been used for a month, and what a killed `make` left. */
+/** Deletes the entries that were not used for a month, and what a killed `make` left behind. */
 export function pruneCache(cache: string, now: Date = new Date()): void {
   for (const kind of ['bin', 'images']) {
     const folder = join(cache, kind);
@@ -65,7 +66,8 @@ export function pruneCache(cache: string, now: Date = new Date()): void {
   }
 }
 
-export function isStale(name: string, unusedMs: number): boolean {
+/** Whether an entry, or a temporary folder that was never renamed, is old enough to be deleted. */
+function isStale(name: string, unusedMs: number): boolean {
   const days = unusedMs / 86_400_000;
   return name.includes('.new-') ? days > 1 : days > unusedDays;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hierarchies } from './cgroups.ts';
 
 describe('hierarchies', () => {
-  it('are the controllers of cgroup v1, each where it is mounted', () => {
+  it('are the mount points of the controllers with cgroup v1', () => {
     const mounts = [
       'tmpfs /sys/fs/cgroup tmpfs rw 0 0',
       'cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0',
@@ -18,7 +18,7 @@ describe('hierarchies', () => {
     ]);
   });
 
-  it('are one with cgroup v2', () => {
+  it('are a single mount point with cgroup v2', () => {
     expect(hierarchies('cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n')).toEqual(['/sys/fs/cgroup']);
   });
 });

@@ -5,11 +5,11 @@ import { cgroupName, type Machine } from './layout.ts';
 import { until } from './until.ts';
 
 /**
- * Every process of the cluster is in a cgroup under `podcap-cluster`, from before it starts anything: so that
- * what belongs to the cluster is known from the kernel, whatever crashed and whatever was recorded.
+ * Every process of the cluster is in a cgroup under `podcap-cluster`, and enters it before it starts anything. So the
+ * kernel knows what belongs to the cluster, whatever crashed and whatever was recorded.
  */
 
-/** The mount points of all cgroup hierarchies: one each controller (v1), or a single one (v2). */
+/** The mount points of all cgroup hierarchies: one per controller (v1), or a single one (v2). */
 export function hierarchies(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string[] {
   const found = mounts
     .split('\n')
@@ -19,10 +19,10 @@ export function hierarchies(mounts: string = readFileSync('/proc/self/mounts', '
   return [...new Set(found)];
 }
 
-/** Makes a machine's cgroups and gives the files that a process writes its pid to, to enter them. */
+/** Creates a machine's cgroups. Returns the files that a process writes its pid to in order to enter them. */
 export function makeMachineCgroups(machine: Machine): string[] {
   const all = hierarchies();
-  const isVersion2 = all.length === 1; // beside version 1 the kubelet takes no controller from it
+  const isVersion2 = all.length === 1; // where version 1 is mounted too, the kubelet uses no controller of version 2
   return all.map((hierarchy) => {
     let folder = hierarchy;
     for (const level of [cgroupName, machine.name, 'system']) {
@@ -35,17 +35,17 @@ export function makeMachineCgroups(machine: Machine): string[] {
   });
 }
 
-/** cgroup v2: children get a controller only if their parent hands it on. These are what the kubelet asks for. */
+/** cgroup v2: children get a controller only if their parent delegates it. The kubelet needs these. */
 function delegateControllers(folder: string): void {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8').trim().split(' ');
   const delegated = read('cgroup.subtree_control');
   const available = read('cgroup.controllers').filter((name) => !delegated.includes(name));
-  const kubelets = new Set(['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids']);
-  const missing = available.filter((name) => kubelets.has(name)).map((name) => `+${name}`);
+  const needed = new Set(['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids']);
+  const missing = available.filter((name) => needed.has(name)).map((name) => `+${name}`);
   if (missing.length > 0) writeFileSync(join(folder, 'cgroup.subtree_control'), missing.join(' '));
 }
 
-/** cgroup v1: a new cpuset is empty, and no process can enter an empty one. */
+/** cgroup v1: a new cpuset is empty, and no process can enter an empty cpuset. */
 function inheritCpuset(folder: string): void {
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     if (existsSync(join(folder, name))) {
@@ -62,7 +62,7 @@ export function members(machine?: Machine): number[] {
 function processesIn(cgroup: string): number[] {
   try {
     const pids = readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').map(Number);
-    return pids.filter((pid) => pid > 1); // kill(2) gives 0 a meaning of its own
+    return pids.filter((pid) => pid > 1); // to kill(2), 0 means a process group
   } catch {
     return []; // removed since it was listed, or a v2 cgroup of threads
   }
@@ -70,10 +70,12 @@ function processesIn(cgroup: string): number[] {
 
 /**
  * Kills every process of the cluster, or of one machine, and removes the cgroups.
- * Leftover Pod cgroups would keep a kubelet from bringing the Pods back for 48 s.
+ * Leftover Pod cgroups would keep a kubelet from starting the Pods again for 48 s.
+ *
+ * @throws Error if no process ends within 30 s, or if a cgroup cannot be removed.
  */
 export async function endMembers(machine?: Machine): Promise<void> {
-  // Hundreds of Pods on a machine with a load of 130 took 30 s to end: what counts is that they become fewer.
+  // Hundreds of Pods on a machine with a load of 130 took 30 s to end, so the deadline is for one process at a time.
   for (let left = killMembers(machine); left > 0; ) {
     const before = left;
     const fewer = () => {
@@ -92,7 +94,7 @@ function killMembers(machine: Machine | undefined): number {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // it ended by itself
+      // it has ended
     }
   }
   return pids.length;
@@ -126,6 +128,6 @@ function childrenOf(folder: string): string[] {
     const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return entries.map(({ name }) => join(folder, name));
   } catch {
-    return []; // removed while we looked
+    return []; // removed while it was read
   }
 }

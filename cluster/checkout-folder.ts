@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { type CheckoutFolders, nodes, stateFolders } from './layout.ts';
 
-/** Programs for people that `up` does not build: the first call does. */
+/** Programs for users that are built by their first call, not by `up`. */
 const builtOnFirstUse = ['helm'];
 
-/** Writes .cluster/ of a checkout: the kubeconfig and the programs to use it with. */
+/** Writes .cluster/ of a checkout: the kubeconfig, and the programs to use it with. */
 export function writeCheckoutFolder(folders: CheckoutFolders, binaries: Binaries): void {
   mkdirSync(folders.bin, { recursive: true });
   copyFileSync(stateFolders.adminKubeconfig, `${folders.kubeconfig}.new`);
@@ -20,19 +20,16 @@ export function writeCheckoutFolder(folders: CheckoutFolders, binaries: Binaries
   }
   const main = `'${process.execPath}' '${join(folders.root, 'cluster/main.ts')}'`;
   for (const name of builtOnFirstUse) {
-    const lines = ['#!/bin/sh', `# Builds ${name} at its first use.`];
+    const lines = ['#!/bin/sh', `# Builds ${name} when it is first used.`];
     writeScript(folders, name, [...lines, `program=$(${main} build ${name}) && exec "$program" "$@"`]);
   }
   for (const { name } of nodes) {
-    const lines = [
-      '#!/bin/sh',
-      `# Runs a command on ${name}, as a shell on it would: ${name} ctr -n k8s.io tasks ls`,
-    ];
+    const lines = ['#!/bin/sh', `# Runs a command on ${name}, for example: ${name} ctr -n k8s.io tasks ls`];
     writeScript(folders, name, [...lines, `exec ${main} enter ${name} "$@"`]);
   }
 }
 
-/** After the cluster's end: what is left would only mislead. */
+/** Deletes .cluster/ once the cluster has ended: a kubeconfig without a cluster would only mislead. */
 export function removeCheckoutFolder(folders: CheckoutFolders): void {
   rmSync(folders.cluster, { recursive: true, force: true });
 }

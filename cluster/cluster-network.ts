@@ -4,17 +4,17 @@ import { run, succeeds } from './run-command.ts';
 import { until } from './until.ts';
 
 /**
- * The control plane's network namespace holds a bridge; each Node and the root namespace have a veth into it.
- * The namespaces have no names: they end with their machines, and their links with them.
+ * The control plane's network namespace has a bridge. A veth pair connects it with each Node and with the root
+ * namespace. The namespaces have no names: they end with their machines, and their links end with them.
  */
 
 const bridge = 'br0';
 
-/** Gives the control plane its address, and the root namespace its one link. */
+/** Creates the bridge, gives the control plane its address, and the root namespace its only link. */
 export async function plugControl(control: Machine, id: ProcessId): Promise<void> {
   await ip(id, 'link', 'set', 'lo', 'up');
   if (!(await hasLink(id, bridge))) await ip(id, 'link', 'add', bridge, 'type', 'bridge');
-  // The address file that inside/boot.sh waits for comes last.
+  // inside/boot.sh waits for the address, so the address is added last.
   await ip(id, 'link', 'set', bridge, 'address', hardwareAddress(control.address), 'up');
   if (!(await hasLink(id, 'host'))) {
     await hostIp('link', 'add', hostLink, 'type', 'veth', 'peer', 'name', 'host', 'netns', String(id.pid));
@@ -23,13 +23,13 @@ export async function plugControl(control: Machine, id: ProcessId): Promise<void
   await hostIp('link', 'set', hostLink, 'addrgenmode', 'none', 'up');
   await hostIp('address', 'replace', `${addresses.host}/${addresses.prefixLength}`, 'dev', hostLink);
   await ip(id, 'address', 'replace', `${control.address}/${addresses.prefixLength}`, 'dev', bridge);
-  // Webhooks and aggregated APIs: the API server calls Pods at their own addresses.
+  // For webhooks and aggregated APIs, the API server connects to Pods by their own addresses.
   for (const node of nodes) {
     await ip(id, 'route', 'replace', node.podCidr, 'via', node.address);
   }
 }
 
-/** Gives a Node its link into the control plane's bridge, its address, and the routes to the others' Pods. */
+/** Connects a Node to the control plane's bridge: its link, its address, and the routes to the other Nodes' Pods. */
 export async function plugNode(node: ClusterNode, id: ProcessId, controlId: ProcessId): Promise<void> {
   await ip(id, 'link', 'set', 'lo', 'up');
   if (!(await hasLink(id, 'eth0'))) {
@@ -43,12 +43,13 @@ export async function plugNode(node: ClusterNode, id: ProcessId, controlId: Proc
   for (const other of nodes.filter(({ name }) => name !== node.name)) {
     await ip(id, 'route', 'replace', other.podCidr, 'via', other.address);
   }
-  // There is no default route, and the kernel wants some route before kube-proxy's rules see a packet.
+  // There is no default route, and the kernel needs a route to an address before kube-proxy's rules see the packet.
   await ip(id, 'route', 'replace', addresses.services, 'dev', 'eth0', 'src', node.address);
 }
 
 /**
- * The link goes with the control plane's namespace, which the kernel takes down a moment after its last process.
+ * Waits until the root namespace's link is gone, and deletes it if that takes too long. The link ends with the control
+ * plane's network namespace, which the kernel removes shortly after the last process in it.
  */
 export async function unplugHost(): Promise<void> {
   await until(hostLinkGone, { what: `the link ${hostLink} to go`, deadlineMs: 3_000 }).catch(async () => {
@@ -60,7 +61,7 @@ async function hostLinkGone(): Promise<true | undefined> {
   return (await succeeds('ip', ['link', 'show', hostLink])) ? undefined : true;
 }
 
-/** Made from the address, so that neighbours need not learn a new one when a machine comes back. */
+/** Derived from the IP address: a machine that starts again has the same one, so neighbours need not relearn it. */
 export function hardwareAddress(address: string): string {
   const bytes = [0x02, 0x00, ...address.split('.').map(Number)];
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');

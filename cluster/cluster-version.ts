@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Identifies what a checkout makes a cluster from: its code and the versions of its programs. */
+/** A hash of what a checkout makes a cluster from: its code and the versions of its programs. */
 export function clusterVersion(checkout: string): string {
   const folder = join(checkout, 'cluster');
   const hash = createHash('sha256');

@@ -5,14 +5,18 @@ import { enter, machineProcess } from './machine.ts';
 import { run } from './run-command.ts';
 import { until } from './until.ts';
 
-/** A program that a machine keeps running (inside/supervise.sh): kube-apiserver, kubelet, containerd ... */
-export type ControlPlaneComponent = { readonly machine: Machine; readonly name: string };
+/** A program that a machine starts, and restarts when it ends (inside/supervise.sh): kube-apiserver, kubelet ... */
+export type ClusterComponent = { readonly machine: Machine; readonly name: string };
 
-/** Kills it, as a crash would; a second later it is started again. Ends when it has ended. */
-export async function killComponent(component: ControlPlaneComponent): Promise<void> {
+/**
+ * Kills a component, like a crash; its machine restarts it a second later. Returns when the process has ended.
+ *
+ * @throws Error if the component is not running, or does not end within 30 s.
+ */
+export async function killComponent(component: ClusterComponent): Promise<void> {
   const pid = componentPid(component);
   const id = machineProcess(component.machine);
-  if (pid === undefined || id === undefined) throw new Error(`${describe(component)} does not run`);
+  if (pid === undefined || id === undefined) throw new Error(`${describe(component)} is not running`);
   const { program, args } = enter(id, ['kill', '-KILL', pid]);
   await run(program, args);
   await until(() => (componentPid(component) === pid ? undefined : true), {
@@ -21,20 +25,20 @@ export async function killComponent(component: ControlPlaneComponent): Promise<v
   });
 }
 
-/** Kills it and keeps it down until `startComponent`. */
-export async function stopComponent(component: ControlPlaneComponent): Promise<void> {
+/** Kills a component and keeps it stopped until `startComponent`. */
+export async function stopComponent(component: ClusterComponent): Promise<void> {
   writeFileSync(heldFile(component), '');
   if (componentPid(component) !== undefined) await killComponent(component);
 }
 
-/** Ends when it runs; it may not be ready yet. */
-export async function startComponent(component: ControlPlaneComponent): Promise<void> {
+/** Starts a component that was stopped. Returns when its process is running, which may not be ready yet. */
+export async function startComponent(component: ClusterComponent): Promise<void> {
   rmSync(heldFile(component), { force: true });
   await until(() => componentPid(component), { what: `${describe(component)} to run`, deadlineMs: 30_000 });
 }
 
-/** Its pid as its machine numbers it; undefined while it does not run. */
-function componentPid({ machine, name }: ControlPlaneComponent): string | undefined {
+/** Its pid in the machine's pid namespace; undefined while it is not running. */
+function componentPid({ machine, name }: ClusterComponent): string | undefined {
   try {
     return readFileSync(join(logFolder(machine), `${name}.pid`), 'utf8').trim() || undefined;
   } catch {
@@ -42,10 +46,11 @@ function componentPid({ machine, name }: ControlPlaneComponent): string | undefi
   }
 }
 
-function heldFile({ machine, name }: ControlPlaneComponent): string {
+/** While this file exists, the machine does not start the component. */
+function heldFile({ machine, name }: ClusterComponent): string {
   return join(logFolder(machine), `${name}.held`);
 }
 
-function describe({ machine, name }: ControlPlaneComponent): string {
+function describe({ machine, name }: ClusterComponent): string {
   return `${name} of ${machine.name}`;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { linkNames, mounts } from './host-state.ts';
 
 describe('linkNames', () => {
-  it('leaves out numbers and peers, which change by themselves', () => {
+  it('leaves out indexes and peers, which change by themselves', () => {
     const links = '1: lo: <LOOPBACK> mtu 65536\n5: podcap0@if3: <BROADCAST,UP> mtu 1500\n';
     expect(linkNames(links)).toEqual(['lo', 'podcap0']);
   });

@@ -6,8 +6,8 @@ import { cgroupName, stateFolders } from './layout.ts';
 import { run } from './run-command.ts';
 
 /**
- * Lists what a machine has that a cluster, a test or a build could leave behind: one line each, sorted, the same
- * line at every call for the same thing. Two lists compared, before and after, show what was left.
+ * Lists what this machine has that a cluster, a test or a build could leave behind: one line each, sorted, and the same
+ * line for the same thing at every call. Comparing a list from before with one from after shows what was left.
  */
 export async function hostState(): Promise<string[]> {
   const own = ownProcesses();
@@ -31,7 +31,7 @@ export async function hostState(): Promise<string[]> {
   return [...new Set(lines)].toSorted();
 }
 
-/** What Kubernetes' components set for a whole kernel. */
+/** The sysctls that Kubernetes' components set for the whole kernel. */
 const kernelSettings = [
   'kernel/panic',
   'kernel/panic_on_oops',
@@ -42,7 +42,7 @@ const kernelSettings = [
   'vm/panic_on_oom',
 ];
 
-/** Where Kubernetes' components keep things, if they are not told otherwise. */
+/** The default folders of Kubernetes' components. */
 const folders = [
   '/etc/cni/net.d',
   '/etc/kubernetes',
@@ -77,7 +77,7 @@ function namespacesOf(pid: number): string[] {
   }
 }
 
-/** Mounts of namespaces among them: such a namespace stays without any process. */
+/** Includes mounted namespaces, which exist without any process. */
 export function mounts(table: string): string[] {
   return linesOf(table).map((line) => {
     const [source, target, type] = line.split(' ');
@@ -85,12 +85,12 @@ export function mounts(table: string): string[] {
   });
 }
 
-/** "5: podcap0@if3: <BROADCAST..." gives podcap0. */
+/** The name in "5: podcap0@if3: <BROADCAST..." is podcap0. */
 export function linkNames(links: string): string[] {
   return linesOf(links).map((line) => line.split(':')[1]?.trim().split('@')[0] ?? line);
 }
 
-/** The cluster's, and those of Pods wherever they are: what else is there comes and goes with other programs. */
+/** The cgroups of the cluster, and those of Pods anywhere. All others depend on what else the machine runs. */
 function cgroups(hierarchy: string): string[] {
   const found: string[] = [];
   const visit = (folder: string) => {
@@ -104,12 +104,12 @@ function cgroups(hierarchy: string): string[] {
   try {
     visit(hierarchy);
   } catch (error) {
-    if (existsSync(join(hierarchy, cgroupName))) throw error; // else one of another program's was just removed
+    if (existsSync(join(hierarchy, cgroupName))) throw error; // otherwise another program's cgroup was removed
   }
   return found;
 }
 
-/** Those that live at least a second, but for kernel threads and those that this one is run by. */
+/** Processes that run for at least a second, without kernel threads and those that started this one. */
 async function longLivedProcesses(own: ReadonlySet<number>): Promise<string[]> {
   const before = new Set(processes().map(({ pid }) => pid));
   await sleep(1_000);
@@ -119,23 +119,25 @@ async function longLivedProcesses(own: ReadonlySet<number>): Promise<string[]> {
 }
 
 /**
- * Whether a run of this checkout can have left it: it works in the checkout or in the cluster's folders, as whatever is
- * started there does, or it is in a namespace or cgroup of its own. What else a machine starts and ends is its affair.
+ * Whether this checkout can have left the process behind: its working directory is in the checkout or in the cluster's
+ * folders, or it is in a different namespace or in a cgroup of the cluster. All others are not our concern.
  */
 function isOurs(pid: number): boolean {
   try {
     const folder = readlinkSync(`/proc/${pid}/cwd`);
-    const isInside = [process.cwd(), stateFolders.root].some((root) => folder.startsWith(root));
-    const isApart = ['net', 'mnt', 'pid'].some(
+    const isInOurFolders = [process.cwd(), stateFolders.root].some((root) => folder.startsWith(root));
+    const isInOtherNamespace = ['net', 'mnt', 'pid'].some(
       (kind) => readlinkSync(`/proc/${pid}/ns/${kind}`) !== readlinkSync(`/proc/self/ns/${kind}`),
     );
-    return isInside || isApart || readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(cgroupName);
+    return (
+      isInOurFolders || isInOtherNamespace || readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(cgroupName)
+    );
   } catch {
     return false; // it has ended
   }
 }
 
-/** This process, its ancestors, and what they run at the moment beside it (a pipe's other end). */
+/** This process, its ancestors, and its siblings (the other end of a pipe). */
 function ownProcesses(): ReadonlySet<number> {
   const all = new Map(processes().map((process) => [process.pid, process]));
   const own = new Set<number>();

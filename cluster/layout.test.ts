@@ -17,13 +17,13 @@ function overlap(one: string, other: string): boolean {
 }
 
 describe('the addresses', () => {
-  it('are different for every machine, and of their network', () => {
+  it('are different for every machine, and inside the network of the machines', () => {
     const all = [addresses.host, ...machines.map(({ address }) => address)];
     expect(new Set(all).size).toBe(all.length);
     for (const address of all) expect(isInside(address, addresses.network)).toBe(true);
   });
 
-  it('of Pods are of one range, and no Node shares them', () => {
+  it('of Pods are in one range, and no two Nodes share any', () => {
     for (const node of nodes) {
       expect(isInside(node.podCidr, addresses.pods)).toBe(true);
       for (const other of nodes) expect(overlap(node.podCidr, other.podCidr)).toBe(node === other);
@@ -42,7 +42,7 @@ describe('cacheFolder', () => {
     expect(cacheFolder({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/podcap');
   });
 
-  it.each([[{}], [{ XDG_CACHE_HOME: '' }]])('is in the home folder otherwise (%o)', (environment) => {
+  it.each([[{}], [{ XDG_CACHE_HOME: '' }]])('is in the home directory otherwise (%o)', (environment) => {
     expect(cacheFolder(environment)).toMatch(/\/\.cache\/podcap$/);
   });
 });

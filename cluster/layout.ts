@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** One "computer" of the cluster: a set of namespaces with a pid 1 of its own. */
+/** A "computer" of the cluster: a set of Linux namespaces with its own pid 1. */
 export type Machine = {
   readonly name: string;
   readonly role: 'control' | 'node';
@@ -14,8 +14,8 @@ export type ClusterNode = Machine & {
 };
 
 /**
- * Every address of the cluster. The machines' network is part of 198.18.0.0/15, which RFC 2544 keeps for
- * benchmarks: no LAN uses it, so the one route that the root namespace gets hides nothing.
+ * Every address of the cluster. The machines' network is part of 198.18.0.0/15, which RFC 2544 reserves for benchmarks:
+ * no LAN uses it, so the only route that the root namespace gets hides no other.
  */
 export const addresses = {
   network: '198.18.213.0/24',
@@ -29,7 +29,7 @@ export const addresses = {
 
 export const control: Machine = { name: 'control', role: 'control', address: addresses.control };
 
-/** A /22 each: 1,021 Pods fit, the kubelet is told to take 250. */
+/** Each has a /22: 1,021 Pods fit, and the kubelet's maxPods is 250. */
 export const nodes: readonly ClusterNode[] = [
   { name: 'node1', role: 'node', address: '198.18.213.11', podCidr: '10.244.0.0/22' },
   { name: 'node2', role: 'node', address: '198.18.213.12', podCidr: '10.244.4.0/22' },
@@ -37,23 +37,28 @@ export const nodes: readonly ClusterNode[] = [
 
 export const machines: readonly Machine[] = [control, ...nodes];
 
+/**
+ * Returns the Node with this name.
+ *
+ * @throws Error if there is none.
+ */
 export function nodeNamed(name: string): ClusterNode {
-  const node = nodes.find((each) => each.name === name);
+  const node = nodes.find((candidate) => candidate.name === name);
   if (!node) throw new Error(`the cluster has no Node ${name}`);
   return node;
 }
 
 export const apiServer = `https://${addresses.control}:6443`;
 
-/** The one link that the cluster has in the root network namespace. */
+/** The only link of the cluster in the root network namespace. */
 export const hostLink = 'podcap0';
 
-/** The parent of all the cluster's cgroups, in every hierarchy: what is in it belongs to the cluster. */
+/** The parent of all cgroups of the cluster, in every hierarchy: whatever is in it belongs to the cluster. */
 export const cgroupName = 'podcap-cluster';
 
 const state = '/var/lib/podcap-cluster';
 
-/** What the cluster keeps outside the checkout while it stands; `down` deletes it last. */
+/** What the cluster keeps outside the checkout while it exists; `down` deletes it last. */
 export const stateFolders = {
   root: state,
   owner: join(state, 'owner.json'),
@@ -63,16 +68,17 @@ export const stateFolders = {
   adminKubeconfig: join(state, 'control/admin.conf'),
 } as const;
 
+/** The machine's own files, as a path on the host. */
 export function machineFolder(machine: Machine): string {
   return join(state, machine.name);
 }
 
-/** Where a machine's components log, as seen from outside it. */
+/** Where a machine's components write their logs, as a path on the host. */
 export function logFolder(machine: Machine): string {
   return join(machineFolder(machine), machine.role === 'node' ? 'var/log' : 'log');
 }
 
-/** What the user of one checkout works with. */
+/** What the user of a checkout works with: .cluster/ in it, with a kubeconfig and programs. */
 export type CheckoutFolders = {
   readonly root: string;
   readonly cluster: string;
@@ -85,7 +91,7 @@ export function checkoutFolders(root: string): CheckoutFolders {
   return { root, cluster, kubeconfig: join(cluster, 'kubeconfig'), bin: join(cluster, 'bin') };
 }
 
-/** Built binaries and base images, per user and outside every checkout, so that a fresh clone has them. */
+/** The cache of binaries and base images: one for each user, outside every checkout, so that a fresh clone has them. */
 export function cacheFolder(environment: NodeJS.ProcessEnv): string {
   return join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'podcap');
 }

@@ -9,20 +9,20 @@ describe('fullName', () => {
     ['registry.example/a/b:1', 'registry.example/a/b:1'],
     ['host:5000/a:1', 'host:5000/a:1'],
     ['docker.io/library/podcap:latest', 'docker.io/library/podcap:latest'],
-  ])('%s is %s', (name, full) => {
+  ])('of %s is %s', (name, full) => {
     expect(fullName(name)).toBe(full);
   });
 });
 
 describe('parseManifest', () => {
-  it('gives the names and what identifies the image', () => {
+  it('returns the names and what identifies the image', () => {
     const manifest = [{ Config: 'abc123.json', RepoTags: ['podcap:latest'], Layers: ['l.tar'] }];
     expect(parseManifest(JSON.stringify(manifest))).toEqual([
       { names: ['docker.io/library/podcap:latest'], configDigest: 'abc123' },
     ]);
   });
 
-  it('reads where docker keeps blobs since version 25', () => {
+  it('reads the paths of blobs that docker writes since version 25', () => {
     const manifest = [{ Config: 'blobs/sha256/abc123', RepoTags: ['podcap:latest'] }];
     expect(parseManifest(JSON.stringify(manifest))[0]?.configDigest).toBe('abc123');
   });

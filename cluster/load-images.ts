@@ -3,28 +3,29 @@ import { type ClusterNode, nodes } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
 import { run } from './run-command.ts';
 
+/** Where to report progress. */
 export type LoadOptions = { readonly say: (line: string) => void };
 
-/** The label that says on a Node which archive an image came from. It goes when the image goes. */
+/** The label of an image on a Node that says which archive it came from. It is deleted with the image. */
 const label = 'podcap.dev/config';
 
-/** What a docker-archive holds: its image's names, and the digest of its configuration, which identifies it. */
+/** An image in a docker-archive: its names, and the digest of its configuration, which identifies it. */
 export type ArchivedImage = { readonly names: readonly string[]; readonly configDigest: string };
 
-/** Loads docker-archives into every Node's containerd, but for Nodes that have them already. */
+/** Loads docker-archives into the containerd of every Node that does not have their images yet. */
 export async function load(archives: readonly string[], { say }: LoadOptions): Promise<void> {
   for (const archive of archives) {
     const images = parseManifest(await run('tar', ['-xOf', archive, 'manifest.json']));
     await Promise.all(
       nodes.map(async (node) => {
-        const done = (await loadInto(node, archive, images)) ? 'loaded into' : 'is already on';
-        say(`${basename(archive)} ${done} ${node.name}`);
+        const isLoaded = await loadInto(node, archive, images);
+        say(`${basename(archive)} ${isLoaded ? 'is loaded into' : 'is already on'} ${node.name}`);
       }),
     );
   }
 }
 
-/** Gives false if the Node has them already. */
+/** Returns false if the Node has the images already. */
 async function loadInto(
   node: ClusterNode,
   archive: string,
@@ -52,7 +53,11 @@ async function ctr(node: ClusterNode, args: readonly string[], inputFile?: strin
   return await run(command.program, command.args, inputFile === undefined ? {} : { inputFile });
 }
 
-/** manifest.json of a docker-archive: [{Config: "<digest>.json", RepoTags: ["name:tag"], Layers: [...]}]. */
+/**
+ * Parses manifest.json of a docker-archive: [{Config: "<digest>.json", RepoTags: ["name:tag"], Layers: [...]}].
+ *
+ * @throws Error if it is something else.
+ */
 export function parseManifest(manifest: string): ArchivedImage[] {
   const value: unknown = JSON.parse(manifest);
   if (!Array.isArray(value)) throw new Error('the archive is not a docker-archive');
@@ -65,7 +70,7 @@ export function parseManifest(manifest: string): ArchivedImage[] {
   });
 }
 
-/** As containerd and the kubelet write it: `podcap:latest` is docker.io/library/podcap:latest. */
+/** The name as containerd and the kubelet write it: `podcap:latest` is docker.io/library/podcap:latest. */
 export function fullName(name: string): string {
   const [first = '', ...rest] = name.split('/');
   if (rest.length === 0) return `docker.io/library/${name}`;

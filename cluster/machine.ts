@@ -7,8 +7,8 @@ import { isAlive, type ProcessId } from './process-id.ts';
 import { until } from './until.ts';
 
 /**
- * The living pid 1 of a machine, or undefined. A machine writes its pid and start time itself, as its first deed
- * (inside/boot.sh), so that the record is right whenever `up` is killed.
+ * Returns pid 1 of a machine; undefined while the machine is not running. The first thing that a machine does is to
+ * write its own pid and start time (inside/boot.sh), so that the record is right whenever `up` is killed.
  */
 export function machineProcess(machine: Machine): ProcessId | undefined {
   let record: string;
@@ -24,22 +24,22 @@ export function machineProcess(machine: Machine): ProcessId | undefined {
 }
 
 /**
- * Starts a machine if it does not live, and gives its pid 1. It waits for its network itself (cluster-network.ts).
- * What an earlier life left, processes and cgroups, is removed first.
+ * Starts a machine if it is not running, and returns its pid 1. The machine itself waits for its network, which
+ * cluster-network.ts creates. What an earlier run left behind, processes and cgroups, is removed first.
  */
 export async function startMachine(
   machine: Machine,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<ProcessId> {
-  const living = machineProcess(machine);
-  if (living !== undefined) return living;
+  const running = machineProcess(machine);
+  if (running !== undefined) return running;
   await endMembers(machine);
   rmSync(join(machineFolder(machine), 'pid1'), { force: true });
   boot(machine, makeMachineCgroups(machine), settings);
   return await until(() => machineProcess(machine), { what: `pid 1 of ${machine.name}`, deadlineMs: 10_000 });
 }
 
-/** In a session of its own and with no descriptor of ours, so that it outlives this command and its terminal. */
+/** In its own session and without a descriptor of ours, so that the machine outlives this command and its terminal. */
 function boot(machine: Machine, cgroupFiles: readonly string[], settings: Readonly<Record<string, string>>) {
   mkdirSync(logFolder(machine), { recursive: true });
   const log = openSync(join(logFolder(machine), 'boot.log'), 'a');
@@ -51,7 +51,7 @@ function boot(machine: Machine, cgroupFiles: readonly string[], settings: Readon
   }).unref();
 }
 
-/** Nothing of the caller's environment: what a component does must not hang on the terminal that started it. */
+/** Nothing of the caller's environment: what a component does must not depend on the terminal that started it. */
 function machineEnvironment(machine: Machine, settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   return {
     PATH: `${stateFolders.bin}:/usr/sbin:/usr/bin:/sbin:/bin`,
@@ -66,16 +66,17 @@ function machineEnvironment(machine: Machine, settings: Readonly<Record<string, 
   };
 }
 
-/** As a power cut would: everything that runs on the machine ends at once. */
+/** Ends everything on the machine at once, like a power cut. Returns false if the machine was not running. */
 export function cutPower(machine: Machine): boolean {
   const id = machineProcess(machine);
   if (id !== undefined) process.kill(id.pid, 'SIGKILL');
   return id !== undefined;
 }
 
+/** A command line to spawn. */
 export type EnteringCommand = { readonly program: string; readonly args: readonly string[] };
 
-/** The command line that runs a command inside a machine, with the machine's environment and nothing of ours. */
+/** Returns the command line that runs a command inside a machine, without anything of our environment but TERM. */
 export function enter(id: ProcessId, command: readonly string[]): EnteringCommand {
   const namespaces = [
     '--target',

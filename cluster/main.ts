@@ -4,12 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBinaries, moduleOf } from './binaries.ts';
 import { status } from './cluster-status.ts';
-import {
-  type ControlPlaneComponent,
-  killComponent,
-  startComponent,
-  stopComponent,
-} from './component-control.ts';
+import { type ClusterComponent, killComponent, startComponent, stopComponent } from './component-control.ts';
 import { installDns } from './dns.ts';
 import { down } from './down.ts';
 import { hostState } from './host-state.ts';
@@ -151,7 +146,7 @@ async function stopNode([name = '']: readonly string[]): Promise<number> {
 
 async function onComponent(
   [machineName = '', name = '']: readonly string[],
-  act: (component: ControlPlaneComponent) => Promise<void>,
+  act: (component: ClusterComponent) => Promise<void>,
 ): Promise<number> {
   const machine = machineNamed(machineName);
   if (machine === undefined || machineProcess(machine) === undefined) return unknownMachine(machineName);

@@ -4,16 +4,16 @@ import { addresses, type ClusterNode, cgroupName, machineFolder, stateFolders } 
 import { makeNodeCredentials } from './pki.ts';
 import { pauseImage } from './program-image.ts';
 
-/** Where the kubelet looks for Pods of its own. */
+/** The folder where the kubelet reads the manifests of static Pods. */
 export const staticPods = '/etc/kubernetes/manifests';
 
-/** Writes a Node's own /etc, which is laid over the machine's (inside/node-mounts.sh). */
+/** Writes a Node's own part of /etc, an overlay over the host's (inside/node-mounts.sh). */
 export async function writeNodeFiles(node: ClusterNode): Promise<void> {
   const etc = join(machineFolder(node), 'etc');
   const files: Record<string, string> = {
     hostname: `${node.name}\n`,
     hosts: `127.0.0.1 localhost\n${node.address} ${node.name}\n`,
-    'resolv.conf': '# no name server: a Node has no way to the outside\n',
+    'resolv.conf': '# no name server: a Node cannot reach the outside\n',
     'cni/net.d/10-podcap.conflist': json(podNetwork(node)),
     'containerd/config.toml': containerdConfig,
     'kubernetes/kubelet.yaml': json(kubeletConfig(node)),
@@ -28,7 +28,7 @@ export async function writeNodeFiles(node: ClusterNode): Promise<void> {
   copyFileSync(join(stateFolders.pki, 'ca.crt'), join(etc, 'kubernetes/ca.crt'));
 }
 
-/** ipMasq false: a Pod is seen under its own address on the other Node too. */
+/** ipMasq is false, so that a Pod keeps its own address on the other Node too. */
 function podNetwork(node: ClusterNode): unknown {
   return {
     cniVersion: '1.0.0',
@@ -47,7 +47,7 @@ function podNetwork(node: ClusterNode): unknown {
   };
 }
 
-/** restrict_oom_score_adj: without CAP_SYS_RESOURCE, as in a virtual machine that lacks it, no Pod starts otherwise. */
+/** restrict_oom_score_adj: on a host without CAP_SYS_RESOURCE, as in some virtual machines, no Pod starts otherwise. */
 const containerdConfig = `version = 3
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
@@ -84,16 +84,16 @@ function kubeletConfig(node: ClusterNode): unknown {
     resolvConf: '/etc/resolv.conf',
     maxPods: 250,
     staticPodPath: staticPods,
-    // The disk is the machine's, and none of ours to tidy up.
+    // The disk belongs to the host: it is not the kubelet's to clean up.
     evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
-    // Hundreds of Pods start at once in tests; the API server is next door.
+    // Tests start hundreds of Pods at once, and the API server is on the same host.
     registryPullQPS: 0,
     kubeAPIQPS: 200,
     kubeAPIBurst: 400,
     shutdownGracePeriod: '0s',
-    // Tests kill containers many times over; by default the second time costs 10 s, and soon minutes.
+    // Tests kill containers many times. By default the second restart takes 10 s, and later ones minutes.
     crashLoopBackOff: { maxContainerRestartPeriod: '1s' },
   };
 }
@@ -105,7 +105,7 @@ const kubeProxyConfig = {
   clusterCIDR: addresses.pods,
   clientConnection: { kubeconfig: '/etc/kubernetes/kube-proxy.conf' },
   oomScoreAdj: 0,
-  // These sysctls are the whole machine's: leave them alone.
+  // 0: do not set these sysctls, which are the host's.
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
 };
 

@@ -3,19 +3,20 @@ import { dirname, join } from 'node:path';
 import { addresses, apiServer, type ClusterNode, control, machineFolder, stateFolders } from './layout.ts';
 import { run } from './run-command.ts';
 
-/** A user as Kubernetes reads it from a client certificate. */
+/** The user that Kubernetes reads from a client certificate. */
 type User = { readonly name: string; readonly group?: string };
 
 const kubeadm = join(stateFolders.bin, 'kubeadm');
 const config = join(machineFolder(control), 'kubeadm.yaml');
 
-/** Makes the certificate authorities and every certificate of the control plane, by kubeadm's own phase. */
+/** Creates the certificate authorities and every certificate of the control plane, by kubeadm's own phase. */
 export async function makeCertificates(kubernetesVersion: string): Promise<void> {
   mkdirSync(machineFolder(control), { recursive: true });
   writeFileSync(config, kubeadmConfig(kubernetesVersion));
   await run(kubeadm, ['init', 'phase', 'certs', 'all', '--config', config]);
 }
 
+/** Writes the kubeconfigs of the administrator, the controller manager and the scheduler. */
 export async function makeControlKubeconfigs(): Promise<void> {
   const folder = machineFolder(control);
   await Promise.all([
@@ -25,7 +26,7 @@ export async function makeControlKubeconfigs(): Promise<void> {
   ]);
 }
 
-/** Writes what a Node's kubelet and kube-proxy need to talk to the API server, and the kubelet to be called by it. */
+/** Writes a Node's kubeconfigs of kubelet and kube-proxy, and the certificate that the kubelet shows the API server. */
 export async function makeNodeCredentials(node: ClusterNode, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   await Promise.all([
@@ -50,7 +51,7 @@ async function makeKubeconfig({ name, group }: User, file: string): Promise<void
   writeFileSync(file, content, { mode: 0o600 });
 }
 
-/** kubeadm has no phase for it. Its names are what the API server checks: it calls Nodes by address. */
+/** kubeadm has no phase for it. The API server calls Nodes by their address, and checks it in the certificate. */
 async function makeKubeletServingCertificate(node: ClusterNode, folder: string): Promise<void> {
   const authority = ['-CA', join(stateFolders.pki, 'ca.crt'), '-CAkey', join(stateFolders.pki, 'ca.key')];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];

@@ -3,32 +3,32 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { isAlive, parseStat, processId } from './process-id.ts';
 
-/** A line of /proc/<pid>/stat with this name and state, and 12345 as field 22. */
+/** The line of /proc/<pid>/stat with this name and state, and 12345 as field 22. */
 function stat(name: string, state: string): string {
   return `7 (${name}) ${state} ${Array.from({ length: 18 }, (_, index) => index).join(' ')} 12345 99`;
 }
 
 describe('parseStat', () => {
-  it.each([['node'], ['a b'], ['a) S 1 (b']])('reads the start time behind the name "%s"', (name) => {
+  it.each([['node'], ['a b'], ['a) S 1 (b']])('reads the start time after the name "%s"', (name) => {
     expect(parseStat(7, stat(name, 'S'))).toEqual({ pid: 7, startTime: '12345' });
   });
 
-  it.each([['Z'], ['X']])('takes a process in state %s for ended', (state) => {
+  it.each([['Z'], ['X']])('returns undefined for a process in state %s', (state) => {
     expect(parseStat(7, stat('node', state))).toBeUndefined();
   });
 });
 
 describe('isAlive', () => {
-  it('knows a living process', () => {
+  it('is true for a running process', () => {
     const id = processId(process.pid);
     expect(id && isAlive(id)).toBe(true);
   });
 
-  it('is not misled by another process with the same pid', () => {
+  it('is false for a different process with the same pid', () => {
     expect(isAlive({ pid: process.pid, startTime: '1' })).toBe(false);
   });
 
-  it('knows an ended process', async () => {
+  it('is false for a process that has ended', async () => {
     const child = spawn('sleep', ['60']);
     await once(child, 'spawn');
     const id = processId(child.pid ?? 0);

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** A process that cannot be taken for another one that got the same pid later. */
+/** Identifies a process: no process that gets the same pid later is mistaken for it. */
 export type ProcessId = {
   readonly pid: number;
   /** Clock ticks after boot, field 22 of /proc/<pid>/stat (proc_pid_stat(5)). */
   readonly startTime: string;
 };
 
-/** Gives undefined if there is no such process, or only its zombie. */
+/** Returns undefined if there is no such process, or only its zombie. */
 export function processId(pid: number): ProcessId | undefined {
   let stat: string;
   try {
@@ -18,7 +18,7 @@ export function processId(pid: number): ProcessId | undefined {
   return parseStat(pid, stat);
 }
 
-/** The name, field 2, is in parentheses and may hold spaces and parentheses itself. */
+/** Parses /proc/<pid>/stat. Field 2, the name, is in parentheses and may contain spaces and parentheses itself. */
 export function parseStat(pid: number, stat: string): ProcessId | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state] = fields;
@@ -27,6 +27,7 @@ export function parseStat(pid: number, stat: string): ProcessId | undefined {
   return { pid, startTime };
 }
 
+/** Whether that very process is still running. */
 export function isAlive(id: ProcessId): boolean {
   return processId(id.pid)?.startTime === id.startTime;
 }

@@ -11,22 +11,22 @@ import {
 import { join } from 'node:path';
 import { run } from './run-command.ts';
 
-/** An image that holds one static program and nothing else. */
+/** An image that contains one static program and nothing else. */
 export type ProgramImage = {
   readonly name: string;
-  /** The program on this machine; in the image it stands in the root folder, under this path's last part. */
+  /** The path on this machine. In the image, the program is in the root folder, under the same name. */
   readonly program: string;
   readonly entrypoint: readonly string[];
 };
 
-/** What containerd is told to make a Pod's sandbox of: catatonit(1) -P waits, and reaps. */
+/** The image of a Pod's sandbox. catatonit(1) -P waits forever and reaps processes. */
 export const pauseImage: ProgramImage = {
   name: 'localhost/pause:local',
   program: '/usr/bin/catatonit',
   entrypoint: ['/catatonit', '-P'],
 };
 
-/** Writes the image as a docker-archive: no registry is needed, and no tool to build images either. */
+/** Writes the image as a docker-archive, without a registry or a tool that builds images. */
 export async function writeProgramImage(
   file: string,
   { name, program, entrypoint }: ProgramImage,

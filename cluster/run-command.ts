@@ -7,21 +7,21 @@ import { pipeline } from 'node:stream/promises';
 export type RunOptions = {
   readonly cwd?: string;
   readonly environment?: NodeJS.ProcessEnv;
-  /** Given to the command on standard input; without it standard input is empty. */
+  /** The command's standard input; empty without it. */
   readonly input?: string;
-  /** A file that the command gets as standard input. */
+  /** A file to read standard input from instead. */
   readonly inputFile?: string;
-  /** Called with what the command writes to standard output and error, as it comes. */
+  /** Called with what the command writes to standard output and error, while it runs. */
   readonly onOutput?: (chunk: string) => void;
 };
 
 /**
- * Runs a command to its end and gives what it wrote to standard output.
+ * Runs a command to its end and returns its standard output.
  *
  * The command is killed when this process dies, so that a killed `up` leaves no build running: setpriv sets the
  * parent-death signal (prctl(2) PR_SET_PDEATHSIG) and execs the command.
  *
- * @throws Error with the command, its exit and the end of what it wrote.
+ * @throws Error with the command, its exit code or signal, and the end of its output.
  */
 export async function run(
   command: string,
@@ -48,7 +48,7 @@ export async function run(
   const [output, end] = await Promise.all([
     text(child.stdout),
     ended,
-    pipeline(inputOf(options), child.stdin).catch(() => undefined), // a command that ends early says why itself
+    pipeline(inputOf(options), child.stdin).catch(() => undefined), // EPIPE: a command that ends early prints why
   ]);
   if (end !== '0') {
     throw new Error(`${command} ${args.join(' ')} ended with ${end}\n${tail.trimEnd()}`);
@@ -62,7 +62,7 @@ function inputOf({ input = '', inputFile }: RunOptions): Readable {
     : createReadStream(inputFile, { highWaterMark: 1 << 20 });
 }
 
-/** Whether a command ends with 0. */
+/** Whether a command exits with 0. */
 export async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
   return await run(command, args).then(
     () => true,

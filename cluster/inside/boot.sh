@@ -1,9 +1,9 @@
 #!/bin/bash
-# A machine's pid 1, until tini takes its place: says who it is, makes its own view of the file system, waits for
-# its network and hands over to the supervisor. When pid 1 ends, the kernel ends everything on the machine.
+# A machine's pid 1 until it execs tini: records its pid, builds the machine's view of the file system, waits for its
+# network and starts the supervisor. When pid 1 ends, the kernel ends everything on the machine.
 set -eu
 
-# /proc is still the outer one, so this is the pid that the outside knows. Fields 1 and 22 of proc_pid_stat(5).
+# /proc is still that of the root namespace, so this is the pid there. Fields 1 and 22 of proc_pid_stat(5).
 read -r -a stat </proc/self/stat
 echo "${stat[0]} ${stat[21]}" >"$STATE/$MACHINE/pid1.new"
 mv "$STATE/$MACHINE/pid1.new" "$STATE/$MACHINE/pid1"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What runs on the control plane.
+# The supervisor of the control plane.
 set -eu
 . "$INSIDE/supervise.sh"
 CONTROL=$STATE/control

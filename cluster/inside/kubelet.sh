@@ -1,7 +1,7 @@
 #!/bin/bash
-# kubelet.sh <arguments...>: the kubelet, with these settings for itself alone. It wants them so, or sets them, for
-# the whole kernel; and the kernel is the machine's. Only its view is other: a Pod with a user namespace may not
-# mount a proc where something hides parts of it. Mounts go to and fro between the two views but for /proc.
+# kubelet.sh <arguments...>: runs the kubelet with its own view of these sysctls. The kubelet requires or sets them for
+# the whole kernel, which belongs to the host. Only the kubelet gets this view: a Pod with a user namespace may not
+# mount a /proc that has anything mounted over it. All mounts but those below /proc propagate in both directions.
 set -eu
 mount --make-private /proc
 mkdir -p /run/kubelet-settings

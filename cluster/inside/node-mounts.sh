@@ -1,13 +1,13 @@
-# Sourced by boot.sh: a Node sees folders of its own wherever Kubernetes keeps something, and the machine's /usr.
+# Sourced by boot.sh: a Node has its own folders wherever Kubernetes stores something, and the host's /usr.
 OWN=$STATE/$MACHINE
 
-# A new sysfs shows this network namespace's links; the cgroup tree stays the one that the machine has.
+# A new sysfs shows the links of this network namespace; the cgroup tree stays that of the host.
 mkdir -p "$OWN/cgroup"
 mount --rbind /sys/fs/cgroup "$OWN/cgroup"
 mount -t sysfs sysfs /sys
 mount --move "$OWN/cgroup" /sys/fs/cgroup
 
-# /etc is the machine's with the Node's own files over it.
+# /etc is an overlay: the Node's own files over the host's.
 mkdir -p "$OWN/etc" "$OWN/etc.work"
 mount -t overlay -o "lowerdir=/etc,upperdir=$OWN/etc,workdir=$OWN/etc.work" etc /etc
 
@@ -21,10 +21,10 @@ mount --bind "$INSIDE" "$OWN/opt/podcap/inside"
 mount --rbind "$OWN/opt" /opt
 mount --bind "$OWN/tmp" /tmp
 mount --bind "$OWN/var/log" /var/log
-mount --bind "$OWN/var/lib" /var/lib # hides $STATE: from here on everything is under /opt/podcap
+mount --bind "$OWN/var/lib" /var/lib # hides $STATE: from here on, everything is used from /opt/podcap
 INSIDE=/opt/podcap/inside
 PATH=/opt/podcap/bin:/usr/sbin:/usr/bin:/sbin:/bin
 unset STATE OWN
 
-# Or a Pod's HostToContainer mount fails: "is mounted on / but it is not a shared or slave mount".
+# Otherwise a Pod's HostToContainer mount fails: "is mounted on / but it is not a shared or slave mount".
 mount --make-rshared /

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What runs on a Node.
+# The supervisor of a Node.
 set -eu
 . "$INSIDE/supervise.sh"
 LOGS=/var/log
@@ -7,10 +7,10 @@ KUBERNETES=/etc/kubernetes
 
 sysctl -q -w net.ipv4.ip_forward=1
 if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
-  # Or the answer of a Service's Pod on the same bridge comes back untranslated.
+  # Otherwise the answer of a Service's Pod on the same bridge arrives with its address not translated.
   sysctl -q -w net.bridge.bridge-nf-call-iptables=1
 fi
-# The machine has no route to the Pods: what they say to it comes from their Node.
+# The host has no route to the Pods, so their packets to it get the address of their Node.
 nft -f - <<RULES
 table ip podcap-cluster {
   chain postrouting {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# start.sh <cgroup.procs file...>: enters the machine's cgroups, then starts its pid 1 in namespaces of its own.
+# start.sh <cgroup.procs file...>: enters the machine's cgroups, then starts the machine's pid 1 in new namespaces.
 set -eu
 for file in "$@"; do
   echo $$ >"$file"

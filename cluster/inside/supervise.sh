@@ -1,7 +1,7 @@
 # Sourced by the supervisors.
 
-# keep <name> <command...>: runs a command in the background and starts it again whenever it ends, as systemd would.
-# Its pid is in $LOGS/<name>.pid while it runs; while there is a $LOGS/<name>.held it is not started (component.ts).
+# keep <name> <command...>: runs a command in the background and restarts it whenever it ends, as systemd would. While
+# it runs, its pid is in $LOGS/<name>.pid; while $LOGS/<name>.held exists, it is not started (component-control.ts).
 keep() {
   local name=$1
   shift
@@ -15,14 +15,14 @@ keep() {
       echo $! >"$LOGS/$name.pid"
       wait $! && code=0 || code=$?
       rm -f "$LOGS/$name.pid"
-      echo "podcap-cluster: $name ended with $code, starting it again" >>"$LOGS/$name.log"
+      echo "podcap-cluster: $name ended with $code, restarting it" >>"$LOGS/$name.log"
       sleep 1
     done
   ) &
 }
 
-# await_api_server <kubeconfig>: a kubelet that starts before the API server is ready tries its CSINode again only
-# after up to 137 s.
+# await_api_server <kubeconfig>: a kubelet that starts before the API server is ready takes up to 137 s until it retries
+# to create its CSINode.
 await_api_server() {
   until kubectl --kubeconfig "$1" --request-timeout 2s get --raw /readyz >/dev/null 2>&1; do
     sleep 0.2
