@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-// One project per kind of test, so that `vitest --project unit` needs neither root nor a cluster.
+// One project for each kind of test, so that `vitest --project unit` needs neither root nor a cluster.
 export default defineConfig({
   oxc: { target: 'node24' },
   test: {
+    // Every project inherits it.
+    setupFiles: ['tools/mark-known-failures.ts'],
     projects: [
       {
         extends: true,
@@ -11,12 +13,12 @@ export default defineConfig({
           name: 'unit',
           include: ['{src,cluster,tools,deploy,bench,soak}/**/*.test.ts'],
           exclude: ['**/*.integration.test.ts', '**/*.faults.test.ts'],
-          // No test holds a speed: on a machine that does ten other things a property takes its time.
+          // No test measures speed, but a property-based test takes its time on a busy machine.
           testTimeout: 60_000,
         },
       },
       {
-        // Real tcpdump, real network namespaces: root.
+        // Real tcpdump in real network namespaces: needs root.
         extends: true,
         test: {
           name: 'integration',
@@ -26,7 +28,7 @@ export default defineConfig({
         },
       },
       {
-        // The chart and the alert rules, by the real helm and promtool: minutes at the first use, which builds them.
+        // The chart and the alert rules, with real helm and promtool. The first run builds them, which takes minutes.
         extends: true,
         test: {
           name: 'deploy',
@@ -36,7 +38,7 @@ export default defineConfig({
         },
       },
       {
-        // The whole on the cluster, one file at a time: they share its two Nodes.
+        // Everything together, on the cluster. One file at a time, because they share its two Nodes.
         extends: true,
         test: {
           name: 'end-to-end',
@@ -48,7 +50,7 @@ export default defineConfig({
         },
       },
       {
-        // What production does to it, many times over: on this machine, and on the cluster. One file at a time.
+        // What fails in production, many times, on this machine and on the cluster. One file at a time.
         extends: true,
         test: {
           name: 'faults',
