@@ -1,7 +1,7 @@
-# Builds with `docker build .`, and with buildah on base images of the same names where no registry is reachable
-# (tools/build-image.ts).
+# Built with `docker build .`, or, where no image registry is reachable, with buildah and base images of the same names
+# (tools/image-builder.ts).
 
-# A tag moves. A build that must not: --build-arg NODE_IMAGE=node@sha256:... --build-arg DEBIAN_IMAGE=debian@sha256:...
+# Tags move. To pin the images: --build-arg NODE_IMAGE=node@sha256:... --build-arg DEBIAN_IMAGE=debian@sha256:...
 ARG NODE_IMAGE=node:24-bookworm-slim
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
@@ -10,15 +10,15 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libc6-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /podcap
-# The agent's Node, 18 MB smaller without its symbols.
+# The Node that runs the agent: 18 MB smaller without its symbols.
 RUN strip -o node "$(command -v node)"
 COPY package.json package-lock.json ./
-# Not `npm ci`: it asks for the packages of every platform in the lock file, and some registries have only Linux.
+# Not `npm ci`: it requires the packages of every platform in the lock file, and some registries have only Linux's.
 RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-fund
 COPY src src
 RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-preload.so src/agent/preload/*.c -ldl \
  && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawner/*.c
-# CommonJS: node:http costs 13 MB more as an ES module. `using` stays as it is: Node 24 has it.
+# CommonJS, because node:http takes 13 MB more when an ES module imports it. Node 24 supports `using`.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/example-traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
       --outdir=. --out-extension:.js=.cjs --metafile=bundle.json
@@ -35,10 +35,10 @@ RUN apt-get update \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
 COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
-# What is in the bundle, and the licences of what is in the image; Debian's packages bring their own.
+# What is in the bundle, and the licences of the npm packages and Node. Debian's packages contain theirs.
 COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright
-# Memory before speed, which an agent needs little of (docs/decisions/0016-the-agent-trades-speed-for-memory.md).
+# The agent needs little speed, so these trade it for memory (docs/decisions/0016-the-agent-trades-speed-for-memory.md).
 ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
-# When the agent dies, tini ends, and every capture with it.
+# When the agent dies, tini ends, and with it every capture.
 ENTRYPOINT ["tini", "--", "node", "--max-semi-space-size=1", "--max-opt=1", "--optimize-for-size", "/usr/lib/podcap/podcap.cjs"]

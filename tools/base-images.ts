@@ -5,8 +5,8 @@ import { run } from '../cluster/run-command.ts';
 import { type Buildah, openBuildah } from './buildah.ts';
 
 /**
- * The two base images of the Dockerfile, made from Debian's and npm's packages under the names that they have on
- * Docker Hub: for machines that reach those but no image registry, or have no docker.
+ * The two base images of the Dockerfile under their names on Docker Hub, but made from Debian's and npm's packages: for
+ * machines that have no docker, or reach package registries but no image registry.
  */
 export const baseImages = {
   debian: 'docker.io/library/debian:bookworm-slim',
@@ -17,13 +17,18 @@ const suite = 'bookworm';
 const npmVersion = '11';
 const certificates = '/etc/ssl/certs/ca-certificates.crt';
 
+/** Where to make them from, where to cache them, and where to report progress. */
 export type BaseImageOptions = {
   readonly checkout: string;
   readonly cache: string;
   readonly say: (line: string) => void;
 };
 
-/** Gives a buildah storage that has the base images. */
+/**
+ * Returns a buildah storage that has the base images, and makes them if the cache does not have them.
+ *
+ * @throws Error if this machine's apt has no source of the images' Debian suite.
+ */
 export async function baseImageStorage({ checkout, cache, say }: BaseImageOptions): Promise<Buildah> {
   const nodePackage = join(checkout, `node_modules/node-linux-${process.arch}`);
   const mirrors = await debianMirrors();
@@ -36,7 +41,9 @@ export async function baseImageStorage({ checkout, cache, say }: BaseImageOption
     existsSync(certificates) ? readFileSync(certificates, 'utf8') : '',
   ];
   const folder = await cached(cache, { kind: 'images', name: 'base', madeFrom }, async (target) => {
-    say(`making the base images ${baseImages.debian} and ${baseImages.node}: this happens once, about 1 min`);
+    say(
+      `making the images ${baseImages.debian} and ${baseImages.node}: this happens only once and takes about 1 min`,
+    );
     const buildah = openBuildah(target);
     const rootfs = join(target, 'rootfs');
     await makeDebian(rootfs, mirrors);
@@ -53,7 +60,7 @@ export async function baseImageStorage({ checkout, cache, say }: BaseImageOption
 
 type Mirrors = { readonly main: string; readonly security: string };
 
-/** The mirrors that this machine uses; it must have those of the suite of the images. */
+/** The mirrors that this machine's apt uses for the images' suite. */
 async function debianMirrors(): Promise<Mirrors> {
   const format = ['--format', '$(RELEASE) $(REPO_URI)', 'Created-By: Packages'];
   const targets = (await run('apt-get', ['indextargets', ...format]))
@@ -62,9 +69,7 @@ async function debianMirrors(): Promise<Mirrors> {
   const uriOf = (release: string) => {
     const uri = targets.find(([name]) => name === release)?.[1]?.replace(/\/$/, '');
     if (uri !== undefined) return uri;
-    throw new Error(
-      `apt of this machine has no source of Debian's ${release}: add one, or build with docker`,
-    );
+    throw new Error(`apt on this machine has no source of Debian ${release}: add one, or build with docker`);
   };
   return { main: uriOf(suite), security: uriOf(`${suite}-security`) };
 }
@@ -78,7 +83,7 @@ function sourcesList({ main, security }: Mirrors): string {
   ].join('\n');
 }
 
-/** As debian:bookworm-slim is: the essential packages and apt, and of their documentation the licences alone. */
+/** Like debian:bookworm-slim: the essential packages and apt, with no documentation but their licences. */
 async function makeDebian(rootfs: string, mirrors: Mirrors): Promise<void> {
   const debootstrap = ['debootstrap', '--variant=minbase', suite, rootfs, mirrors.main];
   await run('unshare', ['--mount', '--pid', '--mount-proc', '--fork', '--kill-child', '--', ...debootstrap]);
@@ -95,7 +100,7 @@ async function makeDebian(rootfs: string, mirrors: Mirrors): Promise<void> {
   for (const name of ['hostname', 'resolv.conf']) rmSync(join(rootfs, 'etc', name), { force: true });
 }
 
-/** What node:24-bookworm-slim has over Debian, and what npm needs on this machine: its registry and certificates. */
+/** What node:24-bookworm-slim adds to Debian, and what npm needs on this machine: its registry and certificates. */
 async function makeNode(rootfs: string, nodePackage: string, registry: string): Promise<void> {
   const local = join(rootfs, 'usr/local');
   mkdirSync(join(local, 'bin'), { recursive: true });

@@ -6,12 +6,13 @@ import { loadImage } from './load-image.ts';
 import { Failed, tool } from './shell.ts';
 import { checkout, findTarget } from './target.ts';
 
-/** The same name for docker, kind and containerd, which all read it as docker.io/library/podcap:latest. */
+/** Docker, kind and containerd all read this name as docker.io/library/podcap:latest. */
 const image = 'podcap:latest';
 
 const archive = join(checkout, 'build/podcap.tar');
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
+/** `build` makes the image and its archive; `load` brings the archive to the Nodes of the target cluster. */
 const commands: Readonly<Record<string, () => Promise<void>>> = { build, load };
 
 async function build(): Promise<void> {
@@ -20,9 +21,7 @@ async function build(): Promise<void> {
   say(`building ${image} with ${builder.name}`);
   await builder.build(image);
   await builder.save(image, archive);
-  say(
-    `${image} is built, and saved as ${archive}, after ${((performance.now() - started) / 1000).toFixed(1)} s`,
-  );
+  say(`built ${image} and saved it as ${archive} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
 async function load(): Promise<void> {
@@ -33,9 +32,9 @@ await tool(async () => {
   const name = process.argv[2] ?? '';
   const command = commands[name];
   if (command === undefined) throw new Failed('usage: node tools/build-image.ts build|load');
-  await using alone = await lock('podcap-image', `image ${name} of ${checkout}`);
-  if (alone === undefined)
-    throw new Failed('another build of the image is at work; try again when it has ended');
+  await using acquired = await lock('podcap-image', `image ${name} of ${checkout}`);
+  if (acquired === undefined)
+    throw new Failed('the image is being built or loaded by another command; try again when that has ended');
   await command();
   return 0;
 });

@@ -2,31 +2,32 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../cluster/run-command.ts';
 
-/** buildah with a storage of its own, which neither reads nor changes what the machine has of it. */
+/** buildah with its own storage: it neither reads nor changes the machine's buildah storage and configuration. */
 export type Buildah = {
-  /** Runs a buildah command and gives its standard output. */
+  /** Runs a buildah command and returns its standard output. */
   readonly run: (args: readonly string[], options?: BuildahOptions) => Promise<string>;
 };
 
+/** `onOutput` is called with what the command prints, while it runs. */
 export type BuildahOptions = {
   readonly cwd?: string;
   readonly onOutput?: (chunk: string) => void;
 };
 
-/** Opens the storage in `folder`, making it if need be. One user at a time. */
+/** Opens the storage in `folder`, and creates it if needed. Only one process may use it at a time. */
 export function openBuildah(folder: string): Buildah {
   const files = writeConfiguration(folder);
-  // What it mounts must not outlive it: a mount namespace and pids that end with it, not with the machine.
+  // Its mounts must not outlive it, so it runs in mount and pid namespaces that end with it.
   const inOwnNamespaces = ['--mount', '--pid', '--mount-proc', '--fork', '--kill-child', '--'];
   const environment = {
     ...process.env,
-    TMPDIR: files.temporary, // else it keeps what RUN --mount caches in /var/tmp
+    TMPDIR: files.temporary, // otherwise the caches of RUN --mount are in /var/tmp
     BUILDAH_ISOLATION: 'chroot',
     CONTAINERS_CONF: '/dev/null',
     CONTAINERS_REGISTRIES_CONF: files.registries,
     CONTAINERS_STORAGE_CONF: files.storage,
   };
-  rmSync(join(folder, 'run'), { recursive: true, force: true }); // notes of mounts that are gone with their namespace
+  rmSync(join(folder, 'run'), { recursive: true, force: true }); // records of mounts that ended with their namespace
   return {
     run: async (args, { cwd, onOutput } = {}) => {
       return await run('unshare', [...inOwnNamespaces, 'buildah', ...withPolicy(args, files.policy)], {
@@ -45,7 +46,7 @@ type Configuration = {
   readonly temporary: string;
 };
 
-/** Short names mean Docker Hub's, as for docker; /etc/containers is left to the machine. */
+/** Short names mean those on Docker Hub, as with docker. The machine's /etc/containers is not used. */
 function writeConfiguration(folder: string): Configuration {
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary, { recursive: true });
@@ -66,6 +67,6 @@ function writeConfiguration(folder: string): Configuration {
 }
 
 function withPolicy([command = '', ...args]: readonly string[], policy: string): string[] {
-  const verifies = ['bud', 'commit', 'from', 'pull', 'push'].includes(command);
-  return verifies ? [command, '--signature-policy', policy, ...args] : [command, ...args];
+  const takesPolicy = ['bud', 'commit', 'from', 'pull', 'push'].includes(command);
+  return takesPolicy ? [command, '--signature-policy', policy, ...args] : [command, ...args];
 }

@@ -6,47 +6,45 @@ import { checkout, ours, ourTarget, withTarget } from './target.ts';
 const target = ourTarget();
 const pod = 'traffic-generator';
 
-/** Shows Podcap from nothing to a Pod's packets and back, with the commands that a person would type. */
+/** `make demo`: shows Podcap from start to end, with the commands that a user would type. Returns the exit code. */
 export async function demo(): Promise<number> {
-  chapter(1, 'A real Kubernetes with two Nodes on this machine');
+  step(1, 'Start a Kubernetes cluster with two Nodes on this machine');
   await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
-  shown('export', `KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH`);
+  printCommand('export', `KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH`);
   await kubectl('get', 'nodes');
 
-  chapter(2, 'Podcap: one agent on every Node');
+  step(2, 'Install Podcap: one agent on every Node');
   await deploy(target);
   await kubectl('-n', 'kube-system', 'get', 'pods', '-l', 'app=packet-capture', '-o', 'wide');
 
-  chapter(3, 'A Pod that asks a server ten times a second');
+  step(3, 'Start a Pod that sends a request to a server ten times a second');
   await testPod(target);
-  // A demo that was interrupted may have left it annotated.
+  // An interrupted demo may have left it annotated.
   await output(target.kubectl, withTarget(target, 'annotate', 'pod', pod, 'tcpdump.antrea.io-'));
   await kubectl('get', 'pods', '-o', 'wide');
   const agent = await agentOf(pod);
-  say(`\n${pod} runs on the Node of agent ${agent}. Nothing of it is captured there yet:`);
+  say(`\nThe agent on the Node of ${pod} is ${agent}. It does not capture the Pod yet:`);
   await until('no captures of it', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
 
-  chapter(4, 'Annotate it: keep the last 3 files of 1 MB');
+  step(4, 'Annotate the Pod: capture it and keep the last 3 files of 1 MB');
   await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io=3');
   await until('the Event CaptureStarted', async () => (await events()).includes('CaptureStarted'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStarted`);
 
-  chapter(5, 'Its files appear and rotate: the oldest goes when a new one begins');
-  for (let look = 1; look <= 4; look += 1) {
+  step(5, 'The capture files appear and rotate: when a new one starts, the oldest is deleted');
+  for (let round = 1; round <= 4; round += 1) {
     await kubectl(...inKubeSystem(agent, 'sh', '-c', `ls -l /captures/default_${pod}_*`));
     await sleep(1_500);
   }
 
-  chapter(6, 'Read the packets back');
-  const newest = (
-    await inAgent(agent, 'sh', '-c', `ls -t /captures/default_${pod}_*/*.pcap* | sed -n 2p`)
-  ).trim();
-  await kubectl(
-    ...inKubeSystem(agent, 'tcpdump', '-n', '-c', '8', '-r', newest, 'tcp port 8080 or tcp port 80'),
-  );
+  step(6, 'Read the packets');
+  // The newest file is still being written, so this reads the one before.
+  const listing = await inAgent(agent, 'sh', '-c', `ls -t /captures/default_${pod}_*/*.pcap* | sed -n 2p`);
+  const read = ['tcpdump', '-n', '-c', '8', '-r', listing.trim(), 'tcp port 8080 or tcp port 80'];
+  await kubectl(...inKubeSystem(agent, ...read));
 
-  chapter(7, 'Remove the annotation: the files are gone');
+  step(7, 'Remove the annotation: capturing stops and the files are deleted');
   await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io-');
   await until('the folder to be gone', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
@@ -58,24 +56,24 @@ export async function demo(): Promise<number> {
 
 function nextSteps(agent: string): string {
   return `
-That was all of it. The cluster runs on; go on by hand:
+This is the end of the demo. The cluster keeps running, so you can try it yourself:
 
   export KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH
-  kubectl annotate pod ${pod} tcpdump.antrea.io=5        # capture: keep 5 files
-  kubectl describe pod ${pod}                            # what Podcap says of it
-  kubectl exec -n kube-system ${agent} -- ls /captures
+  kubectl annotate pod ${pod} tcpdump.antrea.io=5        # capture, keep 5 files
+  kubectl describe pod ${pod}                            # its Events: what Podcap does with it
+  kubectl exec -n kube-system ${agent} -- podcap list
   kubectl annotate pod ${pod} tcpdump.antrea.io-         # stop, delete the files
   kubectl logs -n kube-system -l app=packet-capture
 
-  make undeploy       # remove Podcap
+  make undeploy       # remove Podcap from the cluster
   make cluster-down   # remove the cluster`;
 }
 
-/** Shows a command as a person would type it, runs it, and shows what it prints. */
+/** Prints a command as a user would type it, and runs it with its output on this terminal. */
 async function kubectl(...args: readonly string[]): Promise<void> {
-  shown('kubectl', ...args);
+  printCommand('kubectl', ...args);
   const code = await show(target.kubectl, withTarget(target, ...args));
-  if (code !== 0) throw new Failed(`kubectl ended with ${code}`);
+  if (code !== 0) throw new Failed(`kubectl exited with ${code}`);
 }
 
 function inKubeSystem(agent: string, ...command: readonly string[]): string[] {
@@ -121,16 +119,16 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
   }
 }
 
-function chapter(number: number, title: string): void {
+function step(number: number, title: string): void {
   say(`\n\n== ${number}/7  ${title}\n`);
 }
 
-/** Quotes what a shell would take apart. */
-function shown(...words: readonly string[]): void {
-  const typed = words
+/** Prints a command, and quotes the words that a shell would split or expand. */
+function printCommand(...words: readonly string[]): void {
+  const line = words
     .map((word) => (/[\s*|;]/.test(word) && words[0] !== 'export' ? `'${word}'` : word))
     .join(' ');
-  say(`$ ${typed}`);
+  say(`$ ${line}`);
 }
 
 function say(line: string): void {

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Failed } from './shell.ts';
 import { checkout } from './target.ts';
 
-/** A file as `make format` would leave it. */
+/** Returns the content of a file as `make format` would write it. */
 export async function formatted(file: string, unformatted: string): Promise<string> {
   const biome = spawn(`${checkout}/node_modules/.bin/biome`, ['format', `--stdin-file-path=${file}`], {
     cwd: checkout,

@@ -2,7 +2,7 @@ import { buildBinaries, moduleOf } from '../cluster/binaries.ts';
 import { cacheFolder } from '../cluster/layout.ts';
 import { checkout } from './target.ts';
 
-/** The path of a program that is built from its Go module, at its first use: helm, promtool. */
+/** Returns the path of a program that is built from its Go module when it is first used: helm, promtool. */
 export async function built(program: string): Promise<string> {
   const module = moduleOf(program);
   const binaries =

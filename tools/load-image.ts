@@ -3,6 +3,7 @@ import { load as loadIntoNodes } from '../cluster/load-images.ts';
 import { Failed, must, output } from './shell.ts';
 import { type TargetCluster, withTarget } from './target.ts';
 
+/** An image on this machine, and where to report progress. */
 export type BuiltImage = {
   readonly image: string;
   /** The image as a docker-archive. */
@@ -10,7 +11,12 @@ export type BuiltImage = {
   readonly say: (line: string) => void;
 };
 
-/** Brings a built image to the Nodes of a cluster, where its Pods expect it: ours, or one of kind. */
+/**
+ * Loads a built image into the Nodes of a cluster, so that its Pods need no registry: the cluster of this machine, or a
+ * kind cluster.
+ *
+ * @throws Failed for any other cluster.
+ */
 export async function loadImage(target: TargetCluster, { image, archive, say }: BuiltImage): Promise<void> {
   const { server, context } = await currentContext(target);
   say(`loading ${image} into ${target.description}`);
@@ -19,7 +25,7 @@ export async function loadImage(target: TargetCluster, { image, archive, say }: 
     return await must('kind', ['load', 'docker-image', image, '--name', context.slice('kind-'.length)]);
   }
   throw new Failed(
-    `the cluster of context ${context} is neither of kind nor this machine's: push ${image} to a registry it pulls from`,
+    `cannot load ${image} into ${context}, which is neither a kind cluster nor this machine's: push it to a registry`,
   );
 }
 

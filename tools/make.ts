@@ -5,7 +5,7 @@ import { sbom } from './sbom.ts';
 import { tool } from './shell.ts';
 import { findTarget, type TargetCluster } from './target.ts';
 
-/** What the Makefile's targets do; each gives its exit code. */
+/** What the targets of the Makefile do. Each returns the exit code. */
 const targets: Readonly<Record<string, () => Promise<number>>> = {
   demo,
   test,
@@ -25,9 +25,10 @@ await tool(async () => {
   return 2;
 });
 
+/** Does the work on the cluster that the user means, and prints which one that is. */
 async function onTarget(work: (target: TargetCluster) => Promise<void>): Promise<number> {
   const target = await findTarget(process.env);
-  process.stdout.write(`acting on ${target.description}\n`);
+  process.stdout.write(`using ${target.description}\n`);
   await work(target);
   return 0;
 }

@@ -4,11 +4,11 @@ import { built } from './go-program.ts';
 import { output } from './shell.ts';
 import { checkout } from './target.ts';
 
-/** A file of deploy/ that is rendered from the chart, for those who have no Helm. */
+/** A file of deploy/ that is rendered from the chart, for users without Helm. */
 type Manifest = {
   readonly file: string;
   readonly header: readonly string[];
-  /** What `helm template` is told besides release and namespace. */
+  /** The arguments of `helm template` other than release and namespace. */
   readonly args: readonly string[];
 };
 
@@ -17,31 +17,37 @@ const manifests: readonly Manifest[] = [
     file: 'deploy/podcap.yaml',
     header: [
       "Podcap's agent on every Linux Node: `kubectl apply -f deploy/podcap.yaml`.",
-      'What each privilege is for stands beside it; docs/security.md tells what follows from them.',
+      'A comment at each privilege says what it is for; docs/security.md explains the consequences.',
     ],
     args: [],
   },
   {
     file: 'deploy/podcap-cluster.yaml',
-    header: ['The same for the cluster of `make cluster`, with deploy/values-cluster.yaml.'],
+    header: ['deploy/podcap.yaml for the cluster of `make cluster`, with deploy/values-cluster.yaml.'],
     args: ['--values', `${checkout}/deploy/values-cluster.yaml`],
   },
   {
     file: 'deploy/purge.yaml',
     header: [
-      'Deletes the captures of every Node once the agents are gone: `make purge` applies and removes it.',
+      'Deletes the captures of every Node after the agents are removed: `make purge` applies and deletes it.',
     ],
     args: ['--set', 'purgeOnUninstall=true', '--show-only', 'templates/purge.yaml'],
   },
 ];
 
-/** Path in the checkout to what should stand there. */
+/**
+ * Renders the manifests of deploy/ with helm, and returns them by their paths in the checkout. `make render` writes
+ * them (render-manifests.ts), and deploy/chart.integration.test.ts compares them with the files.
+ */
 export async function renderManifests(): Promise<ReadonlyMap<string, string>> {
   const helm = await built('helm');
   const rendered = await Promise.all(
     manifests.map(async ({ file, header, args }) => {
       const yaml = await output(helm, [...template('podcap'), '--namespace', 'kube-system', ...args]);
-      const lines = [...header, 'Rendered from deploy/chart by `make render`: change it there.'];
+      const lines = [
+        ...header,
+        'Rendered from deploy/chart by `make render`: edit the chart, not this file.',
+      ];
       return [
         file,
         await formatted(file, `${lines.map((line) => `# ${line}\n`).join('')}${plain(yaml)}`),
@@ -51,12 +57,12 @@ export async function renderManifests(): Promise<ReadonlyMap<string, string>> {
   return new Map(rendered);
 }
 
-/** The arguments of `helm template` for a release of the chart, on the Kubernetes that this checkout builds. */
+/** The arguments of `helm template` for a release of the chart, on the Kubernetes version that this checkout builds. */
 export function template(release: string): string[] {
   return ['template', release, `${checkout}/deploy/chart`, '--kube-version', kubernetesVersion(checkout)];
 }
 
-/** Without what is true only of what Helm itself installs. */
+/** Removes what is true only of objects that Helm itself installs. */
 function plain(yaml: string): string {
   return yaml
     .replace(/^---\n/, '')

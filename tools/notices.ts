@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Prints the licence texts of the npm packages that a bundle was made of: whoever hands the image on must hand them on
- * too. Runs in the build of the image, on Node alone: `node notices.ts <esbuild's metafile>`.
+ * Prints the licence texts of the npm packages in a bundle, because anyone who distributes the image must distribute
+ * them too. It runs during the build of the image, on Node alone: `node notices.ts <esbuild's metafile>`.
  */
 const { inputs }: { readonly inputs: Readonly<Record<string, unknown>> } = JSON.parse(
   readFileSync(process.argv[2] ?? '', 'utf8'),
@@ -16,8 +16,8 @@ for (const folder of [...folders].toSorted()) {
   const { name, license }: { readonly name: string; readonly license?: string } = JSON.parse(
     readFileSync(join(folder, 'package.json'), 'utf8'),
   );
-  process.stdout.write(`== ${name} (${license ?? 'no licence named'})\n\n`);
+  process.stdout.write(`== ${name} (${license ?? 'no licence given'})\n\n`);
   for (const text of texts) process.stdout.write(`${readFileSync(join(folder, text), 'utf8').trim()}\n\n`);
 }
 if (folders.size === 0 || !existsSync('node_modules'))
-  throw new Error('the bundle has no packages: wrong folder?');
+  throw new Error('the bundle has no npm packages: is this the right folder?');

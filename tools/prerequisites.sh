@@ -1,11 +1,12 @@
 #!/bin/bash
-# prerequisites.sh <check|cluster|image|test>...: makes sure that this machine has what these need. Quick if all is
-# there; installs Debian packages and node_modules that are missing; says in one line each what else is missing.
+# prerequisites.sh <check|cluster|image|test>...: makes sure that this machine has what these groups need. It installs
+# missing Debian packages and node_modules, and prints one line for everything else that is missing. If nothing is
+# missing, it is quick and prints nothing.
 #
 #   check    format, lint, types, unit tests: Node and node_modules
 #   cluster  the cluster: root, kernel features, Go, Debian packages
-#   image    the image: docker, or the packages that make one without it
-#   test     all of that, and what the tests use
+#   image    the image: docker, or the packages that build an image without it
+#   test     cluster, image, and the programs that tests use
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,12 +18,12 @@ main() {
       cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
       image) need_node && need_image_builder ;;
       test) main cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
-      *) missing "prerequisites.sh knows check, cluster, image and test, not $group" ;;
+      *) missing "a group named $group: prerequisites.sh has check, cluster, image and test" ;;
     esac
   done
 }
 
-# Each is a Debian package and what shows that it is there, whoever installed it: a command or a file.
+# <Debian package>=<proof that it is installed, in whatever way>: a command or a file.
 CLUSTER_PACKAGES=(
   catatonit=catatonit containernetworking-plugins=/usr/lib/cni/bridge conntrack=conntrack git=git gcc=gcc
   iproute2=ip iptables=iptables libc6-dev=/usr/include/stdio.h libseccomp-dev=/usr/include/seccomp.h make=make
@@ -52,34 +53,35 @@ need_node() {
   need_node_modules
 }
 
-# Not `npm ci`: it wants the packages of every platform in the lock file, and some registries have only Linux'.
+# Not `npm ci`: it requires the packages of every platform in the lock file, and some registries have only those for
+# Linux.
 need_node_modules() {
   local wanted stamp=node_modules/.podcap-installed
   wanted=$(cat package.json package-lock.json | sha256sum)
   if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     return
   fi
-  say 'installing node_modules'
+  say 'installing node_modules with npm'
   if npm install --no-save --no-audit --no-fund --loglevel=error >&2; then
     echo "$wanted" >"$stamp"
   else
-    missing 'node_modules: npm install failed, see above'
+    missing 'node_modules: npm install failed; see its messages above'
   fi
 }
 
 need_go() {
   local wanted found
   wanted=$(sed -n 's/^go //p' cluster/modules/*/go.mod | sort -V | tail -n 1)
-  # In a module's folder Go may fetch the newer one that the module asks for.
+  # In the folder of a module, an older Go may download the version that the module requires.
   found=$(cd cluster/modules/containerd && go env GOVERSION 2>/dev/null) || found=none
   at_least "${found#go}" "$wanted" ||
     missing "Go $wanted or newer on PATH (found: $found): see go.dev/doc/install"
 }
 
 need_machine() {
-  [ "$(uname -s)" = Linux ] || missing 'Linux: the cluster runs in namespaces of its kernel'
+  [ "$(uname -s)" = Linux ] || missing 'Linux: the cluster runs in Linux namespaces'
   if [ "$(id -u)" != 0 ]; then
-    missing 'root: run this as root, or with sudo'
+    missing 'root: run this as root or with sudo'
     return
   fi
   need_packages "${CLUSTER_PACKAGES[@]}"
@@ -91,11 +93,11 @@ need_machine() {
   need_kernel 'overlay, on the file system of /var/lib' can_overlay
 }
 
-# need_kernel <feature> <command that shows it...>
+# need_kernel <feature> <command that needs it...>
 need_kernel() {
   local feature=$1
   shift
-  "$@" >/dev/null 2>&1 || missing "kernel feature $feature: load the module or use a kernel that has it"
+  "$@" >/dev/null 2>&1 || missing "kernel feature: $feature; load its module, or use a kernel that has it"
 }
 
 has_memory_controller() {
@@ -116,7 +118,7 @@ need_image_builder() {
   docker info >/dev/null 2>&1 || need_packages "${IMAGE_PACKAGES[@]}"
 }
 
-# need_packages <package=proof...>: installs those whose proof is not there.
+# need_packages <package=proof...>: installs the packages whose proof does not exist.
 need_packages() {
   local pair absent=()
   for pair in "$@"; do
@@ -125,9 +127,9 @@ need_packages() {
   if [ ${#absent[@]} -eq 0 ]; then
     return
   elif ! command -v apt-get >/dev/null; then
-    missing "what Debian has in the packages ${absent[*]}: install it by this system's own means"
+    missing "what Debian has in the packages ${absent[*]}: install it with the package manager of this system"
   elif [ "$(id -u)" != 0 ]; then
-    missing "the Debian packages ${absent[*]}: install them, or run this as root"
+    missing "the Debian packages ${absent[*]}: install them, or run this as root or with sudo"
   else
     install_packages "${absent[@]}"
   fi
@@ -138,10 +140,10 @@ install_packages() {
   local log
   log=$(mktemp)
   if ! apt_install "$log" "$@"; then
-    say 'the package lists are missing or old: apt-get update'
+    say 'the package lists are missing or out of date: running apt-get update'
     apt-get update >"$log" 2>&1 && apt_install "$log" "$@" || {
       tail -n 20 "$log" >&2
-      missing "the Debian packages $*: apt-get install failed, see above"
+      missing "the Debian packages $*: apt-get install failed; see its messages above"
     }
   fi
   rm -f "$log"
@@ -154,7 +156,7 @@ apt_install() {
     sed --unbuffered -n 's/^\(Setting up\|Need to get\)/  &/p' >&2
 }
 
-# at_least <version> <wanted>
+# at_least <version> <least version>
 at_least() {
   [ "$1" != none ] && [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }

@@ -3,7 +3,7 @@ import { renderManifests } from './manifests.ts';
 import { tool } from './shell.ts';
 import { checkout } from './target.ts';
 
-/** `make render`: writes the files of deploy/ that come from the chart. */
+/** `make render`: writes the manifests that manifests.ts renders to deploy/, and prints their paths. */
 await tool(async () => {
   for (const [file, content] of await renderManifests()) {
     await writeFile(`${checkout}/${file}`, content);

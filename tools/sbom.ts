@@ -7,7 +7,7 @@ import { cycloneDx, licenceList } from './sbom/sbom-document.ts';
 import { must } from './shell.ts';
 import { checkout } from './target.ts';
 
-/** Builds the image and writes what it carries: build/sbom.cdx.json for machines, build/licences.md for people. */
+/** `make sbom`: builds the image and writes what is in it to build/sbom.cdx.json and, for people, build/licences.md. */
 export async function sbom(): Promise<number> {
   await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'build']);
   const { document, licences } = await billOf(join(checkout, 'build/podcap.tar'));
@@ -17,7 +17,7 @@ export async function sbom(): Promise<number> {
   return 0;
 }
 
-/** Of an image of this checkout, as a docker-archive. */
+/** Returns the contents of an image of this checkout, which is a docker-archive. */
 export async function billOf(archive: string) {
   await using image = await openImage(archive);
   const components = await componentsOf(image, await readJson('package-lock.json'));

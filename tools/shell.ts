@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Runs a command with its output on this terminal; gives back its exit code. */
+/** Runs a command with its output on this terminal, and returns its exit code. */
 export async function show(
   command: string,
   args: readonly string[],
@@ -15,17 +15,17 @@ export async function show(
   return code ?? 1;
 }
 
-/** As show(), and throws when the command fails. */
+/** Like show(), but throws Failed if the command fails. */
 export async function must(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<void> {
   const code = await show(command, args, env);
-  if (code !== 0) throw new Failed(`${command} ${args.join(' ')} ended with ${code}`);
+  if (code !== 0) throw new Failed(`${command} ${args.join(' ')} exited with ${code}`);
 }
 
-/** Runs a command and gives back what it printed; throws with its standard error when it fails. */
+/** Runs a command and returns its standard output. Throws Failed, with its standard error, if it fails. */
 export async function output(command: string, args: readonly string[]): Promise<string> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const texts = { stdout: '', stderr: '' };
@@ -36,10 +36,10 @@ export async function output(command: string, args: readonly string[]): Promise<
   return texts.stdout;
 }
 
-/** A failure that says all a person needs: it is printed without a stack. */
+/** An error whose message is all that a user needs: it is printed without a stack trace. */
 export class Failed extends Error {}
 
-/** Runs a command line tool of this folder; gives its exit code to the shell. */
+/** Runs the main function of a command line tool. Its result, or 1 if it throws, becomes the exit code. */
 export async function tool(main: () => Promise<number | undefined>): Promise<void> {
   try {
     process.exitCode = (await main()) ?? 0;

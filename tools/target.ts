@@ -7,18 +7,25 @@ import { Failed, output } from './shell.ts';
 /** The Kubernetes cluster that a command acts on. */
 export type TargetCluster = {
   readonly kubectl: string;
-  /** Undefined: whatever kubectl's current context is. */
+  /** Undefined if it is kubectl's current context. */
   readonly kubeconfig: string | undefined;
-  /** True for the cluster that cluster/ made on this machine. */
+  /** True for the cluster of `make cluster` of this checkout. */
   readonly isOurs: boolean;
   /** For people. */
   readonly description: string;
 };
 
+/** The root folder of this checkout. */
 export const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The kubeconfig and programs of this checkout's own cluster. */
 export const ours = checkoutFolders(checkout);
 
-/** $KUBECONFIG if that is set, else this checkout's cluster if it is up, else kubectl's current context. */
+/**
+ * Returns the cluster of $KUBECONFIG if that is set, otherwise this checkout's cluster if it is up, otherwise that of
+ * kubectl's current context.
+ *
+ * @throws Failed if there is no cluster or no kubectl.
+ */
 export async function findTarget(env: NodeJS.ProcessEnv): Promise<TargetCluster> {
   const given = env['KUBECONFIG'];
   if (given)
@@ -32,7 +39,7 @@ export async function findTarget(env: NodeJS.ProcessEnv): Promise<TargetCluster>
   const kubectl = await anyKubectl();
   const context = await output(kubectl, ['config', 'current-context']).catch(() => {
     throw new Failed(
-      'no cluster to act on: set KUBECONFIG, or run `make cluster`, or choose a context by kubectl',
+      'no cluster to use: run `make cluster`, or set KUBECONFIG, or select a context with kubectl',
     );
   });
   return {
@@ -43,6 +50,7 @@ export async function findTarget(env: NodeJS.ProcessEnv): Promise<TargetCluster>
   };
 }
 
+/** The cluster of this checkout, whether it is up or not. */
 export function ourTarget(): TargetCluster {
   const { kubeconfig, bin } = ours;
   return {
@@ -53,12 +61,12 @@ export function ourTarget(): TargetCluster {
   };
 }
 
-/** The arguments that lead kubectl to the target. */
+/** Returns kubectl's arguments for a command on the target. */
 export function withTarget({ kubeconfig }: TargetCluster, ...args: readonly string[]): string[] {
   return kubeconfig === undefined ? [...args] : ['--kubeconfig', kubeconfig, ...args];
 }
 
-/** One that is installed, else the one that `make cluster` built. */
+/** Returns the kubectl that is installed, otherwise the one that `make cluster` built. */
 async function anyKubectl(): Promise<string> {
   for (const kubectl of ['kubectl', `${ours.bin}/kubectl`]) {
     const found = await output(kubectl, ['version', '--client']).catch(() => undefined);

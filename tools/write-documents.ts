@@ -3,7 +3,7 @@ import { renderDocuments } from './documents.ts';
 import { tool } from './shell.ts';
 import { checkout } from './target.ts';
 
-/** `make docs`: writes the documents that are made of the agent's own tables. */
+/** `make docs`: writes the documents that documents.ts renders to docs/ and README, and prints their paths. */
 await tool(async () => {
   for (const [file, content] of await renderDocuments()) {
     await writeFile(`${checkout}/${file}`, content);

@@ -5,7 +5,7 @@ import type { ImageFiles } from './image-contents.ts';
 import { bundledPackages, bundleSchema, lockSchema } from './npm.ts';
 import type { SbomComponent } from './sbom-component.ts';
 
-/** Everything that an image of Podcap carries, as its own files tell; `lock` is the package-lock.json it was built by. */
+/** Lists everything in an image of Podcap, from its own files. `lock` is the package-lock.json of its build. */
 export async function componentsOf(image: ImageFiles, lock: unknown): Promise<SbomComponent[]> {
   const release = /^VERSION_ID="?([^"\n]+)/m.exec(image.read('/usr/lib/os-release'))?.[1] ?? 'unknown';
   const bundle = v.parse(bundleSchema, JSON.parse(image.read(bundlePath)));
@@ -26,19 +26,19 @@ export async function componentsOf(image: ImageFiles, lock: unknown): Promise<Sb
   ];
 }
 
-/** What esbuild says of the bundle: the Dockerfile puts it there. */
+/** esbuild's metafile of the bundle; the Dockerfile puts it there. */
 export const bundlePath = '/usr/share/doc/podcap/bundle.json';
 
 const versionsSchema = v.record(v.string(), v.string());
 
-/** Node, and the libraries in it, as the binary itself tells. */
+/** Node and the libraries in it, as the binary itself reports them. */
 async function nodeComponents(image: ImageFiles): Promise<SbomComponent[]> {
   const print = ['-p', 'JSON.stringify(process.versions)'];
   const versions = v.parse(versionsSchema, JSON.parse(await run(image.pathOf('/usr/local/bin/node'), print)));
   const { node = 'unknown', ...others } = versions;
   const licence = image.has('/usr/share/doc/nodejs/copyright') ? ['MIT', 'and those of its libraries'] : [];
   const libraries = Object.entries(others).filter(
-    // One without a version is not in this build.
+    // A library without a version is not in this build.
     ([name, version]) => version !== '' && !notLibraries.has(name),
   );
   return [
@@ -56,5 +56,5 @@ async function nodeComponents(image: ImageFiles): Promise<SbomComponent[]> {
   ];
 }
 
-/** Numbers of interfaces and of data, not of code. */
+/** Versions of interfaces and data, not of code. */
 const notLibraries = new Set(['modules', 'napi', 'unicode', 'cldr', 'tz']);

@@ -1,15 +1,15 @@
 import type { SbomComponent } from './sbom-component.ts';
 
-/** One paragraph of /var/lib/dpkg/status. */
+/** A paragraph of /var/lib/dpkg/status. */
 export type DebianPackage = {
   readonly name: string;
   readonly version: string;
   readonly architecture: string;
-  /** Undefined when it has the name of the package. */
+  /** The source package; undefined if it has the same name. */
   readonly source: string | undefined;
 };
 
-/** The packages that are installed. Format: deb822(5), fields as in dpkg-query(1). */
+/** Returns the packages that are installed. Format: deb822(5), fields as in dpkg-query(1). */
 export function installedPackages(status: string): DebianPackage[] {
   return status.split(/\n{2,}/).flatMap((paragraph) => {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(paragraph)?.[1];
@@ -20,7 +20,7 @@ export function installedPackages(status: string): DebianPackage[] {
   });
 }
 
-/** A Debian package as it stands in an SBOM; `copyright` is its /usr/share/doc/<package>/copyright. */
+/** Returns the SBOM's entry of a Debian package. `copyright` is its /usr/share/doc/<package>/copyright. */
 export function debianComponent(found: DebianPackage, release: string, copyright: string): SbomComponent {
   const { name, version, architecture, source } = found;
   const qualifiers = [`arch=${architecture}`, `distro=debian-${release}`];
@@ -29,12 +29,12 @@ export function debianComponent(found: DebianPackage, release: string, copyright
   return { kind: 'library', name, version, purl, licences: licencesOf(copyright) };
 }
 
-/** `GPL-2+ or Artistic`, `BSD-3-clause, and ISC`. */
+/** As in `GPL-2+ or Artistic` and `BSD-3-clause, and ISC`. */
 const betweenLicences = /\s*,\s*(?:(?:and|or)\s+)?|\s+(?:and\/or|and|or)(?:\s+|$)/i;
 
 /**
- * The names of the licences in a copyright file: those of its License fields where it is machine-readable, else the
- * files of /usr/share/common-licenses that it refers to. None: a person has to read it.
+ * Returns the names of the licences in a copyright file: its License fields if it is machine-readable, otherwise the
+ * files of /usr/share/common-licenses that it refers to. If there are none, a person has to read it.
  */
 export function licencesOf(copyright: string): string[] {
   const isMachineReadable = /^Format(?:-Specification)?:.*(?:copyright-format|dep5|DEP5)/im.test(copyright);

@@ -10,10 +10,10 @@ type Layer = Readonly<Record<string, string>>;
 const debian: Layer = {
   'var/lib/dpkg/status': 'first',
   'usr/share/doc/tini/copyright': 'MIT',
-  'etc/shadow': 'not looked at',
+  'etc/shadow': 'not read',
 };
 
-test('a file is as the last layer has it, and what says nothing is left where it is', async () => {
+test('a file is that of the last layer, and files that say nothing about the contents are not extracted', async () => {
   await using folder = await temporaryFolder();
   const archive = await archiveOf(folder.path, [debian, { 'var/lib/dpkg/status': 'second' }]);
   await using image = await openImage(archive);
@@ -23,13 +23,13 @@ test('a file is as the last layer has it, and what says nothing is left where it
   expect(image).toMatchObject({ imageId: 'abc123', created: '2026-01-01T00:00:00Z' });
 });
 
-test('an image in which a layer deletes what counts is refused: the bill would be wrong', async () => {
+test('refuses an image in which a layer deletes a file that is read, because the SBOM would be wrong', async () => {
   await using folder = await temporaryFolder();
   const archive = await archiveOf(folder.path, [debian, { 'usr/share/doc/tini/.wh.copyright': '' }]);
   await expect(openImage(archive)).rejects.toThrow('usr/share/doc/tini/.wh.copyright');
 });
 
-/** As `docker image save` writes it. */
+/** An archive like those of `docker image save`. */
 async function archiveOf(folder: string, layers: readonly Layer[]): Promise<string> {
   const image = join(folder, 'image');
   const names = layers.map((_, i) => `layer${i}.tar`);

@@ -6,21 +6,25 @@ import * as v from 'valibot';
 import { run } from '../../cluster/run-command.ts';
 import type { Subject } from './sbom-document.ts';
 
-/** The files of an image, as far as they say what it carries, in a folder that goes with it. */
+/** The files of an image that say what is in it. They are in a folder that is deleted when this is disposed of. */
 export type ImageFiles = AsyncDisposable &
   Omit<Subject, 'version'> & {
-    /** As a container sees it: /etc/os-release. */
+    /** Returns the text of a file, by its path in the container: /etc/os-release. */
     readonly read: (path: string) => string;
     readonly has: (path: string) => boolean;
-    /** Where it lies on this machine. */
+    /** The path on this machine. */
     readonly pathOf: (path: string) => string;
   };
 
-/** What is taken out of an image; each ends with its layers' last word on it. */
+/** The paths that are extracted from the layers. If several layers have a file, the last one counts. */
 const wanted =
   /^\.?\/?(?:var\/lib\/dpkg\/status|usr\/lib\/os-release|usr\/share\/doc\/.*|usr\/local\/bin\/node)$/;
 
-/** Opens an image in the docker-archive format, as `docker image save` and `make docker-build` write it. */
+/**
+ * Opens an image in the docker-archive format, as `docker image save` and `make docker-build` write it.
+ *
+ * @throws Error if a layer deletes a file that would be read, because that is not implemented.
+ */
 export async function openImage(archive: string): Promise<ImageFiles> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'podcap-sbom-'));
@@ -50,11 +54,11 @@ const configSchema = v.object({ created: v.string() });
 
 async function extract(layer: string, root: string): Promise<void> {
   const names = (await run('tar', ['-tf', layer])).split('\n').filter((name) => wanted.test(name));
-  // A file that a layer takes away is marked by one of this name.
+  // A layer marks a file that it deletes with a file of this name.
   const whiteout = names.find((name) => name.includes('/.wh.'));
-  if (whiteout !== undefined) throw new Error(`${whiteout} in ${layer}: what was deleted is not followed`);
+  if (whiteout !== undefined) throw new Error(`${whiteout} in ${layer}: deleted files are not supported`);
   if (names.length === 0) return;
-  // --no-recursion counts for what comes after it.
+  // --no-recursion applies to the options after it.
   await run('tar', ['-xf', layer, '-C', root, '--no-same-owner', '--no-recursion', '--files-from=-'], {
     input: `${names.join('\n')}\n`,
   });

@@ -16,11 +16,11 @@ test.each([
   ['node_modules/pino/lib/proto.js', 'node_modules/pino'],
   ['node_modules/@pinojs/redact/index.js', 'node_modules/@pinojs/redact'],
   ['node_modules/pino/node_modules/valibot/dist/index.mjs', 'node_modules/pino/node_modules/valibot'],
-])('%s is of the package %s', (file, folder) => {
+])('%s belongs to the package %s', (file, folder) => {
   expect(packageFolder(file)).toBe(folder);
 });
 
-test('what is in the bundle is told, with what the lock file knows of it, and nothing else', () => {
+test('lists the packages in the bundle with the data of the lock file, and no other package', () => {
   const files = [
     'src/main.ts',
     'node_modules/pino/lib/proto.js',
@@ -49,7 +49,7 @@ test('what is in the bundle is told, with what the lock file knows of it, and no
   ]);
 });
 
-test('a package that the lock file has not is no silent gap', () => {
+test('throws if the lock file does not have a package of the bundle', () => {
   const inputs = { 'node_modules/unlocked/index.js': {} };
   expect(() => bundledPackages({ inputs }, lock)).toThrow('package-lock.json has no node_modules/unlocked');
 });

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import type { SbomComponent } from './sbom-component.ts';
 
-/** What esbuild writes of a bundle: which files it was made of. */
+/** esbuild's metafile of a bundle: the files that it was made from. */
 export const bundleSchema = v.object({ inputs: v.record(v.string(), v.unknown()) });
 
-/** What package-lock.json says of each package, by its folder. */
+/** The packages of package-lock.json, by folder. */
 export const lockSchema = v.object({
   packages: v.record(
     v.string(),
@@ -16,7 +16,11 @@ export const lockSchema = v.object({
   ),
 });
 
-/** The npm packages that the bundle was made of. Throws when one of its files is of a package that the lock has not. */
+/**
+ * Returns the npm packages in a bundle.
+ *
+ * @throws Error if package-lock.json does not have one of them.
+ */
 export function bundledPackages(
   { inputs }: v.InferOutput<typeof bundleSchema>,
   { packages }: v.InferOutput<typeof lockSchema>,
@@ -40,7 +44,10 @@ export function bundledPackages(
   });
 }
 
-/** node_modules/a/node_modules/@b/c/lib/d.js is of node_modules/a/node_modules/@b/c; undefined for the project's own. */
+/**
+ * Returns the folder of the package that a file belongs to: node_modules/a/node_modules/@b/c for
+ * node_modules/a/node_modules/@b/c/lib/d.js. Undefined for a file of the project itself.
+ */
 export function packageFolder(file: string): string | undefined {
   return /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1];
 }

@@ -1,12 +1,12 @@
-/** Something that the image carries. */
+/** Something in the image that has a version and licences. */
 export type SbomComponent = {
   readonly kind: 'operating-system' | 'application' | 'library';
   readonly name: string;
   readonly version: string;
-  /** A package URL, which is also what tells it from every other one. */
+  /** The package URL, which is unique among the components. */
   readonly purl: string;
-  /** SPDX identifiers where its makers give one, else the names that Debian has for licences. */
+  /** SPDX identifiers if its authors give them, otherwise Debian's names of licences. */
   readonly licences: readonly string[];
-  /** Of the package that it was taken from, in hexadecimal. */
+  /** The checksum of the package that it came from, in hexadecimal. */
   readonly sha512?: string;
 };

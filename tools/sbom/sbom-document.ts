@@ -1,14 +1,15 @@
 import type { SbomComponent } from './sbom-component.ts';
 
+/** The image that the bill is about. */
 export type Subject = {
   readonly version: string;
-  /** sha256 of the image's configuration: docker's image id, in hexadecimal. */
+  /** The SHA-256 of the image's configuration, which is docker's image id, in hexadecimal. */
   readonly imageId: string;
-  /** RFC 3339: when the image was made. */
+  /** When the image was built, in RFC 3339. */
   readonly created: string;
 };
 
-/** A bill of materials in CycloneDX 1.6 (ECMA-424); the same image gives the same text. */
+/** Returns a bill of materials in CycloneDX 1.6 (ECMA-424). It is always the same for the same image. */
 export function cycloneDx(
   { version, imageId, created }: Subject,
   components: readonly SbomComponent[],
@@ -29,11 +30,11 @@ export function cycloneDx(
         hashes: [{ alg: 'SHA-256', content: imageId }],
       },
     },
-    components: components.map(({ kind, name, version: own, purl, licences, sha512 }) => ({
+    components: components.map(({ kind, name, version: componentVersion, purl, licences, sha512 }) => ({
       type: kind,
       'bom-ref': purl,
       name,
-      version: own,
+      version: componentVersion,
       purl,
       ...(licences.length > 0 && { licenses: licences.map((licence) => ({ license: { name: licence } })) }),
       ...(sha512 !== undefined && { hashes: [{ alg: 'SHA-512', content: sha512 }] }),
@@ -42,18 +43,18 @@ export function cycloneDx(
   };
 }
 
-/** For people: what the image carries, and under which licences. */
+/** Returns a table of the components and their licences, in Markdown. */
 export function licenceList(components: readonly SbomComponent[]): string {
   const rows = components.map(
     ({ name, version, licences }) =>
       `| ${name} | ${version} | ${licences.join(', ') || 'see its copyright file'} |`,
   );
   return [
-    '# Licences of what the image carries',
+    '# Licences of everything in the image',
     '',
-    'Podcap itself: Apache-2.0. The texts are in the image, below `/usr/share/doc`.',
+    'Podcap itself: Apache-2.0. The texts are in the image, under `/usr/share/doc`.',
     '',
-    '| what | version | licences |',
+    '| component | version | licences |',
     '| --- | --- | --- |',
     ...rows,
     '',
