@@ -16,7 +16,7 @@ test.each(['docs/annotations.md', 'docs/settings.md', 'docs/metrics.md', 'README
   },
 );
 
-test('a setting stands with its flag, its variable, its default and what is allowed', () => {
+test('the row of a setting has its flag, variable, default, allowed values and help text', () => {
   const { flag, env } = settingDescriptions.maxFiles;
   const row = documents
     .get('docs/settings.md')
