@@ -4,8 +4,8 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { readSettings, settingDescriptions } from '../src/agent/settings.ts';
 
-/** What the chart decides itself: the Pod's own names, and where it mounts the folders. */
-const decidedByChart = new Set([
+/** Settings that the chart sets itself: the names of the agent's Pod and Node, and the paths in its container. */
+const setByChart = new Set([
   'nodeName',
   'agentName',
   'capturesFolder',
@@ -14,9 +14,7 @@ const decidedByChart = new Set([
   'metricsTlsFolder',
 ]);
 
-const descriptions = new Map(
-  Object.entries(settingDescriptions).filter(([name]) => !decidedByChart.has(name)),
-);
+const descriptions = new Map(Object.entries(settingDescriptions).filter(([name]) => !setByChart.has(name)));
 const schemaOfValues = v.object({
   properties: v.object({
     settings: v.object({
@@ -28,13 +26,13 @@ const schemaOfValues = v.object({
   }),
 });
 
-test('the chart has every setting of the agent, and no other', async () => {
+test('the chart has every setting of the agent, and no others', async () => {
   expect(Object.keys(await settingsInSchema()).toSorted()).toEqual([...descriptions.keys()].toSorted());
   const values = await settingsInValues();
   expect([...values.keys()].toSorted()).toEqual([...descriptions.keys()].toSorted());
 });
 
-test("the chart leaves every default to the agent; where it needs one itself, it is the agent's", async () => {
+test("the chart's defaults are null or, where the chart needs the value itself, those of the agent", async () => {
   const { port, metricsPort, captureUser, ...others } = Object.fromEntries(await settingsInValues());
   expect({ port, metricsPort, captureUser }).toEqual({
     port: settingDescriptions.port.default,
@@ -44,22 +42,22 @@ test("the chart leaves every default to the agent; where it needs one itself, it
   expect(new Set(Object.values(others))).toEqual(new Set(['null']));
 });
 
-test('a flag is called as its setting, in kebab case: so the chart writes it', () => {
+test('a flag has the name of its setting in kebab case, as the chart writes it', () => {
   for (const [name, { flag }] of descriptions) {
     expect(flag).toBe(name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
   }
 });
 
-test('the schema allows the numbers that the agent allows, and no other', async () => {
+test('the schema allows the numbers that the agent allows, and no others', async () => {
   const bounded = Object.entries(await settingsInSchema()).flatMap(([name, { minimum, maximum }]) =>
     minimum === undefined || maximum === undefined ? [] : [{ name, minimum, maximum }],
   );
   expect(bounded.length).toBeGreaterThan(9);
   for (const { name, minimum, maximum } of bounded) {
-    const answers = [minimum - 1, minimum, maximum, maximum + 1].map((number) => {
+    const results = [minimum - 1, minimum, maximum, maximum + 1].map((number) => {
       return readSettings([`--${descriptions.get(name)?.flag}=${number}`], { NODE_NAME: 'node' }).kind;
     });
-    expect({ name, answers }).toEqual({ name, answers: ['invalid', 'settings', 'settings', 'invalid'] });
+    expect({ name, results }).toEqual({ name, results: ['invalid', 'settings', 'settings', 'invalid'] });
   }
 });
 
@@ -67,7 +65,7 @@ async function settingsInSchema() {
   return v.parse(schemaOfValues, JSON.parse(await read('values.schema.json'))).properties.settings.properties;
 }
 
-/** The lines `  name: value` below `settings:` in values.yaml. */
+/** The lines `  name: value` under `settings:` in values.yaml. */
 async function settingsInValues(): Promise<Map<string, string>> {
   const [, block = ''] = /^settings:\n((?: .*\n|\n)+)/m.exec(await read('values.yaml')) ?? [];
   return new Map(

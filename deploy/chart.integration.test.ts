@@ -22,13 +22,13 @@ beforeAll(async () => {
   helm = await built('helm');
 });
 
-test('the manifests of deploy/ are what `make render` writes', async () => {
+test('the manifests of deploy/ are those that `make render` writes', async () => {
   for (const [file, content] of await renderManifests()) {
     expect({ file, content: await readFile(join(checkout, file), 'utf8') }).toEqual({ file, content });
   }
 });
 
-test('the chart has the version of the package', async () => {
+test('the chart has the version of package.json', async () => {
   const { version } = v.parse(
     packageSchema,
     JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')),
@@ -38,7 +38,7 @@ test('the chart has the version of the package', async () => {
 });
 
 describe.each(valuesFiles)('with %s', (file) => {
-  test('helm lint finds nothing', async () => {
+  test('helm lint reports nothing', async () => {
     const { code, output } = await run(['lint', '--strict', chart, '--values', file]);
     expect(output).toContain('0 chart(s) failed');
     expect(code).toBe(0);
@@ -49,7 +49,7 @@ describe.each(valuesFiles)('with %s', (file) => {
   });
 });
 
-test('every value arrives', async () => {
+test('every value reaches the manifests', async () => {
   const { output } = await render(join(chart, 'ci/everything-values.yaml'));
   for (const flag of [
     '--max-files=50',
@@ -80,7 +80,7 @@ test('every value arrives', async () => {
     expect(output).toContain(`kind: ${kind}\n`);
 });
 
-test('nothing is asked for that was not chosen', async () => {
+test('without values, nothing optional and no privilege is requested', async () => {
   const { output } = await render(join(chart, 'ci/minimal-values.yaml'));
   const kinds = [...output.matchAll(/^kind: (.*)$/gm)].map(([, kind]) => kind);
   expect(kinds).toEqual([
@@ -98,21 +98,21 @@ test.each([
   ['minimal', { maxFiles: 100, maxFileMegabytes: 100 }],
   ['everything', { maxFiles: 50, maxFileMegabytes: 10 }],
 ])(
-  "with the values %s the policy knows the agent's annotations, in its words and with its bounds",
+  "with the values %s, the policy has the agent's annotations, with the same words and limits",
   async (name, limits) => {
     const { output } = await render(join(chart, `ci/${name}-values.yaml`));
-    const told = [...output.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": (.*) is allowed"/g)].map(
+    const rules = [...output.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": (.*) is allowed"/g)].map(
       ([, key, allowed]) => ({ key, allowed }),
     );
-    expect(told).toEqual(
+    expect(rules).toEqual(
       Object.values(annotationRules(limits)).map(({ key, allowed }) => ({ key, allowed })),
     );
-    const keys = JSON.stringify(told.map(({ key }) => key));
+    const keys = JSON.stringify(rules.map(({ key }) => key));
     expect(output.split(keys)).toHaveLength(name === 'minimal' ? 3 : 4);
   },
 );
 
-test('an API server that has no such policies is not asked for them', async () => {
+test('the policies are not installed on an API server that does not have them', async () => {
   const old = ['--kube-version', '1.29.0'];
   const everything = ['--values', join(chart, 'ci/everything-values.yaml')];
   const { code, output } = await run(['template', 'test', chart, ...old, ...everything]);
@@ -120,7 +120,7 @@ test('an API server that has no such policies is not asked for them', async () =
   expect(output).not.toContain('ValidatingAdmissionPolicy');
 });
 
-test('over TLS metrics have a port of their own, and Prometheus and the NetworkPolicy know it', async () => {
+test('with TLS, metrics have their own port, which the PodMonitor and the NetworkPolicy use', async () => {
   const { output } = await render(join(chart, 'ci/everything-values.yaml'));
   expect(output).toContain('- { name: metrics, containerPort: 9998 }');
   expect(output).toContain('secret: { secretName: podcap-metrics, defaultMode: 0400 }');
@@ -131,13 +131,13 @@ test('over TLS metrics have a port of their own, and Prometheus and the NetworkP
   expect(plain.output).not.toContain('metrics-tls');
 });
 
-test('a NetworkPolicy that names nobody lets nobody in', async () => {
+test('a NetworkPolicy without metricsFrom admits no Pod', async () => {
   const { output } = await render('-', 'networkPolicy: { enabled: true }');
   expect(output).toContain('policyTypes: [Ingress]');
   expect(output).not.toContain('ingress:');
 });
 
-test('SELinux options reach the agent and the Pods that purge', async () => {
+test('SELinux options apply to the agent and the Pods that purge', async () => {
   const { output } = await render(join(chart, 'ci/selinux-values.yaml'));
   expect(output.match(/^ +type: spc_t$/gm)).toHaveLength(2);
 });
@@ -171,7 +171,7 @@ test.each([
   ['admission: { selector: {} }', "'selector' not allowed"],
   ['metricsTls: { secretName: "Not A Name" }', '/metricsTls/secretName'],
   ['networkPolicy: { metricsFrom: monitoring }', '/networkPolicy/metricsFrom'],
-])('refuses %s and says where', async (values, where) => {
+])('refuses %s and names the value', async (values, where) => {
   const { code, output } = await render('-', values);
   expect(code).not.toBe(0);
   expect(output).toContain(where);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 
-/** How the dashboard and the alert rules name the agent's metrics; kube_ and up are others'. */
+/** The agent's metrics in the dashboard and the alert rules. kube_* and up come from elsewhere. */
 const metric = /\b(?:podcap|process)_[a-z_]+\b/g;
 
 let queries: string;
@@ -14,14 +14,14 @@ beforeAll(async () => {
   queries = (await Promise.all(files)).join('\n');
 });
 
-test('dashboard and alert rules ask only for metrics that the agent has', () => {
+test('the dashboard and the alert rules query only metrics that the agent has', () => {
   const known = new Set<string>(metricDescriptions.map(({ name }) => name));
   const used = new Set(queries.match(metric));
   expect(used.size).toBeGreaterThan(20);
   expect([...used].filter((name) => !known.has(name))).toEqual([]);
 });
 
-test('they take the rate of counters, and of nothing else', () => {
+test('they take the rate of every counter, and of nothing else', () => {
   const counters = new Set<string>(
     metricDescriptions.filter(({ type }) => type === 'counter').map(({ name }) => name),
   );

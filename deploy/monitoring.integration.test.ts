@@ -20,11 +20,11 @@ test('promtool accepts the alert rules', async () => {
   expect(await promtool('check', 'rules', '--lint-fatal', join(folder, 'alerts.yaml'))).toContain('SUCCESS');
 });
 
-test('each alert fires when it should and not else', async () => {
+test('each alert fires when it should, and not otherwise', async () => {
   expect(await promtool('test', 'rules', 'alerts.test.yaml')).toContain('SUCCESS');
 });
 
-test('every alert is tested both ways', async () => {
+test('every alert has a case in which it fires and one in which it does not', async () => {
   const rules = await readFile(join(folder, 'alerts.yaml'), 'utf8');
   const tests = await readFile(join(import.meta.dirname, 'alerts.test.yaml'), 'utf8');
   const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
@@ -35,14 +35,14 @@ test('every alert is tested both ways', async () => {
   }
 });
 
-test('every query of the dashboard is one', async () => {
+test('every query of the dashboard is valid PromQL, and every panel has its own id', async () => {
   const { panels } = v.parse(
     dashboardSchema,
     JSON.parse(await readFile(join(folder, 'dashboard.json'), 'utf8')),
   );
   const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
   expect(queries.length).toBeGreaterThan(panels.length);
-  // Grafana puts a duration there.
+  // Grafana replaces $__rate_interval with a duration.
   await Promise.all(
     queries.map((query) =>
       promtool('--experimental', 'promql', 'format', query.replaceAll('$__rate_interval', '5m')),

@@ -9,7 +9,7 @@ import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-
 
 const script = join(import.meta.dirname, 'chart/files/purge.sh');
 const uid = '6d1f4c1e-9f5c-4b2e-8f0e-3a2b1c0d9e8f';
-/** What an agent leaves in a folder, with the record that it was replacing when it was killed. */
+/** What an agent leaves in a folder, including the record that it was replacing when it was killed. */
 const ofAnAgent = [
   `${ringFileBase('web', 1)}000`,
   `${ringFileBase('web', 12)}7`,
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(captures, { recursive: true }));
 
-test('deletes what agents wrote, and its folders', async () => {
+test('deletes the files that agents wrote, and their folders', async () => {
   const longest = { namespace: 'n'.repeat(63), pod: 'p'.repeat(253), uid };
   await make(folderName({ namespace: 'default', pod: 'web.example', uid }), ofAnAgent);
   await make(folderName(longest), [`${ringFileBase(longest.pod, 999_999_999)}000`]);
@@ -33,7 +33,7 @@ test('deletes what agents wrote, and its folders', async () => {
   expect(await readdir(captures)).toEqual([]);
 });
 
-test('leaves what no agent wrote, and the folder that has it', async () => {
+test('keeps files that no agent wrote, and the folders that contain them', async () => {
   const mixed = folderName({ namespace: 'default', pod: 'web', uid });
   const notes = ['notes.txt', 'captres-web.pcap', 'capture.json', 'web.pcap0'];
   await make(mixed, [...ofAnAgent, ...notes]);
@@ -53,14 +53,14 @@ test('leaves what no agent wrote, and the folder that has it', async () => {
   );
 });
 
-test('follows no link', async () => {
+test('does not follow links', async () => {
   await make('elsewhere', ofAnAgent);
   await symlink(join(captures, 'elsewhere'), join(captures, folderName({ namespace: 'a', pod: 'b', uid })));
   await purge();
   expect(await readdir(join(captures, 'elsewhere'))).toHaveLength(ofAnAgent.length);
 });
 
-test('can be told twice', async () => {
+test('can run twice', async () => {
   await make(folderName({ namespace: 'default', pod: 'web', uid }), ofAnAgent);
   await purge();
   await purge();

@@ -1,4 +1,4 @@
-# Deletes what Podcap wrote below the folder $1, and the folders that are empty then; what it did not write stays.
+# Deletes the files that Podcap wrote in the folder $1, and then the folders that are empty. It deletes nothing else.
 set -eu
 cd "$1"
 folder='\./[a-z0-9-]{1,63}_[a-z0-9.-]+_[A-Za-z0-9-]{1,36}'

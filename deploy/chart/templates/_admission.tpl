@@ -1,6 +1,6 @@
 {{/*
-Every annotation, what is allowed in words, and in CEL of its `value`: what annotationRules of
-src/agent/planner/annotations.ts is to the agent. end-to-end/admission-values.test.ts compares the two by what they answer.
+Every annotation, with what is allowed, in words and as a CEL expression of its `value`: the counterpart of
+annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values.test.ts compares the answers of both.
 */}}
 {{- define "podcap.annotationRules" -}}
 {{- $settings := .Values.settings -}}
@@ -17,7 +17,7 @@ src/agent/planner/annotations.ts is to the agent. end-to-end/admission-values.te
   rule: value.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && value.matches("[^0-9]") && value != "any"
 - key: podcap.dev/filter
   allowed: a pcap-filter(7) expression of 1 to 2048 bytes without control characters
-  # \pZ and U+FEFF: what JavaScript trims, but for control characters.
+  # \pZ and U+FEFF are what JavaScript trims, except control characters.
   rule: value.matches(r"[^\pZ\x{FEFF}]") && !value.matches(r"\p{Cc}") && size(bytes(value)) <= 2048
 - key: podcap.dev/snaplen
   allowed: a whole number of bytes from 64 to 262144
@@ -36,8 +36,8 @@ src/agent/planner/annotations.ts is to the agent. end-to-end/admission-values.te
 {{- end -}}
 
 {{/*
-CEL: the annotations that the Pods of `object` or `oldObject` have or will have. A CronJob has its template below
-jobTemplate, a ControllerRevision, which is a StatefulSet's or a DaemonSet's template of before, below data.
+CEL: the annotations that the Pods of `object` or `oldObject` have or will have. A CronJob has its template in
+jobTemplate. A ControllerRevision has an earlier template of a StatefulSet or DaemonSet in data.
 */}}
 {{- define "podcap.annotationsOf" -}}
 (request.kind.kind in ["Pod", "Binding"] ? dyn({{ . }})
@@ -54,8 +54,8 @@ jobTemplate, a ControllerRevision, which is a StatefulSet's or a DaemonSet's tem
 {{- end -}}
 
 {{/*
-Everything by which an annotation comes to a Pod: the Pod itself, a binding, which hands its annotations to the Pod,
-and what Pods are made from. The subresources ephemeralcontainers and resize keep the annotations as they were.
+Everything that can annotate a Pod: the Pod itself, a binding, whose annotations are copied to the Pod, and the
+templates of Pods. The subresources ephemeralcontainers and resize cannot change annotations.
 */}}
 {{- define "podcap.admissionMatch" -}}
 matchConstraints:
@@ -73,13 +73,14 @@ matchConstraints:
       operations: [CREATE, UPDATE]
       resources: [jobs, cronjobs]
 matchConditions:
-  # Nearly every request ends here: it changes no annotation of Podcap's.
+  # Nearly every request ends here, because it changes no annotation of Podcap.
   - name: changes-a-capture
     expression: |-
       [{{ include "podcap.annotationsNow" . | indent 6 | trim }}].exists(now,
         [{{ include "podcap.annotationsBefore" . | indent 8 | trim }}].exists(before,
           {{ include "podcap.annotationKeys" . }}.exists(key, now[?key] != before[?key])))
-  # What they make comes from a template or a manifest of the Node, whose author was asked, or cannot be.
+  # Controllers create Pods from templates, and a Node from its manifests. The author of a template has been checked;
+  # that of a manifest cannot be.
   - name: not-by-a-controller
     expression: |-
       !(request.operation == "CREATE" && request.userInfo.username in [
@@ -98,7 +99,7 @@ matchConditions:
         "kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))
 {{- end -}}
 
-{{/* The policy's binding, of the same name: to be called with the chart's root and that name. */}}
+{{/* The binding of a policy, with the same name. Arguments: root, the chart's root, and name. */}}
 {{- define "podcap.admissionBinding" -}}
 {{- $root := .root -}}
 apiVersion: admissionregistration.k8s.io/v1

@@ -1,4 +1,4 @@
-{{/* The name of everything: the release's, so that the release podcap has the DaemonSet podcap. */}}
+{{/* The name of all objects: that of the release, so that the release podcap has the DaemonSet podcap. */}}
 {{- define "podcap.name" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
@@ -7,7 +7,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What says whose a Pod is; it stays the same from version to version. */}}
+{{/* The labels that select the Pods of the release. They are the same in every version. */}}
 {{- define "podcap.podLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -26,7 +26,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end -}}
 {{- end -}}
 
-{{/* The settings that are not null, as --flag=value. */}}
+{{/* The settings that are not null, as --flag=value, and extraArgs. */}}
 {{- define "podcap.args" -}}
 {{- range $name, $value := .Values.settings -}}
 {{- if ne $value nil }}
@@ -38,7 +38,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* What brings a Pod to every Node that may have captures: an agent, or one that purges. */}}
+{{/* Schedules a Pod, an agent or one that purges, to every Node that may have captures. */}}
 {{- define "podcap.placement" -}}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
