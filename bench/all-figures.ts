@@ -13,7 +13,7 @@ import { restart } from './figures/restart.ts';
 import { startLatency } from './figures/start-latency.ts';
 import { scale } from './scale/scale.ts';
 
-/** All that is measured, in the order of docs/benchmarks.md. */
+/** All figures, in the order of docs/benchmarks.md. */
 export const figures: readonly Figure[] = [
   othersThroughput,
   othersThroughputTcp,

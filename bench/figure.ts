@@ -1,22 +1,22 @@
 import type { Estimate, Summary } from './support/statistics.ts';
 
-/** One thing that is measured. Its name is the name of its result file and of its place in docs/benchmarks.md. */
+/** One thing that is measured. Its name is also that of its result file and of its section in docs/benchmarks.md. */
 export type Figure = {
   readonly name: string;
   readonly unit: string;
   /** What Podcap must reach, in words. */
   readonly goal: string;
-  /** How often it is measured unless said otherwise. */
+  /** How many runs are measured without --runs. */
   readonly runs: number;
-  /** `cluster`: the deployed agents. `network`: the agent in networks that the bench makes itself. */
+  /** `cluster`: the deployed agents. `network`: an agent in network namespaces that the bench makes. */
   readonly needs: 'cluster' | 'network';
-  readonly measure: (measuring: Measuring) => Promise<Measurement>;
+  readonly measure: (options: MeasureOptions) => Promise<Measurement>;
 };
 
-export type Measuring = {
+export type MeasureOptions = {
   readonly runs: number;
-  /** Tells people how far it is. */
-  readonly say: (line: string) => void;
+  /** Prints a line of progress. */
+  readonly report: (line: string) => void;
 };
 
 export type Measurement = {
@@ -24,18 +24,18 @@ export type Measurement = {
   readonly rows: readonly Row[];
 };
 
-/** One variant (podcap, or what people would use instead) at one parameter, in the figure's unit. */
+/** One variant at one parameter, in the figure's unit. A variant is a contender or a setup of the cluster. */
 export type Row = Summary & {
   readonly variant: string;
   readonly parameter: string;
   readonly p90?: number;
   readonly p99?: number;
-  /** The median of what each run had against what it is compared with in the same run. */
+  /** The median ratio of each run to the measurement that it is compared with, named in `to`. */
   readonly ratio?: Estimate & { readonly to: string };
   /** Each value, in the order of the runs. */
   readonly values: readonly number[];
-  /** What the numbers say, in words. */
+  /** One phrase that explains the numbers. */
   readonly remark?: string;
-  /** What else was seen, for whoever asks why. */
+  /** Other observations of the same runs, for a closer look at the result. */
   readonly details?: object;
 };

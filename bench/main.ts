@@ -10,17 +10,18 @@ import { describeEnvironment } from './support/bench-environment.ts';
 import { resultOf, writeResult } from './support/result.ts';
 import { tableOf } from './support/table.ts';
 
-const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed] [--try] [--draw]
-  figures      all unless some are named: ${figures.map(({ name }) => name).join(', ')}
-  --runs       how often each is measured, in place of its own number
-  --deployed   measure the agents that are deployed, instead of deploying those of this checkout first
-  --try        write no result, draw no plot
-  --draw       measure nothing, draw the plots of the results that are there
+const usage = `usage: node bench/main.ts [figure...] [--runs=<number>] [--deployed] [--try] [--draw] [--help]
+  figure       one of ${figures.map(({ name }) => name).join(', ')}; all by default
+  --runs       number of runs of each figure, instead of its default
+  --deployed   measure the deployed agents; by default those of this checkout are deployed first
+  --try        write no results and draw no plots
+  --draw       only draw the plots of the existing results
+  --help       print this text
 `;
 
 await tool(async () => {
-  const asked = readArguments(process.argv.slice(2));
-  switch (asked.kind) {
+  const command = readArguments(process.argv.slice(2));
+  switch (command.kind) {
     case 'help':
       process.stdout.write(usage);
       return 0;
@@ -28,24 +29,24 @@ await tool(async () => {
       await drawPlots();
       return 0;
     case 'measure':
-      return await measure(asked);
+      return await measure(command);
   }
 });
 
-/** First what needs no cluster, while none takes its share of the machine. */
-async function measure(asked: Measure): Promise<number> {
-  const alone = asked.figures.filter(({ needs }) => needs === 'network');
-  const onCluster = asked.figures.filter(({ needs }) => needs === 'cluster');
-  const reached = await measureAll(alone, asked);
+/** Measures the figures that need no cluster first: a running cluster takes its share of the machine. */
+async function measure(command: MeasureCommand): Promise<number> {
+  const onNetworks = command.figures.filter(({ needs }) => needs === 'network');
+  const onCluster = command.figures.filter(({ needs }) => needs === 'cluster');
+  const reached = await measureAll(onNetworks, command);
   if (onCluster.length > 0) {
-    const measuring = () => measureAll(onCluster, asked);
-    reached.push(...(asked.deployed ? await measuring() : await onFreshAgents(measuring)));
+    const measuring = () => measureAll(onCluster, command);
+    reached.push(...(command.deployed ? await measuring() : await onFreshAgents(measuring)));
   }
-  if (!asked.isTry) await drawPlots();
+  if (!command.isTry) await drawPlots();
   return reached.every(Boolean) ? 0 : 1;
 }
 
-/** Deploys the agents of this checkout first; the cluster is ended again unless it was up before. */
+/** Deploys the agents of this checkout first; afterwards stops the cluster, unless it was up before. */
 async function onFreshAgents<T>(measuring: () => Promise<T>): Promise<T> {
   const wasUp = (await status(checkout)).up;
   try {
@@ -57,31 +58,31 @@ async function onFreshAgents<T>(measuring: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Gives back of each whether its goal was reached. */
-async function measureAll(chosen: readonly Figure[], asked: Measure): Promise<boolean[]> {
+/** Returns for each figure whether its goal is reached. */
+async function measureAll(chosen: readonly Figure[], command: MeasureCommand): Promise<boolean[]> {
   const reached: boolean[] = [];
-  for (const figure of chosen) reached.push(await measureFigure(figure, asked));
+  for (const figure of chosen) reached.push(await measureFigure(figure, command));
   return reached;
 }
 
-/** Gives back whether the goal was reached. What breaks one figure does not cost the others, after hours perhaps. */
-async function measureFigure(figure: Figure, { runs, isTry }: Measure): Promise<boolean> {
-  const say = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
+/** Returns whether the goal is reached. A figure that fails must not cost the other figures, perhaps after hours. */
+async function measureFigure(figure: Figure, { runs, isTry }: MeasureCommand): Promise<boolean> {
+  const report = (line: string) => void process.stderr.write(`${figure.name}: ${line}\n`);
   try {
-    const setting = await describeEnvironment(figure.needs);
-    const measurement = await figure.measure({ runs: runs ?? figure.runs, say });
-    if (!isTry) await writeResult(resultOf(figure, measurement, setting));
+    const environment = await describeEnvironment(figure.needs);
+    const measurement = await figure.measure({ runs: runs ?? figure.runs, report });
+    if (!isTry) await writeResult(resultOf(figure, measurement, environment));
     process.stdout.write(`${tableOf(figure, measurement)}\n`);
     return measurement.isReached;
   } catch (error) {
-    say(`not measured: ${inspect(error)}`);
+    report(`failed to measure: ${inspect(error)}`);
     return false;
   }
 }
 
-type Asked = { readonly kind: 'help' } | { readonly kind: 'draw' } | Measure;
+type Command = { readonly kind: 'help' } | { readonly kind: 'draw' } | MeasureCommand;
 
-type Measure = {
+type MeasureCommand = {
   readonly kind: 'measure';
   readonly figures: readonly Figure[];
   readonly runs: number | undefined;
@@ -89,7 +90,7 @@ type Measure = {
   readonly isTry: boolean;
 };
 
-function readArguments(args: readonly string[]): Asked {
+function readArguments(args: readonly string[]): Command {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -116,6 +117,6 @@ function readArguments(args: readonly string[]): Asked {
 
 function figureNamed(name: string): Figure {
   const figure = figures.find((candidate) => candidate.name === name);
-  if (!figure) throw new Failed(`there is no figure ${name}\n${usage}`);
+  if (!figure) throw new Failed(`unknown figure ${name}\n${usage}`);
   return figure;
 }

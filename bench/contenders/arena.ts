@@ -3,21 +3,22 @@ import type { Contender, ContenderName } from './contender.ts';
 import { peers } from './peers.ts';
 import { podcap } from './podcap-contender.ts';
 
-/** Pods on a bridge, and the contenders that capture them, all ready. */
+/** Pods on a bridge, and the contenders that can capture them. */
 export type Arena = AsyncDisposable & {
   readonly testbed: BridgeTestbed;
   readonly contenders: readonly Contender[];
-  /** Throws when there are not so many. */
+  /** Throws when the arena has fewer Pods. */
   readonly pod: (index: number) => TestbedPod;
-  /** Throws when it is not among them. */
-  readonly contender: (variant: ContenderName) => Contender;
+  /** Throws when the arena was opened without it. */
+  readonly contender: (name: ContenderName) => Contender;
 };
 
-export async function openArena(pods: number, variants: readonly ContenderName[]): Promise<Arena> {
+/** Returns when the Pods are connected and Podcap's agent is ready. */
+export async function openArena(pods: number, names: readonly ContenderName[]): Promise<Arena> {
   await using opening = new AsyncDisposableStack();
   const testbed = opening.use(await bridgeTestbed(pods));
-  const contenders = [opening.use(await podcap(testbed)), ...peers(testbed)].filter(({ variant }) =>
-    variants.includes(variant),
+  const contenders = [opening.use(await podcap(testbed)), ...peers(testbed)].filter(({ name }) =>
+    names.includes(name),
   );
   const opened = opening.move();
   return {
@@ -28,9 +29,9 @@ export async function openArena(pods: number, variants: readonly ContenderName[]
       if (!pod) throw new Error(`the arena has no Pod ${index}`);
       return pod;
     },
-    contender(variant) {
-      const found = contenders.find((each) => each.variant === variant);
-      if (!found) throw new Error(`the arena has no ${variant}`);
+    contender(name) {
+      const found = contenders.find((contender) => contender.name === name);
+      if (!found) throw new Error(`the arena has no contender ${name}`);
       return found;
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -5,7 +5,7 @@ import { readSettings } from '../../src/agent/settings.ts';
 import { bootClock } from '../../src/base/clock.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 
-/** The agent as src/agent/agent-command.ts runs it, but for the API server, which is the one that its parent names. */
+/** The agent as src/agent/agent-command.ts runs it, except that its parent names the API server. */
 async function main(): Promise<void> {
   process.umask(0o027);
   const { server, ca } = v.parse(startSchema, JSON.parse(process.env['PODCAP_BENCH_SERVER'] ?? ''));

@@ -15,13 +15,13 @@ import { writeCniEntry } from '../../src/testbed/write-cni-entry.ts';
 import { type AgentLog, readLog } from '../support/agent-log.ts';
 import { endWithin } from './end-child.ts';
 
-/** A Node for the agent without Kubernetes: real networks, and an API server that says what the bench tells it to. */
+/** A Node for the agent without Kubernetes: real networks, and an API server whose Pods the bench annotates. */
 export type AgentHost = AsyncDisposable & {
-  /** Starts the agent, as the image starts it; the Pods' annotations stand from before. */
+  /** Starts the agent as the image does; it finds the Pods with the annotations that they have. */
   readonly startAgent: () => Promise<BenchAgent>;
-  /** The Pods have these annotations from now on. */
+  /** Replaces the annotations of these Pods. */
   readonly annotate: (pods: readonly TestbedPod[], annotations: Annotations) => void;
-  /** Where the captures of that Pod are. */
+  /** The folder of that Pod's captures. */
   readonly folderOf: (pod: TestbedPod) => string;
 };
 
@@ -32,28 +32,32 @@ export type BenchAgent = AsyncDisposable & {
   /** Milliseconds of the epoch. */
   readonly startedMs: number;
   readonly log: AgentLog;
-  /** Resolves when /readyz says so. */
+  /** Resolves when /readyz answers with 200; throws after 30 s. */
   readonly ready: () => Promise<void>;
-  /** Tells it to end, as the kubelet does; it drains its captures. */
+  /** Ends the agent as the kubelet does, with SIGTERM; the agent flushes its captures. */
   readonly stop: () => Promise<void>;
 };
 
+/** The UID that the API server gives to that Pod. */
 export const uidOf = ({ name }: TestbedPod) => `uid-${name}`;
 
 /** The client gives up a watch that is silent for two minutes. */
 const bookmarkEveryMs = 30_000;
-/** It drains its captures, a hundred at a time perhaps. */
+/** The agent flushes up to a hundred captures first. */
 const killAfterMs = 30_000;
 
+/** Writes the CNI cache, bundles the agent and starts the API server; starts no agent. */
 export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
   await using opening = new AsyncDisposableStack();
   const folder = async () => opening.use(await temporaryFolder());
-  const [captures, cache, bundle] = [await folder(), await folder(), await folder()];
+  const captures = await folder();
+  const cniResults = await folder();
+  const bundle = await folder();
   const server = opening.use(await apiServer());
   const program = await bundleAgent(bundle);
   for (const pod of pods)
     await writeCniEntry({
-      folder: cache.path,
+      folder: cniResults.path,
       podUid: uidOf(pod),
       podName: pod.name,
       sandboxId: `sandbox-${pod.name}`,
@@ -64,7 +68,7 @@ export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
   const settings = {
     'node-name': 'node1',
     'captures-folder': captures.path,
-    'cni-results-folder': cache.path,
+    'cni-results-folder': cniResults.path,
     'netns-folder': dirname(pods[0]?.netns ?? ''),
     'native-folder': await compileNative(),
     'min-free-disk-percent': '0',
@@ -77,13 +81,13 @@ export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
       return await startAgent({ program, settings, server, port: String(await freePort()) });
     },
     annotate: (changed, annotations) => objects.annotate(changed, annotations),
-    folderOf: ({ name }) =>
-      join(captures.path, folderName({ namespace: 'default', pod: name, uid: `uid-${name}` })),
+    folderOf: (pod) =>
+      join(captures.path, folderName({ namespace: 'default', pod: pod.name, uid: uidOf(pod) })),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
-/** As the Dockerfile does it. */
+/** Bundles as the Dockerfile does. Returns the path of the bundle. */
 async function bundleAgent(folder: TemporaryFolder): Promise<string> {
   const outfile = join(folder.path, 'agent.cjs');
   await build({
@@ -98,15 +102,15 @@ async function bundleAgent(folder: TemporaryFolder): Promise<string> {
   return outfile;
 }
 
-/** The Pods as the API server has them. */
+/** The Pods as the API server lists them, and the watch events of their changes. */
 function podObjects(server: ApiServer, pods: readonly TestbedPod[]) {
   let version = 1;
   const objectOf = ({ name }: TestbedPod, annotations: Annotations) =>
     podObject(name, String(version), annotations);
-  const now = new Map(pods.map((pod) => [pod.name, objectOf(pod, {})]));
+  const current = new Map(pods.map((pod) => [pod.name, objectOf(pod, {})]));
   const send = (event: object) => {
     const watch = server.watches.at(-1);
-    // While no agent runs nobody hears it: the next one lists.
+    // While no agent runs there is no watch: the next agent lists.
     if (watch?.isClosed() === false) watch.send(event);
   };
   const bookmarks = setInterval(() => {
@@ -117,25 +121,25 @@ function podObjects(server: ApiServer, pods: readonly TestbedPod[]) {
       for (const pod of changed) {
         version += 1;
         const object = objectOf(pod, annotations);
-        now.set(pod.name, object);
-        // The agent asks before it deletes.
+        current.set(pod.name, object);
+        // The agent reads the Pod before it deletes captures.
         server.objects.set(`/api/v1/namespaces/default/pods/${pod.name}`, object);
         send({ type: 'MODIFIED', object });
       }
     },
-    listed: () => list(String(version), [...now.values()]),
+    listed: () => list(String(version), [...current.values()]),
     stop: () => clearInterval(bookmarks),
   };
 }
 
-type AgentStart = {
+type AgentStartOptions = {
   readonly program: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly server: ApiServer;
   readonly port: string;
 };
 
-async function startAgent({ program, settings, server, port }: AgentStart): Promise<BenchAgent> {
+async function startAgent({ program, settings, server, port }: AgentStartOptions): Promise<BenchAgent> {
   const { flags, environment } = await imageStart();
   const watchesBefore = server.watches.length;
   const options = Object.entries({ ...settings, port }).map(([name, value]) => `--${name}=${value}`);
@@ -149,7 +153,7 @@ async function startAgent({ program, settings, server, port }: AgentStart): Prom
       PODCAP_BENCH_SERVER: JSON.stringify({ server: server.config.server, ca: server.config.ca }),
     },
   });
-  const ended = once(agent, 'close');
+  const closed = once(agent, 'close');
   const log = readLog(agent.stdout, 'the agent');
   const { pid } = agent;
   if (pid === undefined) throw new Error('the agent cannot be started');
@@ -162,16 +166,16 @@ async function startAgent({ program, settings, server, port }: AgentStart): Prom
       await until(() => server.watches.length > watchesBefore, { what: 'a watch', ...deadline });
       await until(() => isReady(port), { what: 'the agent to be ready', ...deadline });
     },
-    stop: () => endWithin(agent, ended, killAfterMs),
+    stop: () => endWithin(agent, closed, killAfterMs),
     async [Symbol.asyncDispose]() {
-      await endWithin(agent, ended, killAfterMs);
+      await endWithin(agent, closed, killAfterMs);
       await log[Symbol.asyncDispose]();
     },
   };
 }
 
 async function isReady(port: string): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
-  await answer?.arrayBuffer();
-  return answer?.ok === true;
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  await response?.arrayBuffer();
+  return response?.ok === true;
 }

@@ -7,51 +7,52 @@ import { startPump, startSink } from '../../src/testbed/tcp-stream.ts';
 /** What a Pod sends while it is captured. */
 export type Load = {
   readonly name: string;
-  /** Packets a second; without it as many as it can. */
+  /** Packets per second; as many as the sender can if undefined. */
   readonly rate?: number;
-  /** Sends for so long. */
-  readonly send: (route: Route, ms: number) => Promise<void>;
+  /** Resolves when the sender has sent for that long and has ended. */
+  readonly send: (route: Route, durationMs: number) => Promise<void>;
 };
 
 export type Route = {
   readonly from: TestbedPod;
   readonly to: TestbedPod;
-  /** The host drops what goes there. */
+  /** An address whose packets the host drops. */
   readonly sink: string;
 };
 
 /** Ethernet, IPv4 and UDP. */
 const headerBytes = 14 + 20 + 8;
 
-/** Datagrams to nobody, in frames of so many bytes. */
+/** Datagrams to the sink, at a fixed rate. */
 export function datagrams(name: string, { frameBytes, rate }: { frameBytes: number; rate: number }): Load {
   return {
     name,
     rate,
-    async send({ from, sink }, ms) {
+    async send({ from, sink }, durationMs) {
       const bytes = frameBytes - headerBytes;
       await using sender = await startSender(from.command, { to: sink, rate, bytes });
-      await sleep(ms);
+      await sleep(durationMs);
       await sender.stop();
     },
   };
 }
 
-/** One TCP stream to the other Pod, as fast as it goes. */
+/** One TCP stream to the other Pod, as fast as it can. */
 export const stream: Load = {
   name: 'TCP max',
-  async send({ from, to }, ms) {
+  async send({ from, to }, durationMs) {
     await using sink = await startSink(to.command, 'tcp');
     await using pump = await startPump(from.command, to.address);
-    await sleep(ms);
+    await sleep(durationMs);
     await pump.stop();
     await sink.stop();
   },
 };
 
-/** In packets a second: 1 and 2 Gb/s of 1,400 bytes. */
+/** Packets per second of 1,400 bytes. */
 const gigabit = 1e9 / 8 / 1_400;
 
+/** The loads of the figures that send while they capture. */
 export const loads = {
   small: datagrams('64 B 100 kpps', { frameBytes: 64, rate: 100_000 }),
   oneGigabit: datagrams('1 Gb/s', { frameBytes: 1_400, rate: Math.round(gigabit) }),
@@ -59,8 +60,8 @@ export const loads = {
   stream,
 } as const;
 
-/** What a Pod's eth0 carried meanwhile, in packets. */
-export async function carriedDuring(pod: TestbedPod, work: () => Promise<void>): Promise<number> {
+/** How many packets the Pod's eth0 counts, in both directions, during this work. */
+export async function interfacePacketsDuring(pod: TestbedPod, work: () => Promise<void>): Promise<number> {
   const before = await pod.counters();
   await work();
   const after = await pod.counters();
@@ -69,20 +70,20 @@ export async function carriedDuring(pod: TestbedPod, work: () => Promise<void>):
 
 export type Protocol = 'udp' | 'tcp';
 
-/** How much two Pods get through between them: datagrams or bits a second, as the receiver's kernel counts them. */
+/** Throughput from one Pod to another, in datagrams/s or bit/s, as the receiver's kernel counts it. */
 export async function throughput(
   protocol: Protocol,
   { from, to }: Omit<Route, 'sink'>,
-  ms: number,
+  durationMs: number,
 ): Promise<number> {
   await using sink = await startSink(to.command, protocol);
   await using _sending = await startSending(protocol, from, to);
-  // TCP's window grows, the bridge learns.
+  // TCP's window grows, and the bridge learns the addresses.
   await sleep(500);
-  const begin = await received(protocol, sink.pid);
-  await sleep(ms);
-  const end = await received(protocol, sink.pid);
-  return ((end.amount - begin.amount) / (end.atMs - begin.atMs)) * 1_000;
+  const before = await received(protocol, sink.pid);
+  await sleep(durationMs);
+  const after = await received(protocol, sink.pid);
+  return ((after.amount - before.amount) / (after.atMs - before.atMs)) * 1_000;
 }
 
 async function startSending(protocol: Protocol, from: TestbedPod, to: TestbedPod) {
@@ -100,8 +101,8 @@ async function received(protocol: Protocol, pid: number | undefined) {
   return { amount, atMs };
 }
 
-/** From proc_pid_net(5) snmp and netstat: a line of names, and one of numbers. */
-export function netCounter(table: string, group: string, name: string): number {
+/** From proc_pid_net(5) snmp and netstat: each group has a line of names and one of numbers. */
+function netCounter(table: string, group: string, name: string): number {
   const [names = [], numbers = []] = table
     .split('\n')
     .filter((line) => line.startsWith(`${group}: `))

@@ -2,34 +2,37 @@ import type { TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 
 /** One way to capture Pods. */
 export type Contender = AsyncDisposable & {
-  readonly variant: ContenderName;
-  /** Captures these Pods into rings of ten files of 1 MB, and listens on all of them when it returns. */
-  readonly start: (pods: readonly TestbedPod[], wish?: ContenderOptions) => Promise<ContenderCaptures>;
+  readonly name: ContenderName;
+  /** Captures these Pods into rings of ten files of 1 MB; returns when it listens on all of them. */
+  readonly start: (pods: readonly TestbedPod[], options?: ContenderOptions) => Promise<ContenderCaptures>;
 };
 
 /**
- * `host-tcpdump`: tcpdump on all interfaces of the host, one for each Pod, by its address. `tcpdump-ring`: tcpdump in the
- * Pod's network, with its own ring. `dumpcap`: the same with Wireshark's.
+ * `host-tcpdump`: for each Pod, a tcpdump on all interfaces of the host with a filter for the Pod's address.
+ * `tcpdump-ring`: tcpdump with its own ring, in the Pod's network. `dumpcap`: Wireshark's dumpcap with its own ring, in
+ * the Pod's network.
  */
-export type ContenderName = 'podcap' | 'host-tcpdump' | 'tcpdump-ring' | 'dumpcap';
+export const contenderNames = ['podcap', 'host-tcpdump', 'tcpdump-ring', 'dumpcap'] as const;
+export type ContenderName = (typeof contenderNames)[number];
 
 export type ContenderOptions = {
-  /** Bytes of each packet; without it all. */
+  /** Captured bytes of each packet; whole packets if undefined. */
   readonly snaplen?: number | undefined;
 };
 
 export type ContenderCaptures = {
-  /** All processes that it takes, by now. */
+  /** The PIDs of all its processes at this moment. */
   readonly processes: () => Promise<readonly number[]>;
-  /** Writes out what it holds, ends, and deletes its files. Gives back what it counted, one for each Pod. */
-  readonly stop: () => Promise<readonly Count[]>;
+  /** Writes out what is buffered, ends, and deletes its files. Returns what it counted, one element for each Pod. */
+  readonly stop: () => Promise<readonly PacketCounts[]>;
 };
 
-/** In packets. */
-export type Count = {
+/** In packets. A packet that crosses two of the contender's interfaces is counted twice. */
+export type PacketCounts = {
   readonly captured: number;
-  /** What the kernel handed to it or had to drop: a packet that crosses two of its interfaces is there twice. */
+  /** What the kernel passed to the contender, and what it had to drop. */
   readonly received: number;
 };
 
+/** The size of every contender's ring. */
 export const ringFiles = 10;

@@ -1,45 +1,49 @@
 import { expect, test } from 'vitest';
 import { openArena } from './arena.ts';
-import { carriedDuring, datagrams } from './bench-traffic.ts';
+import { datagrams, interfacePacketsDuring } from './bench-traffic.ts';
 import type { ContenderName } from './contender.ts';
 
-/** The bridge brings some packets of the kernel's own, before or after those that are counted. */
-const strays = 10;
+/** The kernel itself sends some packets over the bridge, before or after those that are counted. */
+const strayPackets = 10;
 const load = datagrams('any', { frameBytes: 200, rate: 2_000 });
 
 test.each<[ContenderName, number]>([
   ['podcap', 1],
-  // By the Pod's end of the host's interfaces and by the bridge.
+  // On the host's end of the Pod's veth pair, and on the bridge.
   ['host-tcpdump', 2],
   ['tcpdump-ring', 1],
   ['dumpcap', 1],
-])('%s sees %d times what the interface carries', { timeout: 60_000 }, async (variant, copies) => {
-  await using arena = await openArena(2, [variant]);
+])('%s sees each packet of the interface %d times', { timeout: 60_000 }, async (name, copies) => {
+  await using arena = await openArena(2, [name]);
   const [contender] = arena.contenders;
   const [from, to] = [arena.pod(0), arena.pod(1)];
-  // Twice: what it leaves behind must not be in the way of the next.
+  // Two captures: what the first leaves behind must not disturb the second.
   for (const snaplen of [undefined, 128]) {
     const captures = await contender?.start([from, to], { snaplen });
-    // Podcap's agent and its spawner beside them.
-    expect(await captures?.processes()).toHaveLength(variant === 'podcap' ? 4 : 2);
-    const carried = await carriedDuring(from, () => load.send({ from, to, sink: arena.testbed.sink }, 2_000));
-    const [count, silent] = (await captures?.stop()) ?? [];
-    expect(carried).toBeGreaterThan(1_000);
+    // A tcpdump for each Pod; with Podcap also the agent and its spawner.
+    expect(await captures?.processes()).toHaveLength(name === 'podcap' ? 4 : 2);
+    const interfacePackets = await interfacePacketsDuring(from, () =>
+      load.send({ from, to, sink: arena.testbed.sink }, 2_000),
+    );
+    const [counts, silent] = (await captures?.stop()) ?? [];
+    expect(interfacePackets).toBeGreaterThan(1_000);
     // dumpcap does not count what it loses at its end.
-    expect(count?.received).toBeGreaterThan(0.5 * copies * carried);
-    expect(count?.received).toBeLessThanOrEqual(copies * carried + strays);
-    expect(count?.captured).toBeGreaterThan(0);
-    expect(silent?.received).toBeLessThanOrEqual(strays);
+    expect(counts?.received).toBeGreaterThan(0.5 * copies * interfacePackets);
+    expect(counts?.received).toBeLessThanOrEqual(copies * interfacePackets + strayPackets);
+    expect(counts?.captured).toBeGreaterThan(0);
+    expect(silent?.received).toBeLessThanOrEqual(strayPackets);
   }
 });
 
-test('Podcap loses nothing at its end', { timeout: 60_000 }, async () => {
+test('Podcap loses no packet when a capture stops', { timeout: 60_000 }, async () => {
   await using arena = await openArena(2, ['podcap']);
   const [from, to] = [arena.pod(0), arena.pod(1)];
   const captures = await arena.contenders[0]?.start([from]);
-  const carried = await carriedDuring(from, () => load.send({ from, to, sink: arena.testbed.sink }, 1_000));
-  const [count] = (await captures?.stop()) ?? [];
-  expect(count?.captured).toBe(count?.received);
-  expect(count?.captured).toBeGreaterThanOrEqual(carried);
-  expect(count?.captured).toBeLessThanOrEqual(carried + strays);
+  const interfacePackets = await interfacePacketsDuring(from, () =>
+    load.send({ from, to, sink: arena.testbed.sink }, 1_000),
+  );
+  const [counts] = (await captures?.stop()) ?? [];
+  expect(counts?.captured).toBe(counts?.received);
+  expect(counts?.captured).toBeGreaterThanOrEqual(interfacePackets);
+  expect(counts?.captured).toBeLessThanOrEqual(interfacePackets + strayPackets);
 });

@@ -3,16 +3,16 @@ import { readRecords } from '../../src/agent/storage/capture-records.ts';
 import type { BridgeTestbed, TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 import type { WantedLine } from '../support/agent-log.ts';
-import { type AgentHost, agentHost, type BenchAgent, uidOf } from './bench-agent.ts';
+import { type AgentHost, type Annotations, agentHost, type BenchAgent, uidOf } from './bench-agent.ts';
 import {
   type Contender,
   type ContenderCaptures,
   type ContenderOptions,
-  type Count,
+  type PacketCounts,
   ringFiles,
 } from './contender.ts';
 
-/** Podcap's agent, which is told to capture by annotations. */
+/** Podcap's agent, which captures the Pods that the arena annotates. Returns when the agent is ready. */
 export async function podcap(testbed: BridgeTestbed): Promise<Contender> {
   await using opening = new AsyncDisposableStack();
   const host = opening.use(await agentHost(testbed));
@@ -20,47 +20,52 @@ export async function podcap(testbed: BridgeTestbed): Promise<Contender> {
   await agent.ready();
   const opened = opening.move();
   return {
-    variant: 'podcap',
-    start: (pods, wish) => start(host, agent, pods, wish),
+    name: 'podcap',
+    start: (pods, options) => start({ host, agent, pods }, options),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
+type PodcapCaptures = {
+  readonly host: AgentHost;
+  readonly agent: BenchAgent;
+  readonly pods: readonly TestbedPod[];
+};
+
 async function start(
-  host: AgentHost,
-  agent: BenchAgent,
-  pods: readonly TestbedPod[],
-  wish?: ContenderOptions,
+  { host, agent, pods }: PodcapCaptures,
+  options?: ContenderOptions,
 ): Promise<ContenderCaptures> {
-  const said = async (message: WantedLine['message'], fromMs: number) => {
+  const logged = async (message: WantedLine['message'], fromMs: number) => {
     await Promise.all(pods.map((pod) => agent.log.line({ message, uid: uidOf(pod), fromMs })));
   };
   const startMs = Date.now();
-  host.annotate(pods, annotations(wish));
-  await said('capture started', startMs);
+  host.annotate(pods, annotations(options));
+  await logged('capture started', startMs);
   return {
     processes: () => withDescendants(agent.pid),
     async stop() {
       const stopMs = Date.now();
-      // A value that is refused: the captures stop as they do at a Pod's end, and their files stay.
+      // With a value that is refused the captures stop as they do when the Pod ends, and their files stay.
       host.annotate(pods, { [captureAnnotation]: 'stop' });
-      await said('capture stopped', stopMs);
-      const counts = await Promise.all(pods.map((pod) => countIn(host.folderOf(pod))));
+      await logged('capture stopped', stopMs);
+      const counts = await Promise.all(pods.map((pod) => countsIn(host.folderOf(pod))));
       host.annotate(pods, {});
-      await said('captures deleted', stopMs);
+      await logged('captures deleted', stopMs);
       return counts;
     },
   };
 }
 
-export function annotations({ snaplen }: ContenderOptions = {}) {
+/** The annotations that request a capture into a ring of `ringFiles` files. */
+export function annotations({ snaplen }: ContenderOptions = {}): Annotations {
   return {
     [captureAnnotation]: String(ringFiles),
     ...(snaplen !== undefined && { 'podcap.dev/snaplen': String(snaplen) }),
   };
 }
 
-async function countIn(folder: string): Promise<Count> {
+async function countsIn(folder: string): Promise<PacketCounts> {
   const totals = (await readRecords(folder)).at(-1)?.totals;
   if (!totals) throw new Error(`no record in ${folder}`);
   const { captured, dropped, lostAtStop } = totals;

@@ -5,42 +5,44 @@ import {
   type TestCluster,
   testCluster,
 } from '../../end-to-end/support/test-cluster.ts';
-import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
+import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
 import { type AgentLog, followLog } from '../support/agent-log.ts';
 import { idlePods } from '../support/idle-pods.ts';
-import { summary } from '../support/statistics.ts';
+import { rowOf } from '../support/row.ts';
 
-/** From the first to the last capture that listens, when the Pods of a Node are annotated at once. */
+/** From the first to the last listening capture, when all Pods of a Node are annotated at once. */
 export const atOnce: Figure = {
   name: 'at-once',
   unit: 'ms',
-  goal: '<= 1,000 for 100 Pods of one Node, by the median',
+  goal: '<= 1,000 for 100 Pods on one Node (median)',
   runs: 10,
   needs: 'cluster',
   measure,
 };
 
 const node = 'node1';
-const pods = 100;
-const most = 1_000;
+const podCount = 100;
+const maxMedianMs = 1_000;
 
 /** Milliseconds of the epoch. */
-type Round = {
-  /** Before the first annotation was sent, and after the answer to the last one. */
+type AnnotationRound = {
+  /** Before the first annotation was sent. */
   readonly sentMs: number;
+  /** After the response to the last annotation. */
   readonly acceptedMs: number;
+  /** When each capture listened. */
   readonly listeningMs: readonly number[];
 };
 
-async function measure({ runs, say }: Measuring): Promise<Measurement> {
+async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   await using cluster = await testCluster();
-  const running = await idlePods(cluster, { node, from: 0, to: pods });
+  const pods = await idlePods(cluster, { node, from: 0, to: podCount });
   await using log = await followLog(cluster.client, await agentOn(node));
-  const rounds: Round[] = [];
+  const rounds: AnnotationRound[] = [];
   while (rounds.length < runs) {
-    const round = await annotateAll(cluster, log, running);
+    const round = await annotateAll(cluster, log, pods);
     rounds.push(round);
-    say(`round ${rounds.length} of ${runs}: ${spread(round)} ms`);
+    report(`round ${rounds.length} of ${runs}: ${firstToLastMs(round)} ms`);
   }
   return measurementOf(rounds);
 }
@@ -48,45 +50,39 @@ async function measure({ runs, say }: Measuring): Promise<Measurement> {
 async function annotateAll(
   cluster: TestCluster,
   log: AgentLog,
-  running: readonly RunningPod[],
-): Promise<Round> {
-  // The Events of the round before are written by then.
+  pods: readonly RunningPod[],
+): Promise<AnnotationRound> {
+  // By then the Events of the previous round are written.
   await sleep(3_000);
   const sentMs = Date.now();
-  await Promise.all(running.map(({ name }) => cluster.annotate(name, '2')));
+  await Promise.all(pods.map(({ name }) => cluster.annotate(name, '2')));
   const acceptedMs = Date.now();
   const started = await Promise.all(
-    running.map(({ uid }) => log.line({ message: 'capture started', uid, fromMs: sentMs })),
+    pods.map(({ uid }) => log.line({ message: 'capture started', uid, fromMs: sentMs })),
   );
   const removedMs = Date.now();
-  await Promise.all(running.map(({ name }) => cluster.annotate(name, null)));
-  await Promise.all(
-    running.map(({ uid }) => log.line({ message: 'captures deleted', uid, fromMs: removedMs })),
-  );
+  await Promise.all(pods.map(({ name }) => cluster.annotate(name, null)));
+  await Promise.all(pods.map(({ uid }) => log.line({ message: 'captures deleted', uid, fromMs: removedMs })));
   return { sentMs, acceptedMs, listeningMs: started.map(({ time }) => time) };
 }
 
-function spread({ listeningMs }: Round): number {
+function firstToLastMs({ listeningMs }: AnnotationRound): number {
   return Math.max(...listeningMs) - Math.min(...listeningMs);
 }
 
-function measurementOf(rounds: readonly Round[]): Measurement {
-  const whole = rowOf('first to last that listens', rounds, spread);
+function measurementOf(rounds: readonly AnnotationRound[]): Measurement {
+  const row = (parameter: string, msOf: (round: AnnotationRound) => number): Row =>
+    rowOf('podcap', parameter, rounds.map(msOf));
+  const firstToLast = row('first to last capture listening', firstToLastMs);
   return {
-    isReached: whole.median <= most,
+    isReached: firstToLast.median <= maxMedianMs,
     rows: [
-      whole,
-      rowOf(
-        'first request to last that listens',
-        rounds,
+      firstToLast,
+      row(
+        'first request to last capture listening',
         ({ sentMs, listeningMs }) => Math.max(...listeningMs) - sentMs,
       ),
-      rowOf('part: first request to last answer', rounds, ({ sentMs, acceptedMs }) => acceptedMs - sentMs),
+      row('part: first request to last response', ({ sentMs, acceptedMs }) => acceptedMs - sentMs),
     ],
   };
-}
-
-function rowOf(parameter: string, rounds: readonly Round[], msOf: (round: Round) => number): Row {
-  const values = rounds.map(msOf);
-  return { variant: 'podcap', parameter, ...summary(values), values };
 }

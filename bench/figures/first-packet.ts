@@ -1,14 +1,14 @@
 import { type FirstHeard, firstHeard } from '../../end-to-end/support/first-datagram.ts';
 import { firstWords, receiver } from '../../end-to-end/support/pod-manifests.ts';
 import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
-import type { Figure, Measurement, Measuring } from '../figure.ts';
-import { summary } from '../support/statistics.ts';
+import type { Figure, Measurement, MeasureOptions } from '../figure.ts';
+import { rowOf } from '../support/row.ts';
 
 /** Of the Pods that are created with the annotation, the share whose very first datagram is in a file. */
 export const firstPacket: Figure = {
   name: 'first-packet',
-  unit: '0 to 1',
-  goal: 'each Pod; what is missing is counted',
+  unit: 'share of Pods, 0 to 1',
+  goal: 'every Pod',
   runs: 5,
   needs: 'cluster',
   measure,
@@ -16,20 +16,20 @@ export const firstPacket: Figure = {
 
 const podsAtOnce = 20;
 
-async function measure({ runs, say }: Measuring): Promise<Measurement> {
+async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   await using cluster = await testCluster();
   await cluster.create(receiver({ name: 'receiver' }));
   const { ip } = await cluster.running('receiver');
   const rounds: FirstHeard[][] = [];
   for (let round = 0; round < runs; round += 1) {
-    const heard = await createAtOnce(cluster, { round, to: ip });
-    rounds.push(heard);
-    say(`round ${round + 1} of ${runs}: ${heard.filter(isWhole).length} of ${podsAtOnce}`);
+    const pods = await createAtOnce(cluster, { round, to: ip });
+    rounds.push(pods);
+    report(`round ${round + 1} of ${runs}: ${pods.filter(hasFirstDatagram).length} of ${podsAtOnce}`);
   }
   return measurementOf(rounds);
 }
 
-/** Half of them with an init container, which is then the first to send. */
+/** Half of the Pods have an init container, which is then the first to send. */
 async function createAtOnce(
   cluster: TestCluster,
   { round, to }: { readonly round: number; readonly to: string },
@@ -40,36 +40,35 @@ async function createAtOnce(
   }));
   await Promise.all(pods.map((pod) => cluster.create(firstWords({ ...pod, to, annotation: '2' }))));
   const running = await Promise.all(pods.map(({ name }) => cluster.running(name)));
-  const heard = await Promise.all(running.map(firstHeard));
+  const first = await Promise.all(running.map(firstHeard));
   await Promise.all(pods.map(({ name }) => cluster.delete(name, '--grace-period=0', '--force')));
-  return heard;
+  return first;
 }
 
-function isWhole({ first }: FirstHeard): boolean {
+function hasFirstDatagram({ first }: FirstHeard): boolean {
   return first === 0;
 }
 
 function measurementOf(rounds: readonly FirstHeard[][]): Measurement {
-  const values = rounds.map((heard) => heard.filter(isWhole).length / heard.length);
-  const all = rounds.flat();
-  const late = all.filter((pod) => !isWhole(pod));
-  const untold = late.filter(({ first, missedBefore }) => missedBefore < first);
+  const pods = rounds.flat();
+  const late = pods.filter((pod) => !hasFirstDatagram(pod));
+  // The agent must have counted at least the datagrams that are missing.
+  const unreported = late.filter(({ first, missedBefore }) => missedBefore < first);
+  const withFirstPacket = pods.length - late.length;
+  const shares = rounds.map((round) => round.filter(hasFirstDatagram).length / round.length);
   return {
     isReached: late.length === 0,
     rows: [
       {
-        variant: 'podcap',
-        parameter: 'share',
-        ...summary(values),
-        values,
-        remark: `${all.length - late.length} of ${all.length} Pods`,
+        ...rowOf('podcap', 'share', shares),
+        remark: `${withFirstPacket} of ${pods.length} Pods`,
         details: {
           podsAtOnce,
-          pods: all.length,
-          withFirstPacket: all.length - late.length,
+          pods: pods.length,
+          withFirstPacket,
           late: late.map(({ first, missedBefore }) => ({ first, missedBefore })),
-          missedBefore: all.map(({ missedBefore }) => missedBefore),
-          untold: untold.length,
+          missedBefore: pods.map(({ missedBefore }) => missedBefore),
+          unreported: unreported.length,
         },
       },
     ],

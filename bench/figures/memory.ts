@@ -4,52 +4,54 @@ import { restartAgents } from '../../end-to-end/support/agent-daemonset.ts';
 import { type RunningPod, type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 import { memoryMegabytes } from '../contenders/process-usage.ts';
-import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
+import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
 import { agentProcess } from '../support/deployed-agent.ts';
 import { idlePods } from '../support/idle-pods.ts';
-import { median, summary } from '../support/statistics.ts';
+import { rowOf } from '../support/row.ts';
+import { median } from '../support/statistics.ts';
 
-/** What the agent's process holds in anonymous memory, beside what it maps from files; and what a capture adds. */
+/** The anonymous memory of the agent's processes, without what they map from files; and what each capture adds. */
 export const memory: Figure = {
   name: 'memory',
   unit: 'MB of RssAnon',
-  goal: '<= 30 with 110 Pods and no capture, <= 3 for each capture',
+  goal: '<= 30 with 110 Pods and no capture, <= 3 per capture',
   runs: 10,
   needs: 'cluster',
   measure,
 };
 
 const node = 'node1';
-/** The Nodes of the cluster allow 250, with those of the system. */
+/** The Nodes of the cluster allow 250 Pods, the system's own included. */
 const podCounts = [10, 110, 240];
 const captureCounts = [10, 100];
-const atPods = 110;
-const mostIdle = 30;
-const mostPerCapture = 3;
+/** The goal without captures holds at this number of Pods. */
+const goalPodCount = 110;
+const maxIdleMegabytes = 30;
+const maxMegabytesPerCapture = 3;
 
-async function measure({ runs, say }: Measuring): Promise<Measurement> {
-  // An agent that has had many captures holds more than one that has not.
+async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
+  // An agent that has had many captures takes more memory than a new one.
   await restartAgents();
   await using cluster = await testCluster();
   const pods: RunningPod[] = [];
   const idle: Row[] = [];
   for (const count of podCounts) {
     pods.push(...(await idlePods(cluster, { node, from: pods.length, to: count })));
-    say(`${count} Pods run on ${node}`);
-    idle.push(rowOf(`${count} Pods, no capture`, await sample(runs)));
+    report(`${count} Pods run on ${node}`);
+    idle.push(rowOfSamples(`${count} Pods, no capture`, await sample(runs)));
   }
   const capturing: Row[] = [];
   let started = 0;
   for (const count of captureCounts) {
     await startCaptures(cluster, pods.slice(started, count));
     started = count;
-    say(`${count} of them are captured`);
-    capturing.push(rowOf(`${pods.length} Pods, ${count} captures`, await sample(runs)));
+    report(`${count} of them are captured`);
+    capturing.push(rowOfSamples(`${pods.length} Pods, ${count} captures`, await sample(runs)));
   }
   const perCapture = await captureRow(median(idle.at(-1)?.values ?? []), capturing.at(-1), started);
-  const most = idle[podCounts.indexOf(atPods)]?.max ?? Number.NaN;
+  const maxIdle = idle[podCounts.indexOf(goalPodCount)]?.max ?? Number.NaN;
   return {
-    isReached: most <= mostIdle && perCapture.max <= mostPerCapture,
+    isReached: maxIdle <= maxIdleMegabytes && perCapture.max <= maxMegabytesPerCapture,
     rows: [...idle, ...capturing, perCapture],
   };
 }
@@ -59,9 +61,10 @@ async function startCaptures(cluster: TestCluster, pods: readonly RunningPod[]):
   for (const { uid } of pods) await cluster.event(uid, 'CaptureStarted');
 }
 
+/** In MB. */
 type MemorySample = { readonly anonymous: number; readonly resident: number };
 
-/** Of the agent and of podcap-spawner, one a second: the memory breathes with garbage collection. */
+/** Samples the agent and podcap-spawner once a second: garbage collection changes their memory all the time. */
 async function sample(runs: number): Promise<MemorySample[]> {
   const { agent } = await agentProcesses();
   const sumOf = async (field: Parameters<typeof memoryMegabytes>[1]) => {
@@ -76,20 +79,20 @@ async function sample(runs: number): Promise<MemorySample[]> {
   return samples;
 }
 
-function rowOf(parameter: string, samples: readonly MemorySample[]): Row {
-  const values = samples.map(({ anonymous }) => anonymous);
+function rowOfSamples(parameter: string, samples: readonly MemorySample[]): Row {
   const resident = samples.map(({ resident: megabytes }) => megabytes);
   return {
-    variant: 'podcap',
-    parameter,
-    ...summary(values),
-    values,
+    ...rowOf(
+      'podcap',
+      parameter,
+      samples.map(({ anonymous }) => anonymous),
+    ),
     remark: `RSS ${median(resident).toFixed(1)} MB`,
     details: { rss: resident },
   };
 }
 
-/** Those that it needs in any case, and those that capture. */
+/** The PIDs of the agent itself with podcap-spawner, and those of its tcpdumps. */
 async function agentProcesses(): Promise<{ readonly agent: number[]; readonly tcpdumps: number[] }> {
   const all = await withDescendants(await agentProcess(node));
   const names = await Promise.all(all.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8')));
@@ -100,19 +103,17 @@ async function agentProcesses(): Promise<{ readonly agent: number[]; readonly tc
   };
 }
 
-/** Each capture's own process, with its share of what the agent holds more than without captures. */
+/** The memory of each tcpdump, with its share of what the agent takes more than without captures. */
 async function captureRow(without: number, capturing: Row | undefined, captures: number): Promise<Row> {
   const { tcpdumps } = await agentProcesses();
-  if (!capturing || tcpdumps.length !== captures) throw new Error(`${tcpdumps.length} processes capture`);
+  if (!capturing || tcpdumps.length !== captures)
+    throw new Error(`${tcpdumps.length} tcpdumps run, not ${captures}`);
   const share = (capturing.median - without) / captures;
   const own = await Promise.all(tcpdumps.map((pid) => memoryMegabytes(pid, 'RssAnon')));
   const values = own.map((megabytes) => megabytes + share);
   return {
-    variant: 'podcap',
-    parameter: 'each capture',
-    ...summary(values),
-    values,
-    remark: `${share.toFixed(2)} of it in the agent; its receive ring is beside it`,
+    ...rowOf('podcap', 'per capture', values),
+    remark: `${share.toFixed(2)} of it in the agent; the receive ring is not included`,
     details: { inAgent: share, captures },
   };
 }

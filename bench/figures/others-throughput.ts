@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Arena, openArena } from '../contenders/arena.ts';
 import { type Protocol, throughput } from '../contenders/bench-traffic.ts';
-import type { Contender } from '../contenders/contender.ts';
-import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
-import { type Estimate, estimate, summary } from '../support/statistics.ts';
+import type { Contender, ContenderName } from '../contenders/contender.ts';
+import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
+import { rowOf } from '../support/row.ts';
+import { type Estimate, estimate, median } from '../support/statistics.ts';
 
-/** What two Pods that nobody captures get through between them, while so many others are captured. */
+/** The throughput between two Pods that are not captured, while other Pods of the Node are captured. */
 export const othersThroughput = figureOf('udp', 'others-throughput', 'packets/s');
 export const othersThroughputTcp = figureOf('tcp', 'others-throughput-tcp', 'bit/s');
 
@@ -13,113 +14,114 @@ function figureOf(protocol: Protocol, name: string, unit: string): Figure {
   return {
     name,
     unit,
-    goal: '100 captures of others leave >= 95 %',
+    goal: '>= 95 % left while 100 other Pods are captured',
     runs: 10,
     needs: 'network',
-    measure: (measuring) => measure(protocol, measuring),
+    measure: (options) => measure(protocol, options),
   };
 }
 
-const captures = [1, 10, 30, 100];
-const most = Math.max(...captures);
-const kept = 0.95;
-/** While the goal is neither reached nor missed for certain, what it is held against is measured on, so many times. */
-const mostRounds = 6;
+const captureCounts = [1, 10, 30, 100];
+const maxCaptures = Math.max(...captureCounts);
+const minShareLeft = 0.95;
+const contenders: readonly ContenderName[] = ['podcap', 'host-tcpdump'];
+/** While it is uncertain whether the goal is reached, Podcap is measured again, up to this multiple of the runs. */
+const maxRoundsFactor = 6;
 const windowMs = 2_500;
-/** Then the Events are written of the captures that have ended. */
+/** By then the Events of the captures that have ended are written. */
 const restMs = 6_000;
 
-/** One pair of measurements, a moment apart: nothing captured, then so many. */
-type Pair = {
-  readonly variant: string;
+/** Two measurements, one right after the other: without captures, then with this number of captures. */
+type ThroughputPair = {
+  readonly variant: ContenderName;
   readonly captures: number;
   readonly without: number;
   readonly with: number;
 };
 
-async function measure(protocol: Protocol, { runs, say }: Measuring): Promise<Measurement> {
-  await using arena = await openArena(most + 2, ['podcap', 'host-tcpdump']);
-  const pairs: Pair[] = [];
-  const told = (round: number) => say(`round ${round} of ${runs}: ${most} captures leave ${shares(pairs)}`);
-  for (let round = 1; round <= runs; round += 1) {
-    for (const count of captures)
+async function measure(protocol: Protocol, { runs, report }: MeasureOptions): Promise<Measurement> {
+  await using arena = await openArena(maxCaptures + 2, contenders);
+  const pairs: ThroughputPair[] = [];
+  const reportRound = (round: number) =>
+    report(`round ${round} of ${runs}: with ${maxCaptures} captures, left: ${describeShares(pairs)}`);
+  const measurePodcapAndPeers = async () => {
+    for (const captures of captureCounts)
       for (const contender of arena.contenders)
-        pairs.push(await measurePair(protocol, arena, contender, count));
-    told(round);
+        pairs.push(await measurePair({ protocol, arena, contender, captures }));
+  };
+  for (let round = 1; round <= runs; round += 1) {
+    await measurePodcapAndPeers();
+    reportRound(round);
   }
-  for (let round = runs + 1; round <= mostRounds * runs && !isDecided(pairs); round += 1) {
-    // Before, the other way's turn was the rest.
+  for (let round = runs + 1; round <= maxRoundsFactor * runs && !isDecided(pairs); round += 1) {
+    // In the rounds above, Podcap rests while the other contender is measured.
     await sleep(restMs);
-    pairs.push(await measurePair(protocol, arena, arena.contender('podcap'), most));
-    told(round);
+    const contender = arena.contender('podcap');
+    pairs.push(await measurePair({ protocol, arena, contender, captures: maxCaptures }));
+    reportRound(round);
   }
-  return measurementOf(pairs, arena);
+  return measurementOf(pairs);
 }
 
-/** The two that talk come first, those that are captured after them; these are silent. */
-async function measurePair(
-  protocol: Protocol,
-  arena: Arena,
-  contender: Contender,
-  count: number,
-): Promise<Pair> {
+type PairOptions = {
+  readonly protocol: Protocol;
+  readonly arena: Arena;
+  readonly contender: Contender;
+  readonly captures: number;
+};
+
+/** The arena's first two Pods send and receive; the captured Pods come after them, and are silent. */
+async function measurePair({ protocol, arena, contender, captures }: PairOptions): Promise<ThroughputPair> {
   const route = { from: arena.pod(0), to: arena.pod(1) };
   const without = await throughput(protocol, route, windowMs);
-  const running = await contender.start(arena.testbed.pods.slice(2, 2 + count));
+  const running = await contender.start(arena.testbed.pods.slice(2, 2 + captures));
   const during = await throughput(protocol, route, windowMs);
   await running.stop();
-  return { variant: contender.variant, captures: count, without, with: during };
+  return { variant: contender.name, captures, without, with: during };
 }
 
-function ratiosOf(pairs: readonly Pair[], variant: string, count: number): number[] {
+function ratiosOf(pairs: readonly ThroughputPair[], variant: ContenderName, captures: number): number[] {
   return pairs
-    .filter((pair) => pair.variant === variant && pair.captures === count)
+    .filter((pair) => pair.variant === variant && pair.captures === captures)
     .map((pair) => pair.with / pair.without);
 }
 
-/** Whether it is known that the goal is reached, or that it is not. */
-function isDecided(pairs: readonly Pair[]): boolean {
-  const { low, high } = estimate(ratiosOf(pairs, 'podcap', most));
-  return low >= kept || high < kept;
+/** Whether the goal is reached, or is missed, with the confidence of the estimate. */
+function isDecided(pairs: readonly ThroughputPair[]): boolean {
+  const { low, high } = estimate(ratiosOf(pairs, 'podcap', maxCaptures));
+  return low >= minShareLeft || high < minShareLeft;
 }
 
-function shares(pairs: readonly Pair[]): string {
-  return [...new Set(pairs.map(({ variant }) => variant))]
-    .map((variant) => {
-      const { median } = summary(ratiosOf(pairs, variant, most));
-      return `${Math.round(100 * median)} % (${variant})`;
-    })
+function describeShares(pairs: readonly ThroughputPair[]): string {
+  return contenders
+    .map((name) => `${Math.round(100 * median(ratiosOf(pairs, name, maxCaptures)))} % (${name})`)
     .join(', ');
 }
 
-function measurementOf(pairs: readonly Pair[], { contenders }: Arena): Measurement {
-  const rows = contenders.flatMap(({ variant }) => {
-    const mine = pairs.filter((pair) => pair.variant === variant);
+function measurementOf(pairs: readonly ThroughputPair[]): Measurement {
+  const rows = contenders.flatMap((name) => {
+    const own = pairs.filter(({ variant }) => variant === name);
     return [
       rowOf(
-        variant,
-        0,
-        mine.map((pair) => pair.without),
+        name,
+        '0',
+        own.map((pair) => pair.without),
       ),
-      ...captures.map((count) =>
-        rowOf(
-          variant,
-          count,
-          mine.filter((pair) => pair.captures === count).map((pair) => pair.with),
-          estimate(ratiosOf(pairs, variant, count)),
+      ...captureCounts.map((captures) =>
+        rowWithRatio(
+          rowOf(
+            name,
+            String(captures),
+            own.filter((pair) => pair.captures === captures).map((pair) => pair.with),
+          ),
+          estimate(ratiosOf(pairs, name, captures)),
         ),
       ),
     ];
   });
-  return { isReached: estimate(ratiosOf(pairs, 'podcap', most)).low >= kept, rows };
+  return { isReached: estimate(ratiosOf(pairs, 'podcap', maxCaptures)).low >= minShareLeft, rows };
 }
 
-function rowOf(variant: string, count: number, values: readonly number[], ratio?: Estimate): Row {
-  return {
-    variant,
-    parameter: String(count),
-    ...summary(values),
-    values,
-    ...(ratio && { ratio: { ...ratio, to: '0, measured right before' } }),
-  };
+function rowWithRatio(row: Row, ratio: Estimate): Row {
+  return { ...row, ratio: { ...ratio, to: '0, measured right before' } };
 }

@@ -1,59 +1,55 @@
 import { bridgeTestbed } from '../../src/testbed/bridge-testbed.ts';
 import { type AgentHost, agentHost, uidOf } from '../contenders/bench-agent.ts';
 import { annotations } from '../contenders/podcap-contender.ts';
-import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
-import { percentile, summary } from '../support/statistics.ts';
+import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
+import { rowOf } from '../support/row.ts';
+import { percentile } from '../support/statistics.ts';
 
-/** From the start of the agent's process until it is ready, and until every Pod that it finds annotated is captured. */
+/** From the start of the agent's process until it is ready, and until it captures every Pod that it finds annotated. */
 export const restart: Figure = {
   name: 'restart',
   unit: 'ms',
-  goal: 'ready within 500, 100 captures within 2,000, by the medians',
+  goal: 'ready within 500, 100 captures within 2,000 (medians)',
   runs: 20,
   needs: 'network',
   measure,
 };
 
-const captures = 100;
-const readyWithin = 500;
-const listeningWithin = 2_000;
+const captureCount = 100;
+const maxReadyMs = 500;
+const maxListeningMs = 2_000;
 
-async function measure({ runs, say }: Measuring): Promise<Measurement> {
-  await using testbed = await bridgeTestbed(captures);
+async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
+  await using testbed = await bridgeTestbed(captureCount);
   await using host = await agentHost(testbed);
-  const alone: AgentStart[] = [];
-  while (alone.length < runs) alone.push(await startOnce(host, []));
-  say('now with captures');
+  const idle: AgentStart[] = [];
+  while (idle.length < runs) idle.push(await startOnce(host, []));
+  report('now with captures');
   host.annotate(testbed.pods, annotations());
   const uids = testbed.pods.map(uidOf);
-  // From the second start on there is what the one before has left.
+  // Every start that is measured finds the captures of the one before.
   await startOnce(host, uids);
   const capturing: AgentStart[] = [];
   while (capturing.length < runs) capturing.push(await startOnce(host, uids));
-  const rows = [
-    rowOf(
-      'ready, no capture',
-      alone.map(({ readyMs }) => readyMs),
-    ),
-    rowOf(
-      `ready, ${captures} captures`,
-      capturing.map(({ readyMs }) => readyMs),
-    ),
-    rowOf(
-      `last of ${captures} captures listens`,
-      capturing.map(({ listeningMs }) => listeningMs),
-    ),
-  ];
-  const [empty, , listening] = rows;
+  const row = (parameter: string, starts: readonly AgentStart[], what: keyof AgentStart): Row => {
+    const values = starts.map((start) => start[what]);
+    return { ...rowOf('podcap', parameter, values), p90: percentile(values, 90) };
+  };
+  const readyIdle = row('ready, no capture', idle, 'readyMs');
+  const readyCapturing = row(`ready, ${captureCount} captures`, capturing, 'readyMs');
+  const listening = row(`last of ${captureCount} captures listening`, capturing, 'listeningMs');
   return {
-    isReached:
-      (empty?.median ?? Number.NaN) <= readyWithin && (listening?.median ?? Number.NaN) <= listeningWithin,
-    rows,
+    isReached: readyIdle.median <= maxReadyMs && listening.median <= maxListeningMs,
+    rows: [readyIdle, readyCapturing, listening],
   };
 }
 
-/** After the process was started. */
-type AgentStart = { readonly readyMs: number; readonly listeningMs: number };
+/** Milliseconds after the start of the process. */
+type AgentStart = {
+  readonly readyMs: number;
+  /** When the last capture listens; 0 without captures. */
+  readonly listeningMs: number;
+};
 
 async function startOnce(host: AgentHost, uids: readonly string[]): Promise<AgentStart> {
   await using agent = await host.startAgent();
@@ -66,8 +62,4 @@ async function startOnce(host: AgentHost, uids: readonly string[]): Promise<Agen
   const times = (await listening).map(({ time }) => time - startedMs);
   await agent.stop();
   return { readyMs, listeningMs: Math.max(0, ...times) };
-}
-
-function rowOf(parameter: string, values: readonly number[]): Row {
-  return { variant: 'podcap', parameter, ...summary(values), p90: percentile(values, 90), values };
 }

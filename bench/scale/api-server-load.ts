@@ -4,7 +4,7 @@ import { machineProcess } from '../../cluster/machine.ts';
 import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 
-/** The process of the cluster's API server, as this machine numbers it. */
+/** The PID of the cluster's API server on this machine; throws when none runs. */
 export async function apiServerProcess(): Promise<number> {
   const machine = machineProcess(control);
   const all = machine ? await withDescendants(machine.pid) : [];
@@ -12,15 +12,15 @@ export async function apiServerProcess(): Promise<number> {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     if (/^(\S*\/)?kube-apiserver\0/.test(command)) return pid;
   }
-  throw new Error('no API server runs');
+  throw new Error('the API server does not run');
 }
 
-/** How often the API server has listed Pods out of etcd since it started, instead of out of its watch cache. */
+/** How often the API server has listed Pods from etcd, instead of from its watch cache, since it started. */
 export async function podListsFromEtcd(): Promise<number> {
   return podLists(await kubectl('get', '--raw', '/metrics'));
 }
 
-/** From its metrics, in the text format of Prometheus. */
+/** The same number, from the API server's metrics in Prometheus text format. */
 export function podLists(metrics: string): number {
   return metrics
     .split('\n')

@@ -2,18 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 
-/** Nodes and Pods that are objects in the API server and nothing else. */
+/** Nodes and Pods that exist only as objects in the API server. */
 export type Fleet = AsyncDisposable & {
   readonly nodes: readonly string[];
-  /** Changes an annotation of that Pod of that Node. */
-  readonly change: (node: number, pod: number) => Promise<void>;
+  /** Changes an annotation of one Pod; both numbers are indexes. */
+  readonly changePod: (node: number, pod: number) => Promise<void>;
 };
 
 export type FleetSize = { readonly nodes: number; readonly podsPerNode: number };
 
-/** So many requests are under contender at a time. */
-const atOnce = 20;
+/** How many requests are in flight at a time. */
+const concurrency = 20;
 
+/** Creates the Nodes and Pods; they are deleted when the fleet is disposed of. */
 export async function makeFleet(
   client: KubernetesClient,
   { nodes: count, podsPerNode }: FleetSize,
@@ -23,20 +24,20 @@ export async function makeFleet(
   opening.defer(() => remove(fleet));
   await client.create({ path: '/api/v1/namespaces', body: { metadata: { name: fleet } } });
   const nodes = Array.from({ length: count }, (_, i) => `${fleet}-${i}`);
-  await each(nodes, async (name) => {
+  await forEach(nodes, async (name) => {
     await client.create({ path: '/api/v1/nodes', body: nodeObject(fleet, name) });
   });
   const pods = nodes.flatMap((node, i) =>
     Array.from({ length: podsPerNode }, (_, j) => ({ node, name: podName(i, j) })),
   );
-  await each(pods, async ({ node, name }) => {
+  await forEach(pods, async ({ node, name }) => {
     await client.create({ path: `/api/v1/namespaces/${fleet}/pods`, body: podObject(node, name) });
   });
   const opened = opening.move();
   let changes = 0;
   return {
     nodes,
-    async change(node, pod) {
+    async changePod(node, pod) {
       changes += 1;
       await client.patch({
         path: `/api/v1/namespaces/${fleet}/pods/${podName(node, pod)}`,
@@ -49,22 +50,22 @@ export async function makeFleet(
 
 const podName = (node: number, pod: number) => `pod-${node}-${pod}`;
 
-/** No kubelet will say that a Pod has ended: they go at once. */
+/** Deletes the Pods without a grace period, because no kubelet reports that they have ended. */
 async function remove(fleet: string): Promise<void> {
   await kubectl('delete', '--raw', `/api/v1/namespaces/${fleet}/pods?gracePeriodSeconds=0`);
   await kubectl('delete', '--raw', `/api/v1/nodes?labelSelector=fleet%3D${fleet}`);
   await kubectl('delete', 'namespace', fleet, '--wait=false');
 }
 
-async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items];
+async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const remaining = [...items];
   const worker = async () => {
-    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+    for (let item = remaining.pop(); item !== undefined; item = remaining.pop()) await work(item);
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
 }
 
-/** Without the label kubernetes.io/os, so that no DaemonSet comes here; and the scheduler is to stay away. */
+/** Has no label kubernetes.io/os, so that DaemonSets ignore the Node, and a taint against the scheduler. */
 function nodeObject(fleet: string, name: string): object {
   return {
     metadata: { name, labels: { fleet } },
@@ -72,7 +73,7 @@ function nodeObject(fleet: string, name: string): object {
   };
 }
 
-/** As large as a usual one: some 4 kB. It stays though its Node is never ready. */
+/** As large as a usual Pod, about 4 kB. It tolerates everything, so it stays although its Node is never ready. */
 function podObject(node: string, name: string): object {
   const env = Array.from({ length: 12 }, (_, i) => ({
     name: `VARIABLE_OF_THE_APPLICATION_${i}`,

@@ -4,8 +4,8 @@ import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
 import { until } from '../../src/testbed/until.ts';
 import { cpuMs } from '../contenders/process-usage.ts';
-import type { Figure, Measurement, Measuring, Row } from '../figure.ts';
-import { summary } from '../support/statistics.ts';
+import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
+import { rowOf } from '../support/row.ts';
 import { apiServerProcess, podListsFromEtcd } from './api-server-load.ts';
 import { type Fleet, makeFleet } from './fleet.ts';
 import { startWatchers, type Watchers } from './watchers.ts';
@@ -13,129 +13,153 @@ import { startWatchers, type Watchers } from './watchers.ts';
 /** What the agents of a large cluster cost its API server. */
 export const scale: Figure = {
   name: 'scale',
-  unit: 'each parameter says its own',
-  goal: 'a change comes to its own Node alone, and 200 agents that start at once make the API server read no Pod from etcd',
+  unit: 'named in each parameter',
+  goal: 'a change reaches only the watch of its Node, and 200 agents that start at once make the API server list no Pod from etcd',
   runs: 10,
   needs: 'cluster',
   measure,
 };
 
 const size = { nodes: 500, podsPerNode: 20 };
-const watched = 200;
+const watchedNodes = 200;
 const changesPerRun = 200;
 const minuteMs = 60_000;
 
-async function measure({ runs, say }: Measuring): Promise<Measurement> {
+async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   const config = kubeconfigConfig(await kubectl('config', 'view', '--raw', '--flatten', '-o', 'json'));
   await using client = kubernetesClient(config);
   await using fleet = await makeFleet(client, size);
-  say(`${size.nodes} Nodes with ${size.podsPerNode} Pods each`);
-  await using watchers = await startWatchers(config, fleet.nodes.slice(0, watched));
-  // The controllers have seen the Nodes and Pods by then.
+  report(`${size.nodes} Nodes with ${size.podsPerNode} Pods each`);
+  await using watchers = await startWatchers(config, fleet.nodes.slice(0, watchedNodes));
+  // By then the controllers have processed the Nodes and Pods.
   await sleep(2 * minuteMs);
-  return measurementOf(await seeAll({ fleet, watchers, server: await apiServerProcess(), runs, say }));
+  const apiServer = await apiServerProcess();
+  return measurementOf(await measureCosts({ fleet, watchers, apiServer, runs, report }));
 }
 
-type ScaleScene = Measuring & {
+type ScaleSetup = MeasureOptions & {
   readonly fleet: Fleet;
   readonly watchers: Watchers;
-  /** The API server's process. */
-  readonly server: number;
+  /** The PID of the API server. */
+  readonly apiServer: number;
 };
 
-/** What a piece of work took: of the API server, and over the connections of the watches. */
+/** What one piece of work took: the API server's CPU time, bytes received by the watches, and its duration. */
 type Cost = { readonly cpuMs: number; readonly bytes: number; readonly ms: number };
 
-type Seen = {
-  readonly idleAlone: readonly Cost[];
-  readonly changesAlone: readonly Cost[];
+type ScaleCosts = {
+  readonly idleWithoutWatches: readonly Cost[];
+  readonly changesWithoutWatches: readonly Cost[];
   readonly starts: readonly Cost[];
-  /** From etcd, by all starts together. */
-  readonly listsOfStarts: number;
+  /** Lists of Pods from etcd during all starts together. */
+  readonly listsFromEtcd: number;
   readonly idle: readonly Cost[];
   readonly changes: readonly Cost[];
-  /** Whether each change came to one watch, and one alone. */
-  readonly isTold: boolean;
+  /** Whether each change reached exactly one watch. */
+  readonly areChangesSeenOnce: boolean;
 };
 
-async function seeAll(scene: ScaleScene): Promise<Seen> {
-  const { fleet, watchers, runs } = scene;
-  const idleAlone = await repeated(scene, 'idle without watches', () => sleep(minuteMs));
-  const changesAlone = await repeated(scene, 'changes without watches', () => change(fleet));
+async function measureCosts(setup: ScaleSetup): Promise<ScaleCosts> {
+  const { fleet, watchers, runs } = setup;
+  const idleWithoutWatches = await repeat(setup, {
+    name: 'idle without watches',
+    run: () => sleep(minuteMs),
+  });
+  const changesWithoutWatches = await repeat(setup, {
+    name: 'changes without watches',
+    run: () => changePods(fleet),
+  });
   const listsBefore = await podListsFromEtcd();
-  const starts = await repeated(
-    scene,
-    'starts',
-    () => watchers.start(),
-    () => watchers.stop(),
-  );
-  const listsOfStarts = (await podListsFromEtcd()) - listsBefore;
+  const starts = await repeat(setup, { name: 'starts', run: watchers.start, afterwards: watchers.stop });
+  const listsFromEtcd = (await podListsFromEtcd()) - listsBefore;
   await watchers.start();
-  const idle = await repeated(scene, 'idle with watches', () => sleep(minuteMs));
-  const told = await watchers.changes();
-  const changes = await repeated(scene, 'changes with watches', () => changeAndHear(scene));
-  const isTold = (await watchers.changes()) - told === runs * changesPerRun;
-  return { idleAlone, changesAlone, starts, listsOfStarts, idle, changes, isTold };
+  const idle = await repeat(setup, { name: 'idle with watches', run: () => sleep(minuteMs) });
+  const changesBefore = await watchers.changes();
+  const changes = await repeat(setup, { name: 'changes with watches', run: () => changePodsAndWait(setup) });
+  const areChangesSeenOnce = (await watchers.changes()) - changesBefore === runs * changesPerRun;
+  return {
+    idleWithoutWatches,
+    changesWithoutWatches,
+    starts,
+    listsFromEtcd,
+    idle,
+    changes,
+    areChangesSeenOnce,
+  };
 }
 
-async function repeated(
-  { watchers, server, runs, say }: ScaleScene,
-  what: string,
-  work: () => Promise<void>,
-  after?: () => Promise<void>,
+type Work = {
+  /** Printed as progress. */
+  readonly name: string;
+  readonly run: () => Promise<void>;
+  /** Follows each run, and costs nothing. */
+  readonly afterwards?: () => Promise<void>;
+};
+
+async function repeat(
+  { watchers, apiServer, runs, report }: ScaleSetup,
+  { name, run, afterwards }: Work,
 ): Promise<Cost[]> {
   const costs: Cost[] = [];
   while (costs.length < runs) {
-    const [cpu, bytes, begin] = [await cpuMs([server]), await watchers.receivedBytes(), performance.now()];
-    await work();
+    const cpuBefore = await cpuMs([apiServer]);
+    const bytesBefore = await watchers.receivedBytes();
+    const startMs = performance.now();
+    await run();
     costs.push({
-      ms: performance.now() - begin,
-      bytes: (await watchers.receivedBytes()) - bytes,
-      cpuMs: (await cpuMs([server])) - cpu,
+      ms: performance.now() - startMs,
+      bytes: (await watchers.receivedBytes()) - bytesBefore,
+      cpuMs: (await cpuMs([apiServer])) - cpuBefore,
     });
-    await after?.();
+    await afterwards?.();
   }
-  say(what);
+  report(name);
   return costs;
 }
 
-/** One Pod of each watched Node in turn. */
-async function change(fleet: Fleet): Promise<void> {
-  for (let i = 0; i < changesPerRun; i += 1) await fleet.change(i % watched, i % size.podsPerNode);
+/** One Pod on each watched Node, one Node after the other. */
+async function changePods(fleet: Fleet): Promise<void> {
+  for (let i = 0; i < changesPerRun; i += 1) await fleet.changePod(i % watchedNodes, i % size.podsPerNode);
 }
 
-async function changeAndHear({ fleet, watchers }: ScaleScene): Promise<void> {
+async function changePodsAndWait({ fleet, watchers }: ScaleSetup): Promise<void> {
   const before = await watchers.changes();
-  await change(fleet);
-  const areHeard = async () => (await watchers.changes()) - before >= changesPerRun;
-  await until(areHeard, { what: 'the changes to be heard' });
+  await changePods(fleet);
+  const haveArrived = async () => (await watchers.changes()) - before >= changesPerRun;
+  await until(haveArrived, { what: 'the changes on the watches' });
 }
 
-function measurementOf(seen: Seen): Measurement {
-  const { idleAlone, changesAlone, starts, listsOfStarts, idle, changes, isTold } = seen;
+function measurementOf(costs: ScaleCosts): Measurement {
+  const { idleWithoutWatches, changesWithoutWatches, starts, listsFromEtcd, idle, changes } = costs;
   const perChange = 1 / changesPerRun;
   const perHour = 3_600_000 / minuteMs;
-  const atOnce = `${watched} starts at once`;
+  const startsAtOnce = `${watchedNodes} starts at once`;
   return {
-    isReached: isTold && listsOfStarts === 0,
+    isReached: costs.areChangesSeenOnce && listsFromEtcd === 0,
     rows: [
-      rowOf('a Pod change: bytes, all watches together', changes, 'bytes', perChange),
-      rowOf('a Pod change: ms of API server CPU', changes, 'cpuMs', perChange),
-      rowOf('a Pod change, no watch: ms of API server CPU', changesAlone, 'cpuMs', perChange),
+      row('one Pod change: bytes, over all watches', scaled(changes, 'bytes', perChange)),
+      row('one Pod change: ms of API server CPU', scaled(changes, 'cpuMs', perChange)),
+      row(
+        'one Pod change, no watch: ms of API server CPU',
+        scaled(changesWithoutWatches, 'cpuMs', perChange),
+      ),
       {
-        ...rowOf(`${atOnce}: ms until the last has its list`, starts, 'ms'),
-        remark: `${listsOfStarts} lists from etcd`,
+        ...row(`${startsAtOnce}: ms until the last one has its list`, scaled(starts, 'ms')),
+        remark: `${listsFromEtcd} lists from etcd`,
       },
-      rowOf(`${atOnce}: bytes`, starts, 'bytes'),
-      rowOf(`${atOnce}: ms of API server CPU`, starts, 'cpuMs'),
-      rowOf('an idle hour: bytes', idle, 'bytes', perHour),
-      rowOf('an idle hour: ms of API server CPU', idle, 'cpuMs', perHour),
-      rowOf('an idle hour, no watch: ms of API server CPU', idleAlone, 'cpuMs', perHour),
+      row(`${startsAtOnce}: bytes`, scaled(starts, 'bytes')),
+      row(`${startsAtOnce}: ms of API server CPU`, scaled(starts, 'cpuMs')),
+      row('an idle hour: bytes', scaled(idle, 'bytes', perHour)),
+      row('an idle hour: ms of API server CPU', scaled(idle, 'cpuMs', perHour)),
+      row('an idle hour, no watch: ms of API server CPU', scaled(idleWithoutWatches, 'cpuMs', perHour)),
     ],
   };
 }
 
-function rowOf(parameter: string, costs: readonly Cost[], what: keyof Cost, factor = 1): Row {
-  const values = costs.map((cost) => cost[what] * factor);
-  return { variant: 'podcap', parameter, ...summary(values), values };
+function row(parameter: string, values: readonly number[]): Row {
+  return rowOf('podcap', parameter, values);
+}
+
+function scaled(costs: readonly Cost[], what: keyof Cost, factor = 1): number[] {
+  return costs.map((cost) => cost[what] * factor);
 }

@@ -3,10 +3,10 @@ import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { watchCollection } from '../../src/kubernetes/list-watch.ts';
 import { parsePod } from '../../src/kubernetes/pod.ts';
 
-/** What the bench asks: all watches from now on, none, or how many changes they have told. */
+/** What the bench requests: start all watches, stop them, or return how many changes they have delivered. */
 const orderSchema = v.picklist(['start', 'stop', 'count']);
 
-/** Many watches, each as an agent makes it and with a client of its own, in one process that does nothing else. */
+/** Many watches in one process, each made as an agent makes it, with a client of its own. */
 function main(): void {
   const { server, ca, token, nodes } = v.parse(startSchema, JSON.parse(process.argv[2] ?? ''));
   let changes = 0;
@@ -32,7 +32,7 @@ function main(): void {
       if (change.kind !== 'listed') changes += 1;
   }
 
-  async function obey(order: v.InferOutput<typeof orderSchema>): Promise<number> {
+  async function follow(order: v.InferOutput<typeof orderSchema>): Promise<number> {
     switch (order) {
       case 'start': {
         stopping = new AbortController();
@@ -54,7 +54,7 @@ function main(): void {
   }
 
   process.on('message', (order) => {
-    void obey(v.parse(orderSchema, order)).then((answer) => process.send?.(answer));
+    void follow(v.parse(orderSchema, order)).then((result) => process.send?.(result));
   });
   process.once('disconnect', () => stopping.abort());
 }

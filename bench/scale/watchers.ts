@@ -6,17 +6,18 @@ import { kubectl } from '../../end-to-end/support/test-cluster.ts';
 import type { ClusterConfig } from '../../src/kubernetes/client-config.ts';
 import { run } from '../../src/testbed/run-program.ts';
 
-/** Watches as the agents of these Nodes make them, with the rights of the agents. */
+/** Watches as the agents of these Nodes make them, with the rights of the agents' ServiceAccount. */
 export type Watchers = AsyncDisposable & {
-  /** All at once; resolves when the last one has its list. */
+  /** Starts all watches at once; resolves when the last one has its list. */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
-  /** How many changes all have told so far. */
+  /** How many changes all watches together have delivered so far. */
   readonly changes: () => Promise<number>;
-  /** What has come over all their connections so far, in bytes. */
+  /** How many bytes all their connections have received so far. */
   readonly receivedBytes: () => Promise<number>;
 };
 
+/** Starts the process in which the watches will run; starts no watch yet. */
 export async function startWatchers(
   { server, ca }: Pick<ClusterConfig, 'server' | 'ca'>,
   nodes: readonly string[],
@@ -26,30 +27,30 @@ export async function startWatchers(
     JSON.stringify({ server, ca, token, nodes }),
   ]);
   const ended = once(child, 'exit');
-  const received = new Map<string, number>();
+  const receivedByConnection = new Map<string, number>();
 
-  async function ask(order: 'start' | 'stop' | 'count'): Promise<number> {
-    const gone = ended.then(() => Promise.reject(new Error('the watchers have ended')));
-    gone.catch(() => {});
-    const answered = once(child, 'message');
+  async function send(order: 'start' | 'stop' | 'count'): Promise<number> {
+    const failed = ended.then(() => Promise.reject(new Error('the watchers have ended')));
+    failed.catch(() => {});
+    const replied = once(child, 'message');
     child.send(order);
-    const [answer] = v.parse(answerSchema, await Promise.race([answered, gone]));
-    return answer;
+    const [result] = v.parse(replySchema, await Promise.race([replied, failed]));
+    return result;
   }
 
   return {
     async start() {
-      await ask('start');
+      await send('start');
     },
     async stop() {
-      await ask('stop');
+      await send('stop');
     },
-    changes: () => ask('count'),
+    changes: () => send('count'),
     async receivedBytes() {
-      // One that has been closed stays in the sum, with what was seen of it last.
+      // A closed connection stays in the sum with its last known value.
       for (const [connection, bytes] of connectionsOf(await run(['ss', '-tinHOp']), child.pid ?? 0))
-        received.set(connection, bytes);
-      return [...received.values()].reduce((sum, bytes) => sum + bytes, 0);
+        receivedByConnection.set(connection, bytes);
+      return [...receivedByConnection.values()].reduce((sum, bytes) => sum + bytes, 0);
     },
     async [Symbol.asyncDispose]() {
       if (child.connected) child.disconnect();
@@ -58,9 +59,9 @@ export async function startWatchers(
   };
 }
 
-const answerSchema = v.tuple([v.number()], 'a number was expected');
+const replySchema = v.tuple([v.number()], 'a number was expected');
 
-/** Bytes received by each connection of a process, from what ss(8) prints: one line each, local address fourth. */
+/** Bytes received by each connection of a process, by local address, from the lines of `ss -tinHOp` (ss(8)). */
 export function connectionsOf(table: string, pid: number): ReadonlyMap<string, number> {
   const lines = table.split('\n').filter((line) => line.includes(`pid=${pid},`));
   return new Map(

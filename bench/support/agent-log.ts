@@ -3,11 +3,11 @@ import type { ByteStream, KubernetesClient } from '../../src/kubernetes/client.t
 import { lines } from '../../src/kubernetes/split-lines.ts';
 
 /**
- * What an agent says about captures, with its own times: the agent's clock is this machine's. So a moment is known
- * to the millisecond by reading of it afterwards, without asking again and again while it is awaited.
+ * The log of an agent, whose clock is this machine's. The time of a log line gives a moment to the millisecond, and no
+ * polling disturbs what is measured.
  */
 export type AgentLog = AsyncDisposable & {
-  /** The first such line from that time on, said already or still to come. */
+  /** The first such line from that time on, logged already or not yet; throws after 30 s, or when the log ends. */
   readonly line: (wanted: WantedLine) => Promise<LogLine>;
 };
 
@@ -15,7 +15,7 @@ export type LogLine = v.InferOutput<typeof lineSchema>;
 
 export type WantedLine = {
   readonly message: 'capture started' | 'capture stopped' | 'captures deleted';
-  /** Of the Pod. */
+  /** The Pod's UID. */
   readonly uid: string;
   /** Milliseconds of the epoch. */
   readonly fromMs: number;
@@ -30,7 +30,7 @@ const lineSchema = v.object({
 
 const deadlineMs = 30_000;
 
-/** Follows the log of that agent's Pod from now on. */
+/** Follows the log of an agent's Pod from now on. */
 export async function followLog(
   client: Pick<KubernetesClient, 'stream'>,
   agentPod: string,
@@ -38,7 +38,7 @@ export async function followLog(
   return readLog(
     await client.stream({
       path: `/api/v1/namespaces/kube-system/pods/${agentPod}/log`,
-      // One line that is there already: the kubelet answers with the first byte that it has.
+      // The kubelet responds with its first byte: with one old line that is at once.
       query: { follow: 'true', tailLines: '1' },
       responseMs: 10_000,
       idleMs: 3_600_000,
@@ -47,39 +47,39 @@ export async function followLog(
   );
 }
 
-/** Reads what that agent says. */
+/** Reads an agent's log lines from a stream; disposing of the log closes the stream. */
 export function readLog(stream: ByteStream, agent: string): AgentLog {
-  const said: LogLine[] = [];
-  const waiting = new Set<Waiting>();
-  let broken: Error | undefined;
+  const logged: LogLine[] = [];
+  const waiters = new Set<Waiter>();
+  let endedWith: Error | undefined;
 
   async function read(): Promise<void> {
     for await (const text of lines(stream, 1 << 20)) {
       const line = v.parse(lineSchema, JSON.parse(text));
-      said.push(line);
-      for (const { wanted, resolve } of waiting) if (isIt(line, wanted)) resolve(line);
+      logged.push(line);
+      for (const { wanted, resolve } of waiters) if (matches(line, wanted)) resolve(line);
     }
   }
   const reading = read()
     .catch((cause: unknown) => cause)
     .then((cause) => {
-      broken = new Error(`the log of ${agent} has ended`, { cause });
-      for (const { reject } of waiting) reject(broken);
+      endedWith = new Error(`the log of ${agent} has ended`, { cause });
+      for (const { reject } of waiters) reject(endedWith);
     });
 
   return {
     async line(wanted) {
-      const found = said.find((line) => isIt(line, wanted));
+      const found = logged.find((line) => matches(line, wanted));
       if (found) return found;
-      if (broken) throw broken;
+      if (endedWith) throw endedWith;
       const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
       const waiter = { wanted, resolve, reject };
       const what = `'${wanted.message}' of ${wanted.uid}`;
       const timer = setTimeout(() => reject(new Error(`not within ${deadlineMs} ms: ${what}`)), deadlineMs);
-      waiting.add(waiter);
+      waiters.add(waiter);
       return await promise.finally(() => {
         clearTimeout(timer);
-        waiting.delete(waiter);
+        waiters.delete(waiter);
       });
     },
     async [Symbol.asyncDispose]() {
@@ -89,9 +89,9 @@ export function readLog(stream: ByteStream, agent: string): AgentLog {
   };
 }
 
-/** Many wait at a time, and each line is looked at once by each of them. */
-type Waiting = Pick<PromiseWithResolvers<LogLine>, 'resolve' | 'reject'> & { readonly wanted: WantedLine };
+/** One of many that wait at the same time: each new line is compared once with each of them. */
+type Waiter = Pick<PromiseWithResolvers<LogLine>, 'resolve' | 'reject'> & { readonly wanted: WantedLine };
 
-function isIt({ msg, uid, time }: LogLine, wanted: WantedLine): boolean {
+function matches({ msg, uid, time }: LogLine, wanted: WantedLine): boolean {
   return msg === wanted.message && uid === wanted.uid && time >= wanted.fromMs;
 }

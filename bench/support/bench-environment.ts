@@ -6,21 +6,21 @@ import { run } from '../../src/testbed/run-program.ts';
 import { checkout } from '../../tools/target.ts';
 import type { Figure } from '../figure.ts';
 
-/** On what a figure was measured. */
+/** The machine and the programs with which a figure was measured. */
 export type BenchEnvironment = {
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
     readonly memoryGib: number;
     readonly kernel: string;
-    /** Mean of the minute before: what else the machine did. */
+    /** The load average of the minute before: what else the machine did. */
     readonly load: number;
   };
-  /** Of each program that takes part. */
+  /** Of each program involved. */
   readonly versions: Readonly<Record<string, string>>;
 };
 
-/** Asks the machine, and the agents of the cluster where these are what is measured. */
+/** Reads them from this machine, and for a figure on the cluster from the agents. */
 export async function describeEnvironment(needs: Figure['needs']): Promise<BenchEnvironment> {
   const cores = cpus();
   return {
@@ -28,7 +28,7 @@ export async function describeEnvironment(needs: Figure['needs']): Promise<Bench
       cpu: cores[0]?.model.trim() ?? 'unknown',
       cores: cores.length,
       memoryGib: Math.round(totalmem() / 2 ** 30),
-      // What a builder of kernels adds to the version says nothing here.
+      // The suffix depends on the build, and does not matter here.
       kernel: release().replace(/-.*/, ''),
       load: loadavg()[0] ?? Number.NaN,
     },
@@ -36,7 +36,7 @@ export async function describeEnvironment(needs: Figure['needs']): Promise<Bench
   };
 }
 
-/** The agent's bundle runs on the Node of the project, with the programs of this machine. */
+/** The bench runs the agent's bundle with this machine's programs. */
 async function machineVersions(): Promise<BenchEnvironment['versions']> {
   return {
     podcap: (await run(['git', '-C', checkout, 'describe', '--always', '--dirty'])).trim(),
@@ -59,10 +59,10 @@ async function clusterVersions(): Promise<BenchEnvironment['versions']> {
   const { serverVersion } = v.parse(versionSchema, JSON.parse(await kubectl('version', '-o', 'json')));
   return {
     kubernetes: serverVersion.gitVersion,
-    // libpcap included.
+    // The second line is libpcap's version.
     tcpdump: firstLines(await inAgent('tcpdump', '--version'), 2),
     node: (await inAgent('node', '--version')).trim(),
-    // Digest of the image that the agents run.
+    // The digest of the image that the agents run.
     image: /sha256:[0-9a-f]{12}/.exec(image)?.[0] ?? image,
   };
 }

@@ -1,35 +1,36 @@
-/** What a capture has of the numbered datagrams that the interface carried. */
+/** How much a capture has of the numbered datagrams that passed the interface. */
 export type Completeness = {
-  /** Carried before the first that was captured: the capture listened too late. */
+  /** Passed before the first captured datagram: the capture listened too late. */
   readonly missedBefore: number;
-  /** Carried after the first that was captured, and not captured. */
+  /** Passed after the first captured datagram, and not captured. */
   readonly missing: number;
-  /** Captured twice, or captured and not carried: then the comparison itself is wrong. */
+  /** Captured twice, or captured although it did not pass: then the comparison itself is wrong. */
   readonly surplus: number;
-  /** Of the last that were carried, the share that was captured: 0 to 1. */
+  /** The captured share of the last datagrams that passed: 0 to 1. */
   readonly lastShare: number;
-  /** Nothing is missing from the first captured datagram to the very last that was carried. */
+  /** Nothing is missing or surplus from the first captured datagram to the very last that passed. */
   readonly isComplete: boolean;
 };
 
-/** `last`: how many of the last carried datagrams `lastShare` looks at. */
+/** `last`: how many of the last datagrams that passed `lastShare` is about. */
 export function completeness(
-  carried: readonly number[],
+  passed: readonly number[],
   captured: readonly number[],
   last: number,
 ): Completeness {
-  const known = new Set(captured);
-  const was = new Set(carried);
-  const begin = carried.findIndex((number) => known.has(number));
-  const missedBefore = begin === -1 ? carried.length : begin;
-  const missing = carried.slice(missedBefore).filter((number) => !known.has(number)).length;
-  const surplus = captured.length - known.size + [...known].filter((number) => !was.has(number)).length;
-  const end = carried.slice(-last);
+  const capturedNumbers = new Set(captured);
+  const passedNumbers = new Set(passed);
+  const first = passed.findIndex((number) => capturedNumbers.has(number));
+  const missedBefore = first === -1 ? passed.length : first;
+  const missing = passed.slice(missedBefore).filter((number) => !capturedNumbers.has(number)).length;
+  const duplicates = captured.length - capturedNumbers.size;
+  const surplus = duplicates + [...capturedNumbers].filter((number) => !passedNumbers.has(number)).length;
+  const lastPassed = passed.slice(-last);
   return {
     missedBefore,
     missing,
     surplus,
-    lastShare: end.filter((number) => known.has(number)).length / end.length,
-    isComplete: begin !== -1 && missing === 0 && surplus === 0,
+    lastShare: lastPassed.filter((number) => capturedNumbers.has(number)).length / lastPassed.length,
+    isComplete: first !== -1 && missing === 0 && surplus === 0,
   };
 }

@@ -1,7 +1,7 @@
 import { idle } from '../../end-to-end/support/pod-manifests.ts';
 import type { RunningPod, TestCluster } from '../../end-to-end/support/test-cluster.ts';
 
-/** Pods that do nothing, from one number up to another, all of them running on that Node. */
+/** Creates Pods that do nothing on that Node, numbered from `from` up to but excluding `to`; returns when all run. */
 export async function idlePods(
   cluster: TestCluster,
   { node, from, to }: { readonly node: string; readonly from: number; readonly to: number },
@@ -9,7 +9,7 @@ export async function idlePods(
   const names = Array.from({ length: to - from }, (_, i) => `idle-${from + i}`);
   await Promise.all(names.map((name) => cluster.create(idle({ name, node }))));
   const running: RunningPod[] = [];
-  // One after the other: each asks the API server until it runs.
+  // One after the other, because each wait polls the API server.
   for (const name of names) running.push(await cluster.running(name));
   return running;
 }

@@ -1,35 +1,28 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
-import { until } from '../../src/testbed/until.ts';
+import { keepRoot, startCaptureProgram } from '../contenders/capture-program.ts';
 import type { InPodNetwork } from './pod-network.ts';
 
-/** tcpdump as it is, without Podcap's library, beside Podcap on the same interface. */
+/** tcpdump without Podcap's preload library, on the same interface as Podcap's. */
 export type PlainTcpdump = AsyncDisposable & {
-  /** The numbers of the datagrams in its file; comes when the interface has gone. */
+  /** The numbers of the datagrams in its file; resolves when the interface has been deleted. */
   readonly numbers: () => Promise<readonly number[]>;
 };
 
-/** It is listening when this returns. */
+/** Returns when tcpdump listens. */
 export async function startPlainTcpdump(inNetwork: InPodNetwork, file: string): Promise<PlainTcpdump> {
-  // -Z: or it gives up its rights before it opens the file, which would have to be another user's.
-  const options = ['-n', '-p', '-i', 'eth0', '-U', '-Z', 'root', '-w', file];
-  const [program, ...args] = inNetwork(['tcpdump', ...options]);
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const closed = once(child, 'close');
-  await until(() => stderr.includes('listening on'), { what: 'a plain tcpdump listening' });
-
+  const program = await startCaptureProgram({
+    name: 'plain tcpdump',
+    argv: inNetwork(['tcpdump', '-n', '-p', '-i', 'eth0', '-U', ...keepRoot, '-w', file]),
+    listening: 'listening on',
+  });
   return {
     async numbers() {
-      await closed;
-      if (!/interface disappeared/i.test(stderr)) throw new Error(`a plain tcpdump said: ${stderr}`);
+      const stderr = await program.ended;
+      if (!/interface disappeared/i.test(stderr)) throw new Error(`plain tcpdump printed: ${stderr}`);
       return await capturedNumbers(file);
     },
     async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await closed;
+      await program.stop();
     },
   };
 }

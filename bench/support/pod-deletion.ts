@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../cluster/layout.ts';
 import { idle, receiverPort } from '../../end-to-end/support/pod-manifests.ts';
 import {
@@ -17,50 +17,50 @@ import { startWitness } from '../../src/testbed/witness.ts';
 import { startPlainTcpdump } from './plain-tcpdump.ts';
 import { podNetwork } from './pod-network.ts';
 
-/** The datagrams of one Pod that was deleted while its interface carried them: their numbers, in order. */
+/** The numbers, in order, of the datagrams that passed a Pod's interface while the Pod was deleted. */
 export type Deletion = {
-  /** What the interface carried, as a witness heard it (src/testbed/witness.c). */
-  readonly carried: readonly number[];
-  /** How many the sender had handed to the kernel. */
+  /** Those that passed the interface, seen by a second packet socket on it (src/testbed/witness.c). */
+  readonly witnessed: readonly number[];
+  /** How many datagrams the kernel accepted from the sender. */
   readonly sent: number;
-  /** What is in Podcap's files. */
+  /** Those in Podcap's files. */
   readonly inFiles: readonly number[];
-  /** What a tcpdump without Podcap's library has in its file. */
+  /** Those in the file of a tcpdump without Podcap's preload library. */
   readonly inPlainFile: readonly number[];
 };
 
-/** Datagrams per second on each Pod's interface. */
-export const rate = 2_000;
+/** What is sent on each Pod's interface. */
+export const datagramsPerSecond = 2_000;
 
-/** How long they are sent before the Pods are deleted. */
-const beforeMs = 1_500;
+/** How long datagrams are sent before the Pods are deleted. */
+const sendBeforeMs = 1_500;
 
 type DeletionPods = {
   readonly names: readonly string[];
   /** The address of a receiver. */
   readonly to: string;
-  /** More options of kubectl delete. */
-  readonly how: readonly string[];
+  /** Further options of kubectl delete. */
+  readonly deleteOptions: readonly string[];
 };
 
 /**
- * Creates annotated Pods, half on each Node, and deletes them all at once while datagrams pass. The sender is none of
- * the Pod's processes: those the kubelet ends before the network, this one goes on until the interface is gone.
+ * Creates annotated Pods, half on each Node, and deletes them all at once while datagrams pass. The kubelet ends the
+ * Pod's own processes before its network, so the sender is another process: it sends until the interface is gone.
  */
 export async function deletePods(
   cluster: TestCluster,
-  { names, to, how }: DeletionPods,
+  { names, to, deleteOptions }: DeletionPods,
 ): Promise<Deletion[]> {
-  await using busy = new AsyncDisposableStack();
+  await using running = new AsyncDisposableStack();
   const pods = await Promise.all(names.map((name, i) => startPod(cluster, name, i)));
-  const watched = await Promise.all(pods.map((pod) => startTraffic(busy, pod, to)));
-  await setTimeout(beforeMs);
-  await kubectl('-n', cluster.namespace, 'delete', 'pod', ...names, '--wait=true', ...how);
-  return await Promise.all(watched.map((ending) => ending()));
+  const endings = await Promise.all(pods.map((pod) => startTraffic(running, pod, to)));
+  await sleep(sendBeforeMs);
+  await kubectl('-n', cluster.namespace, 'delete', 'pod', ...names, '--wait=true', ...deleteOptions);
+  return await Promise.all(endings.map((ending) => ending()));
 }
 
-async function startPod(cluster: TestCluster, name: string, position: number): Promise<DeletedPod> {
-  const node = nodes[position % nodes.length]?.name ?? '';
+async function startPod(cluster: TestCluster, name: string, index: number): Promise<DeletedPod> {
+  const node = nodes[index % nodes.length]?.name ?? '';
   await cluster.create(idle({ name, node, annotation: '100' }));
   const pod = await cluster.running(name);
   const folder = await until(() => captureFolder(pod), { what: `the folder of ${name}` });
@@ -73,25 +73,28 @@ async function startPod(cluster: TestCluster, name: string, position: number): P
 
 type DeletedPod = { readonly pod: RunningPod; readonly folder: string };
 
-/** Gives back what to call when the Pod is deleted: it waits until all have ended, and compares nothing yet. */
+/** Returns a function to call once the Pod is deleted: it waits for all programs to end and returns what they have. */
 async function startTraffic(
-  busy: AsyncDisposableStack,
+  running: AsyncDisposableStack,
   { pod, folder }: DeletedPod,
   to: string,
 ): Promise<() => Promise<Deletion>> {
   const inNetwork = await podNetwork(pod);
-  const plainFolder = busy.use(await temporaryFolder());
-  const plain = busy.use(await startPlainTcpdump(inNetwork, join(plainFolder.path, 'plain.pcap')));
-  const witness = busy.use(await startWitness(inNetwork, 'eth0', receiverPort));
-  const sending = busy.use(await startSender(inNetwork, { to, rate, port: receiverPort }));
+  const plainFolder = running.use(await temporaryFolder());
+  const plain = running.use(await startPlainTcpdump(inNetwork, join(plainFolder.path, 'plain.pcap')));
+  const witness = running.use(await startWitness(inNetwork, 'eth0', receiverPort));
+  const sender = running.use(
+    await startSender(inNetwork, { to, rate: datagramsPerSecond, port: receiverPort }),
+  );
 
   return async () => {
-    const { reason, sent } = await sending.ended;
-    if (reason !== 'ENETUNREACH') throw new Error(`the sender ended before the interface: ${reason}`);
-    const carried = await witness.ended;
+    const { reason, sent } = await sender.ended;
+    if (reason !== 'ENETUNREACH')
+      throw new Error(`the sender ended before the interface was deleted: ${reason}`);
+    const witnessed = await witness.ended;
     await until(async () => (await readRecord(folder, 1))?.endTime !== undefined, {
       what: `the end of the capture of ${pod.name}`,
     });
-    return { carried, sent, inFiles: await numbersIn(folder), inPlainFile: await plain.numbers() };
+    return { witnessed, sent, inFiles: await numbersIn(folder), inPlainFile: await plain.numbers() };
   };
 }

@@ -6,18 +6,18 @@ import type { RunningPod } from '../../end-to-end/support/test-cluster.ts';
 import { watchPodNetworks } from '../../src/agent/netns/pod-networks.ts';
 import type { Argv } from '../../src/testbed/run-program.ts';
 
-/** A command that runs in a Pod's network but not in the Pod: the kubelet does not know of it, and cannot stop it. */
+/** Wraps a command to run in a Pod's network but not in the Pod, so that the kubelet cannot stop it. */
 export type InPodNetwork = (argv: Argv) => Argv;
 
-/** Found as the agent finds it, in the CNI cache of the Pod's Node, seen from outside the Node. */
+/** Finds the Pod's network in the CNI cache of its Node, as the agent does; throws when there is none. */
 export async function podNetwork({ namespace, name, uid, node }: RunningPod): Promise<InPodNetwork> {
   const machine = nodeNamed(node);
-  const process = machineProcess(machine);
-  if (!process) throw new Error(`${node} does not run`);
+  const nodeProcess = machineProcess(machine);
+  if (!nodeProcess) throw new Error(`${node} does not run`);
   await using networks = await watchPodNetworks({
     resultsFolder: join(machineFolder(machine), 'var/lib/cni/results'),
-    // The Node's /run is in its own mount namespace, which its pid 1 shows.
-    netnsFolder: `/proc/${process.pid}/root/run/netns`,
+    // The Node has its own mount namespace; /proc shows its /run.
+    netnsFolder: `/proc/${nodeProcess.pid}/root/run/netns`,
     resyncMs: 5_000,
     log: pino({ level: 'silent' }),
   });

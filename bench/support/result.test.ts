@@ -4,14 +4,14 @@ import { figures } from '../all-figures.ts';
 import { readResults, resultSchema } from './result.ts';
 import { median } from './statistics.ts';
 
-test('each file of results has the form of one, and is of a figure that there is', async () => {
+test('each result file fits the schema and belongs to an existing figure', async () => {
   const results = await readResults();
   const names = figures.map(({ name }) => name);
   expect(results).not.toEqual([]);
   for (const { figure } of results) expect(names).toContain(figure);
 });
 
-test('what a row says in a few numbers is what its values say', async () => {
+test('the summary of each row matches its values', async () => {
   for (const { rows } of await readResults())
     for (const row of rows) {
       expect(row.runs).toBe(row.values.length);
@@ -20,7 +20,7 @@ test('what a row says in a few numbers is what its values say', async () => {
     }
 });
 
-test('what is not known is not allowed', async () => {
+test('the schema refuses unknown keys and a result without rows', async () => {
   const [result] = await readResults();
   expect(v.is(resultSchema, result)).toBe(true);
   expect(v.is(resultSchema, { ...result, unti: 'ms' })).toBe(false);

@@ -26,7 +26,7 @@ const rowSchema = v.strictObject({
   details: v.optional(v.looseObject({})),
 });
 
-/** A file of bench/results: what the plots are drawn from. */
+/** A file of bench/results, from which the plots are drawn. */
 export const resultSchema = v.strictObject({
   figure: word,
   unit: word,
@@ -38,20 +38,22 @@ export const resultSchema = v.strictObject({
   versions: v.record(v.string(), v.string()),
   rows: v.pipe(v.array(rowSchema), v.minLength(1)),
 });
+
 export type Result = v.InferOutput<typeof resultSchema>;
 
+/** The measurement as a result of this moment; throws when it does not fit the schema. */
 export function resultOf(
   { name, unit, goal }: Figure,
   { isReached, rows }: Measurement,
-  setting: BenchEnvironment,
+  environment: BenchEnvironment,
 ): Result {
   const date = new Date().toISOString();
-  return v.parse(resultSchema, { figure: name, unit, date, goal, isReached, ...setting, rows });
+  return v.parse(resultSchema, { figure: name, unit, date, goal, isReached, ...environment, rows });
 }
 
 const folder = join(import.meta.dirname, '../results');
 
-/** Writes bench/results/<figure>.json in place of the one before, in the form that the checks ask of every file. */
+/** Replaces bench/results/<figure>.json, formatted as the checks require. */
 export async function writeResult(result: Result): Promise<void> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${result.figure}.json`);
@@ -59,7 +61,7 @@ export async function writeResult(result: Result): Promise<void> {
   await must(`${checkout}/node_modules/.bin/biome`, ['format', '--write', '--log-level=error', path]);
 }
 
-/** What stands in bench/results; throws at a file that is not what its name says. */
+/** Reads bench/results; throws when a file does not fit the schema, or is not the figure's that it is named after. */
 export async function readResults(): Promise<Result[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json')).toSorted();
   return await Promise.all(files.map(readResult));
@@ -69,6 +71,6 @@ async function readResult(file: string): Promise<Result> {
   const parsed = v.safeParse(resultSchema, JSON.parse(await readFile(join(folder, file), 'utf8')));
   if (!parsed.success) throw new Error(`${file}: ${JSON.stringify(v.flatten(parsed.issues))}`);
   const { figure } = parsed.output;
-  if (figure !== basename(file, '.json')) throw new Error(`${file} is of the figure ${figure}`);
+  if (figure !== basename(file, '.json')) throw new Error(`${file} is a result of the figure ${figure}`);
   return parsed.output;
 }

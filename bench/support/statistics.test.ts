@@ -20,19 +20,19 @@ test.each([
   [[3, 1, 2], 99, 3],
   [[3, 1, 2], 34, 2],
   [[3, 1, 2], 33, 1],
-])('of %j the percentile %d is a measured value: %d', (values, percent, expected) => {
+])('in %j, percentile %d is the measured value %d', (values, percent, expected) => {
   expect(percentile(values, percent)).toBe(expected);
 });
 
-test('sums a distribution up', () => {
+test('summarizes a distribution', () => {
   expect(summary([2, 10, 4])).toEqual({ median: 4, min: 2, max: 10, runs: 3 });
 });
 
-test('refuses to sum up nothing', () => {
+test('refuses to summarize no values', () => {
   expect(() => summary([])).toThrow('no values');
 });
 
-test('an estimate is the median, between bounds that are wider where the values are', () => {
+test('an estimate is the median, with bounds that are wider for a wider spread', () => {
   const narrow = estimate([9.9, 10, 10, 10, 10.1]);
   const wide = estimate([5, 9, 10, 11, 15]);
   expect(narrow).toEqual({ median: 10, low: 9.9, high: 10.1, confidence: 0.95 });
@@ -41,13 +41,13 @@ test('an estimate is the median, between bounds that are wider where the values 
   expect(wide.high).toBeGreaterThan(10.1);
 });
 
-test('more values of the same spread estimate better', () => {
+test('more values with the same spread give narrower bounds', () => {
   const values = (count: number) => Array.from({ length: count }, (_, i) => ((i * 7) % count) / count);
   const width = ({ low, high }: Estimate) => high - low;
   expect(width(estimate(values(100)))).toBeLessThan(0.5 * width(estimate(values(10))));
 });
 
-test('the bounds hold the true median about as often as they say', () => {
+test('the bounds contain the true median about as often as the confidence says', () => {
   let state = 1;
   const next = () => {
     state = (state * 48_271) % 2_147_483_647;
@@ -56,9 +56,9 @@ test('the bounds hold the true median about as often as they say', () => {
   const estimates = Array.from({ length: 200 }, () =>
     estimate(Array.from({ length: 21 }, next), { resamples: 1_000 }),
   );
-  const held = estimates.filter(({ low, high }) => low <= 0.5 && high >= 0.5).length;
-  expect(held).toBeGreaterThan(180);
-  expect(held).toBeLessThan(200);
+  const containing = estimates.filter(({ low, high }) => low <= 0.5 && high >= 0.5).length;
+  expect(containing).toBeGreaterThan(180);
+  expect(containing).toBeLessThan(200);
 });
 
 test('the same values give the same estimate', () => {

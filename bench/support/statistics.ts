@@ -1,4 +1,4 @@
-/** A distribution in a few numbers, in the unit of its values. */
+/** Summarizes a distribution, in the unit of its values. */
 export type Summary = {
   readonly median: number;
   readonly min: number;
@@ -6,7 +6,7 @@ export type Summary = {
   readonly runs: number;
 };
 
-/** Throws when there is no value: nothing was measured. */
+/** Throws when there is no value, because nothing was measured. */
 export function summary(values: readonly number[]): Summary {
   return {
     median: median(values),
@@ -16,7 +16,7 @@ export function summary(values: readonly number[]): Summary {
   };
 }
 
-/** The middle value, or the mean of the two in the middle. */
+/** The middle value, or the mean of the two in the middle; throws when there is no value. */
 export function median(values: readonly number[]): number {
   const sorted = sortedOf(values);
   const middle = sorted.length / 2;
@@ -25,7 +25,7 @@ export function median(values: readonly number[]): number {
   return (below + above) / 2;
 }
 
-/** By nearest rank: the least value that so many per cent of all do not exceed; one that was really measured. */
+/** By nearest rank: the least measured value that `percent` % of all values do not exceed. Throws without values. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = sortedOf(values);
   const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
@@ -37,7 +37,7 @@ function sortedOf(values: readonly number[]): number[] {
   return values.toSorted((a, b) => a - b);
 }
 
-/** A median with the bounds between which it lies, with that much confidence. */
+/** A median, and the bounds between which it lies with the given confidence (0 to 1). */
 export type Estimate = {
   readonly median: number;
   readonly low: number;
@@ -45,7 +45,7 @@ export type Estimate = {
   readonly confidence: number;
 };
 
-/** By the bootstrap: the medians of many samples that are drawn from the values, each value as often as it comes. */
+/** Estimates by the bootstrap: the medians of many samples drawn from the values, with replacement. */
 export function estimate(
   values: readonly number[],
   {
@@ -65,7 +65,7 @@ export function estimate(
   };
 }
 
-/** Numbers from 0 to 1, the same for the same seed: a result file can be computed again. */
+/** Pseudorandom numbers from 0 to 1; the same seed gives the same numbers, so that results can be recomputed. */
 function lcg(seed: number): () => number {
   let state = seed;
   return () => {

@@ -8,7 +8,7 @@ const figure: Figure = {
   goal: 'median <= 50',
   runs: 3,
   needs: 'network',
-  measure: () => Promise.reject(new Error('not measured here')),
+  measure: () => Promise.reject(new Error('is not measured in this test')),
 };
 const row: Row = {
   variant: 'podcap',
@@ -20,7 +20,7 @@ const row: Row = {
   values: [],
 };
 
-test('leaves out a column that no row fills', () => {
+test('omits a column that is empty in every row', () => {
   expect(tableOf(figure, { isReached: true, rows: [row] })).toBe(
     [
       'start-latency (ms); goal: median <= 50: reached',
@@ -30,7 +30,7 @@ test('leaves out a column that no row fills', () => {
   );
 });
 
-test('rounds, and says when a goal is missed', () => {
+test('rounds numbers, and shows when a goal is missed', () => {
   expect(tableOf(figure, { isReached: false, rows: [{ ...row, p99: 1 / 3 }] })).toBe(
     [
       'start-latency (ms); goal: median <= 50: missed',
@@ -40,7 +40,7 @@ test('rounds, and says when a goal is missed', () => {
   );
 });
 
-test('puts a remark at the end of its line', () => {
+test('puts a remark at the end of the line', () => {
   const rows = [{ ...row, remark: '3 of 3 whole' }, row];
   expect(tableOf(figure, { isReached: true, rows }).split('\n').slice(2)).toEqual([
     '  podcap   running Pod   25      31  140     3  3 of 3 whole',

@@ -19,7 +19,7 @@ const columns: readonly Column[] = [
   { title: '', isText: true, cell: ({ remark = '' }) => remark },
 ];
 
-/** A figure as people read it: its goal, and a line for each row. */
+/** A measurement as text: the figure's goal, and a line for each row. */
 export function tableOf({ name, unit, goal }: Figure, { isReached, rows }: Measurement): string {
   const used = columns.filter(({ cell }) => rows.some((row) => cell(row) !== ''));
   const texts = used.map((column) => aligned(column, rows));
@@ -30,7 +30,7 @@ export function tableOf({ name, unit, goal }: Figure, { isReached, rows }: Measu
   ].join('\n');
 }
 
-/** The cells of one column, all of one width: words to the left, numbers to the right. */
+/** The cells of one column, all of the same width: text aligned left, numbers aligned right. */
 function aligned({ title, cell, isText }: Column, rows: readonly Row[]): string[] {
   const cells = [title, ...rows.map(cell)];
   const width = Math.max(...cells.map((text) => text.length));
