@@ -8,45 +8,48 @@ export type PlotFrame = {
   readonly bottom: number;
 };
 
-/** From 0 up to the first one that is not below `most`: 4 to 10 steps of 1, 2 or 5 and zeros. */
-export function ticks(most: number): number[] {
-  const rough = (most > 0 ? most : 1) / 5;
+/** The vertical axis of a plot. */
+export type ValueScale = {
+  readonly ticks: readonly number[];
+  /** A value as text. */
+  readonly format: (value: number) => string;
+};
+
+/** From 0 to the first tick that is not below `max`, in at most 5 steps of 1, 2 or 5 times a power of ten. */
+export function ticksUpTo(max: number): number[] {
+  const rough = (max > 0 ? max : 1) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
-  const count = Math.max(1, Math.ceil(most / step - 1e-9));
+  const count = Math.max(1, Math.ceil(max / step - 1e-9));
   return Array.from({ length: count + 1 }, (_, i) => i * step);
 }
 
-/** The height on the drawing of a value between 0 and the last tick. */
-export function heightIn({ top, bottom }: PlotFrame, scale: readonly number[]): (value: number) => number {
-  const last = scale.at(-1) ?? 1;
-  return (value) => bottom - (value / last) * (bottom - top);
+/** Returns a function from a value, between 0 and the last tick, to its y coordinate. */
+export function yIn({ top, bottom }: PlotFrame, { ticks }: Pick<ValueScale, 'ticks'>) {
+  const last = ticks.at(-1) ?? 1;
+  return (value: number): number => bottom - (value / last) * (bottom - top);
 }
 
-/** The lines across and their numbers, with the unit above. */
-export function valueAxis(
-  frame: PlotFrame,
-  scale: readonly number[],
-  label: string,
-  shown: (value: number) => string,
-): Svg[] {
-  const y = heightIn(frame, scale);
-  const lines = scale.flatMap((value) => [
+/** The grid lines and their numbers, with a label above. */
+export function valueAxis(frame: PlotFrame, scale: ValueScale, label: string): Svg[] {
+  const y = yIn(frame, scale);
+  const lines = scale.ticks.flatMap((value) => [
     line(frame.left, y(value), frame.right, y(value), { stroke: faint }),
-    text(shown(value), { x: frame.left - 8, y: y(value) + 4, 'text-anchor': 'end' }),
+    text(scale.format(value), { x: frame.left - 8, y: y(value) + 4, 'text-anchor': 'end' }),
   ]);
   return [...lines, text(label, { x: frame.left, y: frame.top - 14 })];
 }
 
-/** From the least to the most that was measured, through the median. */
-export function whisker(
-  x: number,
-  y: (value: number) => number,
-  min: number,
-  max: number,
-  stroke: string,
-): Svg {
-  const [low, high] = [y(min), y(max)];
-  const cap = (at: number) => line(x - 4, at, x + 4, at, { stroke });
-  return [line(x, low, x, high, { stroke }), cap(low), cap(high)].join('\n');
+type Whisker = {
+  readonly x: number;
+  /** The y coordinates of the minimum and the maximum. */
+  readonly yOfMin: number;
+  readonly yOfMax: number;
+  readonly stroke: string;
+};
+
+/** A vertical line from the minimum to the maximum. */
+export function whisker({ x, yOfMin, yOfMax, stroke }: Whisker): Svg {
+  const cap = (y: number) => line(x - 4, y, x + 4, y, { stroke });
+  return [line(x, yOfMin, x, yOfMax, { stroke }), cap(yOfMin), cap(yOfMax)].join('\n');
 }

@@ -1,18 +1,18 @@
-import { heightIn, type PlotFrame, ticks, valueAxis, whisker } from './axis.ts';
-import { legend } from './line-plot.ts';
+import { type PlotFrame, ticksUpTo, type ValueScale, valueAxis, whisker, yIn } from './axis.ts';
 import { drawing, element, ink, line, type Svg, text } from './svg.ts';
-import { lookOf } from './variants.ts';
+import { legendEntry, styleOf } from './variants.ts';
 
-/** Values in groups: a bar for each variant as high as its median, with the least and the most. */
+/** Bars in groups: for each variant its median, with a whisker from the minimum to the maximum. */
 export type BarPlot = {
   readonly title: string;
-  readonly below: string;
+  /** Below the plot. */
+  readonly caption: string;
   readonly yLabel: string;
   readonly panels: readonly Panel[];
-  readonly shown: (value: number) => string;
+  readonly format: ValueScale['format'];
 };
 
-/** One row of groups; all panels have one scale. */
+/** One row of groups; all panels have the same scale. */
 export type Panel = { readonly title: string; readonly groups: readonly Group[] };
 export type Group = { readonly name: string; readonly bars: readonly Bar[] };
 export type Bar = {
@@ -24,86 +24,73 @@ export type Bar = {
 
 const width = 720;
 const panelHeight = 270;
-const above = 84;
+const headerHeight = 84;
 const left = 64;
 const right = 700;
 
-export function barPlot({ title, below, yLabel, panels, shown }: BarPlot): Svg {
+/** The plot as an SVG file. */
+export function barPlot({ title, caption, yLabel, panels, format }: BarPlot): Svg {
   const bars = panels.flatMap(({ groups }) => groups.flatMap((group) => group.bars));
-  const scale = ticks(Math.max(...bars.map(({ max }) => max)));
+  const scale = { ticks: ticksUpTo(Math.max(...bars.map(({ max }) => max))), format };
   const variants = [...new Set(bars.map(({ variant }) => variant))];
-  const height = above + panels.length * panelHeight + 30;
+  const height = headerHeight + panels.length * panelHeight + 30;
   return drawing(
-    { width, height, title, description: descriptionOf(panels, shown) },
+    { width, height, title, description: descriptionOf(panels, format) },
     text(title, { x: 20, y: 28, 'font-size': 16, 'font-weight': 'bold' }),
-    ...variants.map((variant, i) => legend(variant, 20 + (i % 2) * 340, 52 + Math.floor(i / 2) * 20)),
-    ...panels.flatMap((panel, i) => panelOf(panel, frameOf(i), scale, yLabel, shown)),
-    text(below, { x: 20, y: height - 14, 'font-size': 12 }),
+    ...variants.map((variant, i) => legendEntry(variant, 20 + (i % 2) * 340, 52 + Math.floor(i / 2) * 20)),
+    ...panels.flatMap(({ title: panelTitle, groups }, i) => [
+      ...valueAxis(frameOf(i), scale, `${yLabel}; ${panelTitle}`),
+      ...barsOf(groups, frameOf(i), scale),
+    ]),
+    text(caption, { x: 20, y: height - 14, 'font-size': 12 }),
   );
 }
 
 function frameOf(index: number): PlotFrame {
-  const top = above + index * panelHeight + 56;
+  const top = headerHeight + index * panelHeight + 56;
   return { left, right, top, bottom: top + panelHeight - 90 };
 }
 
-function panelOf(
-  { title, groups }: Panel,
-  frame: PlotFrame,
-  scale: readonly number[],
-  yLabel: string,
-  shown: (value: number) => string,
-): Svg[] {
+function barsOf(groups: readonly Group[], frame: PlotFrame, scale: ValueScale): Svg[] {
   const groupWidth = (frame.right - frame.left) / groups.length;
+  const groupFrame = (i: number): PlotFrame => ({
+    ...frame,
+    left: frame.left + i * groupWidth,
+    right: frame.left + (i + 1) * groupWidth,
+  });
   return [
-    ...valueAxis(frame, scale, `${yLabel}; ${title}`, shown),
-    ...groups.flatMap((group, i) =>
-      groupOf(
-        group,
-        { ...frame, left: frame.left + i * groupWidth, right: frame.left + (i + 1) * groupWidth },
-        scale,
-        shown,
-      ),
-    ),
+    ...groups.flatMap((group, i) => groupOf(group, groupFrame(i), scale)),
     line(frame.left, frame.bottom, frame.right, frame.bottom, { stroke: ink }),
   ];
 }
 
-function groupOf(
-  { name, bars }: Group,
-  frame: PlotFrame,
-  scale: readonly number[],
-  shown: (value: number) => string,
-): Svg[] {
-  const y = heightIn(frame, scale);
+function groupOf({ name, bars }: Group, frame: PlotFrame, scale: ValueScale): Svg[] {
+  const y = yIn(frame, scale);
   const barWidth = (frame.right - frame.left - 24) / bars.length;
   return [
     ...bars.flatMap(({ variant, median, min, max }, i) => {
       const x = frame.left + 12 + i * barWidth;
-      const { color } = lookOf(variant);
+      const middle = x + barWidth / 2;
       return [
         element('rect', {
           x: x + 3,
           y: y(median),
           width: barWidth - 6,
           height: frame.bottom - y(median),
-          fill: color,
+          fill: styleOf(variant).color,
         }),
-        whisker(x + barWidth / 2, y, min, max, ink),
-        text(shown(median), { x: x + barWidth / 2, y: y(max) - 5, 'text-anchor': 'middle', 'font-size': 11 }),
+        whisker({ x: middle, yOfMin: y(min), yOfMax: y(max), stroke: ink }),
+        text(scale.format(median), { x: middle, y: y(max) - 5, 'text-anchor': 'middle', 'font-size': 11 }),
       ];
     }),
     text(name, { x: (frame.left + frame.right) / 2, y: frame.bottom + 20, 'text-anchor': 'middle' }),
   ];
 }
 
-function descriptionOf(panels: readonly Panel[], shown: (value: number) => string): string {
+function descriptionOf(panels: readonly Panel[], format: ValueScale['format']): string {
+  const barTexts = ({ bars }: Group) =>
+    bars.map(({ variant, median }) => `${styleOf(variant).name} ${format(median)}`).join(', ');
   return panels
-    .flatMap(({ title, groups }) =>
-      groups.map(
-        ({ name, bars }) =>
-          `${title}, ${name}: ${bars.map(({ variant, median }) => `${lookOf(variant).name} ${shown(median)}`).join(', ')}`,
-      ),
-    )
+    .flatMap(({ title, groups }) => groups.map((group) => `${title}, ${group.name}: ${barTexts(group)}`))
     .join('; ');
 }

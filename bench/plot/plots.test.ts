@@ -7,18 +7,18 @@ import type { Result } from '../support/result.ts';
 import { summary } from '../support/statistics.ts';
 import { drawnPlots, plots, renderPlots } from './plots.ts';
 
-test('the plots of docs/benchmarks are what `make bench` would draw of the results', async () => {
+test('the plots in docs/benchmarks are those that `make bench` draws of the results', async () => {
   const rendered = await renderPlots();
   expect((await drawnPlots()).toSorted()).toEqual([...rendered.keys()].toSorted());
   for (const [file, content] of rendered) expect(await readFile(join(checkout, file), 'utf8')).toBe(content);
 });
 
-test('each plot is of a figure that there is', () => {
+test('each plot belongs to an existing figure', () => {
   const names = figures.map(({ name }) => name);
   for (const name of Object.keys(plots)) expect(names).toContain(name);
 });
 
-const setting = {
+const anyResult = {
   unit: 'any',
   date: '2026-01-01T00:00:00.000Z',
   goal: 'any',
@@ -33,9 +33,9 @@ const row = (variant: string, parameter: string, ...values: readonly number[]) =
   values: [...values],
 });
 
-test('throughput is drawn against the number of captures, with its unit and its spread', () => {
+test('the throughput plot shows throughput against the number of captures, with its unit and spread', () => {
   const drawn = draw({
-    ...setting,
+    ...anyResult,
     figure: 'others-throughput',
     rows: [
       row('podcap', '0', 150e3, 160e3, 170e3),
@@ -45,16 +45,16 @@ test('throughput is drawn against the number of captures, with its unit and its 
     ],
   });
   expect(drawn).toContain('>thousand datagrams/s<');
-  expect(drawn).toContain('>other Pods of the Node that are captured<');
+  expect(drawn).toContain('>other Pods captured on the Node<');
   expect(drawn).toContain('Podcap at 100: 160;');
   expect(drawn.match(/<circle/g)).toHaveLength(4);
   expect(drawn).toContain('2 cores (a &lt;fast> CPU)');
 });
 
-test('loss is drawn against the load, with whole packets and with their beginnings apart', () => {
+test('the loss plot has a panel of whole packets and a panel of 128 bytes of each', () => {
   const parameters = ['1 Gb/s', 'TCP max', '1 Gb/s, 128 B of each', 'TCP max, 128 B of each'];
   const drawn = draw({
-    ...setting,
+    ...anyResult,
     figure: 'loss',
     rows: parameters.flatMap((parameter) => [
       row('podcap', parameter, 0, 0),
@@ -62,7 +62,7 @@ test('loss is drawn against the load, with whole packets and with their beginnin
     ]),
   });
   expect(drawn).toContain('whole packets, TCP max: Podcap 0, ');
-  expect(drawn).toContain('128 bytes of each, 1 Gb/s: Podcap 0, ');
+  expect(drawn).toContain('128 bytes of each packet, 1 Gb/s: Podcap 0, ');
   expect(drawn.match(/>TCP max</g)).toHaveLength(2);
 });
 

@@ -6,7 +6,7 @@ import { type Bar, barPlot, type Panel } from './bar-plot.ts';
 import { linePlot } from './line-plot.ts';
 import type { Svg } from './svg.ts';
 
-/** Path in the checkout to what should stand there: a plot for each result that has one. */
+/** The plots of all results that have one, by their path in the checkout. */
 export async function renderPlots(): Promise<ReadonlyMap<string, Svg>> {
   const results = await readResults();
   return new Map(
@@ -19,6 +19,7 @@ export async function renderPlots(): Promise<ReadonlyMap<string, Svg>> {
 
 const folder = 'docs/benchmarks';
 
+/** Writes the plots into docs/benchmarks, and prints the path of each. */
 export async function drawPlots(): Promise<void> {
   for (const [file, content] of await renderPlots()) {
     const path = join(checkout, file);
@@ -28,69 +29,69 @@ export async function drawPlots(): Promise<void> {
   }
 }
 
-/** The plots that stand in the checkout. */
+/** The paths of the plots that exist in the checkout. */
 export async function drawnPlots(): Promise<string[]> {
   const names = await readdir(join(checkout, folder)).catch(() => []);
   return names.filter((name) => name.endsWith('.svg')).map((name) => `${folder}/${name}`);
 }
 
-/** By the figure's name. */
+/** The function that draws a figure's result, by the figure's name. */
 export const plots: Readonly<Record<string, (result: Result) => Svg>> = {
   'others-throughput': (result) => throughputPlot(result, 'thousand datagrams/s', 1e3),
   'others-throughput-tcp': (result) => throughputPlot(result, 'Gbit/s', 1e9),
   loss: lossPlot,
 };
 
-function throughputPlot({ rows, ...setting }: Result, yLabel: string, unit: number): Svg {
+function throughputPlot({ rows, machine }: Result, yLabel: string, divisor: number): Svg {
   return linePlot({
-    title: 'Two Pods that nobody captures, while others are captured',
-    below: `Medians, least and most of at least ${leastRuns(rows)} runs. ${settingOf(setting)}`,
-    xLabel: 'other Pods of the Node that are captured',
+    title: 'Throughput of two uncaptured Pods while other Pods are captured',
+    caption: `Median, minimum and maximum of at least ${minRuns(rows)} runs. ${describeMachine(machine)}`,
+    xLabel: 'other Pods captured on the Node',
     yLabel,
     points: rows.map(({ variant, parameter, median, min, max }) => ({
       variant,
       x: Number(parameter),
-      median: median / unit,
-      min: min / unit,
-      max: max / unit,
+      median: median / divisor,
+      min: min / divisor,
+      max: max / divisor,
     })),
-    shown: (value) => String(Math.round(value * 10) / 10),
+    format: (value) => String(Math.round(value * 10) / 10),
   });
 }
 
 /** A parameter is "<load>" or "<load>, 128 B of each". */
-function lossPlot({ rows, ...setting }: Result): Svg {
+function lossPlot({ rows, machine }: Result): Svg {
   const parameters = [...new Set(rows.map(({ parameter }) => parameter))];
   const barsOf = (parameter: string): Bar[] => rows.filter((row) => row.parameter === parameter);
-  const panel = (title: string, chosen: readonly string[]): Panel => ({
+  const panel = (title: string, panelParameters: readonly string[]): Panel => ({
     title,
-    groups: chosen.map((parameter) => ({
+    groups: panelParameters.map((parameter) => ({
       name: parameter.replace(/, .*/, ''),
       bars: barsOf(parameter),
     })),
   });
   return barPlot({
-    title: 'Packets that a capture of one Pod loses',
-    below: `Medians, least and most of ${leastRuns(rows)} runs. ${settingOf(setting)}`,
-    yLabel: '% of the packets that the Pod’s interface carries',
+    title: 'Packets lost by the capture of one Pod',
+    caption: `Median, minimum and maximum of ${minRuns(rows)} runs. ${describeMachine(machine)}`,
+    yLabel: '% of the packets on the Pod’s interface',
     panels: [
       panel(
         'whole packets',
         parameters.filter((parameter) => !parameter.includes(', ')),
       ),
       panel(
-        '128 bytes of each',
+        '128 bytes of each packet',
         parameters.filter((parameter) => parameter.includes(', ')),
       ),
     ],
-    shown: (value) => String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value)),
+    format: (value) => String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value)),
   });
 }
 
-function leastRuns(rows: Result['rows']): number {
+function minRuns(rows: Result['rows']): number {
   return Math.min(...rows.map(({ runs }) => runs));
 }
 
-function settingOf({ machine }: Pick<Result, 'machine'>): string {
+function describeMachine(machine: Result['machine']): string {
   return `${machine.cores} cores (${machine.cpu}), Linux ${machine.kernel}`;
 }

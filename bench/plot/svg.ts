@@ -1,18 +1,23 @@
-/** A piece of a drawing, as text. */
+/** A part of an SVG drawing, or a whole one, as text. */
 export type Svg = string;
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
+/** An element with escaped attributes; its children are SVG already. */
 export function element(name: string, attributes: Attributes, ...children: readonly Svg[]): Svg {
-  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(shown(value))}"`);
-  const start = `<${name}${written.join('')}`;
+  const attributeText = Object.entries(attributes).map(
+    ([key, value]) => ` ${key}="${escaped(formatted(value))}"`,
+  );
+  const start = `<${name}${attributeText.join('')}`;
   return children.length === 0 ? `${start}/>` : `${start}>${children.join('\n')}</${name}>`;
 }
 
+/** A text element; the content is escaped. */
 export function text(content: string, attributes: Attributes): Svg {
   return element('text', attributes, escaped(content));
 }
 
+/** A straight line from one point to another. */
 export function line(x1: number, y1: number, x2: number, y2: number, attributes: Attributes): Svg {
   return element('line', { x1, y1, x2, y2, ...attributes });
 }
@@ -21,11 +26,11 @@ export type Drawing = {
   readonly width: number;
   readonly height: number;
   readonly title: string;
-  /** For who does not see it. */
+  /** Read out by screen readers. */
   readonly description: string;
 };
 
-/** A whole file. It stands on white, whatever page it is shown on. */
+/** A whole SVG file, on a white background whatever the page's background is. */
 export function drawing({ width, height, title, description }: Drawing, ...children: readonly Svg[]): Svg {
   const root = element(
     'svg',
@@ -48,10 +53,11 @@ export function drawing({ width, height, title, description }: Drawing, ...child
   return `${root}\n`;
 }
 
+/** The colors of text and axes, and of grid lines. */
 export const ink = '#1f2328';
 export const faint = '#d0d7de';
 
-function shown(value: string | number): string {
+function formatted(value: string | number): string {
   return typeof value === 'number' ? String(Math.round(value * 10) / 10) : value;
 }
 

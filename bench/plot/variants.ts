@@ -1,15 +1,25 @@
-import { ink } from './svg.ts';
+import { element, faint, ink, type Svg, text } from './svg.ts';
 
-/** How a variant looks in each plot; the colours can be told apart by all eyes (Okabe and Ito). */
+/** How every plot draws a variant. The colors are Okabe and Ito's, which color-blind people can tell apart. */
 export type VariantStyle = { readonly name: string; readonly color: string };
 
-const looks: Readonly<Record<string, VariantStyle>> = {
+const styles: Readonly<Record<string, VariantStyle>> = {
   podcap: { name: 'Podcap', color: '#0072b2' },
-  'host-tcpdump': { name: 'tcpdump -i any host …, in the host’s network', color: '#d55e00' },
-  'tcpdump-ring': { name: 'tcpdump with its own ring', color: '#8c8c8c' },
-  dumpcap: { name: 'dumpcap with its own ring', color: '#cc79a7' },
+  'host-tcpdump': { name: 'host-tcpdump (-i any, host’s network)', color: '#d55e00' },
+  'tcpdump-ring': { name: 'tcpdump-ring (Pod’s network)', color: '#8c8c8c' },
+  dumpcap: { name: 'dumpcap (Pod’s network)', color: '#cc79a7' },
 };
 
-export function lookOf(variant: string): VariantStyle {
-  return looks[variant] ?? { name: variant, color: ink };
+/** The style of that variant; of an unknown one, its name in black. */
+export function styleOf(variant: string): VariantStyle {
+  return styles[variant] ?? { name: variant, color: ink };
+}
+
+/** A legend's entry for that variant: a square of its color, and its name. */
+export function legendEntry(variant: string, x: number, y: number): Svg {
+  const { name, color } = styleOf(variant);
+  return [
+    element('rect', { x, y: y - 10, width: 12, height: 12, fill: color, stroke: faint }),
+    text(name, { x: x + 18, y }),
+  ].join('\n');
 }
