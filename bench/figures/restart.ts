@@ -27,7 +27,7 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   report('now with captures');
   host.annotate(testbed.pods, annotations());
   const uids = testbed.pods.map(uidOf);
-  // Every start that is measured finds the captures of the one before.
+  // Each measured start finds the captures of the previous one.
   await startOnce(host, uids);
   const capturing: AgentStart[] = [];
   while (capturing.length < runs) capturing.push(await startOnce(host, uids));

@@ -92,7 +92,7 @@ type Work = {
   /** Printed as progress. */
   readonly name: string;
   readonly run: () => Promise<void>;
-  /** Follows each run, and costs nothing. */
+  /** Runs after each measurement, and is not measured. */
   readonly afterwards?: () => Promise<void>;
 };
 

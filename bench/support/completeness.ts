@@ -12,7 +12,7 @@ export type Completeness = {
   readonly isComplete: boolean;
 };
 
-/** `last`: how many of the last datagrams that passed `lastShare` is about. */
+/** `lastShare` is that of the `last` datagrams that passed. */
 export function completeness(
   passed: readonly number[],
   captured: readonly number[],

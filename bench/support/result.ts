@@ -61,7 +61,7 @@ export async function writeResult(result: Result): Promise<void> {
   await must(`${checkout}/node_modules/.bin/biome`, ['format', '--write', '--log-level=error', path]);
 }
 
-/** Reads bench/results; throws when a file does not fit the schema, or is not the figure's that it is named after. */
+/** Reads bench/results; throws when a file does not fit the schema or is named after another figure. */
 export async function readResults(): Promise<Result[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json')).toSorted();
   return await Promise.all(files.map(readResult));
