@@ -39,7 +39,7 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
 
 /** One of the testbed's own small programs: src/testbed/<name>.c as build/testbed-<name>. */
 export function compileTestProgram(
-  name: 'sender' | 'witness' | 'shutdown' | 'sink' | 'pump' | 'refusing' | 'bypass',
+  name: 'bypass' | 'refuse-syscall' | 'sender' | 'shut-down-disk' | 'sink' | 'tcp-pump' | 'witness',
 ): Promise<string> {
   return compile({
     sources: [join(import.meta.dirname, `${name}.c`)],

@@ -21,7 +21,7 @@ export async function startPump(
   to: string,
   port = datagramPort,
 ): Promise<Endless> {
-  return await startReady(command([await compileTestProgram('pump'), to, String(port)]));
+  return await startReady(command([await compileTestProgram('tcp-pump'), to, String(port)]));
 }
 
 async function startReady(argv: Argv): Promise<Endless> {

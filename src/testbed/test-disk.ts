@@ -39,7 +39,7 @@ export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
   await run(['mkfs.ext4', '-q', '-m', '0', '-E', `root_owner=0:${tcpdumpGroup}`, image]);
   const disk = made.use(await mounted(['-o', 'loop', image]));
   await run(['chmod', '0770', disk.path]);
-  const shutdown = await compileTestProgram('shutdown');
+  const shutdown = await compileTestProgram('shut-down-disk');
   const living = made.move();
   return {
     ...disk,

@@ -210,7 +210,7 @@ async function startCapture({
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
   const options = ['-n', '-p', '-i', network.podInterface, '-U', '-B', `${bufferKib}`];
   const capturing = [...options, '-w', file, '--', filter];
-  const refusing = refuses === undefined ? [] : [await compileTestProgram('refusing'), refuses];
+  const refusing = refuses === undefined ? [] : [await compileTestProgram('refuse-syscall'), refuses];
   const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
   const [program = '', ...args] = [...parent, ...command];
