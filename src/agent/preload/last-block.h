@@ -1,14 +1,26 @@
-#pragma once
+#ifndef PODCAP_LAST_BLOCK_H
+#define PODCAP_LAST_BLOCK_H
 
 #include <stdbool.h>
+
+enum {
+	/*
+	 * After this the kernel retires a block that is not full. It is tcpdump's own. Each capture has its own timer in
+	 * the kernel, which wakes a core at this interval: with a shorter one a hundred captures slow down other Pods
+	 * (docs/decisions/0020-an-idle-capture-causes-no-wakeups.md).
+	 */
+	BLOCK_TIMEOUT_MS = 1000,
+};
 
 #pragma GCC visibility push(hidden)
 
 /*
- * Hands the open block of that socket's receive ring over to libpcap, as the kernel would at the end of the block's
- * timeout. Nothing may be let in any more: neither by the filter nor by the interface. False when that cannot be done,
+ * Retires the open block of that socket's receive ring to libpcap, as the kernel would at the end of the block's
+ * timeout. Neither the filter nor the interface may let anything in any more. Returns false when that cannot be done,
  * and the timeout has to be waited for.
  */
-bool hand_over_open_block(int fd);
+bool retire_open_block(int fd);
 
 #pragma GCC visibility pop
+
+#endif

@@ -9,15 +9,15 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 
-// The witness (src/testbed/witness.c) says what the interface carried: it hears what tcpdump hears, at the same place
-// in the kernel, without blocks. A receiver at the other end would know less: what is on its way when the interface
-// goes is captured, but never received.
+// The witness (src/testbed/witness.c) records what passed the interface: it receives what tcpdump receives, at the same
+// place in the kernel, without blocks. A receiver at the other end would know less: what is on its way when the
+// interface is deleted is captured, but never received.
 
-/** Where the kernel refuses membarrier the library waits for the kernel's own timer. */
+/** Where the kernel refuses membarrier, the library waits for the kernel's own timer. */
 const kernels = [{ refuses: undefined }, { refuses: 'membarrier' }] as const;
 
 test.each(kernels)(
-  'has every datagram up to the last one before the interface went; refused: $refuses',
+  'has every datagram up to the last before the interface is deleted; refused: $refuses',
   async ({ refuses }) => {
     await using capture = await startCapture({ preload: await compilePreload(), refuses });
     const { testbed } = capture;
@@ -46,9 +46,9 @@ test('without the library tcpdump loses its last block', async () => {
 
   await capture.ended;
   await sending.ended;
-  const carried = await witness.ended;
+  const passed = await witness.ended;
   const captured = await capturedNumbers(capture.file);
-  expect(captured.at(-1)).toBeLessThan(carried.at(-1) ?? 0);
+  expect(captured.at(-1)).toBeLessThan(passed.at(-1) ?? 0);
 });
 
 test.each([
@@ -57,7 +57,7 @@ test.each([
   { rate: 50_000, refuses: undefined },
   { rate: 5000, refuses: 'membarrier' },
 ] as const)(
-  'told to stop under $rate packets/s it has every packet that it has counted; refused: $refuses',
+  'has every packet that it has counted when it is stopped under $rate packets/s; refused: $refuses',
   async ({ rate, refuses }) => {
     await using capture = await startCapture({ preload: await compilePreload(), refuses });
     await using sending = await capture.testbed.startDatagrams({ rate });
@@ -74,9 +74,9 @@ test.each([
   },
 );
 
-test('counts nothing that came before its filter was there', async () => {
+test('counts nothing that arrives before its filter is set', async () => {
   await using testbed = await vethTestbed();
-  // Two, so that one sends while the other's core starts tcpdump: it is a matter of 0.1 ms.
+  // Two, so that one sends while the other's core starts tcpdump: the gap is 0.1 ms.
   await using sending = await testbed.startDatagrams({ rate: 100_000 });
   await using sendingToo = await testbed.startDatagrams({ rate: 100_000 });
   await sentAtLeast(testbed, 300);
@@ -89,8 +89,8 @@ test('counts nothing that came before its filter was there', async () => {
   await Promise.all([sending.stop(), sendingToo.stop()]);
 });
 
-test('told to stop while it reads a full ring it has no packet twice', { repeats: 9 }, async () => {
-  // Of one block, so that the one it reads next is the one that it has read.
+test('has no duplicate packet when it is stopped while it reads a full ring', { repeats: 9 }, async () => {
+  // A ring of one block, so that the next block that it reads is the one that it has read.
   await using capture = await startCapture({ preload: await compilePreload(), bufferKib: 256 });
   const { testbed } = capture;
   // The kernel opens no block in a full ring, and opens the next one only for another packet.
@@ -107,7 +107,7 @@ test('told to stop while it reads a full ring it has no packet twice', { repeats
   expect(numbers).toEqual(Array.from({ length: statistics.captured }, (_, number) => number));
 });
 
-test('told to stop on an idle interface it ends', async () => {
+test('ends when it is stopped on an idle interface', async () => {
   await using capture = await startCapture({ preload: await compilePreload() });
   capture.kill('SIGTERM');
   expect(await capture.ended).toMatchObject({
@@ -116,7 +116,7 @@ test('told to stop on an idle interface it ends', async () => {
   });
 });
 
-test('told to stop many times it still has every packet', async () => {
+test('has every packet when it is stopped many times', async () => {
   await using capture = await startCapture({ preload: await compilePreload() });
   await using sending = await capture.testbed.startDatagrams({ rate: 5000 });
   await sentAtLeast(capture.testbed, 300);
@@ -130,7 +130,7 @@ test('told to stop many times it still has every packet', async () => {
   expect(statistics).toEqual(balanced(statistics));
 });
 
-test('an interface that was only set down is heard when it comes up again', async () => {
+test('captures from an interface that was set down when it is up again', async () => {
   await using capture = await startCapture({ preload: await compilePreload() });
   const { testbed } = capture;
   for (const firstNumber of [0, 10, 20]) {
@@ -143,14 +143,14 @@ test('an interface that was only set down is heard when it comes up again', asyn
   expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 40 }, (_, i) => i));
 });
 
-test('asks the interface for no kinds of time stamps, which takes the lock of all networks', async () => {
-  // Where that is refused, libpcap begins no capture.
+test('does not ask the interface for its kinds of timestamps, which would take the RTNL lock', async () => {
+  // Where the kernel refuses the question, libpcap starts no capture.
   await using capture = await startCapture({ preload: await compilePreload(), refuses: 'ethtool' });
   capture.kill('SIGTERM');
   expect((await capture.ended).code).toBe(0);
 });
 
-test('told to stop by the death of its parent it has every packet that it has counted', async () => {
+test('has every packet that it has counted when the death of its parent stops it', async () => {
   await using capture = await startCapture({
     preload: await compilePreload(),
     parent: ['sh', '-c', '"$@" & wait', 'sh'],
@@ -172,26 +172,26 @@ type End = { readonly code: number | null; readonly stderr: string; readonly sta
 type Capture = AsyncDisposable & {
   readonly testbed: VethTestbed;
   readonly file: string;
-  /** False when it has ended. */
+  /** Returns false when tcpdump has ended. */
   readonly kill: (signal: NodeJS.Signals) => boolean;
   readonly ended: Promise<End>;
 };
 
 type CaptureOptions = {
-  /** The library, or nothing. */
+  /** Path of the library, or an empty string. */
   readonly preload: string;
   readonly filter?: string;
-  /** Whose network is captured; one of its own otherwise. */
+  /** Its Pod network is captured; by default the capture makes its own testbed. */
   readonly testbed?: VethTestbed;
-  /** What the kernel refuses to do for it. */
+  /** What the kernel refuses tcpdump. */
   readonly refuses?: 'membarrier' | 'ethtool' | undefined;
   /** The kernel's receive ring. */
   readonly bufferKib?: number;
-  /** A command that starts tcpdump as its child, and gets the signals in its place. */
+  /** A command that starts tcpdump as its child, and gets the signals instead of it. */
   readonly parent?: readonly string[];
 };
 
-/** tcpdump, listening, as the agent starts it. */
+/** Starts tcpdump as the agent does; returns when it is listening. */
 async function startCapture({
   preload,
   filter = 'udp',
@@ -210,14 +210,14 @@ async function startCapture({
   const netRawAlone = ['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_raw`);
   const options = ['-n', '-p', '-i', network.podInterface, '-U', '-B', `${bufferKib}`];
   const capturing = [...options, '-w', file, '--', filter];
-  const refusing = refuses === undefined ? [] : [await compileTestProgram('refuse-syscall'), refuses];
-  const tcpdump = [...refusing, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
+  const refusal = refuses === undefined ? [] : [await compileTestProgram('refuse-syscall'), refuses];
+  const tcpdump = [...refusal, 'env', `LD_PRELOAD=${preload}`, 'tcpdump', ...capturing];
   const command = network.command('pod', ['setpriv', ...unprivileged, ...netRawAlone, ...tcpdump]);
   const [program = '', ...args] = [...parent, ...command];
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  // Not 'exit': a parent that is killed goes before tcpdump, whose standard error is closed by tcpdump's end.
+  // Not 'exit': a parent that is killed ends before tcpdump, which closes standard error when it ends.
   const ended = once(child, 'close').then(() => ({
     code: child.exitCode,
     stderr,
@@ -229,17 +229,17 @@ async function startCapture({
   });
   await until(() => stderr.includes('listening on'), { what: 'tcpdump listening' });
 
-  const living = starting.move();
+  const resources = starting.move();
   return {
     testbed: network,
     file,
     ended,
     kill: (signal) => child.kill(signal),
-    [Symbol.asyncDispose]: () => living.disposeAsync(),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 
-/** NaN for what it did not say: it was killed. */
+/** The counts of tcpdump's last lines; NaN for what it did not print because it was killed. */
 function parseStatistics(stderr: string): Statistics {
   const count = (what: string) => Number(new RegExp(`(\\d+) packets? ${what}`).exec(stderr)?.[1]);
   return {
@@ -249,7 +249,7 @@ function parseStatistics(stderr: string): Statistics {
   };
 }
 
-/** What they are when nothing was lost at stop. */
+/** The statistics if nothing was lost at stop. */
 function balanced({ captured, dropped }: Statistics): Statistics {
   return { captured, received: captured + dropped, dropped };
 }

@@ -1,5 +1,9 @@
 #define _GNU_SOURCE
 #include "ring.h"
+
+#include "pcap-record.h"
+#include "write-buffer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,18 +13,19 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include "write-buffer.h"
-#include "pcap-record.h"
 
 struct ring ring;
 
-/* For example "captures-web.1.pcap" and the four digits of "…0000". tcpdump has as many as -W needs, or none without -W. */
+/*
+ * tcpdump's first path is for example "captres-web.1.pcap0000", with as many digits as -W needs, or none without -W.
+ * The others count up from it.
+ */
 static struct {
 	char *first;
-	size_t base_bytes;
+	size_t base_bytes; /* without the digits */
 	int digits;
-	unsigned long given;
-	unsigned long wrap; /* how many there are; 0 until tcpdump has come round */
+	unsigned long count; /* how many tcpdump has chosen */
+	unsigned long wrap_after; /* this many paths; 0 until tcpdump has started over */
 } paths;
 
 static struct {
@@ -28,13 +33,13 @@ static struct {
 	unsigned int length;
 } header;
 
-/* The newest on the disk, while it is not complete. */
+/* The newest file on the disk, while it is not complete. */
 static struct {
-	struct ring_file *of;
+	struct ring_file *file;
 	int fd;
 } open_file = {.fd = -1};
 
-bool learn_path(const char *path)
+bool ring_add_path(const char *path)
 {
 	if (paths.first == NULL) {
 		paths.first = strdup(path);
@@ -42,16 +47,16 @@ bool learn_path(const char *path)
 		while (paths.base_bytes > 0 && path[paths.base_bytes - 1] == '0')
 			paths.base_bytes -= 1;
 		paths.digits = strlen(path) - paths.base_bytes;
-	} else if (paths.wrap == 0 && strcmp(path, paths.first) == 0) {
-		paths.wrap = paths.given;
+	} else if (paths.wrap_after == 0 && strcmp(path, paths.first) == 0) {
+		paths.wrap_after = paths.count;
 	}
-	paths.given += 1;
+	paths.count += 1;
 	return paths.first != NULL;
 }
 
 static void path_of(unsigned long number, char *path, size_t bytes)
 {
-	unsigned long index = paths.wrap > 0 ? (number - 1) % paths.wrap : number - 1;
+	unsigned long index = paths.wrap_after > 0 ? (number - 1) % paths.wrap_after : number - 1;
 
 	if (index == 0)
 		snprintf(path, bytes, "%s", paths.first);
@@ -59,35 +64,36 @@ static void path_of(unsigned long number, char *path, size_t bytes)
 		snprintf(path, bytes, "%.*s%0*lu", (int)paths.base_bytes, paths.first, paths.digits, index);
 }
 
-void set_file_header(const void *bytes, unsigned int length)
+void ring_set_file_header(const void *bytes, unsigned int length)
 {
 	header.length = length < sizeof(header.bytes) ? length : sizeof(header.bytes);
 	memcpy(header.bytes, bytes, header.length);
 }
 
-unsigned int file_header_bytes(void)
+unsigned int ring_file_header_bytes(void)
 {
 	return header.length;
 }
 
-bool begin_ring_file(const struct timespec *now)
+bool ring_start_file(const struct timespec *now)
 {
-	struct ring_file *begun = calloc(1, sizeof(*begun));
+	struct ring_file *file = calloc(1, sizeof(*file));
 
-	if (begun == NULL)
+	if (file == NULL)
 		return false;
-	begun->begun_at = *now;
-	begun->begin = begun->written = held.end;
+	file->started_at = *now;
+	file->start = file->written = buffer.end;
 	if (ring.newest != NULL) {
-		begun->packets_before = ring.newest->packets_before + ring.newest->packets;
-		ring.newest->next = begun;
+		ring.newest->end = buffer.end;
+		file->packets_before = ring.newest->packets_before + ring.newest->packets;
+		ring.newest->next = file;
 	}
 	if (ring.oldest == NULL)
-		ring.oldest = begun;
-	if (ring.wanted == NULL)
-		ring.wanted = begun;
-	ring.newest = begun;
-	ring.wanted_count += 1;
+		ring.oldest = file;
+	if (ring.oldest_kept == NULL)
+		ring.oldest_kept = file;
+	ring.newest = file;
+	ring.kept_count += 1;
 	return true;
 }
 
@@ -96,34 +102,34 @@ static void close_file(void)
 	if (open_file.fd >= 0)
 		close(open_file.fd);
 	open_file.fd = -1;
-	open_file.of = NULL;
+	open_file.file = NULL;
 }
 
-static bool has_hole; /* packets were forgotten since the files were written last */
+static bool has_hole; /* packets were discarded since the files were written last */
 
-/* What stands on the disk stays until write_ring(): a tcpdump that is killed leaves the last files that it wrote. */
-void forget_old_files(void)
+/* What is on the disk stays until ring_write(): a tcpdump that is killed leaves the last files that it wrote. */
+void ring_discard_old_files(void)
 {
-	while (ring.keep > 0 && ring.wanted_count > ring.keep) {
-		struct ring_file *old = ring.wanted;
+	while (ring.keep > 0 && ring.kept_count > ring.keep) {
+		struct ring_file *old = ring.oldest_kept;
 
 		ring.disk.pruned += old->packets - old->packets_written;
 		has_hole = has_hole || old->packets > old->packets_written;
-		forget_held(old->end);
-		ring.wanted = old->next;
-		ring.wanted_count -= 1;
+		buffer_discard(old->end);
+		ring.oldest_kept = old->next;
+		ring.kept_count -= 1;
 	}
 }
 
-/* The agent prunes too, what earlier captures left: who deletes a file counts its packets. */
+/* The agent prunes too, what earlier captures left. The one that deletes a file counts its packets. */
 static void delete_old_files(void)
 {
 	char path[PATH_MAX];
 
-	while (ring.oldest != ring.wanted) {
+	while (ring.oldest != NULL && ring.oldest != ring.oldest_kept) {
 		struct ring_file *old = ring.oldest;
 
-		if (open_file.of == old)
+		if (open_file.file == old)
 			close_file();
 		if (old->number > 0) {
 			path_of(old->number, path, sizeof(path));
@@ -135,47 +141,48 @@ static void delete_old_files(void)
 	}
 }
 
-/* Writes pieces, one behind the other. Gives back how many bytes were written: all, or errno tells why not. */
-static size_t write_all(int fd, struct iovec *pieces, int count)
+/* Writes segments one after the other. Returns how many bytes were written: if not all, errno has the reason. */
+static size_t write_all(int fd, struct iovec *segments, int count)
 {
 	size_t written = 0, length = 0;
 
 	for (int i = 0; i < count; i++)
-		length += pieces[i].iov_len;
-	errno = EIO; /* should writev() ever give 0 */
+		length += segments[i].iov_len;
+	errno = EIO; /* should writev() ever return 0 */
 	while (written < length) {
-		ssize_t now = writev(fd, pieces, count);
+		ssize_t taken = writev(fd, segments, count);
 
-		if (now > 0) {
-			written += now;
+		if (taken > 0) {
+			written += taken;
 			for (int i = 0; i < count; i++) {
-				size_t of_piece = (size_t)now < pieces[i].iov_len ? (size_t)now : pieces[i].iov_len;
+				size_t of_segment =
+					(size_t)taken < segments[i].iov_len ? (size_t)taken : segments[i].iov_len;
 
-				pieces[i].iov_base = (char *)pieces[i].iov_base + of_piece;
-				pieces[i].iov_len -= of_piece;
-				now -= of_piece;
+				segments[i].iov_base = (char *)segments[i].iov_base + of_segment;
+				segments[i].iov_len -= of_segment;
+				taken -= of_segment;
 			}
-		} else if (now == 0 || errno != EINTR) {
+		} else if (taken == 0 || errno != EINTR) {
 			break;
 		}
 	}
 	return written;
 }
 
-/* False, and errno tells why; nothing is left of the file then. */
-static bool begin_on_disk(struct ring_file *file)
+/* Creates the file, with its header. Returns false, and sets errno; then nothing is left of the file. */
+static bool create_on_disk(struct ring_file *file)
 {
 	char path[PATH_MAX];
-	struct iovec pieces[] = {{.iov_base = header.bytes, .iov_len = header.length}};
+	struct iovec segments[] = {{.iov_base = header.bytes, .iov_len = header.length}};
 
-	path_of(ring.disk.begun + 1, path, sizeof(path));
+	path_of(ring.disk.files + 1, path, sizeof(path));
 	close_file();
 
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return false;
-	if (write_all(fd, pieces, 1) < header.length) {
+	if (write_all(fd, segments, 1) < header.length) {
 		int error = errno;
 
 		close(fd);
@@ -184,47 +191,47 @@ static bool begin_on_disk(struct ring_file *file)
 		return false;
 	}
 	open_file.fd = fd;
-	open_file.of = file;
-	ring.disk.begun += 1;
+	open_file.file = file;
+	ring.disk.files += 1;
 	ring.disk.packets = file->packets_before;
-	file->number = ring.disk.begun;
+	file->number = ring.disk.files;
 	return true;
 }
 
-/* How many bytes the whole records have that begin at that position and end before another one; counts them. */
-static size_t whole_records(uint64_t from, uint64_t to, unsigned long *packets)
+/* Returns how many bytes the complete records between two positions have, and counts them. */
+static size_t complete_records(uint64_t from, uint64_t to, unsigned long *packets)
 {
-	uint64_t at = from;
-	struct record record;
+	uint64_t position = from;
+	struct pcap_record_header record;
 
-	for (*packets = 0; at + sizeof(record) <= to; *packets += 1) {
-		copy_held(at, &record, sizeof(record));
-		if (at + sizeof(record) + record.captured_bytes > to)
+	for (*packets = 0; position + sizeof(record) <= to; *packets += 1) {
+		buffer_copy(position, &record, sizeof(record));
+		if (position + sizeof(record) + record.captured_bytes > to)
 			break;
-		at += sizeof(record) + record.captured_bytes;
+		position += sizeof(record) + record.captured_bytes;
 	}
-	return at - from;
+	return position - from;
 }
 
-/* Appends what is held of it. */
-static bool write_file(struct ring_file *file)
+/* Appends what is buffered of the file. Returns false, and sets errno; then the file ends with a complete record. */
+static bool append_to_disk(struct ring_file *file)
 {
-	uint64_t end = file == ring.newest ? held.end : file->end;
-	struct iovec pieces[2];
+	uint64_t end = file == ring.newest ? buffer.end : file->end;
+	struct iovec segments[2];
 
-	held_pieces(file->written, end, pieces);
+	buffer_segments(file->written, end, segments);
 
-	size_t written = write_all(open_file.fd, pieces, 2);
+	size_t written = write_all(open_file.fd, segments, 2);
 
 	if (written < end - file->written) {
 		int error = errno;
 		unsigned long packets;
 
-		written = whole_records(file->written, file->written + written, &packets);
+		written = complete_records(file->written, file->written + written, &packets);
 		file->written += written;
 		file->packets_written += packets;
-		/* Without its last, half record; if even that is refused, a reader leaves it out. */
-		int refused = ftruncate(open_file.fd, header.length + (file->written - file->begin));
+		/* If even this is refused, readers leave out the last, incomplete record. */
+		int refused = ftruncate(open_file.fd, header.length + (file->written - file->start));
 		(void)refused;
 		errno = error;
 		return false;
@@ -235,45 +242,46 @@ static bool write_file(struct ring_file *file)
 }
 
 /*
- * An old file goes when the next one is begun: where that fails, it stays. After a hole all old ones go before: what
- * stands is an unbroken run at every moment.
+ * An old file is deleted when the next one has been created: where that fails, the old one stays. After a hole all old
+ * files are deleted first: the files hold an unbroken run of packets at every moment.
  */
-bool write_ring(void)
+bool ring_write(void)
 {
 	if (has_hole)
 		delete_old_files();
 	has_hole = false;
-	/* Those before the newest on the disk are complete. */
-	for (struct ring_file *file = open_file.of != NULL ? open_file.of : ring.wanted; file != NULL; file = file->next) {
+	/* The files before the newest on the disk are complete. */
+	for (struct ring_file *file = open_file.file != NULL ? open_file.file : ring.oldest_kept; file != NULL;
+	     file = file->next) {
 		if (file->number == 0) {
-			if (!begin_on_disk(file))
+			if (!create_on_disk(file))
 				return false;
 			delete_old_files();
 		}
-		if (!write_file(file))
+		if (!append_to_disk(file))
 			return false;
-		forget_held(file->written);
+		buffer_discard(file->written);
 	}
 	return true;
 }
 
-unsigned long give_up_held(void)
+unsigned long ring_abandon_buffer(void)
 {
 	unsigned long packets = 0;
 
-	for (struct ring_file *file = ring.wanted; file != NULL; file = file->next)
+	for (struct ring_file *file = ring.oldest_kept; file != NULL; file = file->next)
 		packets += file->packets - file->packets_written;
-	forget_held(held.end);
+	buffer_discard(buffer.end);
 	return packets;
 }
 
-bool has_lost_file(void)
+bool ring_notices_deletion(void)
 {
-	static unsigned long told;
+	static unsigned long noticed;
 	struct stat now;
 
-	if (open_file.fd < 0 || open_file.of->number == told || fstat(open_file.fd, &now) != 0 || now.st_nlink > 0)
+	if (open_file.fd < 0 || open_file.file->number == noticed || fstat(open_file.fd, &now) != 0 || now.st_nlink > 0)
 		return false;
-	told = open_file.of->number;
+	noticed = open_file.file->number;
 	return true;
 }

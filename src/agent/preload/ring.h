@@ -1,4 +1,5 @@
-#pragma once
+#ifndef PODCAP_RING_H
+#define PODCAP_RING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,50 +8,58 @@
 #pragma GCC visibility push(hidden)
 
 /*
- * The files of this capture, oldest first. The newest `keep` are wanted. Those before them that stand on the disk are
- * deleted when a newer one is written; what was never written is forgotten. So a file that lives for less than a
- * second is not written at all.
+ * A file of this capture's ring, which may not be on the disk yet. A file that the ring would delete within a second
+ * never gets there.
  */
 struct ring_file {
 	struct ring_file *next;
-	struct timespec begun_at;
-	uint64_t begin, end; /* where its records lie among what is held; `end` once it is closed */
-	uint64_t written; /* up to there they are in the file */
+	struct timespec started_at;
+	uint64_t start, end; /* positions of its records in the write buffer; `end` once it is complete */
+	uint64_t written; /* the position up to which they are on the disk */
 	unsigned long packets_before, packets, packets_written;
-	unsigned long number; /* on the disk it is file so and so, from 1 on; 0 when it never was there */
+	unsigned long number; /* on the disk, from 1 on; 0 while, or if, it is not there */
 };
 
+/*
+ * The files of this capture, oldest first. The newest `keep` of them are kept. Those before them that are on the disk
+ * are deleted when a newer one is written; what was never written of them is discarded.
+ */
 extern struct ring {
-	struct ring_file *oldest, *wanted, *newest;
-	unsigned long wanted_count;
-	unsigned long keep; /* 0 until the agent has said how many: all are wanted */
+	struct ring_file *oldest, *oldest_kept, *newest;
+	unsigned long kept_count;
+	unsigned long keep; /* 0 until the agent has sent it: all are kept */
 	struct {
-		unsigned long begun; /* how many have been on the disk */
-		unsigned long packets; /* in those before the newest of them, written or not */
-		unsigned long pruned; /* packets of this capture that are deleted, or were never written */
+		unsigned long files; /* how many have been started on the disk */
+		unsigned long packets; /* in the files before the newest of them, written or not */
+		unsigned long pruned; /* packets of this capture that were deleted, or never written */
 	} disk;
 } ring;
 
-/* The path that tcpdump gives to its next file. They are used in this order, but for those of files never written. */
-bool learn_path(const char *path);
+/*
+ * Takes the path that tcpdump chose for its next file. The ring uses these paths in the same order, but none for a file
+ * that is never written. Returns false if there is no memory for it.
+ */
+bool ring_add_path(const char *path);
 
-/* What each file begins with. */
-void set_file_header(const void *header, unsigned int bytes);
-unsigned int file_header_bytes(void);
+/* Sets what each file starts with. */
+void ring_set_file_header(const void *bytes, unsigned int length);
+unsigned int ring_file_header_bytes(void);
 
-/* Makes another one the newest. False, and errno is set, when there is no memory for it. */
-bool begin_ring_file(const struct timespec *now);
+/* Adds a file as the newest. Returns false, and sets errno, when there is no memory for it. */
+bool ring_start_file(const struct timespec *now);
 
-/* Forgets what is held of files that are not wanted any more. */
-void forget_old_files(void);
+/* Discards what is buffered of files that are no longer kept. */
+void ring_discard_old_files(void);
 
-/* Writes everything that is held, and deletes files that are not wanted any more. False, and errno tells why not. */
-bool write_ring(void);
+/* Writes everything that is buffered, and deletes files that are no longer kept. Returns false, and sets errno. */
+bool ring_write(void);
 
-/* Nothing is written any more. Gives back how many packets of the wanted files are in none. */
-unsigned long give_up_held(void);
+/* Discards the write buffer. Returns how many packets of the kept files are therefore in none. */
+unsigned long ring_abandon_buffer(void);
 
-/* Whether somebody has deleted the file that is being written: tells it once. */
-bool has_lost_file(void);
+/* Whether the file that is being written has been deleted by another process: true once for each file. */
+bool ring_notices_deletion(void);
 
 #pragma GCC visibility pop
+
+#endif

@@ -1,19 +1,23 @@
-/* Why: docs/decisions/0024-tcpdump-gets-a-10-ms-time-slice.md. A file of its own: <sched.h> defines some of this too. */
+/*
+ * Why: docs/decisions/0024-tcpdump-gets-a-10-ms-time-slice.md. It is a file of its own because <sched.h>, too, defines
+ * some of this.
+ */
 #define _GNU_SOURCE
+#include "time-slice.h"
+
 #include <linux/sched/types.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "time-slice.h"
 
-enum { TURN_NS = 10 * 1000 * 1000 };
+enum { TIME_SLICE_NS = 10 * 1000 * 1000 };
 
-/* Kernels before 6.12 take no notice of it, and a sandbox may refuse it: its turns are then as everybody's. */
-void take_longer_turns(void)
+/* Kernels before 6.12 ignore it, and a sandbox may refuse it: the process then has the default time slice. */
+void request_longer_time_slice(void)
 {
-	struct sched_attr schedule;
+	struct sched_attr attributes;
 
-	if (syscall(SYS_sched_getattr, 0, &schedule, sizeof(schedule), 0) < 0)
+	if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) < 0)
 		return;
-	schedule.sched_runtime = TURN_NS;
-	syscall(SYS_sched_setattr, 0, &schedule, 0);
+	attributes.sched_runtime = TIME_SLICE_NS;
+	(void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }

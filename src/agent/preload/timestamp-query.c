@@ -1,12 +1,12 @@
 /*
- * Before it captures, libpcap asks the kernel which kinds of time stamps the interface can give, so that tcpdump -J
- * could list them. The kernel answers under the lock under which all of the Node's networks are made, changed and
- * removed (rtnetlink's): where many Pods come at once, a capture began up to 0.7 s later for an answer that nobody
- * wants. Here the answer is that of a kernel that cannot be asked; the time stamps are the same
+ * Before it captures, libpcap asks the kernel which kinds of timestamps the interface supports, for tcpdump -J to list.
+ * The kernel answers under the lock under which all networks of the Node are made, changed and removed (the RTNL lock):
+ * where many Pods are created at once, a capture started up to 0.7 s later, for an answer that is not used. The library
+ * answers as a kernel that cannot be asked; the timestamps stay the same
  * (docs/decisions/0026-tcpdump-starts-without-the-rtnl-lock.md).
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#include "preload.h"
+
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -17,12 +17,12 @@
 
 static int (*real_ioctl)(int, unsigned long, ...);
 
-__attribute__((constructor)) static void find_real_ioctl(void)
+__attribute__((constructor)) static void find_real_functions(void)
 {
-	*(void **)&real_ioctl = dlsym(RTLD_NEXT, "ioctl");
+	find_real(&real_ioctl, "ioctl");
 }
 
-static bool asks_for_time_stamps(unsigned long request, const void *argument)
+static bool is_timestamp_query(unsigned long request, const void *argument)
 {
 	if (request != SIOCETHTOOL)
 		return false;
@@ -32,7 +32,7 @@ static bool asks_for_time_stamps(unsigned long request, const void *argument)
 	return *command == ETHTOOL_GET_TS_INFO;
 }
 
-/* The kernel takes one argument more, whatever it is. */
+/* The kernel takes one more argument, whatever its type is. */
 int ioctl(int fd, unsigned long request, ...)
 {
 	va_list arguments;
@@ -42,7 +42,7 @@ int ioctl(int fd, unsigned long request, ...)
 	void *argument = va_arg(arguments, void *);
 
 	va_end(arguments);
-	if (asks_for_time_stamps(request, argument)) {
+	if (is_timestamp_query(request, argument)) {
 		errno = EOPNOTSUPP;
 		return -1;
 	}

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "write-buffer.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,100 +8,100 @@
 #include <unistd.h>
 
 enum {
-	/* A file whose bytes are slots, which the agent opens for all its captures (capture/write-buffer-slots.ts). */
+	/* A file whose bytes are slots. The agent opens it for all its captures (capture/write-buffer-slots.ts). */
 	SLOTS_FD = 3,
 	NO_SLOT = -1,
 };
 
-struct held held;
+struct write_buffer buffer;
 
-/* Memory that was never written to takes no room: while little is held at a time, only its beginning does. */
-static unsigned char memory[HELD_MOST_BYTES] __attribute__((aligned(1 << 16)));
-static uint64_t origin; /* the position that lies at the beginning of the memory */
-static size_t touched; /* how much of it was written to */
+/* A page that was never written to takes no memory: while little is buffered at a time, only the first ones do. */
+static unsigned char memory[BUFFER_MAX_BYTES] __attribute__((aligned(1 << 16)));
+static uint64_t origin; /* the position at the beginning of the memory */
+static size_t touched_bytes; /* how much of the memory has been written to */
 
 static size_t offset_of(uint64_t position)
 {
-	return (position - origin) % HELD_MOST_BYTES;
+	return (position - origin) % BUFFER_MAX_BYTES;
 }
 
-bool held_has_room(size_t bytes)
+bool buffer_has_space(size_t bytes)
 {
-	return held.end - held.first + bytes <= HELD_MOST_BYTES;
+	return buffer.end - buffer.start + bytes <= BUFFER_MAX_BYTES;
 }
 
-void held_pieces(uint64_t from, uint64_t to, struct iovec pieces[2])
+void buffer_segments(uint64_t from, uint64_t to, struct iovec segments[2])
 {
 	size_t offset = offset_of(from), bytes = to - from;
-	size_t until_end = HELD_MOST_BYTES - offset;
+	size_t until_end = BUFFER_MAX_BYTES - offset;
 	size_t in_first = bytes < until_end ? bytes : until_end;
 
-	pieces[0] = (struct iovec){.iov_base = memory + offset, .iov_len = in_first};
-	pieces[1] = (struct iovec){.iov_base = memory, .iov_len = bytes - in_first};
+	segments[0] = (struct iovec){.iov_base = memory + offset, .iov_len = in_first};
+	segments[1] = (struct iovec){.iov_base = memory, .iov_len = bytes - in_first};
 }
 
-void hold(const void *data, size_t bytes)
+void buffer_append(const void *data, size_t bytes)
 {
-	struct iovec pieces[2];
+	struct iovec segments[2];
 
 	if (bytes == 0)
 		return;
-	held_pieces(held.end, held.end + bytes, pieces);
-	memcpy(pieces[0].iov_base, data, pieces[0].iov_len);
-	memcpy(pieces[1].iov_base, (const char *)data + pieces[0].iov_len, pieces[1].iov_len);
-	held.end += bytes;
+	buffer_segments(buffer.end, buffer.end + bytes, segments);
+	memcpy(segments[0].iov_base, data, segments[0].iov_len);
+	memcpy(segments[1].iov_base, (const char *)data + segments[0].iov_len, segments[1].iov_len);
+	buffer.end += bytes;
 
-	size_t reached = pieces[1].iov_len > 0 ? HELD_MOST_BYTES : offset_of(held.end - 1) + 1;
+	size_t reached = segments[1].iov_len > 0 ? BUFFER_MAX_BYTES : offset_of(buffer.end - 1) + 1;
 
-	if (touched < reached)
-		touched = reached;
+	if (touched_bytes < reached)
+		touched_bytes = reached;
 }
 
-void forget_held(uint64_t position)
+void buffer_discard(uint64_t position)
 {
-	if (held.first < position)
-		held.first = position;
-	if (held.first == held.end)
-		origin = held.end;
+	if (buffer.start < position)
+		buffer.start = position;
+	if (buffer.start == buffer.end)
+		origin = buffer.end;
 }
 
-void copy_held(uint64_t from, void *to, size_t bytes)
+void buffer_copy(uint64_t from, void *to, size_t bytes)
 {
-	struct iovec pieces[2];
+	struct iovec segments[2];
 
-	held_pieces(from, from + bytes, pieces);
-	memcpy(to, pieces[0].iov_base, pieces[0].iov_len);
-	memcpy((char *)to + pieces[0].iov_len, pieces[1].iov_base, pieces[1].iov_len);
+	buffer_segments(from, from + bytes, segments);
+	memcpy(to, segments[0].iov_base, segments[0].iov_len);
+	memcpy((char *)to + segments[0].iov_len, segments[1].iov_base, segments[1].iov_len);
 }
 
 static off_t slot = NO_SLOT;
 
-static bool lock_slot(off_t which, short type)
+static bool lock_slot(off_t index, short type)
 {
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = which, .l_len = 1};
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = index, .l_len = 1};
 
 	return fcntl(SLOTS_FD, F_SETLK, &lock) == 0;
 }
 
-/* Who has locked a slot has it. The kernel takes it back from a process that ends, however it ends. */
-bool may_hold_more(void)
+/* The process that has locked a slot has it. The kernel takes it back from a process that ends, however it ends. */
+bool buffer_may_grow(void)
 {
 	struct stat slots;
 
 	if (slot == NO_SLOT && fstat(SLOTS_FD, &slots) == 0)
-		for (off_t each = 0; each < slots.st_size && slot == NO_SLOT; each++)
-			if (lock_slot(each, F_WRLCK))
-				slot = each;
+		for (off_t index = 0; index < slots.st_size && slot == NO_SLOT; index++)
+			if (lock_slot(index, F_WRLCK))
+				slot = index;
 	return slot != NO_SLOT;
 }
 
-void release_held_memory(void)
+void buffer_shrink(void)
 {
-	if (touched > PIECE_BYTES) {
-		madvise(memory + PIECE_BYTES, HELD_MOST_BYTES - PIECE_BYTES, MADV_DONTNEED);
-		touched = PIECE_BYTES;
+	if (touched_bytes > BUFFER_BASE_BYTES) {
+		madvise(memory + BUFFER_BASE_BYTES, BUFFER_MAX_BYTES - BUFFER_BASE_BYTES, MADV_DONTNEED);
+		touched_bytes = BUFFER_BASE_BYTES;
 	}
 	if (slot != NO_SLOT)
-		lock_slot(slot, F_UNLCK);
+		(void)lock_slot(slot, F_UNLCK);
 	slot = NO_SLOT;
 }

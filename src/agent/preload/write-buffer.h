@@ -1,4 +1,5 @@
-#pragma once
+#ifndef PODCAP_WRITE_BUFFER_H
+#define PODCAP_WRITE_BUFFER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -7,39 +8,42 @@
 
 #pragma GCC visibility push(hidden)
 
+enum {
+	BUFFER_MAX_BYTES = 16 << 20,
+	/* What every capture may buffer: enough to be worth a write, because ext4 is slower with a page at a time. */
+	BUFFER_BASE_BYTES = 1 << 20,
+};
+
 /*
  * What is captured and not written yet: a queue of bytes in memory. Each byte that this capture ever had has a
- * position; those from `first` up to `end`, without it, are held.
+ * position; those from `start` up to, but without, `end` are buffered.
  */
-struct held {
-	uint64_t first, end;
-};
+extern struct write_buffer {
+	uint64_t start, end;
+} buffer;
 
-enum {
-	HELD_MOST_BYTES = 16 << 20,
-	/* So much is worth a write, where more may not be held: a page at a time costs ext4 more. */
-	PIECE_BYTES = 1 << 20,
-};
+bool buffer_has_space(size_t bytes);
 
-extern struct held held;
+/* Appends data for which there is space. */
+void buffer_append(const void *data, size_t bytes);
 
-bool held_has_room(size_t bytes);
+/* Discards what is before that position. */
+void buffer_discard(uint64_t position);
 
-/* Appends what there is room for. */
-void hold(const void *data, size_t bytes);
+/* Sets the segments in which the bytes from one position up to another lie: one, and an empty one, or two. */
+void buffer_segments(uint64_t from, uint64_t to, struct iovec segments[2]);
 
-/* Takes away what lies before that position. */
-void forget_held(uint64_t position);
+void buffer_copy(uint64_t from, void *to, size_t bytes);
 
-/* Where the bytes from one position up to another lie: in one piece, or in two. */
-void held_pieces(uint64_t from, uint64_t to, struct iovec pieces[2]);
+/*
+ * Whether more than BUFFER_BASE_BYTES may be buffered: the agent's captures share a limited number of slots for that,
+ * and this takes one if it can.
+ */
+bool buffer_may_grow(void);
 
-void copy_held(uint64_t from, void *to, size_t bytes);
-
-/* Whether more than PIECE_BYTES may be held: only so many captures of an agent may at a time. */
-bool may_hold_more(void);
-
-/* Gives back memory that was needed for a moment, and the right to it. Nothing is held. */
-void release_held_memory(void);
+/* Returns memory that was needed for a short time to the system, and the slot. Nothing may be buffered. */
+void buffer_shrink(void);
 
 #pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * poll(), in which libpcap waits for the next block. Before tcpdump sleeps here, what is captured is written
+ * (dumper.c). When the capture ends, libpcap reads the last block first (last-block.c). How long libpcap would sleep
+ * shows whether the interface is down.
+ */
+#define _GNU_SOURCE
+#include "dumper.h"
+#include "last-block.h"
+#include "stop.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	/* The kernel's timer ticks every 1 to 10 ms and runs behind interrupts: half a timeout on top. */
+	LAST_BLOCK_WAIT_MS = BLOCK_TIMEOUT_MS + BLOCK_TIMEOUT_MS / 2,
+	LAST_BLOCK_CHECK_MS = 10,
+	/* How long libpcap sleeps at most while the interface is down (pcap-linux.c), and at no other time. */
+	INTERFACE_DOWN_TIMEOUT_MS = 1,
+	INTERFACE_CHECK_MS = 100,
+};
+
+/*
+ * The end for which "readable" has been returned, so that libpcap reads the last block. Each end has its own: an
+ * interface that was only set down can be up again and receive packets when the signal comes.
+ */
+static enum end { NONE, INTERFACE_GONE, STOPPED } flushed_for;
+
+/* poll(), but if `signals` is given, that mask applies while it sleeps: see poll_capture(). */
+static int poll_with(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
+{
+	struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+
+	return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, signals);
+}
+
+/* The same, and writes what is captured meanwhile. */
+static int poll_writing(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
+{
+	for (;;) {
+		int due_ms = write_before_sleep();
+
+		if (due_ms < 0 || (timeout_ms >= 0 && timeout_ms <= due_ms))
+			return poll_with(fds, count, timeout_ms, signals);
+
+		int ready = poll_with(fds, count, due_ms, signals);
+
+		if (ready != 0)
+			return ready;
+		if (timeout_ms > 0)
+			timeout_ms -= due_ms;
+	}
+}
+
+/* The kernel clears the index in a socket whose interface is deleted (packet_notifier()), not if it is only down. */
+static bool has_interface(int fd)
+{
+	struct sockaddr_ll bound = {0};
+	socklen_t length = sizeof(bound);
+
+	return getsockname(fd, (struct sockaddr *)&bound, &length) == 0 && bound.sll_ifindex > 0;
+}
+
+/* Whether the kernel has retired a block, even while poll() reports an error each time. */
+static bool is_readable(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+
+	return poll_with(&polled, 1, 0, NULL) > 0 && (polled.revents & POLLIN);
+}
+
+/*
+ * Returns when libpcap can read what the receive ring still has: true if that is the last of it. An interface that is
+ * being deleted is down first. One that is only down may be up again: its block is left to the kernel's timer.
+ */
+static bool prepare_last_block(void)
+{
+	const struct timespec pause = {.tv_nsec = LAST_BLOCK_CHECK_MS * 1000000L};
+
+	for (int waited_ms = 0; waited_ms < LAST_BLOCK_WAIT_MS; waited_ms += LAST_BLOCK_CHECK_MS) {
+		if ((capture.is_stopping || !has_interface(capture.fd)) && retire_open_block(capture.fd))
+			break;
+		if (is_readable(capture.fd))
+			return false;
+		nanosleep(&pause, NULL); /* shorter when SIGUSR1 asks for statistics */
+	}
+	return true;
+}
+
+/*
+ * Reports once when the interface is down and once when it is up again. Returns how long to sleep: libpcap checks a
+ * thousand times a second whether it is up, and ten times are enough.
+ */
+static int report_interface(int timeout_ms)
+{
+	static bool reported_down;
+	bool is_down = timeout_ms == INTERFACE_DOWN_TIMEOUT_MS && has_interface(capture.fd);
+
+	if (is_down != reported_down)
+		dprintf(STDERR_FILENO, "podcap: interface %s\n", is_down ? "down" : "up");
+	reported_down = is_down;
+	return is_down ? INTERFACE_CHECK_MS : timeout_ms;
+}
+
+static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	sigset_t all, before;
+	int ready = -1, saved_errno = EINTR;
+
+	timeout_ms = report_interface(timeout_ms);
+	/* A signal between the check of `is_stopping` and the sleep would not wake it: never, on an idle interface. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	if (!capture.is_stopping) {
+		ready = poll_writing(fds, count, timeout_ms, &before);
+		saved_errno = errno;
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = saved_errno;
+
+	enum end end = NONE;
+
+	if (capture.is_stopping)
+		end = STOPPED;
+	else if (ready > 0 && (fds[0].revents & POLLERR))
+		end = INTERFACE_GONE;
+
+	if (end != NONE && end != flushed_for) {
+		if (prepare_last_block())
+			flushed_for = end;
+		for (nfds_t i = 0; i < count; i++)
+			fds[i].revents = 0;
+		fds[0].revents = POLLIN;
+		return 1;
+	}
+	flushed_for = NONE;
+	if (end != NONE)
+		write_everything(); /* before tcpdump prints its statistics: it may fail */
+	if (end == STOPPED) {
+		break_loop();
+		errno = EINTR;
+		return -1;
+	}
+	return ready; /* at POLLERR libpcap checks by itself: "The interface disappeared", or it is up again */
+}
+
+/* glibc declares that poll() only writes to fds, and gcc believes it. */
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	bool is_capture = count > 0 && fds[0].fd == capture.fd;
+
+	return is_capture ? poll_capture(fds, count, timeout_ms) : poll_with(fds, count, timeout_ms, NULL);
+}
+
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t fds_bytes)
+{
+	(void)fds_bytes;
+	return poll(fds, count, timeout_ms);
+}
