@@ -1,3 +1,6 @@
+#ifndef PODCAP_ENTER_NETNS_H
+#define PODCAP_ENTER_NETNS_H
+
 #include <sys/types.h>
 
 struct entry {
@@ -5,22 +8,24 @@ struct entry {
 	const char *netns;
 	/* Number of the user, and of the group, that the program runs as. */
 	int user;
-	/* Path of what is preloaded into the program. */
+	/* Path of the library that is preloaded into the program. */
 	const char *library;
-	/* When that process dies, the program is told to end. */
+	/* When this process dies, the program gets SIGTERM. */
 	pid_t parent;
-	/* Of the program, which is looked for in PATH; NULL after the last. */
+	/* The program, which is searched in PATH, and its arguments; NULL after the last. */
 	char **argv;
 };
 
-/* Says what failed, and errno's why, on standard error, and ends the process with exit code 1. */
+/* Prints what failed, and why by errno, on standard error, and ends the process with exit code 1. */
 _Noreturn void fail(const char *what);
 
-/* Has the kernel send that signal when the parent dies; fails when it has died already. */
+/* Has the kernel send this signal to the process when its parent dies; fails when that has died already. */
 void end_with(pid_t parent, int signal);
 
 /*
- * Runs the program in place of the calling process, as asked or not at all: whatever fails is said on standard error,
- * and the process ends with exit code 1.
+ * Replaces the calling process by the program, exactly as the entry has it or not at all: any failure is printed on
+ * standard error, and the process ends with exit code 1.
  */
 _Noreturn void enter(const struct entry *entry);
+
+#endif

@@ -1,18 +1,21 @@
 /*
- * Starts the agent's tcpdumps, and passes on what they say: a process of its own, because one as large as the agent is
- * slow to fork, and waits for each child until it has become another program
+ * Starts the agent's tcpdumps, and passes on what they print. It is a process of its own, because one as large as the
+ * agent is slow to fork, and waits for each child until that has executed its program
  * (docs/decisions/0023-a-small-process-starts-the-tcpdumps.md).
  *
  *   podcap-spawner PARENT USER LIBRARY
  *
  *   PARENT    the process that has started it: when that dies, it is killed
  *   USER      number of the user, and of the group, that the programs run as
- *   LIBRARY   path of what is preloaded into them
+ *   LIBRARY   path of the library that is preloaded into the programs
  *
- * Requests come as frames on standard input, answers go as frames to standard output. Descriptor 3 is handed on to
- * every program. It ends when standard input does; then, and however else it ends, the kernel tells the programs to.
+ * It reads requests as frames from standard input and writes answers as frames to standard output. Every program
+ * inherits descriptor 3. It ends when standard input does. However it ends, the kernel then sends SIGTERM to the
+ * programs.
  */
 #define _GNU_SOURCE
+#include "enter-netns.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,12 +27,11 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "enter-netns.h"
 
 enum request {
-	/* Starts a program; the payload is the path of a network namespace and the arguments, each with its NUL. */
+	/* Starts a program. The payload is the path of a network namespace and the arguments, each with its NUL. */
 	START = 1,
-	/* The payload is for the program's standard input; what it does not take at once is lost. */
+	/* The payload is for the program's standard input; what its pipe does not take at once is discarded. */
 	INPUT,
 	/* The payload is the number of a signal, in one byte. */
 	SIGNAL,
@@ -38,44 +40,53 @@ enum request {
 enum answer {
 	/* To START: the payload is the process, 0 if there is none. */
 	STARTED = 1,
-	/* To SIGNAL, also when there is nobody left to be told. */
+	/* To SIGNAL, even when the program has ended already. */
 	SIGNALLED,
 	/* The payload is from the program's standard error. */
-	SAID,
-	/* The last of a program: the payload is its status, as waitpid(2) has it. */
+	OUTPUT,
+	/* The last one of a program: the payload is its status, as in waitpid(2). */
 	ENDED,
 };
 
-/* Numbers are of 32 bits in the machine's order. A payload follows. */
+/* Numbers have 32 bits in the machine's byte order. A payload follows. */
 struct frame {
-	/* Of a program, as the agent has chosen it. */
+	/* The agent's number for the program. */
 	uint32_t id;
 	uint32_t kind;
 	/* Of the payload, in bytes. */
 	uint32_t length;
 };
 
-#define LARGEST_PAYLOAD 65536
-#define MOST_ARGUMENTS 64
+enum { MAX_PAYLOAD_BYTES = 65536, MAX_ARGUMENTS = 64, READ_BYTES = 4096, MAX_EVENTS = 64 };
+
+struct program;
+
+/* A descriptor that epoll watches: which function handles its input, and for which program. */
+struct source {
+	void (*handle)(struct program *program);
+	/* NULL for what concerns no program. */
+	struct program *program;
+};
 
 struct program {
 	struct program *next;
 	uint32_t id;
-	/* 0 once it has ended: nobody else can have its number before. */
+	/* 0 once it has ended: until then no other process can have its number. */
 	pid_t pid;
 	int status;
-	/* Its standard input. */
+	/* Our end of its standard input. */
 	int input;
-	/* Its standard error; -1 once that has ended. */
-	int said;
+	/* Our end of its standard error; -1 once that is closed. */
+	int output;
+	struct source output_source;
 };
 
 static struct entry entry;
 static struct program *programs;
-static int events;
-static int ended_children;
+static int epoll;
+static int child_signals;
 
-/* The whole of a decimal number from 1 to 2^31 - 1: 0 would be root. */
+/* Parses a decimal number from 1 to 2^31 - 1, and nothing after it: 0 would be root. */
 static int number(const char *text)
 {
 	char *end;
@@ -90,15 +101,15 @@ static int number(const char *text)
 	return value;
 }
 
-/* Waits while the agent takes nothing: what the programs say waits with it. */
+/* Blocks while the agent reads nothing: the programs' output waits meanwhile. */
 static void answer(uint32_t id, enum answer kind, const void *payload, uint32_t length)
 {
-	char bytes[sizeof(struct frame) + 4096];
-	struct frame frame = { .id = id, .kind = kind, .length = length };
-	size_t count = sizeof frame + length;
+	char bytes[sizeof(struct frame) + READ_BYTES];
+	struct frame frame = {.id = id, .kind = kind, .length = length};
+	size_t count = sizeof(frame) + length;
 
-	memcpy(bytes, &frame, sizeof frame);
-	memcpy(bytes + sizeof frame, payload, length);
+	memcpy(bytes, &frame, sizeof(frame));
+	memcpy(bytes + sizeof(frame), payload, length);
 	for (size_t done = 0; done < count;) {
 		ssize_t written = write(STDOUT_FILENO, bytes + done, count - done);
 
@@ -111,24 +122,24 @@ static void answer(uint32_t id, enum answer kind, const void *payload, uint32_t 
 
 static void answer_number(uint32_t id, enum answer kind, int32_t number)
 {
-	answer(id, kind, &number, sizeof number);
+	answer(id, kind, &number, sizeof(number));
 }
 
 static struct program *find(uint32_t id)
 {
-	struct program *each = programs;
+	struct program *program = programs;
 
-	while (each && each->id != id)
-		each = each->next;
-	return each;
+	while (program && program->id != id)
+		program = program->next;
+	return program;
 }
 
-/* Tells the end of one of which nothing can come any more. */
+/* Answers ENDED, and forgets the program, once its process has ended and its output is closed. */
 static void end_if_over(struct program *program)
 {
 	struct program **link = &programs;
 
-	if (program->pid || program->said >= 0)
+	if (program->pid || program->output >= 0)
 		return;
 	while (*link != program)
 		link = &(*link)->next;
@@ -138,25 +149,41 @@ static void end_if_over(struct program *program)
 	free(program);
 }
 
-static int watch(int fd, void *what)
+static int watch(int fd, struct source *source)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
 
-	return epoll_ctl(events, EPOLL_CTL_ADD, fd, &event);
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static _Noreturn void become_program(char **argv, const int input[2], const int said[2])
+static void pass_output_on(struct program *program)
+{
+	char bytes[READ_BYTES];
+	ssize_t count = read(program->output, bytes, sizeof(bytes));
+
+	if (count < 0 && errno == EINTR)
+		return;
+	if (count > 0) {
+		answer(program->id, OUTPUT, bytes, count);
+		return;
+	}
+	/* close() is not enough: a child that is being started has it open, too, until it executes its program. */
+	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, program->output, NULL);
+	close(program->output);
+	program->output = -1;
+	end_if_over(program);
+}
+
+static _Noreturn void become_program(char **argv, int input, int output)
 {
 	sigset_t none;
-	int nothing;
 
 	sigemptyset(&none);
-	dup2(said[1], STDERR_FILENO);
-	dup2(input[0], STDIN_FILENO);
-	/* Answers are not for the program to give. */
+	if (dup2(output, STDERR_FILENO) < 0 || dup2(input, STDIN_FILENO) < 0)
+		fail("pipes");
+	/* Standard output is for answers, which are not the program's. */
 	close(STDOUT_FILENO);
-	nothing = open("/dev/null", O_WRONLY);
-	if (nothing != STDOUT_FILENO)
+	if (open("/dev/null", O_WRONLY) != STDOUT_FILENO)
 		fail("/dev/null");
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -165,66 +192,81 @@ static _Noreturn void become_program(char **argv, const int input[2], const int 
 	enter(&entry);
 }
 
-/* Gives back 0, or -1 with errno when there are no processes, descriptors or memory left. */
+/* Returns 0, or -1 with errno when the system has no more processes, descriptors or memory. */
 static int start(uint32_t id, char **argv)
 {
-	int input[2] = { -1, -1 };
-	int said[2] = { -1, -1 };
-	struct program *program = malloc(sizeof *program);
+	int input[2] = {-1, -1};
+	int output[2] = {-1, -1};
+	struct program *program = malloc(sizeof(*program));
 	pid_t pid = -1;
 
-	if (program && !pipe2(input, O_CLOEXEC) && !pipe2(said, O_CLOEXEC) && !watch(said[0], program)) {
-		fcntl(input[1], F_SETFL, O_NONBLOCK);
+	if (program)
+		program->output_source = (struct source){.handle = pass_output_on, .program = program};
+	if (program && !pipe2(input, O_CLOEXEC) && !pipe2(output, O_CLOEXEC) && !fcntl(input[1], F_SETFL, O_NONBLOCK) &&
+	    !watch(output[0], &program->output_source)) {
 		pid = fork();
 		if (pid == 0)
-			become_program(argv, input, said);
+			become_program(argv, input[0], output[1]);
 	}
 	int error = errno;
 
 	close(input[0]);
-	close(said[1]);
+	close(output[1]);
 	if (pid < 0) {
 		close(input[1]);
-		close(said[0]);
+		close(output[0]);
 		free(program);
 		errno = error;
 		return -1;
 	}
-	*program = (struct program){ .next = programs, .id = id, .pid = pid, .input = input[1], .said = said[0] };
+	program->next = programs;
+	program->id = id;
+	program->pid = pid;
+	program->status = 0;
+	program->input = input[1];
+	program->output = output[0];
 	programs = program;
 	answer_number(id, STARTED, pid);
 	return 0;
 }
 
-static void take_start(uint32_t id, char *payload, uint32_t length)
+static void handle_start(uint32_t id, char *payload, uint32_t length)
 {
-	char *argv[MOST_ARGUMENTS + 1];
+	char *argv[MAX_ARGUMENTS + 1];
 	int count = 0;
 
-	for (uint32_t at = 0; at < length && count < MOST_ARGUMENTS; at += strlen(payload + at) + 1)
+	for (uint32_t at = 0; at < length && count < MAX_ARGUMENTS; at += strlen(payload + at) + 1)
 		argv[count++] = payload + at;
 	argv[count] = NULL;
 	if (start(id, argv) == 0)
 		return;
 	char problem[128];
-	int bytes = snprintf(problem, sizeof problem, "podcap-spawner: no process: %s\n", strerror(errno));
+	int bytes = snprintf(problem, sizeof(problem), "podcap-spawner: no process: %s\n", strerror(errno));
 
 	answer_number(id, STARTED, 0);
-	answer(id, SAID, problem, bytes);
+	answer(id, OUTPUT, problem, bytes);
 	answer_number(id, ENDED, 1 << 8);
 }
 
-static void take(const struct frame *frame, char *payload)
+static void write_input(const struct program *program, const char *data, uint32_t length)
+{
+	/* Not repeated: the pipe is full because the program does not read, or the program has ended. */
+	ssize_t written = write(program->input, data, length);
+
+	(void)written;
+}
+
+static void handle_request(const struct frame *frame, char *payload)
 {
 	struct program *program = find(frame->id);
 
 	switch (frame->kind) {
 	case START:
-		take_start(frame->id, payload, frame->length);
+		handle_start(frame->id, payload, frame->length);
 		break;
 	case INPUT:
 		if (program)
-			write(program->input, payload, frame->length);
+			write_input(program, payload, frame->length);
 		break;
 	case SIGNAL:
 		if (program && program->pid)
@@ -234,14 +276,16 @@ static void take(const struct frame *frame, char *payload)
 	}
 }
 
-/* Reads what is there, and does what is whole of it. */
-static void take_requests(void)
+/* Reads what is available, and handles each complete request in it. */
+static void read_requests(struct program *none)
 {
-	static char bytes[sizeof(struct frame) + LARGEST_PAYLOAD + 1];
+	/* The last byte stays 0: it ends the last argument of a payload that has no NUL at its end. */
+	static char bytes[sizeof(struct frame) + MAX_PAYLOAD_BYTES + 1];
 	static size_t have;
 	size_t done = 0;
-	ssize_t count = read(STDIN_FILENO, bytes + have, sizeof bytes - 1 - have);
+	ssize_t count = read(STDIN_FILENO, bytes + have, sizeof(bytes) - 1 - have);
 
+	(void)none;
 	if (count < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (count < 0)
@@ -252,103 +296,83 @@ static void take_requests(void)
 	for (;;) {
 		struct frame frame;
 
-		if (have - done < sizeof frame)
+		if (have - done < sizeof(frame))
 			break;
-		memcpy(&frame, bytes + done, sizeof frame);
-		if (frame.length > LARGEST_PAYLOAD) {
+		memcpy(&frame, bytes + done, sizeof(frame));
+		if (frame.length > MAX_PAYLOAD_BYTES) {
 			errno = EMSGSIZE;
 			fail("request");
 		}
-		if (have - done < sizeof frame + frame.length)
+		if (have - done < sizeof(frame) + frame.length)
 			break;
-		take(&frame, bytes + done + sizeof frame);
-		done += sizeof frame + frame.length;
+		handle_request(&frame, bytes + done + sizeof(frame));
+		done += sizeof(frame) + frame.length;
 	}
 	memmove(bytes, bytes + done, have - done);
 	have -= done;
 }
 
-static void reap(void)
+static void reap_children(struct program *none)
 {
 	struct signalfd_siginfo info;
 	pid_t pid;
 	int status;
 
-	if (read(ended_children, &info, sizeof info) < 0)
+	(void)none;
+	if (read(child_signals, &info, sizeof(info)) < 0)
 		fail("children");
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct program *each = programs;
+		struct program *program = programs;
 
-		while (each && each->pid != pid)
-			each = each->next;
-		if (!each)
+		while (program && program->pid != pid)
+			program = program->next;
+		if (!program)
 			continue;
-		each->pid = 0;
-		each->status = status;
-		end_if_over(each);
+		program->pid = 0;
+		program->status = status;
+		end_if_over(program);
 	}
-}
-
-static void pass_on(struct program *program)
-{
-	char bytes[4096];
-	ssize_t count = read(program->said, bytes, sizeof bytes);
-
-	if (count < 0 && errno == EINTR)
-		return;
-	if (count > 0) {
-		answer(program->id, SAID, bytes, count);
-		return;
-	}
-	/* One that is being started still has it, and events come until it becomes another program. */
-	epoll_ctl(events, EPOLL_CTL_DEL, program->said, NULL);
-	close(program->said);
-	program->said = -1;
-	end_if_over(program);
 }
 
 static void prepare(int parent)
 {
-	sigset_t children;
+	static struct source requests = {.handle = read_requests};
+	static struct source children = {.handle = reap_children};
+	sigset_t child;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* Whatever else the agent has open. */
-	close_range(4, ~0u, 0);
-	/* Also one that somebody has stopped. */
+	/* Whatever else the agent has open; a kernel before Linux 5.9 leaves it open. */
+	(void)close_range(4, ~0u, 0);
+	/* SIGKILL ends a stopped process, too. */
 	end_with(parent, SIGKILL);
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &children, NULL);
-	ended_children = signalfd(-1, &children, SFD_CLOEXEC);
-	events = epoll_create1(EPOLL_CLOEXEC);
-	if (ended_children < 0 || events < 0 || watch(STDIN_FILENO, take_requests) < 0 || watch(ended_children, reap) < 0)
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	child_signals = signalfd(-1, &child, SFD_CLOEXEC);
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (child_signals < 0 || epoll < 0 || watch(STDIN_FILENO, &requests) < 0 || watch(child_signals, &children) < 0)
 		fail("events");
 }
 
 int main(int argc, char **argv)
 {
-	struct epoll_event ready[64];
+	struct epoll_event ready[MAX_EVENTS];
 
 	if (argc != 4) {
 		fputs("usage: podcap-spawner PARENT USER LIBRARY\n", stderr);
 		return 1;
 	}
-	entry = (struct entry){ .user = number(argv[2]), .library = argv[3], .parent = getpid() };
+	entry = (struct entry){.user = number(argv[2]), .library = argv[3], .parent = getpid()};
 	prepare(number(argv[1]));
 	for (;;) {
-		int count = epoll_wait(events, ready, 64, -1);
+		int count = epoll_wait(epoll, ready, MAX_EVENTS, -1);
 
 		if (count < 0 && errno != EINTR)
 			fail("events");
-		for (int each = 0; each < count; each += 1) {
-			void *what = ready[each].data.ptr;
+		for (int i = 0; i < count; i += 1) {
+			struct source *source = ready[i].data.ptr;
 
-			if (what == take_requests)
-				take_requests();
-			else if (what == reap)
-				reap();
-			else
-				pass_on(what);
+			source->handle(source->program);
 		}
 	}
 }

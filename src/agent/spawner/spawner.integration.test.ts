@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(() => spawner[Symbol.asyncDispose]());
 
-test('a program is in that network, with NET_RAW and its library alone', async () => {
+test('a program runs in its network, with NET_RAW and its library and nothing else', async () => {
   await using testbed = await vethTestbed();
   const [status, maps, network] = await Promise.all(
     [
@@ -32,8 +32,8 @@ test('a program is in that network, with NET_RAW and its library alone', async (
       ['cat', '/proc/self/maps'],
       ['readlink', '/proc/self/ns/net'],
     ].map(async ([program = '', ...args]) => {
-      const { said } = await runToEnd(onStandardError(program, ...args), testbed.netns);
-      return said.join('\n');
+      const { lines } = await runToEnd(onStandardError(program, ...args), testbed.netns);
+      return lines.join('\n');
     }),
   );
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
@@ -42,82 +42,82 @@ test('a program is in that network, with NET_RAW and its library alone', async (
   for (const id of ['Uid', 'Gid']) expect(status).toMatch(new RegExp(`^${id}:(\\s10001){4}$`, 'm'));
   expect(status).toMatch(/^Groups:\s*$/m);
   expect(status).toMatch(/^NoNewPrivs:\t1$/m);
-  // Nothing is blocked or ignored that the spawner blocks or ignores.
+  // The spawner's own blocked and ignored signals are not inherited.
   expect(status).toMatch(/^SigBlk:\t0{16}$/m);
   expect(ignoredSignals(status)).not.toContain(constants.signals.SIGPIPE);
   expect(maps).toContain('podcap-preload.so');
   expect(network).not.toBe(await readlink(ourNetwork));
 });
 
-test('a program has the descriptors that are for it, and no other', async () => {
+test('a program has its own descriptors and no others', async () => {
   await using folder = await temporaryFolder();
   await using slots = await openWriteBufferSlots(folder.path, 1);
   await using own = await testSpawner(slots.fd);
-  const { said } = await runToEnd(onStandardError('ls', '/proc/self/fd'), ourNetwork, own);
-  // The last is that of the folder.
-  expect(said).toEqual(['0', '1', '2', '3', '4']);
+  const { lines } = await runToEnd(onStandardError('ls', '/proc/self/fd'), ourNetwork, own);
+  // The last one is of the folder that ls reads.
+  expect(lines).toEqual(['0', '1', '2', '3', '4']);
 });
 
-test('hands its arguments on as they are', async () => {
+test('passes its arguments on unchanged', async () => {
   const hostile = ['-n', '--help', 'a b', '$(id)', '', 'é'];
   expect(await runToEnd(onStandardError('printf', '%s;', ...hostile))).toEqual({
-    said: [`${hostile.join(';')};`],
+    lines: [`${hostile.join(';')};`],
     exit: 'exit code 0',
   });
 });
 
-test('passes on lines as they come, a last one without its end, and many at once', async () => {
-  const { said } = await runToEnd(['sh', '-c', 'seq 100000 >&2; printf end >&2']);
-  expect(said).toHaveLength(100_001);
-  expect(said.slice(-2)).toEqual(['100000', 'end']);
+test('passes on every line, many at once, and a last one without its newline', async () => {
+  const { lines } = await runToEnd(['sh', '-c', 'seq 100000 >&2; printf end >&2']);
+  expect(lines).toHaveLength(100_001);
+  expect(lines.slice(-2)).toEqual(['100000', 'end']);
 });
 
-test('what is written is on its standard input', async () => {
-  const said: string[] = [];
+test('passes on to standard input what is written', async () => {
+  const lines: string[] = [];
   const program = spawner.start({
     netns: ourNetwork,
     argv: ['sh', '-c', 'read -r line; echo "$line" >&2'],
-    onLine: (line) => said.push(line),
+    onLine: (line) => lines.push(line),
   });
   program.write('a line\n');
   await program.ended;
-  expect(said).toEqual(['a line']);
+  expect(lines).toEqual(['a line']);
 });
 
 test.each([
   ['exit code 7', ['sh', '-c', 'exit 7']],
   ['ended by SIGSEGV', ['sh', '-c', 'kill -SEGV $$']],
-] satisfies [string, Command['argv']][])('tells how it has ended: %s', async (exit, argv) => {
+] satisfies [string, Command['argv']][])('reports how a program has ended: %s', async (exit, argv) => {
   expect(await runToEnd(argv)).toMatchObject({ exit });
 });
 
 test.each<[string, string, Command['argv'], string?]>([
-  ['a network that is not there', '/nowhere: No such file or directory', ['id'], '/nowhere'],
-  ['what is no network', '/etc/passwd: Invalid argument', ['id'], '/etc/passwd'],
-  ['a program that is not there', '/no/program: No such file or directory', ['/no/program']],
-])('%s: says so, and runs nothing', async (_what, problem, argv, netns = ourNetwork) => {
+  ['a missing network namespace', '/nowhere: No such file or directory', ['id'], '/nowhere'],
+  ['a file that is no network namespace', '/etc/passwd: Invalid argument', ['id'], '/etc/passwd'],
+  ['a missing program', '/no/program: No such file or directory', ['/no/program']],
+])('%s: prints the error, and runs nothing', async (_what, problem, argv, netns = ourNetwork) => {
   expect(await runToEnd(argv, netns)).toEqual({
-    said: [`podcap-spawner: ${problem}`],
+    lines: [`podcap-spawner: ${problem}`],
     exit: 'exit code 1',
   });
 });
 
-test('a NUL in an argument, and more than it takes: refused, and nothing runs', async () => {
-  expect(await runToEnd(['id', '\0'])).toEqual({ said: [], exit: 'a NUL in an argument' });
+test('refuses a NUL in an argument, and a request that is too long', async () => {
+  expect(await runToEnd(['id', '\0'])).toEqual({ lines: [], exit: 'a NUL in an argument' });
   expect(() => spawner.start({ netns: ourNetwork, argv: ['id', 'x'.repeat(65_536)], onLine() {} })).toThrow(
     'a request of 65558 bytes: 65536 at most',
   );
   expect(await runToEnd(['true'])).toMatchObject({ exit: 'exit code 0' });
 });
 
-test('without descriptors for another one it says so, and those that run go on', async () => {
+test('prints the error when it has no descriptors for another program, and the others keep running', async () => {
   await using own = await testSpawner();
   const sleeper = own.start({ netns: ourNetwork, argv: ['sleep', '60'], onLine() {} });
   await until(() => sleeper.pid(), { what: 'the sleeper to be started' });
   const { length } = await readdir(`/proc/${own.pid}/fd`);
   await run(['prlimit', `--pid=${own.pid}`, `--nofile=${length + 3}`]);
   expect(await runToEnd(['true'], ourNetwork, own)).toEqual({
-    said: ['podcap-spawner: no process: Too many open files'],
+    lines: ['podcap-spawner: no process: Too many open files'],
     exit: 'exit code 1',
   });
   sleeper.kill('SIGKILL');
@@ -125,7 +125,7 @@ test('without descriptors for another one it says so, and those that run go on',
   expect(await runToEnd(['true'], ourNetwork, own)).toMatchObject({ exit: 'exit code 0' });
 });
 
-test('after 1,000 programs it has the descriptors that it had', async () => {
+test('has no more descriptors after 1,000 programs than before', async () => {
   const before = (await readdir(`/proc/${spawner.pid}/fd`)).length;
   for (let round = 0; round < 100; round += 1) {
     await Promise.all(Array.from({ length: 10 }, () => runToEnd(['true'])));
@@ -135,9 +135,9 @@ test('after 1,000 programs it has the descriptors that it had', async () => {
 
 test.each([
   ['killed', (pid: number) => process.kill(pid, 'SIGKILL')],
-  // It is killed because it does not answer.
+  // The agent kills it because it does not answer.
   ['stopped', (pid: number) => process.kill(pid, 'SIGSTOP')],
-])('one that is %s is told, and its programs are told to end', async (_what, strike) => {
+])('a spawner that is %s is reported as lost, and its programs end', async (_what, strike) => {
   const { promise: lost, resolve: onLost } = Promise.withResolvers<string>();
   await using own = startSpawner({ nativeFolder: dirname(await compileSpawner()), userId: 10_001, onLost });
   const program = own.start({ netns: ourNetwork, argv: ['sleep', '60'], onLine() {} });
@@ -148,12 +148,12 @@ test.each([
   expect(await program.ended).toBe('podcap-spawner: ended by SIGKILL');
   await until(() => !isAlive(pid), { what: 'the program to end' });
   expect(await runToEnd(['true'], ourNetwork, own)).toEqual({
-    said: [],
+    lines: [],
     exit: 'podcap-spawner: ended by SIGKILL',
   });
 });
 
-test('one that is stopped is ended all the same', async () => {
+test('a stopped spawner ends when it is disposed', async () => {
   const lost: string[] = [];
   const native = dirname(await compileSpawner());
   const own = startSpawner({ nativeFolder: native, userId: 10_001, onLost: (why) => lost.push(why) });
@@ -165,15 +165,15 @@ test('one that is stopped is ended all the same', async () => {
   expect(lost).toEqual([]);
 });
 
-test('one that is not there is told as lost, and runs nothing', async () => {
+test('a missing spawner is reported as lost, and runs nothing', async () => {
   const { promise: lost, resolve: onLost } = Promise.withResolvers<string>();
   await using own = startSpawner({ nativeFolder: '/nowhere', userId: 10_001, onLost });
   const exit = 'podcap-spawner: spawn /nowhere/podcap-spawner ENOENT';
-  expect(await runToEnd(['true'], ourNetwork, own)).toEqual({ said: [], exit });
+  expect(await runToEnd(['true'], ourNetwork, own)).toEqual({ lines: [], exit });
   expect(await lost).toBe(exit);
 });
 
-test('ends with its agent, even stopped', async () => {
+test('a stopped spawner ends with its agent', async () => {
   await compileNative();
   const agent = spawn(process.execPath, ['--input-type=module', '-e', agentProgram], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -192,7 +192,7 @@ test.each([
   ['10001x: Invalid argument', ['PARENT', '10001x', '/']],
   [': Invalid argument', ['PARENT', '', '/']],
   ['parent: No such process', ['1', '10001', '/']],
-])('says "%s" of its own arguments', async (problem, args) => {
+])('prints "%s" about its own arguments', async (problem, args) => {
   const words = args.map((word) => (word === 'PARENT' ? `${process.pid}` : word));
   await expect(run([await compileSpawner(), ...words])).rejects.toMatchObject({
     code: 1,
@@ -200,19 +200,19 @@ test.each([
   });
 });
 
-test('says how it is used', async () => {
+test('prints its usage', async () => {
   await expect(run([await compileSpawner(), ourNetwork])).rejects.toMatchObject({
     code: 1,
     stderr: 'usage: podcap-spawner PARENT USER LIBRARY\n',
   });
 });
 
-test('a library that is not there: says so, and runs nothing', async () => {
+test('a missing library: prints the error, and runs nothing', async () => {
   await using made = await temporaryFolder();
   await copyFile(await compileSpawner(), join(made.path, 'podcap-spawner'));
   await using own = startSpawner({ nativeFolder: made.path, userId: 10_001, onLost() {} });
   expect(await runToEnd(['id'], ourNetwork, own)).toEqual({
-    said: [`podcap-spawner: ${made.path}/podcap-preload.so: No such file or directory`],
+    lines: [`podcap-spawner: ${made.path}/podcap-preload.so: No such file or directory`],
     exit: 'exit code 1',
   });
 });
@@ -225,15 +225,15 @@ const agentProgram = `
   setInterval(() => {}, 60_000);
 `;
 
-/** Its standard output is nobody's. */
+/** A program whose output is on standard error: its standard output is /dev/null. */
 function onStandardError(program: string, ...args: readonly string[]): Command['argv'] {
   return ['sh', '-c', 'exec "$@" >&2', 'sh', program, ...args];
 }
 
 async function runToEnd(argv: Command['argv'], netns = ourNetwork, by = spawner) {
-  const said: string[] = [];
-  const { ended } = by.start({ netns, argv, onLine: (line) => said.push(line) });
-  return { said, exit: await ended };
+  const lines: string[] = [];
+  const { ended } = by.start({ netns, argv, onLine: (line) => lines.push(line) });
+  return { lines, exit: await ended };
 }
 
 function ignoredSignals(status: string | undefined): number[] {
