@@ -1,18 +1,18 @@
 /*
  * Sends UDP datagrams as whole frames, past the queueing discipline (PACKET_QDISC_BYPASS): no packet socket sees what
- * is sent that way.
+ * is sent in this way.
  *
- *   bypass <interface> <source IPv4 address> <destination IPv4 address> <destination MAC address> <count>
+ *   bypass INTERFACE SOURCE-IPV4 DESTINATION-IPV4 DESTINATION-MAC COUNT
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/ether.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,6 +33,7 @@ static unsigned short checksum(const void *header, size_t bytes)
 
 	for (size_t at = 0; at < bytes; at += 2) {
 		unsigned short word;
+
 		memcpy(&word, (const char *)header + at, sizeof(word));
 		sum += word;
 	}
@@ -43,14 +44,15 @@ static unsigned short checksum(const void *header, size_t bytes)
 
 static int open_past_queue(const char *interface, unsigned char mac[ETH_ALEN])
 {
-	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(interface)};
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(interface)};
 	struct ifreq request = {0};
 	int on = 1, fd = socket(AF_PACKET, SOCK_RAW, 0);
 
 	strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
-	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request) < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
-		return -1;
+		err(1, "%s", interface);
 	memcpy(mac, request.ifr_hwaddr.sa_data, ETH_ALEN);
 	return fd;
 }
@@ -58,7 +60,7 @@ static int open_past_queue(const char *interface, unsigned char mac[ETH_ALEN])
 int main(int argc, char **argv)
 {
 	if (argc != 6)
-		return fputs("bypass: five arguments\n", stderr), 2;
+		errx(2, "five arguments");
 
 	struct frame frame = {
 		.ethernet.ether_type = htons(ETHERTYPE_IP),
@@ -67,11 +69,9 @@ int main(int argc, char **argv)
 	};
 	int fd = open_past_queue(argv[1], frame.ethernet.ether_shost), sent = 0, count = atoi(argv[5]);
 
-	if (fd < 0)
-		return perror("bypass"), 1;
 	if (inet_pton(AF_INET, argv[2], &frame.ip.saddr) != 1 || inet_pton(AF_INET, argv[3], &frame.ip.daddr) != 1 ||
 	    !ether_aton_r(argv[4], (struct ether_addr *)frame.ethernet.ether_dhost))
-		return fputs("bypass: bad arguments\n", stderr), 2;
+		errx(2, "bad arguments");
 	frame.ip.tot_len = htons(sizeof(frame) - sizeof(frame.ethernet));
 	frame.ip.check = checksum(&frame.ip, sizeof(frame.ip));
 	frame.udp.len = htons(sizeof(frame.udp) + sizeof(frame.payload));
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 		if (send(fd, &frame, sizeof(frame), 0) == sizeof(frame))
 			sent += 1;
 		else if (errno != EINTR && errno != ENOBUFS)
-			return perror("bypass"), 1;
+			err(1, "send");
 	}
 	return 0;
 }

@@ -1,11 +1,14 @@
 /*
- * Sends numbered datagrams, "seq=<number>" padded with dots, at a steady rate: to a count, until TERM, or until
- * the network refuses (the interface went). Says at its end how many it handed to the kernel, and why it ended.
+ * Sends numbered datagrams, "seq=<number>" padded with dots, at a steady rate: up to a count, until SIGTERM, or until
+ * the network refuses one (the interface is gone). At the end prints how many the kernel accepted, and why it ended.
  *
- *   sender <IPv4 address> <port> <first number> <count, 0 for no end> <packets/s, 0 for no limit> <payload bytes>
+ *   sender IPV4-ADDRESS PORT FIRST-NUMBER COUNT PACKETS-PER-SECOND PAYLOAD-BYTES
+ *
+ * A COUNT of 0 has no end, PACKETS-PER-SECOND of 0 no limit.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,8 +27,8 @@ static void stop(int signal)
 	stopped = 1;
 }
 
-/* The n-th datagram's time is counted from the start, so that one late wake-up does not lower the rate. */
-static void wait_for_turn(const struct timespec *start, long long n, long long per_second)
+/* The time of the n-th datagram counts from the start, so that one late wakeup does not lower the rate. */
+static void wait_until_due(const struct timespec *start, long long n, long long per_second)
 {
 	struct timespec now, due = *start;
 
@@ -45,7 +48,7 @@ static void wait_for_turn(const struct timespec *start, long long n, long long p
 int main(int argc, char **argv)
 {
 	if (argc != 7)
-		return fputs("sender: six arguments\n", stderr), 2;
+		errx(2, "six arguments");
 
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
 	long long first = atoll(argv[3]), count = atoll(argv[4]), per_second = atoll(argv[5]), sent = 0;
@@ -55,19 +58,22 @@ int main(int argc, char **argv)
 	struct timespec start;
 
 	if (fd < 0 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || bytes < 1 || bytes > MAX_BYTES)
-		return fputs("sender: bad arguments\n", stderr), 2;
+		errx(2, "bad arguments");
 	signal(SIGTERM, stop);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 
 	const char *reason = "count";
+
 	while (count == 0 || sent < count) {
 		if (stopped) {
 			reason = "stopped";
 			break;
 		}
-		wait_for_turn(&start, sent, per_second);
+		wait_until_due(&start, sent, per_second);
 		memset(payload, '.', bytes);
+
 		int digits = snprintf(payload, sizeof(payload), "seq=%lld", first + sent);
+
 		if (digits < bytes)
 			payload[digits] = '.';
 		if (sendto(fd, payload, bytes, 0, (struct sockaddr *)&to, sizeof(to)) == bytes) {

@@ -1,11 +1,11 @@
 /*
- * Shuts an ext4 down, as a disk that is pulled out: from then on every access is an I/O error.
+ * Shuts an ext4 file system down, as if its disk were pulled out: from then on every access is an I/O error.
  *
- *   shutdown <any path on it>
+ *   shut-down-disk ANY-PATH-ON-IT
  */
+#include <err.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 
 /* EXT4_IOC_SHUTDOWN and EXT4_GOING_FLAGS_NOLOGFLUSH of fs/ext4/ext4.h; no header of libc has them. */
@@ -18,6 +18,6 @@ int main(int argc, char **argv)
 	int fd = argc == 2 ? open(argv[1], O_RDONLY) : -1;
 
 	if (fd < 0 || ioctl(fd, SHUTDOWN, &flags) < 0)
-		return perror("shutdown"), 1;
+		err(1, "shutdown");
 	return 0;
 }

@@ -1,9 +1,10 @@
 /*
- * Sends one TCP stream as fast as it goes, until TERM.
+ * Sends one TCP stream at full speed, until SIGTERM.
  *
- *   pump <IPv4 address> <port>
+ *   tcp-pump IPV4-ADDRESS PORT
  */
 #include <arpa/inet.h>
+#include <err.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static void stop(int signal)
 int main(int argc, char **argv)
 {
 	if (argc != 3)
-		return fputs("pump: two arguments\n", stderr), 2;
+		errx(2, "two arguments");
 
 	static char buffer[STREAM_BYTES];
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
@@ -30,10 +31,10 @@ int main(int argc, char **argv)
 	signal(SIGTERM, stop);
 	if (fd < 0 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 ||
 	    connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-		return perror("pump"), 1;
+		err(1, "%s", argv[1]);
 	puts("ready");
 	fflush(stdout);
 	while (send(fd, buffer, sizeof(buffer), MSG_NOSIGNAL) > 0)
 		;
-	return perror("pump"), 1;
+	err(1, "send");
 }

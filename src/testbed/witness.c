@@ -1,12 +1,13 @@
 /*
- * What an interface carried, exactly: a second packet socket on it, without a ring. Each packet stands in the
- * socket's queue, as big as it needs to be, the moment that the interface has it, and stays there when the
- * interface goes; there is no block that could be left open. Ends when the interface goes or at TERM, and prints
- * the number of each datagram to the port, one per line, then "dropped <n>".
+ * Records exactly which datagrams pass an interface, with a second packet socket that has no ring. Each packet is in
+ * the socket's queue, which is as large as it needs to be, as soon as the interface has it, and stays there when the
+ * interface is deleted; no block could be left open. Ends when the interface is deleted or at SIGTERM, and prints the
+ * number of each datagram to the port, one per line, then "dropped <n>".
  *
- *   witness <interface> <UDP port>
+ *   witness INTERFACE UDP-PORT
  */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -45,45 +46,59 @@ static void print_number(const unsigned char *packet, size_t bytes, int port)
 		printf("%lld\n", atoll((const char *)packet + udp_at + sizeof(udp) + 4));
 }
 
-int main(int argc, char **argv)
+static int open_socket(const char *interface)
 {
-	if (argc != 3)
-		return fputs("witness: two arguments\n", stderr), 2;
-
-	/* Protocol 0 hears nothing: bind() gives it the interface and its ears at once. */
+	/* Protocol 0 receives nothing: bind() sets the interface and the protocol at once. */
 	int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
-	struct sockaddr_ll on = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	int queue_bytes = 512 << 20;
-	static unsigned char packet[65536 + 1];
-	struct tpacket_stats counted;
-	socklen_t counted_bytes = sizeof(counted);
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
 
-	on.sll_ifindex = if_nametoindex(argv[1]);
-	if (fd < 0 || on.sll_ifindex == 0 ||
+	address.sll_ifindex = if_nametoindex(interface);
+	if (fd < 0 || address.sll_ifindex == 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue_bytes, sizeof(queue_bytes)) != 0 ||
-	    bind(fd, (struct sockaddr *)&on, sizeof(on)) != 0)
-		return perror("witness"), 1;
-	struct sigaction at_term = {.sa_handler = stop};
-	sigaction(SIGTERM, &at_term, NULL);
-	puts("ready");
-	fflush(stdout);
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		err(1, "%s", interface);
+	return fd;
+}
+
+static void print_numbers(int fd, int port)
+{
+	static unsigned char packet[65536 + 1];
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
 		ssize_t bytes = recv(fd, packet, sizeof(packet) - 1, MSG_DONTWAIT);
+
 		if (bytes >= 0) {
 			packet[bytes] = 0;
-			print_number(packet, bytes, atoi(argv[2]));
+			print_number(packet, bytes, port);
 		} else if (errno == ENETDOWN) {
-			stopped = 1; /* said once, before what still stands in the queue */
+			stopped = 1; /* reported once, before what is still in the queue */
 		} else if (stopped) {
-			break;
+			return;
 		} else {
-			poll(&wait, 1, 100); /* not for ever: a signal may come just before it */
+			poll(&wait, 1, 100); /* with a limit: a signal may come just before it */
 		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		errx(2, "two arguments");
+
+	int fd = open_socket(argv[1]);
+	struct sigaction at_term = {.sa_handler = stop};
+	struct tpacket_stats counted;
+	socklen_t counted_bytes = sizeof(counted);
+
+	if (sigaction(SIGTERM, &at_term, NULL) != 0)
+		err(1, "SIGTERM");
+	puts("ready");
+	fflush(stdout);
+	print_numbers(fd, atoi(argv[2]));
 	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counted, &counted_bytes) != 0)
-		return perror("witness"), 1;
+		err(1, "statistics");
 	printf("dropped %u\n", counted.tp_drops);
 	return 0;
 }
