@@ -16,8 +16,9 @@ COPY package.json package-lock.json ./
 # Not `npm ci`: it requires the packages of every platform in the lock file, and some registries have only Linux's.
 RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-fund
 COPY src src
-RUN gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o podcap-preload.so src/agent/preload/*.c -ldl \
- && gcc -O2 -Wall -Wextra -Werror -o podcap-spawner src/agent/spawner/*.c
+# The tests use the same flags (src/testbed/compile.ts).
+RUN gcc @src/compile_flags.txt -shared -fPIC -o podcap-preload.so src/agent/preload/*.c -ldl \
+ && gcc @src/compile_flags.txt -o podcap-spawner src/agent/spawner/*.c
 # CommonJS, because node:http takes 13 MB more when an ES module imports it. Node 24 supports `using`.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/example-traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \

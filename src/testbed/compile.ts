@@ -4,24 +4,21 @@ import { ownedName } from './owned-names.ts';
 import { run } from './run-program.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const flags = ['-O2', '-Wall', '-Wextra', '-Werror'];
+/** What the image is compiled with, too (Dockerfile), and what clang and editors read. */
+const flagsFile = join(repository, 'src/compile_flags.txt');
 
-/** What the agent starts tcpdump with, compiled for tests; gives back the folder. */
+/** Compiles what the agent starts tcpdump with, the spawner and the preload library; returns their folder. */
 export async function compileNative(): Promise<string> {
   const [spawner] = await Promise.all([compileSpawner(), compilePreload()]);
   return dirname(spawner);
 }
 
-/** The program that starts tcpdump; gives back its path. */
+/** Compiles the program that starts tcpdump; returns its path. */
 export async function compileSpawner(): Promise<string> {
-  return await compile({
-    ...(await filesOf('src/agent/spawner')),
-    output: 'podcap-spawner',
-    linking: { before: [], after: [] },
-  });
+  return await compile({ ...(await filesOf('src/agent/spawner')), output: 'podcap-spawner' });
 }
 
-/** The library that drains tcpdump's last block, compiled for tests; gives back the path for LD_PRELOAD. */
+/** Compiles the preload library; returns its path, for LD_PRELOAD. */
 export async function compilePreload(): Promise<string> {
   return await compile({
     ...(await filesOf('src/agent/preload')),
@@ -37,37 +34,37 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
   return { sources: paths('.c'), headers: paths('.h') };
 }
 
-/** One of the testbed's own small programs: src/testbed/<name>.c as build/testbed-<name>. */
+/** Compiles one of the testbed's programs, src/testbed/<name>.c; returns its path, build/testbed-<name>. */
 export function compileTestProgram(
   name: 'bypass' | 'refuse-syscall' | 'sender' | 'shut-down-disk' | 'sink' | 'tcp-pump' | 'witness',
 ): Promise<string> {
-  return compile({
-    sources: [join(import.meta.dirname, `${name}.c`)],
-    output: `testbed-${name}`,
-    linking: { before: [], after: [] },
-  });
+  return compile({ sources: [join(import.meta.dirname, `${name}.c`)], output: `testbed-${name}` });
 }
 
 type Compilation = {
   readonly sources: readonly string[];
   readonly headers?: readonly string[];
+  /** The file's name in build/. */
   readonly output: string;
-  readonly linking: { readonly before: readonly string[]; readonly after: readonly string[] };
+  /** Options before and after the sources. */
+  readonly linking?: { readonly before: readonly string[]; readonly after: readonly string[] };
 };
 
-/** Compiles into build/, when what is there is older than one of these files, and gives back the path. */
+/** Compiles into build/, unless the file there is newer than all that it is made of; returns its path. */
 async function compile({ sources, headers = [], output, linking }: Compilation): Promise<string> {
   const path = join(repository, 'build', output);
-  const changed = await Promise.all([...sources, ...headers].map(modified));
+  const changed = await Promise.all([flagsFile, ...sources, ...headers].map(modified));
   if ((await modified(path)) > Math.max(...changed)) return path;
   await mkdir(dirname(path), { recursive: true });
-  // Test files run at the same time: each compiles for itself, and the rename lets none see half a file.
+  // Test files run at the same time: each compiles for itself, and the rename shows no other an incomplete file.
   const unfinished = join(dirname(path), `.${basename(path)}-${ownedName()}`);
-  await run(['gcc', ...flags, ...linking.before, '-o', unfinished, ...sources, ...linking.after]);
+  const { before = [], after = [] } = linking ?? {};
+  await run(['gcc', `@${flagsFile}`, ...before, '-o', unfinished, ...sources, ...after]);
   await rename(unfinished, path);
   return path;
 }
 
+/** When the file was changed last, in ms; -Infinity if it does not exist. */
 async function modified(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs;
