@@ -30,7 +30,7 @@ soak: ## run random operations and faults on the cluster (SOAK_MINUTES=10; SEED=
 	@$(node) soak/main.ts
 
 .PHONY: check
-check: ## check format, lint and types, and run the unit tests: about a minute, no cluster
+check: ## check format, lint and types, analyze the C code, and run the unit tests: about a minute, no cluster
 	$(needs) check
 	@$(node) tools/make.ts check
 
@@ -38,6 +38,7 @@ check: ## check format, lint and types, and run the unit tests: about a minute, 
 format: ## format the code
 	$(needs) check
 	@biome check --write .
+	@clang-format -i $$(find src -name '*.[ch]')
 
 .PHONY: cluster
 cluster: ## start a real Kubernetes cluster with two Nodes on this machine
@@ -46,7 +47,7 @@ cluster: ## start a real Kubernetes cluster with two Nodes on this machine
 
 .PHONY: cluster-down
 cluster-down: ## stop that cluster and remove everything that it made
-	$(needs) check
+	$(needs) node
 	@$(node) cluster/main.ts down
 
 .PHONY: docker-build
@@ -61,17 +62,17 @@ deploy: ## build the image, load it, apply the manifests, and wait until every a
 
 .PHONY: test-pod
 test-pod: ## start the Pod traffic-generator, and the server that it sends requests to
-	$(needs) check
+	$(needs) node
 	@$(node) tools/make.ts test-pod
 
 .PHONY: undeploy
 undeploy: ## remove the agents and the test Pods; the capture files stay on the Nodes
-	$(needs) check
+	$(needs) node
 	@$(node) tools/make.ts undeploy
 
 .PHONY: purge
 purge: ## delete the capture files of every Node, after undeploy
-	$(needs) check
+	$(needs) node
 	@$(node) tools/make.ts purge
 
 # A kind cluster with Antrea, on a machine with docker, kind, kubectl and helm: make kind antrea docker-build kind-load
@@ -101,12 +102,12 @@ bench: ## measure the figures of docs/benchmarks.md and draw their plots (ONLY=<
 
 .PHONY: render
 render: ## write the manifests of deploy/ from the chart
-	$(needs) check
+	$(needs) node
 	@$(node) tools/render-manifests.ts
 
 .PHONY: docs
 docs: ## write the tables of annotations, settings and metrics in docs/ from the source
-	$(needs) check
+	$(needs) node
 	@$(node) tools/write-documents.ts
 
 .PHONY: sbom

@@ -1,12 +1,13 @@
 #!/bin/bash
-# prerequisites.sh <check|cluster|image|test>...: makes sure that this machine has what these groups need. It installs
+# prerequisites.sh <node|check|cluster|image|test>...: makes sure that this machine has what these groups need. It installs
 # missing Debian packages and node_modules, and prints one line for everything else that is missing. If nothing is
 # missing, it is quick and prints nothing.
 #
-#   check    format, lint, types, unit tests: Node and node_modules
+#   node     what only runs a script: Node and node_modules
+#   check    format, lint, types, C analysis, unit tests: Node, clang and clang-format
 #   cluster  the cluster: root, kernel features, Go, Debian packages
 #   image    the image: docker, or the packages that build an image without it
-#   test     cluster, image, and the programs that tests use
+#   test     check, cluster, image, and the programs that tests use
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,16 +15,18 @@ main() {
   local group
   for group in "$@"; do
     case $group in
-      check) need_node ;;
+      node) need_node ;;
+      check) need_node && need_packages "${CHECK_PACKAGES[@]}" ;;
       cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
       image) need_node && need_image_builder ;;
-      test) main cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
-      *) missing "a group named $group: prerequisites.sh has check, cluster, image and test" ;;
+      test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
+      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image and test" ;;
     esac
   done
 }
 
 # <Debian package>=<proof that it is installed, in whatever way>: a command or a file.
+CHECK_PACKAGES=(clang=clang clang-format=clang-format libc6-dev=/usr/include/stdio.h)
 CLUSTER_PACKAGES=(
   catatonit=catatonit containernetworking-plugins=/usr/lib/cni/bridge conntrack=conntrack git=git gcc=gcc
   iproute2=ip iptables=iptables libc6-dev=/usr/include/stdio.h libseccomp-dev=/usr/include/seccomp.h make=make

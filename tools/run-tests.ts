@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { status } from '../cluster/cluster-status.ts';
 import { deploy } from './deploy.ts';
 import { must, show } from './shell.ts';
@@ -12,8 +12,9 @@ type Outcome = Omit<TestResults, 'knownFailures'> & {
 };
 
 const results = `${checkout}/build/results`;
+const binaries = `${checkout}/node_modules/.bin`;
 
-/** `make check`: format, lint, types and unit tests. Returns the exit code, like the others. */
+/** `make check`: format, lint, types, the analysis of the C code, and unit tests. Returns the exit code, like the others. */
 export async function check(): Promise<number> {
   await freshResults();
   return conclude([...(await checks()), await vitest('unit')]);
@@ -58,17 +59,31 @@ async function freshResults(): Promise<void> {
 }
 
 async function checks(): Promise<Outcome[]> {
+  const sources = await Array.fromAsync(glob('src/**/*.c', { cwd: checkout }));
+  const headers = await Array.fromAsync(glob('src/**/*.h', { cwd: checkout }));
   return [
-    await checked('format', 'biome', ['ci', '.']),
-    await checked('lint', 'oxlint', ['--type-aware', '--deny-warnings']),
-    await checked('types', 'tsc', []),
+    await checked('format', [`${binaries}/biome`, 'ci', '.']),
+    await checked('lint', [`${binaries}/oxlint`, '--type-aware', '--deny-warnings']),
+    await checked('types', [`${binaries}/tsc`]),
+    await checked('c-format', ['clang-format', '--dry-run', '--Werror', ...sources, ...headers]),
+    await checked('c-analysis', ['clang', ...analysis, ...sources]),
   ];
 }
 
-/** Runs a checker, which counts as one test. */
-async function checked(runner: string, command: string, args: readonly string[]): Promise<Outcome> {
+/** clang's analyzer, with the flags that the C is compiled with; a finding is an error. */
+const analysis = [
+  '--analyze',
+  '--analyzer-output',
+  'text',
+  '-Xclang',
+  '-analyzer-werror',
+  '@src/compile_flags.txt',
+];
+
+/** Runs a checker in the checkout, which counts as one test. */
+async function checked(runner: string, [command, ...args]: readonly [string, ...string[]]): Promise<Outcome> {
   heading(runner);
-  const code = await show(`${checkout}/node_modules/.bin/${command}`, args);
+  const code = await show(command, args);
   const hasPassed = code === 0;
   const outcome = { runner, passed: hasPassed ? 1 : 0, failed: hasPassed ? 0 : 1, failures: [] };
   await writeFile(`${results}/${runner}.json`, JSON.stringify(outcome));
@@ -79,12 +94,7 @@ async function vitest(project: string): Promise<Outcome> {
   heading(`${project} tests`);
   const file = `${results}/${project}.json`;
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const code = await show(`${checkout}/node_modules/.bin/vitest`, [
-    'run',
-    '--project',
-    project,
-    ...reporters,
-  ]);
+  const code = await show(`${binaries}/vitest`, ['run', '--project', project, ...reporters]);
   const report = await readFile(file, 'utf8').catch(() => undefined);
   if (report !== undefined) return { runner: project, ...readVitestReport(report, code) };
   return { runner: project, passed: 0, failed: 1, failures: [`no report: exit code ${code}`] };
