@@ -101,7 +101,7 @@ test.each([
   "with the values %s, the policy has the agent's annotations, with the same words and limits",
   async (name, limits) => {
     const { output } = await render(join(chart, `ci/${name}-values.yaml`));
-    const rules = [...output.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": (.*) is allowed"/g)].map(
+    const rules = [...output.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": must be (.*)"/g)].map(
       ([, key, allowed]) => ({ key, allowed }),
     );
     expect(rules).toEqual(

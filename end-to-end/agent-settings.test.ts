@@ -68,7 +68,7 @@ test('the rings of deleted Pods go, oldest first, when a new capture needs their
   expect(refused).toMatchObject({
     type: 'Warning',
     message:
-      'the capture may take 7 MB, and all captures of this Node 16 MB: ask for fewer files, or it starts when others end',
+      'the capture may use 7 MB, but all captures on this Node together may use 16 MB: ask for fewer files, or wait until other captures end',
   });
   expect(await tcpdumpsOf(third)).toEqual([]);
   for (const { folder } of [first, second]) expect(await numbersIn(folder)).toEqual(run(0, 50));
@@ -89,7 +89,7 @@ test('while the disk has less available than the share that stays free, nothing 
   expect(await cluster.event(noRoom.uid, 'DiskAlmostFull')).toMatchObject({
     type: 'Warning',
     message:
-      "the capture may take 7 MB more, and 90 % of the Node's disk stay free: it starts when there is room",
+      "the capture may use another 7 MB, but 90 % of the Node's disk must stay free: it starts when there is enough free space",
   });
   expect(await tcpdumpsOf(noRoom)).toEqual([]);
 

@@ -27,14 +27,14 @@ afterAll(() => cluster[Symbol.asyncDispose]());
 const filter = 'podcap.dev/filter';
 
 const notAllowed = [
-  [captureAnnotation, '0', 'a whole number of capture files from 1 to 100 is allowed'],
-  [captureAnnotation, '5.0', 'a whole number of capture files from 1 to 100 is allowed'],
-  [captureAnnotation, '101', 'a whole number of capture files from 1 to 100 is allowed'],
-  ['podcap.dev/file-size', '1M', 'a whole number of megabytes from 1 to 100 is allowed'],
-  ['podcap.dev/interface', 'any', 'the name of one interface of the Pod'],
-  [filter, '', 'a pcap-filter(7) expression of 1 to 2048 bytes'],
-  ['podcap.dev/snaplen', '63', 'a whole number of bytes from 64 to 262144 is allowed'],
-  ['podcap.dev/duration', '10', 'a time from 1s to 168h, such as 90s, 10m or 1h30m is allowed'],
+  [captureAnnotation, '0', 'must be a whole number of capture files from 1 to 100'],
+  [captureAnnotation, '5.0', 'must be a whole number of capture files from 1 to 100'],
+  [captureAnnotation, '101', 'must be a whole number of capture files from 1 to 100'],
+  ['podcap.dev/file-size', '1M', 'must be a whole number of megabytes from 1 to 100'],
+  ['podcap.dev/interface', 'any', 'must be the name of one interface of the Pod'],
+  [filter, '', 'must be a pcap-filter(7) expression of 1 to 2048 bytes'],
+  ['podcap.dev/snaplen', '63', 'must be a whole number of bytes from 64 to 262144'],
+  ['podcap.dev/duration', '10', 'must be a duration from 1s to 168h, such as 90s, 10m or 1h30m'],
 ] as const;
 
 test('each annotation with a value that is not allowed is refused by an Event that names both, and nothing runs', async () => {
@@ -136,7 +136,7 @@ test('a ring larger than the budget of the Node is refused, until it asks for le
   expect(await cluster.event(large.uid, 'OverBudget')).toMatchObject({
     type: 'Warning',
     message:
-      'the capture may take 10108 MB, and all captures of this Node 10000 MB: ask for fewer files, or it starts when others end',
+      'the capture may use 10108 MB, but all captures on this Node together may use 10000 MB: ask for fewer files, or wait until other captures end',
   });
   expect(await tcpdumpsOf(large)).toEqual([]);
 

@@ -165,7 +165,7 @@ test('a value that is not allowed is refused by an Event that names it, and noth
   const wrong = await cluster.running('wrong');
   expect(await cluster.event(wrong.uid, 'InvalidAnnotation')).toMatchObject({
     type: 'Warning',
-    message: 'annotation tcpdump.antrea.io="five": a whole number of capture files from 1 to 100 is allowed',
+    message: 'annotation tcpdump.antrea.io="five": must be a whole number of capture files from 1 to 100',
   });
   expect(await captureFolder(wrong)).toBeUndefined();
   await cluster.annotate('wrong', '1');

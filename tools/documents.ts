@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
-import { annotationRules, type RefusalReason } from '../src/agent/planner/annotations.ts';
+import { annotationRules } from '../src/agent/planner/annotations.ts';
+import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
 import {
   readSettings,
   type SettingDescription,
@@ -53,40 +54,12 @@ The agent reports a request that it refuses in a Warning Event on the Pod. The r
 
 ${table(
   ['reason', 'when', 'until'],
-  Object.entries(refusals).map(([reason, { when, until }]) => [`\`${reason}\``, when, until]),
+  Object.entries(refusalDescriptions).map(([reason, { when, until }]) => [`\`${reason}\``, when, until]),
 )}
 
 In the disk budget, a ring counts with its full size: (files + 1) x (file size + 0.07 MB). The largest number of files with the largest file size exceeds the default of \`--disk-budget-megabytes\`.
 `;
 }
-
-/** A Record, so that the compiler reports a reason without a row. */
-const refusals: Readonly<Record<RefusalReason, { readonly when: string; readonly until: string }>> = {
-  InvalidAnnotation: {
-    when: 'an annotation has a value that is not allowed; the message names both',
-    until: 'the annotation is changed',
-  },
-  HostNetwork: {
-    when: 'the Pod uses the host network, whose interface carries the packets of every Pod',
-    until: 'the Pod is replaced',
-  },
-  InvalidFilter: {
-    when: 'tcpdump cannot compile the filter, or needs more than 1 s or 64 MB; host names do not compile',
-    until: 'the annotation is changed',
-  },
-  NoSuchInterface: {
-    when: 'the Pod has no interface of that name',
-    until: 'the interface exists; checked every 30 s',
-  },
-  OverBudget: {
-    when: 'the Node has no disk budget, receive-ring budget or captures left, even after deleting ended captures',
-    until: 'there is capacity',
-  },
-  DiskAlmostFull: {
-    when: "the capture would use the part of the Node's disk that must stay free",
-    until: 'there is space',
-  },
-};
 
 function settingsDocument(): string {
   const rows = Object.values(settingDescriptions).map((setting) => [

@@ -79,7 +79,7 @@ test.each(tries)(
 );
 
 const overBudget =
-  'OverBudget: the capture may take 7 MB, and all captures of this Node 10 MB: ask for fewer files, or it starts when others end';
+  'OverBudget: the capture may use 7 MB, but all captures on this Node together may use 10 MB: ask for fewer files, or wait until other captures end';
 
 async function filesOf(captures: string): Promise<number> {
   return (await ringFilesOf(join(captures, 'default_web_uid-web'))).length;

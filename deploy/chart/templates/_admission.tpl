@@ -13,7 +13,7 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
   allowed: a whole number of megabytes from 1 to {{ $maxFileMegabytes }}
   rule: value.matches("^[0-9]{1,9}$") && int(value) >= 1 && int(value) <= {{ $maxFileMegabytes }}
 - key: podcap.dev/interface
-  allowed: the name of one interface of the Pod, such as eth0, net1 or lo, and not 'any'
+  allowed: the name of one interface of the Pod, such as eth0, net1 or lo, but not 'any'
   rule: value.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && value.matches("[^0-9]") && value != "any"
 - key: podcap.dev/filter
   allowed: a pcap-filter(7) expression of 1 to 2048 bytes without control characters
@@ -23,7 +23,7 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
   allowed: a whole number of bytes from 64 to 262144
   rule: value.matches("^[0-9]{1,9}$") && int(value) >= 64 && int(value) <= 262144
 - key: podcap.dev/duration
-  allowed: a time from 1s to 168h, such as 90s, 10m or 1h30m
+  allowed: a duration from 1s to 168h, such as 90s, 10m or 1h30m
   rule: >-
     value.matches("^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$") && value != "" &&
     duration(value) >= duration("1s") && duration(value) <= duration("168h")

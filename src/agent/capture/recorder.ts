@@ -5,7 +5,8 @@ import { type Pod, podInterface } from '../../kubernetes/pod.ts';
 import type { Network } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
-import type { CaptureSpec, Refusal } from '../planner/annotations.ts';
+import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
+import { invalidFilter, noSuchInterface, type Refusal } from '../planner/refusals.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
@@ -229,8 +230,7 @@ async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): 
   const check = await checkFilter(filter, { userId });
   if (check.kind === 'accepted') return undefined;
   if (check.kind === 'failed') throw new Error(`the filter could not be checked: ${check.problem}`);
-  const message = `annotation podcap.dev/filter=${JSON.stringify(filter.slice(0, 200))}: ${check.problem}`;
-  return { reason: 'InvalidFilter', message };
+  return invalidFilter(filterAnnotation, filter, check.problem);
 }
 
 /** What a try has shown to be impossible, and after how long it is worth another one. */
@@ -277,8 +277,7 @@ function collectEnded(recording: RecorderState): Impossible | undefined {
   if (ending.cause !== 'failed') {
     recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
   } else if (isMissingInterface(ending.message, current.spec)) {
-    const message = `the Pod has no interface ${current.spec.interface}: it is looked for again every ${interfaceRetryMs / 1_000} s`;
-    const refusal = { reason: 'NoSuchInterface', message } as const;
+    const refusal = noSuchInterface(current.spec.interface, interfaceRetryMs);
     return { refusal, spec: current.spec, againMs: interfaceRetryMs };
   } else {
     fail(recording, ending.message);

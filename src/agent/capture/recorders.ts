@@ -1,4 +1,4 @@
-import type { Plan, Usage } from '../planner/plan.ts';
+import type { CapturedTime, Plan } from '../planner/plan.ts';
 import { type Reconciler, type ReconcilerOptions, startReconciler } from './reconciler.ts';
 
 /** Makes what runs on this Node equal to the plan: one Pod UID at a time, many UIDs at once. */
@@ -6,7 +6,7 @@ export type Recorders = AsyncDisposable & {
   /** From now on this is what should be; what fails is tried again until another plan comes. */
   readonly apply: (plan: Plan) => void;
   /** What is being recorded, in the order in which it was begun. */
-  readonly recording: () => ReadonlyMap<string, Usage>;
+  readonly recording: () => ReadonlyMap<string, CapturedTime>;
 };
 
 export function startRecorders(options: ReconcilerOptions): Recorders {

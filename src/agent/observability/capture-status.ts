@@ -1,5 +1,6 @@
-import type { CaptureSpec, Refusal } from '../planner/annotations.ts';
+import type { CaptureSpec } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
+import type { Refusal } from '../planner/refusals.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 

@@ -39,13 +39,13 @@ test.each([
   ['true', '"true"'],
   ['99999999999999999999', '"99999999999999999999"'],
   ['x'.repeat(1_000), `"${'x'.repeat(40)}…"`],
-])('%j is refused by a message that names it and the range', (value, shown) => {
+])('%j is refused with a message that names the value and the range', (value, shown) => {
   const request = requestOf(pod(value), limits);
   expect(request).toEqual({
     kind: 'refused',
     refusal: {
       reason: 'InvalidAnnotation',
-      message: `annotation tcpdump.antrea.io=${shown}: a whole number of capture files from 1 to 100 is allowed`,
+      message: `annotation tcpdump.antrea.io=${shown}: must be a whole number of capture files from 1 to 100`,
     },
   });
 });
@@ -86,7 +86,7 @@ test.each([
   ['podcap.dev/duration', '90s', { durationMs: 90_000 }],
   ['podcap.dev/duration', '1h30m', { durationMs: 5_400_000 }],
   ['podcap.dev/duration', '168h', { durationMs: 604_800_000 }],
-])('%s: %j is taken', (key, value, expected) => {
+])('%s: %j is allowed', (key, value, expected) => {
   const annotations = { [captureAnnotation]: '5', [key]: value };
   expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({
     kind: 'capture',
@@ -117,7 +117,7 @@ test.each([
   ['podcap.dev/duration', '169h'],
   ['podcap.dev/duration', '1.5h'],
   ['podcap.dev/duration', '30m1h'],
-])('%s: %j is refused by a message that names both', (key, value) => {
+])('%s: %j is refused with a message that names both', (key, value) => {
   const annotations = { [captureAnnotation]: '5', [key]: value };
   const request = requestOf({ annotations, hostNetwork: false }, limits);
   const message = expect.stringContaining(
@@ -126,12 +126,12 @@ test.each([
   expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation', message } });
 });
 
-test('the other annotations alone ask for nothing', () => {
+test('without the first annotation, the others ask for nothing', () => {
   const annotations = { 'podcap.dev/filter': '', 'podcap.dev/snaplen': 'x' };
   expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({ kind: 'none' });
 });
 
-test('any strings at all: nothing is asked for, or it is taken, or refused by a message that names one of them', () => {
+test('for any strings, nothing is asked for, or it is allowed, or it is refused with a message that names one of them', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.string({ maxLength: 3_000 }),

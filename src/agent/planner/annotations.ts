@@ -1,50 +1,41 @@
 import { type Pod, podInterface } from '../../kubernetes/pod.ts';
+import { hostNetwork, invalidAnnotation, type Refusal } from './refusals.ts';
 
-/** What a Pod's annotations ask for: nothing, a capture, or something that cannot be done. */
+/** What a Pod's annotations ask for: nothing, a capture, or something that is refused. */
 export type Request =
   | { readonly kind: 'none' }
   | { readonly kind: 'capture'; readonly spec: CaptureSpec }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** What is captured and how much of it is kept. */
+/** What to capture and how much of it to keep. */
 export type CaptureSpec = {
   /** How many capture files the ring keeps. */
   readonly files: number;
-  /** Size at which the next file begins, in tcpdump's megabytes of 1,000,000 bytes. */
+  /** The size at which the next file starts, in tcpdump's megabytes of 1,000,000 bytes. */
   readonly fileMegabytes: number;
   /** The interface in the Pod's network namespace. */
   readonly interface: string;
   /** A pcap-filter(7) expression; undefined captures every packet. */
   readonly filter: string | undefined;
-  /** Bytes that are kept of each packet; undefined keeps them whole. */
+  /** How many bytes of each packet are kept; undefined keeps whole packets. */
   readonly snaplen: number | undefined;
-  /** After so long of capturing it stops and the files stay; undefined goes on. */
+  /** The capture stops after capturing for this long, and its files stay; undefined sets no limit. */
   readonly durationMs: number | undefined;
 };
 
-/** Why a request is not carried out: the same word in Events, log lines, metrics and docs. */
-export type Refusal = { readonly reason: RefusalReason; readonly message: string };
-
-export type RefusalReason =
-  | 'InvalidAnnotation'
-  | 'HostNetwork'
-  | 'InvalidFilter'
-  | 'NoSuchInterface'
-  | 'OverBudget'
-  | 'DiskAlmostFull';
-
+/** Upper bounds of what one Pod may ask for, from the agent's settings. */
 export type RequestLimits = {
-  /** The largest number of capture files that one Pod may ask for. */
   readonly maxFiles: number;
-  /** The largest size of a capture file that one Pod may ask for. */
   readonly maxFileMegabytes: number;
 };
 
+/** The annotation that asks for a capture, and for how many files of it. */
 export const captureAnnotation = 'tcpdump.antrea.io';
+export const filterAnnotation = 'podcap.dev/filter';
 
 /**
- * Reads a Pod's annotations. Pure: knows nothing of other Pods, disks or processes. Every value that is not allowed
- * is named; `refused` is for the first.
+ * Returns what a Pod's annotations ask for. Pure: knows nothing of other Pods, disks or processes. If several values are
+ * not allowed, the refusal names the first in the order of annotationRules.
  */
 export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits: RequestLimits): Request {
   if (pod.annotations[captureAnnotation] === undefined) return { kind: 'none' };
@@ -52,15 +43,10 @@ export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits:
   for (const { key, parse, allowed } of Object.values(rules)) {
     const value = pod.annotations[key];
     if (value === undefined || parse(value) !== undefined) continue;
-    const message = `annotation ${key}=${quoted(value)}: ${allowed} is allowed`;
-    return { kind: 'refused', refusal: { reason: 'InvalidAnnotation', message } };
+    return { kind: 'refused', refusal: invalidAnnotation(key, value, allowed) };
   }
-  if (pod.hostNetwork) {
-    const message =
-      'the Pod uses the host network: its interface is that of the Node and would show the packets of every Pod';
-    return { kind: 'refused', refusal: { reason: 'HostNetwork', message } };
-  }
-  const value = <T>({ key, parse }: Rule<T>) => {
+  if (pod.hostNetwork) return { kind: 'refused', refusal: hostNetwork };
+  const value = <T>({ key, parse }: AnnotationRule<T>) => {
     const text = pod.annotations[key];
     return text === undefined ? undefined : parse(text);
   };
@@ -77,69 +63,70 @@ export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits:
   };
 }
 
-type Rule<T> = {
+type AnnotationRule<T> = {
   readonly key: string;
-  /** What is allowed, in words; docs/annotations.md is made of these. */
+  /** What is allowed, as a phrase after "must be"; the admission policy has the same (_admission.tpl). */
   readonly allowed: string;
+  /** What the annotation does. */
   readonly effect: string;
-  /** Undefined for what is not allowed. */
+  /** Returns undefined for a value that is not allowed. */
   readonly parse: (value: string) => T | undefined;
 };
 
-/** Every annotation that a Pod can carry for Podcap. */
+/** All annotations that Podcap reads; the tables in docs/annotations.md and README.md are generated from them. */
 export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
   return {
     files: {
       key: captureAnnotation,
       allowed: `a whole number of capture files from 1 to ${maxFiles}`,
-      effect: 'captures the Pod and keeps the newest so many files; without it nothing is captured',
+      effect: 'captures the Pod and keeps this many of the newest files; without it, nothing is captured',
       parse: (value) => wholeNumber(value, 1, maxFiles),
     },
     fileMegabytes: {
       key: 'podcap.dev/file-size',
       allowed: `a whole number of megabytes from 1 to ${maxFileMegabytes}`,
-      effect: 'the size at which the next file begins, 1 without it; a megabyte is 1,000,000 bytes',
+      effect: 'the size at which the next file starts; the default is 1; a megabyte is 1,000,000 bytes',
       parse: (value) => wholeNumber(value, 1, maxFileMegabytes),
     },
     interface: {
       key: 'podcap.dev/interface',
-      allowed: "the name of one interface of the Pod, such as eth0, net1 or lo, and not 'any'",
-      effect: `the interface that is captured, ${podInterface} without it`,
+      allowed: "the name of one interface of the Pod, such as eth0, net1 or lo, but not 'any'",
+      effect: `the interface to capture; the default is ${podInterface}`,
       parse: interfaceName,
     },
     filter: {
-      key: 'podcap.dev/filter',
+      key: filterAnnotation,
       allowed: `a pcap-filter(7) expression of 1 to ${maxFilterBytes} bytes without control characters`,
-      effect: 'only packets that match are captured; addresses and ports as numbers, not as names',
+      effect: 'captures only packets that match; addresses and ports must be numbers, not names',
       parse: filterExpression,
     },
     snaplen: {
       key: 'podcap.dev/snaplen',
       allowed: 'a whole number of bytes from 64 to 262144',
-      effect: 'so many bytes of each packet are kept; 128 keeps the headers',
+      effect: 'keeps this many bytes of each packet; 128 keeps the headers',
       parse: (value) => wholeNumber(value, 64, 262_144),
     },
     duration: {
       key: 'podcap.dev/duration',
-      allowed: 'a time from 1s to 168h, such as 90s, 10m or 1h30m',
-      effect: 'after so long of capturing it stops, and the files stay',
+      allowed: 'a duration from 1s to 168h, such as 90s, 10m or 1h30m',
+      effect: 'stops after capturing for this long, and keeps the files',
       parse: duration,
     },
-  } satisfies Record<string, Rule<unknown>>;
+  } satisfies Record<string, AnnotationRule<unknown>>;
 }
 
-/** tcpdump compiles it: what is longer is written by a machine, for a machine. */
+/** tcpdump must compile it; no one writes a longer filter by hand. */
 const maxFilterBytes = 2_048;
 
-/** Decimal digits alone: Number() would also take '0x5', '5.0', '1e1', ' 5 ' and ''. */
+/** Only decimal digits: Number() would also accept '0x5', '5.0', '1e1', ' 5 ' and ''. */
 function wholeNumber(text: string, least: number, most: number): number | undefined {
   const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return number >= least && number <= most ? number : undefined;
 }
 
 /**
- * 15 characters is what Linux allows; 'any' costs every Pod of the Node before kernel 6.15 (measured), and a number is
- * one of tcpdump's own list, where 1 can be 'any'.
+ * Linux allows 15 characters. Before kernel 6.15, 'any' slows down every Pod on the Node (measured). tcpdump takes a
+ * number as an index into its own list of interfaces, where 1 can be 'any'.
  */
 function interfaceName(text: string): string | undefined {
   return /^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$/.test(text) && /\D/.test(text) && text !== 'any'
@@ -147,23 +134,17 @@ function interfaceName(text: string): string | undefined {
     : undefined;
 }
 
-/** Whether it is an expression, tcpdump decides (filter-check.ts); here only what could never be one. */
+/** Rejects only what can never be a filter; tcpdump decides about the rest (filter-check.ts). */
 function filterExpression(text: string): string | undefined {
   const isPlain = text.trim() !== '' && !/\p{Cc}/u.test(text) && text.isWellFormed();
   return isPlain && Buffer.byteLength(text) <= maxFilterBytes ? text : undefined;
 }
 
-/** As Go and Kubernetes write it, hours to seconds: 1h30m. In milliseconds. */
+/** Parses a Go duration of hours, minutes and seconds, such as 1h30m, to milliseconds. */
 function duration(text: string): number | undefined {
   const [match, hours = '0', minutes = '0', seconds = '0'] =
     /^(?:([0-9]{1,3})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?$/.exec(text) ?? [];
   if (!match) return undefined;
   const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
   return ms >= 1_000 && ms <= 168 * 3_600_000 ? ms : undefined;
-}
-
-/** The value as a person can read it back: control characters escaped, long ones cut. */
-function quoted(value: string): string {
-  const cut = value.length > 40 ? `${value.slice(0, 40)}…` : value;
-  return JSON.stringify(cut);
 }

@@ -1,129 +1,146 @@
 import type { FreeSpace } from '../storage/free-space.ts';
-import type { CaptureSpec, Refusal } from './annotations.ts';
+import type { CaptureSpec } from './annotations.ts';
+import { diskAlmostFull, overDiskBudget, type Refusal, tooManyCaptures } from './refusals.ts';
 
-/** What the captures of a Node may use, and what there is. */
+/** What the captures of a Node may use, and how much of it the disk has. */
 export type Capacity = {
   /** The most captures at a time. */
   readonly maxCaptures: number;
-  /** For capture files. */
+  /** For the capture files of all captures together. */
   readonly diskBudgetBytes: number;
-  /** For receive rings, in the kernel's memory, and what one of them takes. */
+  /** For the receive rings of all captures together, in the kernel's memory. */
   readonly bufferBudgetBytes: number;
+  /** What one receive ring uses. */
   readonly bufferBytes: number;
   /** This share of the disk is never used, counted as the kubelet does: available / capacity. */
   readonly minFreeRatio: number;
   readonly disk: FreeSpace;
 };
 
-/** A ring that is wanted. */
+/** A ring that is to be written. */
 export type RequestedRing = {
   readonly uid: string;
   readonly spec: Pick<CaptureSpec, 'files' | 'fileMegabytes'>;
-  /** How many files it has now, and what they take. */
+  /** How many files it has now. */
   readonly files: number;
+  /** How many bytes its files have now. */
   readonly bytes: number;
-  /** Whether it is being written already. */
-  readonly runs: boolean;
+  /** Whether a capture is writing it already. */
+  readonly isRunning: boolean;
 };
 
 export type CapacityRequests = {
-  /** In the order in which they get room. */
-  readonly live: readonly RequestedRing[];
-  /** Rings whose Pods have ended, oldest first: they go before a live one is refused. */
-  readonly ended: readonly { readonly uid: string; readonly bytes: number }[];
-  /** What stays whatever comes. */
-  readonly kept: number;
+  /** In the order in which they get capacity. */
+  readonly requested: readonly RequestedRing[];
+  /** Rings of ended Pods, oldest first: they are evicted before a requested one is refused. */
+  readonly evictable: readonly { readonly uid: string; readonly bytes: number }[];
+  /** The bytes of the other files that stay. */
+  readonly otherBytes: number;
   readonly capacity: Capacity;
 };
 
+/** UIDs whose files are deleted, and UIDs whose request is refused; every other request is admitted. */
 export type Admission = {
   readonly evicted: ReadonlySet<string>;
   readonly refused: ReadonlyMap<string, Refusal>;
 };
 
 /**
- * The most bytes that a ring takes: one file more than it keeps stands for a moment, and the last packet passes the
- * end of a file (1.052 MB was the largest of 1 MB measured, with segmentation offload).
+ * How far a file may pass its size: the packet that fills it is written whole (the largest file of 1 MB that was
+ * measured had 1.052 MB, with segmentation offload).
  */
+const fileOverrunBytes = 70_000;
+
+/** The most bytes that a ring takes: for a moment it has one file more than it keeps. */
 export function ringBytes({ files, fileMegabytes }: RequestedRing['spec']): number {
-  return (files + 1) * (fileMegabytes * 1_000_000 + 70_000);
+  return (files + 1) * (fileMegabytes * 1_000_000 + fileOverrunBytes);
 }
 
-/** Who fits. Pure. Evicts nothing for a capture that would not fit even so. */
-export function admit({ live, ended, kept, capacity }: CapacityRequests): Admission {
-  const evictable = [...ended];
-  const evicted = new Set<string>();
+/** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
+export function admit({ requested, evictable, otherBytes, capacity }: CapacityRequests): Admission {
   const refused = new Map<string, Refusal>();
+  const space = freeCapacity(evictable, otherBytes, capacity);
+  // Something else fills the disk, or the budget was lowered.
+  space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
-  let budgetBytes = capacity.diskBudgetBytes - kept - sumOf(evictable);
-  let freeBytes = capacity.disk.availableBytes - capacity.minFreeRatio * capacity.disk.capacityBytes;
-
-  const evictUntil = (isEnough: () => boolean) => {
-    while (!isEnough()) {
-      const oldest = evictable.shift();
-      if (!oldest) return;
-      evicted.add(oldest.uid);
-      budgetBytes += oldest.bytes;
-      freeBytes += oldest.bytes;
-    }
-  };
-
-  // Somebody else fills the disk, or the budget is smaller than it was.
-  evictUntil(() => budgetBytes >= 0 && freeBytes >= 0);
-  for (const ring of live) {
-    const bytes = ringBytes(ring.spec);
-    // A full ring takes no more than it gives back, however large its last packets are.
-    const isFull = ring.runs && ring.files >= ring.spec.files;
-    const growth = isFull ? 0 : Math.max(0, bytes - ring.bytes);
-    const spare = ring.runs ? 0 : ring.spec.fileMegabytes * 1_000_000;
-    const evictableBytes = sumOf(evictable);
-    const refusal =
-      tooMany(captures, capacity) ??
-      overBudget(bytes, budgetBytes + evictableBytes, capacity) ??
-      // A file to spare for what does not run yet: at the very edge it would start and stop in turns.
-      (growth + spare > Math.max(0, freeBytes + evictableBytes)
-        ? diskAlmostFull(growth, capacity)
-        : undefined);
+  for (const ring of requested) {
+    const need = needOf(ring);
+    const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
     if (refusal) {
       refused.set(ring.uid, refusal);
-      budgetBytes -= ring.bytes;
+      // Its files stay.
+      space.take({ budgetBytes: ring.bytes, diskBytes: 0 });
       continue;
     }
-    evictUntil(() => budgetBytes >= bytes && freeBytes >= growth);
+    space.evictUntilFree(need);
+    space.take(need);
     captures += 1;
-    budgetBytes -= bytes;
-    freeBytes -= growth;
   }
-  return { evicted, refused };
+  return { evicted: space.evicted, refused };
 }
 
-// The messages name nothing that changes by itself: they would be news again and again.
+/** Bytes of the disk budget, and bytes of the disk itself. */
+type Bytes = { readonly budgetBytes: number; readonly diskBytes: number };
 
-function tooMany(
-  captures: number,
-  { maxCaptures, bufferBudgetBytes, bufferBytes }: Capacity,
+/** What a ring needs if it is admitted: its largest size of the budget, and what it may still grow of the disk. */
+function needOf(ring: RequestedRing): Bytes {
+  const budgetBytes = ringBytes(ring.spec);
+  // A full ring deletes as much as it writes, however large its last packets are.
+  const isFull = ring.isRunning && ring.files >= ring.spec.files;
+  return { budgetBytes, diskBytes: isFull ? 0 : Math.max(0, budgetBytes - ring.bytes) };
+}
+
+/** How many captures are admitted so far, and the most that can still be freed for the next one. */
+type Available = { readonly captures: number; readonly most: Bytes; readonly capacity: Capacity };
+
+function refusalOf(
+  ring: RequestedRing,
+  need: Bytes,
+  { captures, most, capacity }: Available,
 ): Refusal | undefined {
-  const most = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
-  if (captures < most) return undefined;
-  const message = `${most} captures run on this Node, and more are not allowed: it starts when another one ends`;
-  return { reason: 'OverBudget', message };
+  const { maxCaptures, bufferBudgetBytes, bufferBytes, diskBudgetBytes, minFreeRatio } = capacity;
+  const mostCaptures = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
+  if (captures >= mostCaptures) return tooManyCaptures(mostCaptures);
+  if (need.budgetBytes > most.budgetBytes) return overDiskBudget(need.budgetBytes, diskBudgetBytes);
+  // Without a spare file, a capture at the very edge would start and stop by turns.
+  const spareBytes = ring.isRunning ? 0 : ring.spec.fileMegabytes * 1_000_000;
+  if (need.diskBytes + spareBytes > Math.max(0, most.diskBytes)) {
+    return diskAlmostFull(need.diskBytes, minFreeRatio);
+  }
+  return undefined;
 }
 
-function overBudget(bytes: number, leftBytes: number, { diskBudgetBytes }: Capacity): Refusal | undefined {
-  if (bytes <= leftBytes) return undefined;
-  const message = `the capture may take ${megabytes(bytes)}, and all captures of this Node ${megabytes(diskBudgetBytes)}: ask for fewer files, or it starts when others end`;
-  return { reason: 'OverBudget', message };
-}
-
-function diskAlmostFull(growth: number, { minFreeRatio }: Capacity): Refusal {
-  const message = `the capture may take ${megabytes(growth)} more, and ${Math.round(100 * minFreeRatio)} % of the Node's disk stay free: it starts when there is room`;
-  return { reason: 'DiskAlmostFull', message };
+/** Counts down what is free while requests are admitted one after the other. */
+function freeCapacity(
+  evictable: CapacityRequests['evictable'],
+  otherBytes: number,
+  { diskBudgetBytes, minFreeRatio, disk }: Capacity,
+) {
+  const left = [...evictable];
+  const evicted = new Set<string>();
+  let budgetBytes = diskBudgetBytes - otherBytes - sumOf(left);
+  let diskBytes = disk.availableBytes - minFreeRatio * disk.capacityBytes;
+  return {
+    evicted,
+    /** What would be free if everything evictable were evicted. */
+    mostBytes: (): Bytes => ({ budgetBytes: budgetBytes + sumOf(left), diskBytes: diskBytes + sumOf(left) }),
+    /** Evicts the oldest rings, no more than needed, until that much is free or none is left. */
+    evictUntilFree(need: Bytes) {
+      while (budgetBytes < need.budgetBytes || diskBytes < need.diskBytes) {
+        const oldest = left.shift();
+        if (!oldest) return;
+        evicted.add(oldest.uid);
+        budgetBytes += oldest.bytes;
+        diskBytes += oldest.bytes;
+      }
+    },
+    take(need: Bytes) {
+      budgetBytes -= need.budgetBytes;
+      diskBytes -= need.diskBytes;
+    },
+  };
 }
 
 function sumOf(rings: readonly { readonly bytes: number }[]): number {
   return rings.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1_000_000)} MB`;
 }

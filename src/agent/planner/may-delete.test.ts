@@ -17,7 +17,7 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
     { ...pod, annotations: { 'tcpdump.antrea.io': 'x' } },
     false,
   ],
-  ['AnnotationRemoved', 'it is gone, which means grace', undefined, false],
+  ['AnnotationRemoved', 'it is gone, and its files stay for the retention time', undefined, false],
   ['AnnotationRemoved', 'another Pod has its name', { ...pod, uid: 'uid-2' }, false],
   ['RetentionOver', 'it is gone', undefined, true],
   ['RetentionOver', 'another Pod has its name', { ...annotated, uid: 'uid-2' }, true],
@@ -26,7 +26,7 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
   ['Evicted', 'it is gone', undefined, true],
   ['Evicted', 'it has succeeded', { ...annotated, phase: 'Succeeded' }, true],
   ['Evicted', 'it runs', annotated, false],
-])('%s: the Pod is read and %s', async (why, _what, now, expected) => {
+])('%s: the Pod is read, and %s', async (why, _what, now, expected) => {
   const read: string[] = [];
   const answer = await mayDelete({ pod, why }, limits, async ({ namespace, name }) => {
     read.push(`${namespace}/${name}`);
@@ -36,7 +36,7 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
   expect(read).toEqual(['default/web']);
 });
 
-test('what cannot be known deletes nothing', async () => {
+test('nothing is deleted when the Pod cannot be read', async () => {
   const unreachable = () => Promise.reject(new Error('unreachable'));
   await expect(mayDelete({ pod, why: 'RetentionOver' }, limits, unreachable)).rejects.toThrow('unreachable');
 });

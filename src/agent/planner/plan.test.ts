@@ -4,7 +4,7 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import type { Capacity } from './capacity.ts';
-import { type Decision, type NodeState, plan, type Usage } from './plan.ts';
+import { type CapturedTime, type Decision, type NodeState, plan } from './plan.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };
 const nowMs = 10_000;
@@ -25,51 +25,51 @@ type Case = {
   readonly pod?: Partial<Pod>;
   readonly hasFolder: boolean;
   readonly folder?: Partial<FolderState>;
-  /** What it used when it was asked, now; undefined when it does not run. */
+  /** How long the running capture has captured by now; undefined when none runs. */
   readonly capturedMs?: number;
   readonly nextMs?: number;
-  /** Undefined: nothing is decided. */
+  /** Undefined: no decision. */
   readonly decision: Partial<Decision> | undefined;
 };
 
-const wanted = { 'tcpdump.antrea.io': '5' };
-const bad = { 'tcpdump.antrea.io': 'five' };
+const annotated = { 'tcpdump.antrea.io': '5' };
+const invalid = { 'tcpdump.antrea.io': 'five' };
 
 const cases: readonly Case[] = [
   { what: 'a Pod without the annotation', pod: {}, hasFolder: false, decision: undefined },
   {
     what: 'an annotated Pod',
-    pod: { annotations: wanted },
+    pod: { annotations: annotated },
     hasFolder: false,
     decision: { kind: 'record', spec: specOf(5) },
   },
   {
     what: 'an annotated Pod with captures',
-    pod: { annotations: wanted },
+    pod: { annotations: annotated },
     hasFolder: true,
     decision: { kind: 'record' },
   },
   {
-    what: 'an annotated Pod that is marked for deletion, which still sends',
-    pod: { annotations: wanted, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    what: 'an annotated Pod that is marked for deletion and still sends packets',
+    pod: { annotations: annotated, deletionTimestamp: '2026-01-01T00:00:00Z' },
     hasFolder: true,
     decision: { kind: 'record' },
   },
   {
     what: 'an annotated Pod that failed',
-    pod: { annotations: wanted, phase: 'Failed' },
+    pod: { annotations: annotated, phase: 'Failed' },
     hasFolder: true,
     decision: { kind: 'keep' },
     nextMs: nowMs + 1_000,
   },
   {
-    what: 'an annotated Pod that was done before',
-    pod: { annotations: wanted, phase: 'Succeeded' },
+    what: 'an annotated Pod that ended before it was captured',
+    pod: { annotations: annotated, phase: 'Succeeded' },
     hasFolder: false,
     decision: undefined,
   },
   {
-    what: 'a Pod that is gone, not marked yet',
+    what: 'a Pod that is gone, whose folder is not marked as ended yet',
     hasFolder: true,
     decision: { kind: 'keep', why: 'PodEnded' },
     nextMs: nowMs + 1_000,
@@ -89,14 +89,14 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a Pod that failed, after the retention time',
-    pod: { annotations: wanted, phase: 'Failed' },
+    pod: { annotations: annotated, phase: 'Failed' },
     hasFolder: true,
     folder: { endedMs: 0 },
     decision: { kind: 'delete', why: 'RetentionOver' },
   },
   {
-    what: 'a duration that has begun',
-    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    what: 'a duration that is running',
+    pod: { annotations: { ...annotated, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
     capturedMs: 20_000,
     decision: { kind: 'record' },
@@ -104,52 +104,52 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a duration that is over',
-    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    pod: { annotations: { ...annotated, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
     capturedMs: 60_000,
     decision: { kind: 'keep', why: 'DurationReached' },
   },
   {
-    what: 'a duration of which an agent before used a part',
-    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    what: 'a duration of which an earlier agent used a part',
+    pod: { annotations: { ...annotated, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
     folder: { capturedMs: 59_000 },
     decision: { kind: 'record' },
   },
   {
-    what: 'a duration that an agent before used up',
-    pod: { annotations: { ...wanted, 'podcap.dev/duration': '60s' } },
+    what: 'a duration that an earlier agent used up',
+    pod: { annotations: { ...annotated, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
     folder: { capturedMs: 60_000 },
     decision: { kind: 'keep', why: 'DurationReached' },
   },
   {
-    what: 'an annotation that was removed',
+    what: 'an annotation that is removed',
     pod: {},
     hasFolder: true,
     decision: { kind: 'delete', why: 'AnnotationRemoved' },
   },
   {
-    what: 'an annotation that was removed from a Pod that had failed',
+    what: 'an annotation that is removed from a failed Pod',
     pod: { phase: 'Failed' },
     hasFolder: true,
     decision: { kind: 'delete' },
   },
   {
     what: 'a value that is not allowed',
-    pod: { annotations: bad },
+    pod: { annotations: invalid },
     hasFolder: false,
     decision: { kind: 'refuse', refusal: { reason: 'InvalidAnnotation', message: expect.any(String) } },
   },
   {
-    what: 'a value that is not allowed any more',
-    pod: { annotations: bad },
+    what: 'a value that is no longer allowed',
+    pod: { annotations: invalid },
     hasFolder: true,
     decision: { kind: 'refuse' },
   },
   {
     what: 'a Pod on the host network',
-    pod: { annotations: wanted, hostNetwork: true },
+    pod: { annotations: annotated, hostNetwork: true },
     hasFolder: false,
     decision: { kind: 'refuse', refusal: { reason: 'HostNetwork', message: expect.any(String) } },
   },
@@ -171,7 +171,7 @@ test.each(cases)('$what', ({ pod, hasFolder, folder, capturedMs, decision, nextM
 });
 
 // Three files of 1 MB may take 4.28 MB.
-test('what does not fit is refused, and what runs goes before what is older', () => {
+test('what does not fit is refused, and running captures come before older Pods', () => {
   const names = ['a', 'b', 'c'];
   const state = nodeWith(names, { capacity: { ...capacity, diskBudgetBytes: 9_000_000 } });
   expect(kinds(state)).toEqual(['a record', 'b record', 'c refuse OverBudget']);
@@ -190,7 +190,7 @@ test('more captures than are allowed, or than the receive rings have memory for,
   ]);
 });
 
-test('of what has ended the oldest goes before a capture is refused, and no more than is needed', () => {
+test('before a capture is refused, the oldest rings of ended Pods are evicted, and no more than needed', () => {
   const ended = (name: string, endedMs: number) =>
     [name, folderWith(name, { bytes: 3_000_000, endedMs })] as const;
   const folders = new Map([ended('x', nowMs - 300), ended('y', nowMs - 900), ended('z', nowMs - 600)]);
@@ -198,16 +198,16 @@ test('of what has ended the oldest goes before a capture is refused, and no more
   expect(kinds(state)).toEqual(['a record', 'x keep', 'y delete Evicted', 'z keep']);
 });
 
-test('nothing is evicted for a capture that would not fit even so', () => {
+test('nothing is evicted for a capture that would not fit even then', () => {
   const folders = new Map([['x', folderWith('x', { bytes: 1_000_000, endedMs: nowMs })]]);
   const state = nodeWith(['a'], { folders, capacity: { ...capacity, diskBudgetBytes: 4_000_000 } });
   expect(kinds(state)).toEqual(['a refuse OverBudget', 'x keep']);
 });
 
-test('the free share of the disk is not used: what has ended goes, what would grow is refused, a full ring goes on', () => {
+test('the minimum free disk stays free: ended rings are evicted, growing rings are refused, a full ring continues', () => {
   const disk = { availableBytes: 21_000_000, capacityBytes: 100_000_000 };
   const folders = new Map([
-    // As a full ring of 3 files is: the newest is partly filled.
+    // A full ring of 3 files, the newest of them partly filled.
     ['full', folderWith('full', { files: 3, bytes: 2_600_000 })],
     ['x', folderWith('x', { bytes: 2_000_000, endedMs: nowMs })],
   ]);
@@ -223,12 +223,12 @@ test('the free share of the disk is not used: what has ended goes, what would gr
 });
 
 test('a Pod that has ended is kept for the retention time, whatever its annotation says', () => {
-  const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: bad });
+  const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: invalid });
   const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
   expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete RetentionOver']);
 });
 
-test('whatever the Node is like: one decision a UID, never over budget, no delete without its reason', () => {
+test('for any Node: decisions only for known UIDs, never over budget, no deletion without a reason that holds', () => {
   fc.assert(
     fc.property(anyNode(), (state) => {
       const { decisions } = plan(state);
@@ -247,10 +247,10 @@ test('whatever the Node is like: one decision a UID, never over budget, no delet
       for (const [key, decision] of decisions) {
         if (decision.kind !== 'delete') continue;
         const pod = state.pods.get(key);
-        const isAsked = pod?.annotations['tcpdump.antrea.io'] !== undefined;
-        const isAlive = pod !== undefined && pod.phase === 'Running';
-        expect(decision.why === 'AnnotationRemoved').toBe(pod !== undefined && !isAsked);
-        expect(isAlive && isAsked).toBe(false);
+        const isAnnotated = pod?.annotations['tcpdump.antrea.io'] !== undefined;
+        const isRunning = pod !== undefined && pod.phase === 'Running';
+        expect(decision.why === 'AnnotationRemoved').toBe(pod !== undefined && !isAnnotated);
+        expect(isRunning && isAnnotated).toBe(false);
         expect(
           decision.why !== 'RetentionOver' || (state.folders.get(key)?.endedMs ?? nowMs) <= nowMs - 1_000,
         ).toBe(true);
@@ -259,23 +259,23 @@ test('whatever the Node is like: one decision a UID, never over budget, no delet
   );
 });
 
-test('the same state gives the same plan, in whatever order it is told', () => {
+test('the same state gives the same plan, whatever the order of Pods and folders', () => {
   fc.assert(
     fc.property(anyNode(), (state) => {
-      const turned = {
+      const reversed = {
         ...state,
         pods: new Map([...state.pods].toReversed()),
         folders: new Map([...state.folders].toReversed()),
       };
       const sorted = (given: NodeState) =>
         [...plan(given).decisions].toSorted(([a], [b]) => a.localeCompare(b));
-      expect(sorted(turned)).toEqual(sorted(state));
-      expect(plan(turned).nextMs).toBe(plan(state).nextMs);
+      expect(sorted(reversed)).toEqual(sorted(state));
+      expect(plan(reversed).nextMs).toBe(plan(state).nextMs);
     }),
   );
 });
 
-/** Pods that are annotated with 3, each a second younger than the one before. */
+/** Pods annotated with 3, each one second younger than the previous one. */
 function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState {
   const pods = names.map((name, index) => {
     const creationTimestamp = `2026-01-01T00:00:0${index}Z`;
@@ -285,7 +285,7 @@ function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState
   return {
     pods: new Map(pods),
     folders: new Map(),
-    recording: new Map<string, Usage>(),
+    recording: new Map<string, CapturedTime>(),
     capacity,
     limits,
     nowMs,

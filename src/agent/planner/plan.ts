@@ -1,95 +1,96 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
-import { type CaptureSpec, type Refusal, type RequestLimits, requestOf } from './annotations.ts';
+import { type CaptureSpec, type RequestLimits, requestOf } from './annotations.ts';
 import { admit, type Capacity, type RequestedRing } from './capacity.ts';
+import type { Refusal } from './refusals.ts';
 
-/** One decision per Pod UID: what should be, whatever is running now. */
+/** One decision per Pod UID: the desired state, whatever is running now. */
 export type Plan = {
   readonly decisions: ReadonlyMap<string, Decision>;
-  /** When a decision changes by time alone, by the clock of `nowMs`. */
+  /** When the next decision changes by time alone, by the clock of `nowMs`. */
   readonly nextMs: number | undefined;
 };
 
 export type Decision =
   /** A capture runs and fills the Pod's folder. */
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
-  /** Nothing runs any more, the files stay. */
+  /** No capture is started any more, and the files stay. */
   | { readonly kind: 'keep'; readonly why: KeepReason }
-  /** Nothing runs, the files that are there stay until the annotation goes. */
+  /** No capture runs, and the files so far stay until the annotation is removed. */
   | { readonly kind: 'refuse'; readonly pod: Pod; readonly refusal: Refusal }
-  /** Nothing runs, the folder goes: once the API server has said of that very Pod that it may (may-delete.ts). */
+  /** No capture runs, and the folder is deleted, after the API server has confirmed it for this very Pod (may-delete.ts). */
   | { readonly kind: 'delete'; readonly pod: PodName; readonly why: DeleteReason };
 
-/** `PodEnded`: what still runs ends with the Pod's network. `DurationReached`: it ends now. */
+/** `PodEnded`: a running capture ends with the Pod's network. `DurationReached`: it ends now. */
 export type KeepReason = 'PodEnded' | 'DurationReached';
 
-/** `Evicted`: the Pod had ended, and a capture needs the room. */
+/** `Evicted`: the Pod had ended, and another capture needs the space. */
 export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
 
-/** All that a plan is made of. */
+/** Everything that a plan is made from. */
 export type NodeState = {
   /** The Pods of this Node by UID. */
   readonly pods: ReadonlyMap<string, Pod>;
-  /** The folders of captures by UID. */
+  /** The capture folders by UID. */
   readonly folders: ReadonlyMap<string, FolderState>;
-  /** What is being recorded, in the order in which it was begun: what runs goes before what wants to. */
-  readonly recording: ReadonlyMap<string, Usage>;
+  /** The running recordings in the order in which they started: they get capacity before new ones. */
+  readonly recording: ReadonlyMap<string, CapturedTime>;
   readonly capacity: Capacity;
   readonly limits: PlanLimits;
-  /** Of a clock that nobody sets (clock.ts). */
+  /** From a monotonic clock (clock.ts). */
   readonly nowMs: number;
 };
 
-/** How long a capture had run at a moment, all its starts together. */
-export type Usage = { readonly capturedMs: number; readonly atMs: number };
+/** How long a Pod had been captured by the time `atMs`, all its captures together. */
+export type CapturedTime = { readonly capturedMs: number; readonly atMs: number };
 
 export type PlanLimits = RequestLimits & {
-  /** How long the captures of a Pod that has ended stay. */
+  /** How long the captures of an ended Pod are kept. */
   readonly retentionMs: number;
 };
 
 /**
- * Decides for the whole Node at once. Pure: the same state gives the same plan. A Pod that neither asks for anything
- * nor left a folder has no decision.
+ * Decides for the whole Node at once. Pure: the same state gives the same plan. A Pod that asks for nothing and has no
+ * folder gets no decision.
  */
 export function plan(state: NodeState): Plan {
-  const wishes = new Map<string, TimedDecision>();
+  const proposals = new Map<string, Proposal>();
   for (const [uid, pod] of state.pods) {
-    const wish = decisionBeforeCapacity(uid, pod, state);
-    if (wish) wishes.set(uid, wish);
+    const proposal = proposalFor(uid, pod, state);
+    if (proposal) proposals.set(uid, proposal);
   }
   for (const [uid, folder] of state.folders) {
-    if (!state.pods.has(uid)) wishes.set(uid, ended(folder, state));
+    if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(folder, state));
   }
-  return settle(wishes, state);
+  return fitToCapacity(proposals, state);
 }
 
-/** Of a plan what it decides about these Pods: for a list of Pods that may not have all there are. */
+/** Returns only the decisions about these Pods: for a list of Pods that may be incomplete. */
 export function planAbout(pods: ReadonlyMap<string, Pod>, { decisions, nextMs }: Plan): Plan {
   return { decisions: new Map([...decisions].filter(([uid]) => pods.has(uid))), nextMs };
 }
 
-/** A decision that does not know of other Pods yet, and when it changes by time alone. */
-type TimedDecision = { readonly decision: Decision; readonly untilMs?: number };
+/** A decision made from one Pod alone, before capacity is shared out, and when it changes by time alone. */
+type Proposal = { readonly decision: Decision; readonly untilMs?: number };
 
-function decisionBeforeCapacity(uid: string, pod: Pod, state: NodeState): TimedDecision | undefined {
+function proposalFor(uid: string, pod: Pod, state: NodeState): Proposal | undefined {
   const folder = state.folders.get(uid);
   const request = requestOf(pod, state.limits);
   if (request.kind === 'none') {
     return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
   }
-  if (hasEnded(pod)) return folder && ended(folder, state);
+  if (hasEnded(pod)) return folder && proposalForEnded(folder, state);
   if (request.kind === 'refused') return { decision: { kind: 'refuse', pod, refusal: request.refusal } };
-  return wanted(uid, pod, request.spec, state);
+  return proposalForCapture(uid, pod, request.spec, state);
 }
 
-/** A Pod that is only marked for deletion still sends: it has ended when its phase says so, or when it is gone. */
-function hasEnded(pod: Pod): boolean {
+/** A Pod that is only marked for deletion still sends packets: it has ended by its phase, or once it is deleted. */
+export function hasEnded(pod: Pod): boolean {
   return pod.phase === 'Succeeded' || pod.phase === 'Failed';
 }
 
-/** Its last packets are what people want, so they stay for the retention time. */
-function ended({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): TimedDecision {
+/** People want a Pod's last packets, so its files stay for the retention time. */
+function proposalForEnded({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): Proposal {
   const untilMs = (endedMs ?? nowMs) + limits.retentionMs;
   if (endedMs !== undefined && untilMs <= nowMs) {
     return { decision: { kind: 'delete', pod, why: 'RetentionOver' } };
@@ -97,28 +98,26 @@ function ended({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): Tim
   return { decision: { kind: 'keep', why: 'PodEnded' }, untilMs };
 }
 
-function wanted(
-  uid: string,
-  pod: Pod,
-  spec: CaptureSpec,
-  { recording, folders, nowMs }: NodeState,
-): TimedDecision {
+function proposalForCapture(uid: string, pod: Pod, spec: CaptureSpec, state: NodeState): Proposal {
   const decision = { kind: 'record', pod, spec } as const;
   if (spec.durationMs === undefined) return { decision };
-  const usage = recording.get(uid);
-  const capturedMs = usage ? usage.capturedMs + (nowMs - usage.atMs) : (folders.get(uid)?.capturedMs ?? 0);
-  const leftMs = spec.durationMs - capturedMs;
+  const leftMs = spec.durationMs - capturedMs(uid, state);
   if (leftMs <= 0) return { decision: { kind: 'keep', why: 'DurationReached' } };
-  return usage ? { decision, untilMs: nowMs + leftMs } : { decision };
+  return state.recording.has(uid) ? { decision, untilMs: state.nowMs + leftMs } : { decision };
 }
 
-/** Gives the room of the Node to the wishes: what does not fit is refused, what has ended is evicted for it. */
-function settle(wishes: ReadonlyMap<string, TimedDecision>, state: NodeState): Plan {
-  const decisions = new Map([...wishes].map(([uid, { decision }]) => [uid, decision]));
+function capturedMs(uid: string, { recording, folders, nowMs }: NodeState): number {
+  const captured = recording.get(uid);
+  return captured ? captured.capturedMs + (nowMs - captured.atMs) : (folders.get(uid)?.capturedMs ?? 0);
+}
+
+/** Shares out the Node's capacity: evicts captures of ended Pods, and refuses what still does not fit. */
+function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeState): Plan {
+  const decisions = new Map([...proposals].map(([uid, { decision }]) => [uid, decision]));
   const { evicted, refused } = admit({
-    live: liveRings(decisions, state),
-    ended: endedRings(decisions, state),
-    kept: keptBytes(decisions, state),
+    requested: requestedRings(decisions, state),
+    evictable: evictableRings(decisions, state),
+    otherBytes: otherBytes(decisions, state),
     capacity: state.capacity,
   });
   for (const [uid, refusal] of refused) {
@@ -129,14 +128,14 @@ function settle(wishes: ReadonlyMap<string, TimedDecision>, state: NodeState): P
     const pod = state.folders.get(uid)?.pod;
     if (pod) decisions.set(uid, { kind: 'delete', pod, why: 'Evicted' });
   }
-  const times = [...wishes].flatMap(([uid, { decision, untilMs }]) =>
+  const times = [...proposals].flatMap(([uid, { decision, untilMs }]) =>
     untilMs !== undefined && decisions.get(uid) === decision ? [untilMs] : [],
   );
   return { decisions, nextMs: times.length === 0 ? undefined : Math.min(...times) };
 }
 
-/** What is to be recorded: what runs first, in the order in which it was begun, then by the age of the Pods. */
-function liveRings(
+/** The rings to record: the running ones in the order in which they started, then the others by the age of their Pods. */
+function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
   { recording, folders }: NodeState,
 ): RequestedRing[] {
@@ -155,12 +154,12 @@ function liveRings(
       spec,
       files: folders.get(uid)?.files ?? 0,
       bytes: folders.get(uid)?.bytes ?? 0,
-      runs: recording.has(uid),
+      isRunning: recording.has(uid),
     }));
 }
 
-/** Oldest first. What is still being written, or ends only by an annotation, is not given away. */
-function endedRings(decisions: ReadonlyMap<string, Decision>, { folders, recording, nowMs }: NodeState) {
+/** The rings of ended Pods, oldest first, except those that are still being written. */
+function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, recording, nowMs }: NodeState) {
   return [...decisions]
     .flatMap(([uid, decision]) => {
       const folder = folders.get(uid);
@@ -170,8 +169,8 @@ function endedRings(decisions: ReadonlyMap<string, Decision>, { folders, recordi
     .toSorted((a, b) => a.endedMs - b.endedMs || a.uid.localeCompare(b.uid));
 }
 
-/** What stays whatever comes: the files of Pods that are there, and what is being written to the end. */
-function keptBytes(decisions: ReadonlyMap<string, Decision>, { folders, recording }: NodeState): number {
+/** The bytes of files that are neither requested nor evictable: of refused Pods, and of captures about to end. */
+function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recording }: NodeState): number {
   let bytes = 0;
   for (const [uid, decision] of decisions) {
     const stays =

@@ -13,21 +13,21 @@ function after(...changes: readonly Change<Pod>[]): string[] {
   return [...pods].map(([uid, { resourceVersion }]) => `${uid}@${resourceVersion}`);
 }
 
-test('a watch event replaces what a list said, and adds what it did not', () => {
+test('a watch event replaces a listed Pod, or adds one that was not listed', () => {
   const listed = { kind: 'listed', items: [pod('a'), pod('b')] } as const;
   expect(
     after(listed, { kind: 'applied', object: pod('a', '2') }, { kind: 'applied', object: pod('c', '3') }),
   ).toEqual(['a@2', 'b@1', 'c@3']);
 });
 
-test('a Pod of the same name is another one by its UID', () => {
+test('a Pod that reuses a name is another Pod, by its UID', () => {
   const old = { kind: 'applied', object: pod('a') } as const;
   expect(after(old, { kind: 'applied', object: pod('b') }, { kind: 'deleted', object: pod('a') })).toEqual([
     'b@1',
   ]);
 });
 
-test('a new list drops what is gone', () => {
+test('a new list drops Pods that are gone', () => {
   const before = [
     { kind: 'applied', object: pod('a', '2') },
     { kind: 'applied', object: pod('b', '2') },

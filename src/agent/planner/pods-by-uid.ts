@@ -1,10 +1,10 @@
 import type { Change } from '../../kubernetes/list-watch.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 
-/** The Pods of this Node by UID: a name can be used again, a UID cannot. */
+/** The Pods of this Node by UID: a name can be reused, a UID cannot. */
 export type PodsByUid = ReadonlyMap<string, Pod>;
 
-/** The Pods after a change. Pure. */
+/** Returns the Pods after a change of the list or the watch. Pure. */
 export function podsAfter(before: PodsByUid, change: Change<Pod>): PodsByUid {
   switch (change.kind) {
     case 'listed':

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import {
+  diskAlmostFull,
+  hostNetwork,
+  invalidAnnotation,
+  invalidFilter,
+  noSuchInterface,
+  overDiskBudget,
+  type Refusal,
+  tooManyCaptures,
+} from './refusals.ts';
+
+test.each<[Refusal, string]>([
+  [
+    invalidAnnotation('tcpdump.antrea.io', 'five\n', 'a whole number'),
+    'InvalidAnnotation: annotation tcpdump.antrea.io="five\\n": must be a whole number',
+  ],
+  [
+    hostNetwork,
+    'HostNetwork: the Pod uses the host network: a capture of its interface would show the packets of every Pod',
+  ],
+  [
+    invalidFilter('podcap.dev/filter', 'tcp port', "can't parse filter expression: syntax error"),
+    `InvalidFilter: annotation podcap.dev/filter="tcp port": can't parse filter expression: syntax error`,
+  ],
+  [
+    noSuchInterface('net7', 30_000),
+    'NoSuchInterface: the Pod has no interface net7; the agent checks again every 30 s',
+  ],
+  [
+    tooManyCaptures(100),
+    'OverBudget: this Node runs no more than 100 captures at a time: this one starts when another one ends',
+  ],
+  [
+    overDiskBudget(6_420_000, 16_000_000),
+    'OverBudget: the capture may use 7 MB, but all captures on this Node together may use 16 MB: ask for fewer files, or wait until other captures end',
+  ],
+  [
+    diskAlmostFull(6_420_000, 0.9),
+    "DiskAlmostFull: the capture may use another 7 MB, but 90 % of the Node's disk must stay free: it starts when there is enough free space",
+  ],
+])('$0.reason reads as a sentence with its facts', ({ reason, message }, words) => {
+  expect(`${reason}: ${message}`).toBe(words);
+});

@@ -1,0 +1,96 @@
+/**
+ * Why a request is not carried out. The reason is the same word in the Event, the log line, the metric and
+ * docs/annotations.md.
+ */
+export type Refusal = { readonly reason: RefusalReason; readonly message: string };
+
+export type RefusalReason =
+  | 'InvalidAnnotation'
+  | 'HostNetwork'
+  | 'InvalidFilter'
+  | 'NoSuchInterface'
+  | 'OverBudget'
+  | 'DiskAlmostFull';
+
+/** When each reason applies, and until when; docs/annotations.md has this table. */
+export const refusalDescriptions: Readonly<
+  Record<RefusalReason, { readonly when: string; readonly until: string }>
+> = {
+  InvalidAnnotation: {
+    when: 'an annotation has a value that is not allowed; the message names both',
+    until: 'the annotation is changed',
+  },
+  HostNetwork: {
+    when: 'the Pod uses the host network, where a capture would show the packets of every Pod',
+    until: 'the Pod is replaced',
+  },
+  InvalidFilter: {
+    when: 'tcpdump cannot compile the filter, or needs more than 1 s or 64 MB; host names do not compile',
+    until: 'the annotation is changed',
+  },
+  NoSuchInterface: {
+    when: 'the Pod has no interface of that name',
+    until: 'the interface exists; checked every 30 s',
+  },
+  OverBudget: {
+    when: 'the Node has no disk budget, receive-ring budget or captures left, even after deleting ended captures',
+    until: 'there is capacity',
+  },
+  DiskAlmostFull: {
+    when: "the capture would use the part of the Node's disk that must stay free",
+    until: 'there is space',
+  },
+};
+
+// No message names a number that changes by itself: each new message is another Event.
+
+/** An annotation whose value is not allowed; `allowed` completes the sentence "must be …". */
+export function invalidAnnotation(key: string, value: string, allowed: string): Refusal {
+  return { reason: 'InvalidAnnotation', message: `annotation ${key}=${quoted(value)}: must be ${allowed}` };
+}
+
+/** A Pod without a network namespace of its own. */
+export const hostNetwork: Refusal = {
+  reason: 'HostNetwork',
+  message: 'the Pod uses the host network: a capture of its interface would show the packets of every Pod',
+};
+
+/** A filter that tcpdump does not compile; `problem` is what tcpdump reports. */
+export function invalidFilter(key: string, filter: string, problem: string): Refusal {
+  const message = `annotation ${key}=${JSON.stringify(filter.slice(0, 200))}: ${problem}`;
+  return { reason: 'InvalidFilter', message };
+}
+
+/** An interface that the Pod does not have, or not yet. */
+export function noSuchInterface(name: string, retryMs: number): Refusal {
+  const message = `the Pod has no interface ${name}; the agent checks again every ${retryMs / 1_000} s`;
+  return { reason: 'NoSuchInterface', message };
+}
+
+/** All captures that the Node allows at a time are running. */
+export function tooManyCaptures(maxCaptures: number): Refusal {
+  const message = `this Node runs no more than ${maxCaptures} captures at a time: this one starts when another one ends`;
+  return { reason: 'OverBudget', message };
+}
+
+/** A ring that is larger than what is left of the Node's disk budget. */
+export function overDiskBudget(ringBytes: number, budgetBytes: number): Refusal {
+  const message = `the capture may use ${megabytes(ringBytes)}, but all captures on this Node together may use ${megabytes(budgetBytes)}: ask for fewer files, or wait until other captures end`;
+  return { reason: 'OverBudget', message };
+}
+
+/** A ring whose growth would use disk space that must stay free. */
+export function diskAlmostFull(growthBytes: number, minFreeRatio: number): Refusal {
+  const message = `the capture may use another ${megabytes(growthBytes)}, but ${Math.round(100 * minFreeRatio)} % of the Node's disk must stay free: it starts when there is enough free space`;
+  return { reason: 'DiskAlmostFull', message };
+}
+
+/** A value that can be read back: control characters are escaped, and long values are cut. */
+function quoted(value: string): string {
+  const cut = value.length > 40 ? `${value.slice(0, 40)}…` : value;
+  return JSON.stringify(cut);
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1_000_000)} MB`;
+}
