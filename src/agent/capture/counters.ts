@@ -8,8 +8,9 @@ import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { readInterfacePackets } from './interface-counters.ts';
 import { type CaptureGap, gapBefore, noGap, settleGap } from './missed-packets.ts';
 import { type CounterSample, isStalled } from './stall-detection.ts';
-import type { Ending, Tcpdump, TcpdumpStatistics } from './tcpdump.ts';
+import type { Ending, Tcpdump } from './tcpdump.ts';
 import type { TcpdumpFiles } from './tcpdump-files.ts';
+import type { TcpdumpStatistics } from './tcpdump-output.ts';
 
 /** The accounts of one capture: every packet is in a file or in a number; in memory, and in its record on disk. */
 export type CaptureCounters = {

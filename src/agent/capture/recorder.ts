@@ -274,20 +274,16 @@ function collectEnded(recording: RecorderState): Impossible | undefined {
   recording.current = recording.replaced;
   recording.replaced = undefined;
   if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
-  if (ending.cause !== 'failed') {
+  if (ending.cause === 'stopped' || ending.cause === 'interfaceGone') {
     recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
-  } else if (isMissingInterface(ending.message, current.spec)) {
+    // The Pod's own interface is missing only while its network is deleted, which is no refusal.
+  } else if (ending.cause === 'noSuchDevice' && current.spec.interface !== podInterface) {
     const refusal = noSuchInterface(current.spec.interface, interfaceRetryMs);
     return { refusal, spec: current.spec, againMs: interfaceRetryMs };
   } else {
     fail(recording, ending.message);
   }
   return undefined;
-}
-
-/** The Pod's own interface is missing only while its network goes, which is no refusal. */
-function isMissingInterface(message: string, spec: CaptureSpec): boolean {
-  return spec.interface !== podInterface && message.includes('No such device');
 }
 
 async function findNetwork({ networks, pod, networkUid, log }: RecorderState): Promise<Network | undefined> {

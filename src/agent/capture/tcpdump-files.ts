@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { type LeftoverPruning, recordsIn } from '../storage/prune-leftovers.ts';
-import type { FilesBegun } from './tcpdump.ts';
+import type { FilesBegun } from './tcpdump-output.ts';
 
 /** The files of one start of tcpdump, as it begins them. */
 export type TcpdumpFiles = {

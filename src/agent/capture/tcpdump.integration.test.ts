@@ -9,7 +9,8 @@ import { until } from '../../testbed/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
-import { type FilesBegun, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
+import { type EndingCause, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
+import type { FilesBegun } from './tcpdump-output.ts';
 import { openWriteBufferSlots } from './write-buffer-slots.ts';
 
 let spawner: Spawner;
@@ -156,16 +157,16 @@ test('an interface that goes is an ending of its own, with the counts', async ()
   expect(await tcpdump.ended).toMatchObject({ cause: 'interfaceGone', statistics: { captured: 10 } });
 });
 
-test.each<[string, Partial<TcpdumpOptions>, RegExp]>([
-  ['an interface that is not there', { interface: 'net7' }, /net7.*No such device/],
-  ['a network namespace that is not there', { netns: '/run/netns/cni-none' }, /cni-none.*No such file/],
-  ['a folder that it may not write into', { file: '/root/captres-web.1.pcap' }, /Permission denied/],
-])('%s: it fails with a message that names it', async (_what, wrong, message) => {
+test.each<[string, Partial<TcpdumpOptions>, EndingCause, RegExp]>([
+  ['an interface that does not exist', { interface: 'net7' }, 'noSuchDevice', /net7.*No such device/],
+  ['a missing network namespace', { netns: '/run/netns/cni-none' }, 'failed', /cni-none.*No such file/],
+  ['a folder that it may not write to', { file: '/root/captres-web.1.pcap' }, 'failed', /Permission denied/],
+])('%s: it ends with a message that names the cause', async (_what, wrong, cause, message) => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const tcpdump = startTcpdump({ ...optionsFor(testbed.netns, folder.path).options, ...wrong });
   const ending = await tcpdump.started;
-  expect(ending).toMatchObject({ kind: 'ended', cause: 'failed', message: expect.stringMatching(message) });
+  expect(ending).toMatchObject({ kind: 'ended', cause, message: expect.stringMatching(message) });
   expect(await tcpdump.stop('flush')).toEqual(ending);
 });
 

@@ -34,8 +34,8 @@ export const captureAnnotation = 'tcpdump.antrea.io';
 export const filterAnnotation = 'podcap.dev/filter';
 
 /**
- * Returns what a Pod's annotations ask for. Pure: knows nothing of other Pods, disks or processes. If several values are
- * not allowed, the refusal names the first in the order of annotationRules.
+ * Returns what a Pod's annotations ask for. Pure: knows nothing of other Pods, disks or processes. If several values
+ * are not allowed, the refusal names the first in the order of annotationRules.
  */
 export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits: RequestLimits): Request {
   if (pod.annotations[captureAnnotation] === undefined) return { kind: 'none' };

@@ -18,7 +18,7 @@ export type Decision =
   | { readonly kind: 'keep'; readonly why: KeepReason }
   /** No capture runs, and the files so far stay until the annotation is removed. */
   | { readonly kind: 'refuse'; readonly pod: Pod; readonly refusal: Refusal }
-  /** No capture runs, and the folder is deleted, after the API server has confirmed it for this very Pod (may-delete.ts). */
+  /** No capture runs, and the folder is deleted, once the API server confirms it for this very Pod (may-delete.ts). */
   | { readonly kind: 'delete'; readonly pod: PodName; readonly why: DeleteReason };
 
 /** `PodEnded`: a running capture ends with the Pod's network. `DurationReached`: it ends now. */
@@ -134,7 +134,7 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   return { decisions, nextMs: times.length === 0 ? undefined : Math.min(...times) };
 }
 
-/** The rings to record: the running ones in the order in which they started, then the others by the age of their Pods. */
+/** The rings to record: the running ones in the order in which they started, then the others, oldest Pod first. */
 function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
   { recording, folders }: NodeState,

@@ -1,0 +1,203 @@
+/** In packets. received = captured + dropped + lost at stop (tcpdump(1): received includes dropped). */
+export type TcpdumpStatistics = {
+  readonly captured: number;
+  readonly received: number;
+  readonly dropped: number;
+};
+
+/** The capture files that a tcpdump has begun so far. */
+export type FilesBegun = {
+  readonly begun: number;
+  /** Packets in the files before the newest one. */
+  readonly packets: number;
+  /** How many of these packets were in files that it has deleted. */
+  readonly pruned: number;
+};
+
+/** What happens to a running tcpdump, as it prints it. */
+export type OutputListeners = {
+  /** It has begun its next capture file, or several at a high rate. */
+  readonly onFiles: (files: FilesBegun) => void;
+  /** Another process has deleted the file that it is writing; it continues. */
+  readonly onFileDeleted?: () => void;
+  /** A file cannot be written: it is about to end. */
+  readonly onWriteError?: () => void;
+  /** The interface was set down or up; tcpdump continues in both cases. */
+  readonly onInterface?: (isUp: boolean) => void;
+};
+
+/** What a tcpdump has printed up to its end. */
+export type TcpdumpResult = {
+  /** Its last words, for people. */
+  readonly message: string;
+  /** Its interface was deleted. */
+  readonly isInterfaceGone: boolean;
+  /** Its interface did not exist. */
+  readonly isNoSuchDevice: boolean;
+  /** The final statistics; undefined if it was killed before it could print them. */
+  readonly statistics: TcpdumpStatistics | undefined;
+  /** Why it could not write a file, as errno(3) names it; it ends by itself then (preload/dumper.c). */
+  readonly writeError: string | undefined;
+  /** How many of the captured packets are in no file because of that. */
+  readonly unwritten: number;
+};
+
+export type OutputReader = {
+  /** Takes a line of its standard error. */
+  readonly readLine: (line: string) => void;
+  /** Resolves when packets are being captured. */
+  readonly listening: Promise<void>;
+  /** Resolves with the next answer to SIGUSR1. */
+  readonly nextStatistics: () => Promise<TcpdumpStatistics>;
+  /** The result of the lines so far. */
+  readonly result: () => TcpdumpResult;
+};
+
+/** Longer messages are cut: Events and records carry them. */
+const maxMessageLength = 500;
+
+/** Reads what one tcpdump and the preload library in it print. */
+export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
+  const { promise: listening, resolve: startListening } = Promise.withResolvers<void>();
+  const unwrap = unwrapCounts();
+  let answer = Promise.withResolvers<TcpdumpStatistics>();
+  let final: Partial<TcpdumpStatistics> = {};
+  let result: Omit<TcpdumpResult, 'statistics'> = {
+    message: '',
+    isInterfaceGone: false,
+    isNoSuchDevice: false,
+    writeError: undefined,
+    unwritten: 0,
+  };
+
+  function readLine(line: string): void {
+    const output = parseOutputLine(line);
+    switch (output.kind) {
+      case 'listening':
+        return startListening();
+      case 'statistics':
+        answer.resolve({ ...output.statistics, ...unwrap(output.statistics) });
+        answer = Promise.withResolvers();
+        return;
+      case 'finalCount':
+        final = { ...final, ...unwrap(output.count) };
+        return;
+      case 'files':
+        return listeners.onFiles(output.files);
+      case 'fileDeleted':
+        return listeners.onFileDeleted?.();
+      case 'interface':
+        return listeners.onInterface?.(output.isUp);
+      case 'unwritten':
+        result = { ...result, unwritten: output.packets };
+        return;
+      case 'writeError':
+        result = { ...result, writeError: output.error };
+        return listeners.onWriteError?.();
+      case 'message':
+        result = {
+          ...result,
+          message: `${result.message} ${output.text}`.trimStart().slice(0, maxMessageLength),
+          isInterfaceGone: result.isInterfaceGone || output.about === 'interfaceGone',
+          isNoSuchDevice: result.isNoSuchDevice || output.about === 'noSuchDevice',
+        };
+    }
+  }
+
+  return {
+    readLine,
+    listening,
+    nextStatistics: () => answer.promise,
+    result: () => ({ ...result, statistics: completeStatistics(final) }),
+  };
+}
+
+/** One line of standard error. */
+export type OutputLine =
+  | { readonly kind: 'listening' }
+  /** The answer to SIGUSR1, all counts in one line. */
+  | { readonly kind: 'statistics'; readonly statistics: TcpdumpStatistics }
+  /** At its end, tcpdump prints one count per line. */
+  | { readonly kind: 'finalCount'; readonly count: Partial<TcpdumpStatistics> }
+  | { readonly kind: 'files'; readonly files: FilesBegun }
+  | { readonly kind: 'fileDeleted' }
+  | { readonly kind: 'writeError'; readonly error: string }
+  | { readonly kind: 'unwritten'; readonly packets: number }
+  | { readonly kind: 'interface'; readonly isUp: boolean }
+  /** Anything else: errors, among other things. */
+  | { readonly kind: 'message'; readonly text: string; readonly about?: 'interfaceGone' | 'noSuchDevice' };
+
+/** Returns what a line of tcpdump or of the preload library means. Pure. */
+export function parseOutputLine(line: string): OutputLine {
+  return parseLibraryLine(line) ?? parseTcpdumpLine(line);
+}
+
+/** The preload library's lines (preload/preload.c lists them); undefined for a line of tcpdump's own. */
+function parseLibraryLine(line: string): OutputLine | undefined {
+  const files =
+    /^podcap: file (?<begun>\d+) after (?<packets>\d+) packets, (?<pruned>\d+) of them pruned$/.exec(line);
+  if (files?.groups) {
+    const { begun, packets, pruned } = files.groups;
+    return {
+      kind: 'files',
+      files: { begun: Number(begun), packets: Number(packets), pruned: Number(pruned) },
+    };
+  }
+  if (line === 'podcap: file deleted') return { kind: 'fileDeleted' };
+  const error = /^podcap: not written: (\w+)$/.exec(line)?.[1];
+  if (error !== undefined) return { kind: 'writeError', error };
+  const packets = /^podcap: (\d+) packets in no file$/.exec(line)?.[1];
+  if (packets !== undefined) return { kind: 'unwritten', packets: Number(packets) };
+  const interfaceState = /^podcap: interface (up|down)$/.exec(line)?.[1];
+  return interfaceState === undefined ? undefined : { kind: 'interface', isUp: interfaceState === 'up' };
+}
+
+function parseTcpdumpLine(line: string): OutputLine {
+  if (line.includes('listening on ')) return { kind: 'listening' };
+  const counts = parseCounts(line);
+  const statistics = completeStatistics(counts);
+  if (statistics) return { kind: 'statistics', statistics };
+  if (/^\d+ packets? /.test(line)) return { kind: 'finalCount', count: counts };
+  if (/interface disappeared/i.test(line)) return { kind: 'message', text: line, about: 'interfaceGone' };
+  if (line.includes('No such device')) return { kind: 'message', text: line, about: 'noSuchDevice' };
+  return { kind: 'message', text: line };
+}
+
+const countPatterns: readonly [keyof TcpdumpStatistics, RegExp][] = [
+  ['captured', /(\d+) packets? captured/],
+  ['received', /(\d+) packets? received by filter/],
+  ['dropped', /(\d+) packets? dropped by kernel/],
+];
+
+type MutableCounts = { -readonly [Name in keyof TcpdumpStatistics]?: number };
+
+function parseCounts(line: string): Partial<TcpdumpStatistics> {
+  const counts: MutableCounts = {};
+  for (const [name, pattern] of countPatterns) {
+    const digits = pattern.exec(line)?.[1];
+    if (digits !== undefined) counts[name] = Number(digits);
+  }
+  return counts;
+}
+
+/** Returns a function that makes counts whole: tcpdump and libpcap count in 32 bits, so 0 follows 4,294,967,295. */
+export function unwrapCounts(): (counts: Partial<TcpdumpStatistics>) => Partial<TcpdumpStatistics> {
+  const last = { captured: 0, received: 0, dropped: 0 };
+  return (counts) => {
+    const whole: MutableCounts = {};
+    for (const [name] of countPatterns) {
+      const count = counts[name];
+      if (count === undefined) continue;
+      const wraps = Math.floor(last[name] / 2 ** 32) + (count < last[name] % 2 ** 32 ? 1 : 0);
+      last[name] = wraps * 2 ** 32 + count;
+      whole[name] = last[name];
+    }
+    return whole;
+  };
+}
+
+function completeStatistics(counts: Partial<TcpdumpStatistics>): TcpdumpStatistics | undefined {
+  const { captured, received, dropped } = counts;
+  if (captured === undefined || received === undefined || dropped === undefined) return undefined;
+  return { captured, received, dropped };
+}
