@@ -14,15 +14,15 @@ export type Capture = {
   readonly generation: number;
   readonly spec: CaptureSpec;
   readonly network: Network;
-  /** When it began to capture, by performance.now(); undefined before. */
+  /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
   /** How it ended; undefined until the process is gone and its record is written. */
   readonly ending: () => Ending | undefined;
-  /** Keeps so many of its own files from now on. */
+  /** From now on it keeps this many of its own files. */
   readonly keep: (files: number) => void;
   readonly stop: (how: StopHow) => Promise<Ending>;
   readonly totals: () => Totals;
-  /** Of the generations before. */
+  /** The totals of all earlier generations. */
   readonly earlier: Totals;
 };
 
@@ -31,15 +31,15 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
   readonly network: Network;
   readonly spec: CaptureSpec;
   readonly settings: CaptureSettings;
-  readonly ring: LeftoverPruning;
-  /** It captures; `missedBefore` is undefined while it is not known. */
+  readonly pruning: LeftoverPruning;
+  /** It captures packets; `missedBefore` is undefined while it is not known. */
   readonly onListening: (generation: number, missedBefore: number | undefined) => void;
-  /** Its interface was set down, or is up again; it goes on. */
+  /** Its interface was set down, or is up again; it continues. */
   readonly onInterface: (generation: number, isUp: boolean) => void;
   readonly onEnd: () => void;
 };
 
-/** The same for every capture of this agent; units as tcpdump's options have them (tcpdump.ts). */
+/** The same for every capture of this agent; units as in TcpdumpOptions. */
 export type CaptureSettings = {
   readonly bufferKib: number;
   readonly wrapAfter: number;
@@ -50,20 +50,13 @@ export type CaptureSettings = {
   readonly agent: string;
 };
 
-/** Starts tcpdump in a generation of its own; throws when the folder cannot be written. */
+/** Starts tcpdump in a generation of its own. Throws if the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
-  const { folder, network, spec, settings, log } = options;
-  const generation = await folder.begin({
-    agent: settings.agent,
-    sandboxId: network.sandboxId,
-    interface: spec.interface,
-    fileMegabytes: spec.fileMegabytes,
-    ...(spec.filter !== undefined && { filter: spec.filter }),
-    ...(spec.snaplen !== undefined && { snaplen: spec.snaplen }),
-  });
+  const { folder, network, spec, settings, pruning, log } = options;
+  const generation = await folder.begin(recordOf(options));
   const { file } = generation;
-  const files = trackTcpdumpFiles(options.ring, file, settings.wrapAfter);
-  const link = linkState((isUp) => options.onInterface(generation.number, isUp));
+  const files = trackTcpdumpFiles(pruning, file, settings.wrapAfter);
+  const interfaceReports = reportInterface((isUp) => options.onInterface(generation.number, isUp));
   const tcpdump = startTcpdump({
     ...settings,
     ...spec,
@@ -71,15 +64,15 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     file,
     onFiles: files.next,
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
-    onInterface: link.is,
-    onFileDeleted: () => void endIfNotTakenOver(),
+    onInterface: interfaceReports.set,
+    onFileDeleted: () => void endUnlessTakenOver(),
   });
   const counters = openCounters({
     ...options,
     generation,
     tcpdump,
     files,
-    // What is stopped takes no other signal.
+    // A process stopped by SIGSTOP reacts to no other signal.
     onSilence: () => void tcpdump.giveUp('kill', 'tcpdump does not answer any more'),
   });
 
@@ -87,37 +80,32 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     await tcpdump.giveUp('flush', await writeErrorMessage('ENOENT', folder.path));
   }
 
-  /** In a ring of one file the next capture's first one makes ours go, while both capture. */
-  async function endIfNotTakenOver(): Promise<void> {
+  /** With a ring of one file, the first file of the next capture pushes out ours while both capture. */
+  async function endUnlessTakenOver(): Promise<void> {
     if (!(await files.isTakenOver())) await endWithoutFolder();
   }
 
   async function runToEnd(): Promise<Ending> {
-    using _link = link;
+    using _interfaceReports = interfaceReports;
     using _watching = folder.onGone(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
-      const missedBefore = await counters.begin();
-      options.ring.prune();
+      const missedBefore = await counters.start();
+      pruning.prune();
       options.onListening(generation.number, missedBefore);
     }
-    const ended = await tcpdump.ended;
-    const { writeError, message } = ended;
-    const end = {
-      ...ended,
-      message: writeError ? await writeErrorMessage(writeError, folder.path) : message,
-    };
-    await counters.close(end);
-    // What it still wrote beside the next capture.
-    options.ring.prune();
-    return end;
+    const ending = await withReadableError(await tcpdump.ended, folder.path);
+    await counters.close(ending);
+    // What it wrote after the next capture had started.
+    pruning.prune();
+    return ending;
   }
 
   let ending: Ending | undefined;
   const ended = runToEnd()
     .catch(async (error: unknown): Promise<Ending> => {
-      log.warn({ err: error }, 'capture not accounted for');
-      // Nothing runs that nobody knows of.
+      log.warn({ err: error }, 'failed to count or record a capture');
+      // No tcpdump may run without counters.
       return await tcpdump.giveUp('kill', error instanceof Error ? error.message : String(error));
     })
     .then((end) => {
@@ -135,8 +123,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     keep: tcpdump.keep,
     async stop(how) {
       await counters.countInterfacePackets();
-      // What is killed cannot count any more.
-      if (how === 'kill') await counters.countWithin(200);
+      // A killed tcpdump can no longer report its statistics.
+      if (how === 'kill') await counters.countWithin(countBeforeKillMs);
       await tcpdump.stop(how);
       return await ended;
     },
@@ -145,21 +133,44 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   };
 }
 
-/** An interface that is about to be deleted is down before: only one that stays down is told. */
+/** How long a tcpdump that is about to be killed may take to report its statistics. */
+const countBeforeKillMs = 200;
+
+function recordOf({ network, spec, settings }: CaptureOptions): Parameters<CaptureFolder['begin']>[0] {
+  return {
+    agent: settings.agent,
+    sandboxId: network.sandboxId,
+    interface: spec.interface,
+    fileMegabytes: spec.fileMegabytes,
+    ...(spec.filter !== undefined && { filter: spec.filter }),
+    ...(spec.snaplen !== undefined && { snaplen: spec.snaplen }),
+  };
+}
+
+async function withReadableError(ending: Ending, folder: string): Promise<Ending> {
+  const { writeError } = ending;
+  return writeError === undefined
+    ? ending
+    : { ...ending, message: await writeErrorMessage(writeError, folder) };
+}
+
+/** An interface that is about to be deleted is set down first: only one that stays down this long is reported. */
 const downForMs = 1_000;
 
-function linkState(onChange: (isUp: boolean) => void): Disposable & { readonly is: (isUp: boolean) => void } {
+function reportInterface(
+  onChange: (isUp: boolean) => void,
+): Disposable & { readonly set: (isUp: boolean) => void } {
   let timer: NodeJS.Timeout | undefined;
-  let isToldDown = false;
-  const tell = (isUp: boolean) => {
-    isToldDown = !isUp;
+  let isReportedDown = false;
+  const report = (isUp: boolean) => {
+    isReportedDown = !isUp;
     onChange(isUp);
   };
   return {
-    is(isUp) {
+    set(isUp) {
       clearTimeout(timer);
-      if (!isUp) timer = setTimeout(() => tell(false), downForMs);
-      else if (isToldDown) tell(true);
+      if (!isUp) timer = setTimeout(() => report(false), downForMs);
+      else if (isReportedDown) report(true);
     },
     [Symbol.dispose]: () => clearTimeout(timer),
   };

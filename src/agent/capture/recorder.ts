@@ -199,7 +199,7 @@ async function begin(recording: RecorderState, network: Network): Promise<void> 
       network,
       spec,
       settings,
-      ring,
+      pruning: ring,
       overlaps: recording.current?.spec.interface === spec.interface,
       onListening(generation, missedBefore) {
         recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
