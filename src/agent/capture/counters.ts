@@ -19,7 +19,7 @@ import type { Ending, Tcpdump } from './tcpdump.ts';
 import type { TcpdumpFiles } from './tcpdump-files.ts';
 import type { TcpdumpStatistics } from './tcpdump-output.ts';
 
-/** The packet counters of one capture, in memory and in its record on disk: every packet is in a file or in a counter. */
+/** One capture's packet counters, in memory and in its record on disk: every packet is in a file or in a counter. */
 export type CaptureCounters = {
   readonly totals: () => Totals;
   /** When it started to capture, by performance.now(); undefined before. */
@@ -111,8 +111,8 @@ type Enqueue = (work: () => Promise<void>) => Promise<void>;
 /** Everything that changes while a capture runs; only the functions below write here. */
 type CountersState = CaptureCountersOptions & {
   /**
-   * Whether tcpdump receives all packets of the interface: then what it received is the interface's count to the packet.
-   * With a filter it does not, and lo counts each packet twice.
+   * Whether tcpdump receives all packets of the interface: then what it received is the interface's count, to the
+   * packet. With a filter it does not, and lo counts each packet twice.
    */
   readonly receivesAll: boolean;
   readings: CaptureReadings;

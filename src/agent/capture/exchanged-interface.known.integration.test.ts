@@ -3,10 +3,10 @@ import { happens } from '../../testbed/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
-/** An interface that is set down is told after 1 s. */
+/** An interface that is set down is reported after 1 s. */
 const withinMs = 5_000;
 
-/** By one process: an interface that is down for a second is told. */
+/** By one process, because an interface that is down for a second is reported. */
 const exchange = [
   'link set eth0 down',
   'link set eth0 name eth1',
@@ -23,13 +23,13 @@ beforeAll(async () => {
   observed = await observe();
 });
 
-test('another eth0 stands where the captured one was, and carries what the Pod sends', () => {
+test('another eth0 takes the place of the captured one, and gets what the Pod sends', () => {
   expect(observed.answer).toMatchObject({ kind: 'capturing', spec: { interface: 'eth0' } });
-  expect(observed.carriedByOther).toBe(10);
+  expect(observed.sentByOther).toBe(10);
   expect(observed.captured).toEqual([]);
 });
 
-test.fails('a Pod whose eth0 is renamed, and replaced by another, is reported', () => {
+test.fails('a Pod whose eth0 is renamed and replaced by another one is reported', () => {
   expect(observed.isReported).toBe(true);
 });
 
@@ -40,9 +40,9 @@ async function observe() {
   const [answer] = reports;
   await testbed.exec('pod', ['sh', '-ec', 'printf "%s\\n" "$@" | ip -batch -', 'sh', ...exchange]);
   await testbed.sendDatagrams({ count: 10 });
-  const { sentPackets: carriedByOther } = await testbed.counters('pod');
+  const { sentPackets: sentByOther } = await testbed.counters('pod');
   const isReported = await happens(() => reports.length > 1, { withinMs });
   const captured = await scene.numbers(path);
   await recorder.stop('AgentStopped');
-  return { answer, carriedByOther, captured, isReported };
+  return { answer, sentByOther, captured, isReported };
 }

@@ -24,7 +24,7 @@ test.each([
   ['; touch /tmp/podcap-evil', 'syntax error'],
   ['$(touch /tmp/podcap-evil)', 'syntax error'],
   ['net 10.0.0.1/8', 'non-network bits set'],
-])('%j is rejected, in words that say why', async (filter, problem) => {
+])('%j is rejected with the reason', async (filter, problem) => {
   expect(await checkFilter(filter, { userId })).toEqual({
     kind: 'rejected',
     problem: expect.stringContaining(problem),
@@ -36,7 +36,7 @@ test.each([
   ['time', ranges(190), { memoryMegabytes: 1_024 }, 'it takes more than 1 s to compile'],
   ['memory', ports(429), { cpuSeconds: 60 }, 'it takes more than 64 MB to compile'],
 ])(
-  'an expression that is short enough to be asked for and takes too much %s to compile is cut off',
+  'an expression that is short enough for an annotation, and takes too much %s to compile, is rejected',
   async (_what, filter, options, problem) => {
     const annotations = { [captureAnnotation]: '5', 'podcap.dev/filter': filter };
     const request = requestOf({ annotations, hostNetwork: false }, { maxFiles: 5, maxFileMegabytes: 1 });
@@ -45,7 +45,7 @@ test.each([
   },
 );
 
-test('a check that does not come to an end says nothing of the expression', async () => {
+test('a check that times out says nothing about the expression', async () => {
   const slow = { userId, memoryMegabytes: 1_024, cpuSeconds: 60 };
   expect(await checkFilter(ranges(190), { ...slow, timeoutMs: 100 })).toMatchObject({ kind: 'failed' });
 });

@@ -9,7 +9,7 @@ import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { agentScene } from '../testing/agent-scene.ts';
 
 const pods = 12;
-/** A check may take a second of CPU, and the cores of a Node are there for its Pods. */
+/** A check may take a second of CPU time, and the cores of a Node are for its Pods. */
 const mostAtOnce = 4;
 
 describe(`${pods} Pods that are annotated with a filter at once`, () => {
@@ -40,14 +40,14 @@ async function annotateWithFilters(): Promise<{ readonly atOnce: number; readonl
   }
   await using _agent = await scene.start();
   const watch = await scene.server.nextWatch();
-  // What captures has been started by then, and finds the real one.
+  // The spawner has been started by now, and finds the real one.
   process.env['PATH'] = `${waiting.folder}:${path}`;
   try {
     for (const [index, { name }] of testbed.pods.entries()) {
       const annotations = { 'tcpdump.antrea.io': '1', 'podcap.dev/filter': `udp port ${1 + index}` };
       watch.send({ type: 'ADDED', object: podObject(name, '4', annotations) });
     }
-    // Nothing tells that no more will come: all are there within a fraction of that where nothing holds them back.
+    // Nothing shows that no more will start; without a limit, all start within a fraction of that time.
     await until(async () => (await waiting.count()) === pods, { what: 'all', deadlineMs: 3_000 }).catch(
       () => {},
     );
@@ -61,7 +61,7 @@ async function annotateWithFilters(): Promise<{ readonly atOnce: number; readonl
   }
 }
 
-/** A folder with a tcpdump that waits before it compiles a filter, until all are let through. */
+/** A folder with a tcpdump that waits before it compiles a filter, until letThrough() is called. */
 async function waitingCompiler(path: string) {
   const folder = await temporaryFolder();
   const program = join(folder.path, 'tcpdump');

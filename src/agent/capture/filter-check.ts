@@ -1,35 +1,36 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import type { CaptureSpec } from '../planner/annotations.ts';
 
-/** Whether tcpdump takes an expression; `problem` is in its own words. */
+/** Whether tcpdump compiles an expression; `problem` is in tcpdump's words. */
 export type FilterCheck =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'rejected'; readonly problem: string }
-  /** The check itself did not come to an end: that says nothing of the expression. */
+  /** The check itself failed: nothing is known about the expression. */
   | { readonly kind: 'failed'; readonly problem: string };
 
 export type FilterOptions = {
-  /** The user that compiles it, without any capability. */
+  /** The user that compiles it, without any capability; a number. */
   readonly userId: number;
-  /** How much CPU an expression may take to compile, and how long that may last on a busy Node. */
+  /** How much CPU time an expression may take to compile. */
   readonly cpuSeconds?: number;
-  /** How much memory: many Pods can be annotated at once, and each check has its own. */
+  /** How much memory it may take: many Pods can be annotated at once, and each check uses its own. */
   readonly memoryMegabytes?: number;
+  /** How long the whole check may take on a busy Node. */
   readonly timeoutMs?: number;
 };
 
 /**
- * Compiles the expression as tcpdump will, by a process that can do nothing, in an empty network namespace: `tcpdump
- * -d` asks DNS for names, -n or not. No device is opened (-y), so no packet is read.
+ * Compiles the expression as tcpdump will, in a process without any rights and in an empty network namespace, because
+ * `tcpdump -d` asks DNS for names even with -n. It opens no device (-y), so it reads no packet. Never throws.
  */
 export async function checkFilter(
   filter: NonNullable<CaptureSpec['filter']>,
   { userId, cpuSeconds = 1, memoryMegabytes = 64, timeoutMs = 10_000 }: FilterOptions,
 ): Promise<FilterCheck> {
-  const nothing = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs'];
+  const noRights = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs'];
   const args = [
     ['--net', 'prlimit', `--cpu=${cpuSeconds}:${cpuSeconds + 1}`, `--as=${memoryMegabytes * 1_048_576}`],
-    ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups', ...nothing, '--pdeathsig=KILL'],
+    ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--clear-groups', ...noRights, '--pdeathsig=KILL'],
     // One argument after --: never an option, whatever it looks like.
     ['tcpdump', '-n', '-d', '-y', 'EN10MB', '--', filter],
   ].flat();
@@ -45,22 +46,22 @@ export async function checkFilter(
   });
 }
 
-/** Only tcpdump's own words, or its limits, speak of the expression. */
+/** Only tcpdump's own message, or its limits, say something about the expression. */
 function failureOf(
   error: ExecFileException,
   stderr: string,
   { cpuSeconds, memoryMegabytes }: Required<Pick<FilterOptions, 'cpuSeconds' | 'memoryMegabytes'>>,
 ): FilterCheck {
-  const words = stderr.trim().split('\n').at(-1) ?? '';
-  // SIGKILL would come from whoever is short of memory.
+  const message = stderr.trim().split('\n').at(-1) ?? '';
+  // Not SIGKILL: the kernel sends that when the Node is short of memory.
   if (error.signal === 'SIGXCPU')
     return { kind: 'rejected', problem: `it takes more than ${cpuSeconds} s to compile` };
-  // All that libpcap says when it gets no memory.
-  if (words === 'tcpdump: malloc') {
+  // This is all that libpcap prints when it gets no memory.
+  if (message === 'tcpdump: malloc') {
     return { kind: 'rejected', problem: `it takes more than ${memoryMegabytes} MB to compile` };
   }
-  if (typeof error.code === 'number' && words.startsWith('tcpdump: ')) {
-    return { kind: 'rejected', problem: words.slice('tcpdump: '.length, 300) };
+  if (typeof error.code === 'number' && message.startsWith('tcpdump: ')) {
+    return { kind: 'rejected', problem: message.slice('tcpdump: '.length, 300) };
   }
-  return { kind: 'failed', problem: words || error.message };
+  return { kind: 'failed', problem: message || error.message };
 }

@@ -7,7 +7,7 @@ import { recordingScene } from '../testing/recording-scene.ts';
 
 type Case = {
   readonly filter: string;
-  /** Where the datagrams come from: the Pod sends or receives them. */
+  /** The side that sends the datagrams. */
   readonly from: Side;
   readonly matching: number;
 };
@@ -16,7 +16,7 @@ const toPort9 = 200;
 const toPort10 = 2_000;
 const sent = toPort9 + toPort10;
 
-/** They are checked by tcpdump -d, as if the kernel ran them; for the first one it does not. */
+/** `tcpdump -d` checks them as if the kernel ran them; the kernel does not run the first one. */
 const cases: readonly Case[] = [
   { filter: 'ip protochain 17 and port 9', from: 'pod', matching: toPort9 },
   { filter: 'inbound', from: 'node', matching: sent },
@@ -29,7 +29,7 @@ describe.each(cases)('the filter $filter', ({ filter, from, matching }) => {
     observed = await observe(filter, from);
   });
 
-  test('it is answered, and the datagrams are sent', () => {
+  test('gets an answer, and the datagrams are sent', () => {
     expect(['capturing', 'refused']).toContain(observed.answer?.kind);
     expect(observed.passed).toBe(sent);
   });
@@ -59,8 +59,8 @@ async function observe(filter: string, from: Side) {
     });
     await sending.ended;
   }
-  const carried = await testbed.counters('pod');
-  const passed = from === 'pod' ? carried.sentPackets : carried.receivedPackets;
+  const counters = await testbed.counters('pod');
+  const passed = from === 'pod' ? counters.sentPackets : counters.receivedPackets;
   await recorder.stop('AgentStopped');
   const last = reports.at(-1);
   if (last?.kind !== 'stopped') throw new Error('not stopped');

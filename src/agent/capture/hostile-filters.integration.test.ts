@@ -12,7 +12,7 @@ import { startTcpdump } from './tcpdump.ts';
 const userId = 10_001;
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
 
-test('no hostile filter is an option, a path or a shell’s word, not even to a tcpdump that was not asked before', {
+test('no hostile filter acts as an option, a path or a shell command, not even in a tcpdump that never checked it', {
   timeout: 300_000,
 }, async () => {
   await using testbed = await vethTestbed();
@@ -32,10 +32,10 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
     });
 
   expect(await fatesOf(filters)).toEqual(filters);
-  const asked = filters.filter(([fate]) => fate !== 'refused');
+  const requested = filters.filter(([fate]) => fate !== 'refused');
   const ran: [Fate, string][] = [];
   const commands: string[][] = [];
-  for (const [, filter] of asked) {
+  for (const [, filter] of requested) {
     const tcpdump = startWith(filter);
     const { kind } = await tcpdump.started;
     ran.push([kind === 'listening' ? 'accepted' : 'rejected', filter]);
@@ -43,13 +43,13 @@ test('no hostile filter is an option, a path or a shell’s word, not even to a 
     if (kind === 'listening') commands.push(await commandOf(pids));
     await tcpdump.stop('kill');
   }
-  expect(ran).toEqual(asked);
-  const accepted = asked.filter(([fate]) => fate === 'accepted');
+  expect(ran).toEqual(requested);
+  const accepted = requested.filter(([fate]) => fate === 'accepted');
   expect(commands.map((command) => command.slice(-3))).toEqual(
     accepted.map(([, filter]) => ['--', filter, '']),
   );
   expect(await readdir(trap.path)).toEqual([]);
-  // Those that are filters have written the one file that the agent named.
+  // The accepted filters have written only the file that the agent named.
   expect(await readdir(captures.path)).toEqual(['capture.pcap000']);
   expect(await testbed.processes()).toEqual([]);
 });
@@ -65,12 +65,11 @@ async function fateOf(filter: string): Promise<Fate> {
   const request = requestOf({ annotations, hostNetwork: false }, limits);
   if (request.kind === 'refused') return 'refused';
   const check = await checkFilter(filter, { userId });
-  if (check.kind === 'failed')
-    throw new Error(`the check of ${filter} did not come to an end: ${check.problem}`);
+  if (check.kind === 'failed') throw new Error(`the check of ${filter} failed: ${check.problem}`);
   return check.kind;
 }
 
-/** Of the one process that there is. */
+/** The command line of the only process. */
 async function commandOf([pid, ...others]: readonly number[]): Promise<string[]> {
   if (pid === undefined || others.length > 0) throw new Error(`processes: ${pid} ${others.join(' ')}`);
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');

@@ -14,7 +14,7 @@ test.each([
   ['eth0.7', 9_000_000_001],
   ['eth', undefined],
   ['net1', undefined],
-])('%s has carried %d packets', (name, packets) => {
+])('%s has counted %d packets', (name, packets) => {
   expect(parsePackets(netDev, name)).toBe(packets);
 });
 

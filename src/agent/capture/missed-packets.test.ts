@@ -21,7 +21,7 @@ const before: CaptureRecord = {
 };
 const ended = { ...before, endTime: '2026-01-01T00:01:00Z' };
 
-test('without a capture before, all that the interface carried was missed', () => {
+test('without a previous capture, everything that the interface counted was missed', () => {
   expect(gapBefore({ unsettled: undefined, before: undefined }, 42)).toEqual({ kind: 'known', missed: 42 });
   expect(gapBefore({ unsettled: undefined, before: undefined }, undefined)).toEqual({
     kind: 'known',
@@ -29,12 +29,12 @@ test('without a capture before, all that the interface carried was missed', () =
   });
 });
 
-test('after a capture that ended, what the interface carried since was missed', () => {
+test('after a capture that ended, what the interface has counted since was missed', () => {
   expect(gapBefore({ unsettled: undefined, before: ended }, 130)).toEqual({ kind: 'known', missed: 30 });
   expect(gapBefore({ unsettled: undefined, before: ended }, 90)).toEqual({ kind: 'known', missed: 0 });
 });
 
-test('a capture before that goes on until this one has begun leaves no gap', async () => {
+test('a previous capture that runs until this one has started leaves no gap', async () => {
   await using folder = await temporaryFolder();
   const unknown = gapBefore({ unsettled: undefined, before }, 130);
   await createRecord(folder.path, before);
@@ -46,7 +46,7 @@ test('a capture before that goes on until this one has begun leaves no gap', asy
   expect(await settleGap(folder.path, unknown, 15_000)).toEqual(noGap);
 });
 
-test('a capture before that had ended, and writes so only now, leaves the gap between', async () => {
+test('a previous capture that had ended, and records that only now, leaves the gap in between', async () => {
   await using folder = await temporaryFolder();
   const unknown = gapBefore({ unsettled: undefined, before }, 130);
   await createRecord(folder.path, {
@@ -57,7 +57,7 @@ test('a capture before that had ended, and writes so only now, leaves the gap be
   expect(await settleGap(folder.path, unknown, 1_000)).toEqual({ kind: 'known', missed: 20 });
 });
 
-test('a capture before that says nothing any more is dead, and what passed since it last counted was missed', async () => {
+test('a previous capture that stops updating its record is dead, and what passed since then was missed', async () => {
   await using folder = await temporaryFolder();
   await createRecord(folder.path, before);
   expect(await settleGap(folder.path, gapBefore({ unsettled: undefined, before }, 130), 30_000)).toEqual({
@@ -66,7 +66,7 @@ test('a capture before that says nothing any more is dead, and what passed since
   });
 });
 
-test('a capture before that was killed before it knew of its own gap leaves that one to the next', () => {
+test('a previous capture that was killed before it knew its own gap leaves that gap to this one', () => {
   const killedEarly = { ...before, missedIfDead: 7 };
   expect(gapBefore({ unsettled: undefined, before: killedEarly }, 130)).toMatchObject({
     kind: 'unknown',
@@ -80,7 +80,7 @@ test('a capture before that was killed before it knew of its own gap leaves that
   });
 });
 
-test('a capture of another sandbox that was killed before it knew of its gap leaves that one to the next, too', async () => {
+test('so does a capture of another sandbox that was killed before it knew its own gap', async () => {
   await using folder = await temporaryFolder();
   const unsettled = { ...before, sandboxId: 'sandbox0', missedIfDead: 7 };
   await createRecord(folder.path, unsettled);
@@ -88,7 +88,7 @@ test('a capture of another sandbox that was killed before it knew of its gap lea
   expect(unknown).toMatchObject({ kind: 'unknown', missedIfDead: 49 });
   expect(await settleGap(folder.path, unknown, 15_000)).toBe(unknown);
   expect(await settleGap(folder.path, unknown, 30_000)).toEqual({ kind: 'known', missed: 49 });
-  // It lived, and has told.
+  // It was alive, and has counted its own gap.
   await replaceRecord(folder.path, { ...unsettled, missedIfDead: 0 });
   expect(await settleGap(folder.path, unknown, 30_000)).toEqual({ kind: 'known', missed: 42 });
 });

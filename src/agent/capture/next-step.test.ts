@@ -14,93 +14,101 @@ function running(fields: Partial<RunningCapture> = {}): RunningCapture {
 }
 
 const end: CaptureStep = { kind: 'end' };
-const begin: CaptureStep = { kind: 'begin', network };
-const forAChange: CaptureStep = { kind: 'wait', ms: undefined, forNetwork: false };
+const start: CaptureStep = { kind: 'start', network };
+const forChange: CaptureStep = { kind: 'wait', ms: undefined, forNetwork: false };
 const wait = (ms: number): CaptureStep => ({ kind: 'wait', ms, forNetwork: false });
 const forNetwork: CaptureStep = { kind: 'wait', ms: 5_000, forNetwork: true };
 const stop = (which: 'all' | 'replaced'): CaptureStep => ({ kind: 'stop', which });
 
 const cases: readonly [string, Partial<RecordingObservation>, CaptureStep][] = [
-  ['a Pod without a network is waited for', { network: undefined }, forNetwork],
-  ['its network is captured when it is there', {}, begin],
-  ['what runs as it should is left alone', { current: running() }, forAChange],
-  ['another number of files changes nothing', { current: running(), spec: specOf(100) }, forAChange],
-  ['another filter begins beside what runs', { current: running(), spec: filtered }, begin],
+  ['waits for the network of a Pod', { network: undefined }, forNetwork],
+  ['captures a network that exists', {}, start],
+  ['leaves a capture alone that runs as requested', { current: running() }, forChange],
+  ['another number of files starts nothing', { current: running(), spec: specOf(100) }, forChange],
+  ['another filter starts a second capture', { current: running(), spec: filtered }, start],
   [
-    'the one before goes on until the next listens',
-    { current: running({ listeningMs: undefined }), replaces: true },
-    forAChange,
+    'the replaced capture runs until the new one listens',
+    { current: running({ listeningMs: undefined }), isReplacing: true },
+    forChange,
   ],
   [
-    '... and has listened for longer than a block',
-    { current: running({ listeningMs: nowMs - 100 }), replaces: true },
+    '... and has listened for longer than the kernel keeps a block',
+    { current: running({ listeningMs: nowMs - 100 }), isReplacing: true },
     wait(200),
   ],
-  ['... and is stopped then', { current: running(), replaces: true }, stop('replaced')],
+  ['... and is then stopped', { current: running(), isReplacing: true }, stop('replaced')],
   [
-    'a third request waits until the second has taken over',
-    { current: running({ listeningMs: undefined }), replaces: true, spec: filtered },
-    forAChange,
+    'a third request waits until the second capture has taken over',
+    { current: running({ listeningMs: undefined }), isReplacing: true, spec: filtered },
+    forChange,
   ],
-  ['what failed comes again later', { notBeforeMs: nowMs + 500 }, wait(500)],
-  ['what cannot be done waits for another request', { notBeforeMs: Number.POSITIVE_INFINITY }, forAChange],
+  ['what failed is retried later', { notBeforeMs: nowMs + 500 }, wait(500)],
+  ['what is impossible waits for another request', { notBeforeMs: Number.POSITIVE_INFINITY }, forChange],
   [
-    'a network that went is left to tcpdump for a second',
+    'when a network is gone, tcpdump has a second to notice',
     { current: running(), network: undefined },
     wait(1_000),
   ],
   [
-    '... from the moment when it went',
-    { current: running(), network: undefined, networkGoneMs: nowMs - 900 },
+    '... from the moment it was gone',
+    { current: running(), network: undefined, networkLostMs: nowMs - 900 },
     wait(100),
   ],
   [
-    '... and then what runs is stopped, also when the next network is there',
-    { current: running(), network: other, networkGoneMs: nowMs - 1_000 },
+    '... and is then stopped, even if the next network exists',
+    { current: running(), network: other, networkLostMs: nowMs - 1_000 },
     stop('all'),
   ],
   [
-    'a sandbox that is being taken down is not captured again',
-    { gone: { sandboxId: 'a', untilMs: nowMs + 700 } },
+    'a sandbox that is being deleted is not captured again',
+    { goneSandbox: { sandboxId: 'a', untilMs: nowMs + 700 } },
     wait(700),
   ],
-  ['... but the next one is, at once', { gone: { sandboxId: 'b', untilMs: nowMs + 700 } }, begin],
-  ['a stop ends it whatever runs', { goal: { kind: 'stop', why: 'AgentStopped' }, current: running() }, end],
+  ['... but the next one is, at once', { goneSandbox: { sandboxId: 'b', untilMs: nowMs + 700 } }, start],
   [
-    'a Pod that has ended is captured as long as its network is there',
+    'a stop ends the recording, whatever runs',
+    { goal: { kind: 'stop', why: 'AgentStopped' }, current: running() },
+    end,
+  ],
+  [
+    'an ended Pod is captured as long as its network exists',
     { goal: endWithPod, current: running() },
     wait(60_000),
   ],
   ['... and no longer', { goal: endWithPod, network: undefined }, end],
   [
-    '... which it is not while its sandbox is taken down',
-    { goal: endWithPod, gone: { sandboxId: 'a', untilMs: 0 } },
+    '... or while the rest of its sandbox is being deleted',
+    { goal: endWithPod, goneSandbox: { sandboxId: 'a', untilMs: 0 } },
     end,
   ],
   [
-    '... nor is another request waited for any longer',
+    '... and does not wait longer for another request',
     { goal: endWithPod, notBeforeMs: Number.POSITIVE_INFINITY },
     wait(60_000),
   ],
   [
-    '... nor a capture that never listens',
-    { goal: endWithPod, current: running({ listeningMs: undefined }), replaces: true },
+    '... or for a capture that never listens',
+    { goal: endWithPod, current: running({ listeningMs: undefined }), isReplacing: true },
     wait(60_000),
   ],
-  ['... or than a minute', { goal: { kind: 'endWithPod', untilMs: nowMs }, current: running() }, end],
+  [
+    '... or for more than a minute',
+    { goal: { kind: 'endWithPod', untilMs: nowMs }, current: running() },
+    end,
+  ],
 ];
 
 test.each(cases)('%s', (_what, fields, step) => {
-  const situation: RecordingObservation = {
+  const observation: RecordingObservation = {
     goal: { kind: 'record' },
     spec,
     network,
     current: undefined,
-    replaces: false,
-    networkGoneMs: undefined,
-    gone: undefined,
+    isReplacing: false,
+    networkLostMs: undefined,
+    goneSandbox: undefined,
     notBeforeMs: 0,
     ...fields,
   };
-  expect(nextStep(situation, nowMs)).toEqual(step);
+  expect(nextStep(observation, nowMs)).toEqual(step);
 });

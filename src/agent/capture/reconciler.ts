@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { backoff } from '../../base/backoff.ts';
+import { type BackoffOptions, backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
@@ -11,14 +11,14 @@ import type { CaptureFolders } from '../storage/capture-folders.ts';
 import type { CaptureSettings } from './capture.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
 
-/** Makes what runs for one Pod UID equal to the newest decision about it. */
+/** Ensures that what runs for one Pod UID matches the newest decision about it. */
 export type Reconciler = AsyncDisposable & {
   readonly decide: (decision: Decision | Forget) => void;
-  /** How long was captured by now; undefined when nothing is recorded. */
+  /** How long the Pod has been captured by now; undefined while nothing is recorded. */
   readonly capturedMs: () => number | undefined;
 };
 
-/** There is no decision any more: whatever runs ends with its Pod. */
+/** There is no decision any more: what runs ends with its Pod. */
 export type Forget = { readonly kind: 'forget' };
 
 export type ReconcilerOptions = {
@@ -27,16 +27,19 @@ export type ReconcilerOptions = {
   readonly settings: CaptureSettings;
   readonly status: CaptureStatuses;
   readonly clock: Clock;
-  /** Asks the API server, not a cache, whether the captures of that Pod may go for that reason. */
+  /** Asks the API server, not a cache, whether the captures of that Pod may be deleted for that reason. */
   readonly mayDelete: (decision: Decision & { kind: 'delete' }) => Promise<boolean>;
-  /** A folder came or went: the plan is made of them too. */
+  /** A folder was made or deleted, or its contents were measured: the plan depends on folders too. */
   readonly onFolders: () => void;
   readonly log: Logger;
 };
 
-/** `onIdle` is called when nothing runs and nothing is decided: the reconciler can be dropped. */
+/** After an error the next attempt waits 0.25 to 0.5 s, and after further errors up to 15 to 30 s. */
+const reconcileBackoff: BackoffOptions = { minMs: 500, maxMs: 30_000 };
+
+/** Starts with no decision. `onIdle` is called when nothing runs and there is no decision: it can be dropped. */
 export function startReconciler(uid: string, options: ReconcilerOptions, onIdle: () => void): Reconciler {
-  const waits = backoff();
+  const retryDelay = backoff(reconcileBackoff);
   let decision: Decision | Forget = { kind: 'forget' };
   let running: Recorder | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -48,14 +51,14 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
       if (disposed) return;
       if (running?.phase() === 'ended') running = undefined;
       running = await reconcile({ ...options, uid, running, wake: () => work.run() }, decision);
-      waits.reset();
+      retryDelay.reset();
       if (!running && decision.kind === 'forget') onIdle();
     },
     (error) => {
       if (disposed) return;
-      const inMs = waits.next();
-      options.log.error({ uid, err: error, inMs }, 'will try again');
-      retry = setTimeout(work.run, inMs);
+      const retryMs = retryDelay.next();
+      options.log.error({ ...podFields(uid, decision), err: error, retryMs }, 'failed to reconcile captures');
+      retry = setTimeout(work.run, retryMs);
     },
   );
 
@@ -82,12 +85,12 @@ type ReconcileContext = ReconcilerOptions & {
   readonly wake: () => void;
 };
 
-/** Gives back what runs afterwards. */
+/** Carries out a decision, and returns what runs afterwards. */
 async function reconcile(
-  situation: ReconcileContext,
+  context: ReconcileContext,
   decision: Decision | Forget,
 ): Promise<Recorder | undefined> {
-  const { running, status, uid } = situation;
+  const { running, status, uid } = context;
   switch (decision.kind) {
     case 'record':
       if (running?.phase() === 'recording') {
@@ -95,33 +98,34 @@ async function reconcile(
         return running;
       }
       await running?.ended;
-      return start(situation, decision);
+      return start(context, decision);
     case 'keep':
-      if (decision.why === 'DurationReached') return await end(situation, 'DurationReached');
+      if (decision.why === 'DurationReached') return await end(context, 'DurationReached');
       if (running) running.endWithPod();
-      else if (await situation.folders.markEnded(uid)) situation.onFolders();
+      else if (await context.folders.markEnded(uid)) context.onFolders();
       return running;
     case 'forget':
       running?.endWithPod();
       if (!running) status.forget(uid);
       return running;
     case 'refuse':
-      await end(situation, 'Refused');
+      await end(context, 'Refused');
       status.report(decision.pod, { kind: 'refused', refusal: decision.refusal });
       return undefined;
     case 'delete':
-      // Done already, and the next plan is not there yet.
-      if (!running && !situation.folders.states().has(uid)) return undefined;
-      if (!(await situation.mayDelete(decision))) return running;
+      // Already deleted, and the next plan is not made yet.
+      if (!running && !context.folders.states().has(uid)) return undefined;
+      if (!(await context.mayDelete(decision))) return running;
+      // Whatever the reason for deleting: Events have no other one for a recording whose files are deleted.
       await running?.stop('AnnotationRemoved');
-      await situation.folders.remove(uid);
+      await context.folders.remove(uid);
       status.report(decision.pod, { kind: 'deleted', why: decision.why });
-      situation.onFolders();
+      context.onFolders();
       return undefined;
   }
 }
 
-/** What was captured is known before the next plan asks for it. */
+/** Stops what runs, and measures the folder before the next plan uses it. */
 async function end(
   { running, folders, onFolders, uid }: ReconcileContext,
   why: StopReason,
@@ -132,11 +136,9 @@ async function end(
   onFolders();
 }
 
-async function start(
-  situation: ReconcileContext,
-  decision: Decision & { kind: 'record' },
-): Promise<Recorder> {
-  const { folders, networks, settings, status, wake, onFolders } = situation;
+/** Reports a folder that cannot be opened, and throws. */
+async function start(context: ReconcileContext, decision: Decision & { kind: 'record' }): Promise<Recorder> {
+  const { folders, networks, settings, status, wake, onFolders } = context;
   const { pod, spec } = decision;
   const folder = await folders.open(pod).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
@@ -153,17 +155,23 @@ async function start(
     settings,
     onReport: (report) => status.report(pod, report),
     onCount: (counted) => status.count(pod, counted),
-    log: situation.log.child({ namespace: pod.namespace, pod: pod.name, uid: pod.uid }),
+    log: context.log.child({ namespace: pod.namespace, pod: pod.name, uid: pod.uid }),
   });
   void recorder.ended.then(wake);
   return recorder;
 }
 
-/** A Pod changes all the time; what matters is what is wanted of it. */
+/** A Pod object changes all the time: of the Pod itself, only the UID counts. */
 function isSameDecision(a: Decision | Forget, b: Decision | Forget): boolean {
-  return isDeepStrictEqual(essence(a), essence(b));
+  return isDeepStrictEqual(withUidOnly(a), withUidOnly(b));
 }
 
-function essence(decision: Decision | Forget): unknown {
+function withUidOnly(decision: Decision | Forget): unknown {
   return 'pod' in decision ? { ...decision, pod: decision.pod.uid } : decision;
+}
+
+type PodFields = { readonly uid: string; readonly namespace?: string; readonly pod?: string };
+
+function podFields(uid: string, decision: Decision | Forget): PodFields {
+  return 'pod' in decision ? { namespace: decision.pod.namespace, pod: decision.pod.name, uid } : { uid };
 }

@@ -10,7 +10,7 @@ import { readRecord } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene, ringFilesOf, scenePod } from '../testing/recording-scene.ts';
 
-test('a Pod that ends: everything that it sent until its interface went is in the files', async () => {
+test('everything that an ending Pod sent until its interface was deleted is in the files', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
@@ -26,7 +26,7 @@ test('a Pod that ends: everything that it sent until its interface went is in th
   expect(reports.at(-1)).toMatchObject({ kind: 'stopped', why: 'PodEnded' });
 });
 
-test('a Pod that was thought to have ended and is there is captured on', async () => {
+test('a Pod that was wrongly thought to have ended stays captured', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
@@ -35,7 +35,7 @@ test('a Pod that was thought to have ended and is there is captured on', async (
   expect(recorder.phase()).toBe('recording');
   recorder.change(specOf(5));
   await testbed.sendDatagrams({ count: 5, firstNumber: 5 });
-  // Its sandbox goes, which would be the end of a Pod that has ended.
+  // Its sandbox is deleted, which would end the recording of an ended Pod.
   await testbed.deleteInterface();
   await removeCniEntry(scene.entry);
   await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the first tcpdump to end' });
@@ -48,7 +48,7 @@ test('a Pod that was thought to have ended and is there is captured on', async (
   expect(await scene.numbers(path)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-test('the record of a capture tells when it ran, what passed before and what was counted', async () => {
+test('the record of a capture has its times, what was missed before it and what it counted', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   await testbed.sendDatagrams({ count: 7 });
@@ -69,7 +69,7 @@ test('the record of a capture tells when it ran, what passed before and what was
   expect(Date.parse(record?.endTime ?? '')).toBeGreaterThanOrEqual(Date.parse(record?.startTime ?? ''));
 });
 
-test('the newest N files stand and hold an unbroken run up to the last datagram; a new N takes effect at once', async () => {
+test('the newest N files hold an unbroken run up to the last datagram; a new N takes effect at once', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, path } = await scene.record(3);
@@ -89,7 +89,7 @@ test('the newest N files stand and hold an unbroken run up to the last datagram;
   expect((await scene.numbers(path)).at(-1)).toBe(8_999);
 });
 
-test('a new sandbox under the same UID is followed, in files of their own', async () => {
+test('a new sandbox under the same UID is captured into new files', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
@@ -108,7 +108,7 @@ test('a new sandbox under the same UID is followed, in files of their own', asyn
   expect((await ringFilesOf(path)).map(({ generation }) => generation)).toEqual([1, 2]);
 });
 
-test('a tcpdump that is killed is started again, and the failure is told', async () => {
+test('a tcpdump that is killed is started again, and the failure is reported', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5);
@@ -120,7 +120,7 @@ test('a tcpdump that is killed is started again, and the failure is told', async
   await recorder.stop('AgentStopped');
 });
 
-test('every packet is in a file or in a number while files are pruned', async () => {
+test('every packet is in a file or in a counter while files are pruned', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, path } = await scene.record(2);
@@ -138,7 +138,7 @@ test('every packet is in a file or in a number while files are pruned', async ()
   });
 });
 
-test('another filter, interface, snaplen or file size: the new capture begins before the old one ends', async () => {
+test('after a change of filter, snaplen or file size, the new capture starts before the old one ends', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(50);
@@ -169,7 +169,7 @@ test('another filter, interface, snaplen or file size: the new capture begins be
   }
 });
 
-test('another interface begins with what it had carried before as missed', async () => {
+test('a changed interface starts with what it counted before as missed', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   await testbed.exec('pod', ['bash', '-c', 'for i in 1 2 3; do echo $i >/dev/udp/127.0.0.1/9; done; true']);
@@ -177,7 +177,7 @@ test('another interface begins with what it had carried before as missed', async
   recorder.change(specOf(5, { interface: 'lo' }));
   await until(() => reports.length === 2, { what: 'the capture of lo' });
   await recorder.stop('AgentStopped');
-  // Each datagram and the answer that nobody listens, both sent and received.
+  // Each datagram and the answer that nothing listens, both sent and received.
   expect(reports[1]).toMatchObject({ kind: 'capturing', generation: 2, missedBefore: 6 });
 });
 
@@ -186,7 +186,7 @@ test('a record that cannot be written leaves no tcpdump behind, and does not end
   await using scene = await recordingScene(testbed);
   const { recorder, reports, path } = await scene.record(5);
   await testbed.sendDatagrams({ count: 10 });
-  // In the place of the file that a record is renamed from, a folder that is not empty.
+  // A non-empty folder in place of the file that a record is renamed from.
   await mkdir(join(path, 'capture.1.json.new/inside'), { recursive: true });
   await recorder.stop('AgentStopped');
   expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
@@ -217,7 +217,7 @@ test('a changed N restarts nothing', async () => {
   expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'stopped']);
 });
 
-test('a filter that tcpdump does not take is refused, and the next one is captured', async () => {
+test('a filter that tcpdump does not compile is refused, and the next one is captured', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5, { filter: 'tcp port' }, 'refused');
@@ -236,9 +236,9 @@ test('a filter that tcpdump does not take is refused, and the next one is captur
 });
 
 test.each([
-  ['a filter that tcpdump does not take', { filter: 'tcp port' }, 'InvalidFilter'],
+  ['a filter that tcpdump does not compile', { filter: 'tcp port' }, 'InvalidFilter'],
   ['an interface that the Pod does not have', { interface: 'net7' }, 'NoSuchInterface'],
-])('%s ends what was captured before, whose numbers are told', async (_what, change, reason) => {
+])('%s ends the running capture, whose totals are reported', async (_what, change, reason) => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(5);
@@ -269,7 +269,7 @@ test('an interface that the Pod does not have is refused by name', async () => {
   await recorder.stop('AgentStopped');
 });
 
-test('the next recorder reports what passed between, and goes on counting', async () => {
+test('the next recorder reports what passed in between, and counts on', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const first = await scene.record(5);
@@ -285,7 +285,7 @@ test('the next recorder reports what passed between, and goes on counting', asyn
   });
 });
 
-test('under traffic nothing that is missing between two captures is left untold', {
+test('under traffic, everything that is missing between two captures is counted as missed', {
   repeats: 4,
 }, async () => {
   await using testbed = await vethTestbed();
@@ -299,7 +299,7 @@ test('under traffic nothing that is missing between two captures is left untold'
   const missing = (after[0] ?? Number.NaN) - (before.at(-1) ?? Number.NaN) - 1;
   const missed = (await readRecord(path, 2))?.totals.missed;
   expect(missed).toBeGreaterThanOrEqual(missing);
-  // What was captured before its interface was looked at is told as well.
+  // What was captured before the interface was read is counted as well.
   expect(missed).toBeLessThan(missing + after.length);
 });
 
@@ -326,7 +326,7 @@ test.each([
   expect(await scene.numbers(path)).toEqual(Array.from({ length: isDual ? 400 : 200 }, (_, i) => i));
 });
 
-test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more', async () => {
+test('tcpdump runs as its own user with only NET_RAW, and cannot gain more', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder } = await scene.record(5);
@@ -342,7 +342,7 @@ test('tcpdump runs as a user of its own with NET_RAW alone and cannot gain more'
   await recorder.stop('AgentStopped');
 });
 
-/** Gives back an address that takes everything without an answer. */
+/** Returns an address that swallows everything without an answer. */
 async function addIpv6(testbed: VethTestbed): Promise<string> {
   const sink = '2001:db8::9';
   for (const side of ['pod', 'node'] as const) {

@@ -14,7 +14,7 @@ describe('a new N while the capture starts', () => {
     duringStart = await filesKept({ changes: 'during the start' });
   });
 
-  test('takes effect when it comes after the start', () => {
+  test('takes effect if it is set after the start', () => {
     expect(afterStart).toBe(6);
   });
 
@@ -23,7 +23,7 @@ describe('a new N while the capture starts', () => {
   });
 });
 
-describe('a capture that starts again without any traffic', () => {
+describe('a capture that restarts without any traffic', () => {
   let before: readonly number[];
   let after: readonly number[];
 
@@ -42,7 +42,7 @@ describe('a capture that starts again without any traffic', () => {
     after = await scene.numbers(path);
   });
 
-  test('has three files up to the last datagram before', () => {
+  test('has three files up to the last datagram', () => {
     expect(before.at(-1)).toBe(3_999);
     expect(before.length).toBeGreaterThan(2 * 900);
   });
@@ -56,24 +56,24 @@ function extentOf(numbers: readonly number[]) {
   return { first: numbers[0], last: numbers.at(-1), count: numbers.length };
 }
 
-/** How many files stand when N was changed from 3 to 6 and some ten were filled. */
+/** How many files there are after N was changed from 3 to 6 and about ten were filled. */
 async function filesKept({ changes }: { readonly changes: 'during the start' | 'after the start' }) {
-  const beginning = Promise.withResolvers<void>();
-  const mayBegin = Promise.withResolvers<void>();
+  const starting = Promise.withResolvers<void>();
+  const mayStart = Promise.withResolvers<void>();
   const wrapFolder = (folder: CaptureFolder): CaptureFolder => ({
     ...folder,
     async begin(what) {
-      beginning.resolve();
-      await mayBegin.promise;
+      starting.resolve();
+      await mayStart.promise;
       return await folder.begin(what);
     },
   });
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed, { wrapFolder });
   const { recorder, reports, path } = await scene.begin(3);
-  await beginning.promise;
+  await starting.promise;
   if (changes === 'during the start') recorder.change(specOf(6));
-  mayBegin.resolve();
+  mayStart.resolve();
   await until(() => reports.some(({ kind }) => kind === 'capturing'), { what: 'the capture' });
   if (changes === 'after the start') recorder.change(specOf(6));
   // 1,000-byte datagrams: about 930 fill a file.

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Backoff, backoff } from '../../base/backoff.ts';
+import { type Backoff, type BackoffOptions, backoff } from '../../base/backoff.ts';
 import { type Wakeup, wakeup } from '../../base/wakeup.ts';
 import { type Pod, podInterface } from '../../kubernetes/pod.ts';
 import type { Network } from '../netns/cni-entry.ts';
@@ -21,19 +21,20 @@ import {
   type RecordingGoal,
   type RecordingObservation,
 } from './next-step.ts';
+import type { Ending } from './tcpdump.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 
-/** One Pod's recording, from the moment it is wanted until nothing of it runs. */
+/** One Pod's recording, from the first request until nothing of it runs. */
 export type Recorder = {
-  /** This is wanted now, and takes effect without a lost packet; a Pod that was thought to have ended goes on. */
+  /** Changes the request without losing a packet. If the Pod was thought to have ended, its capture continues. */
   readonly change: (spec: CaptureSpec) => void;
   /** The Pod has ended: the recording ends with its network, so that the last packets are in the file. */
   readonly endWithPod: () => void;
-  /** Ends now, and resolves when nothing of it runs any more. */
+  /** Ends it now. Resolves when nothing of it runs any more. */
   readonly stop: (why: StopReason) => Promise<void>;
-  /** A recording that only waits for its Pod's network to go can still be changed: it is `recording`. */
+  /** A recording that waits for its Pod's network to be deleted can still be changed: it is `recording`. */
   readonly phase: () => 'recording' | 'ending' | 'ended';
-  /** How long was captured by now, with all that was before this recorder. */
+  /** How long the Pod has been captured by now, by earlier recorders as well. */
   readonly capturedMs: () => number;
   /** Resolves when nothing of it runs any more. Never rejects. */
   readonly ended: Promise<void>;
@@ -41,30 +42,33 @@ export type Recorder = {
 
 export type RecorderOptions = {
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
-  /** The UID by which the CNI plugin knows the Pod: another one for static Pods. */
+  /** The UID by which the CNI plugin knows the Pod: a static Pod has another one. */
   readonly networkUid: string;
   readonly spec: CaptureSpec;
   readonly folder: CaptureFolder;
   readonly networks: PodNetworks;
   readonly settings: CaptureSettings;
   readonly onReport: (report: RecorderReport) => void;
-  /** What this recorder has counted so far, and whether packets pass it by. */
+  /** What this recorder has counted so far, and whether it is stalled. */
   readonly onCount: (counted: { readonly totals: Totals; readonly isStalled: boolean }) => void;
   readonly log: Logger;
 };
 
-/** A Pod deleted by force leaves the API before its containers end: how long its network is waited for. */
+/** A Pod deleted by force leaves the API before its containers end: how long its network may stay. */
 const podEndMs = 60_000;
-/** A tcpdump that ran so long was well: the next failure is the first again. */
+/** A tcpdump that captured for this long was healthy: after its failure, the shortest delay applies again. */
 const healthyMs = 30_000;
-/** An additional interface may come later than the Pod's own. */
+/** After a failure the next start waits 0.25 to 0.5 s, and after further failures up to 15 to 30 s. */
+const startBackoff: BackoffOptions = { minMs: 500, maxMs: 30_000 };
+/** An additional interface may appear later than the Pod's own: how often the agent checks. */
 const interfaceRetryMs = 30_000;
 
+/** Starts recording: finds the Pod's network, starts tcpdump, and starts it again after failures. Never throws. */
 export function startRecorder(options: RecorderOptions): Recorder {
   const { folder, settings, networks, networkUid, log } = options;
   const recorderWakeup = wakeup();
   const { path } = folder;
-  const ring = startLeftoverPruning({
+  const pruning = startLeftoverPruning({
     folder: path,
     files: options.spec.files,
     wrapAfter: settings.wrapAfter,
@@ -73,11 +77,11 @@ export function startRecorder(options: RecorderOptions): Recorder {
   const recording: RecorderState = {
     ...options,
     wakeup: recorderWakeup,
-    ring,
-    waits: backoff(),
+    pruning,
+    retryDelay: backoff(startBackoff),
     goal: { kind: 'record' },
     spec: options.spec,
-    done: noTotals,
+    endedTotals: noTotals,
     notBeforeMs: 0,
     phase: 'recording',
   };
@@ -86,10 +90,10 @@ export function startRecorder(options: RecorderOptions): Recorder {
     const unsubscribe = networks.onChange(networkUid, recorderWakeup.wake);
     await record(recording);
     unsubscribe();
-    await ring[Symbol.asyncDispose]();
+    await pruning[Symbol.asyncDispose]();
     recording.phase = 'ended';
-    const { goal, done } = recording;
-    options.onReport({ kind: 'stopped', why: goal.kind === 'stop' ? goal.why : 'PodEnded', totals: done });
+    const { goal, endedTotals: totals } = recording;
+    options.onReport({ kind: 'stopped', why: goal.kind === 'stop' ? goal.why : 'PodEnded', totals });
   }
   const ended = runToEnd();
 
@@ -98,7 +102,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
       if (recording.goal.kind === 'endWithPod') recording.goal = { kind: 'record' };
       recording.spec = spec;
       recording.notBeforeMs = 0;
-      ring.keep(spec.files);
+      pruning.keep(spec.files);
       recording.current?.keep(spec.files);
       recording.replaced?.keep(spec.files);
       recorderWakeup.wake();
@@ -120,100 +124,103 @@ export function startRecorder(options: RecorderOptions): Recorder {
   };
 }
 
-/** Everything that changes while a recording lives; only its own loop and the functions above write here. */
+/** Everything that changes while a recording runs; only its own loop and the functions above write here. */
 type RecorderState = Omit<RecorderOptions, 'spec'> & {
   readonly wakeup: Wakeup;
-  readonly ring: LeftoverPruning;
-  readonly waits: Backoff;
+  readonly pruning: LeftoverPruning;
+  /** How long the next start waits after a failure. */
+  readonly retryDelay: Backoff;
   goal: RecordingGoal;
   spec: CaptureSpec;
   /** The newest capture. */
   current?: Capture | undefined;
-  /** The one that it takes over from, until it captures. */
+  /** The capture that the newest one takes over from. */
   replaced?: Capture | undefined;
-  /** What the captures that have ended counted. */
-  done: Totals;
-  /** Of the generations before this recorder. */
+  /** Of the captures of this recorder that have ended. */
+  endedTotals: Totals;
+  /** Of all generations before this recorder. */
   earlier?: Totals;
-  gone?: RecordingObservation['gone'];
-  networkGoneMs?: number | undefined;
+  goneSandbox?: RecordingObservation['goneSandbox'];
+  networkLostMs?: number | undefined;
   notBeforeMs: number;
   phase: ReturnType<Recorder['phase']>;
 };
 
-/** Looks at everything, does what is due, and waits for a change: of the wish, the network or a tcpdump. */
+/** Observes everything, takes the step that is due, and waits for a change: of the goal, the network or a tcpdump. */
 async function record(recording: RecorderState): Promise<void> {
   for (;;) {
     const impossible = collectEnded(recording);
     if (impossible) await refuse(recording, impossible);
     const step = nextStep(await observe(recording), performance.now());
     if (step.kind === 'end') break;
-    await take(recording, step);
+    await takeStep(recording, step);
   }
   recording.phase = 'ending';
+  // The files are deleted right after.
   const how = recording.goal.kind === 'stop' && recording.goal.why === 'AnnotationRemoved' ? 'kill' : 'flush';
   await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);
   collectEnded(recording);
 }
 
-/** Times of performance.now(), as everywhere here. */
 async function observe(recording: RecorderState): Promise<RecordingObservation> {
   const network = await findNetwork(recording);
-  const { goal, spec, current, replaced, gone, notBeforeMs } = recording;
+  const { goal, spec, current, replaced, goneSandbox, notBeforeMs } = recording;
   const isLost = current !== undefined && hasLostNetwork(current, network);
-  recording.networkGoneMs = isLost ? (recording.networkGoneMs ?? performance.now()) : undefined;
+  recording.networkLostMs = isLost ? (recording.networkLostMs ?? performance.now()) : undefined;
   return {
     goal,
     spec,
     network,
     current: current && { ...current, listeningMs: current.listeningMs() },
-    replaces: replaced !== undefined,
-    networkGoneMs: recording.networkGoneMs,
-    gone,
+    isReplacing: replaced !== undefined,
+    networkLostMs: recording.networkLostMs,
+    goneSandbox,
     notBeforeMs,
   };
 }
 
-async function take(recording: RecorderState, step: Exclude<CaptureStep, { kind: 'end' }>): Promise<void> {
+async function takeStep(
+  recording: RecorderState,
+  step: Exclude<CaptureStep, { kind: 'end' }>,
+): Promise<void> {
   const { replaced, current } = recording;
   switch (step.kind) {
     case 'stop':
       await Promise.all([replaced?.stop('flush'), step.which === 'all' ? current?.stop('flush') : undefined]);
       return;
-    case 'begin':
-      return await begin(recording, step.network);
+    case 'start':
+      return await startNext(recording, step.network);
     case 'wait':
       if (step.forNetwork) recording.onReport({ kind: 'waiting' });
       return await recording.wakeup.wait(step.ms);
   }
 }
 
-/** Starts what is asked for, beside what runs. */
-async function begin(recording: RecorderState, network: Network): Promise<void> {
-  const { spec, folder, settings, ring, log } = recording;
+/** Starts the requested capture, while an earlier one may still run. */
+async function startNext(recording: RecorderState, network: Network): Promise<void> {
+  const { spec, folder, settings, pruning, log } = recording;
   try {
     const refusal = await refusalOf(spec, settings);
-    if (refusal) return await refuse(recording, { refusal, spec, againMs: Number.POSITIVE_INFINITY });
+    if (refusal) return await refuse(recording, { refusal, spec, retryMs: Number.POSITIVE_INFINITY });
     const capture = await startCapture({
       folder,
       network,
       spec,
       settings,
-      pruning: ring,
+      pruning,
       overlaps: recording.current?.spec.interface === spec.interface,
       onListening(generation, missedBefore) {
         recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
         recording.wakeup.wake();
       },
       onInterface(generation, isUp) {
-        const name = spec.interface;
         recording.onReport(
           isUp
             ? { kind: 'capturing', generation, spec, missedBefore: 0 }
-            : { kind: 'interfaceDown', generation, interface: name },
+            : { kind: 'interfaceDown', generation, interface: spec.interface },
         );
       },
-      onCount: (isStalled) => recording.onCount({ totals: countedBy(recording), isStalled }),
+      onCount: (isStalled) => recording.onCount({ totals: totalsSoFar(recording), isStalled }),
       onEnd: recording.wakeup.wake,
       log,
     });
@@ -225,6 +232,7 @@ async function begin(recording: RecorderState, network: Network): Promise<void> 
   }
 }
 
+/** Throws if the filter could not be checked. */
 async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): Promise<Refusal | undefined> {
   if (filter === undefined) return undefined;
   const check = await checkFilter(filter, { userId });
@@ -233,56 +241,66 @@ async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): 
   return invalidFilter(filterAnnotation, filter, check.problem);
 }
 
-/** What a try has shown to be impossible, and after how long it is worth another one. */
-type Impossible = { readonly refusal: Refusal; readonly spec: CaptureSpec; readonly againMs: number };
+/** A request that only an attempt has shown to be impossible, and when it is worth another attempt. */
+type Impossible = { readonly refusal: Refusal; readonly spec: CaptureSpec; readonly retryMs: number };
 
-/** Nothing runs until then, or until another request comes; it may have come while this one was tried. */
-async function refuse(recording: RecorderState, { refusal, spec, againMs }: Impossible): Promise<void> {
+/** Nothing runs until then, or until another request. If the request has changed meanwhile, nothing is refused. */
+async function refuse(recording: RecorderState, { refusal, spec, retryMs }: Impossible): Promise<void> {
   if (!isSameCapture(recording.spec, spec)) return;
-  recording.notBeforeMs = performance.now() + againMs;
+  recording.notBeforeMs = performance.now() + retryMs;
   if (recording.current) await stopRefused(recording, recording.current);
   recording.onReport({ kind: 'refused', refusal });
 }
 
-/** What was captured so far is told here; the count begins anew. */
+/** Reports what was captured so far; counting starts again from 0. */
 async function stopRefused(recording: RecorderState, current: Capture): Promise<void> {
   await Promise.all([recording.replaced?.stop('flush'), current.stop('flush')]);
   collectEnded(recording);
-  recording.onReport({ kind: 'stopped', why: 'Refused', totals: recording.done });
-  recording.earlier = addTotals(recording.earlier ?? noTotals, recording.done);
-  recording.done = noTotals;
+  recording.onReport({ kind: 'stopped', why: 'Refused', totals: recording.endedTotals });
+  recording.earlier = addTotals(recording.earlier ?? noTotals, recording.endedTotals);
+  recording.endedTotals = noTotals;
 }
 
 function fail(recording: RecorderState, message: string): void {
-  recording.notBeforeMs = performance.now() + recording.waits.next();
+  recording.notBeforeMs = performance.now() + recording.retryDelay.next();
   recording.onReport({ kind: 'failed', message });
 }
 
 /**
- * Takes the captures that have ended out of the recording, and what they counted into it. Gives back what the end of
- * one has shown to be impossible.
+ * Removes the captures that have ended from the recording, and adds their totals to it. Returns what the end of one has
+ * shown to be impossible.
  */
 function collectEnded(recording: RecorderState): Impossible | undefined {
   const { replaced, current } = recording;
   if (replaced?.ending()) {
-    recording.done = addTotals(recording.done, replaced.totals());
+    recording.endedTotals = addTotals(recording.endedTotals, replaced.totals());
     recording.replaced = undefined;
   }
   const ending = current?.ending();
   if (!current || !ending) return undefined;
-  recording.done = addTotals(recording.done, current.totals());
+  recording.endedTotals = addTotals(recording.endedTotals, current.totals());
   recording.current = recording.replaced;
   recording.replaced = undefined;
-  if (left((current.listeningMs() ?? performance.now()) + healthyMs) < 0) recording.waits.reset();
-  if (ending.cause === 'stopped' || ending.cause === 'interfaceGone') {
-    recording.gone = { sandboxId: current.network.sandboxId, untilMs: performance.now() + networkEndMs };
-    // The Pod's own interface is missing only while its network is deleted, which is no refusal.
-  } else if (ending.cause === 'noSuchDevice' && current.spec.interface !== podInterface) {
-    const refusal = noSuchInterface(current.spec.interface, interfaceRetryMs);
-    return { refusal, spec: current.spec, againMs: interfaceRetryMs };
-  } else {
-    fail(recording, ending.message);
+  return conclude(recording, current, ending);
+}
+
+/** What the end of the newest capture means for the next start. */
+function conclude(
+  recording: RecorderState,
+  { spec, network, listeningMs }: Capture,
+  { cause, message }: Ending,
+): Impossible | undefined {
+  const nowMs = performance.now();
+  if (nowMs - (listeningMs() ?? nowMs) > healthyMs) recording.retryDelay.reset();
+  if (cause === 'stopped' || cause === 'interfaceGone') {
+    recording.goneSandbox = { sandboxId: network.sandboxId, untilMs: nowMs + networkEndMs };
+    return undefined;
   }
+  // The Pod's own interface is missing only while its network is being deleted, which is a failure to retry.
+  if (cause === 'noSuchDevice' && spec.interface !== podInterface) {
+    return { refusal: noSuchInterface(spec.interface, interfaceRetryMs), spec, retryMs: interfaceRetryMs };
+  }
+  fail(recording, message);
   return undefined;
 }
 
@@ -290,26 +308,22 @@ async function findNetwork({ networks, pod, networkUid, log }: RecorderState): P
   try {
     return await networks.find({ ...pod, uid: networkUid });
   } catch (error) {
-    log.warn({ err: error }, 'network namespace not readable');
+    log.warn({ err: error }, 'failed to find the Pod network');
     return undefined;
   }
 }
 
-function countedBy({ done, current, replaced }: RecorderState): Totals {
+/** Of this recorder's captures, those that run as well. */
+function totalsSoFar({ endedTotals, current, replaced }: RecorderState): Totals {
   return [current, replaced].reduce(
     (sum, capture) => (capture ? addTotals(sum, capture.totals()) : sum),
-    done,
+    endedTotals,
   );
 }
 
 function capturedMs(recording: RecorderState): number {
-  const { earlier = noTotals, current, replaced, done } = recording;
-  const sinceMs = current?.listeningMs();
-  const runningMs = sinceMs === undefined ? 0 : performance.now() - sinceMs;
-  return earlier.capturedMs + done.capturedMs + (replaced?.totals().capturedMs ?? 0) + runningMs;
-}
-
-/** Until then, in milliseconds. */
-function left(thenMs: number): number {
-  return thenMs - performance.now();
+  const { earlier = noTotals, current, replaced, endedTotals } = recording;
+  const listeningMs = current?.listeningMs();
+  const runningMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
+  return earlier.capturedMs + endedTotals.capturedMs + (replaced?.totals().capturedMs ?? 0) + runningMs;
 }

@@ -1,14 +1,15 @@
 import type { CapturedTime, Plan } from '../planner/plan.ts';
 import { type Reconciler, type ReconcilerOptions, startReconciler } from './reconciler.ts';
 
-/** Makes what runs on this Node equal to the plan: one Pod UID at a time, many UIDs at once. */
+/** Ensures that what runs on this Node matches the plan: each Pod UID by its own reconciler. */
 export type Recorders = AsyncDisposable & {
-  /** From now on this is what should be; what fails is tried again until another plan comes. */
+  /** Makes this the desired state; what fails is retried until the next plan. */
   readonly apply: (plan: Plan) => void;
-  /** What is being recorded, in the order in which it was begun. */
+  /** The running recordings by UID, in the order in which they started. */
   readonly recording: () => ReadonlyMap<string, CapturedTime>;
 };
 
+/** Starts with an empty plan; ends by disposing of all reconcilers. */
 export function startRecorders(options: ReconcilerOptions): Recorders {
   const reconcilers = new Map<string, Reconciler>();
 
@@ -30,10 +31,10 @@ export function startRecorders(options: ReconcilerOptions): Recorders {
     recording: () =>
       new Map(
         [...reconcilers].flatMap(([uid, { capturedMs }]) => {
-          const used = capturedMs();
-          return used === undefined
+          const captured = capturedMs();
+          return captured === undefined
             ? []
-            : [[uid, { capturedMs: used, atMs: options.clock.nowMs() }] as const];
+            : [[uid, { capturedMs: captured, atMs: options.clock.nowMs() }] as const];
         }),
       ),
     async [Symbol.asyncDispose]() {

@@ -1,27 +1,27 @@
-/** What was seen of a capture at one moment. */
+/** The counters of a capture at one moment. */
 export type CounterSample = {
-  /** What the interface had interfacePackets; undefined when it could not be read. */
+  /** What the interface has counted; undefined if it could not be read. */
   readonly interfacePackets: number | undefined;
   readonly received: number;
   readonly captured: number;
-  /** Changes when something is written into the files. */
+  /** Changes whenever something is written into the files. */
   readonly written: string;
 };
 
 /**
- * Whether packets go by and are not kept, from two looks some seconds apart: nobody knows why, or it would have been
- * told (a full disk is: preload/dumper.c). With a filter a silent capture may be what was asked for.
+ * Returns whether packets pass and are not stored, from two samples some seconds apart. The reason is unknown: known
+ * ones end the capture (a full disk, for example: preload/dumper.c). With a filter, no packet may match. Pure.
  */
 export function isStalled(before: CounterSample, now: CounterSample, hasFilter: boolean): boolean {
-  const passesBy =
+  const isNotReceived =
     !hasFilter &&
     before.interfacePackets !== undefined &&
     now.interfacePackets !== undefined &&
-    now.interfacePackets - before.interfacePackets >= atLeast &&
+    now.interfacePackets - before.interfacePackets >= minPackets &&
     now.received === before.received;
-  const isNotWritten = now.captured - before.captured >= atLeast && now.written === before.written;
-  return passesBy || isNotWritten;
+  const isNotWritten = now.captured - before.captured >= minPackets && now.written === before.written;
+  return isNotReceived || isNotWritten;
 }
 
-/** Some packets can lie between two counters that are not read at the same moment. */
-const atLeast = 10;
+/** The counters are not read at the same moment: some packets may pass in between. */
+const minPackets = 10;

@@ -8,12 +8,12 @@ import { run } from '../../testbed/run-program.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 
-// tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.
-describe('the files of a tcpdump that was killed, with named pipes in the place of those after the third', () => {
+// tcpdump's user may write into the folder: a process that takes over this user can put anything there.
+describe('the files of a killed tcpdump, with named pipes in place of those after the third', () => {
   const pipes = [3, 4, 5, 6, 7, 8];
   let folder: TemporaryFolder;
-  let before: number;
-  let within: number | undefined;
+  let withoutPipes: number;
+  let withPipes: number | undefined;
   const pathOf = (index: number) => join(folder.path, `captres-web.1.pcap0${index}`);
 
   beforeAll(async () => {
@@ -22,10 +22,10 @@ describe('the files of a tcpdump that was killed, with named pipes in the place 
     files.next({ begun: 3, packets: 930, pruned: 0 });
     const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
     await writeFile(pathOf(2), captureFile(packets));
-    before = await files.packets();
+    withoutPipes = await files.packets();
     await run(['mkfifo', ...pipes.map(pathOf)]);
-    // Nothing tells that it never ends: it takes milliseconds when it does.
-    within = await Promise.race([files.packets(), setTimeout(3_000, undefined)]);
+    // Nothing shows that it never ends; if it ends, it takes milliseconds.
+    withPipes = await Promise.race([files.packets(), setTimeout(3_000, undefined)]);
   });
 
   afterAll(async () => {
@@ -33,16 +33,16 @@ describe('the files of a tcpdump that was killed, with named pipes in the place 
     await folder[Symbol.asyncDispose]();
   });
 
-  test('are counted without them', () => {
-    expect(before).toBe(937);
+  test('are counted when there are no pipes', () => {
+    expect(withoutPipes).toBe(937);
   });
 
-  test.fails('are counted, and nobody waits for who writes into the pipes', () => {
-    expect(within).toBe(937);
+  test.fails('are counted without waiting for a writer of the pipes', () => {
+    expect(withPipes).toBe(937);
   });
 });
 
-/** Whoever opened one to read reads its end. At once: what reads has every thread that files are read by. */
+/** Lets blocked readers read an end. Synchronous, because these readers occupy all threads that access files. */
 function removePipes(paths: readonly string[]): void {
   const writing = paths.map((path) => openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
   for (const path of paths) unlinkSync(path);

@@ -7,35 +7,35 @@ import { trackTcpdumpFiles } from './tcpdump-files.ts';
 
 const at = (begun: number, packets = 0, pruned = 0) => ({ begun, packets, pruned });
 
-test('each file but the first makes the ring look', () => {
-  let looks = 0;
+test('each file but the first prunes the leftovers', () => {
+  let prunings = 0;
   const files = trackTcpdumpFiles(
-    { prune: () => (looks += 1) },
+    { prune: () => (prunings += 1) },
     '/captures/default_web_1/captres-web.3.pcap',
     4,
   );
   files.next(at(1));
-  expect(looks).toBe(0);
+  expect(prunings).toBe(0);
   files.next(at(2, 930));
   files.next(at(9, 8_000, 6_000));
-  expect(looks).toBe(2);
+  expect(prunings).toBe(2);
   expect(files.pruned()).toBe(6_000);
 });
 
-test('what is written changes with the newest file, and with each next one', async () => {
+test('the text changes when the newest file grows, and with each new file', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'captres-web.1.pcap');
   const files = trackTcpdumpFiles({ prune() {} }, file, 10);
   files.next(at(1));
-  const looks = [await files.written()];
+  const texts = [await files.written()];
   await writeFile(`${file}0`, 'packets');
-  looks.push(await files.written());
+  texts.push(await files.written());
   files.next(at(2, 1));
-  looks.push(await files.written());
-  expect(new Set(looks).size).toBe(3);
+  texts.push(await files.written());
+  expect(new Set(texts).size).toBe(3);
 });
 
-test('counts what was written, by what was told and by the newest file', async () => {
+test('counts what was reported, and what is in the newest file', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'captres-web.1.pcap');
   const files = trackTcpdumpFiles({ prune() {} }, file, 10);
@@ -44,12 +44,12 @@ test('counts what was written, by what was told and by the newest file', async (
   const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
   await writeFile(`${file}1`, captureFile(packets));
   expect(await files.packets()).toBe(937);
-  // Begun, and not told.
+  // Begun, and not reported.
   await writeFile(`${file}2`, captureFile(packets.slice(0, 2)));
   expect(await files.packets()).toBe(939);
 });
 
-test('files are taken over when those of a later start of tcpdump stand beside them', async () => {
+test('files are taken over when there are files of a later tcpdump', async () => {
   await using folder = await temporaryFolder();
   const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'), 10);
   expect(await files.isTakenOver()).toBe(false);

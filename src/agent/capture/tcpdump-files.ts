@@ -5,22 +5,23 @@ import { parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { type LeftoverPruning, recordsIn } from '../storage/prune-leftovers.ts';
 import type { FilesBegun } from './tcpdump-output.ts';
 
-/** The files of one start of tcpdump, as it begins them. */
+/** Keeps track of the files of one tcpdump. */
 export type TcpdumpFiles = {
+  /** tcpdump has begun its next file, or several. */
   readonly next: (files: FilesBegun) => void;
-  /** Changes when something is written. */
+  /** A text that changes whenever something is written. */
   readonly written: () => Promise<string>;
-  /** How many packets were written into all of them: what a tcpdump that was killed cannot tell any more. */
+  /** How many packets are in all of them, deleted ones included: a killed tcpdump can no longer report that. */
   readonly packets: () => Promise<number>;
-  /** How many of these it has deleted. */
+  /** How many of these packets were in files that it has deleted. */
   readonly pruned: () => number;
-  /** Whether the files of a later start of tcpdump stand beside these: then these may go while they are written. */
+  /** Whether there are files of a later tcpdump: then these may be deleted while they are being written. */
   readonly isTakenOver: () => Promise<boolean>;
 };
 
-/** Makes the ring look when a file is begun. */
+/** `file` is the path without an index. Prunes the leftovers whenever a file is begun. */
 export function trackTcpdumpFiles(
-  ring: Pick<LeftoverPruning, 'prune'>,
+  pruning: Pick<LeftoverPruning, 'prune'>,
   file: string,
   wrapAfter: number,
 ): TcpdumpFiles {
@@ -29,8 +30,8 @@ export function trackTcpdumpFiles(
   return {
     next(files) {
       ({ begun, packets, pruned } = files);
-      // Nothing is captured into the first one yet: what it makes old goes when tcpdump listens.
-      if (begun > 1) ring.prune();
+      // Nothing is captured into the first file yet: it pushes out an old one when tcpdump listens (capture.ts).
+      if (begun > 1) pruning.prune();
     },
     async written() {
       const newest = await ifExists(stat(name(begun - 1)));
@@ -38,9 +39,9 @@ export function trackTcpdumpFiles(
     },
     async packets() {
       if (begun === 0) return 0;
-      // It may have begun more than it told; no more than half of the names are in use.
-      const untold = Array.from({ length: wrapAfter / 2 }, (_, i) => recordsIn(name(begun - 1 + i)));
-      return (await Promise.all(untold)).reduce((sum, records) => sum + records, packets);
+      // It may have begun more files than it reported; no more than half of the names are in use.
+      const unreported = Array.from({ length: wrapAfter / 2 }, (_, i) => recordsIn(name(begun - 1 + i)));
+      return (await Promise.all(unreported)).reduce((sum, records) => sum + records, packets);
     },
     pruned: () => pruned,
     async isTakenOver() {

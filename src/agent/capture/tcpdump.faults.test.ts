@@ -9,22 +9,28 @@ import { recordingScene } from '../testing/recording-scene.ts';
 const sending = { rate: 5_000 };
 const times = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-test.each(times(20))('a tcpdump that is killed: told, and captured again (%i)', async () => {
-  const { reports, failures } = await strike(async (scene) => {
-    process.kill(await scene.tcpdumpPid(), 'SIGKILL');
-  });
-  expect(failures).toEqual(['ended by SIGKILL']);
-  expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'failed', 'capturing', 'stopped']);
-});
+test.each(times(20))(
+  'after a tcpdump is killed, that is reported, and the Pod is captured again (%i)',
+  async () => {
+    const { reports, failures } = await strike(async (scene) => {
+      process.kill(await scene.tcpdumpPid(), 'SIGKILL');
+    });
+    expect(failures).toEqual(['ended by SIGKILL']);
+    expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'failed', 'capturing', 'stopped']);
+  },
+);
 
-test.each(times(5))('a tcpdump that is stopped: told, killed, and captured again (%i)', async () => {
-  const { failures, counts } = await strike(async (scene) => {
-    process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
-  });
-  expect(failures).toEqual(['tcpdump does not answer any more']);
-  expect(counts.some(({ isStalled }) => isStalled)).toBe(true);
-  expect(counts.at(-1)?.isStalled).toBe(false);
-});
+test.each(times(5))(
+  'a tcpdump that is stopped is reported and killed, and the Pod is captured again (%i)',
+  async () => {
+    const { failures, counts } = await strike(async (scene) => {
+      process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
+    });
+    expect(failures).toEqual(['tcpdump does not answer any more']);
+    expect(counts.some(({ isStalled }) => isStalled)).toBe(true);
+    expect(counts.at(-1)?.isStalled).toBe(false);
+  },
+);
 
 test.each(times(5))(
   'a stopped tcpdump is killed at the end, and what it has written is counted (%i)',
@@ -37,7 +43,7 @@ test.each(times(5))(
     process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
     await recorder.stop('AgentStopped');
     expect(reports.at(-1)).toMatchObject({ totals: { captured: 1_000, missed: 0 } });
-    // What passes from then on is missed, whoever captures next.
+    // What passes from now on is missed by the next capture.
     await testbed.sendDatagrams({ count: 10 });
     const next = await scene.record(100);
     expect(next.reports).toMatchObject([{ kind: 'capturing', missedBefore: 10 }]);
@@ -46,7 +52,7 @@ test.each(times(5))(
 );
 
 test.each(times(5))(
-  'an interface that is set down: told, and nothing is lost when it is up (%i)',
+  'an interface that is set down is reported, and nothing is lost when it is up again (%i)',
   async () => {
     await using testbed = await vethTestbed();
     await using scene = await recordingScene(testbed);
@@ -65,39 +71,39 @@ test.each(times(5))(
 );
 
 test.each(times(5))(
-  'an interface that is deleted: every datagram that it carried is in a file (%i)',
+  'every datagram that passed an interface before it was deleted is in a file (%i)',
   async () => {
     await using testbed = await vethTestbed();
     await using scene = await recordingScene(testbed);
     const { recorder, reports, path } = await scene.record(100);
     await using witness = await testbed.watchDatagrams();
     await using sender = await testbed.startDatagrams(sending);
-    await untilCarried(testbed, 2_000);
+    await untilSent(testbed, 2_000);
     await testbed.deleteInterface();
     await sender.ended;
-    const carried = await witness.ended;
+    const passed = await witness.ended;
     await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
     await until(() => reports.at(-1)?.kind === 'failed', { what: 'the failure', deadlineMs: 60_000 });
     await recorder.stop('PodEnded');
     const numbers = await scene.numbers(path);
-    expect(numbers).toEqual(carried);
-    expect(expectAllCounted({ reports, sent: carried.length, numbers })).toBe(0);
+    expect(numbers).toEqual(passed);
+    expect(expectAllCounted({ reports, sent: passed.length, numbers })).toBe(0);
   },
 );
 
 type Scene = Awaited<ReturnType<typeof recordingScene>>;
 
-/** A capture goes on after that; gives back what was told. */
+/** Applies a fault that a second capture follows. Returns what was reported. */
 async function strike(fault: (scene: Scene) => Promise<void>) {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports, counts, path } = await scene.record(100);
   await using sender = await testbed.startDatagrams(sending);
-  await untilCarried(testbed, 1_000);
+  await untilSent(testbed, 1_000);
   await fault(scene);
   await until(() => captures(reports) === 2, { what: 'the second capture', deadlineMs: 90_000 });
   const { sentPackets } = await testbed.counters('pod');
-  await untilCarried(testbed, sentPackets + 1_000);
+  await untilSent(testbed, sentPackets + 1_000);
   const { sent } = await sender.stop();
   await recorder.stop('AgentStopped');
   expectAllCounted({ reports, sent, numbers: await scene.numbers(path) });
@@ -110,9 +116,9 @@ function captures(reports: readonly RecorderReport[]): number {
   return reports.filter(({ kind }) => kind === 'capturing').length;
 }
 
-async function untilCarried(testbed: VethTestbed, packets: number): Promise<void> {
+async function untilSent(testbed: VethTestbed, packets: number): Promise<void> {
   await until(async () => (await testbed.counters('pod')).sentPackets >= packets, {
-    what: `${packets} packets carried`,
+    what: `${packets} packets sent`,
     deadlineMs: 60_000,
   });
 }

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => spawner[Symbol.asyncDispose]());
 
-test('says when it listens, announces each file, and counts what it captured', async () => {
+test('reports when it listens, each file that it begins, and what it captured', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const { options, files } = optionsFor(testbed.netns, folder.path);
@@ -53,7 +53,7 @@ test('says when it listens, announces each file, and counts what it captured', a
 
 // Before Linux 6.12 there is nothing to set.
 test.skipIf(release().localeCompare('6.12', undefined, { numeric: true }) < 0)(
-  'has turns of ten milliseconds once it captures, and a share as all others',
+  'has a time slice of ten milliseconds once it captures, and the priority of any other process',
   async () => {
     await using testbed = await vethTestbed();
     await using folder = await temporaryFolder();
@@ -63,13 +63,13 @@ test.skipIf(release().localeCompare('6.12', undefined, { numeric: true }) < 0)(
     await tcpdump.stop('kill');
     expect(schedule).toMatch(/^se\.slice +: +10000000$/m);
     expect(schedule).toMatch(/^policy +: +0$/m);
-    // Of nice 0.
+    // Nice 0.
     expect(schedule).toMatch(/^prio +: +120$/m);
   },
 );
 
-test('keeps the newest of its files, as many as it is told, and counts what was in the others', async () => {
-  // Two files live for more than a second: each is written (preload/dumper.c).
+test('keeps the requested number of its newest files, and counts what was in the others', async () => {
+  // Two files last for more than a second: each is written (preload/dumper.c).
   const rate = 1_500;
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
@@ -90,7 +90,7 @@ test('keeps the newest of its files, as many as it is told, and counts what was 
   expect(numbers.flat()).toEqual(Array.from({ length: 10_000 - pruned }, (_, i) => pruned + i));
 });
 
-test('what its ring would have deleted within a second is not written, and counts as pruned', async () => {
+test('what its ring would delete within a second is not written, and counts as pruned', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   await using slots = await openWriteBufferSlots(folder.path, 1);
@@ -110,7 +110,7 @@ test('what its ring would have deleted within a second is not written, and count
   expect((last?.pruned ?? Number.NaN) + inFiles).toBe(captured);
 });
 
-test('counts while it runs, as often as it is asked', async () => {
+test('reports its statistics while it runs, whenever it is asked', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
@@ -123,7 +123,7 @@ test('counts while it runs, as often as it is asked', async () => {
   expect(await tcpdump.count()).toBeUndefined();
 });
 
-test('a filter and a snaplen are kept to', async () => {
+test('a filter and a snaplen take effect', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const { options } = optionsFor(testbed.netns, folder.path);
@@ -139,7 +139,7 @@ test('a filter and a snaplen are kept to', async () => {
   expect(lengths).toEqual(Array.from({ length: 10 }, () => 64));
 });
 
-test('discarding does not wait and does not count', async () => {
+test('killing does not wait and does not count', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
@@ -147,7 +147,7 @@ test('discarding does not wait and does not count', async () => {
   expect(await tcpdump.stop('kill')).toMatchObject({ cause: 'stopped', statistics: undefined });
 });
 
-test('an interface that goes is an ending of its own, with the counts', async () => {
+test('when its interface is deleted, it ends with that cause and its statistics', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const tcpdump = startTcpdump(optionsFor(testbed.netns, folder.path).options);
@@ -170,7 +170,7 @@ test.each<[string, Partial<TcpdumpOptions>, EndingCause, RegExp]>([
   expect(await tcpdump.stop('flush')).toEqual(ending);
 });
 
-test('dies with the process that started it, and writes what it has', async () => {
+test('ends with the process that started it, and writes what it has captured', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const { options } = optionsFor(testbed.netns, folder.path);

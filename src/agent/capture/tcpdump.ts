@@ -121,7 +121,7 @@ function argumentsOf(options: TcpdumpOptions): string[] {
   const { file, wrapAfter, bufferKib, fileMegabytes } = options;
   return [
     ['-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
-    // -U is for a tcpdump without the library, whose newest file could be empty; preload/dumper.c writes that way anyway.
+    // -U is for a tcpdump without the library, whose newest file could be empty; preload/dumper.c does not need it.
     ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
     options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],
     // One argument after --: never an option, whatever it looks like.

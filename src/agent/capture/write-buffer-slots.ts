@@ -2,10 +2,10 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Which tcpdumps may hold a short-lived ring in memory (preload/write-buffer.c): as many at a time as this file has bytes. Who
- * has locked a byte has that slot, and the kernel takes it back when the process ends: nobody asks, and nobody forgets.
+ * Opens the file that limits how many tcpdumps may buffer a short-lived ring in memory (preload/write-buffer.c): one
+ * per byte. A process that locks a byte has that slot, and the kernel releases the lock when the process ends.
  *
- * The file has no name, so that only those have it who are given its descriptor.
+ * The file has no name, so that only processes that are given its descriptor can use it. Throws on a full disk.
  */
 export async function openWriteBufferSlots(folder: string, count: number): Promise<FileHandle> {
   const path = join(folder, '.memory-slots');

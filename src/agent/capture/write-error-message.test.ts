@@ -9,12 +9,12 @@ test.each([
   ['ENOENT', 'captures cannot be written: their folder is gone (ENOENT)'],
   ['EDQUOT', 'captures cannot be written: the quota of the disk is used up (EDQUOT)'],
   ['EFBIG', 'captures cannot be written: EFBIG'],
-])('%s is told in words, whoever says it', async (code, words) => {
+])('%s is explained in words', async (code, words) => {
   await using folder = await temporaryFolder();
   expect(await writeErrorMessage(code, folder.path)).toBe(words);
 });
 
-test('an error of Node is told in the same words, and any other in its own', async () => {
+test('an error of Node gets the same words, and any other error keeps its message', async () => {
   await using folder = await temporaryFolder();
   const full = Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC' });
   expect(await writeErrorMessage(full, folder.path)).toBe(await writeErrorMessage('ENOSPC', folder.path));

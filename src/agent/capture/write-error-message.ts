@@ -1,13 +1,13 @@
 import { statfs } from 'node:fs/promises';
 
 /**
- * Why captures cannot be written into that folder, for people. `error` is what a file operation threw, or the name of
- * an error as errno(3) has it.
+ * Returns why captures cannot be written into that folder, for people. `error` is what a file operation threw, or the
+ * name of an error as in errno(3).
  */
 export async function writeErrorMessage(error: unknown, folder: string): Promise<string> {
   const code = codeOf(error);
-  const words = code === 'ENOSPC' && (await hasNoInodes(folder)) ? noInodes : code && problems.get(code);
-  if (words !== undefined) return `captures cannot be written: ${words} (${code})`;
+  const problem = code === 'ENOSPC' && (await hasNoInodes(folder)) ? noInodes : code && problems.get(code);
+  if (problem !== undefined) return `captures cannot be written: ${problem} (${code})`;
   return error instanceof Error ? error.message : `captures cannot be written: ${String(error)}`;
 }
 
@@ -25,7 +25,7 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Both ends are ENOSPC. File systems that make inodes as they are needed have 0 in all. */
+/** A file system without free inodes also fails with ENOSPC. One that makes inodes on demand reports 0 in total. */
 async function hasNoInodes(folder: string): Promise<boolean> {
   const { files, ffree } = await statfs(folder).catch(() => ({ files: 0, ffree: 0 }));
   return files > 0 && ffree === 0;
