@@ -79,7 +79,7 @@ export async function runAgent({
   await using spawner = startSpawner({
     nativeFolder: settings.nativeFolder,
     userId: captureUser,
-    memorySlotsFd: slots?.fd,
+    bufferSlotsFd: slots?.fd,
     onLost: die,
   });
   const limits = limitsOf(settings);
@@ -138,7 +138,7 @@ export async function runAgent({
   );
   const measuring = coalesced(
     async () => {
-      await folders.measure();
+      await folders.measureAll();
       askingDisk.run();
     },
     (error) => log.warn({ err: error }, 'captures not measured'),

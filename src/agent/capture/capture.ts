@@ -53,7 +53,7 @@ export type CaptureSettings = {
 /** Starts tcpdump in a generation of its own. Throws if the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { folder, network, spec, settings, pruning, log } = options;
-  const generation = await folder.begin(recordOf(options));
+  const generation = await folder.createGeneration(recordOf(options));
   const { file } = generation;
   const files = trackTcpdumpFiles(pruning, file, settings.wrapAfter);
   const interfaceReports = reportInterface((isUp) => options.onInterface(generation.number, isUp));
@@ -87,7 +87,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
   async function runToEnd(): Promise<Ending> {
     using _interfaceReports = interfaceReports;
-    using _watching = folder.onGone(() => void endWithoutFolder());
+    using _watching = folder.onDeleted(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
       const missedBefore = await counters.start();

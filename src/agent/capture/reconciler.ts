@@ -132,7 +132,7 @@ async function end(
 ): Promise<undefined> {
   if (!running) return;
   await running.stop(why);
-  await folders.look(uid);
+  await folders.measure(uid);
   onFolders();
 }
 

@@ -62,10 +62,10 @@ async function filesKept({ changes }: { readonly changes: 'during the start' | '
   const mayStart = Promise.withResolvers<void>();
   const wrapFolder = (folder: CaptureFolder): CaptureFolder => ({
     ...folder,
-    async begin(what) {
+    async createGeneration(what) {
       starting.resolve();
       await mayStart.promise;
-      return await folder.begin(what);
+      return await folder.createGeneration(what);
     },
   });
   await using testbed = await vethTestbed();

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { parseRingFile, ringFileName } from '../storage/file-names.ts';
-import { type LeftoverPruning, recordsIn } from '../storage/prune-leftovers.ts';
+import { type LeftoverPruning, packetsIn } from '../storage/prune-leftovers.ts';
 import type { FilesBegun } from './tcpdump-output.ts';
 
 /** Keeps track of the files of one tcpdump. */
@@ -40,7 +40,7 @@ export function trackTcpdumpFiles(
     async packets() {
       if (begun === 0) return 0;
       // It may have begun more files than it reported; no more than half of the names are in use.
-      const unreported = Array.from({ length: wrapAfter / 2 }, (_, i) => recordsIn(name(begun - 1 + i)));
+      const unreported = Array.from({ length: wrapAfter / 2 }, (_, i) => packetsIn(name(begun - 1 + i)));
       return (await Promise.all(unreported)).reduce((sum, records) => sum + records, packets);
     },
     pruned: () => pruned,

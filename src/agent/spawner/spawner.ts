@@ -41,7 +41,7 @@ export type SpawnerOptions = {
   /** The user and group that the programs run as; a number, so that no passwd entry is needed. */
   readonly userId: number;
   /** Descriptor 3 of the programs, as the library wants it (preload/write-buffer.c). */
-  readonly memorySlotsFd?: number | undefined;
+  readonly bufferSlotsFd?: number | undefined;
   /** It is gone though nobody ended it, or was killed because it did not answer: nothing runs any more. */
   readonly onLost: (why: string) => void;
 };
@@ -51,7 +51,7 @@ const answerMs = 5_000;
 /** A line that does not end is cut here. */
 const longestLine = 65_536;
 
-export function startSpawner({ nativeFolder, userId, memorySlotsFd, onLost }: SpawnerOptions): Spawner {
+export function startSpawner({ nativeFolder, userId, bufferSlotsFd, onLost }: SpawnerOptions): Spawner {
   const programs = new Map<number, RunningProgram>();
   const awaiting = answerTimer(() => child.kill('SIGKILL'));
   let lastId = 0;
@@ -62,7 +62,7 @@ export function startSpawner({ nativeFolder, userId, memorySlotsFd, onLost }: Sp
     join(nativeFolder, 'podcap-spawner'),
     [`${process.pid}`, `${userId}`, join(nativeFolder, 'podcap-preload.so')],
     {
-      stdio: ['pipe', 'pipe', 'inherit', memorySlotsFd ?? 'ignore'],
+      stdio: ['pipe', 'pipe', 'inherit', bufferSlotsFd ?? 'ignore'],
       // Nothing of the agent's environment reaches the processes that read packets.
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     },

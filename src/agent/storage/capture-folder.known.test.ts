@@ -10,8 +10,8 @@ import { readRecording } from './recordings.ts';
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const wrapAfter = 200;
 
-// tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.
-describe('a capture that begins', () => {
+// tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
+describe('a capture that starts', () => {
   let afterUsual: readonly string[];
   let afterLargest: readonly string[];
 
@@ -20,16 +20,16 @@ describe('a capture that begins', () => {
     afterLargest = await foundAfter('captres-web.999999999.pcap000');
   });
 
-  test('is found by its files beside those of an earlier one', () => {
+  test('is found by its files next to those of an earlier capture', () => {
     expect(afterUsual).toHaveLength(1);
   });
 
-  test.fails('is found by its files though a name claims the largest number that a capture can have', () => {
+  test.fails('is found by its files although a file name claims the largest generation', () => {
     expect(afterLargest).toHaveLength(1);
   });
 });
 
-/** What readers find of the files that a capture writes which begins beside a file of that name: one is written. */
+/** The files that readers find of a capture that writes one file, in a folder with a file of that name. */
 async function foundAfter(name: string): Promise<readonly string[]> {
   await using root = await temporaryFolder();
   const folders = await openCaptureFolders({
@@ -40,11 +40,11 @@ async function foundAfter(name: string): Promise<readonly string[]> {
   });
   const folder = await folders.open(pod);
   await writeFile(join(folder.path, name), '');
-  const what = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
-  const { file } = await folder.begin(what);
+  const parameters = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
+  const { file } = await folder.createGeneration(parameters);
   const written = ringFileName(file, 0, wrapAfter);
   await writeFile(written, '');
-  const capture = await readRecording(folder.path, { ...pod, pod: pod.name });
-  const files = capture?.generations.flatMap((generation) => generation.files) ?? [];
+  const recording = await readRecording(folder.path, { ...pod, pod: pod.name });
+  const files = recording?.generations.flatMap((generation) => generation.files) ?? [];
   return files.map(({ path }) => path).filter((path) => path === written);
 }

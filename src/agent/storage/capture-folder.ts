@@ -2,7 +2,7 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { ifExists } from '../../base/fs-errors.ts';
-import { type SerialQueue, inTurn as takeTurns } from '../../base/serial-queue.ts';
+import { inTurn, type SerialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import {
   addTotals,
@@ -23,62 +23,130 @@ import { parseRecordName, parseRingFile, recordName, ringFileBase } from './file
 export type CaptureFolder = {
   readonly path: string;
   /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */
-  readonly begin: (what: CaptureWhat) => Promise<Generation>;
-  /** Calls back once, within seconds, when somebody has taken the folder away, until it is disposed of. */
-  readonly onGone: (gone: () => void) => Disposable;
+  readonly createGeneration: (parameters: CaptureParameters) => Promise<Generation>;
+  /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
+  readonly onDeleted: (callback: () => void) => Disposable;
 };
 
-/** What is known of a capture before it begins. */
-export type CaptureWhat = Pick<
+/** What is known of a capture before it starts. */
+export type CaptureParameters = Pick<
   CaptureRecord,
   'agent' | 'sandboxId' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
 >;
 
 /** One start of tcpdump. */
-export type Generation = {
+export type Generation = PrecedingCaptures & {
   readonly number: number;
   /** Path of the capture files without their index. */
   readonly file: string;
-  /** The newest record before this one, of the same sandbox and interface: where a gap began. */
-  readonly before: CaptureRecord | undefined;
-  /** The newest record before this one, of another sandbox or interface, if it does not know what it missed yet. */
-  readonly unsettled: CaptureRecord | undefined;
-  /** Of all generations before. */
-  readonly earlier: Totals;
   /**
-   * How many packets stand in the files of this generation and of the one before; undefined while that one runs, and
-   * for `afterMs` more: until what both have is written.
+   * How many packets the files of this generation and of `before` both have. Undefined while `before` runs, and for
+   * `afterMs` more: until both have written what they share.
    */
   readonly duplicated: (afterMs: number) => Promise<number | undefined>;
-  /** Writes what is known by now. */
-  readonly note: (
-    known: Partial<
-      Pick<CaptureRecord, 'endTime' | 'endMessage' | 'interfacePackets' | 'missedIfDead' | 'totals'>
-    >,
-  ) => Promise<void>;
+  /** Writes to the record what is known by now. */
+  readonly note: (known: Partial<CaptureProgress>) => Promise<void>;
 };
 
-/** Records without files are folded into `forgotten`; so many of the newest stay for people to read. */
-const emptyRecordsKept = 20;
+/** What the generations before counted. */
+export type PrecedingCaptures = {
+  /** The newest record before this one, of the same sandbox and interface: where a gap began. */
+  readonly before: CaptureRecord | undefined;
+  /** The newest record before this one, of another sandbox or interface, if it does not know yet what it missed. */
+  readonly unsettled: CaptureRecord | undefined;
+  /** The sum over all generations before. */
+  readonly earlier: Totals;
+};
 
-export function captureFolder(options: {
+type CaptureProgress = Pick<
+  CaptureRecord,
+  'endTime' | 'endMessage' | 'interfacePackets' | 'missedIfDead' | 'totals'
+>;
+
+export type CaptureFolderOptions = {
   readonly path: string;
   readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
   readonly clock: Clock;
   /** Comparing files takes memory: one folder at a time. */
-  readonly inTurn: SerialQueue;
-  /** Makes the folder where it is not there: somebody may have deleted it. */
-  readonly make: () => Promise<void>;
-  readonly onGone: CaptureFolder['onGone'];
-}): CaptureFolder {
-  const { path, pod, clock, inTurn, make, onGone } = options;
-  /** What the disk did not take: written before anything is begun, so that nothing is counted from an old record. */
+  readonly compareQueue: SerialQueue;
+  /** Makes the folder if it does not exist: somebody may have deleted it. */
+  readonly makeFolder: () => Promise<void>;
+  readonly onDeleted: CaptureFolder['onDeleted'];
+};
+
+/** Records without files are folded into `forgotten`; this many of the newest stay for people to read. */
+const emptyRecordsKept = 20;
+
+/** The folder at that path, which `makeFolder` has made. */
+export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
+  const { path, pod, clock, makeFolder, onDeleted } = options;
+  const writer = recordWriter(path);
+  return {
+    path,
+    onDeleted,
+    async createGeneration(parameters) {
+      await makeFolder();
+      await writer.retry();
+      const records = await readRecords(path);
+      const forgotten = await forgetOldRecords(path, records, clock);
+      const startMs = clock.nowMs();
+      const record = await createNext(path, {
+        version: 2,
+        namespace: pod.namespace,
+        pod: pod.name,
+        uid: pod.uid,
+        generation: (await lastGeneration(path)) + 1,
+        ...parameters,
+        startTime: new Date().toISOString(),
+        clock: { bootId: clock.bootId, startMs, lastMs: startMs },
+        totals: noTotals,
+        forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
+      });
+      return startedGeneration(options, writer, { record, preceding: precedingCaptures(records, record) });
+    },
+  };
+}
+
+function startedGeneration(
+  { path, pod, clock, compareQueue }: CaptureFolderOptions,
+  writer: RecordWriter,
+  started: { readonly record: CaptureRecord; readonly preceding: PrecedingCaptures },
+): Generation {
+  let { record } = started;
+  const { before } = started.preceding;
+  return {
+    ...started.preceding,
+    number: record.generation,
+    file: join(path, ringFileBase(pod.name, record.generation)),
+    async duplicated(afterMs) {
+      const other = before && (await readRecord(path, before.generation));
+      if (!other) return 0;
+      if (!isOver(other, clock) || endedWithin(afterMs, other, clock)) return undefined;
+      const { namespace, uid } = pod;
+      const both = [other.generation, record.generation];
+      return await compareQueue(() => countDuplicates(path, { namespace, pod: pod.name, uid }, both));
+    },
+    async note(known) {
+      record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
+      await writer.write(record);
+    },
+  };
+}
+
+/** Writes the records of one folder, one after the other. */
+type RecordWriter = {
+  readonly write: (record: CaptureRecord) => Promise<void>;
+  /** Writes what could not be written, on a full disk for example: nothing must be counted from an old record. */
+  readonly retry: () => Promise<void>;
+};
+
+function recordWriter(path: string): RecordWriter {
   const unwritten = new Map<number, CaptureRecord>();
-  const writing = takeTurns();
+  const writeQueue = inTurn();
 
   async function write(record: CaptureRecord): Promise<void> {
     unwritten.set(record.generation, record);
-    await writing(async () => {
+    await writeQueue(async () => {
       // A newer one has everything of it.
       if (unwritten.get(record.generation) !== record) return;
       await replaceRecord(path, record);
@@ -86,54 +154,24 @@ export function captureFolder(options: {
     });
   }
 
-  async function begin(what: CaptureWhat): Promise<Generation> {
-    await make();
-    for (const record of unwritten.values()) await write(record);
-    const records = await readRecords(path);
-    const forgotten = await forgetOldRecords(path, records, clock);
-    const startMs = clock.nowMs();
-    let record = await createNext(path, {
-      version: 2,
-      namespace: pod.namespace,
-      pod: pod.name,
-      uid: pod.uid,
-      generation: (await lastGeneration(path)) + 1,
-      ...what,
-      startTime: new Date().toISOString(),
-      clock: { bootId: clock.bootId, startMs, lastMs: startMs },
-      totals: noTotals,
-      forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
-    });
-    // One that never captured knows nothing of the interface.
-    const captured = records.filter(({ interfacePackets }) => interfacePackets !== undefined);
-    const before = captured.findLast((other) => isSameInterface(other, record));
-    const newest = captured.at(-1);
-    const isUnsettled = newest !== before && newest?.endTime === undefined && (newest?.missedIfDead ?? 0) > 0;
-    return {
-      number: record.generation,
-      file: join(path, ringFileBase(pod.name, record.generation)),
-      before,
-      unsettled: isUnsettled ? newest : undefined,
-      earlier: totalsOf(records),
-      async duplicated(afterMs) {
-        const other = before && (await readRecord(path, before.generation));
-        if (!other) return 0;
-        if (!isOver(other, clock) || endedWithin(afterMs, other, clock)) return undefined;
-        const { namespace, uid } = pod;
-        const both = [other.generation, record.generation];
-        return await inTurn(() => countDuplicates(path, { namespace, pod: pod.name, uid }, both));
-      },
-      async note(known) {
-        record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
-        await write(record);
-      },
-    };
-  }
-
-  return { path, begin, onGone };
+  return {
+    write,
+    async retry() {
+      for (const record of unwritten.values()) await write(record);
+    },
+  };
 }
 
-/** With the next number that is free: another agent may take one at the same moment, during a rolling update. */
+function precedingCaptures(records: readonly CaptureRecord[], record: CaptureRecord): PrecedingCaptures {
+  // A capture that never listened knows nothing of the interface.
+  const captured = records.filter(({ interfacePackets }) => interfacePackets !== undefined);
+  const before = captured.findLast((other) => isSameInterface(other, record));
+  const newest = captured.at(-1);
+  const isUnsettled = newest !== before && newest?.endTime === undefined && (newest?.missedIfDead ?? 0) > 0;
+  return { before, unsettled: isUnsettled ? newest : undefined, earlier: totalsOf(records) };
+}
+
+/** Takes the next free number: during a rolling update, another agent may take one at the same moment. */
 async function createNext(path: string, record: CaptureRecord): Promise<CaptureRecord> {
   if (await createRecord(path, record)) return record;
   return await createNext(path, { ...record, generation: record.generation + 1 });
@@ -147,7 +185,7 @@ function isSameInterface(a: CaptureRecord, b: CaptureRecord): boolean {
   return a.sandboxId === b.sandboxId && a.interface === b.interface && a.clock.bootId === b.clock.bootId;
 }
 
-/** Files count too: a record can be lost, and no file is ever written twice. */
+/** Files count too: a record can be lost, and no file may be overwritten. */
 async function lastGeneration(path: string): Promise<number> {
   const generations = (await readdir(path)).map(
     (name) => parseRecordName(name) ?? parseRingFile(name)?.generation ?? 0,
@@ -155,7 +193,10 @@ async function lastGeneration(path: string): Promise<number> {
   return Math.max(0, ...generations);
 }
 
-/** A tcpdump that fails again and again would fill the folder with records otherwise. Gives back what those counted. */
+/**
+ * Deletes records without files: a tcpdump that fails repeatedly would fill the folder with them. Returns what they
+ * counted.
+ */
 async function forgetOldRecords(
   path: string,
   records: readonly CaptureRecord[],
@@ -165,8 +206,8 @@ async function forgetOldRecords(
   const empty = records.filter((record) => isOver(record, clock) && !withFiles.has(record.generation));
   let forgotten = noTotals;
   for (const { generation, totals } of empty.slice(0, -emptyRecordsKept)) {
-    const isOurs = await ifExists(unlink(join(path, recordName(generation))).then(() => true));
-    if (isOurs) forgotten = addTotals(forgotten, totals);
+    const isDeletedHere = await ifExists(unlink(join(path, recordName(generation))).then(() => true));
+    if (isDeletedHere) forgotten = addTotals(forgotten, totals);
   }
   return forgotten;
 }

@@ -12,18 +12,18 @@ import { folderName } from './file-names.ts';
 const log = pino({ level: 'silent' });
 const groupId = process.getgid?.() ?? 0;
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
-const begin = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
+const parameters = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
 const boot = { nowMs: 1_000, bootId: 'boot-1' };
 const clockAt = (time: typeof boot) => ({ nowMs: () => time.nowMs, bootId: time.bootId });
 const uuid = (n: number) => `0d4f5a5e-4a4c-4d57-9c4c-${String(n).padStart(12, '0')}`;
 const open = (root: string, time = boot) => openCaptureFolders({ root, groupId, clock: clockAt(time), log });
 
-test('each start of tcpdump takes the next generation, also of files whose record is lost', async () => {
+test('each start of tcpdump takes the next generation, counting files whose record is lost', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  expect((await folder.begin(begin)).number).toBe(1);
+  expect((await folder.createGeneration(parameters)).number).toBe(1);
   await writeFile(join(folder.path, 'captres-web.6.pcap000'), '');
-  const next = await folder.begin(begin);
+  const next = await folder.createGeneration(parameters);
   expect(next.number).toBe(7);
   expect(next.file).toBe(join(folder.path, 'captres-web.7.pcap'));
 });
@@ -32,18 +32,20 @@ test('agents that start at the same moment never share a generation', async () =
   await using root = await temporaryFolder();
   const agents = await Promise.all([open(root.path), open(root.path)]);
   const opened = await Promise.all(agents.map((folders) => folders.open(pod)));
-  const begun = await Promise.all([...opened, ...opened, ...opened].map((folder) => folder.begin(begin)));
-  expect(begun.map(({ number }) => String(number)).toSorted()).toEqual(['1', '2', '3', '4', '5', '6']);
+  const generations = await Promise.all(
+    [...opened, ...opened, ...opened].map((folder) => folder.createGeneration(parameters)),
+  );
+  expect(generations.map(({ number }) => String(number)).toSorted()).toEqual(['1', '2', '3', '4', '5', '6']);
 });
 
-test('a record holds what was known at the beginning and what was noted since', async () => {
+test('a record has what was known at the start and what was noted since', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  const generation = await folder.begin(begin);
+  const generation = await folder.createGeneration(parameters);
   await generation.note({ interfacePackets: 3, totals: { ...noTotals, captured: 5 } });
   await generation.note({ endTime: '2026-01-01T00:00:00Z' });
   expect(await readRecord(folder.path, 1)).toMatchObject({
-    ...begin,
+    ...parameters,
     namespace: 'default',
     pod: 'web',
     uid: 'uid-1',
@@ -54,43 +56,46 @@ test('a record holds what was known at the beginning and what was noted since', 
   expect(await readdir(folder.path)).toEqual(['capture.1.json']);
 });
 
-test('a capture knows what all before it counted, and the one before it of the same interface', async () => {
+test('a generation knows what all earlier ones counted, and the one before of the same interface', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  const first = await folder.begin(begin);
+  const first = await folder.createGeneration(parameters);
   await first.note({ interfacePackets: 20, totals: { ...noTotals, captured: 5, capturedMs: 100 } });
-  const second = await folder.begin({ ...begin, interface: 'lo' });
+  const second = await folder.createGeneration({ ...parameters, interface: 'lo' });
   await second.note({ totals: { ...noTotals, captured: 7, capturedMs: 50 } });
-  const third = await folder.begin(begin);
+  const third = await folder.createGeneration(parameters);
   expect(third.earlier).toMatchObject({ captured: 12, capturedMs: 150 });
   expect(third.before?.generation).toBe(1);
-  expect((await folder.begin({ ...begin, sandboxId: 'sandbox2' })).before).toBeUndefined();
+  expect((await folder.createGeneration({ ...parameters, sandboxId: 'sandbox2' })).before).toBeUndefined();
 });
 
-test('a folder in which nothing was ever captured has its retention time as well', async () => {
+test('a folder without captures has a retention time too', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   await folders.open(pod);
   await folders.markEnded('uid-1');
-  await folders.measure();
+  await folders.measureAll();
   expect(folders.states().get('uid-1')?.endedMs).toBe(boot.nowMs);
   await folders.remove('uid-1');
-  await folders.look('uid-1');
+  await folders.measure('uid-1');
   expect(folders.states().size).toBe(0);
 });
 
-test('a capture that never listened knows nothing of a gap', async () => {
+test('a capture that never listened is not the one before a gap', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  await (await folder.begin(begin)).note({ interfacePackets: 1_000, endTime: '2026-01-01T00:00:00Z' });
-  await (await folder.begin(begin)).note({ endTime: '2026-01-01T00:00:00Z' });
-  expect((await folder.begin(begin)).before?.generation).toBe(1);
+  await (await folder.createGeneration(parameters)).note({
+    interfacePackets: 1_000,
+    endTime: '2026-01-01T00:00:00Z',
+  });
+  await (await folder.createGeneration(parameters)).note({ endTime: '2026-01-01T00:00:00Z' });
+  expect((await folder.createGeneration(parameters)).before?.generation).toBe(1);
 });
 
-test('a link in the place of a record is neither read nor written through', async () => {
+test('a link in place of a record is not followed, neither to read nor to write', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  const generation = await folder.begin(begin);
+  const generation = await folder.createGeneration(parameters);
   const other = join(root.path, 'other');
   await writeFile(other, 'not ours');
   await symlink(other, join(folder.path, 'capture.1.json.new'));
@@ -100,38 +105,38 @@ test('a link in the place of a record is neither read nor written through', asyn
   expect(await readRecord(folder.path, 2)).toBeUndefined();
 });
 
-test('what a capture counts after the next one has begun is not lostAtStop: they overlap when one replaces the other', async () => {
+test('what a capture counts after the next one has started is not lost: they overlap when one replaces the other', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   const folder = await folders.open(pod);
-  const first = await folder.begin(begin);
+  const first = await folder.createGeneration(parameters);
   await first.note({ totals: { ...noTotals, captured: 5, capturedMs: 100 } });
-  await folder.begin(begin);
+  await folder.createGeneration(parameters);
   await first.note({ totals: { ...noTotals, captured: 9, capturedMs: 130 } });
-  expect((await folder.begin(begin)).earlier).toMatchObject({ captured: 9, capturedMs: 130 });
-  await folders.look('uid-1');
+  expect((await folder.createGeneration(parameters)).earlier).toMatchObject({ captured: 9, capturedMs: 130 });
+  await folders.measure('uid-1');
   expect(folders.states().get('uid-1')?.capturedMs).toBe(130);
 });
 
-test('records of captures without files do not pile up, and their counts are not lost', async () => {
+test('records without files do not accumulate, and their counts are not lost', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   for (let i = 0; i < 50; i += 1) {
-    const generation = await folder.begin(begin);
+    const generation = await folder.createGeneration(parameters);
     await generation.note({ endTime: '2026-01-01T00:00:00Z', totals: { ...noTotals, captured: 1 } });
   }
-  expect((await folder.begin(begin)).earlier.captured).toBe(50);
+  expect((await folder.createGeneration(parameters)).earlier.captured).toBe(50);
   expect((await readdir(folder.path)).length).toBeLessThan(25);
 });
 
-test('the retention time begins when the Pod is seen to have ended, and goes on with the next agent', async () => {
+test('the retention time starts when the Pod is marked as ended, and continues with the next agent', async () => {
   await using root = await temporaryFolder();
   const time = { ...boot };
   const folders = await open(root.path, time);
-  const generation = await (await folders.open(pod)).begin(begin);
+  const generation = await (await folders.open(pod)).createGeneration(parameters);
   await writeFile(`${generation.file}000`, '12345');
   await generation.note({ totals: { ...noTotals, capturedMs: 700 } });
-  await folders.look('uid-1');
+  await folders.measure('uid-1');
   expect(folders.states().get('uid-1')).toEqual({
     pod,
     files: 1,
@@ -150,7 +155,7 @@ test('the retention time begins when the Pod is seen to have ended, and goes on 
   expect((await open(root.path, afterReboot)).states().get('uid-1')?.endedMs).toBe(0);
 });
 
-test.each(['', '{', '[]', '{"version":2}'])('a record that is %j is no record', async (text) => {
+test.each(['', '{', '[]', '{"version":2}'])('a record with the text %j is invalid', async (text) => {
   await using root = await temporaryFolder();
   await writeFile(join(root.path, 'capture.1.json'), text);
   expect(await readRecord(root.path, 1)).toBeUndefined();
@@ -163,11 +168,11 @@ test.each<[string, (path: string, text: string) => Promise<unknown>]>([
     (path, text) => writeFile(path, text.replace('"generation": 1', '"generation": 2')),
   ],
   [
-    'that counts more than there can be',
+    'that counts more than is possible',
     (path, text) => writeFile(path, text.replace('"captured": 0', '"captured": 1e300')),
   ],
   [
-    'that ran for ever',
+    'that ran forever',
     (path, text) => writeFile(path, text.replace('"capturedMs": 0', '"capturedMs": 1e999')),
   ],
   ['that is too long', (path, text) => writeFile(path, text.padEnd(70_000))],
@@ -178,10 +183,10 @@ test.each<[string, (path: string, text: string) => Promise<unknown>]>([
     (path) =>
       run([process.execPath, '-e', `require('net').createServer().listen('${path}', () => process.exit())`]),
   ],
-])('a record %s is no record, and the folder can be read', async (_what, write) => {
+])('a record %s is invalid, and the folder can be read', async (_what, write) => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  await folder.begin(begin);
+  await folder.createGeneration(parameters);
   const path = join(folder.path, 'capture.1.json');
   const text = await readFile(path, 'utf8');
   await rm(path);
@@ -191,10 +196,10 @@ test.each<[string, (path: string, text: string) => Promise<unknown>]>([
   expect((await open(root.path)).states().get('uid-1')).toMatchObject({ pod, files: 0 });
 });
 
-test('whatever stands in a record, it is one or none, and never throws', async () => {
+test('whatever a record contains, reading it never throws', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  await folder.begin(begin);
+  await folder.createGeneration(parameters);
   const path = join(folder.path, 'capture.1.json');
   const whole: Record<string, unknown> = JSON.parse(await readFile(path, 'utf8'));
   const changed = fc
@@ -210,10 +215,10 @@ test('whatever stands in a record, it is one or none, and never throws', async (
   );
 });
 
-test('a record that names another Pod says nothing of this one', async () => {
+test('a record that names another Pod does not count for this one', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
-  await folder.begin(begin);
+  await folder.createGeneration(parameters);
   const path = join(folder.path, 'capture.1.json');
   const text = await readFile(path, 'utf8');
   for (const [from, to] of [
@@ -226,7 +231,7 @@ test('a record that names another Pod says nothing of this one', async () => {
   }
 });
 
-test('a folder that cannot be read does not keep the others from being looked at', async () => {
+test('a folder that cannot be read does not stop the others from being measured', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   const broken = await folders.open(pod);
@@ -234,11 +239,11 @@ test('a folder that cannot be read does not keep the others from being looked at
   await rmdir(broken.path);
   await writeFile(broken.path, '');
   await writeFile(join(other.path, 'captres-web.1.pcap000'), '12345');
-  await folders.measure();
+  await folders.measureAll();
   expect(folders.states().get('uid-2')).toMatchObject({ files: 1, bytes: 5 });
 });
 
-test('each of these Pods has a folder of its own, and gives up its own alone', async () => {
+test('each Pod has a folder of its own, and removing one deletes no other', async () => {
   await using root = await temporaryFolder();
   const long = 'p'.repeat(253);
   const names = [
@@ -262,7 +267,7 @@ test('each of these Pods has a folder of its own, and gives up its own alone', a
   const all = [...pods, again];
   const folders = await open(root.path);
   for (const each of all)
-    await writeFile(`${(await (await folders.open(each)).begin(begin)).file}000`, each.uid);
+    await writeFile(`${(await (await folders.open(each)).createGeneration(parameters)).file}000`, each.uid);
   expect((await readdir(root.path)).length).toBe(all.length);
   const reopened = await open(root.path);
   for (const each of all) expect(reopened.states().get(each.uid)).toMatchObject({ pod: each, files: 1 });
@@ -272,7 +277,7 @@ test('each of these Pods has a folder of its own, and gives up its own alone', a
   }
 });
 
-test('a new agent finds the folders of the one before, and nothing else', async () => {
+test('a new agent finds the folders of the earlier one, and nothing else', async () => {
   await using root = await temporaryFolder();
   await (await open(root.path)).open(pod);
   await mkdir(join(root.path, 'lost+found'));
@@ -281,7 +286,7 @@ test('a new agent finds the folders of the one before, and nothing else', async 
   expect([...(await open(root.path)).states().keys()]).toEqual(['uid-1']);
 });
 
-test('removing deletes that folder alone: not of the same name, nor of a name that begins alike', async () => {
+test('removing a UID deletes only its folder, not one of the same name or of a name with the same prefix', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   const others = [
@@ -291,7 +296,7 @@ test('removing deletes that folder alone: not of the same name, nor of a name th
   ];
   for (const each of [pod, ...others]) {
     const folder = await folders.open(each);
-    await writeFile((await folder.begin(begin)).file + '000', '');
+    await writeFile((await folder.createGeneration(parameters)).file + '000', '');
   }
   await folders.remove('uid-1');
   const left = others.map(({ namespace, name, uid }) => folderName({ namespace, pod: name, uid }));
@@ -299,17 +304,17 @@ test('removing deletes that folder alone: not of the same name, nor of a name th
   expect([...folders.states().keys()].toSorted()).toEqual(['uid-2', 'uid-3', 'uid-4']);
 });
 
-test('a file that the agent did not write stays, and the folder with it', async () => {
+test('a file that the agent did not write stays, and so does its folder', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);
   const folder = await folders.open(pod);
-  await writeFile((await folder.begin(begin)).file + '000', '');
+  await writeFile((await folder.createGeneration(parameters)).file + '000', '');
   await writeFile(join(folder.path, 'notes.txt'), 'mine');
   await folders.remove('uid-1');
   expect(await readdir(folder.path)).toEqual(['notes.txt']);
 });
 
-test('a link in the place of a folder is not followed', async () => {
+test('a link in place of a folder is not followed', async () => {
   await using root = await temporaryFolder();
   await using elsewhere = await temporaryFolder();
   const folders = await open(root.path);
@@ -317,7 +322,7 @@ test('a link in the place of a folder is not followed', async () => {
   await expect(folders.open(pod)).rejects.toThrow('is not a folder');
 });
 
-test('the group may write into a folder of captures, and others may not read it', async () => {
+test('the group can write into a capture folder, and others cannot read it', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   const { mode, gid } = await stat(folder.path);

@@ -12,34 +12,33 @@ import { folderName, parseFolderName, parseRecordName, parseRingFile } from './f
 
 /** The folders of captures on this Node, one per Pod UID. */
 export type CaptureFolders = {
-  /** What each UID's folder is like, as far as it was looked at. */
+  /** Each UID's folder as it was when it was last measured. */
   readonly states: () => ReadonlyMap<string, FolderState>;
-  /** The Pod's folder, made if it is not there, so that tcpdump's group can write into it. */
+  /** Opens the Pod's folder, and makes it if it does not exist: tcpdump's group can write into it. */
   readonly open: (pod: PodName) => Promise<CaptureFolder>;
-  /** Looks at one again: how much there is and how long was captured. */
-  readonly look: (uid: string) => Promise<void>;
-  /** Looks at all. */
-  readonly measure: () => Promise<void>;
+  /** Measures one folder again: how much it has, and how long was captured. */
+  readonly measure: (uid: string) => Promise<void>;
+  readonly measureAll: () => Promise<void>;
   /**
-   * The Pod has ended: its retention time begins, and goes on should the agent start again. False if it is known. The
-   * folder is looked at: nothing is written into it any more.
+   * The Pod has ended: its retention time starts, and continues if the agent restarts. Returns false if it had started
+   * before. Measures the folder too, because nothing is written into it any more.
    */
   readonly markEnded: (uid: string) => Promise<boolean>;
-  /** Deletes what the agent wrote for that UID; a file that it did not write stays, and the folder with it. */
+  /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
 };
 
 export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
 
 export type FolderState = {
-  /** The name may be cut, if no record of the folder can be read. */
+  /** The name may be cut if no record of the folder can be read. */
   readonly pod: PodName;
-  /** How many capture files it has, and how large they are together. */
+  /** How many capture files it has, and their total size. */
   readonly files: number;
   readonly bytes: number;
-  /** How long was captured by now, in milliseconds. */
+  /** How long was captured so far, in milliseconds. */
   readonly capturedMs: number;
-  /** When the Pod ended, by the clock of this boot; undefined while it may live. */
+  /** When the Pod ended, by the clock of this boot; undefined while it may be running. */
   readonly endedMs: number | undefined;
 };
 
@@ -52,74 +51,96 @@ export type CaptureFoldersOptions = {
   readonly log: Logger;
 };
 
-/** Reads what an earlier agent left. */
+/** Finds and measures the folders that an earlier agent left. Throws when the root cannot be read or shared. */
 export async function openCaptureFolders(options: CaptureFoldersOptions): Promise<CaptureFolders> {
   const { root, groupId, clock, log } = options;
   await shareWithGroup(root, groupId, 0o750);
-  const paths = await existingFolders(root);
-  const states = new Map<string, FolderState>();
-  const comparing = inTurn();
-  const missing = watchDeletedFolders(root, {
-    onError: (error) => log.warn({ folder: root, err: error }, 'folders of captures not readable'),
+  const measured = measuredFolders(await existingFolders(root), options);
+  await measured.measureAll();
+  const compareQueue = inTurn();
+  const deletedFolders = watchDeletedFolders(root, {
+    onError: (error) => log.warn({ folder: root, err: error }, 'failed to read the folder of captures'),
   });
-  // A folder without a record has nowhere else to keep it.
-  const ended = new Map<string, number>();
 
-  async function look(uid: string): Promise<void> {
+  return {
+    states: measured.states,
+    measure: measured.measure,
+    measureAll: measured.measureAll,
+    async open(pod) {
+      const path = measured.pathOf(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
+      const makeFolder = async () => {
+        await makeIfMissing(path);
+        await shareWithGroup(path, groupId, 0o770);
+      };
+      await makeFolder();
+      await measured.add(pod.uid, path);
+      const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
+      return captureFolder({ path, pod, clock, compareQueue, makeFolder, onDeleted });
+    },
+    async markEnded(uid) {
+      const path = measured.pathOf(uid);
+      const endedMs = clock.nowMs();
+      if (path === undefined || !measured.markEnded(uid, endedMs)) return false;
+      const newest = (await readRecords(path)).at(-1);
+      if (newest) await replaceRecord(path, { ...newest, podEndedMs: endedMs });
+      await measured.measure(uid);
+      return true;
+    },
+    async remove(uid) {
+      const path = measured.pathOf(uid);
+      if (path === undefined) return;
+      await removeOwnFiles(path, log);
+      measured.forget(uid);
+    },
+  };
+}
+
+/** Where each UID's folder is, and what it was like when it was last measured. */
+function measuredFolders(paths: Map<string, string>, { clock, log }: CaptureFoldersOptions) {
+  const states = new Map<string, FolderState>();
+  /** Kept here too, because a folder without a record has no other place for it. */
+  const endedMsOf = new Map<string, number>();
+
+  async function measure(uid: string): Promise<void> {
     const path = paths.get(uid);
     const state = path && (await ifExists(readState(path, clock)));
     // It may have been removed meanwhile.
     if (state && paths.get(uid) === path)
-      states.set(uid, { ...state, endedMs: state.endedMs ?? ended.get(uid) });
+      states.set(uid, { ...state, endedMs: state.endedMs ?? endedMsOf.get(uid) });
     else states.delete(uid);
   }
 
-  /** One that cannot be read stays as it was known: it does not keep the others from being looked at. */
-  async function lookAtAll(): Promise<void> {
+  /** A folder that cannot be read keeps its last state, and does not stop the others from being measured. */
+  async function measureAll(): Promise<void> {
     for (const [uid, folder] of paths) {
-      await look(uid).catch((error: unknown) =>
-        log.warn({ folder, err: error }, 'folder of captures not readable'),
+      await measure(uid).catch((error: unknown) =>
+        log.warn({ uid, folder, err: error }, 'failed to measure the captures of a Pod'),
       );
     }
   }
-  await lookAtAll();
 
   return {
     states: () => states,
-    look,
-    async open(pod) {
-      const path = paths.get(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
-      const make = async () => {
-        await makeIfMissing(path);
-        await shareWithGroup(path, groupId, 0o770);
-      };
-      await make();
-      paths.set(pod.uid, path);
-      // It lives after all: a list from the past had left it out.
-      ended.delete(pod.uid);
-      await look(pod.uid);
-      const onGone = (gone: () => void) => missing.watch(basename(path), gone);
-      return captureFolder({ path, pod, clock, inTurn: comparing, make, onGone });
+    pathOf: (uid: string) => paths.get(uid),
+    measure,
+    measureAll,
+    /** The Pod is running, even if an outdated list left it out before. */
+    async add(uid: string, path: string): Promise<void> {
+      paths.set(uid, path);
+      endedMsOf.delete(uid);
+      await measure(uid);
     },
-    measure: lookAtAll,
-    async markEnded(uid) {
+    /** False if there is no such folder, or if it was marked before. */
+    markEnded(uid: string, endedMs: number): boolean {
       const state = states.get(uid);
-      const path = paths.get(uid);
-      if (!state || !path || state.endedMs !== undefined) return false;
-      const endedMs = clock.nowMs();
-      ended.set(uid, endedMs);
+      if (!state || state.endedMs !== undefined) return false;
+      endedMsOf.set(uid, endedMs);
       states.set(uid, { ...state, endedMs });
-      const newest = (await readRecords(path)).at(-1);
-      if (newest) await replaceRecord(path, { ...newest, podEndedMs: endedMs });
-      await look(uid);
       return true;
     },
-    async remove(uid) {
-      const path = paths.get(uid);
-      if (path === undefined) return;
-      await removeOwnFiles(path, log);
+    forget(uid: string): void {
       paths.delete(uid);
-      ended.delete(uid);
+      endedMsOf.delete(uid);
       states.delete(uid);
     },
   };
@@ -138,12 +159,15 @@ async function readState(path: string, clock: Clock): Promise<FolderState> {
     files: sizes.length,
     bytes,
     capturedMs,
-    endedMs: newest && endOfPod(newest, clock),
+    endedMs: newest && podEndOf(newest, clock),
   };
 }
 
-/** Of another boot only the fact counts: its Pods have ended with the machine, and grace begins when it is back. */
-function endOfPod({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock): number | undefined {
+/**
+ * If the record is of another boot, only the fact counts: its Pods ended with the machine, and their retention time
+ * starts with this boot.
+ */
+function podEndOf({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock): number | undefined {
   if (podEndedMs === undefined) return undefined;
   return bootId === clock.bootId ? podEndedMs : 0;
 }
@@ -167,7 +191,7 @@ async function makeIfMissing(path: string): Promise<void> {
     await mkdir(path);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
-    // Never through a link: it could lead out of the captures.
+    // A link is not followed: it could lead out of the captures.
     if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is not a folder`, { cause: error });
   }
 }
@@ -176,20 +200,20 @@ async function makeIfMissing(path: string): Promise<void> {
 async function shareWithGroup(path: string, groupId: number, mode: number): Promise<void> {
   const { uid, gid, mode: modeNow } = await lstat(path);
   if (gid !== groupId) await chown(path, uid, groupId);
-  // On a read-only file system an agent that need not change anything starts, and says what fails.
+  // On a read-only file system, an agent that has nothing to change starts, and reports what fails later.
   if ((modeNow & 0o7777) !== mode) await chmod(path, mode);
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {
   for (const name of (await ifExists(readdir(path))) ?? []) {
-    const own =
+    const isOwn =
       parseRingFile(name) !== undefined || parseRecordName(name.replace(/\.new$/, '')) !== undefined;
-    if (own) await ifExists(unlink(join(path, name)));
+    if (isOwn) await ifExists(unlink(join(path, name)));
   }
   try {
     await ifExists(rmdir(path));
   } catch (error) {
     if (!hasCode(error, 'ENOTEMPTY')) throw error;
-    log.warn({ folder: path }, 'folder not removed: it has files that are not captures');
+    log.warn({ folder: path }, 'folder not deleted: it has files that are not captures');
   }
 }

@@ -9,22 +9,23 @@ import { replaceFile } from './replace-file.ts';
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.finite());
 
-/** In packets, over one or more starts of tcpdump. */
+/** Counts of packets, over one or more starts of tcpdump. */
 const totalsSchema = v.object({
   captured: count,
-  /** By the kernel, because tcpdump did not keep up. */
+  /** Dropped by the kernel because tcpdump did not keep up. */
   dropped: count,
-  /** Received, and neither in a file nor dropped: what lay in the kernel at the end, or could not be written. */
+  /** Received, and neither in a file nor dropped: still in the kernel at the end, or failed to be written. */
   lostAtStop: count,
-  /** Captured, in files that the ring has deleted since: counted as tcpdump wrote them, or from the files' records. */
+  /** Captured, in files deleted since: counted while tcpdump wrote them, or from the packets in those files. */
   pruned: count,
-  /** Carried by the interface before the first capture of it, and between captures. */
+  /** Passed the interface before its first capture, and between captures. */
   missed: count,
-  /** Captured, and by the capture before as well, while this one took over from it. */
+  /** Captured by the capture before as well, while this one took over from it. */
   duplicated: v.optional(count, 0),
-  /** How long packets were captured. */
+  /** For how long packets were captured. */
   capturedMs: v.pipe(milliseconds, v.minValue(0)),
 });
+/** What one or more starts of tcpdump counted. */
 export type Totals = v.InferOutput<typeof totalsSchema>;
 
 export const noTotals: Totals = {
@@ -37,6 +38,7 @@ export const noTotals: Totals = {
   capturedMs: 0,
 };
 
+/** The sum of both, count by count. */
 export function addTotals(a: Totals, b: Totals): Totals {
   return {
     captured: a.captured + b.captured,
@@ -49,7 +51,7 @@ export function addTotals(a: Totals, b: Totals): Totals {
   };
 }
 
-/** capture.<generation>.json: one start of tcpdump; written only by the agent that started it. */
+/** capture.<generation>.json: one start of tcpdump. Only the agent that started it writes the record. */
 const recordSchema = v.object({
   version: v.literal(2),
   namespace: v.string(),
@@ -63,26 +65,27 @@ const recordSchema = v.object({
   filter: v.optional(v.string()),
   snaplen: v.optional(count),
   fileMegabytes: count,
-  /** RFC 3339, for people; nothing is decided by it. */
+  /** RFC 3339, only for people: no decision depends on it. */
   startTime: v.string(),
   endTime: v.optional(v.string()),
   /** Why it ended, in tcpdump's or the agent's words. */
   endMessage: v.optional(v.string()),
-  /** Milliseconds of the clock of that boot (clock.ts): when it began, and when this was written last. */
+  /** In milliseconds of the clock of that boot (clock.ts): when it started, and when the record was last written. */
   clock: v.object({ bootId: v.string(), startMs: milliseconds, lastMs: milliseconds }),
-  /** When the Pod was seen to have ended, by the same clock. */
+  /** When the agent saw that the Pod had ended, by the same clock. */
   podEndedMs: v.optional(milliseconds),
-  /** What the interface had carried when this was written last, in packets. */
+  /** How many packets the interface had counted when the record was last written. */
   interfacePackets: v.optional(count),
-  /** Missed before it if the capture before is dead: not known yet, and so not in the totals. */
+  /** Packets missed before it if the capture before is dead: that is not known yet, so they are not in the totals. */
   missedIfDead: v.optional(count),
   totals: totalsSchema,
-  /** Of the generations whose records are gone: those that failed again and again. */
+  /** What the generations counted whose records were deleted: those that failed repeatedly. */
   forgotten: totalsSchema,
 });
+/** The record of one start of tcpdump. */
 export type CaptureRecord = v.InferOutput<typeof recordSchema>;
 
-/** A capture that runs writes its record every 15 s; one that did not for so long is dead. */
+/** A running capture writes its record every 15 s: one that has not for this long is dead. */
 export const deadAfterMs = 25_000;
 
 /** Whether that capture has ended, or its agent is dead. */
@@ -90,13 +93,13 @@ export function isOver({ endTime, clock: { bootId, lastMs } }: CaptureRecord, cl
   return endTime !== undefined || bootId !== clock.bootId || clock.nowMs() - lastMs >= deadAfterMs;
 }
 
-/** What all captures of a folder have counted, from its records, oldest first; each capture writes its own alone. */
+/** What all captures of a folder counted, from its records, oldest first: each record has the counts of its capture. */
 export function totalsOf(records: readonly CaptureRecord[]): Totals {
   const forgotten = records.at(-1)?.forgotten ?? noTotals;
   return records.reduce((sum, { totals }) => addTotals(sum, totals), forgotten);
 }
 
-/** The record of one generation; undefined when it is not there or not readable as one. */
+/** The record of one generation; undefined if there is none, or if what is there is no valid record. */
 export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {
   const text = await readPlainFile(join(folder, recordName(generation)));
   if (text === undefined) return undefined;
@@ -104,7 +107,7 @@ export async function readRecord(folder: string, generation: number): Promise<Ca
   return parsed.success && parsed.output.generation === generation ? parsed.output : undefined;
 }
 
-/** The records of a folder that can be read, oldest first. */
+/** All valid records of a folder, oldest first. */
 export async function readRecords(folder: string): Promise<CaptureRecord[]> {
   const generations = (await readdir(folder)).flatMap((name) => parseRecordName(name) ?? []);
   const sorted = generations.toSorted((a, b) => a - b);
@@ -112,29 +115,30 @@ export async function readRecords(folder: string): Promise<CaptureRecord[]> {
   return records.filter((record) => record !== undefined);
 }
 
-/** False if that generation is taken: by another agent, during a rolling update. */
+/** Returns false if another agent has taken that generation, during a rolling update. */
 export async function createRecord(folder: string, record: CaptureRecord): Promise<boolean> {
   try {
     await writeFile(join(folder, recordName(record.generation)), serialize(record), { flag: 'wx' });
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
-    // On a full disk the file is there, and empty.
+    // On a full disk the file exists, and is empty.
     await ifExists(unlink(join(folder, recordName(record.generation))));
     throw error;
   }
 }
 
+/** Replaces the record of its generation; a reader sees the old or the new one. */
 export async function replaceRecord(folder: string, record: CaptureRecord): Promise<void> {
   await replaceFile(join(folder, recordName(record.generation)), serialize(record));
 }
 
-/** Records have 1 kB, and a filter at most 2. */
+/** A record takes 1 kB, and its filter at most 2 kB. */
 const maxRecordBytes = 65_536;
 
 /**
- * tcpdump's user may write into the folder: a link is not followed, a pipe not waited for, and what is closed to the
- * agent or too large is no record.
+ * Undefined for what cannot be a record. tcpdump's user may write into the folder: links are not followed, pipes are
+ * not waited for, and a file that is too large or that the agent may not read is left alone.
  */
 async function readPlainFile(path: string): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -144,8 +148,8 @@ async function readPlainFile(path: string): Promise<string | undefined> {
   });
   if (!opened) return undefined;
   await using file = opened;
-  const about = await file.stat();
-  return about.isFile() && about.size <= maxRecordBytes ? await file.readFile('utf8') : undefined;
+  const stats = await file.stat();
+  return stats.isFile() && stats.size <= maxRecordBytes ? await file.readFile('utf8') : undefined;
 }
 
 function serialize(record: CaptureRecord): string {

@@ -14,7 +14,7 @@ function open(root: string, bootId = 'this') {
   return openCapturedPods({ root, clock: { bootId, nowMs: () => 0 }, log });
 }
 
-test('the next agent finds the Pods that were captured last, and what they asked for', async () => {
+test('the next agent finds the Pods that were captured last, and their requests', async () => {
   await using folder = await temporaryFolder();
   {
     await using pods = await open(folder.path);
@@ -26,7 +26,7 @@ test('the next agent finds the Pods that were captured last, and what they asked
   expect(next.before).toEqual([db]);
 });
 
-test('an annotation that changes is noted', async () => {
+test('a changed annotation is written down', async () => {
   await using folder = await temporaryFolder();
   const changed = { ...web, annotations: { 'tcpdump.antrea.io': '9' } };
   {
@@ -38,7 +38,7 @@ test('an annotation that changes is noted', async () => {
   expect(next.before).toEqual([changed]);
 });
 
-test('with nothing captured there is no file', async () => {
+test('there is no file while nothing is captured', async () => {
   await using folder = await temporaryFolder();
   {
     await using pods = await open(folder.path);
@@ -52,7 +52,7 @@ test('with nothing captured there is no file', async () => {
   expect(await readdir(folder.path)).toEqual([]);
 });
 
-test('what another boot captured is not gone on with', async () => {
+test('Pods captured before a reboot are not found', async () => {
   await using folder = await temporaryFolder();
   {
     await using pods = await open(folder.path);
@@ -63,7 +63,7 @@ test('what another boot captured is not gone on with', async () => {
 });
 
 test.each(['', '{"bootId":"this","po', '[]', '{"bootId":"this","pods":[{"uid":"uid-web"}]}'])(
-  'a file that is no such file is as none: %s',
+  'an invalid file counts as none: %s',
   async (content) => {
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, capturedPodsFile), content);
@@ -72,7 +72,7 @@ test.each(['', '{"bootId":"this","po', '[]', '{"bootId":"this","pods":[{"uid":"u
   },
 );
 
-test('what cannot be read, a folder in its place, is as none', async () => {
+test('a folder in place of the file counts as none', async () => {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, capturedPodsFile));
   await using pods = await open(folder.path);

@@ -10,19 +10,20 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import { replaceFile } from './replace-file.ts';
 
 /**
- * Which Pods are being captured and what they ask for, on disk: an agent that starts while the API server is away goes
- * on with them. No more than a hint of the past: the first list of Pods takes its place.
+ * Which Pods are being captured and what they ask for, on disk: an agent that starts while the API server is away
+ * continues with them. It is only a hint from the past: the first list of Pods replaces it.
  */
 export type CapturedPods = AsyncDisposable & {
-  /** What an earlier agent left, of this boot; empty if it cannot be read. */
+  /** The Pods that an earlier agent of this boot captured last; empty if that cannot be read. */
   readonly before: readonly Pod[];
-  /** These are captured now. Never waits and never throws. */
+  /** Writes down that these Pods are captured now. Never waits and never throws. */
   readonly note: (pods: readonly Pod[]) => void;
 };
 
-/** Hidden: a folder without captures is to look empty. */
+/** Hidden, so that `ls /captures` shows nothing while nothing is captured. */
 export const capturedPodsFile = '.captured-pods.json';
 
+/** Reads what an earlier agent left. Never throws: without it, the agent waits for the first list. */
 export async function openCapturedPods(options: {
   readonly root: string;
   readonly clock: Clock;
@@ -31,39 +32,39 @@ export async function openCapturedPods(options: {
   const { root, clock, log } = options;
   const path = join(root, capturedPodsFile);
   const before = await readPods(path, clock).catch((error: unknown): readonly Pod[] => {
-    log.warn({ err: error }, 'captured Pods of before not read');
+    log.warn({ err: error }, 'failed to read the captured Pods of an earlier agent');
     return [];
   });
   let written = before;
-  let now = before;
-  // What could not be written is tried again when it is noted next, which each plan does.
+  let current = before;
+  // What could not be written is written with the next note, and every plan makes one.
   const writing = coalesced(
     async () => {
-      const pods = now;
+      const pods = current;
       await writePods(path, pods, clock);
       written = pods;
     },
-    (error) => log.warn({ err: error }, 'captured Pods not noted'),
+    (error) => log.warn({ err: error }, 'failed to write the captured Pods'),
   );
   return {
     before,
     note(pods) {
-      now = pods;
-      if (!isDeepStrictEqual(pods.map(essence), written.map(essence))) writing.run();
+      current = pods;
+      if (!isDeepStrictEqual(pods.map(identity), written.map(identity))) writing.run();
     },
     [Symbol.asyncDispose]: writing.settled,
   };
 }
 
-/** A Pod's phase and version change all the time. */
-function essence({ uid, annotations }: Pod): unknown {
+/** Without the phase and the version, which change all the time. */
+function identity({ uid, annotations }: Pod): unknown {
   return { uid, annotations };
 }
 
 async function readPods(path: string, { bootId }: Clock): Promise<readonly Pod[]> {
   const text = await ifExists(readFile(path, 'utf8'));
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), fileSchema), text);
-  // Networks do not outlive the machine.
+  // Pod networks do not survive a reboot.
   return parsed.success && parsed.output.bootId === bootId ? parsed.output.pods : [];
 }
 

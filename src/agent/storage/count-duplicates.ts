@@ -4,17 +4,17 @@ import { readRecording } from './recordings.ts';
 import { openSnapshot } from './snapshot.ts';
 
 /**
- * How many packets the files of those generations have more than once. What the ring has deleted by then is not seen:
- * the sooner it is asked, the more it knows.
+ * How many packets the files of those generations have more than once. It does not see files that have been pruned: the
+ * sooner it is called, the more it counts.
  */
 export async function countDuplicates(
   folder: string,
   pod: PodFolder,
   generations: readonly number[],
 ): Promise<number> {
-  const capture = await readRecording(folder, pod);
-  const those = capture?.generations.filter(({ number }) => generations.includes(number)) ?? [];
-  await using snapshot = await openSnapshot(those);
+  const recording = await readRecording(folder, pod);
+  const selected = recording?.generations.filter(({ number }) => generations.includes(number)) ?? [];
+  await using snapshot = await openSnapshot(selected);
   const { packets } = await findOverlap(snapshot.sources);
   return packets;
 }

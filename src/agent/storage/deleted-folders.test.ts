@@ -5,47 +5,47 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
 import { watchDeletedFolders } from './deleted-folders.ts';
 
-test('tells of each folder once when it is not there any more, and of no other', async () => {
+test('reports each deleted folder once, and no other folder', async () => {
   await using root = await temporaryFolder();
-  const missing = watchDeletedFolders(root.path, { everyMs: 5, onError: fail });
-  const told: string[] = [];
+  const deletedFolders = watchDeletedFolders(root.path, { everyMs: 5, onError: fail });
+  const reported: string[] = [];
   const names = ['a', 'b', 'c'];
   for (const name of names) await mkdir(join(root.path, name));
   using watched = new DisposableStack();
-  for (const name of names) watched.use(missing.watch(name, () => told.push(name)));
+  for (const name of names) watched.use(deletedFolders.watch(name, () => reported.push(name)));
 
   await rm(join(root.path, 'b'), { recursive: true });
-  await until(() => told.length > 0, { what: 'the first to be told' });
+  await until(() => reported.length > 0, { what: 'the first report' });
   await rename(join(root.path, 'c'), join(root.path, 'd'));
-  await until(() => told.length > 1, { what: 'the second to be told' });
-  expect(told).toEqual(['b', 'c']);
+  await until(() => reported.length > 1, { what: 'the second report' });
+  expect(reported).toEqual(['b', 'c']);
 });
 
-test('the root itself gone: all are', async () => {
+test('reports every folder when the root itself is deleted', async () => {
   await using parent = await temporaryFolder();
   const root = join(parent.path, 'captures');
   await mkdir(join(root, 'a'), { recursive: true });
-  const missing = watchDeletedFolders(root, { everyMs: 5, onError: fail });
-  let isTold = false;
-  using _watch = missing.watch('a', () => {
-    isTold = true;
+  const deletedFolders = watchDeletedFolders(root, { everyMs: 5, onError: fail });
+  let isReported = false;
+  using _watch = deletedFolders.watch('a', () => {
+    isReported = true;
   });
   await rm(root, { recursive: true });
-  await until(() => isTold, { what: 'the folder to be told' });
-  expect(isTold).toBe(true);
+  await until(() => isReported, { what: 'the report' });
+  expect(isReported).toBe(true);
 });
 
-test('who has disposed of it is told nothing', async () => {
+test('reports nothing after the watch is disposed of', async () => {
   await using root = await temporaryFolder();
   for (const name of ['a', 'b']) await mkdir(join(root.path, name));
-  const missing = watchDeletedFolders(root.path, { everyMs: 5, onError: fail });
-  const told: string[] = [];
-  const watch = missing.watch('a', () => told.push('a'));
-  using _other = missing.watch('b', () => told.push('b'));
+  const deletedFolders = watchDeletedFolders(root.path, { everyMs: 5, onError: fail });
+  const reported: string[] = [];
+  const watch = deletedFolders.watch('a', () => reported.push('a'));
+  using _other = deletedFolders.watch('b', () => reported.push('b'));
   watch[Symbol.dispose]();
   for (const name of ['a', 'b']) await rm(join(root.path, name), { recursive: true });
-  await until(() => told.length > 0, { what: 'the other to be told' });
-  expect(told).toEqual(['b']);
+  await until(() => reported.length > 0, { what: 'the report of the other' });
+  expect(reported).toEqual(['b']);
 });
 
 function fail(error: unknown): void {

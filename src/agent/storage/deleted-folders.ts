@@ -2,43 +2,44 @@ import { readdir } from 'node:fs/promises';
 import { ifExists } from '../../base/fs-errors.ts';
 import { every } from '../../base/timers.ts';
 
-/** Tells when somebody takes a folder of `root` away: by one look for all of them, however many are captured into. */
+/** Notices when somebody deletes a folder in `root`: one check serves all of them, however many captures there are. */
 export type DeletedFolders = {
-  /** Calls `onGone` once, when that folder is not there any more, until it is disposed of. */
-  readonly watch: (name: string, onGone: () => void) => Disposable;
+  /** Calls back once when that folder does not exist any more; not after it is disposed of. */
+  readonly watch: (name: string, onDeleted: () => void) => Disposable;
 };
 
-const lookEveryMs = 1_500;
+type DeletedFoldersOptions = { readonly everyMs?: number; readonly onError: (error: unknown) => void };
 
+type Watch = { readonly name: string; readonly onDeleted: () => void };
+
+const checkEveryMs = 1_500;
+
+/** Checks only while a folder is watched. `onError` receives what readdir(2) says of `root`. */
 export function watchDeletedFolders(
   root: string,
-  {
-    everyMs = lookEveryMs,
-    onError,
-  }: { readonly everyMs?: number; readonly onError: (error: unknown) => void },
+  { everyMs = checkEveryMs, onError }: DeletedFoldersOptions,
 ): DeletedFolders {
-  type Watch = { readonly name: string; readonly onGone: () => void };
   const watches = new Set<Watch>();
-  let looking: Disposable | undefined;
+  let timer: Disposable | undefined;
 
-  async function look(): Promise<void> {
-    // One that comes while the names are read may be of a folder that was made meanwhile.
-    const asked = [...watches];
-    const there = new Set(await ifExists(readdir(root)));
-    for (const watch of asked) if (!there.has(watch.name) && watches.delete(watch)) watch.onGone();
+  async function check(): Promise<void> {
+    // A watch that is added during readdir() may be of a folder made since.
+    const checked = [...watches];
+    const names = new Set(await ifExists(readdir(root)));
+    for (const watch of checked) if (!names.has(watch.name) && watches.delete(watch)) watch.onDeleted();
   }
 
   function stopWhenIdle(): void {
     if (watches.size > 0) return;
-    looking?.[Symbol.dispose]();
-    looking = undefined;
+    timer?.[Symbol.dispose]();
+    timer = undefined;
   }
 
   return {
-    watch(name, onGone) {
-      const watch = { name, onGone };
+    watch(name, onDeleted) {
+      const watch = { name, onDeleted };
       watches.add(watch);
-      looking ??= every(everyMs, look, onError);
+      timer ??= every(everyMs, check, onError);
       return {
         [Symbol.dispose]() {
           watches.delete(watch);

@@ -12,7 +12,7 @@ import { openCaptureFolders } from './capture-folders.ts';
 const namespace = 'n'.repeat(63);
 const uid = (last: string) => `0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f1${last}`;
 
-test('Pods with names of 253 characters that differ in the last are captured each into its own files', async () => {
+test('Pods whose 253-character names differ only in the last character are captured into files of their own', async () => {
   await using root = await temporaryFolder();
   await using first = await vethTestbed();
   await using second = await vethTestbed();
@@ -45,8 +45,8 @@ async function captureTen(
   const log = pino({ level: 'silent' });
   const folders = await openCaptureFolders({ root, groupId: 10_001, clock, log });
   const folder = await folders.open(pod);
-  const what = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
-  const { file } = await folder.begin(what);
+  const parameters = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
+  const { file } = await folder.createGeneration(parameters);
   await using spawner = await testSpawner();
   const tcpdump = startTcpdump({ ...plainCapture, spawner, netns: testbed.netns, file, wrapAfter: 20_000 });
   const started = await tcpdump.started;

@@ -11,24 +11,24 @@ import {
 const uid = '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10';
 const longest = { namespace: 'n'.repeat(63), pod: 'p'.repeat(253), uid };
 
-test('a folder is named after namespace, Pod and UID, and the name can be read back', () => {
+test('a folder is named after namespace, Pod and UID, and its name can be parsed again', () => {
   const pod = { namespace: 'default', pod: 'web-2.example', uid };
   expect(folderName(pod)).toBe(`default_web-2.example_${uid}`);
   expect(parseFolderName(folderName(pod))).toEqual(pod);
 });
 
-test('no name passes 255 bytes, with the longest names that Kubernetes allows', () => {
+test('no name is longer than 255 bytes, even with the longest names that Kubernetes allows', () => {
   expect(Buffer.byteLength(folderName(longest))).toBe(255);
   expect(Buffer.byteLength(`${ringFileBase(longest.pod, 999_999_999)}000`)).toBeLessThanOrEqual(255);
 });
 
-test('long Pod names that differ only at their end stay apart by UID', () => {
+test('long Pod names that differ only at their end are distinguished by UID', () => {
   const other = uid.replace('0d', '0e');
   expect(folderName(longest)).not.toBe(folderName({ ...longest, uid: other }));
   expect(parseFolderName(folderName({ ...longest, uid: other }))?.uid).toBe(other);
 });
 
-test('names that are prefixes of each other, and the same in other namespaces, stay apart and can be read back', () => {
+test('names that are prefixes of each other, or equal in different namespaces, get different folders', () => {
   const pods = ['a', 'a-b'].flatMap((namespace) =>
     ['web', 'web-1', 'web-1.b', 'b-web'].map((pod) => ({ namespace, pod, uid: '1' })),
   );
@@ -45,11 +45,11 @@ test.each([
   `_web_${uid}`,
   `default__${uid}`,
   'Default_web_1',
-])('%j is not a folder of ours', (name) => {
+])('%j is not the name of a capture folder', (name) => {
   expect(parseFolderName(name)).toBeUndefined();
 });
 
-test('a ring file tells its generation and index', () => {
+test("a capture file's name gives its generation and index", () => {
   const name = `${ringFileBase('web.1.pcap7', 12)}003`;
   expect(parseRingFile(name)).toEqual({ name, generation: 12, index: 3 });
 });
@@ -60,11 +60,11 @@ test.each([
   'captres-web.1.pcap1x',
   'other-web.1.pcap1',
   'capture.1.json',
-])('%j is not a ring file', (name) => {
+])('%j is not the name of a capture file', (name) => {
   expect(parseRingFile(name)).toBeUndefined();
 });
 
-test('a record tells its generation', () => {
+test("a record's name gives its generation", () => {
   expect(parseRecordName(recordName(7))).toBe(7);
   expect(parseRecordName('capture.x.json')).toBeUndefined();
   expect(parseRecordName('capture.1.json.tmp')).toBeUndefined();

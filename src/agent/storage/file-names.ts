@@ -1,49 +1,50 @@
-/** How folders and files of captures are called; pure, and every name can be read back. */
+/** The names of capture folders and their files. Pure; every name can be parsed again. */
 
-/** What a folder's name tells of its Pod; `pod` may be cut, the UID identifies. */
+/** The Pod that a folder's name names; `pod` may be cut, the UID identifies it. */
 export type PodFolder = { readonly namespace: string; readonly pod: string; readonly uid: string };
 
-/** One file of a ring: which start of tcpdump wrote it, and its place among the files of that start. */
+/** A capture file: which start of tcpdump wrote it, and its index among the files of that start. */
 export type RingFile = { readonly name: string; readonly generation: number; readonly index: number };
 
 /**
- * A Pod's name can have 253 bytes; a part of a path has at most 255. The longest name here is the folder's:
- * namespace (63) + pod + UID (36) + two underscores.
+ * A Pod's name can have 253 bytes, and a file name has at most 255. The longest name here is the folder's: namespace
+ * (63) + pod + UID (36) + two underscores.
  */
 const maxPodBytes = 255 - 63 - 36 - 2;
 
-/** `<namespace>_<pod>_<uid>`: none of the three can contain an underscore. */
+/** `<namespace>_<pod>_<uid>`: none of the three parts can contain an underscore. */
 export function folderName({ namespace, pod, uid }: PodFolder): string {
   return `${namespace}_${cut(pod)}_${uid}`;
 }
 
-/** Undefined for a name that the agent did not give. */
+/** Undefined for a name that `folderName` does not make. */
 export function parseFolderName(name: string): PodFolder | undefined {
   const [, namespace, pod, uid] = /^([a-z0-9-]{1,63})_([a-z0-9.-]+)_([A-Za-z0-9-]{1,36})$/.exec(name) ?? [];
   return namespace && pod && uid ? { namespace, pod, uid } : undefined;
 }
 
-/** What tcpdump is told to write; it appends the index. */
+/** The file name that tcpdump gets (-w); it appends the index. */
 export function ringFileBase(pod: string, generation: number): string {
   return `captres-${cut(pod)}.${generation}.pcap`;
 }
 
-/** The file that tcpdump begins as its `count`th, from 0: its index has as many digits as that of the last (-W). */
+/** The name of tcpdump's file number `count`, from 0: its index has as many digits as the last one (-W). */
 export function ringFileName(base: string, count: number, wrapAfter: number): string {
   return `${base}${String(count % wrapAfter).padStart(String(wrapAfter - 1).length, '0')}`;
 }
 
-/** Undefined for a name that is not a ring file's. */
+/** Undefined for a name that is not a capture file's. */
 export function parseRingFile(name: string): RingFile | undefined {
   const [, generation, index] = /^captres-[a-z0-9.-]+\.([0-9]{1,9})\.pcap([0-9]{1,9})$/.exec(name) ?? [];
   return generation && index ? { name, generation: Number(generation), index: Number(index) } : undefined;
 }
 
+/** The name of a generation's record. */
 export function recordName(generation: number): string {
   return `capture.${generation}.json`;
 }
 
-/** The generation of a capture.<generation>.json, or undefined for another name. */
+/** The generation of a record; undefined for a name that is not a record's. */
 export function parseRecordName(name: string): number | undefined {
   const digits = /^capture\.([0-9]{1,9})\.json$/.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);

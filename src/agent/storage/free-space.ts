@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises';
 
-/** A file system; what root alone may use is not available. */
+/** The space of a file system. What is reserved for root is not available. */
 export type FreeSpace = { readonly availableBytes: number; readonly capacityBytes: number };
 
-/** What the file system of that folder has, counted as the kubelet does: what root alone may use is not available. */
+/** The space of the folder's file system, counted as the kubelet counts it. Throws what statfs(2) says of the folder. */
 export async function freeSpaceOf(folder: string): Promise<FreeSpace> {
   const { bsize, blocks, bavail } = await statfs(folder);
   return { availableBytes: bavail * bsize, capacityBytes: blocks * bsize };

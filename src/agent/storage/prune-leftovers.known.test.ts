@@ -11,88 +11,88 @@ import { type LeftoverPruning, startLeftoverPruning } from './prune-leftovers.ts
 const log = pino({ level: 'silent' });
 const nameOf = (index: number) => `captres-web.1.pcap0${index}`;
 
-// tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.
+// tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
 describe.each([
-  ['a file that is closed to the agent', closedFile],
+  ['a file that the agent may not read', unreadableFile],
   ['a link that leads to itself', (path: string) => symlink(path, path)],
   ['a folder', (path: string) => mkdir(path)],
-])('a wake of two in whose oldest place is %s', (_what, make) => {
+])('a ring of two whose oldest file is %s', (_what, make) => {
   let regular: readonly string[];
-  let standing: readonly string[];
+  let left: readonly string[];
 
   beforeAll(async () => {
     regular = await prunedBehind((path) => writeFile(path, ''));
-    standing = await prunedBehind(make);
+    left = await prunedBehind(make);
   });
 
-  test('keeps the newest two, and no more when it is a file', () => {
-    expect(standing).toEqual(expect.arrayContaining([nameOf(2), nameOf(3)]));
+  test('keeps the newest two, and only these if it is a regular file', () => {
+    expect(left).toEqual(expect.arrayContaining([nameOf(2), nameOf(3)]));
     expect(regular).toEqual([nameOf(2), nameOf(3)]);
   });
 
-  test.fails('deletes the file before the newest two', () => {
-    expect(standing).not.toContain(nameOf(1));
+  test.fails('deletes the file that is older than the newest two', () => {
+    expect(left).not.toContain(nameOf(1));
   });
 });
 
-describe('a wake of two in whose oldest place is a named pipe', () => {
+describe('a ring of two whose oldest file is a named pipe', () => {
   let folder: TemporaryFolder;
-  let wake: LeftoverPruning;
+  let pruning: LeftoverPruning;
   let hasSettled: boolean;
-  let standing: readonly string[];
+  let left: readonly string[];
 
   beforeAll(async () => {
     folder = await temporaryFolder();
     await run(['mkfifo', join(folder.path, nameOf(0))]);
     for (const index of [1, 2, 3]) await writeFile(join(folder.path, nameOf(index)), '');
-    wake = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
-    // Nothing tells that it never ends: it takes milliseconds when it does.
-    hasSettled = await Promise.race([wake.settled().then(() => true), setTimeout(3_000, false)]);
-    standing = await readdir(folder.path);
+    pruning = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
+    // Whether it ever settles cannot be observed: if it does, that takes milliseconds.
+    hasSettled = await Promise.race([pruning.settled().then(() => true), setTimeout(3_000, false)]);
+    left = await readdir(folder.path);
   });
 
   afterAll(async () => {
     removePipe(join(folder.path, nameOf(0)));
-    await wake[Symbol.asyncDispose]();
+    await pruning[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   });
 
   test('keeps the newest two', () => {
-    expect(standing).toEqual(expect.arrayContaining([nameOf(2), nameOf(3)]));
+    expect(left).toEqual(expect.arrayContaining([nameOf(2), nameOf(3)]));
   });
 
-  test.fails('does not wait for somebody who writes into it', () => {
+  test.fails('does not wait for a writer to the pipe', () => {
     expect(hasSettled).toBe(true);
   });
 
-  test.fails('deletes the file before the newest two', () => {
-    expect(standing).not.toContain(nameOf(1));
+  test.fails('deletes the file that is older than the newest two', () => {
+    expect(left).not.toContain(nameOf(1));
   });
 });
 
-/** What stands of three files behind that oldest one when a wake of two has been pruned. */
+/** What is left of that oldest file and three newer ones when a ring of two has been pruned. */
 async function prunedBehind(makeOldest: (path: string) => Promise<unknown>): Promise<readonly string[]> {
   await using folder = await temporaryFolder();
   await makeOldest(join(folder.path, nameOf(0)));
   for (const index of [1, 2, 3]) await writeFile(join(folder.path, nameOf(index)), '');
-  // The agent is not root.
+  // The agent does not run as root.
   const root = process.geteuid?.() === 0;
   if (root) await chmod(folder.path, 0o777);
   if (root) process.seteuid?.(10_002);
   try {
-    const wake = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
-    await wake[Symbol.asyncDispose]();
+    const pruning = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
+    await pruning[Symbol.asyncDispose]();
     return (await readdir(folder.path)).toSorted();
   } finally {
     if (root) process.seteuid?.(0);
   }
 }
 
-async function closedFile(path: string): Promise<void> {
+async function unreadableFile(path: string): Promise<void> {
   await writeFile(path, '', { mode: 0o000 });
 }
 
-/** Takes the pipe away; whoever opened it to read reads its end. */
+/** Deletes the pipe; anything that has it open for reading reads its end. */
 function removePipe(path: string): void {
   if (!existsSync(path)) return;
   const writing = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);

@@ -13,58 +13,58 @@ const file = (generation: number, index: number) => ({
   index,
 });
 
-test('keeps the newest N files when a file appears, and fewer when N changes', async () => {
+test('keeps the newest N files when a file appears, and fewer when N becomes smaller', async () => {
   await using folder = await temporaryFolder();
-  await using ring = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
+  await using pruning = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
   for (let index = 0; index < 5; index += 1) await writeFile(join(folder.path, file(1, index).name), '');
-  ring.prune();
+  pruning.prune();
   await until(async () => (await readdir(folder.path)).length === 3, { what: '3 files' });
   expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
-  ring.keep(1);
+  pruning.keep(1);
   await until(async () => (await readdir(folder.path)).length === 1, { what: '1 file' });
   expect(await readdir(folder.path)).toEqual([file(1, 4).name]);
 });
 
-test('prunes what an agent before left, and nothing that is not a ring file', async () => {
+test('prunes what an earlier agent left, and only capture files', async () => {
   await using folder = await temporaryFolder();
   const others = ['capture.1.json', 'notes.txt', 'captres-web.pcap1'];
   for (const name of [...others, file(1, 8).name, file(1, 9).name])
     await writeFile(join(folder.path, name), '');
   await mkdir(join(folder.path, 'subfolder'));
   {
-    await using _ring = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
+    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
   }
   expect((await readdir(folder.path)).toSorted()).toEqual(
     [...others, file(1, 9).name, 'subfolder'].toSorted(),
   );
 });
 
-test('when tcpdump came round because nothing was pruned, the file that changed last is the newest', async () => {
+test('takes the file that changed last for the newest if tcpdump wrapped around because nothing was pruned', async () => {
   await using folder = await temporaryFolder();
   for (let index = 0; index < 20; index += 1) {
     const path = join(folder.path, file(1, index).name);
     await writeFile(path, '');
-    // Index 4 was begun again last, 5 is the oldest.
+    // tcpdump started index 4 again last, so 5 is the oldest.
     await utimes(path, 0, index <= 4 ? 100 + index : index);
   }
   {
-    await using _ring = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
+    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
   }
   expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
 });
 
 test('counts the packets of what it deletes', async () => {
   await using folder = await temporaryFolder();
-  const ring = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
+  const pruning = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
   for (let index = 0; index < 3; index += 1)
     await writeFile(join(folder.path, file(1, index).name), pcapOf(10 + index));
-  await ring[Symbol.asyncDispose]();
+  await pruning[Symbol.asyncDispose]();
   expect(await readdir(folder.path)).toEqual([file(1, 2).name]);
-  expect(ring.takePruned()).toBe(10 + 11);
-  expect(ring.takePruned()).toBe(0);
+  expect(pruning.takePruned()).toBe(10 + 11);
+  expect(pruning.takePruned()).toBe(0);
 });
 
-/** A capture file of so many empty packets. */
+/** A capture file with that many empty packets. */
 function pcapOf(packets: number): Buffer {
   const header = Buffer.alloc(24);
   header.writeUInt32LE(0xa1b2c3d4, 0);

@@ -7,52 +7,56 @@ import { countRecords } from '../../pcap/pcap-file.ts';
 import { parseRingFile } from './file-names.ts';
 import { type AgedFile, orderByAge } from './ring-order.ts';
 
-/** The capture files of one folder: the newest N stand. */
+/** Keeps the newest N capture files of one folder. */
 export type LeftoverPruning = AsyncDisposable & {
-  /** A new file appeared: the oldest goes. */
+  /** Deletes the oldest files beyond N: a new file appeared. */
   readonly prune: () => void;
-  /** Keeps so many files from now on; fewer go at once. */
+  /** Changes N; files beyond it are deleted at once. */
   readonly keep: (files: number) => void;
-  /** Resolves when what is to go has gone. */
+  /** Resolves when the files beyond N are deleted. */
   readonly settled: () => Promise<void>;
-  /** How many packets were deleted since this was asked last. */
+  /** How many packets were deleted with their files since the last call. */
   readonly takePruned: () => number;
 };
 
 export type LeftoverPruningOptions = {
   readonly folder: string;
+  /** N. */
   readonly files: number;
-  /** tcpdump's -W: after index wrapAfter - 1 comes 0 again. */
+  /** tcpdump's -W: index 0 follows index wrapAfter - 1. */
   readonly wrapAfter: number;
   readonly log: Logger;
 };
 
-/** tcpdump says when it opens a file (preload/dumper.c); this finds what was left before. */
+/** tcpdump reports each new file (preload/dumper.c); this finds what is left without a new one. */
 const resyncMs = 30_000;
 
 /**
- * Unlinks the oldest files when a new one appears: those of earlier captures, because each tcpdump deletes its own
- * (preload/dumper.c), and what is too much when fewer are kept. tcpdump's own wrap truncates the same inode instead, which makes
- * ext4 write every captured byte to the disk (measured: 648 MB against 0 MB at 1 Gb/s).
+ * Deletes the oldest files when a new one appears, and when N becomes smaller. These are the files of earlier captures,
+ * because the library in each tcpdump deletes that tcpdump's own (preload/ring.c). Deleting is cheaper than tcpdump's
+ * own wrap, which truncates the same inode and so makes ext4 write every captured byte to the disk (measured: 648 MB
+ * against 0 MB at 1 Gb/s).
  */
 export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverPruning {
   const { folder, wrapAfter, log } = options;
-  let limit = options.files;
+  let keptFiles = options.files;
   let pruned = 0;
 
   async function pruneOne(name: string): Promise<void> {
     const path = join(folder, name);
-    const count = await recordsIn(path);
-    // tcpdump, and another agent during a rolling update, prune the same folder: one of them deletes it, and counts it.
-    if ((await ifExists(unlink(path).then(() => true))) === true) pruned += count;
+    const packets = await packetsIn(path);
+    // tcpdump prunes the same folder, and so does another agent during a rolling update: the one that deletes a file
+    // counts its packets.
+    if ((await ifExists(unlink(path).then(() => true))) === true) pruned += packets;
   }
 
   const pruning = coalesced(
     async () => {
       const files = orderByAge(await ringFiles(folder, wrapAfter), wrapAfter);
-      for (const { name } of files.slice(0, Math.max(0, files.length - limit))) await pruneOne(name);
+      const surplus = files.slice(0, Math.max(0, files.length - keptFiles));
+      for (const { name } of surplus) await pruneOne(name);
     },
-    (error) => log.warn({ folder, err: error }, 'capture files not pruned'),
+    (error) => log.warn({ folder, err: error }, 'failed to prune capture files'),
   );
 
   pruning.run();
@@ -60,14 +64,14 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
   return {
     prune: pruning.run,
     keep(files) {
-      limit = files;
+      keptFiles = files;
       pruning.run();
     },
     settled: pruning.settled,
     takePruned() {
-      const taken = pruned;
+      const packets = pruned;
       pruned = 0;
-      return taken;
+      return packets;
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
@@ -77,8 +81,8 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
   };
 }
 
-/** How many packets stand in that file; 0 when it is not there or no capture file. */
-export async function recordsIn(path: string): Promise<number> {
+/** How many packets the file has; 0 if it does not exist or is no capture file. */
+export async function packetsIn(path: string): Promise<number> {
   const counted = await ifExists(countRecords(path));
   return counted && 'records' in counted ? counted.records : 0;
 }
@@ -86,7 +90,7 @@ export async function recordsIn(path: string): Promise<number> {
 async function ringFiles(folder: string, wrapAfter: number): Promise<AgedFile[]> {
   const files = (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
   if (files.length < wrapAfter) return files;
-  // tcpdump may have come round: then only the times of the last change tell.
+  // tcpdump may have wrapped around: then only the modification times give the order.
   return await Promise.all(
     files.map(async (file) => ({
       ...file,

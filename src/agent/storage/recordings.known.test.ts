@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { packets, readScene, web } from '../../read/testing/read-scene.ts';
 import { readRecording } from './recordings.ts';
 
-describe('a wake that has not been pruned yet, three files before the clock was set back by an hour and two after', () => {
+describe('an unpruned ring: three files from before the clock was set back by an hour, and two from after', () => {
   let steady: readonly string[];
   let setBack: readonly string[];
 
@@ -14,7 +14,7 @@ describe('a wake that has not been pruned yet, three files before the clock was 
     setBack = await orderOf(secondsOf.map((seconds, index) => (index < 3 ? seconds : seconds - 3_600)));
   });
 
-  test('has its five files in order while the clock is right', () => {
+  test('has its five files in order if the clock was not set', () => {
     expect(steady).toEqual(['000', '001', '002', '003', '004']);
   });
 
@@ -23,7 +23,7 @@ describe('a wake that has not been pruned yet, three files before the clock was 
   });
 });
 
-/** The indices of the files of a Pod's only capture as they are read, which were changed last at those seconds. */
+/** The indices of a capture's files in the order in which they are read; each was last modified at its second. */
 async function orderOf(changedAt: readonly number[]): Promise<readonly string[]> {
   await using scene = await readScene();
   for (const index of changedAt.keys()) await scene.file({ index, packets: packets(index, 1) });

@@ -8,15 +8,15 @@ test.each([
   ['nothing', [], []],
   ['one file', [7], [7]],
   ['in the middle', [3, 4, 5], [3, 4, 5]],
-  ['passing the last index', [18, 19, 0, 1], [18, 19, 0, 1]],
-  ['after 0 came again alone', [0, 19, 18], [18, 19, 0]],
-  ['with a file that somebody took away', [17, 19, 0, 1], [17, 19, 0, 1]],
+  ['across the last index', [18, 19, 0, 1], [18, 19, 0, 1]],
+  ['with only 0 after the last index', [0, 19, 18], [18, 19, 0]],
+  ['with a file that somebody deleted', [17, 19, 0, 1], [17, 19, 0, 1]],
 ])('orders by age: %s', (_what, indices, ordered) => {
   const files = indices.map((index) => file(1, index));
   expect(orderByAge(files, 20).map(({ index }) => index)).toEqual(ordered);
 });
 
-test('orders by generation first: a later start of tcpdump is later, whatever its index', () => {
+test('orders by generation first: files of a later start of tcpdump are newer, whatever their indices', () => {
   const files = [file(10, 0), file(9, 5), file(2, 19), file(2, 0)];
   expect(orderByAge(files, 20).map(({ generation, index }) => `${generation}.${index}`)).toEqual([
     '2.19',
@@ -26,7 +26,7 @@ test('orders by generation first: a later start of tcpdump is later, whatever it
   ]);
 });
 
-test('a run of any length up to half the circle is put in order from any start', () => {
+test('orders a run of any length up to half of all indices, from any start', () => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 100 }), fc.nat(199), fc.nat(), (length, start, shuffle) => {
       const run = Array.from({ length }, (_, i) => file(1, (start + i) % 200));

@@ -1,11 +1,11 @@
 import type { RingFile } from './file-names.ts';
 
-/** `changedMs` is known only where the names do not tell the order. */
+/** `changedMs` is set only where the names do not give the order. */
 export type AgedFile = RingFile & { readonly changedMs?: number };
 
 /**
- * Oldest first: by generation, then in the order in which tcpdump wrote them. Indices are circular: those that stand
- * are a run that may pass from wrapAfter - 1 to 0, and the oldest is the one after the widest gap.
+ * Oldest first: by generation, then in the order in which tcpdump wrote them. Indices wrap around: those that exist
+ * form a run that may pass from wrapAfter - 1 to 0, and the oldest is the one after the widest gap.
  */
 export function orderByAge(files: readonly AgedFile[], wrapAfter: number): AgedFile[] {
   const byGeneration = Map.groupBy(files, (file) => file.generation);
@@ -24,7 +24,7 @@ function unrolled(files: readonly AgedFile[], wrapAfter: number): AgedFile[] {
   return [...sorted.slice(start), ...sorted.slice(0, start)];
 }
 
-/** The agent had stalled and tcpdump came round: there is no gap, only the times of the last change tell. */
+/** The agent stalled and tcpdump wrapped around, so there is no gap: only the modification times give the order. */
 function byChange(files: readonly AgedFile[]): AgedFile[] {
   return files.toSorted((a, b) => (a.changedMs ?? 0) - (b.changedMs ?? 0));
 }

@@ -3,18 +3,18 @@ import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
 import type { Source } from '../../pcap/source.ts';
 import type { RecordingGeneration } from './recordings.ts';
 
-/** The files of some generations, open and as they were at that moment. */
+/** The capture files of some generations, held open as they were at one moment. */
 export type Snapshot = AsyncDisposable & {
   readonly sources: readonly GenerationSource[];
-  /** Files that are no capture files, each by its name. */
+  /** A message for each file that is not a valid capture file. */
   readonly notes: readonly string[];
 };
 
 export type GenerationSource = Source & { readonly generation: number };
 
 /**
- * Opens the newest file of each generation first: the ring deletes the oldest, so that what is gone by then is the
- * beginning, and what is open has no gap.
+ * Opens the newest file of each generation first: pruning deletes the oldest, so only the start can be missing, and
+ * what is open has no gap.
  */
 export async function openSnapshot(generations: readonly RecordingGeneration[]): Promise<Snapshot> {
   await using opening = new AsyncDisposableStack();
@@ -32,6 +32,6 @@ export async function openSnapshot(generations: readonly RecordingGeneration[]):
     const place = record ? `${record.sandboxId} ${record.interface}` : '';
     if (header) sources.push({ generation: number, header, place, files: opened });
   }
-  const kept = opening.move();
-  return { sources, notes, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const files = opening.move();
+  return { sources, notes, [Symbol.asyncDispose]: () => files.disposeAsync() };
 }

@@ -2,19 +2,19 @@ import { compileNative } from '../../testbed/compile.ts';
 import type { TcpdumpOptions } from '../capture/tcpdump.ts';
 import { type Spawner, startSpawner } from '../spawner/spawner.ts';
 
-/** podcap-spawner, as the agent starts it. */
-export async function testSpawner(memorySlotsFd?: number): Promise<Spawner> {
+/** podcap-spawner, started as the agent starts it. */
+export async function testSpawner(bufferSlotsFd?: number): Promise<Spawner> {
   return startSpawner({
     nativeFolder: await compileNative(),
     userId: 10_001,
-    memorySlotsFd,
+    bufferSlotsFd,
     onLost(why) {
       throw new Error(why);
     },
   });
 }
 
-/** A capture of eth0, in a hundred files of 1 MB; a test says what it wants otherwise. */
+/** A capture of eth0 in a hundred files of 1 MB; tests override what they need. */
 export const plainCapture: Omit<TcpdumpOptions, 'spawner' | 'netns' | 'file'> = {
   interface: 'eth0',
   fileMegabytes: 1,
