@@ -6,7 +6,7 @@ import { serviceAccountConfig } from '../kubernetes/client-config.ts';
 import { runAgent } from './agent.ts';
 import { readSettings, type Settings } from './settings.ts';
 
-/** Runs the agent until it is told to stop; gives back the exit code. */
+/** Runs the agent until SIGTERM or SIGINT, and returns the exit code: 2 for a setting that is not allowed. */
 export async function agentCommand(): Promise<number> {
   const result = readSettings(process.argv.slice(2), process.env);
   switch (result.kind) {
@@ -22,7 +22,7 @@ export async function agentCommand(): Promise<number> {
 }
 
 async function run(settings: Settings): Promise<number> {
-  // Packets are for root and the capturing group alone, whoever makes the file.
+  // Only root and the capturing group may read packets, whichever process creates the file.
   process.umask(0o027);
   const log = pino({ level: settings.logLevel });
   try {

@@ -3,7 +3,7 @@ import { readSettings, settingDescriptions } from './settings.ts';
 
 const node = { NODE_NAME: 'node1' };
 
-test('defaults, environment and flags: the flag wins', () => {
+test('a flag overrides the environment, which overrides the default', () => {
   expect(readSettings([], node)).toMatchObject({
     settings: { nodeName: 'node1', maxFiles: 100, port: 9780 },
   });
@@ -25,21 +25,21 @@ test.each([
   ['--log-level=loud', 'debug, info, warn or error is allowed'],
   ['--colour=red', "Unknown option '--colour'"],
   ['--port', "'--port"],
-])('%s is refused by a message that names it', (flag, message) => {
+])('%s is refused with a message that names it', (flag, message) => {
   expect(readSettings([flag], node)).toMatchObject({
     kind: 'invalid',
     message: expect.stringContaining(message),
   });
 });
 
-test('metrics are plain unless a folder with certificates is named', () => {
+test('metrics are served without TLS unless a folder of certificates is set', () => {
   expect(readSettings([], node)).toMatchObject({ settings: { metricsTlsFolder: undefined } });
   expect(readSettings(['--metrics-tls-folder=/certs'], node)).toMatchObject({
     settings: { metricsTlsFolder: '/certs' },
   });
 });
 
-test('a required setting that is missing is named with its flag and its variable', () => {
+test('a missing setting without a default is named with its flag and its variable', () => {
   expect(readSettings([], {})).toMatchObject({
     kind: 'invalid',
     message: '--node-name (NODE_NAME) is required: the Node whose Pods are captured',

@@ -9,7 +9,7 @@ export type SettingsResult =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'invalid'; readonly message: string };
 
-/** From the text that was given to the value, or why it is not allowed. */
+/** What each setting allows, and how its text becomes its value. */
 export const settingsSchema = v.object({
   nodeName: text(),
   agentName: text(),
@@ -18,7 +18,8 @@ export const settingsSchema = v.object({
   netnsFolder: absolutePath(),
   nativeFolder: absolutePath(),
   maxFiles: wholeNumber(1, 10_000),
-  // Blocks of 256 KiB, each for a second at most: a tcpdump that stands still for less than ten drops nothing at a low rate.
+  // Blocks of 256 KiB, each used for a second at most: at a low rate, a tcpdump that stalls for less than 10 s drops
+  // nothing.
   bufferKib: wholeNumber(2_560, 1_048_576),
   captureUser: wholeNumber(1, 65_533),
   maxFileMegabytes: wholeNumber(1, 10_000),
@@ -38,6 +39,7 @@ export const settingsSchema = v.object({
   logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error is allowed'),
 });
 
+/** How a setting is given and described: for `--help`, docs/settings.md and error messages. */
 export type SettingDescription = {
   readonly flag: string;
   readonly env: string;
@@ -46,97 +48,98 @@ export type SettingDescription = {
   readonly help: string;
 };
 
+/** In the order of the documents. */
 export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescription>> = {
   nodeName: { flag: 'node-name', env: 'NODE_NAME', help: 'the Node whose Pods are captured' },
   agentName: {
     flag: 'agent-name',
     env: 'POD_NAME',
     default: 'podcap',
-    help: "the name of the agent's own Pod, for records",
+    help: "the name of the agent's own Pod, written into records",
   },
   capturesFolder: {
     flag: 'captures-folder',
     env: 'PODCAP_CAPTURES_FOLDER',
     default: '/captures',
-    help: 'the folder that holds a folder of capture files for each Pod',
+    help: 'the folder in which each captured Pod has a folder of capture files',
   },
   cniResultsFolder: {
     flag: 'cni-results-folder',
     env: 'PODCAP_CNI_RESULTS_FOLDER',
     default: '/var/lib/cni/results',
-    help: "the Node's CNI cache, where each Pod's network namespace is found",
+    help: "the Node's CNI cache, which names the network namespace of each Pod",
   },
   netnsFolder: {
     flag: 'netns-folder',
     env: 'PODCAP_NETNS_FOLDER',
     default: '/run/netns',
-    help: "the Node's network namespaces",
+    help: "the folder of the Node's network namespaces",
   },
   nativeFolder: {
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network, and of podcap-preload.so, preloaded into it",
+    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network, and of podcap-preload.so, which is preloaded into tcpdump",
   },
   maxFiles: {
     flag: 'max-files',
     env: 'PODCAP_MAX_FILES',
     default: '100',
-    help: 'the most capture files that one Pod may ask for',
+    help: 'the most capture files that a Pod may ask for',
   },
   maxFileMegabytes: {
     flag: 'max-file-megabytes',
     env: 'PODCAP_MAX_FILE_MEGABYTES',
     default: '100',
-    help: 'the largest capture file that one Pod may ask for, in MB of 1,000,000 bytes',
+    help: 'the largest capture file that a Pod may ask for, in MB of 1,000,000 bytes',
   },
   maxCaptures: {
     flag: 'max-captures',
     env: 'PODCAP_MAX_CAPTURES',
     default: '250',
-    help: 'the most captures at a time on this Node; more are refused until one ends',
+    help: 'the most captures that may run on this Node at a time; more are refused until one ends',
   },
   diskBudgetMegabytes: {
     flag: 'disk-budget-megabytes',
     env: 'PODCAP_DISK_BUDGET_MEGABYTES',
     default: '10000',
-    help: 'the most disk that all captures of this Node may take; of what has ended the oldest goes first',
+    help: 'the most disk space that all captures of this Node may take, in MB; to make space, the oldest captures of ended Pods are deleted',
   },
   bufferBudgetMegabytes: {
     flag: 'buffer-budget-megabytes',
     env: 'PODCAP_BUFFER_BUDGET_MEGABYTES',
     default: '1100',
-    help: 'the most kernel memory for the receive rings of all captures of this Node',
+    help: 'the most kernel memory that the receive rings of all captures of this Node may take, in MB',
   },
   minFreeDiskPercent: {
     flag: 'min-free-disk-percent',
     env: 'PODCAP_MIN_FREE_DISK_PERCENT',
     default: '20',
-    help: "this share of the captures' disk is never used, counted as available / capacity",
+    help: "the share of the captures' disk that captures leave free, counted as available / capacity",
   },
   retentionSeconds: {
     flag: 'retention-seconds',
     env: 'PODCAP_RETENTION_SECONDS',
     default: '3600',
-    help: 'how long the captures of a Pod that has ended stay; 0 deletes them at once',
+    help: 'how long the captures of an ended Pod are kept; 0 deletes them at once',
   },
   podMetrics: {
     flag: 'pod-metrics',
     env: 'PODCAP_POD_METRICS',
     default: 'false',
-    help: 'true adds metrics with the names of namespaces and Pods',
+    help: 'whether to add metrics for each Pod, with the names of namespaces and Pods',
   },
   bufferKib: {
     flag: 'buffer-kib',
     env: 'PODCAP_BUFFER_KIB',
     default: '4096',
-    help: "each capture's receive ring in the kernel, in KiB",
+    help: "the size of each capture's receive ring in the kernel, in KiB",
   },
   captureUser: {
     flag: 'capture-user',
     env: 'PODCAP_CAPTURE_USER',
     default: '10001',
-    help: 'the user and group id that tcpdump runs with',
+    help: 'the user ID and group ID that tcpdump runs with',
   },
   port: {
     flag: 'port',
@@ -148,50 +151,49 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'metrics-tls-folder',
     env: 'PODCAP_METRICS_TLS_FOLDER',
     default: '',
-    help: 'tls.crt, tls.key and ca.crt; with it /metrics is on --metrics-port alone, for clients with a certificate of ca.crt',
+    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served only on --metrics-port, to clients with a certificate of ca.crt',
   },
   metricsPort: {
     flag: 'metrics-port',
     env: 'PODCAP_METRICS_PORT',
     default: '9781',
-    help: 'the port of /metrics with --metrics-tls-folder',
+    help: 'the port of /metrics if --metrics-tls-folder is set',
   },
   cniResyncSeconds: {
     flag: 'cni-resync-seconds',
     env: 'PODCAP_CNI_RESYNC_SECONDS',
     default: '5',
-    help: 'how often the CNI cache is looked at, whatever inotify says',
+    help: 'how often the whole CNI cache is read again, in case inotify missed a change',
   },
   logLevel: {
     flag: 'log-level',
     env: 'PODCAP_LOG_LEVEL',
     default: 'info',
-    help: 'the least level that is logged: debug, info, warn or error',
+    help: 'the lowest level that is logged: debug, info, warn or error',
   },
 };
 
-/** A flag wins over its environment variable, that one over the default; an empty one counts as not given. */
+/** A flag overrides its environment variable, which overrides the default; an empty value counts as not given. */
 export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): SettingsResult {
   const flags = readFlags(args);
   if (flags.kind !== 'flags') return flags;
   const given = Object.entries(settingDescriptions).map(
-    ([name, { flag, env: variable, default: preset }]) => {
-      return [name, flags.values[flag] || env[variable] || preset] as const;
-    },
+    ([name, { flag, env: variable, default: preset }]) =>
+      [name, flags.values[flag] || env[variable] || preset] as const,
   );
   const parsed = v.safeParse(settingsSchema, Object.fromEntries(given));
   if (parsed.success) return { kind: 'settings', settings: parsed.output };
-  return { kind: 'invalid', message: parsed.issues.map(problem).join('\n') };
+  return { kind: 'invalid', message: parsed.issues.map(problemOf).join('\n') };
 }
 
-/** One line a setting, for --help and the documents. */
+/** What --help prints: one line for each setting. */
 export function helpText(): string {
   const lines = Object.values(settingDescriptions).map(({ flag, env, default: preset, help }) => {
     return `  --${flag.padEnd(24)} ${env.padEnd(32)} ${help} (${preset === undefined ? 'required' : preset || 'none'})`;
   });
   return [
     'podcap: captures the annotated Pods of one Node',
-    'podcap read <namespace>/<pod>, podcap list: what is captured (--help tells more)',
+    'podcap list, podcap read <namespace>/<pod>: what is captured (more with --help)',
     '',
     '  flag                       environment                      what it sets (default)',
     ...lines,
@@ -218,7 +220,7 @@ function readFlags(args: readonly string[]): Flags | Exclude<SettingsResult, { k
   }
 }
 
-function problem(issue: v.BaseIssue<unknown>): string {
+function problemOf(issue: v.BaseIssue<unknown>): string {
   const described = Object.entries(settingDescriptions).find(([name]) => name === v.getDotPath(issue))?.[1];
   const names = described ? `--${described.flag} (${described.env})` : 'settings';
   if (issue.input === undefined) return `${names} is required: ${described?.help}`;
@@ -233,7 +235,7 @@ function absolutePath() {
   return v.pipe(v.string(), v.startsWith('/', 'an absolute path is allowed'));
 }
 
-/** Undefined when it is empty. */
+/** Undefined for an empty text. */
 function pathOrNone() {
   return v.pipe(
     v.string(),
