@@ -12,9 +12,11 @@ import { startRecorders } from './capture/recorders.ts';
 import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
 import { captureStatuses } from './observability/capture-status.ts';
-import { reportByEvent, reportByLog } from './observability/event-messages.ts';
+import { reportByEvent } from './observability/event-messages.ts';
 import { serveHealth } from './observability/health-server.ts';
-import { metricsText, samplesOf } from './observability/metrics.ts';
+import { reportByLog } from './observability/log-messages.ts';
+import { readSamples } from './observability/metric-samples.ts';
+import { metricsText } from './observability/metrics.ts';
 import { unreadyReasons } from './observability/readiness.ts';
 import { serveSecureMetrics } from './observability/secure-metrics-server.ts';
 import { mayDelete } from './planner/may-delete.ts';
@@ -149,17 +151,15 @@ export async function runAgent({
 
   const metrics = () =>
     metricsText(
-      samplesOf({
+      readSamples({
         status,
-        plan: planned,
-        folders: folders.states(),
-        capacity: { ...capacityOf(settings), disk },
-        lastContactMs,
-        events: events.counts(),
+        plan: () => planned,
+        folders,
+        capacity: () => ({ ...capacityOf(settings), disk }),
+        lastContactMs: () => lastContactMs,
+        events,
         version,
-        memoryBytes: process.memoryUsage.rss(),
-        cpuSeconds: cpuSeconds(),
-        byPod: settings.podMetrics,
+        podMetrics: settings.podMetrics,
       }),
     );
   using _watchingRoom = every(askDiskEveryMs, async () => {
@@ -171,7 +171,7 @@ export async function runAgent({
   const folder = settings.metricsTlsFolder;
   await using _health = await serveHealth({
     port: settings.port,
-    notReady: () => unreadyReasons(planned, status),
+    unreadyReasons: () => unreadyReasons(planned, status),
     metrics: folder === undefined ? metrics : undefined,
   });
   using withoutList = wakeAt(clock, goOnUnlisted);
@@ -244,9 +244,4 @@ function captureSettings(
 
 function recordedPods({ decisions }: Plan): Pod[] {
   return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
-}
-
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000_000;
 }

@@ -5,53 +5,53 @@ import { type CaptureStatus, captureStatuses } from './capture-status.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 
-test('each change is told in order to every listener, and the same again is no news', () => {
-  const told: string[] = [];
+test('reports each change to every listener in order, and an equal status only once', () => {
+  const reported: string[] = [];
   const status = captureStatuses([
-    (_pod, { kind }) => told.push(`first ${kind}`),
-    (_pod, { kind }) => told.push(`second ${kind}`),
+    (_pod, { kind }) => reported.push(`first ${kind}`),
+    (_pod, { kind }) => reported.push(`second ${kind}`),
   ]);
   status.report(pod, { kind: 'waiting' });
   status.report(pod, { kind: 'waiting' });
   status.report(pod, { kind: 'failed', message: 'a' });
   status.report(pod, { kind: 'failed', message: 'a' });
   status.report(pod, { kind: 'failed', message: 'b' });
-  expect(told).toEqual(
+  expect(reported).toEqual(
     ['waiting', 'failed', 'failed'].flatMap((kind) => [`first ${kind}`, `second ${kind}`]),
   );
   expect(status.of('uid-1')).toEqual({ kind: 'failed', message: 'b' });
-  // A number is not deduplicated.
+  // Equal statuses still count.
   expect(status.counts()).toEqual({ starts: 0, failures: 3 });
 });
 
-test('an interface that is up again is told, and is no other start', () => {
-  const told: string[] = [];
-  const status = captureStatuses([(_pod, { kind }) => told.push(kind)]);
+test('reports an interface that is up again, and does not count it as a start', () => {
+  const reported: string[] = [];
+  const status = captureStatuses([(_pod, { kind }) => reported.push(kind)]);
   const started = { kind: 'capturing', generation: 1, spec: specOf(5), missedBefore: 0 } as const;
   status.report(pod, started);
   const down = { kind: 'interfaceDown', generation: 1, interface: 'eth0' } as const;
   status.report(pod, down);
   status.renew();
   status.report(pod, started);
-  expect(told).toEqual(['capturing', 'interfaceDown', 'interfaceDown', 'capturing']);
+  expect(reported).toEqual(['capturing', 'interfaceDown', 'interfaceDown', 'capturing']);
   expect(status.counts()).toEqual({ starts: 1, failures: 0 });
   status.report(pod, down);
   status.report(pod, capturing(2));
   expect(status.counts()).toEqual({ starts: 2, failures: 0 });
 });
 
-test('what was forgotten is news again', () => {
-  const told: string[] = [];
-  const status = captureStatuses([({ uid }) => told.push(uid)]);
+test('reports again what was forgotten', () => {
+  const reported: string[] = [];
+  const status = captureStatuses([({ uid }) => reported.push(uid)]);
   status.report(pod, { kind: 'waiting' });
   status.forget('uid-1');
   expect(status.of('uid-1')).toBeUndefined();
   status.report(pod, { kind: 'waiting' });
   status.report({ ...pod, uid: 'uid-2' }, { kind: 'waiting' });
-  expect(told).toEqual(['uid-1', 'uid-1', 'uid-2']);
+  expect(reported).toEqual(['uid-1', 'uid-1', 'uid-2']);
 });
 
-test('what a recording counted stays in the sum when it has ended, and the next one is added', () => {
+test('keeps what a recording counted in the sum after it has ended, and adds the next one', () => {
   const status = captureStatuses([]);
   const counted = (captured: number) => ({ totals: { ...noTotals, captured }, isStalled: false });
   status.report(pod, capturing(1));
@@ -68,13 +68,13 @@ test('what a recording counted stays in the sum when it has ended, and the next 
   expect(status.counts()).toEqual({ starts: 2, failures: 0 });
 });
 
-test('what a person must still know is told again', () => {
-  const told: string[] = [];
-  const status = captureStatuses([({ uid }, { kind }) => told.push(`${uid} ${kind}`)]);
+test('renews the reports of problems that persist, and no others', () => {
+  const reported: string[] = [];
+  const status = captureStatuses([({ uid }, { kind }) => reported.push(`${uid} ${kind}`)]);
   status.report(pod, { kind: 'refused', refusal: { reason: 'HostNetwork', message: '' } });
   status.report({ ...pod, uid: 'uid-2' }, capturing(1));
   status.renew();
-  expect(told).toEqual(['uid-1 refused', 'uid-2 capturing', 'uid-1 refused']);
+  expect(reported).toEqual(['uid-1 refused', 'uid-2 capturing', 'uid-1 refused']);
 });
 
 function capturing(generation: number): CaptureStatus {

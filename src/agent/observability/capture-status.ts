@@ -4,31 +4,37 @@ import type { Refusal } from '../planner/refusals.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 
-/** What is known of every Pod that has something to do with captures. */
+/**
+ * The state of each Pod's capture, in memory. The recorders (capture/) write it; Events, log lines, metrics and
+ * readiness are made from it.
+ */
 export type CaptureStatuses = {
-  /** Something happened to that Pod's capture; the same again is no news. */
+  /** Something happened to that Pod's capture. A status that equals the one before is not reported again. */
   readonly report: (pod: PodName, status: CaptureStatus) => void;
-  /** What the recording of that Pod has counted so far, by this agent, and whether packets pass it by. */
+  /** What that Pod's recorder has counted so far. */
   readonly count: (pod: PodName, counted: Counted) => void;
   /** Nothing of that UID is left. */
   readonly forget: (uid: string) => void;
   readonly of: (uid: string) => CaptureStatus | undefined;
   readonly all: () => readonly KnownStatus[];
-  /** Of every capture that this agent ran, those that have ended as well. */
+  /** The sum over every capture that this agent ran, including those that have ended. */
   readonly totals: () => Totals;
-  /** Of every capture that this agent ran. */
+  /** Over every capture that this agent ran. */
   readonly counts: () => { readonly starts: number; readonly failures: number };
-  /** Tells what still holds again: Events go after an hour. */
+  /** Reports every problem that persists again: the API server deletes Events after an hour. */
   readonly renew: () => void;
 };
 
-/** One value per UID: the newest that happened. */
+/** What last happened to a Pod's capture. */
 export type CaptureStatus = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
 
-/** Why a recording ended; in each case but a removed annotation its files are kept. */
+/**
+ * Why a recording ended, as capture/ decides it. Its files are deleted if the annotation was removed, and kept
+ * otherwise.
+ */
 export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
 
-/** What a recording tells of itself, in the order in which it happens. */
+/** What a recorder (capture/recorder.ts) reports, in the order in which it happens. */
 export type RecorderReport =
   | { readonly kind: 'waiting' }
   | {
@@ -36,28 +42,30 @@ export type RecorderReport =
       /** Which start of tcpdump this is, counted over all agents. */
       readonly generation: number;
       readonly spec: CaptureSpec;
-      /** Packets that the interface carried before and that are in no file; undefined where it is not known yet. */
+      /** Packets that passed the interface before and are in no file; undefined while that is not known. */
       readonly missedBefore: number | undefined;
     }
-  /** It goes on, and nothing passes. */
+  /** tcpdump keeps running, but no packets pass. */
   | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
 
+/** A capture is stalled if packets pass and it writes none, or if its tcpdump does not answer. */
 export type Counted = { readonly totals: Totals; readonly isStalled: boolean };
 
 export type KnownStatus = Counted & { readonly pod: PodName; readonly status: CaptureStatus };
 
-/** Told of each change, in order. */
+/** Called for each change, in order. */
 export type StatusListener = (pod: PodName, status: CaptureStatus) => void;
 
+/** Starts empty: a restarted agent knows nothing of the captures before. */
 export function captureStatuses(listeners: readonly StatusListener[]): CaptureStatuses {
   const known = new Map<string, KnownStatus>();
   const counts = { starts: 0, failures: 0 };
   let ended = noTotals;
 
-  const tell = ({ pod, status }: KnownStatus) => {
+  const notify = ({ pod, status }: KnownStatus) => {
     for (const listener of listeners) listener(pod, status);
   };
 
@@ -67,12 +75,12 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
       if (status.kind === 'capturing' && !isUpAgain(before?.status, status.generation)) counts.starts += 1;
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
-      // From here on the recording's own count is over: what it counted belongs to the agent.
+      // The recorder counts no more: what it counted moves to the agent's own sum.
       if (status.kind === 'stopped') ended = addTotals(ended, status.totals);
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
       known.set(pod.uid, after);
-      tell(after);
+      notify(after);
     },
     count(pod, counted) {
       const status = known.get(pod.uid)?.status ?? { kind: 'waiting' };
@@ -84,19 +92,20 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
     totals: () => [...known.values()].reduce((sum, { totals }) => addTotals(sum, totals), ended),
     counts: () => counts,
     renew() {
-      for (const each of known.values()) if (isRenewed(each.status)) tell(each);
+      for (const each of known.values()) if (isProblem(each.status)) notify(each);
     },
   };
 }
 
+/** The interface is up again: no other start of tcpdump. */
 function isUpAgain(before: CaptureStatus | undefined, generation: number): boolean {
   return before?.kind === 'interfaceDown' && before.generation === generation;
 }
 
 const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 
-/** What a person must still know an hour later. */
-function isRenewed({ kind }: CaptureStatus): boolean {
+/** What people must still be able to see an hour later. */
+function isProblem({ kind }: CaptureStatus): boolean {
   return kind === 'refused' || kind === 'failed' || kind === 'interfaceDown';
 }
 

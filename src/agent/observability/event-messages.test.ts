@@ -65,7 +65,7 @@ const cases: readonly [CaptureStatus, string | undefined][] = [
   [{ kind: 'stopped', why: 'AgentStopped', totals }, undefined],
 ];
 
-test.each(cases)('%j', (status, expected) => {
-  const announced = eventMessageOf(status, place);
-  expect(announced && `${announced.type} ${announced.reason}: ${announced.message}`).toBe(expected);
+test.each(cases)('the Event about %j', (status, expected) => {
+  const event = eventMessageOf(status, place);
+  expect(event && `${event.type} ${event.reason}: ${event.message}`).toBe(expected);
 });

@@ -1,18 +1,21 @@
-import type { Logger } from 'pino';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
-import type { CaptureStatus, StatusListener } from './capture-status.ts';
+import type { CaptureStatus, StatusListener, StopReason } from './capture-status.ts';
 
-/** What people are told of a Pod's capture with kubectl describe. */
+/** An Event about a Pod's capture, as kubectl describe shows it. */
 export type EventMessage = {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
 };
 
+/** Where the captures run. */
 export type Place = { readonly nodeName: string };
 
-/** The Event that a status is worth, if any: the one place where their words stand. */
+/**
+ * The Event about a status; undefined for a status that needs none. All words of Events are here, except why a capture
+ * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words).
+ */
 export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): EventMessage | undefined {
   switch (status.kind) {
     case 'waiting':
@@ -31,15 +34,15 @@ export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): Even
     case 'refused':
       return { type: 'Warning', ...status.refusal };
     case 'stopped': {
-      const what = stopWords[status.why];
-      if (what === undefined) return undefined;
-      return { type: 'Normal', reason: 'CaptureStopped', message: `${what}; ${counted(status.totals)}` };
+      const why = stopReasons[status.why];
+      if (why === undefined) return undefined;
+      return { type: 'Normal', reason: 'CaptureStopped', message: `${why}; ${packetCounts(status.totals)}` };
     }
   }
 }
 
-/** Undefined where nothing is over: the next agent goes on. */
-const stopWords: Readonly<Record<(CaptureStatus & { kind: 'stopped' })['why'], string | undefined>> = {
+/** Undefined where the capture is not over: the next agent continues it. */
+const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   PodEnded: 'the Pod ended, its capture files are kept for the retention time',
   AnnotationRemoved: 'the annotation was removed, its capture files are deleted',
   DurationReached: 'the duration is over, the capture files are kept',
@@ -69,37 +72,18 @@ function passedBefore(packets: number | undefined): string {
   return packets === 1 ? '1 packet passed before' : `${packets} packets passed before`;
 }
 
-function counted({ captured, duplicated, dropped, lostAtStop, pruned, missed }: Totals): string {
-  const twice = duplicated === 0 ? '' : ` (${duplicated} of them duplicated)`;
-  return `packets captured: ${captured}${twice}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}`;
+function packetCounts({ captured, duplicated, dropped, lostAtStop, pruned, missed }: Totals): string {
+  const duplicates = duplicated === 0 ? '' : ` (${duplicated} of them duplicated)`;
+  return `packets captured: ${captured}${duplicates}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}`;
 }
 
-/** Writes the announcement of each status as an Event. */
+/** Records the Event about each status that has one. */
 export function reportByEvent(
   record: (event: EventMessage & { pod: Parameters<StatusListener>[0] }) => void,
   place: Place,
 ): StatusListener {
   return (pod, status) => {
-    const announcement = eventMessageOf(status, place);
-    if (announcement) record({ ...announcement, pod });
+    const message = eventMessageOf(status, place);
+    if (message) record({ ...message, pod });
   };
 }
-
-/** Writes each status as a log line: a constant message, the details as fields. */
-export function reportByLog(log: Logger): StatusListener {
-  return ({ namespace, name, uid }, { kind, ...details }) => {
-    const fields = { namespace, pod: name, uid, ...details };
-    const level = kind === 'failed' || kind === 'refused' || kind === 'interfaceDown' ? 'warn' : 'info';
-    log[level](fields, logMessages[kind]);
-  };
-}
-
-const logMessages: Readonly<Record<CaptureStatus['kind'], string>> = {
-  waiting: 'waiting for the Pod network',
-  capturing: 'capture started',
-  interfaceDown: 'capture interface is down',
-  failed: 'capture failed',
-  refused: 'capture refused',
-  stopped: 'capture stopped',
-  deleted: 'captures deleted',
-};

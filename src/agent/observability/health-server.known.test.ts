@@ -8,12 +8,12 @@ beforeAll(async () => {
   observed = await observe();
 });
 
-test('a client that never reads has an answer, and others have theirs', () => {
+test('a client that never reads has an answer waiting, and other clients get theirs', () => {
   expect(observed.made).toBeGreaterThan(0);
   expect(observed.health).toBe(200);
 });
 
-test.fails('makes only a few pages for a client that reads none of them', () => {
+test.fails('makes only a few responses for a client that reads none of them', () => {
   expect(observed.made).toBeLessThan(10);
 });
 
@@ -23,7 +23,7 @@ async function observe() {
     made += 1;
     return 'metric 1\n'.repeat(10_000);
   };
-  await using server = await serveHealth({ port: 0, notReady: () => [], metrics });
+  await using server = await serveHealth({ port: 0, unreadyReasons: () => [], metrics });
   const client = connect(server.port, '127.0.0.1');
   client.on('error', () => {});
   client.write('GET /metrics HTTP/1.1\r\nHost: agent\r\n\r\n'.repeat(500));

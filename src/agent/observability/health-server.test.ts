@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
 import { serveHealth } from './health-server.ts';
 
-test('the kubelet is answered, and Prometheus where it needs no certificate', async () => {
-  const missing: string[] = ['captures that have not started yet: 2'];
-  await using health = await serveHealth({ port: 0, notReady: () => missing, metrics: () => 'up 1\n' });
+test('answers the kubelet, and Prometheus where it needs no certificate', async () => {
+  const reasons: string[] = ['captures that have not started yet: 2'];
+  await using health = await serveHealth({ port: 0, unreadyReasons: () => reasons, metrics: () => 'up 1\n' });
   expect(await ask(health.port, '/healthz')).toBe('200 ok\n');
   expect(await ask(health.port, '/readyz')).toBe('503 captures that have not started yet: 2\n');
   expect(await ask(health.port, '/metrics')).toBe('200 up 1\n');
-  missing.pop();
+  reasons.pop();
   expect(await ask(health.port, '/readyz')).toBe('200 ok\n');
 });
 
-test('metrics that are told over TLS are not told here', async () => {
-  await using health = await serveHealth({ port: 0, notReady: () => [], metrics: undefined });
+test('does not serve metrics that are served over TLS', async () => {
+  await using health = await serveHealth({ port: 0, unreadyReasons: () => [], metrics: undefined });
   expect(await ask(health.port, '/healthz')).toBe('200 ok\n');
   for (const path of ['/metrics', '/metrics?', '//metrics', '/']) {
     expect(await ask(health.port, path)).toBe('404 not found\n');

@@ -1,35 +1,41 @@
 import { createServer } from 'node:http';
 import { listen, type Routes, serveRoutes } from './http-routes.ts';
 
-/** What the kubelet asks, and Prometheus where it needs no certificate. Nothing of it is secret. */
+/** Routes for the kubelet, and for Prometheus unless it needs a certificate. They reveal nothing secret. */
 export type Health = AsyncDisposable & { readonly port: number };
 
 export type HealthOptions = {
   readonly port: number;
-  /** What is not ready yet, in words; empty when the agent is ready. Never depends on the API server once it was. */
-  readonly notReady: () => readonly string[];
-  /** Undefined: metrics are told elsewhere (secure-metrics-server.ts). */
+  /** Empty when the agent is ready. Never depends on the API server once the agent was ready. */
+  readonly unreadyReasons: () => readonly string[];
+  /** Undefined if metrics need a certificate (secure-metrics-server.ts). */
   readonly metrics: (() => string) | undefined;
 };
 
-/** /healthz answers as long as the process does, whatever the API server does; /readyz says what is missing. */
-export async function serveHealth({ port, notReady, metrics }: HealthOptions): Promise<Health> {
-  const pages: Routes = {
-    '/healthz': () => ({ status: 200, body: 'ok\n' }),
-    '/readyz'() {
-      const missing = notReady();
-      return missing.length === 0
-        ? { status: 200, body: 'ok\n' }
-        : { status: 503, body: `${missing.join('\n')}\n` };
-    },
-    ...(metrics && { '/metrics': () => ({ status: 200, body: metrics() }) }),
-  };
-  const server = createServer(serveRoutes(pages));
+/**
+ * Serves /healthz, which answers as long as the process does, whatever the API server does; /readyz, which answers why
+ * the agent is not ready; and /metrics. Throws when the port is taken.
+ */
+export async function serveHealth(options: HealthOptions): Promise<Health> {
+  const server = createServer(serveRoutes(healthRoutes(options)));
   return {
-    port: await listen(server, port),
+    port: await listen(server, options.port),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
+  };
+}
+
+function healthRoutes({ unreadyReasons, metrics }: HealthOptions): Routes {
+  return {
+    '/healthz': () => ({ status: 200, body: 'ok\n' }),
+    '/readyz'() {
+      const reasons = unreadyReasons();
+      return reasons.length === 0
+        ? { status: 200, body: 'ok\n' }
+        : { status: 503, body: `${reasons.join('\n')}\n` };
+    },
+    ...(metrics && { '/metrics': () => ({ status: 200, body: metrics() }) }),
   };
 }

@@ -1,23 +1,24 @@
 import type { RequestListener } from 'node:http';
 import type { Server } from 'node:net';
 
-/** What is answered to the path of a request, whatever its method. */
+/** What answers a request, by its path; the method does not matter. */
 export type Routes = Readonly<Record<string, () => RouteResponse>>;
 
 export type RouteResponse = { readonly status: number; readonly body: string };
 
-/** Answers with the page of the path, in the text format of Prometheus. */
-export function serveRoutes(pages: Routes): RequestListener {
+/** Answers each request by the route of its path, and with 404 if there is none; in Prometheus' text format. */
+export function serveRoutes(routes: Routes): RequestListener {
   return (request, response) => {
-    const { status, body } = pages[request.url ?? '']?.() ?? { status: 404, body: 'not found\n' };
+    const route = routes[request.url ?? ''];
+    const { status, body } = route?.() ?? { status: 404, body: 'not found\n' };
     response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);
   };
 }
 
-/** Listens on every address of the machine; gives back the port, which is another one than 0. Throws when it is taken. */
+/** Listens on every address of the machine. Returns the port, a free one for 0. Throws when the port is taken. */
 export async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    // Later too, when a connection cannot be taken: an error that nobody hears would end the agent.
+    // Stays registered: without a listener, an error while a connection is accepted later would end the agent.
     server.on('error', reject);
     server.listen(port, resolve);
   });

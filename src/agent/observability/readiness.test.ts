@@ -7,29 +7,29 @@ import { unreadyReasons } from './readiness.ts';
 const secret = podWith({ namespace: 'payroll', name: 'merger-with-rival', uid: 'secret' });
 const record: Decision = { kind: 'record', pod: secret, spec: specOf(1) };
 
-function of(status: CaptureStatus | undefined, decision: Decision = record): string[] {
-  const planned = { decisions: new Map([[secret.uid, decision]]), nextMs: undefined };
-  return unreadyReasons(planned, { of: () => status });
+function reasonsFor(status: CaptureStatus | undefined, decision: Decision = record): string[] {
+  const plan = { decisions: new Map([[secret.uid, decision]]), nextMs: undefined };
+  return unreadyReasons(plan, { of: () => status });
 }
 
-test('before the Pods are listed an agent is not ready', () => {
+test('the agent is not ready before the Pods are listed', () => {
   expect(unreadyReasons(undefined, { of: () => undefined })).toEqual([
     'the Pods of this Node are not listed yet',
   ]);
 });
 
 test('a capture that has not started is counted, and its Pod is not named', () => {
-  expect(of(undefined)).toEqual(['captures that have not started yet: 1']);
+  expect(reasonsFor(undefined)).toEqual(['captures that have not started yet: 1']);
 });
 
 test.each([
   { kind: 'waiting' },
   { kind: 'failed', message: 'no such device' },
   { kind: 'refused', refusal: { reason: 'NoSuchInterface', message: 'no net1' } },
-] as const)('one of which something is known is not waited for: $kind', (status) => {
-  expect(of(status)).toEqual([]);
+] as const)('a capture with any status is not waited for: $kind', (status) => {
+  expect(reasonsFor(status)).toEqual([]);
 });
 
-test('what is not to be recorded is not waited for', () => {
-  expect(of(undefined, { kind: 'keep', why: 'PodEnded' })).toEqual([]);
+test('a Pod that is not to be captured is not waited for', () => {
+  expect(reasonsFor(undefined, { kind: 'keep', why: 'PodEnded' })).toEqual([]);
 });

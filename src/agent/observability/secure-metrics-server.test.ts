@@ -19,7 +19,7 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { until } from '../../testbed/until.ts';
 import { serveSecureMetrics } from './secure-metrics-server.ts';
 
-// Real certificates, real clients: what is tried is whom TLS lets in.
+// Real certificates and real clients: these tests try which clients TLS lets in.
 
 let ours: Authority;
 let others: Authority;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   [server, client] = await Promise.all([ours.sign('server'), ours.sign('client')]);
 });
 
-test('who shows a certificate of the authority reads the metrics, and nothing else', async () => {
+test('a client with a certificate of the authority reads the metrics, and nothing else', async () => {
   await using scene = await secureScene();
   expect(await scene.ask(client)).toBe('200 up 1\n');
   expect(await scene.ask(client, { path: '/healthz' })).toBe('404 not found\n');
@@ -38,22 +38,22 @@ test('who shows a certificate of the authority reads the metrics, and nothing el
 
 test.each([
   ['no certificate', () => Promise.resolve(undefined)],
-  ['one of another authority', () => others.sign('client')],
-  ['one that it signed itself', () => selfSigned()],
-  ["a server's", () => ours.sign('server')],
-  ['one that has expired', () => ours.sign('client', { days: -1 })],
-])('who shows %s reads nothing', async (_what, certificateOf) => {
+  ['a certificate of another authority', () => others.sign('client')],
+  ['a self-signed certificate', () => selfSigned()],
+  ["a server's certificate", () => ours.sign('server')],
+  ['an expired certificate', () => ours.sign('client', { days: -1 })],
+])('a client with %s reads nothing', async (_what, certificateOf) => {
   await using scene = await secureScene();
   expect(await scene.ask(await certificateOf())).toMatch(/^refused/);
 });
 
-test('who speaks plain HTTP, or an older TLS, reads nothing', async () => {
+test('a client that speaks plain HTTP, or an older TLS, reads nothing', async () => {
   await using scene = await secureScene();
   await expect(fetch(`http://127.0.0.1:${scene.port}/metrics`)).rejects.toThrow('fetch failed');
   expect(await scene.ask(client, { maxVersion: 'TLSv1.2' })).toMatch(/^refused/);
 });
 
-test('after a change of the authority an old certificate ends, on a connection that is kept and with a session that is resumed', async () => {
+test('a changed authority shuts out an old certificate, on a kept-alive connection and with a resumed session', async () => {
   await using scene = await secureScene();
   using prometheus = scene.keptAlive(client);
   const [first, second] = [await prometheus.ask(), await prometheus.ask()];
@@ -62,39 +62,39 @@ test('after a change of the authority an old certificate ends, on a connection t
   expect(await prometheus.ask()).toMatchObject({ answer: '200 up 1\n', isResumed: true });
 
   await scene.write({ ...(await others.sign('server')), ca: others.cert });
-  await until(() => scene.told('certificates read') === 2, { what: 'the change' });
-  // First on the connection that it has, then on a new one, with the session that it has.
+  await until(() => scene.logged('certificates read') === 2, { what: 'the change' });
+  // First on the connection that it keeps alive, then on a new one with the session that it has.
   for (let i = 0; i < 2; i += 1)
     expect(await prometheus.ask()).toMatchObject({ answer: expect.stringMatching(/^refused/) });
   expect(await scene.ask(client)).toMatch(/^refused/);
   expect(await scene.ask(await others.sign('client'))).toBe('200 up 1\n');
 });
 
-test('a handshake that is under way at the change is broken off', async () => {
+test('a handshake that is under way at the change is aborted', async () => {
   await using scene = await secureScene();
-  await using slow = await slowPath(scene.port);
-  const asked = scene.ask(client, { port: slow.port });
-  await slow.held();
+  await using proxy = await stallingProxy(scene.port);
+  const asked = scene.ask(client, { port: proxy.port });
+  await proxy.stalled();
   await scene.write({ ...(await others.sign('server')), ca: others.cert });
   expect(await asked).toMatch(/^refused/);
-  expect(slow.isHeld()).toBe(true);
+  expect(proxy.isStalled()).toBe(true);
 });
 
-test('what cannot be used leaves what was in use, and is told once', async () => {
+test('unusable certificates leave the ones in use, and are logged once', async () => {
   await using scene = await secureScene();
   await scene.write({ cert: server.cert, key: client.key, ca: ours.cert });
-  await until(() => scene.told('certificates not read') > 0, { what: 'the warning' });
+  await until(() => scene.logged('failed to read certificates') > 0, { what: 'the warning' });
   for (let i = 0; i < 10; i += 1) expect(await scene.ask(client)).toBe('200 up 1\n');
   await scene.write({ ...(await ours.sign('server')), ca: ours.cert });
-  await until(() => scene.told('certificates read') === 2, { what: 'the next certificates' });
+  await until(() => scene.logged('certificates read') === 2, { what: 'the next certificates' });
   expect(await scene.ask(client)).toBe('200 up 1\n');
-  expect(scene.told('certificates not read')).toBe(1);
+  expect(scene.logged('failed to read certificates')).toBe(1);
 });
 
-test('before there are certificates nobody is let in, and captures go on: it serves once they are there', async () => {
+test('without certificates every client is refused until there are some', async () => {
   await using scene = await secureScene({ isEmpty: true });
   for (let i = 0; i < 10; i += 1) expect(await scene.ask(client)).toMatch(/^refused/);
-  expect(scene.told('certificates not read')).toBe(1);
+  expect(scene.logged('failed to read certificates')).toBe(1);
   await scene.write({ ...server, ca: ours.cert });
   await until(async () => (await scene.ask(client)) === '200 up 1\n', { what: 'the metrics' });
 });
@@ -109,7 +109,7 @@ async function secureScene({ isEmpty = false } = {}) {
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
   let version = 0;
 
-  /** As the kubelet does it: all files at once. */
+  /** All files at once, as the kubelet does it. */
   async function write({ cert, key, ca }: Files): Promise<void> {
     version += 1;
     const next = join(folder.path, `..${version}`);
@@ -127,11 +127,11 @@ async function secureScene({ isEmpty = false } = {}) {
   return {
     port,
     write,
-    told: (message: string) => lines.filter((line) => line.includes(`"${message}"`)).length,
+    logged: (message: string) => lines.filter((line) => line.includes(`"${message}"`)).length,
     async ask(certificate: Certificate | undefined, asking: Asking = {}): Promise<string> {
       return (await ask({ port, ...identityOf(certificate), agent: false, ...asking })).answer;
     },
-    /** One connection, and the sessions that the server gave, as Prometheus would keep them. */
+    /** Keeps one connection, and the sessions that the server issued, as Prometheus does. */
     keptAlive(certificate: Certificate) {
       const agent = new Agent({ keepAlive: true, maxSockets: 1, ...identityOf(certificate) });
       return {
@@ -149,7 +149,7 @@ async function secureScene({ isEmpty = false } = {}) {
   };
 }
 
-/** It trusts either authority, so that the server alone can refuse. */
+/** The client trusts either authority, so that only the server can refuse. */
 function identityOf(certificate: Certificate | undefined) {
   return { ca: [ours.cert, others.cert], ...certificate };
 }
@@ -169,28 +169,28 @@ async function ask({ path = '/metrics', ...options }: RequestOptions): Promise<A
   }
 }
 
-/** A way to the server on which the client's second message is held back: with it a handshake would be over. */
-async function slowPath(port: number) {
+/** A proxy to the server that holds back the client's second message, which would complete a handshake. */
+async function stallingProxy(port: number) {
   let chunks = 0;
-  const holding = Promise.withResolvers<void>();
-  const path = createServer((near) => {
+  const { promise: stalled, resolve: stall } = Promise.withResolvers<void>();
+  const proxy = createServer((near) => {
     const far = connect(port, '127.0.0.1');
     far.pipe(near);
     near.on('data', (chunk) => {
       chunks += 1;
       if (chunks === 1) far.write(chunk);
-      else holding.resolve();
+      else stall();
     });
     const cut = () => [near, far].forEach((socket) => socket.destroy());
     for (const socket of [near, far]) socket.on('close', cut).on('error', cut);
   });
   return {
-    port: await listenOnLoopback(path),
-    held: () => holding.promise,
-    isHeld: () => chunks > 1,
+    port: await listenOnLoopback(proxy),
+    stalled: () => stalled,
+    isStalled: () => chunks > 1,
     async [Symbol.asyncDispose]() {
-      path.close();
-      await once(path, 'close');
+      proxy.close();
+      await once(proxy, 'close');
     },
   };
 }

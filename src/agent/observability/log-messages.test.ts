@@ -1,0 +1,20 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { reportByLog } from './log-messages.ts';
+
+const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
+const named = { namespace: 'default', pod: 'web', uid: 'uid-1' };
+
+test('a status is one log line: a constant message, with the Pod and the details as fields', () => {
+  const lines: unknown[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line) => void lines.push(JSON.parse(line)) });
+  const report = reportByLog(log);
+  report(pod, { kind: 'waiting' });
+  report(pod, { kind: 'failed', message: 'ended by SIGKILL' });
+  report(pod, { kind: 'deleted', why: 'RetentionOver' });
+  expect(lines).toEqual([
+    { level: log.levels.values['info'], ...named, msg: 'waiting for the Pod network' },
+    { level: log.levels.values['warn'], ...named, message: 'ended by SIGKILL', msg: 'capture failed' },
+    { level: log.levels.values['info'], ...named, why: 'RetentionOver', msg: 'captures deleted' },
+  ]);
+});
