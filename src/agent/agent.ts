@@ -1,11 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import { coalesced } from '../base/coalesced.ts';
-import { every, throttle, wakeAt } from '../base/timers.ts';
+import { every } from '../base/timers.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/event-recorder.ts';
-import { watchCollection } from '../kubernetes/list-watch.ts';
+import { type Change, watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import type { CaptureSettings } from './capture/capture.ts';
 import { startRecorders } from './capture/recorders.ts';
@@ -13,20 +12,22 @@ import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
 import { captureStatuses } from './observability/capture-status.ts';
 import { reportByEvent } from './observability/event-messages.ts';
-import { serveHealth } from './observability/health-server.ts';
+import { type HealthOptions, serveHealth } from './observability/health-server.ts';
 import { reportByLog } from './observability/log-messages.ts';
 import { readSamples } from './observability/metric-samples.ts';
 import { metricsText } from './observability/metrics.ts';
 import { unreadyReasons } from './observability/readiness.ts';
-import { serveSecureMetrics } from './observability/secure-metrics-server.ts';
+import { type SecureMetricsOptions, serveSecureMetrics } from './observability/secure-metrics-server.ts';
+import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
-import { type Plan, plan, planAbout } from './planner/plan.ts';
-import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
+import type { PlanLimits } from './planner/plan.ts';
+import { startPlanning } from './planning.ts';
 import type { Settings } from './settings.ts';
 import { type Spawner, startSpawner } from './spawner/spawner.ts';
 import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
-import { type FreeSpace, freeSpaceOf } from './storage/free-space.ts';
+import { startDiskSampling } from './storage/disk-sampling.ts';
+import type { FreeSpace } from './storage/free-space.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -36,54 +37,35 @@ export type AgentOptions = {
   readonly log: Logger;
   /** Ends the agent, and everything that it started. */
   readonly signal: AbortSignal;
-  /** Ends the process as if it had been killed, after an error that only a new one recovers from. */
+  /** Ends the process as if it had been killed, after an error that only a new process recovers from. */
   readonly die: (why: string) => void;
 };
 
-/** Sizes and free space change by themselves. */
-const measureEveryMs = 30_000;
-/** Somebody else may fill the disk: whether the share that stays free is reached costs little to ask. */
-const askDiskEveryMs = 2_000;
-/** Each change of a Pod asks for a plan, and each folder that comes or goes: of many at once one is made. */
-const planRestMs = 20;
-/** Events go an hour after they were written last. */
+/** An hour after it was last written, the API server deletes an Event. */
 const renewEveryMs = 45 * 60_000;
-/** How long the first list of Pods may take before the captures of an earlier agent go on without it. */
-const firstListMs = 1_000;
-/** A short-lived ring takes up to 16 MiB (preload/write-buffer.h): not for a hundred captures at once. */
-const memorySlots = 16;
-/** Certificates of /metrics. */
-const rereadEveryMs = 10_000;
+/** A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. */
+const bufferSlots = 16;
+/** How often the certificates of /metrics are read. */
+const rereadCertificatesEveryMs = 10_000;
 
-/** Captures the annotated Pods of one Node until the signal: a Pod's change goes through here, from top to bottom. */
-export async function runAgent({
-  settings,
-  version,
-  client,
-  clock,
-  log,
-  signal,
-  die,
-}: AgentOptions): Promise<void> {
+/**
+ * Captures the annotated Pods of one Node until the signal. A change of a Pod takes this path: watchPods -> planning ->
+ * recorders -> status -> Events, log lines and metrics.
+ */
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const { settings, version, clock, log } = options;
   const { nodeName, capturesFolder, captureUser } = settings;
-  await using events = eventRecorder({ client, nodeName, log });
+
+  // What it opens: each part is closed in reverse order, so that what reports outlives what is reported.
+  await using events = eventRecorder({ client: options.client, nodeName, log });
   const status = captureStatuses([reportByLog(log), reportByEvent(events.record, { nodeName })]);
   const folders = await openCaptureFolders({ root: capturesFolder, groupId: captureUser, clock, log });
   await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
-  let disk = await freeSpaceOf(capturesFolder);
-  await using networks = await watchPodNetworks({
-    resultsFolder: settings.cniResultsFolder,
-    netnsFolder: settings.netnsFolder,
-    resyncMs: settings.cniResyncSeconds * 1_000,
-    log,
-  });
-  await using slots = await memorySlotsOf(capturesFolder, log);
-  await using spawner = startSpawner({
-    nativeFolder: settings.nativeFolder,
-    userId: captureUser,
-    bufferSlotsFd: slots?.fd,
-    onLost: die,
-  });
+  await using networks = await openNetworks(settings, log);
+  await using slots = await bufferSlotsIn(capturesFolder, log);
+  await using spawner = openSpawner(options, slots);
+
+  // How a Pod becomes a capture.
   const limits = limitsOf(settings);
   await using recorders = startRecorders({
     folders,
@@ -91,157 +73,137 @@ export async function runAgent({
     status,
     clock,
     settings: captureSettings(settings, spawner),
-    mayDelete: (decision) => mayDelete(decision, limits, (name) => readPod(client, { ...name, signal })),
-    onFolders: () => askingDisk.run(),
+    mayDelete: (decision) => mayDelete(decision, limits, podReader(options)),
+    onFolders: () => disk.sample(),
     log,
   });
-
-  let pods: PodsByUid | undefined;
-  /** As an earlier agent knew them: in place of a list that does not come. */
-  let unlisted: PodsByUid | undefined;
-  let planned: Plan | undefined;
-  let lastContactMs: number | undefined;
-  using nextReplan = wakeAt(clock, () => planning.run());
-  using planning = throttle(planRestMs, () => {
-    const known = pods ?? unlisted;
-    if (!known || signal.aborted) return;
-    const capacity = { ...capacityOf(settings), disk };
-    const state = {
-      pods: known,
-      folders: folders.states(),
-      recording: recorders.recording(),
-      capacity,
-      limits,
-    };
-    const next = plan({ ...state, nowMs: clock.nowMs() });
-    nextReplan.at(next.nextMs);
-    if (!pods) return recorders.apply(planAbout(known, next));
-    planned = next;
-    recorders.apply(planned);
-    capturedPods.note(recordedPods(planned));
+  const capacity = () => capacityOf(settings, disk.latest());
+  using planning = startPlanning({ ...options, folders, recorders, capturedPods, capacity, limits });
+  using disk = await startDiskSampling({
+    root: capturesFolder,
+    folders,
+    minFreeDiskPercent: settings.minFreeDiskPercent,
+    onSample: planning.run,
+    log,
   });
-
-  /** What an earlier agent captured goes on; nothing is concluded about Pods that it did not capture. */
-  function goOnUnlisted(): void {
-    if (pods || capturedPods.before.length === 0) return;
-    log.warn({ pods: capturedPods.before.length }, 'no list of Pods yet, going on with what was captured');
-    unlisted = new Map(capturedPods.before.map((pod) => [pod.uid, pod]));
-    planning.run();
-  }
-
-  // Whenever a folder has come or gone: what was freed must not be freed once more. What the folder itself holds is
-  // known by then, and the others need not be looked into.
-  const askingDisk = coalesced(
-    async () => {
-      disk = await freeSpaceOf(capturesFolder);
-      planning.run();
-    },
-    (error) => log.warn({ err: error }, 'disk not measured'),
-  );
-  const measuring = coalesced(
-    async () => {
-      await folders.measureAll();
-      askingDisk.run();
-    },
-    (error) => log.warn({ err: error }, 'captures not measured'),
-  );
-
-  const hasFreeSpace = ({ availableBytes, capacityBytes }: FreeSpace) =>
-    100 * availableBytes > settings.minFreeDiskPercent * capacityBytes;
-
-  const metrics = () =>
-    metricsText(
-      readSamples({
-        status,
-        plan: () => planned,
-        folders,
-        capacity: () => ({ ...capacityOf(settings), disk }),
-        lastContactMs: () => lastContactMs,
-        events,
-        version,
-        podMetrics: settings.podMetrics,
-      }),
-    );
-  using _watchingRoom = every(askDiskEveryMs, async () => {
-    const now = await freeSpaceOf(capturesFolder);
-    if (hasFreeSpace(now) !== hasFreeSpace(disk)) measuring.run();
-  });
-  using _measuring = every(measureEveryMs, async () => measuring.run());
   using _renewing = every(renewEveryMs, async () => status.renew());
-  const folder = settings.metricsTlsFolder;
-  await using _health = await serveHealth({
-    port: settings.port,
-    unreadyReasons: () => unreadyReasons(planned, status),
-    metrics: folder === undefined ? metrics : undefined,
-  });
-  using withoutList = wakeAt(clock, goOnUnlisted);
-  withoutList.at(clock.nowMs() + firstListMs);
-  await using _metrics =
-    folder === undefined
-      ? undefined
-      : await serveSecureMetrics({
-          port: settings.metricsPort,
-          folder,
-          rereadMs: rereadEveryMs,
-          metrics,
-          log,
-        });
-  log.info({ nodeName, version }, 'agent started');
-  for await (const change of watchCollection({
-    client,
-    path: '/api/v1/pods',
-    fieldSelector: `spec.nodeName=${nodeName}`,
-    parse: parsePod,
-    onState(state) {
-      if (state.kind === 'synced') lastContactMs = state.lastContactMs;
-    },
+
+  // What it serves.
+  const contact: Contact = { lastMs: undefined };
+  const metricSources = {
+    status,
+    plan: planning.latest,
+    folders,
+    capacity,
+    lastContactMs: () => contact.lastMs,
+    events,
+    version,
+    podMetrics: settings.podMetrics,
+  };
+  await using _servers = await serve(settings, {
+    unreadyReasons: () => unreadyReasons(planning.latest(), status),
+    metrics: () => metricsText(readSamples(metricSources)),
     log,
-    signal,
-  })) {
-    pods = podsAfter(pods ?? new Map(), change);
-    planning.run();
-  }
+  });
+
+  planning.awaitFirstList();
+  log.info({ nodeName, version }, 'agent started');
+  for await (const change of watchPods(options, contact)) planning.change(change);
   log.info({}, 'agent stopping');
 }
 
-/** On a full disk there is none, until the next start: the captures go on and write more. */
-async function memorySlotsOf(folder: string, log: Logger): Promise<FileHandle | undefined> {
+/** When the API server last answered, in milliseconds of Unix time. */
+type Contact = { lastMs: number | undefined };
+
+/** The Pods of this Node and each change of them, until the signal. */
+function watchPods(
+  { settings, client, log, signal }: AgentOptions,
+  contact: Contact,
+): AsyncIterable<Change<Pod>> {
+  return watchCollection({
+    client,
+    path: '/api/v1/pods',
+    fieldSelector: `spec.nodeName=${settings.nodeName}`,
+    parse: parsePod,
+    onState(state) {
+      if (state.kind === 'synced') contact.lastMs = state.lastContactMs;
+    },
+    log,
+    signal,
+  });
+}
+
+/** Reads one Pod from the API server, not from what was watched; undefined for a Pod that does not exist. */
+function podReader({ client, signal }: AgentOptions): Parameters<typeof mayDelete>[2] {
+  return (name) => readPod(client, { ...name, signal });
+}
+
+function openNetworks(settings: Settings, log: Logger) {
+  return watchPodNetworks({
+    resultsFolder: settings.cniResultsFolder,
+    netnsFolder: settings.netnsFolder,
+    resyncMs: settings.cniResyncSeconds * 1_000,
+    log,
+  });
+}
+
+/** Undefined on a full disk, until the agent starts again: captures run without, and write to the disk more often. */
+async function bufferSlotsIn(folder: string, log: Logger): Promise<FileHandle | undefined> {
   try {
-    return await openWriteBufferSlots(folder, memorySlots);
+    return await openWriteBufferSlots(folder, bufferSlots);
   } catch (error) {
-    log.warn({ err: error }, 'no file for memory slots: each capture holds 1 MiB at most');
+    log.warn({ err: error }, 'failed to create write buffer slots: each capture buffers 1 MiB at most');
     return undefined;
   }
 }
 
-function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings) {
+function openSpawner({ settings, die }: AgentOptions, slots: FileHandle | undefined): Spawner {
+  return startSpawner({
+    nativeFolder: settings.nativeFolder,
+    userId: settings.captureUser,
+    bufferSlotsFd: slots?.fd,
+    onLost: die,
+  });
+}
+
+type Served = Pick<HealthOptions, 'unreadyReasons'> & Pick<SecureMetricsOptions, 'metrics' | 'log'>;
+
+/** Probes and metrics on one port; with certificates, the metrics on a port of their own. */
+async function serve(settings: Settings, { metrics, log, ...served }: Served): Promise<AsyncDisposable> {
+  const { port, metricsPort, metricsTlsFolder: folder } = settings;
+  await using servers = new AsyncDisposableStack();
+  const plainMetrics = folder === undefined ? metrics : undefined;
+  servers.use(await serveHealth({ ...served, port, metrics: plainMetrics }));
+  if (folder !== undefined) {
+    const rereadMs = rereadCertificatesEveryMs;
+    servers.use(await serveSecureMetrics({ port: metricsPort, folder, rereadMs, metrics, log }));
+  }
+  return servers.move();
+}
+
+function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings): PlanLimits {
   return { maxFiles, maxFileMegabytes, retentionMs: retentionSeconds * 1_000 };
 }
 
-function capacityOf(settings: Settings) {
+function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
   return {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
     bufferBytes: settings.bufferKib * 1_024,
     minFreeRatio: settings.minFreeDiskPercent / 100,
+    disk,
   };
 }
 
-function captureSettings(
-  { bufferKib, captureUser, agentName, maxFiles }: Settings,
-  spawner: Spawner,
-): CaptureSettings {
+function captureSettings(settings: Settings, spawner: Spawner): CaptureSettings {
+  const { bufferKib, captureUser, agentName, maxFiles } = settings;
   return {
     bufferKib,
-    // Twice the most files: N can change to anything without a restart of tcpdump.
+    // Twice the largest number of files: N can change to any allowed value without a restart of tcpdump.
     wrapAfter: 2 * maxFiles,
     userId: captureUser,
     spawner,
     agent: agentName,
   };
-}
-
-function recordedPods({ decisions }: Plan): Pod[] {
-  return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
 }

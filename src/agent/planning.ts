@@ -1,0 +1,98 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../base/clock.ts';
+import { throttle, wakeAt } from '../base/timers.ts';
+import type { Change } from '../kubernetes/list-watch.ts';
+import type { Pod } from '../kubernetes/pod.ts';
+import type { Recorders } from './capture/recorders.ts';
+import type { Capacity } from './planner/capacity.ts';
+import { type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
+import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
+import type { CaptureFolders } from './storage/capture-folders.ts';
+import type { CapturedPods } from './storage/captured-pods.ts';
+
+/** Plans again whenever something that a plan is made of may have changed, and remembers the Pods in between. */
+export type Planning = Disposable & {
+  /** Plans now, or or once for all calls of the next 20 ms. */
+  readonly run: () => void;
+  /** Applies a change to the Pods of this Node, and plans. */
+  readonly change: (change: Change<Pod>) => void;
+  /** From now on the first list of Pods has a second to arrive; then the captures of an earlier agent continue. */
+  readonly awaitFirstList: () => void;
+  /** The newest plan of all listed Pods; undefined before the first list. */
+  readonly latest: () => Plan | undefined;
+};
+
+export type PlanningOptions = {
+  readonly folders: Pick<CaptureFolders, 'states'>;
+  readonly recorders: Pick<Recorders, 'apply' | 'recording'>;
+  readonly capturedPods: Pick<CapturedPods, 'before' | 'note'>;
+  readonly capacity: () => Capacity;
+  readonly limits: PlanLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Once it is aborted nothing is planned any more. */
+  readonly signal: AbortSignal;
+};
+
+/** Many changes of Pods and folders can arrive at once; one plan serves them all. */
+const minPlanIntervalMs = 20;
+const firstListMs = 1_000;
+
+/** Gives every plan to the recorders, and notes which Pods it captures for the next agent. */
+export function startPlanning(options: PlanningOptions): Planning {
+  const { recorders, capturedPods, clock, log, signal } = options;
+  /** As the API server lists them. */
+  let listed: PodsByUid | undefined;
+  /** As an earlier agent knew them: a stand-in while no list arrives. */
+  let remembered: PodsByUid | undefined;
+  let latest: Plan | undefined;
+
+  const planAgain = wakeAt(clock, () => planning.run());
+  const planning = throttle(minPlanIntervalMs, () => {
+    const pods = listed ?? remembered;
+    if (!pods || signal.aborted) return;
+    const next = planFor(pods, options);
+    planAgain.at(next.nextMs);
+    // What is remembered may lack Pods: conclude nothing about the others.
+    if (!listed) return recorders.apply(planAbout(pods, next));
+    latest = next;
+    recorders.apply(next);
+    capturedPods.note(recordedPods(next));
+  });
+
+  const firstListTimer = wakeAt(clock, () => {
+    const { before } = capturedPods;
+    if (listed || before.length === 0) return;
+    log.warn({ pods: before.length }, 'no list of Pods yet, continuing the captures of an earlier agent');
+    remembered = new Map(before.map((pod) => [pod.uid, pod]));
+    planning.run();
+  });
+
+  return {
+    run: planning.run,
+    change(change) {
+      listed = podsAfter(listed ?? new Map(), change);
+      planning.run();
+    },
+    awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),
+    latest: () => latest,
+    [Symbol.dispose]() {
+      for (const each of [firstListTimer, planning, planAgain]) each[Symbol.dispose]();
+    },
+  };
+}
+
+function planFor(pods: PodsByUid, { folders, recorders, capacity, limits, clock }: PlanningOptions): Plan {
+  return plan({
+    pods,
+    folders: folders.states(),
+    recording: recorders.recording(),
+    capacity: capacity(),
+    limits,
+    nowMs: clock.nowMs(),
+  });
+}
+
+function recordedPods({ decisions }: Plan): Pod[] {
+  return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
+}

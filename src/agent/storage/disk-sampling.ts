@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+import { coalesced } from '../../base/coalesced.ts';
+import { every } from '../../base/timers.ts';
+import type { CaptureFolders } from './capture-folders.ts';
+import { type FreeSpace, freeSpaceOf } from './free-space.ts';
+
+/** Samples how much of the captures' disk is free, and how large the captures are. */
+export type DiskSampling = Disposable & {
+  /** The newest sample of the disk. */
+  readonly latest: () => FreeSpace;
+  /**
+   * Samples the disk again, because a folder appeared or was deleted: what that freed must not be freed once more. The
+   * sizes of the other folders are not needed for that, and the size of that one is known by then.
+   */
+  readonly sample: () => void;
+};
+
+export type DiskSamplingOptions = {
+  /** The folder of captures. */
+  readonly root: string;
+  readonly folders: Pick<CaptureFolders, 'measureAll'>;
+  readonly minFreeDiskPercent: number;
+  /** There is a new sample, and the sizes of the captures are at most as old as it is or 30 s old. */
+  readonly onSample: () => void;
+  readonly log: Logger;
+};
+
+/** Capture files grow and the disk fills without any notification. */
+const measureEveryMs = 30_000;
+/** Others fill the same disk. Asking how much of it is free costs little. */
+const checkEveryMs = 2_000;
+
+/** Resolves with the first sample taken. Throws what statfs(2) says of the folder. */
+export async function startDiskSampling(options: DiskSamplingOptions): Promise<DiskSampling> {
+  const { root, folders, onSample, log } = options;
+  let latest = await freeSpaceOf(root);
+
+  const sampling = coalesced(
+    async () => {
+      latest = await freeSpaceOf(root);
+      onSample();
+    },
+    (error) => log.warn({ err: error }, 'failed to sample the disk'),
+  );
+  const measuring = coalesced(
+    async () => {
+      await folders.measureAll();
+      sampling.run();
+    },
+    (error) => log.warn({ err: error }, 'failed to measure captures'),
+  );
+  const hasMinimum = ({ availableBytes, capacityBytes }: FreeSpace) =>
+    100 * availableBytes > options.minFreeDiskPercent * capacityBytes;
+
+  const checkTimer = every(checkEveryMs, async () => {
+    const now = await freeSpaceOf(root);
+    // Measured in between only when the minimum is crossed: that changes what the plan allows.
+    if (hasMinimum(now) !== hasMinimum(latest)) measuring.run();
+  });
+  const measureTimer = every(measureEveryMs, async () => measuring.run());
+
+  return {
+    latest: () => latest,
+    sample: sampling.run,
+    [Symbol.dispose]() {
+      for (const timer of [measureTimer, checkTimer]) timer[Symbol.dispose]();
+    },
+  };
+}
