@@ -8,9 +8,9 @@ import { podInterface } from '../../kubernetes/pod.ts';
 import { type CniEntry, parseCniEntry } from './cni-entry.ts';
 import { watchFolder } from './watch-folder.ts';
 
-/** The entries of the Pods of this Node in libcni's cache, kept up with. */
+/** The entries of this Node's Pods in libcni's cache, kept up to date. */
 export type CniCache = AsyncDisposable & {
-  /** The one that was seen last comes first: a file's time can lie in the future, or go back with the clock. */
+  /** The entry that was seen last comes first: a file's time can be in the future, or go back with the clock. */
   readonly entries: () => readonly CniEntry[];
 };
 
@@ -19,66 +19,66 @@ export type CniCacheOptions = {
   readonly resultsFolder: string;
   /** Where the runtime mounts network namespaces, /run/netns on the Node. */
   readonly netnsFolder: string;
-  /** Look at the whole folder this often: inotify drops events when its queue overflows. */
+  /** How often the whole folder is read: inotify drops events when its queue overflows. */
   readonly resyncMs: number;
-  /** An entry of that Pod came, changed or went. */
+  /** An entry of that Pod appeared, changed or was deleted. */
   readonly onChange: (podUid: string) => void;
   readonly log: Logger;
 };
 
-/** One file of the cache; `entry` is undefined while it is half written, cut or not a Pod's. */
+/** A file of the cache; `entry` is undefined if the file is incomplete or not a Pod's. */
 type CachedFile = {
   readonly version: string;
   readonly changedNs: bigint;
   readonly entry: CniEntry | undefined;
 };
 
-/** Entries have 2 kB. */
+/** An entry takes 2 kB. */
 const maxEntryBytes = 1_048_576;
-/** So many files are looked at before others may work: 2 ms. */
+/** How many files are read before other work can run: 2 ms. */
 const sliceFiles = 200;
 
-/** Resolves when the cache was read once. */
+/** Resolves once the whole cache has been read. */
 export async function followCniCache(options: CniCacheOptions): Promise<CniCache> {
   const { resultsFolder, log } = options;
-  // In the order in which they were seen.
+  // In the order in which they were last seen.
   const files = new Map<string, CachedFile>();
 
-  const tell = (file: CachedFile | undefined) => {
+  const notify = (file: CachedFile | undefined) => {
     if (file?.entry) options.onChange(file.entry.pod.uid);
   };
 
-  function take(name: string, after: CachedFile | undefined): void {
+  function update(name: string, after: CachedFile | undefined): void {
     const before = files.get(name);
     if (after === before) return;
     files.delete(name);
     if (after) files.set(name, after);
-    tell(before);
-    tell(after);
+    notify(before);
+    notify(after);
   }
 
-  function look(name: string): CachedFile | undefined {
+  function read(name: string): CachedFile | undefined {
     const before = files.get(name);
     try {
       return readCached(join(resultsFolder, name), before, options);
     } catch (error) {
-      // No descriptors, a disk that fails: that says nothing of the Pod.
-      log.warn({ file: name, err: error }, 'CNI cache entry not readable');
+      // Out of descriptors, or a failing disk: that means nothing for the Pod.
+      log.warn({ file: name, err: error }, 'failed to read a CNI cache entry');
       return before;
     }
   }
 
-  async function lookAtAll(): Promise<void> {
-    const there = (await namesIn(resultsFolder)).filter(isPodResult);
-    const names = [...new Set([...there, ...files.keys()])];
-    const looked: { readonly name: string; readonly file: CachedFile | undefined }[] = [];
+  async function resync(): Promise<void> {
+    const existing = (await namesIn(resultsFolder)).filter(isPodResult);
+    const names = [...new Set([...existing, ...files.keys()])];
+    const found: { readonly name: string; readonly file: CachedFile | undefined }[] = [];
     for (let start = 0; start < names.length; start += sliceFiles) {
-      for (const name of names.slice(start, start + sliceFiles)) looked.push({ name, file: look(name) });
+      for (const name of names.slice(start, start + sliceFiles)) found.push({ name, file: read(name) });
       await setImmediate();
     }
-    // What is seen at the same time has only its own time.
-    looked.sort((a, b) => Number((a.file?.changedNs ?? 0n) - (b.file?.changedNs ?? 0n)));
-    for (const { name, file } of looked) take(name, file);
+    // Files seen by the same resync have no other order than their own times.
+    found.sort((a, b) => Number((a.file?.changedNs ?? 0n) - (b.file?.changedNs ?? 0n)));
+    for (const { name, file } of found) update(name, file);
   }
 
   const watching = await watchFolder({
@@ -86,9 +86,9 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     resyncMs: options.resyncMs,
     log,
     onName: async (name) => {
-      if (isPodResult(name)) take(name, look(name));
+      if (isPodResult(name)) update(name, read(name));
     },
-    onResync: lookAtAll,
+    onResync: resync,
   });
   return {
     entries: () => [...files.values()].flatMap(({ entry }) => entry ?? []).toReversed(),
@@ -97,22 +97,22 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
 }
 
 /**
- * `<network>-<sandbox>-<interface>`: others are additional networks. CRI-O leaves a loopback entry for every Pod,
- * thousands of them.
+ * Names are `<network>-<sandbox>-<interface>`. Other interfaces are of additional networks, and CRI-O leaves a loopback
+ * entry for every Pod, thousands of them.
  */
 function isPodResult(name: string): boolean {
   return name.endsWith(`-${podInterface}`);
 }
 
-/** A Node without any Pod network yet has no such folder. */
+/** The folder does not exist on a Node that has had no Pod network yet. */
 async function namesIn(folder: string): Promise<string[]> {
   return (await ifExists(readdir(folder))) ?? [];
 }
 
 /**
- * The file as it is now: `before` itself if it did not change, undefined if it is gone. Not by promises: with 10,000
- * entries, as Nodes of some years have, they take 3.5 s to read and 0.7 s to look at again, this 0.3 s and 0.05 s
- * (measured).
+ * The file as it is now: `before` itself if it did not change, undefined if it does not exist. Synchronous because
+ * promises are slow: for 10,000 entries, as on Nodes that are years old, the first read takes 3.5 s with promises and
+ * 0.3 s without, and a resync 0.7 s and 0.05 s (measured).
  */
 function readCached(
   path: string,
@@ -128,7 +128,7 @@ function readCached(
   return { version, changedNs: file.mtimeNs, entry };
 }
 
-/** Undefined for what is none, or too long: a link is not followed, and a pipe not waited for. */
+/** Undefined for anything but a regular file that is small enough: links are not followed, pipes not waited for. */
 function readPlainFile(path: string): string | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

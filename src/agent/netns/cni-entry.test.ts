@@ -3,20 +3,20 @@ import { expect, test } from 'vitest';
 import { cniEntryText } from '../../testbed/write-cni-entry.ts';
 import { parseCniEntry } from './cni-entry.ts';
 
-const here = '/run/netns';
+const netnsFolder = '/run/netns';
 const whole = { folder: '', podUid: 'uid-1', sandboxId: 'sandbox1', netns: '/var/run/netns/cni-1' };
 
-test('an entry tells the Pod, its sandbox, and the network namespace as it is mounted here', () => {
-  expect(parseCniEntry(cniEntryText(whole), here)).toEqual({
+test('an entry gives the Pod, its sandbox, and the network namespace as the agent has it mounted', () => {
+  expect(parseCniEntry(cniEntryText(whole), netnsFolder)).toEqual({
     pod: { namespace: 'default', name: 'web', uid: 'uid-1' },
     network: { sandboxId: 'sandbox1', netns: '/run/netns/cni-1' },
   });
 });
 
-test('an entry that is cut anywhere is none', () => {
+test('an entry that is cut anywhere is invalid', () => {
   const text = cniEntryText(whole);
   for (let end = 0; end < text.length; end += 1)
-    expect(parseCniEntry(text.slice(0, end), here)).toBeUndefined();
+    expect(parseCniEntry(text.slice(0, end), netnsFolder)).toBeUndefined();
 });
 
 test.each([
@@ -31,11 +31,11 @@ test.each([
   '/var/run/netns//cni-1',
   '/var/run/netns/cni-1/',
   '/var/run/netns/cni-1\0',
-])('a network namespace at %j is none', (netns) => {
-  expect(parseCniEntry(cniEntryText({ ...whole, netns }), here)).toBeUndefined();
+])('an entry with a network namespace at %j is invalid', (netns) => {
+  expect(parseCniEntry(cniEntryText({ ...whole, netns }), netnsFolder)).toBeUndefined();
 });
 
-test('whatever path an entry names, it is looked for in the mounted folder and nowhere else', () => {
+test('whatever path an entry names, the network namespace is in the mounted folder', () => {
   const part = fc.oneof(
     fc.string(),
     fc.constantFrom('..', '.', '', 'run', 'netns', 'proc', '1', 'ns', 'net'),
@@ -49,7 +49,7 @@ test('whatever path an entry names, it is looked for in the mounted folder and n
   );
 });
 
-test('whatever stands in a file, it is an entry or none, and never throws', () => {
+test('whatever a file contains, parsing it never throws', () => {
   const damaged = fc.tuple(fc.nat(), fc.nat(20), fc.string({ unit: 'binary' })).map(([at, cut, put]) => {
     const text = cniEntryText(whole);
     const start = at % text.length;
@@ -62,17 +62,17 @@ test('whatever stands in a file, it is an entry or none, and never throws', () =
   );
 });
 
-test('JSON of the right fields and wrong values is no entry', () => {
+test('JSON with the right fields and a wrong value is invalid', () => {
   const field = fc.constantFrom('kind', 'containerId', 'ifName', 'netns', 'cniArgs');
   const value = fc.oneof(fc.constant(null), fc.integer(), fc.boolean(), fc.constant({}), fc.constant(''));
   fc.assert(
     fc.property(field, value, (key, wrong) => {
       const text = JSON.stringify({ ...JSON.parse(cniEntryText(whole)), [key]: wrong });
-      expect(parseCniEntry(text, here)).toBeUndefined();
+      expect(parseCniEntry(text, netnsFolder)).toBeUndefined();
     }),
   );
 });
 
 function netnsOf(text: string): string | undefined {
-  return parseCniEntry(text, here)?.network.netns;
+  return parseCniEntry(text, netnsFolder)?.network.netns;
 }

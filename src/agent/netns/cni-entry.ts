@@ -2,45 +2,45 @@ import { basename, join, normalize } from 'node:path';
 import * as v from 'valibot';
 import { podInterface } from '../../kubernetes/pod.ts';
 
-/** What an entry of libcni's cache says: that Pod has that network. */
+/** An entry of libcni's cache: that Pod has that network. */
 export type CniEntry = { readonly pod: PodInNetwork; readonly network: Network };
 
-/** A Pod's network, as its CNI plugin left it. */
+/** A Pod's network, as its CNI plugin made it. */
 export type Network = {
-  /** The Pod's sandbox; another one means another network. */
+  /** The Pod's sandbox: a new sandbox has a new network. */
   readonly sandboxId: string;
-  /** Path of the network namespace in this container. */
+  /** Path of the network namespace, as it is mounted in the agent's container. */
   readonly netns: string;
 };
 
-/** A Pod as its CNI plugin knows it: the kubelet names all three. */
+/** A Pod as its CNI plugin knows it: the runtime passes all three on from the kubelet. */
 export type PodInNetwork = { readonly namespace: string; readonly name: string; readonly uid: string };
 
-/** What is read of a cache entry (containernetworking/cni, libcni/api.go, cachedInfo). */
+/** The fields of a cache entry that are needed here (containernetworking/cni, libcni/api.go, cachedInfo). */
 const entrySchema = v.object({
   kind: v.literal('cniCacheV1'),
   containerId: v.pipe(v.string(), v.minLength(1)),
-  // Others are additional networks.
+  // Other interfaces are of additional networks.
   ifName: v.literal(podInterface),
   netns: v.pipe(v.string(), v.startsWith('/')),
   cniArgs: v.array(v.tuple([v.string(), v.string()])),
 });
 
-/** Undefined for what is no whole entry of a Pod: libcni writes in place, so a read can see half of it. */
+/** Undefined for anything but a complete entry of a Pod: libcni writes in place, so a read can see half of it. */
 export function parseCniEntry(text: string, netnsFolder: string): CniEntry | undefined {
   const parsed = v.safeParse(entrySchema, parseJson(text));
   if (!parsed.success) return undefined;
   const { containerId, netns, cniArgs } = parsed.output;
   const args = new Map(cniArgs);
   const uid = args.get('K8S_POD_UID');
-  const path = pathHere(netns, netnsFolder);
+  const path = mountedPath(netns, netnsFolder);
   if (!uid || !path) return undefined;
   const pod = { namespace: args.get('K8S_POD_NAMESPACE') ?? '', name: args.get('K8S_POD_NAME') ?? '', uid };
   return { pod, network: { sandboxId: containerId, netns: path } };
 }
 
-/** The last part alone: the entry names the Node's path, and never leads out of the mounted folder. */
-function pathHere(netns: string, netnsFolder: string): string | undefined {
+/** Uses only the last part, because the entry has the Node's path: the result is always in the mounted folder. */
+function mountedPath(netns: string, netnsFolder: string): string | undefined {
   const isPlain = netns === normalize(netns) && !netns.endsWith('/') && !netns.includes('\0');
   return isPlain ? join(netnsFolder, basename(netns)) : undefined;
 }

@@ -9,11 +9,11 @@ import { until } from '../../testbed/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { removeCniEntry, type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 
-// What inotify lacks is forced upon a process of its own, in a user namespace of its own: never upon the machine.
+// Shortages of inotify are made for a child process in a user namespace of its own, never for the whole machine.
 
 const neverMs = 3_600_000;
 
-test('without any inotify instance a network is found, and missed when it goes, by the rescan', async () => {
+test('without any inotify instance the resync finds a network, and notices when it is deleted', async () => {
   await using scene = await cacheScene();
   await using finder = await scene.start({ resyncMs: 100, inotifyInstances: 0 });
   expect(finder.log()).toContain('EMFILE');
@@ -23,11 +23,11 @@ test('without any inotify instance a network is found, and missed when it goes, 
     await removeCniEntry(scene.entry);
     await until(async () => (await finder.find('pod-1')) === null, { what: 'the network to be gone' });
   }
-  // Told once, not at each rescan.
-  expect(finder.log().split('folder cannot be watched').length - 1).toBe(1);
+  // Logged once, not at each resync.
+  expect(finder.log().split('failed to watch the folder').length - 1).toBe(1);
 });
 
-test('without any inotify instance and without a rescan it would not be found', async () => {
+test('without any inotify instance and without a resync a network is not found', async () => {
   await using scene = await cacheScene();
   await using finder = await scene.start({ resyncMs: neverMs, inotifyInstances: 0 });
   await writeCniEntry(scene.entry);
@@ -35,7 +35,7 @@ test('without any inotify instance and without a rescan it would not be found', 
   expect(await finder.find('pod-1')).toBeNull();
 });
 
-test('what came while the queue of inotify overflowed is found by the rescan, each of 5 times', async () => {
+test('the resync finds what appeared while the queue of inotify overflowed, each of 5 times', async () => {
   await using scene = await cacheScene();
   await using byEvents = await scene.start({ resyncMs: neverMs });
   await using finder = await scene.start({ resyncMs: 200 });
@@ -48,8 +48,8 @@ test('what came while the queue of inotify overflowed is found by the rescan, ea
     await until(async () => (await finder.find(lost.podUid)) === lost.sandboxId, {
       what: 'the network whose events were lost',
     });
-    // Inotify is well again, and never told of the lost one: so there was an overflow.
-    await scene.untilTold(byEvents, `later-${i}`);
+    // Inotify works again and never reported the lost one: so there was an overflow.
+    await scene.untilReported(byEvents, `later-${i}`);
     expect(await byEvents.find(lost.podUid)).toBeNull();
     await removeCniEntry(lost);
   }
@@ -69,23 +69,23 @@ async function cacheScene() {
   return {
     entry,
     start: (how: { resyncMs: number; inotifyInstances?: number }) => startFinder({ ...started, ...how }),
-    /** More events than the kernel keeps for one reader. */
+    /** Makes more events than the kernel queues for one reader. */
     async overflow(): Promise<void> {
-      const most = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
-      // Each file is three: made, written, gone. The same event twice in a row would count once.
-      for (let events = 0; events <= most; events += 3) {
+      const queueLength = Number(await readFile('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+      // Each file makes three: created, written, deleted. Equal events in a row would count once.
+      for (let events = 0; events <= queueLength; events += 3) {
         const path = join(cache.path, `.noise-${events % 2}`);
         await writeFile(path, 'noise');
         await rm(path);
       }
     },
-    async untilTold(finder: Finder, uid: string): Promise<void> {
+    async untilReported(finder: Finder, uid: string): Promise<void> {
       const later = { ...entry, podUid: uid, sandboxId: uid, netns: other.netns };
       await writeCniEntry(later);
       await until(async () => (await finder.find(uid)) === uid, { what: 'a later network' });
       await removeCniEntry(later);
     },
-    /** As long as it takes to start another finder and have it find. */
+    /** Waits as long as it takes another finder to start and to find the network. */
     async passTime(): Promise<void> {
       await using another = await startFinder({ ...started, resyncMs: 20 });
       await until(async () => (await another.find('pod-1')) === 'sandbox1', { what: 'the network' });
@@ -112,7 +112,7 @@ async function startFinder({
   const limit = `echo ${inotifyInstances} >/proc/sys/user/max_inotify_instances && exec "$@"`;
   const inNamespace = ['unshare', '--user', '--map-root-user', 'bash', '-c', limit, 'bash'];
   const [first = '', ...rest] = inotifyInstances === undefined ? command : [...inNamespace, ...command];
-  // Each of these execs the next: the process that is signalled is the finder.
+  // Each of these programs execs the next, so signals reach the finder.
   const child = spawn(first, rest, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   let text = '';
   child.stdout?.setEncoding('utf8').on('data', (part: string) => (text += part));
@@ -120,7 +120,7 @@ async function startFinder({
   return {
     log: () => text,
     signal: (name: NodeJS.Signals) => child.kill(name),
-    /** The sandbox of that Pod's network, or null. */
+    /** The sandbox of the Pod's network, or null. */
     async find(uid: string): Promise<string | null> {
       child.send({ namespace: 'default', name: 'web', uid });
       const [network] = v.parse(answerSchema, await once(child, 'message'));

@@ -6,10 +6,10 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { startTcpdump } from '../capture/tcpdump.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 
-// pod-networks.ts takes every namespace for a network's: which kind it is, the kernel knows when it is entered.
+// pod-networks.ts cannot tell the kinds of namespaces apart. The kernel can, when a namespace is entered.
 
 test.each(['cgroup', 'ipc', 'mount', 'pid', 'time', 'uts'])(
-  'a namespace of the kind %s is not entered, and nothing is captured',
+  'a %s namespace is not entered, and nothing is captured',
   async (kind) => {
     await using namespace = await namespaceOf(kind);
     await using folder = await temporaryFolder();
@@ -31,13 +31,13 @@ test.each(['cgroup', 'ipc', 'mount', 'pid', 'time', 'uts'])(
   },
 );
 
-/** A new one of that kind, mounted as a network's is. */
+/** A new namespace of that kind, mounted like a network namespace. */
 async function namespaceOf(kind: string) {
   const folder = await temporaryFolder();
   const mounts = join(folder.path, 'mounts');
   const path = join(mounts, 'cni-1');
   await mkdir(mounts);
-  // A mount namespace can be mounted only where nobody else's shows.
+  // A mount namespace can be mounted only in a mount that does not propagate.
   await run(['mount', '--bind', '--make-private', mounts, mounts]);
   await writeFile(path, '');
   await run([

@@ -17,16 +17,16 @@ import type { PodInNetwork } from './cni-entry.ts';
 import { type PodNetworks, watchPodNetworks } from './pod-networks.ts';
 
 const log = pino({ level: 'silent' });
-/** A test that passes by the rescan alone says so. */
+/** Without resync, so that a network must be found by inotify. */
 const neverMs = 3_600_000;
 
-test('an entry that appears is found and told, and one that goes is told and not found', async () => {
+test('an entry that appears is reported and found, and a deleted one is not found any more', async () => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);
-  const told = scene.listen('pod-1');
+  const reports = scene.listen('pod-1');
   await writeCniEntry(scene.entry);
   expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: testbed.netns });
-  expect(told.times).toBeGreaterThan(0);
+  expect(reports.times).toBeGreaterThan(0);
   await removeCniEntry(scene.entry);
   await until(async () => (await scene.networks.find(podOf('pod-1'))) === undefined, {
     what: 'the network to be gone',
@@ -34,7 +34,7 @@ test('an entry that appears is found and told, and one that goes is told and not
   expect(await scene.networks.find(podOf('pod-2'))).toBeUndefined();
 });
 
-test('a Pod of another namespace or name does not get a network by its UID alone', async () => {
+test('a Pod with another namespace or name does not get a network by its UID alone', async () => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);
   await writeCniEntry(scene.entry);
@@ -43,7 +43,7 @@ test('a Pod of another namespace or name does not get a network by its UID alone
   expect(await scene.networks.find({ ...podOf('pod-1'), name: 'other' })).toBeUndefined();
 });
 
-test('an entry that is half written is read when it is whole', async () => {
+test('an entry that is half written is read when it is complete', async () => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);
   const text = cniEntryText(scene.entry);
@@ -67,9 +67,12 @@ test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
     'of a network namespace that is gone',
     (entry) => writeCniEntry({ ...entry, netns: '/run/netns/cni-gone' }),
   ],
-  ['leading elsewhere', (entry) => writeCniEntry({ ...entry, netns: `/x/../${entry.netns}` })],
+  [
+    'of a path outside the mounted folder',
+    (entry) => writeCniEntry({ ...entry, netns: `/x/../${entry.netns}` }),
+  ],
   ['a folder', (entry) => mkdir(entryPath(entry))],
-  ['a pipe that nobody writes into', async (entry) => void (await run(['mkfifo', entryPath(entry)]))],
+  ['a pipe without a writer', async (entry) => void (await run(['mkfifo', entryPath(entry)]))],
   [
     'a link to an entry',
     async (entry) => {
@@ -80,7 +83,7 @@ test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
     },
   ],
   ['too long', (entry) => writeFile(entryPath(entry), cniEntryText(entry).padEnd(1_048_577))],
-])('an entry that is %s is no network', { repeats: 4 }, async (_what, write) => {
+])('no network is found from an entry that is %s', { repeats: 4 }, async (_what, write) => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);
   await write(scene.entry);
@@ -89,11 +92,11 @@ test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
 });
 
 test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
-  ['an ordinary file, as after a reboot', (path) => writeFile(path, '')],
+  ['a regular file, as after a reboot', (path) => writeFile(path, '')],
   ['a folder', (path) => mkdir(path)],
   ['a link to a network namespace', (path, netns) => symlink(netns, path)],
-  ['a link to that of the agent', (path) => symlink('/proc/self/ns/net', path)],
-])('a path that is %s is no network', { repeats: 4 }, async (_what, make) => {
+  ["a link to the agent's network namespace", (path) => symlink('/proc/self/ns/net', path)],
+])('no network is found at a path that is %s', { repeats: 4 }, async (_what, make) => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   await make(join(folder.path, 'cni-1'), testbed.netns);
@@ -103,16 +106,16 @@ test.each<[string, (path: string, netns: string) => Promise<unknown>]>([
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
-test("the agent's own network namespace is no Pod's, wherever it is mounted", { repeats: 4 }, async () => {
+test("the agent's own network namespace is not a Pod's, wherever it is mounted", { repeats: 4 }, async () => {
   await using folder = await temporaryFolder();
-  await using mounted = await mountHere('/proc/self/ns/net', join(folder.path, 'cni-1'));
+  await using mounted = await mountNamespace('/proc/self/ns/net', join(folder.path, 'cni-1'));
   await using scene = await cacheScene(mounted.path, folder.path);
   await writeCniEntry(scene.entry);
   await scene.untilRead();
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
-test('a network of two Pods is of neither, and comes back to the one that is left', {
+test('neither Pod gets a network that two Pods have, until only one of them has it', {
   repeats: 4,
 }, async () => {
   await using testbed = await vethTestbed();
@@ -127,7 +130,7 @@ test('a network of two Pods is of neither, and comes back to the one that is lef
   expect(await untilFound(scene.networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
 });
 
-test('a new sandbox counts, though the entry of the one before lies in the future', {
+test('a new sandbox replaces an older one whose entry has a time in the future', {
   repeats: 4,
 }, async () => {
   await using older = await vethTestbed();
@@ -142,7 +145,7 @@ test('a new sandbox counts, though the entry of the one before lies in the futur
   expect(await scene.networks.find(podOf('pod-1'))).toMatchObject({ sandboxId: 'sandbox2' });
 });
 
-test('among 10,000 entries of a Node after years the Pod is found, at the start and later', {
+test('a Pod is found among 10,000 entries, as an old Node has them, at the start and later', {
   repeats: 4,
 }, async () => {
   await using testbed = await vethTestbed();
@@ -165,7 +168,7 @@ test('among 10,000 entries of a Node after years the Pod is found, at the start 
   expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox2' });
 });
 
-test('of two sandboxes of one Pod the newest that has a network namespace counts', async () => {
+test('the newest sandbox of a Pod that has a network namespace is its network', async () => {
   await using older = await vethTestbed();
   await using newer = await vethTestbed();
   await using scene = await cacheScene(older.netns);
@@ -182,7 +185,7 @@ test('of two sandboxes of one Pod the newest that has a network namespace counts
   expect(await sandbox()).toBe('sandbox1');
 });
 
-test('a folder that appears later, or is replaced, is followed again by the rescan', async () => {
+test('a folder that appears later, or is replaced, is followed after a resync', async () => {
   await using testbed = await vethTestbed();
   await using parent = await temporaryFolder();
   const folder = join(parent.path, 'results');
@@ -218,15 +221,15 @@ async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
     networks,
     entry,
     listen(uid: string) {
-      const told = { times: 0 };
-      networks.onChange(uid, () => (told.times += 1));
-      return told;
+      const reports = { times: 0 };
+      networks.onChange(uid, () => (reports.times += 1));
+      return reports;
     },
-    /** Another entry is told of: by then what was written before it has been read. */
+    /** Waits for the report of another entry: by then, entries written before it have been read. */
     async untilRead(): Promise<void> {
-      const told = this.listen('last');
+      const reports = this.listen('last');
       await writeCniEntry({ ...entry, podUid: 'last', sandboxId: 'last', netns: '/run/netns/cni-last' });
-      await until(() => told.times > 0, { what: 'the entries to be read' });
+      await until(() => reports.times > 0, { what: 'the entries to be read' });
     },
     async [Symbol.asyncDispose]() {
       await networks[Symbol.asyncDispose]();
@@ -235,8 +238,8 @@ async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
   };
 }
 
-/** As a runtime mounts the network namespace of a Pod. */
-async function mountHere(source: string, path: string) {
+/** Mounts it as a runtime mounts a Pod's network namespace. */
+async function mountNamespace(source: string, path: string) {
   await writeFile(path, '');
   await run(['mount', '--bind', source, path]);
   return { path, [Symbol.asyncDispose]: async () => void (await run(['umount', path])) };
@@ -246,7 +249,7 @@ async function untilFound(networks: PodNetworks, uid = 'pod-1') {
   return await until(() => networks.find(podOf(uid)), { what: `the network of ${uid}` });
 }
 
-/** As the entries of the testbed name it. */
+/** The Pod that the testbed's entries name. */
 function podOf(uid: string): PodInNetwork {
   return { namespace: 'default', name: 'web', uid };
 }

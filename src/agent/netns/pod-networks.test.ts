@@ -7,13 +7,13 @@ const entry = (sandboxId: string, netns: string, of: Partial<typeof pod> = {}) =
   network: { sandboxId, netns },
 });
 
-test('the sandboxes of a Pod are its networks, in the order of the entries', () => {
+test('a Pod has one network for each of its sandboxes, in the order of the entries', () => {
   const entries = [entry('second', '/run/netns/b'), entry('first', '/run/netns/a')];
   expect(networksOf(pod, entries).networks.map(({ sandboxId }) => sandboxId)).toEqual(['second', 'first']);
 });
 
 test.each([{ uid: 'uid-2' }, { name: 'web-2' }, { namespace: 'other' }])(
-  'a network that a Pod of another %j has too is of neither, whichever entry is newer',
+  'neither Pod gets a network that a Pod with another %j has too, whichever entry is newer',
   (of) => {
     const own = entry('own', '/run/netns/a');
     const others = entry('others', '/run/netns/a', of);
@@ -28,7 +28,7 @@ test.each([{ uid: 'uid-2' }, { name: 'web-2' }, { namespace: 'other' }])(
   },
 );
 
-test('a second sandbox that nobody else has is still its network', () => {
+test('a Pod still gets its network that no other Pod has', () => {
   const entries = [
     entry('forged', '/run/netns/of-another'),
     entry('own', '/run/netns/own'),

@@ -3,9 +3,9 @@ import { ifExists } from '../../base/fs-errors.ts';
 import { type CniCacheOptions, followCniCache } from './cni-cache.ts';
 import type { CniEntry, Network, PodInNetwork } from './cni-entry.ts';
 
-/** The Pod networks of this Node, and word of each change. */
+/** The networks of this Node's Pods, and notice of each change. */
 export type PodNetworks = AsyncDisposable & {
-  /** The newest network of that Pod whose namespace exists, or nothing. */
+  /** The Pod's newest network whose namespace exists; undefined if there is none. */
   readonly find: (pod: PodInNetwork) => Promise<Network | undefined>;
   /** Calls `listener` when that Pod's networks may have changed, until the returned function is called. */
   readonly onChange: (podUid: string, listener: () => void) => () => void;
@@ -16,20 +16,21 @@ export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange'>;
 /** The type of a file system that holds namespaces (linux/magic.h, NSFS_MAGIC). */
 const nsfsMagic = 0x6e736673;
 
-/** Reads the cache once, then follows it. */
+/** Resolves once the CNI cache has been read, and then follows it. */
 export async function watchPodNetworks(options: PodNetworksOptions): Promise<PodNetworks> {
   const { log } = options;
   const listeners = new Map<string, Set<() => void>>();
-  /** What was told of each Pod, until it is so no more. */
-  const told = new Map<string, string>();
+  /** The disputed namespaces that were logged for each Pod, while they are disputed. */
+  const logged = new Map<string, string>();
 
-  function tellDisputed(pod: PodInNetwork, disputed: readonly string[]): void {
+  function logDisputed(pod: PodInNetwork, disputed: readonly string[]): void {
     const now = disputed.join(' ');
-    if (now === (told.get(pod.uid) ?? '')) return;
-    if (now === '') told.delete(pod.uid);
+    if (now === (logged.get(pod.uid) ?? '')) return;
+    if (now === '') logged.delete(pod.uid);
     else {
-      told.set(pod.uid, now);
-      log.warn({ pod, disputed }, 'network left alone: another Pod has it too');
+      logged.set(pod.uid, now);
+      const { namespace, name, uid } = pod;
+      log.warn({ namespace, pod: name, uid, disputed }, 'network left alone: another Pod has it too');
     }
   }
 
@@ -42,7 +43,7 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
 
   async function find(pod: PodInNetwork): Promise<Network | undefined> {
     const { networks, disputed } = networksOf(pod, cache.entries());
-    tellDisputed(pod, disputed);
+    logDisputed(pod, disputed);
     for (const network of networks) {
       if (await isPodNetwork(network.netns)) return network;
     }
@@ -50,11 +51,11 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
   }
 
   function onChange(podUid: string, listener: () => void): () => void {
-    const those = listeners.get(podUid) ?? new Set();
-    listeners.set(podUid, those.add(listener));
+    const ofPod = listeners.get(podUid) ?? new Set();
+    listeners.set(podUid, ofPod.add(listener));
     return () => {
-      those.delete(listener);
-      if (those.size === 0) listeners.delete(podUid);
+      ofPod.delete(listener);
+      if (ofPod.size === 0) listeners.delete(podUid);
     };
   }
 
@@ -62,8 +63,9 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
 }
 
 /**
- * The networks that entries give to that Pod and to no other, in the order of the entries. Runtimes never use a name
- * again, so a namespace of two Pods is a wrong or forged entry, and which one is not to be known: it is nobody's.
+ * The networks that entries give to that Pod and to no other, in the order of the entries. Runtimes never reuse the
+ * name of a namespace, so if entries of two Pods name one, an entry is wrong or forged. Which one cannot be known: the
+ * network is disputed, and no Pod gets it.
  */
 export function networksOf(
   pod: PodInNetwork,
@@ -79,14 +81,14 @@ export function networksOf(
   return { networks: networks.filter(({ netns }) => !disputed.has(netns)), disputed: [...disputed] };
 }
 
-/** By all three: a name is used again by the next Pod, and a UID alone can be that of a static Pod's manifest. */
+/** Compares all three: another Pod can reuse the name, and the UID alone can be that of a static Pod's manifest. */
 function isSamePod(a: PodInNetwork, b: PodInNetwork): boolean {
   return a.uid === b.uid && a.namespace === b.namespace && a.name === b.name;
 }
 
 /**
- * After a teardown or a reboot the path is missing or an ordinary empty file. A link could lead to any namespace, the
- * agent's own among them. Whether it is one of a network, podcap-spawner finds out.
+ * Whether the path is a mounted namespace and not the agent's own. After a teardown or a reboot it does not exist or is
+ * an empty regular file; a link could lead to any namespace. podcap-spawner finds out if it is no network namespace.
  */
 async function isPodNetwork(path: string): Promise<boolean> {
   const file = await ifExists(lstat(path));

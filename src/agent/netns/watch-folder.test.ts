@@ -12,7 +12,7 @@ test.each<[string, (folder: string) => Promise<void>]>([
   ['renamed', (folder) => rename(folder, `${folder}-old`)],
   // ext4 gives the next folder the inode of the one before.
   ['removed', (folder) => rm(folder, { recursive: true })],
-])('a folder that was %s and made anew is watched again, each of 20 times', async (_how, replace) => {
+])('a folder that was %s and made again is watched again, each of 20 times', async (_how, replace) => {
   await using parent = await temporaryFolder();
   const folder = join(parent.path, 'results');
   await mkdir(folder);
@@ -25,14 +25,14 @@ test.each<[string, (folder: string) => Promise<void>]>([
         await writeFile(join(folder, `new-${i}`), `${performance.now()}`);
         return watched.names.includes(`new-${i}`);
       },
-      { what: 'word of a file in the new folder' },
+      { what: 'the event of a file in the new folder' },
     );
     await rm(`${folder}-old`, { recursive: true, force: true });
   }
   expect(watched.names).toContain('new-19');
 });
 
-test('a file that is written again and again while another is handled is looked at once more, not each time', async () => {
+test('a file that is written many times while another one is handled is not handled each time', async () => {
   await using folder = await temporaryFolder();
   const { promise: handled, resolve: handle } = Promise.withResolvers<void>();
   const names: string[] = [];
@@ -55,20 +55,20 @@ test('a file that is written again and again while another is handled is looked 
   expect(names.filter((name) => name === 'second').length).toBeLessThan(10);
 });
 
-test('a look that fails is followed by another', async () => {
+test('a failed resync is followed by another', async () => {
   await using folder = await temporaryFolder();
-  let looks = 0;
+  let resyncs = 0;
   await using _watch = await watchFolder({
     folder: folder.path,
     resyncMs: 1,
     log,
     onName: async () => {},
     onResync: async () => {
-      looks += 1;
+      resyncs += 1;
       await readdir(join(folder.path, 'missing'));
     },
   });
-  expect(await until(() => looks >= 5 && looks, { what: 'five looks' })).toBeGreaterThan(1);
+  expect(await until(() => resyncs >= 5 && resyncs, { what: 'five resyncs' })).toBeGreaterThan(1);
 });
 
 async function watch(options: Pick<FolderWatchOptions, 'folder' | 'resyncMs'>) {

@@ -3,101 +3,106 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Logger } from 'pino';
 
-/** A folder under watch; disposing it ends the watch and waits for what is being handled. */
+/** A watched folder. Disposing of it ends the watch, and waits for the handler that is running. */
 export type FolderWatch = AsyncDisposable;
 
 export type FolderWatchOptions = {
   readonly folder: string;
-  /** How often the whole folder is looked at, whatever inotify says. */
+  /** How often the whole folder is read, whether or not inotify reports a change. */
   readonly resyncMs: number;
   readonly log: Logger;
-  /** A name in the folder appeared, changed or went. Never runs twice at a time. */
+  /** A file appeared, changed or was deleted. Handlers run one at a time. */
   readonly onName: (name: string) => Promise<void>;
-  /** Look at everything: now and then, and when events may have been missed. */
+  /** Read the whole folder: it is time for it, or events may have been missed. */
   readonly onResync: () => Promise<void>;
 };
 
 /**
- * Follows a folder by inotify, and by looking again every `resyncMs`: inotify has few instances (128 for all of a
- * user), and drops events without a word when its queue overflows. Resolves when the folder was looked at once.
+ * Follows a folder by inotify and by a resync every `resyncMs`: a user has few inotify instances (128), and inotify
+ * silently drops events when its queue overflows. Resolves after the first resync. A handler that throws is logged.
  */
 export async function watchFolder(options: FolderWatchOptions): Promise<FolderWatch> {
   const { folder, resyncMs, log, onName, onResync } = options;
   let watcher: { readonly handle: FSWatcher; readonly identity: string } | undefined;
-  let isUnwatched = false;
-  let queue = Promise.resolve();
-  /** What waits in the queue: a file that is written has many events, and is looked at once. */
-  const waiting = new Set<string>();
+  let hasFailed = false;
+  const queue = handlerQueue((error) => log.warn({ folder, err: error }, 'failed to read the folder'));
+  const enqueueResync = () => queue.add('', resync);
 
-  const enqueue = (key: string, work: () => Promise<void>) => {
-    if (waiting.has(key)) return;
-    waiting.add(key);
-    queue = queue
-      .then(() => {
-        waiting.delete(key);
-        return work();
-      })
-      .catch((error: unknown) => log.warn({ folder, err: error }, 'folder not readable'));
-  };
-  const enqueueRescan = () => enqueue('', rescan);
-
-  function drop() {
+  function detach() {
     watcher?.handle.close();
     watcher = undefined;
   }
 
   function onEvent(name: string | null) {
-    // The folder itself was removed or renamed: another may stand in its place.
+    // The folder itself was deleted or renamed: another one may have replaced it.
     if (name === basename(folder)) {
-      drop();
-      enqueueRescan();
+      detach();
+      enqueueResync();
     }
-    if (name !== null) enqueue(name, () => onName(name));
+    if (name !== null) queue.add(name, () => onName(name));
   }
 
+  /** Watches the folder that exists now, if it is another one than before. */
   async function attach(): Promise<void> {
     const identity = await identityOf(folder);
     if (watcher?.identity === identity) return;
-    drop();
+    detach();
     if (identity === undefined) return;
     try {
       const handle = watch(folder, (_event, name) => onEvent(name));
       handle.on('error', (error) => {
-        log.warn({ folder, err: error }, 'folder watch lost');
-        drop();
+        log.warn({ folder, err: error }, 'lost the watch of the folder');
+        detach();
       });
       watcher = { handle, identity };
-      if (isUnwatched) log.info({ folder }, 'folder is watched again');
-      isUnwatched = false;
+      if (hasFailed) log.info({ folder }, 'watching the folder again');
+      hasFailed = false;
     } catch (error) {
-      if (!isUnwatched) {
-        log.warn(
-          { folder, err: error, resyncMs },
-          'folder cannot be watched, looking at it now and then instead',
-        );
+      if (!hasFailed) {
+        const fields = { folder, err: error, resyncMs };
+        log.warn(fields, 'failed to watch the folder, reading it periodically instead');
       }
-      isUnwatched = true;
+      hasFailed = true;
     }
   }
 
-  async function rescan(): Promise<void> {
+  async function resync(): Promise<void> {
     await attach();
     await onResync();
   }
 
-  enqueueRescan();
-  await queue;
-  const timer = setInterval(enqueueRescan, resyncMs);
+  enqueueResync();
+  await queue.settled();
+  const timer = setInterval(enqueueResync, resyncMs);
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
-      await queue;
-      drop();
+      await queue.settled();
+      detach();
     },
   };
 }
 
-/** The inode's number alone is used again at once by the next folder (ext4). */
+/** Runs handlers one after the other. A key that is waiting is not added again: one write causes many events. */
+function handlerQueue(onError: (error: unknown) => void) {
+  const waiting = new Set<string>();
+  let last = Promise.resolve();
+  return {
+    add(key: string, handler: () => Promise<void>): void {
+      if (waiting.has(key)) return;
+      waiting.add(key);
+      last = last
+        .then(() => {
+          waiting.delete(key);
+          return handler();
+        })
+        .catch(onError);
+    },
+    settled: () => last,
+  };
+}
+
+/** Undefined if it does not exist. An inode number alone is not enough: ext4 reuses it for the next folder. */
 async function identityOf(folder: string): Promise<string | undefined> {
   try {
     const { dev, ino, birthtimeNs } = await stat(folder, { bigint: true });
