@@ -7,7 +7,7 @@ const frames = [
   { id: 0, kind: 4, payload: Buffer.alloc(largestPayload, 'x') },
 ];
 
-test.each([1, 5, 12, 4_096, 1_000_000])('reads what it wrote, %i bytes at a time', (size) => {
+test.each([1, 5, 12, 4_096, 1_000_000])('reads frames that arrive %i bytes at a time', (size) => {
   const bytes = Buffer.concat(frames.map(({ id, kind, payload }) => frameOf(id, kind, payload)));
   const read = frameReader();
   const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
@@ -16,7 +16,7 @@ test.each([1, 5, 12, 4_096, 1_000_000])('reads what it wrote, %i bytes at a time
   expect(parts.flatMap(read)).toEqual(frames);
 });
 
-test('refuses what the spawner would not take', () => {
+test('refuses a payload that the spawner would not accept', () => {
   expect(() => frameOf(1, 1, Buffer.alloc(largestPayload + 1))).toThrow(
     'a request of 65537 bytes: 65536 at most',
   );

@@ -1,22 +1,22 @@
 import { endianness } from 'node:os';
 
-/** What the agent asks podcap-spawner for, and what that answers: the numbers of spawner.c. */
+/** The kinds of requests to podcap-spawner and of its answers: the same numbers as in spawner.c. */
 export const requests = { start: 1, input: 2, signal: 3 } as const;
-export const answers = { started: 1, signalled: 2, said: 3, ended: 4 } as const;
+export const answers = { started: 1, signalled: 2, output: 3, ended: 4 } as const;
 
 export type SpawnerFrame = {
-  /** Of the program that it is about, as the agent has chosen it. */
+  /** The program that it is about; the agent chose this number. */
   readonly id: number;
   readonly kind: number;
   readonly payload: Buffer;
 };
 
 const headerBytes = 12;
-/** Of a request, in bytes: what spawner.c takes. */
+/** The largest payload of a request that spawner.c accepts, in bytes. */
 export const largestPayload = 65_536;
 const isLittle = endianness() === 'LE';
 
-/** Throws a RangeError when the payload is too large. */
+/** The bytes of one frame. Throws a RangeError if the payload is too large. */
 export function frameOf(id: number, kind: number, payload: Buffer): Buffer {
   if (payload.length > largestPayload) {
     throw new RangeError(`a request of ${payload.length} bytes: ${largestPayload} at most`);
@@ -25,7 +25,7 @@ export function frameOf(id: number, kind: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from(header.buffer), payload]);
 }
 
-/** Gives back the frames that are whole with these bytes; what is left waits for the next ones. */
+/** Returns the frames that these bytes complete, and keeps the rest for the next call. */
 export function frameReader(): (bytes: Buffer) => SpawnerFrame[] {
   let rest: Buffer = Buffer.alloc(0);
   return (bytes) => {
@@ -45,7 +45,7 @@ export function frameReader(): (bytes: Buffer) => SpawnerFrame[] {
   };
 }
 
-/** Of 32 bits, in the machine's order. */
+/** An unsigned number of 32 bits in the machine's byte order. */
 export function numberAt(bytes: Buffer, offset: number): number {
   return isLittle ? bytes.readUInt32LE(offset) : bytes.readUInt32BE(offset);
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -6,11 +6,11 @@ import { StringDecoder } from 'node:string_decoder';
 import { answers, frameOf, frameReader, numberAt, requests } from './spawner-frames.ts';
 
 /**
- * podcap-spawner (spawner.c), a small process of the agent's that starts the tcpdumps and passes on what they say. When
- * it dies, the kernel tells them to end, as it does when the agent dies.
+ * podcap-spawner (spawner.c), a small child process that starts the tcpdumps and passes on their output. When it dies,
+ * the kernel signals them to end, as it does when the agent dies.
  */
 export type Spawner = AsyncDisposable & {
-  /** Never throws for what the system does: a program that cannot be started ends, and says why. */
+  /** Never throws for a system error: a program that cannot be started has ended, and `ended` says why. */
   readonly start: (command: Command) => Program;
   readonly pid: number | undefined;
 };
@@ -18,64 +18,60 @@ export type Spawner = AsyncDisposable & {
 export type Command = {
   /** Path of the network namespace that the program runs in. */
   readonly netns: string;
-  /** The program, which is looked for in PATH, and its arguments. */
+  /** The program, which is searched in PATH, and its arguments. */
   readonly argv: readonly [string, ...string[]];
-  /** What it says on its standard error; all of it has come when it has ended. */
+  /** Called with each line of its standard error; all of them arrive before `ended` resolves. */
   readonly onLine: (line: string) => void;
 };
 
 export type Program = {
   /** Undefined until it is started. */
   readonly pid: () => number | undefined;
-  /** For its standard input. One that does not read for long, or ends, may not get it. */
+  /** Writes to its standard input. A program that does not read for long, or ends, may not get the text. */
   readonly write: (text: string) => void;
-  /** Nobody else can be hit: a process keeps its number until podcap-spawner has seen its end. */
+  /** No other process can get the signal: a process keeps its ID until podcap-spawner has reaped it. */
   readonly kill: (signal: NodeJS.Signals) => void;
-  /** Resolves with its exit in words when it is gone. Never rejects. */
+  /** Resolves with how it ended, in words, when the process is gone. Never rejects. */
   readonly ended: Promise<string>;
 };
 
 export type SpawnerOptions = {
-  /** The folder of podcap-spawner and podcap-preload.so (drain/). */
+  /** The folder of podcap-spawner and podcap-preload.so (preload/). */
   readonly nativeFolder: string;
-  /** The user and group that the programs run as; a number, so that no passwd entry is needed. */
+  /** The user ID and group ID that the programs run with: numbers need no passwd entry. */
   readonly userId: number;
-  /** Descriptor 3 of the programs, as the library wants it (preload/write-buffer.c). */
+  /** Becomes descriptor 3 of the programs, where the preload library expects it (preload/write-buffer.c). */
   readonly bufferSlotsFd?: number | undefined;
-  /** It is gone though nobody ended it, or was killed because it did not answer: nothing runs any more. */
+  /** It ended by itself, or was killed because it did not answer: no program runs any more. */
   readonly onLost: (why: string) => void;
 };
 
-/** One that answers nothing for two of these is stopped by somebody; the agent may have been, for one. */
+/**
+ * A podcap-spawner that answers nothing during two of these intervals has been stopped. During one it may have been the
+ * agent that was stopped.
+ */
 const answerMs = 5_000;
-/** A line that does not end is cut here. */
+/** A longer line is cut here. */
 const longestLine = 65_536;
 
-export function startSpawner({ nativeFolder, userId, bufferSlotsFd, onLost }: SpawnerOptions): Spawner {
+/** Starts podcap-spawner. Never throws: one that cannot be started is lost. */
+export function startSpawner(options: SpawnerOptions): Spawner {
   const programs = new Map<number, RunningProgram>();
-  const awaiting = answerTimer(() => child.kill('SIGKILL'));
+  const watchdog = answerWatchdog(() => child.kill('SIGKILL'));
   let lastId = 0;
   let isEnding = false;
   let gone: string | undefined;
 
-  const child = spawn(
-    join(nativeFolder, 'podcap-spawner'),
-    [`${process.pid}`, `${userId}`, join(nativeFolder, 'podcap-preload.so')],
-    {
-      stdio: ['pipe', 'pipe', 'inherit', bufferSlotsFd ?? 'ignore'],
-      // Nothing of the agent's environment reaches the processes that read packets.
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    },
-  );
-  // Node leaves them out when it cannot be started. Its end is told where it is awaited.
+  const child = spawnChild(options);
+  // Node omits the streams if it cannot be started. Errors show in how it ends.
   child.stdin?.on('error', () => {});
   const readFrames = frameReader();
   child.stdout?.on('data', (bytes: Buffer) => {
     for (const { id, kind, payload } of readFrames(bytes)) {
-      if (kind === answers.started || kind === answers.signalled) awaiting.answered();
+      if (kind === answers.started || kind === answers.signalled) watchdog.answered();
       const program = programs.get(id);
       if (kind === answers.ended) programs.delete(id);
-      program?.take(kind, payload);
+      program?.onAnswer(kind, payload);
     }
   });
   const ended = once(child, 'close')
@@ -83,67 +79,79 @@ export function startSpawner({ nativeFolder, userId, bufferSlotsFd, onLost }: Sp
     .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
     .then((exit) => {
       gone = `podcap-spawner: ${exit}`;
-      awaiting[Symbol.dispose]();
+      watchdog[Symbol.dispose]();
       for (const program of programs.values()) program.end(gone);
       programs.clear();
-      if (!isEnding) onLost(gone);
+      if (!isEnding) options.onLost(gone);
     });
 
-  function ask(id: number, kind: number, payload: Buffer): void {
+  function request(id: number, kind: number, payload: Buffer): void {
     const frame = frameOf(id, kind, payload);
-    if (kind !== requests.input) awaiting.asked();
+    if (kind !== requests.input) watchdog.asked();
     child.stdin?.write(frame);
   }
 
   return {
     pid: child.pid,
     start({ netns, argv, onLine }) {
-      const words = [netns, ...argv];
-      const program = running(onLine);
+      const strings = [netns, ...argv];
+      const program = runningProgram(onLine);
       const { pid, ended: programEnded } = program;
       lastId += 1;
       const id = lastId;
-      const refusal = words.some((word) => word.includes('\0')) ? 'a NUL in an argument' : gone;
+      const refusal = strings.some((string) => string.includes('\0')) ? 'a NUL in an argument' : gone;
       if (refusal !== undefined) program.end(refusal);
       else {
-        ask(id, requests.start, Buffer.from(words.map((word) => `${word}\0`).join('')));
+        request(id, requests.start, Buffer.from(strings.map((string) => `${string}\0`).join('')));
         programs.set(id, program);
       }
       return {
         pid,
         write(text) {
-          if (programs.has(id)) ask(id, requests.input, Buffer.from(text));
+          if (programs.has(id)) request(id, requests.input, Buffer.from(text));
         },
         kill(signal) {
-          if (programs.has(id)) ask(id, requests.signal, Buffer.from([constants.signals[signal]]));
+          if (programs.has(id)) request(id, requests.signal, Buffer.from([constants.signals[signal]]));
         },
         ended: programEnded,
       };
     },
     async [Symbol.asyncDispose]() {
       isEnding = true;
-      // Its end is an answer too.
-      if (gone === undefined) awaiting.asked();
+      // The end of the process counts as an answer.
+      if (gone === undefined) watchdog.asked();
       child.stdin?.end();
       await ended;
     },
   };
 }
 
+function spawnChild({ nativeFolder, userId, bufferSlotsFd }: SpawnerOptions): ChildProcess {
+  return spawn(
+    join(nativeFolder, 'podcap-spawner'),
+    [`${process.pid}`, `${userId}`, join(nativeFolder, 'podcap-preload.so')],
+    {
+      stdio: ['pipe', 'pipe', 'inherit', bufferSlotsFd ?? 'ignore'],
+      // The processes that read packets get none of the agent's environment.
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    },
+  );
+}
+
 type RunningProgram = {
   readonly pid: () => number | undefined;
   readonly ended: Promise<string>;
-  readonly take: (kind: number, payload: Buffer) => void;
+  readonly onAnswer: (kind: number, payload: Buffer) => void;
   readonly end: (exit: string) => void;
 };
 
-function running(onLine: (line: string) => void): RunningProgram {
+function runningProgram(onLine: (line: string) => void): RunningProgram {
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   const decoder = new StringDecoder('utf8');
   let pid: number | undefined;
   let rest = '';
 
-  function say(text: string): void {
+  function onText(text: string): void {
     const lines = `${rest}${text}`.split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
@@ -153,7 +161,7 @@ function running(onLine: (line: string) => void): RunningProgram {
   }
 
   function end(exit: string): void {
-    say(decoder.end());
+    onText(decoder.end());
     if (rest !== '') onLine(rest);
     resolve(exit);
   }
@@ -162,16 +170,16 @@ function running(onLine: (line: string) => void): RunningProgram {
     pid: () => pid,
     ended,
     end,
-    take(kind, payload) {
+    onAnswer(kind, payload) {
       if (kind === answers.started) pid = numberAt(payload, 0) || undefined;
-      else if (kind === answers.said) say(decoder.write(payload));
+      else if (kind === answers.output) onText(decoder.write(payload));
       else if (kind === answers.ended) end(exitOfStatus(numberAt(payload, 0)));
     },
   };
 }
 
-/** Calls back when something has been asked for, and nothing was answered, through two of its ticks. */
-function answerTimer(onSilence: () => void) {
+/** Calls back if an answer is due and none arrives during two intervals. */
+function answerWatchdog(onSilence: () => void) {
   let waiting = 0;
   let silentTicks = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -196,7 +204,7 @@ function answerTimer(onSilence: () => void) {
   };
 }
 
-/** From waitpid(2), in words. */
+/** How a process ended, in words, from its waitpid(2) status. */
 function exitOfStatus(status: number): string {
   const number = status & 0x7f;
   const signal = Object.entries(constants.signals).find(([, each]) => each === number)?.[0];
