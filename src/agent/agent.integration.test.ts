@@ -8,13 +8,13 @@ import { metricDescriptions } from './observability/metrics.ts';
 import { readRecord } from './storage/capture-records.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
-// The API server is a stand-in: a real one cannot be made to answer from the past, or to be silent, when a test asks.
+// The API server is a stand-in, because a real one cannot be made to answer from the past or to be silent on demand.
 // Everything else is real.
 
 const wanted = { 'tcpdump.antrea.io': '2' };
 const folderOfWeb = 'default_web_uid-web';
 
-test('an annotated Pod is captured, /readyz tells when, and the signal ends everything', async () => {
+test('an annotated Pod is captured, /readyz shows when, and the signal ends everything', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push({ kind: 'silence' });
   await using agent = await scene.start();
@@ -36,7 +36,7 @@ test('an annotated Pod is captured, /readyz tells when, and the signal ends ever
   expect(await readdir(join(scene.captures, folderOfWeb))).toContain('captres-web.1.pcap000');
 });
 
-test('an annotation that was removed while no agent ran: the Pod is read, and its captures are deleted', async () => {
+test('when an annotation was removed while no agent ran, the Pod is read and its captures are deleted', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);
   scene.server.script.list.push(list('5', [podObject('web', '4')]));
@@ -51,15 +51,15 @@ test('an annotation that was removed while no agent ran: the Pod is read, and it
 });
 
 test.each([
-  ['the annotation is there', { kind: 'json', body: podObject('web', '9', wanted) }],
+  ['has the annotation', { kind: 'json', body: podObject('web', '9', wanted) }],
   [
-    'a Pod of another UID has the name',
+    'has another UID',
     { kind: 'json', body: { ...podObject('web', '9'), metadata: { ...metadataOf('web'), uid: 'other' } } },
   ],
-  ['the Pod is gone', refusal(404, 'NotFound')],
-  ['it cannot be known', refusal(500, 'InternalError')],
+  ['does not exist', refusal(404, 'NotFound')],
+  ['cannot be read', refusal(500, 'InternalError')],
 ] as const)(
-  'a list that says the annotation is gone deletes nothing when the Pod is read and %s',
+  'a list without the annotation deletes nothing if the Pod itself %s',
   { repeats: 4 },
   async (_what, answer) => {
     await using scene = await agentScene();
@@ -70,7 +70,7 @@ test.each([
     await until(() => scene.server.requests.some(({ kind }) => kind === 'read'), {
       what: 'the Pod to be read',
     });
-    // The next change goes through the same hands after it: what was decided by then has been done.
+    // The next change takes the same path after it: when it shows, the earlier decision has been carried out.
     await scene.server
       .nextWatch()
       .then((watch) =>
@@ -82,14 +82,14 @@ test.each([
   },
 );
 
-test('a watch event that says the annotation is gone deletes nothing when the Pod is read and has it', async () => {
+test('a watch event without the annotation deletes nothing if the Pod itself has it', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   scene.server.script.read.push({ kind: 'json', body: podObject('web', '9', wanted) });
   await using agent = await scene.start();
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
   const watch = await scene.server.nextWatch();
-  // The watch goes on from a list of the past: this was, and is not any more.
+  // The watch continues from a list of the past: this event is outdated.
   watch.send({ type: 'MODIFIED', object: podObject('web', '6') });
   await until(() => scene.server.requests.some(({ kind }) => kind === 'read'), {
     what: 'the Pod to be read',
@@ -103,7 +103,7 @@ test('a watch event that says the annotation is gone deletes nothing when the Po
   expect(scene.eventReasons()).not.toContain('CaptureStopped');
 });
 
-test('a removed annotation deletes the captures, and asks for the Pod once', async () => {
+test('a removed annotation deletes the captures, and the Pod is read once', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   scene.server.objects.set('/api/v1/namespaces/default/pods/web', podObject('web', '6'));
@@ -111,13 +111,13 @@ test('a removed annotation deletes the captures, and asks for the Pod once', asy
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
   const watch = await scene.server.nextWatch();
   watch.send({ type: 'MODIFIED', object: podObject('web', '6') });
-  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the folder to go' });
+  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the folder to be deleted' });
   watch.send({ type: 'ADDED', object: podObject('bad', '10', { 'tcpdump.antrea.io': 'x' }) });
   await until(() => scene.eventReasons().includes('InvalidAnnotation'), { what: 'the next change' });
   expect(scene.server.requests.filter(({ kind }) => kind === 'read')).toHaveLength(1);
 });
 
-test('a Pod that ended while no agent ran leaves its captures, and folders of others are not touched', async () => {
+test('a Pod that ended while no agent ran keeps its captures, and other folders are not touched', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);
   await mkdir(join(scene.captures, 'lost+found'));
@@ -128,7 +128,7 @@ test('a Pod that ended while no agent ran leaves its captures, and folders of ot
   expect((await readdir(scene.captures)).toSorted()).toEqual([folderOfWeb, 'lost+found']);
 });
 
-test('the captures of a Pod that has ended go after the retention time, when the API server says that it is gone', async () => {
+test('the captures of an ended Pod are deleted after the retention time, if the Pod does not exist any more', async () => {
   await using scene = await agentScene();
   await scene.leaveCaptures(folderOfWeb);
   scene.server.script.list.push(list('5', []));
@@ -142,7 +142,7 @@ test('the captures of a Pod that has ended go after the retention time, when the
   );
 });
 
-test('while the API server is away a capture goes on untouched, and what was changed meanwhile takes effect after', async () => {
+test('a capture continues while the API server is away, and changes take effect afterwards', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   await using agent = await scene.start();
@@ -159,7 +159,9 @@ test('while the API server is away a capture goes on untouched, and what was cha
   expect(await scene.tcpdumps()).toEqual(before);
   scene.server.objects.set('/api/v1/namespaces/default/pods/web', podObject('web', '9'));
   back.send({ type: 'MODIFIED', object: podObject('web', '9') });
-  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the captures to go' });
+  await until(async () => (await readdir(scene.captures)).length === 0, {
+    what: 'the captures to be deleted',
+  });
   expect(scene.server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
 });
 
@@ -187,7 +189,7 @@ test('a relist from the past, in which the Pod is not annotated yet, ends no cap
   expect(await scene.tcpdumps()).toEqual(before);
 });
 
-test('an agent that starts while the API server is away goes on with what was captured, until a list says otherwise', {
+test('an agent that starts while the API server is away continues the captures, until a list says otherwise', {
   repeats: 4,
 }, async () => {
   await using scene = await agentScene();
@@ -199,7 +201,7 @@ test('an agent that starts while the API server is away goes on with what was ca
 
   scene.server.script.list.push({ kind: 'silence' });
   await using agent = await scene.start();
-  await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the capture that goes on' });
+  await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the continued capture' });
   expect(await agent.ask('/readyz')).toBe('503 the Pods of this Node are not listed yet\n');
   await until(
     async () => (await readRecord(join(scene.captures, folderOfWeb), 2))?.interfacePackets !== undefined,
@@ -210,11 +212,13 @@ test('an agent that starts while the API server is away goes on with what was ca
   scene.server.script.read.push({ kind: 'json', body: podObject('web', '9') });
   scene.server.script.list.push(list('9', [podObject('web', '9')]));
   scene.server.cutAll();
-  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the captures to go' });
+  await until(async () => (await readdir(scene.captures)).length === 0, {
+    what: 'the captures to be deleted',
+  });
   expect(await scene.tcpdumps()).toEqual([]);
 });
 
-test('without a list a capture still ends with its duration, and what other Pods left is not touched', async () => {
+test('without a list a capture still ends with its duration, and other captures are not touched', async () => {
   await using scene = await agentScene();
   const short = podObject('web', '4', { ...wanted, 'podcap.dev/duration': '4s' });
   scene.server.script.list.push(list('5', [short]));
@@ -225,13 +229,13 @@ test('without a list a capture still ends with its duration, and what other Pods
 
   scene.server.script.list.push({ kind: 'silence' });
   await using _agent = await scene.start(0);
-  await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the capture that goes on' });
+  await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the continued capture' });
   await until(async () => (await scene.tcpdumps()).length === 0, { what: 'its end' });
   expect(await readdir(scene.captures)).toEqual(expect.arrayContaining([folderOfWeb, 'default_db_uid-db']));
   expect(scene.server.requests.some(({ kind }) => kind === 'read')).toBe(false);
 });
 
-test('/metrics tells states, packets and the disk, in the text format', async () => {
+test('/metrics shows states, packets and the disk, in the text format', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(
     list('5', [podObject('web', '4', wanted), podObject('bad', '5', { 'tcpdump.antrea.io': 'x' })]),
@@ -243,8 +247,8 @@ test('/metrics tells states, packets and the disk, in the text format', async ()
   expect(await line('podcap_capture_starts_total 1')).toBe(true);
   expect(await line('podcap_pod_packets_captured_total{namespace="default",pod="web"} 0')).toBe(true);
   expect(await line('podcap_build_info{version="1.2.3"} 1')).toBe(true);
-  const told = (await agent.ask('/metrics')).matchAll(/# HELP (\S+)/g);
-  expect([...told].map(([, name]) => name)).toEqual(metricDescriptions.map(({ name }) => name));
+  const helpTexts = (await agent.ask('/metrics')).matchAll(/# HELP (\S+)/g);
+  expect([...helpTexts].map(([, name]) => name)).toEqual(metricDescriptions.map(({ name }) => name));
 });
 
 function metadataOf(name: string): object {

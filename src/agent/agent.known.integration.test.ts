@@ -15,10 +15,10 @@ import { agentScene } from './testing/agent-scene.ts';
 const wanted = { 'tcpdump.antrea.io': '5' };
 const folderOfWeb = 'default_web_uid-web';
 const folderOfOld = 'default_old_uid-old';
-/** For what must not come: there is nothing to wait for, and it takes a fraction of that where it comes. */
+/** How long something must not happen: if it does, that takes a fraction of this. */
 const shortly = 3_000;
 
-describe('a capture for which the files of a Pod that has ended have to go', () => {
+describe('a capture that needs the space of files of an ended Pod', () => {
   let whenDeleted: Awaited<ReturnType<typeof captureBesideOld>>;
   let whenNotDeleted: Awaited<ReturnType<typeof captureBesideOld>>;
 
@@ -27,74 +27,74 @@ describe('a capture for which the files of a Pod that has ended have to go', () 
     whenNotDeleted = await captureBesideOld({ isReadable: false });
   });
 
-  test('starts when they have gone', () => {
-    expect(whenDeleted).toEqual({ isOldThere: false, isStarted: true });
+  test('starts once they are deleted', () => {
+    expect(whenDeleted).toEqual({ hasOldFiles: false, isStarted: true });
   });
 
-  test('leaves them when the API server does not say that they may go', () => {
-    expect(whenNotDeleted.isOldThere).toBe(true);
+  test('leaves them if the API server does not confirm that they may be deleted', () => {
+    expect(whenNotDeleted.hasOldFiles).toBe(true);
   });
 
-  test.fails('does not start while they stand', () => {
+  test.fails('does not start while they exist', () => {
     expect(whenNotDeleted.isStarted).toBe(false);
   });
 });
 
-describe('a Pod that is captured when an older one asks for capacity that is not there', () => {
+describe('a captured Pod, when an older Pod asks for capacity that is not available', () => {
   let before: readonly string[];
   let after: readonly string[];
 
   beforeAll(async () => {
     await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });
-    // Of the same second as far as the API server tells, and the first by its UID.
+    // Created in the same second as far as the API server shows, and first by its UID.
     const older = podObject('old', '6', wanted);
     scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
     {
       await using _agent = await scene.start();
-      await until(() => told(scene.server).includes('web CaptureStarted'), { what: 'the capture' });
+      await until(() => eventsOf(scene.server).includes('web CaptureStarted'), { what: 'the capture' });
       const watch = await scene.server.nextWatch();
       watch.send({ type: 'ADDED', object: older });
-      await until(() => told(scene.server).length === 2, { what: 'the answer to the older Pod' });
-      before = told(scene.server);
+      await until(() => eventsOf(scene.server).length === 2, { what: 'the answer to the older Pod' });
+      before = eventsOf(scene.server);
     }
     scene.server.script.list.push(list('6', [podObject('web', '4', wanted), older]));
     await using _next = await scene.start();
-    const toldSince = () => told(scene.server).slice(before.length);
-    await until(() => toldSince().some((what) => what.startsWith('web ')), {
-      what: 'what becomes of the Pod',
+    const eventsSince = () => eventsOf(scene.server).slice(before.length);
+    await until(() => eventsSince().some((event) => event.startsWith('web ')), {
+      what: 'an Event about the Pod',
     });
-    after = toldSince();
+    after = eventsSince();
   });
 
-  test('goes on while the agent runs', () => {
+  test('continues to be captured while the agent runs', () => {
     expect(before).toEqual(['web CaptureStarted', 'old OverBudget']);
   });
 
-  test.fails('is captured on when the agent starts again', () => {
+  test.fails('continues to be captured when the agent restarts', () => {
     expect(after).not.toContain('web OverBudget');
   });
 });
 
-// tcpdump's user may write into the folder: whoever takes it over leaves there what he likes.
-describe('a Pod that is annotated when the tcpdump of another one was killed', () => {
-  let besideFiles: boolean;
-  let besidePipes: boolean;
+// tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
+describe('a Pod that is annotated after the tcpdump of another Pod was killed', () => {
+  let withFiles: boolean;
+  let withPipes: boolean;
 
   beforeAll(async () => {
-    besideFiles = await isCapturedAfterKill({ leavesPipes: false });
-    besidePipes = await isCapturedAfterKill({ leavesPipes: true });
+    withFiles = await isCapturedAfterKill({ leavesPipes: false });
+    withPipes = await isCapturedAfterKill({ leavesPipes: true });
   });
 
-  test('is captured when that one leaves its files', () => {
-    expect(besideFiles).toBe(true);
+  test('is captured if that tcpdump leaves its files', () => {
+    expect(withFiles).toBe(true);
   });
 
-  test.fails('is captured when that one leaves named pipes in their place', () => {
-    expect(besidePipes).toBe(true);
+  test.fails('is captured if that tcpdump leaves named pipes in their place', () => {
+    expect(withPipes).toBe(true);
   });
 });
 
-/** The Pod "web" is annotated when 9.9 of 10 MB belong to a Pod that has ended. */
+/** Annotates the Pod "web" while the files of an ended Pod take 9.9 of 10 MB. */
 async function captureBesideOld({ isReadable }: { readonly isReadable: boolean }) {
   await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });
   await mkdir(join(scene.captures, folderOfOld));
@@ -110,7 +110,7 @@ async function captureBesideOld({ isReadable }: { readonly isReadable: boolean }
     what: 'the capture',
     deadlineMs: isReadable ? 10_000 : shortly,
   }).catch(() => false);
-  return { isOldThere: (await readdir(scene.captures)).includes(folderOfOld), isStarted };
+  return { hasOldFiles: (await readdir(scene.captures)).includes(folderOfOld), isStarted };
 }
 
 async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: boolean }): Promise<boolean> {
@@ -120,7 +120,7 @@ async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: bool
   await writeCniEntry({ folder: scene.cache, podUid: 'uid-db', podName: 'db', sandboxId: 'sandbox2', netns });
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   await using _agent = await scene.start();
-  await until(() => told(scene.server).includes('web CaptureStarted'), { what: 'the first capture' });
+  await until(() => eventsOf(scene.server).includes('web CaptureStarted'), { what: 'the first capture' });
   const watch = await scene.server.nextWatch();
   const [pid] = await scene.tcpdumps();
   if (pid === undefined) throw new Error('no tcpdump');
@@ -132,11 +132,14 @@ async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: bool
   }
   process.kill(pid, 'SIGKILL');
   try {
-    await until(async () => told(scene.server).includes('web CaptureFailed') || (await areFilesHeldUp()), {
-      what: 'the end of the first tcpdump',
-    });
+    await until(
+      async () => eventsOf(scene.server).includes('web CaptureFailed') || (await isFileAccessBlocked()),
+      {
+        what: 'the end of the first tcpdump',
+      },
+    );
     watch.send({ type: 'ADDED', object: podObject('db', '9', wanted) });
-    return await until(() => told(scene.server).includes('db CaptureStarted'), {
+    return await until(() => eventsOf(scene.server).includes('db CaptureStarted'), {
       what: 'the second capture',
       deadlineMs: leavesPipes ? shortly : 10_000,
     }).catch(() => false);
@@ -145,21 +148,23 @@ async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: bool
   }
 }
 
-/** Whether no file of this process, which is the agent's, can be looked at any more. */
-async function areFilesHeldUp(): Promise<boolean> {
+/** Whether this process, which runs the agent, can access no file any more. */
+async function isFileAccessBlocked(): Promise<boolean> {
   return await Promise.race([stat('/').then(() => false), setTimeout(1_000, true)]);
 }
 
-/** Whoever opened one to read reads its end. At once: what reads has every thread that files are read by. */
+/**
+ * Ends every read of these pipes. Synchronously, because the reads occupy every thread for file access.
+ */
 function removePipes(paths: readonly string[]): void {
-  const there = paths.filter((path) => existsSync(path));
-  const writing = there.map((path) => openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
-  for (const path of there) unlinkSync(path);
+  const existing = paths.filter((path) => existsSync(path));
+  const writing = existing.map((path) => openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
+  for (const path of existing) unlinkSync(path);
   for (const descriptor of writing) closeSync(descriptor);
 }
 
-/** The Events so far: the name of each Pod and the reason. */
-function told({ requests }: ApiServer): string[] {
+/** The Events so far, each as `<name of the Pod> <reason>`. */
+function eventsOf({ requests }: ApiServer): string[] {
   return requests.flatMap(({ path, body }) => {
     if (!path.endsWith('/events')) return [];
     const { involvedObject, reason } = v.parse(eventSchema, body);

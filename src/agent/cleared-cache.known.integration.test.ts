@@ -6,7 +6,7 @@ import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
-/** A capture whose network has gone ends after 1 s, and its tcpdump within 1.5 s more. */
+/** A capture whose network is gone ends after 1 s, and its tcpdump within another 1.5 s. */
 const withinMs = 5_000;
 
 let observed: Awaited<ReturnType<typeof observe>>;
@@ -14,12 +14,12 @@ beforeAll(async () => {
   observed = await observe();
 });
 
-test('the Pod is captured until its entry goes from the cache', () => {
+test('the Pod is captured until its entry is deleted from the cache', () => {
   expect(observed.before).toHaveLength(1);
   expect(observed.entries).toEqual([]);
 });
 
-test.fails('a capture lives on when somebody clears the CNI cache under its running Pod', () => {
+test.fails('a capture continues when somebody clears the CNI cache while the Pod is running', () => {
   expect(observed.hasEnded).toBe(false);
 });
 

@@ -20,13 +20,13 @@ import { parseRingFile } from './storage/file-names.ts';
 import { orderByAge } from './storage/ring-order.ts';
 import { settingsText } from './testing/settings-text.ts';
 
-// The wall clock of the agent alone is set: that of tcpdump, which stamps packets, and the times of files are real.
+// Only the agent's wall clock is set. tcpdump's, which stamps packets, and the times of files are real.
 
-/** An agent starts in 0.5 s, and in 30 and more on a machine that does much else. */
+/** An agent starts in 0.5 s, and in more than 30 s on a busy machine. */
 const deadlineMs = 120_000;
 const offsets = ['+5h', '-7h', '+2d', '-2d', '+0h'];
 
-test('five agents with clocks hours apart, set while they capture: the newest files stand, in order, with real times', {
+test('the newest files of agents whose clocks are hours apart remain, in order and with real times', {
   timeout: 600_000,
 }, async () => {
   const startedMs = Date.now();
@@ -60,15 +60,15 @@ test('five agents with clocks hours apart, set while they capture: the newest fi
     expect(stampMs).toBeGreaterThanOrEqual(startedMs);
     expect(stampMs).toBeLessThanOrEqual(Date.now());
   }
-  // The agents' own clocks were as far apart as they were set.
+  // The agents' own clocks really were as far apart as they were set.
   const records = await readRecords(captures);
-  const begun = records.map(
+  const startHours = records.map(
     ({ startTime }) => `${Math.round((Date.parse(startTime) - startedMs) / 3_600_000)}`,
   );
-  expect(begun).toEqual(['5', '-7', '48', '-48', '0']);
+  expect(startHours).toEqual(['5', '-7', '48', '-48', '0']);
 });
 
-test('a clock that is set forth ends neither the retention time nor a duration', {
+test('a clock that is set forward ends neither the retention time nor a duration', {
   timeout: 600_000,
 }, async () => {
   await using scene = await clockScene();
@@ -77,15 +77,15 @@ test('a clock that is set forth ends neither the retention time nor a duration',
   for (const [at, offset] of offsets.entries()) {
     await scene.clock.set('+0h');
     const [ended, long, short] = [`ended-${at}`, `long-${at}`, `short-${at}`];
-    await scene.liveAndEnd(watch, ended);
-    await using longLab = await scene.begin(watch, long, '1h');
+    await scene.captureAndEnd(watch, ended);
+    await using longTestbed = await scene.capture(watch, long, '1h');
     await scene.clock.set(offset);
-    // What ends by its time after the clock was set: by then the agent has planned with the new one.
-    await using _shortLab = await scene.begin(watch, short, '1s');
+    // When this one has reached its duration, the agent has planned with the newly set clock.
+    await using _shortTestbed = await scene.capture(watch, short, '1s');
     await scene.untilEvent('CaptureStopped', short);
     expect((await readRecords(scene.folderOf(ended))).length).toBe(1);
     expect((await readRecords(scene.folderOf(long))).at(-1)?.endTime).toBeUndefined();
-    expect(await longLab.processes()).toHaveLength(1);
+    expect(await longTestbed.processes()).toHaveLength(1);
   }
   await agent.stop();
 });
@@ -99,30 +99,30 @@ test('a clock that is set back makes neither the retention time nor a duration l
   for (const [at, offset] of offsets.entries()) {
     await scene.clock.set('+3d');
     const [ended, short] = [`ended-${at}`, `short-${at}`];
-    await using _lab = await scene.begin(watch, short, '2s');
-    await scene.liveAndEnd(watch, ended);
+    await using _testbed = await scene.capture(watch, short, '2s');
+    await scene.captureAndEnd(watch, ended);
     await scene.clock.set(offset);
     await until(async () => !(await readdir(scene.captures)).some((name) => name.includes(ended)), {
-      what: 'the captures to go after the retention time',
+      what: 'the captures to be deleted after the retention time',
       deadlineMs,
     });
     await scene.untilEvent('CaptureStopped', short);
   }
   await agent.stop();
-  // Those of the Pods that live.
+  // Those of the Pods that are running.
   const left = (await readdir(scene.captures)).toSorted();
   expect(left).toEqual(offsets.map((_, at) => `default_short-${at}_uid-short-${at}`));
 });
 
-/** An agent whose clock can be set, on a Node of network labs. */
+/** An agent whose clock can be set, on a Node with a testbed for each Pod. */
 async function clockScene() {
   const captures = await temporaryFolder();
   const cache = await temporaryFolder();
   const clock = await fakeClock('+0h');
-  // Valid from long before to long after whatever the agent takes for today.
+  // A certificate that is valid long before and after any date to which the agent's clock is set.
   await using longAgo = await fakeClock('-10d');
   const server = await apiServer(undefined, await selfSigned({ ...process.env, ...longAgo.env }));
-  // Whoever asks before captures are deleted is told that the Pod is gone.
+  // When the agent reads a Pod before it deletes captures, the Pod does not exist.
   server.script.read.push(...Array.from({ length: 100 }, () => refusal(404, 'NotFound')));
   const first = await vethTestbed();
   const nativeFolder = await compileNative();
@@ -162,8 +162,8 @@ async function clockScene() {
         },
       );
     },
-    /** A Pod that is captured. */
-    async begin(watch: WatchStream, pod: string, duration?: string): Promise<VethTestbed> {
+    /** Adds a Pod and waits until it is captured. */
+    async capture(watch: WatchStream, pod: string, duration?: string): Promise<VethTestbed> {
       const testbed = await vethTestbed();
       await scene.attach(pod, testbed);
       const more = duration === undefined ? {} : { 'podcap.dev/duration': duration };
@@ -171,8 +171,8 @@ async function clockScene() {
       await scene.untilCapturing(pod, 1);
       return testbed;
     },
-    async liveAndEnd(watch: WatchStream, pod: string): Promise<void> {
-      await using testbed = await scene.begin(watch, pod);
+    async captureAndEnd(watch: WatchStream, pod: string): Promise<void> {
+      await using testbed = await scene.capture(watch, pod);
       await testbed.deleteInterface();
       await removeCniEntry(scene.entryOf(pod, testbed));
       watch.send({ type: 'DELETED', object: podObject(pod, '11', { 'tcpdump.antrea.io': '2' }) });
@@ -219,7 +219,7 @@ async function ringOf(folder: string) {
 
 async function numbersIn(folder: string): Promise<number[]> {
   const files = await ringOf(folder);
-  // Between the look and the reading the ring may have gone on.
+  // Files may have been deleted since they were listed.
   const read = files.map(({ name }) => capturedNumbers(join(folder, name)).catch(() => []));
   return (await Promise.all(read)).flat();
 }

@@ -13,13 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => vi.useRealTimers());
 
-test('a minute passes in which the Pod is waited for and Events are written', () => {
+test('a minute passes in which the agent waits for the Pod network and writes Events', () => {
   expect(observed.passedMs).toBeGreaterThanOrEqual(60_000);
   expect(observed.events).toContainEqual(warningAbout('bad'));
   expect(observed.events).toContainEqual(warningAbout('late'));
 });
 
-test.fails('a Pod whose entry in the CNI cache is cut has a Warning within a minute', () => {
+test.fails('a Pod whose entry in the CNI cache is cut gets a Warning within a minute', () => {
   expect(observed.events).toContainEqual(warningAbout('web'));
 });
 
@@ -34,17 +34,17 @@ async function observe() {
   vi.useFakeTimers({ toFake: [...toFake], shouldAdvanceTime: true });
   await using agent = await scene.start();
   const isWaiting = async () => (await agent.ask('/metrics')).includes('podcap_captures{state="waiting"} 1');
-  await until(isWaiting, { what: 'the Pod to be waited for' });
+  await until(isWaiting, { what: 'the agent to wait for the network' });
 
-  const beganMs = performance.now();
-  while (performance.now() < beganMs + 60_000) {
+  const startMs = performance.now();
+  while (performance.now() < startMs + 60_000) {
     await vi.advanceTimersByTimeAsync(500);
-    // What timers have begun goes on: files, the API server.
-    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    // Lets the work continue that timers have started: files, the API server.
+    for (let i = 0; i < 20; i += 1) await setImmediate();
   }
-  const passedMs = performance.now() - beganMs;
+  const passedMs = performance.now() - startMs;
 
-  // Whatever was to be told by then is told before this.
+  // Every Event of that minute is written before this one.
   scene.server.watches.at(-1)?.send({ type: 'ADDED', object: podObject('late', '6', invalid) });
   const events = () =>
     scene.server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [body] : []));
@@ -55,7 +55,7 @@ async function observe() {
   return { passedMs, events: events() };
 }
 
-/** Not all that there is: what reads and writes by itself keeps its real time. */
+/** Only these: I/O keeps its real time. */
 const toFake = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
 
 function warningAbout(name: string): unknown {

@@ -10,33 +10,33 @@ import { ringFilesOf } from './testing/recording-scene.ts';
 
 const tries = [1, 2, 3, 4, 5];
 const wanted = { 'tcpdump.antrea.io': '5' };
-/** What the issue asks for: a fault is seen within 5 s. */
+/** Within this time a fault must be visible. */
 const seenWithinMs = 5_000;
 
-test.each(tries)('a full disk is told by an Event and by metrics, and its end too (%i)', async () => {
+test.each(tries)('a full disk shows in an Event and in metrics, and so does its end (%i)', async () => {
   await using disk = await memoryDisk(16);
   await using scene = await agentScene({ captures: disk.path });
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   await using agent = await scene.start();
-  const tells = async (line: string) => (await agent.ask('/metrics')).includes(`\n${line}\n`);
-  await until(() => tells('podcap_captures{state="capturing"} 1'), { what: 'the capture' });
+  const shows = async (line: string) => (await agent.ask('/metrics')).includes(`\n${line}\n`);
+  await until(() => shows('podcap_captures{state="capturing"} 1'), { what: 'the capture' });
   await using _sending = await scene.testbed.startDatagrams({ rate: 1_000 });
   await disk.fill();
   const failure = 'CaptureFailed: will be retried: captures cannot be written: the disk is full (ENOSPC)';
   await until(() => scene.events().includes(failure), { what: 'the Event', deadlineMs: seenWithinMs });
-  // Failed, and with the next look at the disk refused.
-  await until(() => tells('podcap_captures{state="refused"} 1'), {
+  // Failed, and refused with the next sample of the disk.
+  await until(() => shows('podcap_captures{state="refused"} 1'), {
     what: 'the refusal in the metrics',
     deadlineMs: seenWithinMs,
   });
-  expect(await tells('podcap_captures{state="capturing"} 0')).toBe(true);
+  expect(await shows('podcap_captures{state="capturing"} 0')).toBe(true);
   expect(await agent.ask('/readyz')).toBe('200 ok\n');
   await disk.free();
-  await until(() => tells('podcap_captures{state="capturing"} 1'), { what: 'a capture', deadlineMs: 60_000 });
+  await until(() => shows('podcap_captures{state="capturing"} 1'), { what: 'a capture', deadlineMs: 60_000 });
   await until(() => scene.eventReasons().at(-1) === 'CaptureStarted', { what: 'its Event' });
 });
 
-test.each(tries)('the share that stays free is not used, whoever fills the disk (%i)', async () => {
+test.each(tries)('the minimum stays free, whatever fills the disk (%i)', async () => {
   await using disk = await memoryDisk(20);
   await using scene = await agentScene({ captures: disk.path, settings: { minFreeDiskPercent: 50 } });
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
@@ -61,7 +61,7 @@ test.each(tries)('the share that stays free is not used, whoever fills the disk 
 });
 
 test.each(tries)(
-  'over the budget it is refused with what would help, and starts when there is room (%i)',
+  'a capture over the budget is refused with what would help, and starts when there is capacity (%i)',
   async () => {
     // A ring of 5 files takes 6.42 MB.
     await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });

@@ -14,17 +14,17 @@ beforeAll(async () => {
   observed = await observe();
 });
 
-test('a full wake of small files leaves more of the disk free than has to stay free', () => {
+test('a full ring of small files leaves more of the disk free than the minimum', () => {
   expect(observed.before).toBeGreaterThan(settings.minFreeDiskPercent + 10);
   expect(observed.sent).toBe(datagrams);
 });
 
-test.fails('the share that stays free is kept when a full wake is to have larger files', () => {
-  expect(observed.isTaken).toBe(false);
+test.fails('the minimum stays free when a request changes a full ring to larger files', () => {
+  expect(observed.isExceeded).toBe(false);
 });
 
 const files = 20;
-/** More than is free beyond the share, and less than one of the larger files. */
+/** More bytes than are free beyond the minimum, and fewer than one of the larger files has. */
 const datagrams = 20_000;
 const bytes = 1_200;
 
@@ -38,20 +38,20 @@ async function observe() {
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
   const before = await freePercent(disk.path);
 
-  const told = scene.events().length;
+  const eventsBefore = scene.events().length;
   const watch = await scene.server.nextWatch();
   const larger = podObject('web', '6', { ...annotations, 'podcap.dev/file-size': '100' });
   watch.send({ type: 'MODIFIED', object: larger });
-  await until(() => scene.events().length > told, { what: 'the answer to the change' });
+  await until(() => scene.events().length > eventsBefore, { what: 'the answer to the change' });
   const sent = await scene.testbed.sendDatagrams({ count: datagrams, rate: 20_000, bytes });
-  // A block of the kernel's wake is written after a second at most.
-  const isTaken = await happens(async () => (await freePercent(disk.path)) < settings.minFreeDiskPercent, {
+  // A block of the kernel's receive ring is written after a second at most.
+  const isExceeded = await happens(async () => (await freePercent(disk.path)) < settings.minFreeDiskPercent, {
     withinMs: 3_000,
   });
-  return { before, sent, isTaken };
+  return { before, sent, isExceeded };
 }
 
-/** As an earlier agent left it: what a capture has written is known to this one at once, and not after 30 s. */
+/** Fills it as an earlier agent did: the agent knows these files at once, and a capture's own only after 30 s. */
 async function fillRing(folder: string): Promise<void> {
   await mkdir(folder);
   for (let index = 0; index < files; index += 1) {

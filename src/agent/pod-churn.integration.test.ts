@@ -12,17 +12,19 @@ import type { AgentUsage } from './testing/measured-agent.ts';
 import { processScene } from './testing/process-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '1' };
-/** To the API server: the client keeps up to so many, and has fewer after a time in which it needed one alone. */
+/** The client keeps up to this many connections to the API server, and fewer after it needed only one for a while. */
 const keptConnections = 4;
-/** So many Pods live at a time. */
+/** How many Pods run at a time. */
 const atOnce = 10;
 
-test('after 3,000 Pod lives the agent holds what it held after 1,000', { timeout: 400_000 }, async () => {
+test('after 3,000 Pods have come and gone, the agent uses no more than after 1,000', {
+  timeout: 400_000,
+}, async () => {
   await using node = await nodeScene();
-  await node.live(0, 1_000);
-  const early = await node.holds();
-  await node.live(1_000, 3_000);
-  const late = await node.holds();
+  await node.runPods(0, 1_000);
+  const early = await node.usage();
+  await node.runPods(1_000, 3_000);
+  const late = await node.usage();
   expect(late.watches).toBe(early.watches);
   expect(late.descriptors).toBe(early.descriptors);
   expect(late.sockets).toBeLessThanOrEqual(early.sockets + keptConnections);
@@ -30,13 +32,13 @@ test('after 3,000 Pod lives the agent holds what it held after 1,000', { timeout
   expect(late.rssAnonKib).toBeLessThan(1.05 * early.rssAnonKib);
 });
 
-/** A Node with a network for each Pod that lives at a time. */
+/** A Node with a network for each Pod that runs at a time. */
 async function nodeScene() {
   const scene = await processScene(atOnce);
-  const { labs, captures, cache, server, agent, watch } = scene;
-  let lived = 0;
+  const { testbeds, captures, cache, server, agent, watch } = scene;
+  let finishedPods = 0;
 
-  async function liveOne(index: number, { netns }: VethTestbed): Promise<void> {
+  async function runPod(index: number, { netns }: VethTestbed): Promise<void> {
     const name = `web-${index}`;
     const entry = {
       folder: cache,
@@ -52,45 +54,48 @@ async function nodeScene() {
     watch.send({ type: 'ADDED', object: podObject(name, `${10 * index + 2}`, wanted) });
     await writeCniEntry(entry);
     await until(isCaptured, { what: `${name} to be captured`, deadlineMs: 30_000 });
-    const unwanted = podObject(name, `${10 * index + 3}`);
-    server.objects.set(path, unwanted);
-    watch.send({ type: 'MODIFIED', object: unwanted });
-    await until(isGone, { what: `the captures of ${name} to go`, deadlineMs: 30_000 });
+    const withoutAnnotation = podObject(name, `${10 * index + 3}`);
+    server.objects.set(path, withoutAnnotation);
+    watch.send({ type: 'MODIFIED', object: withoutAnnotation });
+    await until(isGone, { what: `the captures of ${name} to be deleted`, deadlineMs: 30_000 });
     server.objects.delete(path);
     watch.send({ type: 'DELETED', object: podObject(name, `${10 * index + 4}`) });
     await removeCniEntry(entry);
   }
 
   async function ask(): Promise<AgentUsage> {
-    agent.send('what do you hold?');
-    const [held]: AgentUsage[] = await once(agent, 'message');
-    if (!held) throw new Error('no answer');
-    return held;
+    agent.send('usage?');
+    const [usage]: AgentUsage[] = await once(agent, 'message');
+    if (!usage) throw new Error('no answer');
+    return usage;
   }
 
   return {
-    async live(from: number, to: number): Promise<void> {
+    async runPods(from: number, to: number): Promise<void> {
       let next = from;
-      const lives = labs.map(async (testbed) => {
+      const pods = testbeds.map(async (testbed) => {
         while (next < to) {
           next += 1;
-          await liveOne(next, testbed);
+          await runPod(next, testbed);
         }
       });
-      await Promise.all(lives);
-      lived = to;
+      await Promise.all(pods);
+      finishedPods = to;
     },
-    /** When everything of the Pods is over: an Event that waits to be written is held too. */
-    async holds(): Promise<AgentUsage> {
-      await until(() => isEveryEventTold(server, lived), { what: 'the Events', deadlineMs: 60_000 });
+    /** Measured once everything about the Pods is finished: an Event that waits to be written takes memory too. */
+    async usage(): Promise<AgentUsage> {
+      await until(() => isEveryEventWritten(server, finishedPods), {
+        what: 'the Events',
+        deadlineMs: 60_000,
+      });
       return await ask();
     },
     [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
 
-/** A capture that started, and one that stopped, for each Pod. */
-function isEveryEventTold({ requests }: ApiServer, pods: number): boolean {
+/** Two for each Pod: its capture started, and it stopped. */
+function isEveryEventWritten({ requests }: ApiServer, pods: number): boolean {
   const reasons = requests.flatMap(({ body }) =>
     body instanceof Object && 'reason' in body ? [body.reason] : [],
   );

@@ -10,7 +10,7 @@ const log = pino({ level: 'silent' });
 
 test.each<[string, (folder: string) => Promise<void>]>([
   ['renamed', (folder) => rename(folder, `${folder}-old`)],
-  // ext4 gives the next folder the inode of the one before.
+  // ext4 reuses the inode for the next folder.
   ['removed', (folder) => rm(folder, { recursive: true })],
 ])('a folder that was %s and made again is watched again, each of 20 times', async (_how, replace) => {
   await using parent = await temporaryFolder();

@@ -53,7 +53,7 @@ test('a client that speaks plain HTTP, or an older TLS, reads nothing', async ()
   expect(await scene.ask(client, { maxVersion: 'TLSv1.2' })).toMatch(/^refused/);
 });
 
-test('a changed authority shuts out an old certificate, on a kept-alive connection and with a resumed session', async () => {
+test('a new authority shuts out old certificates, on a kept-alive connection and in a resumed session', async () => {
   await using scene = await secureScene();
   using prometheus = scene.keptAlive(client);
   const [first, second] = [await prometheus.ask(), await prometheus.ask()];

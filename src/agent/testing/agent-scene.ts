@@ -14,13 +14,13 @@ import { runAgent } from '../agent.ts';
 import type { Settings } from '../settings.ts';
 
 export type AgentSceneOptions = {
-  /** The folder of captures; one of its own otherwise. */
+  /** The folder of captures; a temporary one by default. */
   readonly captures?: string;
-  /** In place of settings that leave room for everything. */
+  /** Overrides the defaults here, under which nothing is refused for capacity. */
   readonly settings?: Partial<Settings>;
 };
 
-/** The agent on a Node with one network, that of the Pod "web"; the API server is a stand-in. */
+/** The agent on a Node with one Pod network, that of the Pod "web". The API server is a stand-in. */
 export async function agentScene(options: AgentSceneOptions = {}) {
   const testbed = await vethTestbed();
   const captures = await temporaryFolder();
@@ -35,11 +35,12 @@ export async function agentScene(options: AgentSceneOptions = {}) {
     testbed,
     start: (retentionSeconds = 3_600) =>
       startAgent({ ...scene, settings: { retentionSeconds, ...options.settings } }),
-    /** As kubectl describe shows them. */
+    /** The Events as `<reason>: <message>`, in the order in which they were written. */
     events: () =>
-      server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [wordsOf(body)] : [])),
+      server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [eventTextOf(body)] : [])),
     eventReasons: () =>
       server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [reasonOf(body)] : [])),
+    /** Makes a folder of captures, as an earlier agent left it. */
     async leaveCaptures(name: string) {
       await mkdir(join(root, name));
       await writeFile(join(root, name, 'captres-web.1.pcap000'), '');
@@ -115,7 +116,7 @@ function reasonOf(body: unknown): string {
   return body instanceof Object && 'reason' in body ? String(body.reason) : '';
 }
 
-function wordsOf(body: unknown): string {
+function eventTextOf(body: unknown): string {
   const message = body instanceof Object && 'message' in body ? String(body.message) : '';
   return `${reasonOf(body)}: ${message}`;
 }

@@ -2,18 +2,19 @@ import { expect } from 'vitest';
 import type { RecorderReport } from '../observability/capture-status.ts';
 
 /**
- * Of at least so many numbered datagrams that were sent after the first capture began, each is in a file or in a counter; and
- * no counter says "captured" of what is in no file. `numbers` are those in the files, if these can be read.
+ * Expects that each of at least `sent` numbered datagrams, sent after the first capture started, is in a file or in a
+ * counter, and that no packet counts as captured that is in no file. `numbers` are those in the files, if these can be
+ * read.
  *
- * What passed between the start of a later capture and the look at its interface is in its file, and missed as well:
- * more can be counted than was sent, never less. Gives back how many.
+ * A packet between the start of a later capture and the first reading of its interface's counter is in its file and
+ * counts as missed too: more can be counted than was sent, never less. Returns how many more.
  */
-export function expectAllCounted(told: {
+export function expectAllCounted(observed: {
   readonly reports: readonly RecorderReport[];
   readonly sent: number;
   readonly numbers: readonly number[] | undefined;
 }): number {
-  const { reports, sent, numbers } = told;
+  const { reports, sent, numbers } = observed;
   const last = reports.at(-1);
   if (last?.kind !== 'stopped') throw new Error('the recording has not stopped');
   const { captured, pruned, dropped, lostAtStop, missed } = last.totals;

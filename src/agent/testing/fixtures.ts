@@ -1,7 +1,7 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 
-/** What `tcpdump.antrea.io: "<files>"` alone asks for, but for what is given. */
+/** The spec of `tcpdump.antrea.io: "<files>"` alone, with the given changes. */
 export function specOf(files: number, more: Partial<CaptureSpec> = {}): CaptureSpec {
   return {
     files,
@@ -14,7 +14,7 @@ export function specOf(files: number, more: Partial<CaptureSpec> = {}): CaptureS
   };
 }
 
-/** A running Pod without annotations, but for what is given. */
+/** A running Pod without annotations, with the given changes. */
 export function podWith(fields: Partial<Pod> = {}): Pod {
   return {
     namespace: 'default',

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 
 /**
- * A client in a process of its own that asks for /metrics on some connections, again and again, without waiting for the
- * answers: `node flooding-client.ts <port>`. It tells its parent when the first one has come, and ends with it.
+ * A child process that requests /metrics on several connections without ever waiting for the answers:
+ * `node flooding-client.ts <port>`. It notifies its parent of the first answer, and ends with its parent.
  */
 function main(): void {
   const port = Number(process.argv[2]);
@@ -10,7 +10,7 @@ function main(): void {
   process.once('disconnect', () => process.exit());
 }
 
-/** What the server has read of one alone is answered in less than a second. */
+/** With a single connection, all that the server has read is answered in less than a second. */
 const connections = 8;
 const requests = 'GET /metrics HTTP/1.1\r\nHost: agent\r\n\r\n'.repeat(200);
 
@@ -20,11 +20,11 @@ function flood(port: number): void {
     while (socket.write(requests));
   };
   socket.on('connect', send).on('flush', send);
-  // A server that ends the connection has answered too.
-  socket.on('error', tell).on('close', tell).once('data', tell);
+  // A server that ends the connection has answered, too.
+  socket.on('error', notify).on('close', notify).once('data', notify);
 }
 
-function tell(): void {
+function notify(): void {
   process.send?.('answered');
 }
 

@@ -1,9 +1,9 @@
-/** What becomes of a filter: the request is refused, tcpdump does not compile it, or it is one and is captured with. */
+/** What happens to a filter: the annotation is refused, tcpdump does not compile it, or it is accepted. */
 export type Fate = 'refused' | 'rejected' | 'accepted';
 
 /**
- * Filters that want to be something else: an option, a path, a shell's word. `there` is a path at which nothing may
- * ever be.
+ * Filters that try to be something else: an option, a path, a word of a shell. `there` is a path where no filter may
+ * ever create a file.
  */
 export function hostileFilters(there: string): readonly (readonly [Fate, string])[] {
   return [

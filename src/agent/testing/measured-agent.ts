@@ -7,26 +7,26 @@ import { kubernetesClient } from '../../kubernetes/client.ts';
 import { runAgent } from '../agent.ts';
 import { settingsSchema } from '../settings.ts';
 
-/** What a process holds. */
+/** The resources that a process uses. */
 export type AgentUsage = {
   readonly rssAnonKib: number;
   readonly heapKib: number;
-  /** But sockets. */
+  /** Without sockets. */
   readonly descriptors: number;
   readonly sockets: number;
   readonly watches: number;
 };
 
 /**
- * The agent in a process of its own, against the API server that its parent names, for tests of what it holds. It
- * answers each message of its parent with what it holds after a garbage collection; the last one is that it ends.
+ * The agent in a child process, for tests of its memory and descriptors. Its parent names the API server. It answers
+ * each message of its parent with its usage after a garbage collection, and stops when its parent disconnects.
  */
 async function main(): Promise<void> {
   const { server, ca, settings } = v.parse(startSchema, JSON.parse(process.argv[2] ?? ''));
   const stopping = new AbortController();
   const credentials = { kind: 'token', token: 'any' } as const;
   await using client = kubernetesClient({ server: new URL(server), ca, credentials });
-  process.on('message', () => void holds().then((held) => process.send?.(held)));
+  process.on('message', () => void usage().then((measured) => process.send?.(measured)));
   process.once('disconnect', () => stopping.abort());
   const log = pino({ level: 'warn' });
   await runAgent({
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
 
 const startSchema = v.object({ server: v.string(), ca: v.string(), settings: settingsSchema });
 
-async function holds(): Promise<AgentUsage> {
+async function usage(): Promise<AgentUsage> {
   await collectGarbage();
   const status = await readFile('/proc/self/status', 'utf8');
   const descriptors = await readdir('/proc/self/fd');
@@ -62,7 +62,7 @@ async function holds(): Promise<AgentUsage> {
   };
 }
 
-/** V8 keeps some MB of freed pages after globalThis.gc(): 8 s or longer. This collection gives them back. */
+/** After globalThis.gc(), V8 keeps some MB of freed pages for 8 s or longer. This collection releases them. */
 async function collectGarbage(): Promise<void> {
   const session = new Session();
   session.connect();

@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import { watchPodNetworks } from '../netns/pod-networks.ts';
 
 /**
- * The finder of Pods' networks in a process of its own, for tests of what a process or its namespaces lack. It says
- * when it is ready, and answers each Pod that its parent asks for with that Pod's network, or null.
+ * The finder of Pod networks in a child process, for tests in which a process or its namespaces lack something. It
+ * reports when it is ready, and answers each Pod that its parent sends with that Pod's network, or null.
  */
 async function main(): Promise<void> {
   const options = v.parse(optionsSchema, JSON.parse(process.argv[2] ?? ''));

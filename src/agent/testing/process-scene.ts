@@ -10,21 +10,21 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { settingsText } from './settings-text.ts';
 
-/** The agent in a process of its own (measured-agent.ts), on a Node with networks that are nobody's yet. */
+/** The agent in a child process (measured-agent.ts), on a Node with networks that no Pod has yet. */
 export type ProcessScene = AsyncDisposable & {
-  readonly labs: readonly VethTestbed[];
+  readonly testbeds: readonly VethTestbed[];
   readonly captures: string;
   readonly cache: string;
   readonly server: ApiServer;
   readonly agent: ChildProcess;
-  /** Of the agent: it has listed no Pod. */
+  /** The agent's watch of Pods, after a list without Pods. */
   readonly watch: WatchStream;
   readonly port: number;
 };
 
-/** The agent's bundle, as the image has it. */
+/** Bundles and starts the agent as the image does. */
 export async function processScene(networks: number): Promise<ProcessScene> {
-  const labs = await Promise.all(Array.from({ length: networks }, () => vethTestbed()));
+  const testbeds = await Promise.all(Array.from({ length: networks }, () => vethTestbed()));
   const captures = await temporaryFolder();
   const cache = await temporaryFolder();
   const bundle = await temporaryFolder();
@@ -45,7 +45,7 @@ export async function processScene(networks: number): Promise<ProcessScene> {
     ...settingsText,
     capturesFolder: captures.path,
     cniResultsFolder: cache.path,
-    netnsFolder: dirname(labs[0]?.netns ?? ''),
+    netnsFolder: dirname(testbeds[0]?.netns ?? ''),
     nativeFolder: await compileNative(),
     port: String(port),
   };
@@ -57,7 +57,7 @@ export async function processScene(networks: number): Promise<ProcessScene> {
     stdio: 'inherit',
   });
   return {
-    labs,
+    testbeds,
     captures: captures.path,
     cache: cache.path,
     server,
@@ -67,7 +67,7 @@ export async function processScene(networks: number): Promise<ProcessScene> {
     async [Symbol.asyncDispose]() {
       agent.disconnect();
       await once(agent, 'exit');
-      for (const each of [server, bundle, cache, captures, ...labs]) await each[Symbol.asyncDispose]();
+      for (const each of [server, bundle, cache, captures, ...testbeds]) await each[Symbol.asyncDispose]();
     },
   };
 }

@@ -24,14 +24,14 @@ const wrapAfter = 200;
 const log = pino({ level: 'silent' });
 
 export type SceneOptions = {
-  /** The folder of captures; one of its own otherwise. */
+  /** The folder of captures; a temporary one by default. */
   readonly captures?: string;
   readonly bufferKib?: number;
-  /** Puts something between a recorder and its folder. */
+  /** Wraps the folder that the recorder gets. */
   readonly wrapFolder?: (folder: CaptureFolder) => CaptureFolder;
 };
 
-/** A Pod with a network, without a kubelet: its entry in a CNI cache, and a folder of captures. */
+/** A Pod with a network but without a kubelet: its entry in a CNI cache, and a folder of captures. */
 export async function recordingScene(testbed: VethTestbed, options: SceneOptions = {}) {
   const captures = await temporaryFolder();
   const root = options.captures ?? captures.path;
@@ -82,7 +82,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
     return { recorder, reports, counts, path: folder.path };
   }
 
-  /** Not what sends. */
+  /** Not the processes that send. */
   async function tcpdumps(): Promise<number[]> {
     const pids = await testbed.processes();
     const names = await Promise.all(
@@ -103,12 +103,12 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       await until(() => begun.reports.some(({ kind }) => kind === first), { what: first });
       return begun;
     },
-    /** Of all files, or of those of one generation. */
+    /** The numbers of the datagrams in all files, or in those of one generation. */
     async numbers(path: string, generation?: number): Promise<number[]> {
-      const those = (await ringFilesOf(path)).filter(
+      const files = (await ringFilesOf(path)).filter(
         (file) => generation === undefined || file.generation === generation,
       );
-      const numbers = await Promise.all(those.map(({ name }) => capturedNumbers(join(path, name))));
+      const numbers = await Promise.all(files.map(({ name }) => capturedNumbers(join(path, name))));
       return numbers.flat();
     },
     tcpdumps,

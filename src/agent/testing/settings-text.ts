@@ -1,4 +1,4 @@
-/** Settings as text, as the environment of the agent's Pod has them, for an agent in a process of its own. */
+/** Settings as text, as in the environment of the agent's Pod, for an agent in a child process. */
 export const settingsText = {
   nodeName: 'node1',
   agentName: 'podcap-1',
