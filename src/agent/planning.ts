@@ -10,13 +10,13 @@ import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import type { CaptureFolders } from './storage/capture-folders.ts';
 import type { CapturedPods } from './storage/captured-pods.ts';
 
-/** Plans again whenever something that a plan is made of may have changed, and remembers the Pods in between. */
+/** Plans whenever something that the plan depends on may have changed, and keeps the Pods of this Node. */
 export type Planning = Disposable & {
-  /** Plans now, or or once for all calls of the next 20 ms. */
+  /** Plans now; after that, once for all calls of the next 20 ms. */
   readonly run: () => void;
   /** Applies a change to the Pods of this Node, and plans. */
   readonly change: (change: Change<Pod>) => void;
-  /** From now on the first list of Pods has a second to arrive; then the captures of an earlier agent continue. */
+  /** If the first list of Pods does not arrive within a second from now, the captures of an earlier agent continue. */
   readonly awaitFirstList: () => void;
   /** The newest plan of all listed Pods; undefined before the first list. */
   readonly latest: () => Plan | undefined;
@@ -30,7 +30,7 @@ export type PlanningOptions = {
   readonly limits: PlanLimits;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Once it is aborted nothing is planned any more. */
+  /** Nothing is planned after it is aborted. */
   readonly signal: AbortSignal;
 };
 

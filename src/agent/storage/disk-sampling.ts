@@ -9,8 +9,8 @@ export type DiskSampling = Disposable & {
   /** The newest sample of the disk. */
   readonly latest: () => FreeSpace;
   /**
-   * Samples the disk again, because a folder appeared or was deleted: what that freed must not be freed once more. The
-   * sizes of the other folders are not needed for that, and the size of that one is known by then.
+   * Samples the disk again, because a folder appeared or was deleted: space that is free already must not be freed once
+   * more. That folder has been measured by then, and the others need not be.
    */
   readonly sample: () => void;
 };
@@ -20,7 +20,7 @@ export type DiskSamplingOptions = {
   readonly root: string;
   readonly folders: Pick<CaptureFolders, 'measureAll'>;
   readonly minFreeDiskPercent: number;
-  /** There is a new sample, and the sizes of the captures are at most as old as it is or 30 s old. */
+  /** Called after each sample of the disk. */
   readonly onSample: () => void;
   readonly log: Logger;
 };
@@ -54,7 +54,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
 
   const checkTimer = every(checkEveryMs, async () => {
     const now = await freeSpaceOf(root);
-    // Measured in between only when the minimum is crossed: that changes what the plan allows.
+    // In between, the captures are measured only when the minimum is crossed: that changes the plan.
     if (hasMinimum(now) !== hasMinimum(latest)) measuring.run();
   });
   const measureTimer = every(measureEveryMs, async () => measuring.run());
