@@ -136,7 +136,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 /** How long a tcpdump that is about to be killed may take to report its statistics. */
 const countBeforeKillMs = 200;
 
-function recordOf({ network, spec, settings }: CaptureOptions): Parameters<CaptureFolder['begin']>[0] {
+function recordOf({
+  network,
+  spec,
+  settings,
+}: CaptureOptions): Parameters<CaptureFolder['createGeneration']>[0] {
   return {
     agent: settings.agent,
     sandboxId: network.sandboxId,
