@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../src/testbed/until.ts';
 import { cgroupName, type Machine } from './layout.ts';
-import { until } from './until.ts';
 
 /**
  * Every process of the cluster is in a cgroup under `podcap-cluster`, and enters it before it starts anything. So the
@@ -83,7 +83,7 @@ export async function endMembers(machine?: Machine): Promise<void> {
       return now < before ? now : undefined;
     };
     const what = `one of ${before} processes of ${machine?.name ?? 'the cluster'} to end`;
-    left = await until(fewer, { what, deadlineMs: 30_000 });
+    left = await until(fewer, { what, deadlineMs: 30_000, everyMs: 50 });
   }
   await removeCgroups(machine);
 }

@@ -1,7 +1,7 @@
+import { until } from '../src/testbed/until.ts';
 import { addresses, type ClusterNode, hostLink, type Machine, nodes } from './layout.ts';
 import type { ProcessId } from './process-id.ts';
 import { run, succeeds } from './run-command.ts';
-import { until } from './until.ts';
 
 /**
  * The control plane's network namespace has a bridge. A veth pair connects it with each Node and with the root
@@ -52,13 +52,15 @@ export async function plugNode(node: ClusterNode, id: ProcessId, controlId: Proc
  * plane's network namespace, which the kernel removes shortly after the last process in it.
  */
 export async function unplugHost(): Promise<void> {
-  await until(hostLinkGone, { what: `the link ${hostLink} to go`, deadlineMs: 3_000 }).catch(async () => {
-    await hostIp('link', 'delete', hostLink);
-  });
+  await until(hostLinkGone, { what: `the link ${hostLink} to go`, deadlineMs: 3_000, everyMs: 50 }).catch(
+    async () => {
+      await hostIp('link', 'delete', hostLink);
+    },
+  );
 }
 
-async function hostLinkGone(): Promise<true | undefined> {
-  return (await succeeds('ip', ['link', 'show', hostLink])) ? undefined : true;
+async function hostLinkGone(): Promise<boolean> {
+  return !(await succeeds('ip', ['link', 'show', hostLink]));
 }
 
 /** Derived from the IP address: a machine that starts again has the same one, so neighbours need not relearn it. */

@@ -1,9 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '../src/testbed/until.ts';
 import { logFolder, type Machine } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
 import { run } from './run-command.ts';
-import { until } from './until.ts';
 
 /** A program that a machine starts, and restarts when it ends (inside/supervise.sh): kube-apiserver, kubelet ... */
 export type ClusterComponent = { readonly machine: Machine; readonly name: string };
@@ -19,9 +19,10 @@ export async function killComponent(component: ClusterComponent): Promise<void> 
   if (pid === undefined || id === undefined) throw new Error(`${describe(component)} is not running`);
   const { program, args } = enter(id, ['kill', '-KILL', pid]);
   await run(program, args);
-  await until(() => (componentPid(component) === pid ? undefined : true), {
+  await until(() => componentPid(component) !== pid, {
     what: `${describe(component)} to end`,
     deadlineMs: 30_000,
+    everyMs: 50,
   });
 }
 
@@ -34,7 +35,11 @@ export async function stopComponent(component: ClusterComponent): Promise<void> 
 /** Starts a component that was stopped. Returns when its process is running, which may not be ready yet. */
 export async function startComponent(component: ClusterComponent): Promise<void> {
   rmSync(heldFile(component), { force: true });
-  await until(() => componentPid(component), { what: `${describe(component)} to run`, deadlineMs: 30_000 });
+  await until(() => componentPid(component), {
+    what: `${describe(component)} to run`,
+    deadlineMs: 30_000,
+    everyMs: 50,
+  });
 }
 
 /** Its pid in the machine's pid namespace; undefined while it is not running. */

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '../src/testbed/until.ts';
 import { endMembers, makeMachineCgroups } from './cgroups.ts';
 import { addresses, logFolder, type Machine, machineFolder, stateFolders } from './layout.ts';
 import { isAlive, type ProcessId } from './process-id.ts';
-import { until } from './until.ts';
 
 /**
  * Returns pid 1 of a machine; undefined while the machine is not running. The first thing that a machine does is to
@@ -36,7 +36,11 @@ export async function startMachine(
   await endMembers(machine);
   rmSync(join(machineFolder(machine), 'pid1'), { force: true });
   boot(machine, makeMachineCgroups(machine), settings);
-  return await until(() => machineProcess(machine), { what: `pid 1 of ${machine.name}`, deadlineMs: 10_000 });
+  return await until(() => machineProcess(machine), {
+    what: `pid 1 of ${machine.name}`,
+    deadlineMs: 10_000,
+    everyMs: 50,
+  });
 }
 
 /** In its own session and without a descriptor of ours, so that the machine outlives this command and its terminal. */

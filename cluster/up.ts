@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '../src/testbed/until.ts';
 import { type Binaries, buildBinaries, clusterModules, kubernetesVersion } from './binaries.ts';
 import { applyBootstrapObjects } from './bootstrap-objects.ts';
 import { pruneCache } from './build-cache.ts';
@@ -26,7 +27,6 @@ import { writeNodeFiles } from './node-files.ts';
 import { makeCertificates, makeControlKubeconfigs } from './pki.ts';
 import type { ProcessId } from './process-id.ts';
 import { pauseImage, writeProgramImage } from './program-image.ts';
-import { until } from './until.ts';
 
 export type UpOptions = {
   readonly checkout: string;

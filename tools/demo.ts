@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../src/testbed/until.ts';
 import { deploy, testPod } from './deploy.ts';
 import { Failed, must, output, show } from './shell.ts';
 import { checkout, ours, ourTarget, withTarget } from './target.ts';
@@ -24,12 +25,12 @@ export async function demo(): Promise<number> {
   await kubectl('get', 'pods', '-o', 'wide');
   const agent = await agentOf(pod);
   say(`\nThe agent on the Node of ${pod} is ${agent}. It does not capture the Pod yet:`);
-  await until('no captures of it', async () => !(await isCaptured(agent)));
+  await waitFor('no captures of it', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
 
   step(4, 'Annotate the Pod: capture it and keep the last 3 files of 1 MB');
   await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io=3');
-  await until('the Event CaptureStarted', async () => (await events()).includes('CaptureStarted'));
+  await waitFor('the Event CaptureStarted', async () => (await events()).includes('CaptureStarted'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStarted`);
 
   step(5, 'The capture files appear and rotate: when a new one starts, the oldest is deleted');
@@ -46,7 +47,7 @@ export async function demo(): Promise<number> {
 
   step(7, 'Remove the annotation: capturing stops and the files are deleted');
   await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io-');
-  await until('the folder to be gone', async () => !(await isCaptured(agent)));
+  await waitFor('the folder to be gone', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStopped`);
 
@@ -111,12 +112,8 @@ async function events(): Promise<string> {
   return await output(target.kubectl, withTarget(target, 'get', 'events', ...selection));
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Failed(`waited a minute in vain for ${what}`);
-    await sleep(200);
-  }
+async function waitFor(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  await until(isSo, { what, deadlineMs: 60_000, everyMs: 200 });
 }
 
 function step(number: number, title: string): void {

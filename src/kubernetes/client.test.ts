@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listenOnLoopback } from '../testbed/loopback-port.ts';
+import { until } from '../testbed/until.ts';
 import { ApiError } from './api-error.ts';
 import { type ClientLimits, kubernetesClient } from './client.ts';
-import { apiServer, refusal, type ScriptedAnswer, until } from './testing/api-server.ts';
+import { apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { selfSigned } from './testing/certificate.ts';
 
 const path = '/api/v1/namespaces/default/pods/web';
@@ -142,7 +143,7 @@ test('stops when the signal aborts, and leaves no listener on it', async () => {
   await client.get({ path, signal });
   server.script.read.push({ kind: 'silence' });
   const silent = failure(client.get({ path, signal }));
-  await until(() => server.requests.length === 2, 'the request');
+  await until(() => server.requests.length === 2, { what: 'the request' });
   stop.abort();
   expect((await silent).reason).toBe('Aborted');
   expect((await failure(client.get({ path, signal }))).reason).toBe('Aborted');
@@ -189,7 +190,7 @@ test('streams what comes, and says when it has gone silent', async () => {
   const bytes = stream[Symbol.asyncIterator]();
   expect(String((await bytes.next()).value)).toBe('hello');
   expect((await failure(bytes.next())).reason).toBe('Silent');
-  await until(() => watch.isClosed(), 'the end of the connection');
+  await until(() => watch.isClosed(), { what: 'the end of the connection' });
 });
 
 /** Takes what it is told, and answers nothing. */

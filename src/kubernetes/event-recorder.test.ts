@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { until } from '../testbed/until.ts';
 import { kubernetesClient } from './client.ts';
 import { cutMessage, eventName, type PodEvent } from './event-object.ts';
 import { type EventLimits, eventRecorder } from './event-recorder.ts';
 import { spamFilter } from './spam-filter.ts';
-import { type ApiServer, apiServer, refusal, type ScriptedAnswer, until } from './testing/api-server.ts';
+import { type ApiServer, apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { memoryLog } from './testing/memory-logger.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'u1', resourceVersion: '7' };
@@ -136,7 +137,7 @@ test('gives up on a server that keeps failing', async () => {
 test('writes a burst at once, the rest in its turn, and what is left when it ends', async () => {
   await using setup = await recording({ rate: { burst: 2, everyMs: 3_600_000 } });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
-  await until(() => setup.recorder.counts().written === 2, 'the burst to be written');
+  await until(() => setup.recorder.counts().written === 2, { what: 'the burst to be written' });
   expect(await setup.recorder.flush(50)).toBe(false);
   expect(bodies(setup.server)).toMatchObject([{ reason: 'A' }, { reason: 'B' }]);
   await setup.recorder[Symbol.asyncDispose]();
@@ -154,7 +155,7 @@ test('lets none wait for its turn for longer than its time', async () => {
 test('lets none wait for its turn while more than a quarter of the queue is full', async () => {
   await using setup = await recording({ rate: { burst: 1, everyMs: 3_600_000 }, queue: 8 });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
-  await until(() => setup.recorder.counts().written === 2, 'two to be written');
+  await until(() => setup.recorder.counts().written === 2, { what: 'two to be written' });
   expect(await setup.recorder.flush(50)).toBe(false);
   expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
 });
@@ -166,11 +167,11 @@ test('ends the wait of one when more than a quarter of the queue becomes full', 
     queue: 8,
   });
   setup.recorder.record({ ...started, reason: 'A' });
-  await until(() => setup.recorder.counts().written === 1, 'the first to be written');
+  await until(() => setup.recorder.counts().written === 1, { what: 'the first to be written' });
   setup.recorder.record({ ...started, reason: 'B' });
   expect(await setup.recorder.flush(50)).toBe(false);
   for (const reason of ['C', 'D']) setup.recorder.record({ ...started, reason });
-  await until(() => setup.recorder.counts().written === 2, 'the second to be written');
+  await until(() => setup.recorder.counts().written === 2, { what: 'the second to be written' });
   expect(await setup.recorder.flush(50)).toBe(false);
   expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
 });
@@ -200,7 +201,7 @@ test('ends within its time when the API server is away, and counts what is lost'
   setup.server.script.write.push({ kind: 'silence' });
   setup.recorder.record(started);
   setup.recorder.record({ ...started, reason: 'Next' });
-  await until(() => setup.server.requests.length === 1, 'the first request');
+  await until(() => setup.server.requests.length === 1, { what: 'the first request' });
   expect(await setup.recorder.flush(1)).toBe(false);
   await setup.recorder[Symbol.asyncDispose]();
   await setup.recorder[Symbol.asyncDispose]();

@@ -1,10 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { until } from '../testbed/until.ts';
 import { kubernetesClient } from './client.ts';
 import { type Change, watchCollection } from './list-watch.ts';
 import { type Pod, parsePod } from './pod.ts';
-import { type ApiServer, apiServer, list, refusal, statusObject, until } from './testing/api-server.ts';
+import { type ApiServer, apiServer, list, refusal, statusObject } from './testing/api-server.ts';
 import { follow } from './testing/followed-watch.ts';
 import { memoryLog } from './testing/memory-logger.ts';
 import { podObject } from './testing/pod-object.ts';
@@ -18,7 +19,7 @@ test('lists from the watch cache, then watches from the list on', async () => {
   const stream = await server.nextWatch();
   stream.send({ type: 'ADDED', object: podObject('db', '11') });
   stream.send({ type: 'DELETED', object: podObject('web', '12') });
-  await until(() => watching.changes.length === 3, 'three changes');
+  await until(() => watching.changes.length === 3, { what: 'three changes' });
 
   expect(names(watching.changes)).toEqual(['listed web', 'applied db', 'deleted web']);
   expect(server.requests[0]?.query).toEqual({
@@ -127,7 +128,7 @@ test.each(resumed)('resumes from the last bookmark when $name', { repeats: 19 },
   await end(server);
   const last = await server.nextWatch();
   last.send({ type: 'MODIFIED', object: podObject('web', '32') });
-  await until(() => watching.changes.length === 2, 'the change after it');
+  await until(() => watching.changes.length === 2, { what: 'the change after it' });
 
   expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
   expect(last.query['resourceVersion']).toBe('30');
@@ -139,7 +140,7 @@ test('resumes from the last event when no bookmark came after it', async () => {
   await using watching = follow(server);
   const first = await server.nextWatch();
   first.send({ type: 'ADDED', object: podObject('web', '5') });
-  await until(() => watching.changes.length === 2, 'the event');
+  await until(() => watching.changes.length === 2, { what: 'the event' });
   first.cut();
   expect((await server.nextWatch()).query['resourceVersion']).toBe('5');
 });
@@ -199,12 +200,14 @@ test.each(relisted)(
     server.script.list.push(list('10', [podObject('old', '1')]), list('20', [podObject('new', '15')]));
     await using watching = follow(server, { lineBytes: 10_000, idleMs });
     await end(server);
-    await until(() => watching.changes.length === 2, 'the second list');
+    await until(() => watching.changes.length === 2, { what: 'the second list' });
 
     expect(names(watching.changes)).toEqual(['listed old', 'listed new']);
     const lists = server.requests.filter(({ kind }) => kind === 'list');
     expect(lists.map(({ query }) => query['resourceVersion'])).toEqual(['0', undefined]);
-    await until(() => server.watches.at(-1)?.query['resourceVersion'] === '20', 'the watch from there');
+    await until(() => server.watches.at(-1)?.query['resourceVersion'] === '20', {
+      what: 'the watch from there',
+    });
   },
 );
 
@@ -217,7 +220,7 @@ test('lists no more often than the backoff when every watch is refused with 410'
     return 0;
   };
   await using watching = follow(server, { backoff: { minMs: 2, maxMs: 8, random } });
-  await until(() => waits.length >= 10, 'ten waits');
+  await until(() => waits.length >= 10, { what: 'ten waits' });
   // One wait between each list and the next.
   expect(waits.slice(0, 10)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(names(watching.changes).slice(0, 2)).toEqual(['listed ', 'listed ']);
@@ -248,7 +251,7 @@ test.each([
   await using server = await apiServer();
   server.script.list.push(answer, answer, list('9', [podObject('web', '1')]));
   await using watching = follow(server);
-  await until(() => watching.changes.length === 1, 'the list');
+  await until(() => watching.changes.length === 1, { what: 'the list' });
   expect(names(watching.changes)).toEqual(['listed web']);
   expect(watching.states.slice(0, 2).map(({ kind }) => kind)).toEqual(['disconnected', 'disconnected']);
   expect(watching.log.lines.filter(({ message }) => message === 'watch interrupted')).toHaveLength(2);
@@ -258,7 +261,7 @@ test('waits as long as Retry-After asks for', { repeats: 4 }, async () => {
   await using server = await apiServer();
   server.script.list.push(refusal(429, 'TooManyRequests', { 'retry-after': '40' }));
   await using watching = follow(server);
-  const line = await until(() => watching.log.lines[0], 'the line');
+  const line = await until(() => watching.log.lines[0], { what: 'the line' });
   expect(line.fields).toMatchObject({ status: 429, waitMs: expect.closeTo(40_000, -2) });
   // Whatever it would have asked for at once was asked for before this answer.
   await using client = kubernetesClient(server.config);
@@ -321,7 +324,7 @@ test('goes on through an event cut into single bytes, inside characters too', as
   const object = podObject('web', '5', { 'podcap.dev/filter': 'héllo 🐙' });
   for (const byte of Buffer.from(`${JSON.stringify({ type: 'ADDED', object })}\n`))
     stream.bytes(Buffer.of(byte));
-  await until(() => watching.changes.length === 2, 'the event');
+  await until(() => watching.changes.length === 2, { what: 'the event' });
   expect(watching.changes[1]).toMatchObject({ object: { annotations: { 'podcap.dev/filter': 'héllo 🐙' } } });
 });
 
@@ -331,7 +334,7 @@ test('leaves out an object that is not as it should be, names the field and goes
   const stream = await server.nextWatch();
   stream.send({ type: 'ADDED', object: { metadata: { name: 5, resourceVersion: '6' } } });
   stream.send({ type: 'ADDED', object: podObject('web', '7') });
-  await until(() => watching.changes.length === 2, 'the good one');
+  await until(() => watching.changes.length === 2, { what: 'the good one' });
   expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
   expect(watching.log.lines[0]?.fields).toMatchObject({ problem: expect.stringContaining('metadata.name:') });
 });
@@ -340,10 +343,12 @@ test('is synced once its list was taken, and says when it lost the server', asyn
   await using server = await apiServer();
   await using watching = follow(server, { backoff: { minMs: 60_000, maxMs: 60_000 } });
   const stream = await server.nextWatch();
-  await until(() => watching.states.length > 0, 'a state');
+  await until(() => watching.states.length > 0, { what: 'a state' });
   expect(watching.states.every(({ kind }) => kind === 'synced')).toBe(true);
   stream.cut();
-  const lost = await until(() => watching.states.find(({ kind }) => kind === 'disconnected'), 'the loss');
+  const lost = await until(() => watching.states.find(({ kind }) => kind === 'disconnected'), {
+    what: 'the loss',
+  });
   expect(lost).toMatchObject({ sinceMs: expect.any(Number), message: expect.stringContaining(path) });
 });
 
@@ -369,7 +374,7 @@ test('does not read on while its reader is slow, and does not take that for sile
   const padded = { ...podObject('more', '3'), padding: 'x'.repeat(1_000_000) };
   for (let count = 0; count < 20; count += 1) stream.send({ type: 'ADDED', object: padded });
   const slowUntil = performance.now() + 2_000;
-  await until(() => performance.now() > slowUntil, 'twice the silence');
+  await until(() => performance.now() > slowUntil, { what: 'twice the silence' });
   expect(stream.isClosed()).toBe(false);
   // The rest still waits in the server: 20 MB are more than sockets hold.
   expect(stream.unsentBytes()).toBeGreaterThan(1_000_000);
@@ -390,14 +395,14 @@ test.each([
     name: 'while it waits to try again',
     prepare: async (server: ApiServer) => {
       server.script.list.push(refusal(429, 'TooManyRequests', { 'retry-after': '60' }));
-      await until(() => server.requests.length > 0, 'the refusal');
+      await until(() => server.requests.length > 0, { what: 'the refusal' });
     },
   },
   {
     name: 'while no answer comes',
     prepare: async (server: ApiServer) => {
       server.script.list.push({ kind: 'silence' });
-      await until(() => server.requests.length > 0, 'the request');
+      await until(() => server.requests.length > 0, { what: 'the request' });
     },
   },
 ])('ends in order when the signal aborts $name', async ({ prepare }) => {
@@ -433,7 +438,7 @@ test('closes its connection when its reader leaves', async () => {
   stream.send({ type: 'ADDED', object: podObject('web', '2') });
   await pending;
   await changes.return();
-  await until(() => stream.isClosed(), 'the end of the connection');
+  await until(() => stream.isClosed(), { what: 'the end of the connection' });
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });
 

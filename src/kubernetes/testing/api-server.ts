@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
+import { until } from '../../testbed/until.ts';
 import type { ClusterConfig, Credentials } from '../client-config.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 
@@ -99,7 +100,7 @@ export async function apiServer(
     async nextWatch() {
       const index = taken;
       taken += 1;
-      return await until(() => watches[index], `watch ${index} to be opened`);
+      return await until(() => watches[index], { what: `watch ${index} to be opened` });
     },
     accept(token) {
       accepted = token;
@@ -107,17 +108,6 @@ export async function apiServer(
     cutAll,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** Waits until `look` finds something; fails after 5 s. */
-export async function until<R>(look: () => R | undefined | false, what: string): Promise<R> {
-  const deadline = performance.now() + 5_000;
-  for (;;) {
-    const found = look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`waited 5 s for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 export function list(resourceVersion: string, items: readonly object[] = [], token?: string): ScriptedAnswer {
