@@ -1,11 +1,10 @@
 import * as v from 'valibot';
-import type { Backoff } from '../base/backoff.ts';
 
-/** Which call an error belongs to. */
+/** The request that an error belongs to. */
 export type Call = { readonly method: string; readonly path: string };
 
 type Failure = Call & {
-  /** The HTTP status, or the code of a watch's ERROR event; absent when no answer came. */
+  /** The HTTP status, or the code of a watch's ERROR event; absent when there was no answer. */
   readonly status?: number | undefined;
   readonly reason: string;
   readonly message: string;
@@ -14,10 +13,9 @@ type Failure = Call & {
 };
 
 /**
- * A request that the server refused or that never got its answer.
+ * A request that the server refused or did not answer.
  *
- * `reason` is Kubernetes' own word (NotFound, Conflict, Expired, TooManyRequests ...) where the server gave one, else
- * one of Unreachable, StaleConnection, DeadlineExceeded, Silent, Aborted, TokenUnreadable, TooLarge, Malformed.
+ * `reason` is Kubernetes' own (NotFound, Conflict, Expired, TooManyRequests ...) where the server sent one, else Unreachable, StaleConnection, DeadlineExceeded, Silent, Aborted, TokenUnreadable, TooLarge, Malformed.
  */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -37,51 +35,42 @@ export class ApiError extends Error {
   }
 }
 
-/**
- * Milliseconds to wait before the next try, the one policy for every caller: what Retry-After asks for, and the
- * backoff on top of it, so that a fleet that was told the same second does not come back in the same second.
- */
-export function retryDelayMs(error: ApiError, backoff: Backoff): number {
-  return Math.round(Math.min(error.retryAfterMs ?? 0, longestRetryAfterMs) + backoff.next());
-}
-
-/** The longest wait for a server that is not there: a refused connection costs it nothing, and it may be back. */
-export const longestUnreachableMs = 5_000;
-
-/** The error that an answer other than 2xx stands for; its body is a `Status` object, or whatever a proxy wrote. */
+/** The error for an answer other than 2xx; its body is a `Status` object, or whatever a proxy wrote. */
 export function answerError(
   call: Call,
-  answer: { status: number; retryAfter?: string | undefined; body: string },
+  { status, retryAfter, body }: { status: number; retryAfter?: string | undefined; body: string },
 ): ApiError {
-  const retryAfterMs = parseRetryAfter(answer.retryAfter);
-  const error = statusError(call, parseOrUndefined(answer.body), answer.status);
-  return retryAfterMs === undefined ? error : new ApiError({ ...failure(error, call), retryAfterMs });
+  return statusError(call, parseOrUndefined(body), { status, retryAfterMs: parseRetryAfter(retryAfter) });
 }
 
-/** The error in a `Status` object: the body of a refusal, or the object of a watch's ERROR event. */
-export function statusError(call: Call, object: unknown, httpStatus?: number): ApiError {
+/**
+ * The error for a `Status` object: the body of a refusal, or the object of a watch's ERROR event. What the HTTP head
+ * of the answer says goes before what the object says.
+ */
+export function statusError(
+  call: Call,
+  object: unknown,
+  head: Pick<Failure, 'status' | 'retryAfterMs'> = {},
+): ApiError {
   const parsed = v.safeParse(statusSchema, object);
   const fallback =
-    httpStatus === undefined ? 'an error that is no Status object' : `HTTP status ${httpStatus}`;
-  if (!parsed.success)
-    return new ApiError({ ...call, status: httpStatus, reason: 'Unknown', message: fallback });
+    head.status === undefined ? 'an error that is not a Status object' : `HTTP status ${head.status}`;
+  if (!parsed.success) return new ApiError({ ...call, ...head, reason: 'Unknown', message: fallback });
   const { code, reason, message, details } = parsed.output;
   const tooLarge = details?.causes?.some((cause) => cause.reason === resourceVersionTooLarge) === true;
   const seconds = details?.retryAfterSeconds;
+  const retryAfterMs = seconds === undefined || seconds <= 0 ? undefined : seconds * 1_000;
   return new ApiError({
     ...call,
-    status: httpStatus ?? code,
+    status: head.status ?? code,
     reason: tooLarge ? resourceVersionTooLarge : (reason ?? 'Unknown'),
     message: message ?? fallback,
-    retryAfterMs: seconds === undefined || seconds <= 0 ? undefined : seconds * 1_000,
+    retryAfterMs: head.retryAfterMs ?? retryAfterMs,
   });
 }
 
-/** The cause that a server which lags behind the asked version names (apimachinery meta/v1 CauseType). */
+/** The cause that a server names when it lags behind the requested version (apimachinery meta/v1 CauseType). */
 export const resourceVersionTooLarge = 'ResourceVersionTooLarge';
-
-// A broken proxy could ask for a day: nothing here waits longer than this.
-const longestRetryAfterMs = 120_000;
 
 const statusSchema = v.object({
   kind: v.literal('Status'),
@@ -95,11 +84,6 @@ const statusSchema = v.object({
     }),
   ),
 });
-
-function failure(error: ApiError, call: Call): Failure {
-  const message = error.message.slice(`${call.method} ${call.path}: `.length);
-  return { ...call, status: error.status, reason: error.reason, message };
-}
 
 /** Seconds or an HTTP date (RFC 9110, 10.2.3), as milliseconds from now. */
 function parseRetryAfter(header: string | undefined): number | undefined {

@@ -1,11 +1,12 @@
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
 import { type RateLimits, rateLimiter } from '../base/rate-limiter.ts';
 import { abortableSleep } from './abortable-sleep.ts';
-import { ApiError, longestUnreachableMs, retryDelayMs } from './api-error.ts';
+import { ApiError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';
 import type { Log } from './logger.ts';
 import { lruCache } from './lru-cache.ts';
+import { longestUnreachableMs, retryDelayMs } from './retry-policy.ts';
 import { type SpamLimits, spamFilter } from './spam-filter.ts';
 
 /**

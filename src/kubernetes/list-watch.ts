@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
 import { abortableSleep } from './abortable-sleep.ts';
-import { ApiError, type Call, longestUnreachableMs, retryDelayMs, statusError } from './api-error.ts';
+import { ApiError, type Call, statusError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { nextWatchStep, type WatchEnd, type WatchStep } from './list-or-watch.ts';
 import type { Log } from './logger.ts';
+import { longestUnreachableMs, retryDelayMs } from './retry-policy.ts';
 import { LineTooLong, lines } from './split-lines.ts';
 
 /** `listed` is the whole collection, at first and whenever the watch could not go on; the others are live events. */
