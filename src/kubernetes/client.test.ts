@@ -15,18 +15,18 @@ const path = '/api/v1/namespaces/default/pods/web';
 
 test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>; error: object }>([
   {
-    name: 'a Pod that is not there',
+    name: 'a Pod that does not exist',
     answer: refusal(404, 'NotFound'),
     error: { status: 404, reason: 'NotFound' },
   },
   { name: 'a conflict', answer: refusal(409, 'Conflict'), error: { status: 409, reason: 'Conflict' } },
   {
-    name: 'a version that is gone',
+    name: 'an expired version',
     answer: refusal(410, 'Expired'),
     error: { status: 410, reason: 'Expired' },
   },
   {
-    name: 'a server that is busy',
+    name: 'a busy server',
     answer: refusal(429, 'TooManyRequests', { 'retry-after': '3' }),
     error: { status: 429, reason: 'TooManyRequests', retryAfterMs: 3_000 },
   },
@@ -41,7 +41,7 @@ test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>
     error: { status: 302 },
   },
   {
-    name: 'a connection that is cut',
+    name: 'a cut connection',
     answer: { kind: 'cut' },
     error: { status: undefined, reason: 'Unreachable' },
   },
@@ -58,12 +58,12 @@ test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>
     error: { reason: 'TooLarge' },
   },
   {
-    name: 'an answer that is too large once unzipped',
+    name: 'an answer that is too large once decompressed',
     answer: { kind: 'gzip', body: 'x'.repeat(1_000_000) },
     limits: { answerBytes: 100_000 },
     error: { reason: 'TooLarge' },
   },
-])('throws an ApiError that tells $name', async ({ answer, limits, error }) => {
+])('throws an ApiError for $name', async ({ answer, limits, error }) => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config, limits);
   server.script.read.push(answer);
@@ -72,7 +72,7 @@ test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>
   expect(thrown.message).toContain(`GET ${path}: `);
 });
 
-test('reads zipped answers', async () => {
+test('reads compressed answers', async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);
   server.script.read.push({ kind: 'gzip', body: { kind: 'Pod', padding: 'x'.repeat(200_000) } });
@@ -90,7 +90,7 @@ test('sends bodies as JSON and patches as a merge patch', async () => {
   ]);
 });
 
-test('keeps the path of a server that has one, and leaves undefined values out of the query', async () => {
+test('keeps the path of the server URL, and omits undefined values from the query', async () => {
   await using server = await apiServer();
   const config = { ...server.config, server: new URL('/clusters/one/', server.config.server) };
   await using client = kubernetesClient(config);
@@ -99,7 +99,7 @@ test('keeps the path of a server that has one, and leaves undefined values out o
   expect(server.requests[0]?.query).toEqual({ fieldSelector: 'a=b,c=d' });
 });
 
-test('refuses a server that another authority vouches for', async () => {
+test('refuses a server whose certificate another authority signed', async () => {
   await using server = await apiServer();
   const { cert } = await selfSigned();
   await using client = kubernetesClient({ ...server.config, ca: cert });
@@ -107,7 +107,7 @@ test('refuses a server that another authority vouches for', async () => {
   expect(server.requests).toHaveLength(0);
 });
 
-test('gives up on a host that takes the connection and never speaks', { repeats: 4 }, async () => {
+test('gives up on a host that accepts the connection and never answers', { repeats: 4 }, async () => {
   await using server = await apiServer();
   await using silent = await silentHost();
   await using client = kubernetesClient({ ...server.config, server: silent.url }, { connectMs: 10 });
@@ -118,7 +118,7 @@ test('gives up on a host that takes the connection and never speaks', { repeats:
   });
 });
 
-test('tries a read again when its kept connection turns out to be dead', async () => {
+test('retries a read when its kept connection turns out to be dead', async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);
   await client.get({ path });
@@ -165,7 +165,7 @@ test('sends the rotated token when the old one is refused', async () => {
   ]);
 });
 
-test('passes a 401 on when the token file holds nothing newer', async () => {
+test('passes on a 401 when the token file has no newer token', async () => {
   await using token = await tokenFile('first');
   await using server = await apiServer({ kind: 'token-file', path: token.path });
   await using client = kubernetesClient(server.config);
@@ -174,26 +174,30 @@ test('passes a 401 on when the token file holds nothing newer', async () => {
   expect(server.requests).toHaveLength(1);
 });
 
-test('throws an ApiError when there is no token to read', async () => {
+test('throws an ApiError when no token can be read', async () => {
   await using server = await apiServer({ kind: 'token-file', path: '/nonexistent/token' });
   await using client = kubernetesClient(server.config);
   expect((await failure(client.get({ path }))).reason).toBe('TokenUnreadable');
 });
 
-test('streams what comes, and says when it has gone silent', async () => {
+test('streams bytes as they arrive, and throws when the server goes silent', async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);
-  const opened = client.stream({ path, query: { watch: 'true' }, responseMs: 5_000, idleMs: 100 });
+  server.script.watch.push({ kind: 'watch', text: 'hello' });
+  await using stream = await client.stream({
+    path,
+    query: { watch: 'true' },
+    responseMs: 60_000,
+    idleMs: 100,
+  });
   const watch = await server.nextWatch();
-  watch.bytes('hello');
-  await using stream = await opened;
   const bytes = stream[Symbol.asyncIterator]();
   expect(String((await bytes.next()).value)).toBe('hello');
   expect((await failure(bytes.next())).reason).toBe('Silent');
   await until(() => watch.isClosed(), { what: 'the end of the connection' });
 });
 
-/** Takes what it is told, and answers nothing. */
+/** Accepts connections, reads everything and answers nothing. */
 async function silentHost() {
   const host = createServer((socket) => socket.resume());
   const port = await listenOnLoopback(host);

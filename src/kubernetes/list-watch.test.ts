@@ -5,14 +5,14 @@ import { until } from '../testbed/until.ts';
 import { kubernetesClient } from './client.ts';
 import { type Change, watchCollection } from './list-watch.ts';
 import { type Pod, parsePod } from './pod.ts';
-import { type ApiServer, apiServer, list, refusal, statusObject } from './testing/api-server.ts';
-import { follow } from './testing/followed-watch.ts';
+import { type ApiServer, apiServer, list, refusal, statusObject, watchLine } from './testing/api-server.ts';
+import { follow, type TimeLimits } from './testing/followed-watch.ts';
 import { memoryLog } from './testing/memory-logger.ts';
 import { podObject } from './testing/pod-object.ts';
 
 const path = '/api/v1/pods';
 
-test('lists from the watch cache, then watches from the list on', async () => {
+test('lists from the watch cache, then watches from the version of the list', async () => {
   await using server = await apiServer();
   server.script.list.push(list('10', [podObject('web', '7', { 'tcpdump.antrea.io': '5', other: 'x' })]));
   await using watching = follow(server);
@@ -37,7 +37,7 @@ test('lists from the watch cache, then watches from the list on', async () => {
   expect(Number(stream.query['timeoutSeconds'])).toBeLessThanOrEqual(360);
 });
 
-test('reads every page of a list and keeps the version of the first', async () => {
+test('reads every page of a list and watches from the version of the first page', async () => {
   await using server = await apiServer();
   server.script.list.push(list('10', [podObject('a', '1')], 'more'), list('12', [podObject('b', '2')]));
   await using watching = follow(server);
@@ -52,7 +52,7 @@ test('reads every page of a list and keeps the version of the first', async () =
   expect(stream.query['resourceVersion']).toBe('10');
 });
 
-test('lists whole and newest when pages expire while they are read', async () => {
+test('lists the newest version without pages when pages expire while they are read', async () => {
   await using server = await apiServer();
   server.script.list.push(list('10', [podObject('a', '1')], 'more'), refusal(410, 'Expired'), list('20'));
   await using watching = follow(server);
@@ -63,9 +63,14 @@ test('lists whole and newest when pages expire while they are read', async () =>
 
 const bookmark = { type: 'BOOKMARK', object: { kind: 'Pod', metadata: { resourceVersion: '30' } } };
 
-/** How a watch can end, and where the next begins, always without a list. */
-const resumed: readonly { readonly name: string; readonly end: (server: ApiServer) => Promise<void> }[] = [
-  { name: 'the server ends it in time', end: async (server) => (await server.nextWatch()).end() },
+/** How the second watch ends; the next one resumes without a list. */
+const resumed: readonly {
+  readonly name: string;
+  readonly timeLimits?: TimeLimits;
+  readonly prepare?: (server: ApiServer) => void;
+  readonly end: (server: ApiServer) => Promise<void>;
+}[] = [
+  { name: 'the server ends it at its timeout', end: async (server) => (await server.nextWatch()).end() },
   { name: 'the connection is cut', end: async (server) => (await server.nextWatch()).cut() },
   {
     name: 'it is cut in the middle of a line',
@@ -85,10 +90,14 @@ const resumed: readonly { readonly name: string; readonly end: (server: ApiServe
   },
   {
     name: 'it goes silent after a bookmark',
-    end: async (server) => (await server.nextWatch()).send(bookmark),
+    timeLimits: (watch) => (watch === 1 ? { idleMs: 100 } : {}),
+    prepare: (server) => server.script.watch.push({ kind: 'watch', text: watchLine(bookmark) }),
+    end: async (server) => {
+      await server.nextWatch();
+    },
   },
   {
-    name: 'an ERROR event says 500',
+    name: 'an ERROR event has status 500',
     async end(server) {
       (await server.nextWatch()).send({ type: 'ERROR', object: statusObject(500, 'InternalError') });
     },
@@ -103,6 +112,7 @@ const resumed: readonly { readonly name: string; readonly end: (server: ApiServe
   })),
   {
     name: 'the next is never answered',
+    timeLimits: (watch) => (watch === 2 ? { responseMs: 100 } : {}),
     async end(server) {
       const stream = await server.nextWatch();
       server.script.watch.push({ kind: 'silence' });
@@ -119,21 +129,26 @@ const resumed: readonly { readonly name: string; readonly end: (server: ApiServe
   },
 ];
 
-test.each(resumed)('resumes from the last bookmark when $name', { repeats: 19 }, async ({ end }) => {
-  await using server = await apiServer();
-  await using watching = follow(server);
-  const first = await server.nextWatch();
-  first.send(bookmark);
-  first.end();
-  await end(server);
-  const last = await server.nextWatch();
-  last.send({ type: 'MODIFIED', object: podObject('web', '32') });
-  await until(() => watching.changes.length === 2, { what: 'the change after it' });
+test.each(resumed)(
+  'resumes from the last bookmark when $name',
+  { repeats: 19 },
+  async ({ timeLimits, prepare, end }) => {
+    await using server = await apiServer();
+    await using watching = follow(server, {}, timeLimits);
+    const first = await server.nextWatch();
+    prepare?.(server);
+    first.send(bookmark);
+    first.end();
+    await end(server);
+    const last = await server.nextWatch();
+    last.send({ type: 'MODIFIED', object: podObject('web', '32') });
+    await until(() => watching.changes.length === 2, { what: 'the change after the resumption' });
 
-  expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
-  expect(last.query['resourceVersion']).toBe('30');
-  expect(server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
-});
+    expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
+    expect(last.query['resourceVersion']).toBe('30');
+    expect(server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
+  },
+);
 
 test('resumes from the last event when no bookmark came after it', async () => {
   await using server = await apiServer();
@@ -145,16 +160,16 @@ test('resumes from the last event when no bookmark came after it', async () => {
   expect((await server.nextWatch()).query['resourceVersion']).toBe('5');
 });
 
-/** What makes going on impossible. */
+/** What makes it impossible to resume. */
 const relisted: readonly {
   readonly name: string;
-  readonly idleMs?: number;
+  readonly timeLimits?: TimeLimits;
   readonly end: (server: ApiServer) => Promise<void>;
 }[] = [
   ...[
-    { name: 'an ERROR event says 410', line: { type: 'ERROR', object: statusObject(410, 'Expired') } },
+    { name: 'an ERROR event has status 410', line: { type: 'ERROR', object: statusObject(410, 'Expired') } },
     { name: 'an event has no version', line: { type: 'ADDED', object: {} } },
-    { name: 'a line is no event', line: ['?'] },
+    { name: 'a line is not an event', line: ['?'] },
     { name: 'a line is too long', line: { type: 'ADDED', object: podObject('x'.repeat(20_000), '3') } },
   ].map(({ name, line }) => ({
     name,
@@ -168,14 +183,14 @@ const relisted: readonly {
     },
   })),
   {
-    name: 'a watch brings nothing, no bookmark either',
-    idleMs: 50,
+    name: 'a watch brings nothing, not even a bookmark',
+    timeLimits: (watch) => (watch === 0 ? { idleMs: 50 } : {}),
     end: async (server) => {
       await server.nextWatch();
     },
   },
   {
-    name: 'a watch is refused with 500 again and again',
+    name: 'a watch is refused with 500 repeatedly',
     end: async (server) => {
       server.script.watch.push(...Array.from({ length: 5 }, () => refusal(500, 'Unknown')));
       (await server.nextWatch()).cut();
@@ -195,10 +210,10 @@ const relisted: readonly {
 test.each(relisted)(
   'lists again with resourceVersion unset when $name',
   { repeats: 4 },
-  async ({ end, idleMs = 60_000 }) => {
+  async ({ timeLimits, end }) => {
     await using server = await apiServer();
     server.script.list.push(list('10', [podObject('old', '1')]), list('20', [podObject('new', '15')]));
-    await using watching = follow(server, { lineBytes: 10_000, idleMs });
+    await using watching = follow(server, { lineBytes: 10_000 }, timeLimits);
     await end(server);
     await until(() => watching.changes.length === 2, { what: 'the second list' });
 
@@ -206,7 +221,7 @@ test.each(relisted)(
     const lists = server.requests.filter(({ kind }) => kind === 'list');
     expect(lists.map(({ query }) => query['resourceVersion'])).toEqual(['0', undefined]);
     await until(() => server.watches.at(-1)?.query['resourceVersion'] === '20', {
-      what: 'the watch from there',
+      what: 'a watch from its version',
     });
   },
 );
@@ -226,16 +241,16 @@ test('lists no more often than the backoff when every watch is refused with 410'
   expect(names(watching.changes).slice(0, 2)).toEqual(['listed ', 'listed ']);
 });
 
-test('lists again at once when the last list was long ago, ever later when it was not', async () => {
+test('lists again at once when the last list was long ago, and else after longer and longer waits', async () => {
   await using server = await apiServer();
   server.script.watch.push(refusal(410, 'Expired'), refusal(410, 'Expired'), refusal(410, 'Expired'));
   const backoff = { minMs: 10, maxMs: 1_000, random: () => 1 };
-  await using watching = follow(server, { backoff, calmMs: 50 });
-  const living = await server.nextWatch();
-  // The time is what it is about; the server is away in it.
+  await using watching = follow(server, { backoff, calmMs: 1_000 });
+  const stream = await server.nextWatch();
+  // The test is about this time; the server is away at its end.
   server.script.watch.push({ kind: 'cut' }, { kind: 'cut' }, refusal(410, 'Expired'));
-  await setTimeout(100);
-  living.cut();
+  await setTimeout(1_100);
+  stream.cut();
   await server.nextWatch();
   const waits = [10, 20, 40].map((waitMs) => ({ waitMs, next: 'list' }));
   expect(watching.log.lines.slice(0, 3).map(({ fields }) => fields)).toMatchObject(waits);
@@ -246,8 +261,8 @@ test.each([
   { name: 'is refused', answer: refusal(403, 'Forbidden') },
   { name: 'fails', answer: refusal(500, 'InternalError') },
   { name: 'is cut', answer: { kind: 'cut' } as const },
-  { name: 'is no list', answer: { kind: 'json', body: { kind: 'Pod' } } as const },
-])('tries again when the first list $name, and says so', { repeats: 4 }, async ({ answer }) => {
+  { name: 'is not a list', answer: { kind: 'json', body: { kind: 'Pod' } } as const },
+])('tries again when the first list $name, and reports it', { repeats: 4 }, async ({ answer }) => {
   await using server = await apiServer();
   server.script.list.push(answer, answer, list('9', [podObject('web', '1')]));
   await using watching = follow(server);
@@ -263,16 +278,16 @@ test('waits as long as Retry-After asks for', { repeats: 4 }, async () => {
   await using watching = follow(server);
   const line = await until(() => watching.log.lines[0], { what: 'the line' });
   expect(line.fields).toMatchObject({ status: 429, waitMs: expect.closeTo(40_000, -2) });
-  // Whatever it would have asked for at once was asked for before this answer.
+  // A request that it sent at once would have arrived before this answer.
   await using client = kubernetesClient(server.config);
   await client.get({ path: '/version' });
   expect(server.requests.map(({ kind }) => kind)).toEqual(['list', 'read']);
 });
 
-test('asks a server that is not there every few seconds, one that refuses ever more rarely, and resumes where it was', async () => {
+test('tries an unreachable server every few seconds, one that refuses less and less often, and resumes', async () => {
   await using server = await apiServer();
   server.script.watch.push(
-    // One more than is waited for: a kept connection that turns out dead is replaced at once.
+    // One more than the waits: a kept connection that turns out to be dead is replaced at once.
     ...Array.from({ length: 13 }, () => ({ kind: 'cut' }) as const),
     ...Array.from({ length: 4 }, () => refusal(503, 'ServiceUnavailable')),
   );
@@ -288,12 +303,12 @@ test.each([
   { name: 'fails', answers: [refusal(500, 'InternalError')] },
   { name: 'is cut', answers: [{ kind: 'cut' }, { kind: 'cut' }] as const },
 ])(
-  'begins again at the first page when a later one $name, and tells nothing of the half',
+  'starts again at the first page when a later one $name, and reports no part of a list',
   { repeats: 4 },
   async ({ answers }) => {
     await using server = await apiServer();
-    const [half, whole] = [list('10', [podObject('a', '1')], 'more'), list('12', [podObject('b', '2')])];
-    server.script.list.push(half, ...answers, whole);
+    const [firstPage, whole] = [list('10', [podObject('a', '1')], 'more'), list('12', [podObject('b', '2')])];
+    server.script.list.push(firstPage, ...answers, whole);
     await using watching = follow(server);
     expect((await server.nextWatch()).query['resourceVersion']).toBe('12');
     expect(names(watching.changes)).toEqual(['listed b']);
@@ -302,9 +317,11 @@ test.each([
   },
 );
 
-test('a watch of bookmarks alone goes on, and the next begins at the last', { repeats: 4 }, async () => {
+test('a watch that brings only bookmarks stays open, and the next one starts at the last', {
+  repeats: 4,
+}, async () => {
   await using server = await apiServer();
-  await using watching = follow(server, { idleMs: 1_000 });
+  await using watching = follow(server);
   const stream = await server.nextWatch();
   for (let version = 20; version <= 70; version += 1) {
     stream.send({
@@ -317,7 +334,7 @@ test('a watch of bookmarks alone goes on, and the next begins at the last', { re
   expect(names(watching.changes)).toEqual(['listed ']);
 });
 
-test('goes on through an event cut into single bytes, inside characters too', async () => {
+test('reads an event that arrives byte by byte, multi-byte characters too', async () => {
   await using server = await apiServer();
   await using watching = follow(server);
   const stream = await server.nextWatch();
@@ -328,31 +345,31 @@ test('goes on through an event cut into single bytes, inside characters too', as
   expect(watching.changes[1]).toMatchObject({ object: { annotations: { 'podcap.dev/filter': 'héllo 🐙' } } });
 });
 
-test('leaves out an object that is not as it should be, names the field and goes on', async () => {
+test('skips an invalid object, names the field and continues', async () => {
   await using server = await apiServer();
   await using watching = follow(server);
   const stream = await server.nextWatch();
   stream.send({ type: 'ADDED', object: { metadata: { name: 5, resourceVersion: '6' } } });
   stream.send({ type: 'ADDED', object: podObject('web', '7') });
-  await until(() => watching.changes.length === 2, { what: 'the good one' });
+  await until(() => watching.changes.length === 2, { what: 'the valid one' });
   expect(names(watching.changes)).toEqual(['listed ', 'applied web']);
   expect(watching.log.lines[0]?.fields).toMatchObject({ problem: expect.stringContaining('metadata.name:') });
 });
 
-test('is synced once its list was taken, and says when it lost the server', async () => {
+test('is synced once its list was read, and reports when it loses the server', async () => {
   await using server = await apiServer();
   await using watching = follow(server, { backoff: { minMs: 60_000, maxMs: 60_000 } });
   const stream = await server.nextWatch();
   await until(() => watching.states.length > 0, { what: 'a state' });
   expect(watching.states.every(({ kind }) => kind === 'synced')).toBe(true);
   stream.cut();
-  const lost = await until(() => watching.states.find(({ kind }) => kind === 'disconnected'), {
+  const disconnected = await until(() => watching.states.find(({ kind }) => kind === 'disconnected'), {
     what: 'the loss',
   });
-  expect(lost).toMatchObject({ sinceMs: expect.any(Number), message: expect.stringContaining(path) });
+  expect(disconnected).toMatchObject({ sinceMs: expect.any(Number), message: expect.stringContaining(path) });
 });
 
-test('does not read on while its reader is slow, and does not take that for silence', async () => {
+test('does not read on while its reader is slow, and does not mistake that for silence', async () => {
   await using server = await apiServer();
   const client = kubernetesClient(server.config);
   const stop = new AbortController();
@@ -362,21 +379,21 @@ test('does not read on while its reader is slow, and does not take that for sile
     parse: parsePod,
     log: memoryLog(),
     signal: stop.signal,
-    // Of a busy machine's own pauses none is so long.
     limits: { idleMs: 1_000 },
   });
+  // Sent together with the head, so that a busy machine has no time to find the watch silent.
+  const text = watchLine({ type: 'ADDED', object: podObject('first', '2') });
+  server.script.watch.push({ kind: 'watch', text });
   await changes.next();
-  const pending = changes.next();
+  expect((await changes.next()).value).toMatchObject({ object: { name: 'first' } });
   const stream = await server.nextWatch();
-  stream.send({ type: 'ADDED', object: podObject('first', '2') });
-  expect((await pending).value).toMatchObject({ object: { name: 'first' } });
-  // Longer than the silence that ends a watch; nothing is asked for meanwhile.
+  // Longer than the silence that ends a watch; the reader asks for nothing meanwhile.
   const padded = { ...podObject('more', '3'), padding: 'x'.repeat(1_000_000) };
   for (let count = 0; count < 20; count += 1) stream.send({ type: 'ADDED', object: padded });
   const slowUntil = performance.now() + 2_000;
   await until(() => performance.now() > slowUntil, { what: 'twice the silence' });
   expect(stream.isClosed()).toBe(false);
-  // The rest still waits in the server: 20 MB are more than sockets hold.
+  // The rest still waits in the server: sockets buffer less than 20 MB.
   expect(stream.unsentBytes()).toBeGreaterThan(1_000_000);
   expect((await changes.next()).value).toMatchObject({ object: { name: 'more' } });
   expect(server.watches).toHaveLength(1);
@@ -399,13 +416,13 @@ test.each([
     },
   },
   {
-    name: 'while no answer comes',
+    name: 'while it waits for an answer',
     prepare: async (server: ApiServer) => {
       server.script.list.push({ kind: 'silence' });
       await until(() => server.requests.length > 0, { what: 'the request' });
     },
   },
-])('ends in order when the signal aborts $name', async ({ prepare }) => {
+])('ends cleanly when the signal aborts $name', async ({ prepare }) => {
   await using server = await apiServer();
   const prepared = prepare(server);
   await using watching = follow(server);

@@ -8,29 +8,30 @@ import type { ClusterConfig, Credentials } from '../client-config.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 
 /**
- * An API server that says what a test tells it to, over real HTTPS. Each request takes the first answer that stands for
- * its kind; with none left a list is empty, a watch stays open, what is written is accepted, and what is read is what
- * `objects` has, or an empty object.
+ * An API server that answers as a test scripts it, over real HTTPS. Each request takes the next answer scripted for its
+ * kind. With none left, a list is empty, a watch stays open, a write is accepted, and a read returns what `objects` has
+ * at its path, or an empty object.
  */
 export type ApiServer = AsyncDisposable & {
   readonly config: ClusterConfig;
-  readonly requests: readonly Recorded[];
-  /** Answers to come, per kind of request. */
+  /** All requests so far, oldest first. */
+  readonly requests: readonly RecordedRequest[];
+  /** The next answers, by kind of request. */
   readonly script: Readonly<Record<RequestKind, ScriptedAnswer[]>>;
-  /** What is there, by its path. */
+  /** The objects that can be read, by path. */
   readonly objects: Map<string, object>;
-  /** The next watch that was opened, in the order of opening. */
+  /** Resolves to the watches in the order in which they are opened, one at each call. */
   readonly nextWatch: () => Promise<WatchStream>;
   readonly watches: readonly WatchStream[];
-  /** Only this token is let in; undefined lets everyone in. */
+  /** Accepts only this token; undefined accepts every request. */
   accept: (token: string | undefined) => void;
-  /** Ends every connection at once, kept ones too. */
+  /** Closes every connection at once, idle ones too. */
   readonly cutAll: () => void;
 };
 
 export type RequestKind = 'list' | 'watch' | 'write' | 'read';
 
-export type Recorded = {
+export type RecordedRequest = {
   readonly kind: RequestKind;
   readonly method: string;
   readonly path: string;
@@ -40,49 +41,55 @@ export type Recorded = {
   readonly body: unknown;
 };
 
+export type JsonAnswer = {
+  readonly kind: 'json';
+  readonly status?: number;
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
+};
+
 export type ScriptedAnswer =
-  | {
-      readonly kind: 'json';
-      readonly status?: number;
-      readonly body: unknown;
-      readonly headers?: Record<string, string>;
-    }
+  | JsonAnswer
   | { readonly kind: 'gzip'; readonly body: unknown }
+  /** A watch that stays open; its head and the first text of its body are sent together. */
+  | { readonly kind: 'watch'; readonly text: string }
   /** Accepted and never answered. */
   | { readonly kind: 'silence' }
-  /** The connection goes before an answer. */
+  /** The connection is closed before an answer. */
   | { readonly kind: 'cut' };
 
 export type WatchStream = {
   readonly query: Readonly<Record<string, string>>;
   readonly send: (event: object) => void;
   readonly bytes: (bytes: Uint8Array | string) => void;
-  /** As the server does at timeoutSeconds. */
+  /** Ends the watch as the server does at timeoutSeconds. */
   readonly end: () => void;
   readonly cut: () => void;
   readonly isClosed: () => boolean;
-  /** What the client has not taken yet. */
+  /** Bytes that the client has not read yet. */
   readonly unsentBytes: () => number;
 };
 
+/** Starts an API server on a free port of 127.0.0.1. */
 export async function apiServer(
   credentials: Credentials = { kind: 'token', token: 'first' },
   certificate?: Certificate,
 ): Promise<ApiServer> {
   const identity = certificate ?? (await selfSigned());
-  const requests: Recorded[] = [];
+  const requests: RecordedRequest[] = [];
   const watches: WatchStream[] = [];
   const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, ScriptedAnswer[]>;
   const objects = new Map<string, object>();
   let accepted: string | undefined;
-  let taken = 0;
+  let watchesReturned = 0;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const recorded = await record(request);
     requests.push(recorded);
-    const isKnown = accepted === undefined || recorded.authorization === `Bearer ${accepted}`;
-    const answer = isKnown ? next(script[recorded.kind]) : refusal(401, 'Unauthorized');
-    if (answer !== undefined) reply(response, answer);
+    const isAuthorized = accepted === undefined || recorded.authorization === `Bearer ${accepted}`;
+    const answer = isAuthorized ? next(script[recorded.kind]) : refusal(401, 'Unauthorized');
+    if (answer?.kind === 'watch') watches.push(openWatch(recorded.query, response, answer.text));
+    else if (answer !== undefined) reply(response, answer);
     else if (recorded.kind === 'watch') watches.push(openWatch(recorded.query, response));
     else if (recorded.kind === 'list') reply(response, list('1'));
     else if (recorded.kind === 'read')
@@ -98,8 +105,8 @@ export async function apiServer(
     objects,
     watches,
     async nextWatch() {
-      const index = taken;
-      taken += 1;
+      const index = watchesReturned;
+      watchesReturned += 1;
       return await until(() => watches[index], { what: `watch ${index} to be opened` });
     },
     accept(token) {
@@ -110,18 +117,17 @@ export async function apiServer(
   };
 }
 
-export function list(resourceVersion: string, items: readonly object[] = [], token?: string): ScriptedAnswer {
+/** A PodList; `token` says that another page follows. */
+export function list(resourceVersion: string, items: readonly object[] = [], token?: string): JsonAnswer {
   return { kind: 'json', body: { kind: 'PodList', metadata: { resourceVersion, continue: token }, items } };
 }
 
-export function refusal(
-  status: number,
-  reason: string,
-  headers: Record<string, string> = {},
-): ScriptedAnswer {
+/** A refusal with a `Status` object. */
+export function refusal(status: number, reason: string, headers: Record<string, string> = {}): JsonAnswer {
   return { kind: 'json', status, headers, body: statusObject(status, reason) };
 }
 
+/** A `Status` object, as the body of a refusal or the object of an ERROR event. */
 export function statusObject(code: number, reason: string): object {
   return {
     kind: 'Status',
@@ -154,7 +160,7 @@ async function listen(
   };
 }
 
-async function record(request: IncomingMessage): Promise<Recorded> {
+async function record(request: IncomingMessage): Promise<RecordedRequest> {
   const url = new URL(request.url ?? '', 'https://server');
   const parts: Buffer[] = [];
   for await (const part of request) if (Buffer.isBuffer(part)) parts.push(part);
@@ -182,7 +188,7 @@ function next(answers: ScriptedAnswer[]): ScriptedAnswer | undefined {
   return answers.shift();
 }
 
-function reply(response: ServerResponse, answer: ScriptedAnswer): void {
+function reply(response: ServerResponse, answer: Exclude<ScriptedAnswer, { kind: 'watch' }>): void {
   switch (answer.kind) {
     case 'json':
       response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers });
@@ -199,12 +205,22 @@ function reply(response: ServerResponse, answer: ScriptedAnswer): void {
   }
 }
 
-function openWatch(query: Readonly<Record<string, string>>, response: ServerResponse): WatchStream {
+/** An event as a line of a watch. */
+export function watchLine(event: object): string {
+  return `${JSON.stringify(event)}\n`;
+}
+
+function openWatch(
+  query: Readonly<Record<string, string>>,
+  response: ServerResponse,
+  firstText?: string,
+): WatchStream {
   response.writeHead(200, { 'content-type': 'application/json' });
-  response.flushHeaders();
+  if (firstText === undefined) response.flushHeaders();
+  else response.write(firstText);
   return {
     query,
-    send: (event) => response.write(`${JSON.stringify(event)}\n`),
+    send: (event) => response.write(watchLine(event)),
     bytes: (bytes) => response.write(bytes),
     end: () => response.end(),
     cut: () => response.destroy(),
