@@ -1,4 +1,4 @@
-/** Resolves after `ms`, or at once when the signal aborts. Never rejects, and leaves no listener on the signal. */
+/** Resolves after `ms`, or as soon as the signal aborts. Never rejects, and leaves no listener on the signal. */
 export function abortableSleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -15,7 +15,8 @@ type Failure = Call & {
 /**
  * A request that the server refused or did not answer.
  *
- * `reason` is Kubernetes' own (NotFound, Conflict, Expired, TooManyRequests ...) where the server sent one, else Unreachable, StaleConnection, DeadlineExceeded, Silent, Aborted, TokenUnreadable, TooLarge, Malformed.
+ * `reason` is Kubernetes' own (NotFound, Conflict, Expired, TooManyRequests ...) where the server sent one. Otherwise
+ * Unreachable, StaleConnection, DeadlineExceeded, Silent, Aborted, TokenUnreadable, TooLarge, Malformed or Unknown.
  */
 export class ApiError extends Error {
   override readonly name = 'ApiError';

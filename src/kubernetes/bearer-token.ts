@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { Credentials } from './client-config.ts';
 
-/** The token that goes with a request, read again as it rotates. */
+/** The token for a request; a token file is read again as the kubelet rotates it. */
 export type BearerToken = {
-  /** The token, or nothing when a client certificate speaks for us. Throws only when none was ever read. */
+  /** The token, or undefined with a client certificate. Throws only when no token was ever read. */
   readonly read: () => Promise<string | undefined>;
-  /** After a 401: the next `read` goes to the file. */
+  /** After a 401: the next `read` reads the file. */
   readonly expire: () => void;
 };
 
-// The kubelet rotates a token at 80 % of its life, so minutes would do (client-go: 1); a stat-sized read is cheap, and
-// a token that was replaced by hand or after a CA rotation is used 10 s later.
-const keepMs = 10_000;
+// The kubelet rotates a token at 80 % of its lifetime, so minutes would do (client-go: 1). But so small a file is cheap
+// to read, and a token that was replaced by hand or after a CA rotation is in use 10 s later.
+const cacheMs = 10_000;
 
-/** As client-go's cachingTokenSource: a file that cannot be read for a moment leaves the last token in use. */
+/** Like client-go's cachingTokenSource: while the file cannot be read, the last token stays in use. */
 export function bearerToken(
   credentials: Credentials,
   now: () => number = () => performance.now(),
@@ -24,7 +24,7 @@ export function bearerToken(
     async read() {
       if (credentials.kind === 'client-certificate') return undefined;
       if (credentials.kind === 'token') return credentials.token;
-      if (token === undefined || now() - readAt >= keepMs) {
+      if (token === undefined || now() - readAt >= cacheMs) {
         token = await readToken(credentials.path, token);
         readAt = now();
       }

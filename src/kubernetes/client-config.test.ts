@@ -20,11 +20,11 @@ test.each([
   });
 });
 
-test('says so outside of a cluster', async () => {
+test('fails outside a cluster', async () => {
   await expect(serviceAccountConfig({ env: {} })).rejects.toThrow('not in a cluster');
 });
 
-test('says so in a Pod without a service account', async () => {
+test('fails in a Pod without a service account', async () => {
   const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };
   await expect(serviceAccountConfig({ env, folder: '/nonexistent' })).rejects.toThrow('no service account');
 });
@@ -47,11 +47,11 @@ test.each([
   });
 });
 
-test('says what a kubeconfig lacks', () => {
+test('reports what a kubeconfig lacks', () => {
   expect(() => kubeconfigConfig(kubeconfig({ exec: { command: 'login' } }))).toThrow('neither a token nor');
 });
 
-test('reads a token file again after ten seconds or when the token was refused, and no sooner', async () => {
+test('reads a token file again after ten seconds or after a refusal, and no sooner', async () => {
   await using temporary = await temporaryFolder();
   const path = join(temporary.folder, 'token');
   let now = 0;
@@ -69,7 +69,7 @@ test('reads a token file again after ten seconds or when the token was refused, 
 });
 
 test.each([
-  { name: 'gone', damage: (path: string) => rm(path) },
+  { name: 'missing', damage: (path: string) => rm(path) },
   { name: 'empty', damage: (path: string) => writeFile(path, '') },
 ])('keeps the last token while the file is $name', async ({ damage }) => {
   await using temporary = await temporaryFolder();

@@ -3,22 +3,23 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import * as v from 'valibot';
 
-/** Where the API server is, how it proves who it is, and how we do. */
+/** The address of the API server, the CA that it is verified with, and the credentials that Podcap presents. */
 export type ClusterConfig = {
   readonly server: URL;
-  /** PEM; without it the system's authorities are trusted. */
+  /** PEM; without it, the certificate authorities of the system are trusted. */
   readonly ca?: string;
   readonly credentials: Credentials;
 };
 
+/** How Podcap authenticates. */
 export type Credentials =
   | { readonly kind: 'token-file'; readonly path: string }
   | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'client-certificate'; readonly cert: string; readonly key: string };
 
 /**
- * What the kubelet gives every Pod: the API server's address in the environment, the CA and a token as files.
- * Throws when this process is not in a Pod, or in one without a service account token.
+ * The configuration that the kubelet gives every Pod: the API server's address in the environment, the CA and a token
+ * as files. Throws when this process does not run in a Pod, or in one without a service account token.
  */
 export async function serviceAccountConfig({
   env = process.env,
@@ -43,8 +44,8 @@ export async function serviceAccountConfig({
 }
 
 /**
- * The current context of a kubeconfig, from what `kubectl config view --raw --flatten -o json` prints; for development,
- * tests and benches. Throws when it needs a login plugin or files that are not embedded.
+ * The configuration of the current context of a kubeconfig, from the output of `kubectl config view --raw --flatten -o
+ * json`. For development, tests and benchmarks. Throws when it needs a login plugin or files that are not embedded.
  */
 export function kubeconfigConfig(json: string): ClusterConfig {
   const file = v.parse(kubeconfigSchema, JSON.parse(json));

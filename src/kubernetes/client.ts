@@ -6,46 +6,47 @@ import type { ClusterConfig } from './client-config.ts';
 import { type Exchange, exchange } from './http-exchange.ts';
 import { isSuccess, parseJson, readText, refusal } from './http-response.ts';
 
-/** The few requests that Podcap makes. Each throws an ApiError, and nothing else, for what network and server do. */
+/** The few requests that Podcap makes. Whatever the network or the server does, they throw nothing but an ApiError. */
 export type KubernetesClient = AsyncDisposable & {
-  /** Reads an object or a list; the caller checks what it is. */
+  /** Reads an object or a list; the caller validates it. */
   readonly get: (request: ApiRequest) => Promise<unknown>;
   readonly create: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
   /** A JSON merge patch (RFC 7386). */
   readonly patch: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
-  /** Opens an answer that goes on, as a watch's does. */
+  /** Opens an answer without an end, such as a watch. */
   readonly stream: (request: StreamRequest) => Promise<ByteStream>;
 };
 
 export type ApiRequest = {
   readonly path: string;
-  /** Undefined values are left out. */
+  /** Undefined values are omitted. */
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
-  /** For the whole of it, body and all: 30 s unless said otherwise. */
+  /** For the whole request, to the end of the answer's body. The client's deadline unless set. */
   readonly deadlineMs?: number;
 };
 
 export type StreamRequest = Omit<ApiRequest, 'deadlineMs'> & {
-  /** Until the answer begins. */
+  /** The longest wait for the head of the answer. */
   readonly responseMs: number;
-  /** The longest silence while bytes are awaited; a reader that takes its time is not silence. */
+  /** The longest wait for the next bytes. The time that the reader takes between two reads does not count. */
   readonly idleMs: number;
 };
 
-/** Bytes as they come, read at the reader's pace. Throws an ApiError when the connection breaks. */
+/** The bytes of an answer as they arrive, read no faster than asked for. Throws an ApiError when it breaks off. */
 export type ByteStream = AsyncIterable<Buffer> & AsyncDisposable;
 
 export type ClientLimits = {
   readonly connectMs: number;
+  /** For a request without a deadline of its own. */
   readonly deadlineMs: number;
-  /** Of an answer, after decompression. */
+  /** The largest answer, after decompression. */
   readonly answerBytes: number;
 };
 
 const defaultLimits: ClientLimits = { connectMs: 10_000, deadlineMs: 30_000, answerBytes: 64 * 1024 * 1024 };
 
-/** A client of one API server over HTTP/1.1: one connection per watch, the others kept alive and shared. */
+/** A client of one API server over HTTP/1.1: one connection per watch; all other requests share kept-alive ones. */
 export function kubernetesClient(
   config: ClusterConfig,
   limits: Partial<ClientLimits> = {},
@@ -59,8 +60,8 @@ export function kubernetesClient(
   });
   const token = bearerToken(config.credentials);
 
-  /** Again, once, after a 401 when the token file holds another token, and when a kept connection was already dead. */
-  async function authorized<R>(call: Call, send: (bearer: string | undefined) => Promise<R>): Promise<R> {
+  /** Sends again, once: after a 401 if the token file has a new token, or a GET if its kept connection was dead. */
+  async function withToken<R>(call: Call, send: (bearer: string | undefined) => Promise<R>): Promise<R> {
     const bearer = await readToken(call);
     try {
       return await send(bearer);
@@ -83,7 +84,7 @@ export function kubernetesClient(
 
   function json(method: string, request: ApiRequest, content?: Content): Promise<unknown> {
     const call = { method, path: request.path };
-    return authorized(call, async (bearer) => {
+    return withToken(call, async (bearer) => {
       using sent = exchange({
         agent,
         url: urlOf(config.server, request),
@@ -103,7 +104,7 @@ export function kubernetesClient(
     patch: (request) => json('PATCH', request, contentOf(request.body, 'application/merge-patch+json')),
     stream(request) {
       const call = { method: 'GET', path: request.path };
-      return authorized(call, (bearer) => {
+      return withToken(call, (bearer) => {
         const sent = exchange({
           agent,
           url: urlOf(config.server, request),
@@ -140,7 +141,7 @@ function headersOf(bearer: string | undefined, others: OutgoingHttpHeaders): Out
   return { accept: 'application/json', 'user-agent': 'podcap', ...authorization, ...others };
 }
 
-/** A server behind a proxy can have a path of its own, as Rancher's do. */
+/** The server's URL can have a path, as behind Rancher's proxy. */
 function urlOf(server: URL, { path, query = {} }: Pick<ApiRequest, 'path' | 'query'>): URL {
   const url = new URL(server.pathname.replace(/\/$/, '') + path, server);
   for (const [name, value] of Object.entries(query)) {
@@ -149,9 +150,9 @@ function urlOf(server: URL, { path, query = {} }: Pick<ApiRequest, 'path' | 'que
   return url;
 }
 
-type Reading = { readonly call: Call; readonly answerBytes: number; readonly deadlineMs: number };
+type ReadLimits = { readonly call: Call; readonly answerBytes: number; readonly deadlineMs: number };
 
-async function readJson(sent: Exchange, { call, answerBytes, deadlineMs }: Reading): Promise<unknown> {
+async function readJson(sent: Exchange, { call, answerBytes, deadlineMs }: ReadLimits): Promise<unknown> {
   const timer = setTimeout(
     () => sent.drop(deadlineError(call, `no answer within ${deadlineMs} ms`)),
     deadlineMs,

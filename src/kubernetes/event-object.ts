@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { CoreV1Event } from '@kubernetes/client-node';
 
-/** Something to tell about a Pod. */
+/** Something that happened to a Pod, to be written as an Event. */
 export type PodEvent = {
   readonly type: 'Normal' | 'Warning';
-  /** CamelCase, short, one of a known set. */
+  /** CamelCase, from a fixed set. */
   readonly reason: string;
-  /** Cut to 1,024 bytes of UTF-8. */
+  /** Is cut to 1,024 bytes of UTF-8. */
   readonly message: string;
   readonly pod: PodReference;
 };
 
+/** The Pod that an Event is about. */
 export type PodReference = {
   readonly namespace: string;
   readonly name: string;
@@ -18,25 +19,26 @@ export type PodReference = {
   readonly resourceVersion?: string;
 };
 
-/** How often something was said, and when first and last (RFC 3339). */
+/** How many times the same Event was recorded, and when first and last (RFC 3339). */
 export type Occurrences = {
   readonly count: number;
   readonly firstTimestamp: string;
   readonly lastTimestamp: string;
 };
 
+/** Who reports the Event, and on which Node. */
 export type EventSource = {
   readonly component: string;
   readonly controller: string;
   readonly nodeName: string;
 };
 
-// As they are on the wire: the generated type has dates where JSON has strings.
+// As JSON has it: the generated type has dates instead of strings.
 type WireEvent = Omit<CoreV1Event, 'firstTimestamp' | 'lastTimestamp'> & Occurrences;
 
 /**
- * The core/v1 Event for it. Not events.k8s.io/v1: both are views of the same objects, and there a repeated Event must
- * become a `series`, everything else of it is immutable; here it is a count, as `kubectl describe` shows it.
+ * The core/v1 Event. Not events.k8s.io/v1: both are views of the same objects, but there a repeated Event must become a
+ * `series`, and everything else in it is immutable. Here it is a count, which `kubectl describe` shows.
  */
 export function eventObject(
   event: PodEvent,
@@ -44,7 +46,7 @@ export function eventObject(
   source: EventSource,
   seen: Occurrences,
 ): WireEvent {
-  // One by one: what is passed may be a whole Pod.
+  // Field by field: the caller may pass a whole Pod.
   const { namespace, name: podName, uid, resourceVersion } = event.pod;
   const version = resourceVersion === undefined ? {} : { resourceVersion };
   return {
@@ -62,15 +64,15 @@ export function eventObject(
   };
 }
 
-/** A name of its own, within the 253 characters of a DNS subdomain. */
+/** A unique name for an Event, within the 253 characters of a DNS subdomain. */
 export function eventName(podName: string): string {
   const suffix = randomBytes(8).toString('hex');
-  // A part of a DNS name must not end in what a cut may leave at its end.
+  // A part of a DNS name must not end in a hyphen or a dot, which the cut may leave at the end.
   const pod = podName.slice(0, 253 - 1 - suffix.length).replace(/[^a-z0-9]+$/, '');
   return `${pod}.${suffix}`;
 }
 
-/** At most 1,024 bytes of UTF-8, with an ellipsis where something is missing; never half a character. */
+/** The message in at most 1,024 bytes of UTF-8: cut between two characters, with an ellipsis at the cut. */
 export function cutMessage(message: string): string {
   const bytes = Buffer.from(message, 'utf8');
   if (bytes.length <= messageBytes) return message;
@@ -82,7 +84,7 @@ export function cutMessage(message: string): string {
 const messageBytes = 1_024;
 const ellipsis = '…';
 
-/** UTF-8's continuation bytes are 10xxxxxx. */
+/** Whether this is a continuation byte of UTF-8: 10xxxxxx. */
 function isInsideCharacter(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }

@@ -9,8 +9,8 @@ import { memoryLog } from './testing/memory-logger.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'u1', resourceVersion: '7' };
 
-test('writes an Event that kubectl finds by the Pod', async () => {
-  await using setup = await recording();
+test('writes an Event that kubectl shows for the Pod', async () => {
+  await using setup = await recorderScene();
   setup.recorder.record(started);
   expect(await setup.recorder.flush(5_000)).toBe(true);
   expect(setup.server.requests).toMatchObject([
@@ -32,8 +32,8 @@ test('writes an Event that kubectl finds by the Pod', async () => {
   ]);
 });
 
-test('keeps what is not a reference out of the Event', async () => {
-  await using setup = await recording();
+test('writes nothing of the Pod but a reference to it', async () => {
+  await using setup = await recorderScene();
   const whole = { ...pod, annotations: { secret: 'x' } };
   setup.recorder.record({ ...started, pod: whole });
   await setup.recorder.flush(5_000);
@@ -41,7 +41,7 @@ test('keeps what is not a reference out of the Event', async () => {
 });
 
 test('counts a repeated Event up', async () => {
-  await using setup = await recording();
+  await using setup = await recorderScene();
   for (let count = 0; count < 3; count += 1) {
     setup.recorder.record(started);
     await setup.recorder.flush(5_000);
@@ -53,8 +53,8 @@ test('counts a repeated Event up', async () => {
   expect(setup.server.requests[2]?.body).toEqual({ count: 3, lastTimestamp: expect.any(String) });
 });
 
-test('writes one Event for what was said more than once while it waited', async () => {
-  await using setup = await recording();
+test('writes one Event, with a count, for equal Events that wait together', async () => {
+  await using setup = await recorderScene();
   setup.server.script.write.push(refusal(503, 'ServiceUnavailable'));
   setup.recorder.record({ ...started, reason: 'First' });
   setup.recorder.record(started);
@@ -64,8 +64,8 @@ test('writes one Event for what was said more than once while it waited', async 
   expect(setup.recorder.counts().written).toBe(3);
 });
 
-test('writes anew what the API server has forgotten', async () => {
-  await using setup = await recording();
+test('writes a new Event when the API server has deleted the one to count up', async () => {
+  await using setup = await recorderScene();
   setup.recorder.record(started);
   await setup.recorder.flush(5_000);
   setup.server.script.write.push(refusal(404, 'NotFound'));
@@ -79,9 +79,9 @@ test.each([
   { name: 'another message', event: { message: 'other' } },
   { name: 'another reason', event: { reason: 'Other' } },
   { name: 'another type', event: { type: 'Warning' as const } },
-  { name: 'a new Pod of that name', event: { pod: { ...pod, uid: 'u2' } } },
+  { name: 'a new Pod of the same name', event: { pod: { ...pod, uid: 'u2' } } },
 ])('writes another Event for $name', async ({ event }) => {
-  await using setup = await recording();
+  await using setup = await recorderScene();
   setup.recorder.record(started);
   setup.recorder.record({ ...started, ...event });
   await setup.recorder.flush(5_000);
@@ -92,8 +92,8 @@ test.each<{ name: string; answer: ScriptedAnswer }>([
   { name: 'cuts the connection', answer: { kind: 'cut' } },
   { name: 'fails', answer: refusal(500, 'InternalError') },
   { name: 'is busy', answer: refusal(429, 'TooManyRequests') },
-])('tries again, under the same name, when the API server $name', async ({ answer }) => {
-  await using setup = await recording();
+])('tries again with the same name when the API server $name', async ({ answer }) => {
+  await using setup = await recorderScene();
   setup.server.script.write.push(answer, answer);
   setup.recorder.record(started);
   await setup.recorder.flush(5_000);
@@ -102,8 +102,8 @@ test.each<{ name: string; answer: ScriptedAnswer }>([
   expect(setup.recorder.counts()).toEqual({ written: 1, dropped: 0, suppressed: 0, failed: 0 });
 });
 
-test('takes AlreadyExists for an answer that was lost', async () => {
-  await using setup = await recording();
+test('takes AlreadyExists as success: the answer to an earlier try was lost', async () => {
+  await using setup = await recorderScene();
   setup.server.script.write.push(refusal(409, 'AlreadyExists'));
   setup.recorder.record(started);
   await setup.recorder.flush(5_000);
@@ -114,19 +114,21 @@ test.each([
   { status: 403, reason: 'Forbidden' },
   { status: 404, reason: 'NotFound' },
   { status: 422, reason: 'Invalid' },
-])('gives up at $status, says so, and goes on with the next', async ({ status, reason }) => {
-  await using setup = await recording();
+])('gives up at $status, logs it, and continues with the next Event', async ({ status, reason }) => {
+  await using setup = await recorderScene();
   setup.server.script.write.push(refusal(status, reason));
   setup.recorder.record(started);
   setup.recorder.record({ ...started, reason: 'Next' });
   await setup.recorder.flush(5_000);
   expect(setup.server.requests).toHaveLength(2);
   expect(setup.recorder.counts()).toMatchObject({ written: 1, failed: 1 });
-  expect(setup.log.lines).toMatchObject([{ message: 'event given up', fields: { status } }]);
+  expect(setup.log.lines).toMatchObject([
+    { message: 'failed to write event', fields: { status, pod: 'default/web' } },
+  ]);
 });
 
 test('gives up on a server that keeps failing', async () => {
-  await using setup = await recording({ tries: 3 });
+  await using setup = await recorderScene({ tries: 3 });
   setup.server.script.write.push(...Array.from({ length: 9 }, () => refusal(500, 'InternalError')));
   setup.recorder.record(started);
   await setup.recorder.flush(5_000);
@@ -134,8 +136,8 @@ test('gives up on a server that keeps failing', async () => {
   expect(setup.recorder.counts().failed).toBe(1);
 });
 
-test('writes a burst at once, the rest in its turn, and what is left when it ends', async () => {
-  await using setup = await recording({ rate: { burst: 2, everyMs: 3_600_000 } });
+test('writes a burst at once, the rest at the rate limit, and at its end all that is left', async () => {
+  await using setup = await recorderScene({ rate: { burst: 2, everyMs: 3_600_000 } });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   await until(() => setup.recorder.counts().written === 2, { what: 'the burst to be written' });
   expect(await setup.recorder.flush(50)).toBe(false);
@@ -145,23 +147,23 @@ test('writes a burst at once, the rest in its turn, and what is left when it end
   expect(setup.recorder.counts()).toMatchObject({ written: 4, dropped: 0 });
 });
 
-test('lets none wait for its turn for longer than its time', async () => {
-  await using setup = await recording({ rate: { burst: 1, everyMs: 3_600_000 }, maxDelayMs: 20 });
+test('lets no Event wait for the rate limit longer than the maximum delay', async () => {
+  await using setup = await recorderScene({ rate: { burst: 1, everyMs: 3_600_000 }, maxDelayMs: 20 });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   expect(await setup.recorder.flush(5_000)).toBe(true);
   expect(bodies(setup.server)).toMatchObject(reasons.map((reason) => ({ reason })));
 });
 
-test('lets none wait for its turn while more than a quarter of the queue is full', async () => {
-  await using setup = await recording({ rate: { burst: 1, everyMs: 3_600_000 }, queue: 8 });
+test('ignores the rate limit while more than a quarter of the queue is full', async () => {
+  await using setup = await recorderScene({ rate: { burst: 1, everyMs: 3_600_000 }, queue: 8 });
   for (const reason of reasons) setup.recorder.record({ ...started, reason });
   await until(() => setup.recorder.counts().written === 2, { what: 'two to be written' });
   expect(await setup.recorder.flush(50)).toBe(false);
   expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
 });
 
-test('ends the wait of one when more than a quarter of the queue becomes full', async () => {
-  await using setup = await recording({
+test('ends the current wait when more than a quarter of the queue becomes full', async () => {
+  await using setup = await recorderScene({
     rate: { burst: 1, everyMs: 3_600_000 },
     maxDelayMs: 3_600_000,
     queue: 8,
@@ -176,8 +178,8 @@ test('ends the wait of one when more than a quarter of the queue becomes full', 
   expect(setup.recorder.counts()).toMatchObject({ written: 2, dropped: 0 });
 });
 
-test('drops the oldest that waits when the queue is full', async () => {
-  await using setup = await recording({ queue: 2 });
+test('drops the oldest waiting Event when the queue is full', async () => {
+  await using setup = await recorderScene({ queue: 2 });
   for (const reason of ['InFlight', 'Dropped', 'Kept', 'Last']) setup.recorder.record({ ...started, reason });
   await setup.recorder.flush(5_000);
   expect(bodies(setup.server)).toMatchObject([
@@ -188,16 +190,16 @@ test('drops the oldest that waits when the queue is full', async () => {
   expect(setup.recorder.counts()).toMatchObject({ written: 3, dropped: 1 });
 });
 
-test('suppresses what is too much about one Pod, and that Pod alone', async () => {
-  await using setup = await recording({ spam: { burst: 2 } });
+test('suppresses too many Events about one Pod, and only about that Pod', async () => {
+  await using setup = await recorderScene({ spam: { burst: 2 } });
   for (const reason of ['A', 'B', 'C']) setup.recorder.record({ ...started, reason });
   setup.recorder.record({ ...started, pod: { ...pod, uid: 'u2' } });
   await setup.recorder.flush(5_000);
   expect(setup.recorder.counts()).toMatchObject({ written: 3, suppressed: 1 });
 });
 
-test('ends within its time when the API server is away, and counts what is lost', async () => {
-  await using setup = await recording({ flushMs: 20 });
+test('ends within its deadline when the API server does not answer, and counts what was not written', async () => {
+  await using setup = await recorderScene({ flushMs: 20 });
   setup.server.script.write.push({ kind: 'silence' });
   setup.recorder.record(started);
   setup.recorder.record({ ...started, reason: 'Next' });
@@ -209,7 +211,7 @@ test('ends within its time when the API server is away, and counts what is lost'
   expect(setup.recorder.counts()).toEqual({ written: 0, dropped: 2, suppressed: 0, failed: 1 });
 });
 
-test('lets a burst pass, then one for each refill, for each key alone', () => {
+test('lets a burst pass, then one for each refill, separately for each key', () => {
   let now = 0;
   const passes = spamFilter({ burst: 3, refillMs: 100, keys: 10 }, () => now);
   expect(Array.from({ length: 4 }, () => passes('a'))).toEqual([true, true, true, false]);
@@ -225,14 +227,14 @@ test.each([
   { name: 'long', message: 'x'.repeat(1_025), bytes: 1_024 },
   { name: 'long, of two-byte characters', message: 'é'.repeat(1_000), bytes: 1_023 },
   { name: 'long, of four-byte characters', message: '🐙'.repeat(1_000), bytes: 1_023 },
-])('cuts a message that is $name at a character', ({ message, bytes }) => {
+])('cuts a message that is $name between two characters', ({ message, bytes }) => {
   const cut = cutMessage(message);
   expect(Buffer.byteLength(cut)).toBe(bytes);
   expect(message.startsWith(cut.replace(/…$/, ''))).toBe(true);
 });
 
 test.each(['web', 'a'.repeat(253), `${'a'.repeat(235)}.${'b'.repeat(17)}`])(
-  'names the Event of %s',
+  'names the Event of the Pod %s',
   (name) => {
     const parts = eventName(name).split('.');
     expect(eventName(name).length).toBeLessThanOrEqual(253);
@@ -244,7 +246,7 @@ test.each(['web', 'a'.repeat(253), `${'a'.repeat(235)}.${'b'.repeat(17)}`])(
 const reasons = ['A', 'B', 'C', 'D'];
 const started: PodEvent = { type: 'Normal', reason: 'CaptureStarted', message: 'message', pod };
 
-async function recording(limits: Partial<EventLimits> = {}) {
+async function recorderScene(limits: Partial<EventLimits> = {}) {
   const server = await apiServer();
   const client = kubernetesClient(server.config);
   const log = memoryLog();

@@ -2,12 +2,12 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { type Agent, request } from 'node:https';
 import { ApiError, type Call } from './api-error.ts';
 
-/** One HTTP request under way, and its answer. Disposed before the answer is complete, its connection goes. */
+/** One HTTP request and its answer. Disposing of it before the answer is complete closes the connection. */
 export type Exchange = Disposable & {
   readonly response: Promise<IncomingMessage>;
-  /** Drops the connection; `error` is then what `explain` gives. */
+  /** Closes the connection; from then on `explain` returns `error`. */
   readonly drop: (error: ApiError) => void;
-  /** What really happened, when waiting for the answer or reading it has thrown `error`. */
+  /** The error to report when waiting for the answer or reading it throws `error`. */
   readonly explain: (error: unknown) => ApiError;
 };
 
@@ -21,7 +21,7 @@ export type ExchangeOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** Sends a request. The signal's listener is removed when the exchange ends: signals live as long as the process. */
+/** Sends a request. Its listener on the signal is removed at its end: signals can live as long as the process. */
 export function exchange({ agent, url, call, headers, body, connectMs, signal }: ExchangeOptions): Exchange {
   const outgoing = request(url, { agent, method: call.method, headers });
   let dropped: ApiError | undefined;
@@ -36,7 +36,7 @@ export function exchange({ agent, url, call, headers, body, connectMs, signal }:
     drop(new ApiError({ ...call, reason: 'Unreachable', message: `no connection within ${connectMs} ms` }));
 
   const connecting = setTimeout(tooSlow, connectMs);
-  // A peer that is gone is noticed after 30 s + 10 probes of a second, also on a watch that only ever receives.
+  // A dead peer is noticed after 30 s and 10 probes, one each second, even on a watch, which only receives.
   outgoing.setSocketKeepAlive(true, 30_000);
   outgoing.once('socket', (socket) => {
     if (outgoing.reusedSocket) clearTimeout(connecting);
@@ -75,7 +75,7 @@ export function exchange({ agent, url, call, headers, body, connectMs, signal }:
     },
     [Symbol.dispose]() {
       release();
-      // Does nothing to an answer that was read to its end: its connection is back in the pool by then.
+      // Has no effect once the answer was read to its end: by then the connection is back in the pool.
       outgoing.destroy();
     },
   };

@@ -3,14 +3,14 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ApiError, answerError, type Call } from './api-error.ts';
 
-/** 2xx: anything else, redirects among it, is a refusal. */
+/** Whether the status is 2xx: anything else is a refusal, redirects too. */
 export function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-/** What an answer other than 2xx says. */
+/** The error for an answer other than 2xx. */
 export async function refusal(call: Call, response: IncomingMessage): Promise<ApiError> {
-  // The status says more than a body that is cut or huge: then it stands alone.
+  // Without a body that can be read, the status is enough.
   const body = await readText(call, response, 64 * 1024).catch(() => '');
   return answerError(call, {
     status: response.statusCode ?? 0,
@@ -19,11 +19,11 @@ export async function refusal(call: Call, response: IncomingMessage): Promise<Ap
   });
 }
 
-/** The text of an answer, unzipped; throws an ApiError when it has more than `maxBytes`. */
+/** The text of an answer, decompressed; throws an ApiError when it has more than `maxBytes`. */
 export async function readText(call: Call, response: IncomingMessage, maxBytes: number): Promise<string> {
-  const zipped = response.headers['content-encoding'] === 'gzip';
-  // The reader of the pipeline's end gets its error; the callback has nothing to add.
-  const body: AsyncIterable<unknown> = zipped ? pipeline(response, createGunzip(), () => {}) : response;
+  const isCompressed = response.headers['content-encoding'] === 'gzip';
+  // Reading the pipeline throws its error; the callback has nothing to add.
+  const body: AsyncIterable<unknown> = isCompressed ? pipeline(response, createGunzip(), () => {}) : response;
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of body) {
@@ -41,11 +41,11 @@ export async function readText(call: Call, response: IncomingMessage, maxBytes: 
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** JSON, or an ApiError. */
+/** Parses JSON; throws an ApiError if it is not valid. */
 export function parseJson(call: Call, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ApiError({ ...call, reason: 'Malformed', message: 'an answer that is no JSON', cause });
+    throw new ApiError({ ...call, reason: 'Malformed', message: 'an answer that is not JSON', cause });
   }
 }

@@ -1,25 +1,26 @@
 import * as v from 'valibot';
 import { type BackoffOptions, backoff } from '../base/backoff.ts';
 import { abortableSleep } from './abortable-sleep.ts';
-import { ApiError, type Call, statusError } from './api-error.ts';
+import { ApiError, type Call } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { nextWatchStep, type WatchEnd, type WatchStep } from './list-or-watch.ts';
 import type { Log } from './logger.ts';
 import { longestUnreachableMs, retryDelayMs } from './retry-policy.ts';
 import { LineTooLong, lines } from './split-lines.ts';
+import { parseWatchEvent } from './watch-event.ts';
 
-/** `listed` is the whole collection, at first and whenever the watch could not go on; the others are live events. */
+/** `listed` is the whole collection, at first and whenever the watch could not resume; the others are live events. */
 export type Change<T> =
   | { readonly kind: 'listed'; readonly items: readonly T[] }
   | { readonly kind: 'applied'; readonly object: T }
   | { readonly kind: 'deleted'; readonly object: T };
 
-/** An object as it came through the door, or why it did not. */
+/** An object that passed validation, or why it did not. */
 export type ParsedObject<T> =
   | { readonly kind: 'valid'; readonly object: T }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-/** `synced`: the consumer has taken a whole list, and the server was heard at that time. Times are epoch ms. */
+/** `synced`: the consumer has a whole list, and the server last answered at that time. Times are epoch ms. */
 export type WatchState =
   | { readonly kind: 'synced'; readonly lastContactMs: number }
   | { readonly kind: 'disconnected'; readonly sinceMs: number; readonly message: string };
@@ -28,7 +29,7 @@ export type WatchOptions<T> = {
   readonly client: Pick<KubernetesClient, 'get' | 'stream'>;
   readonly path: string;
   readonly fieldSelector?: string;
-  /** Must not throw. What is invalid is logged and left out. */
+  /** Must not throw. An invalid object is logged and skipped. */
   readonly parse: (object: unknown) => ParsedObject<T>;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -37,22 +38,22 @@ export type WatchOptions<T> = {
 };
 
 export type WatchLimits = {
-  /** A watch ends after this, give or take a fifth, so that a fleet's do not end together. */
+  /** A watch ends after this, give or take a fifth, so that the watches of many Nodes do not end together. */
   readonly watchMs: number;
-  /** More than a minute: some proxies hold the answer's head back until the first bookmark. */
+  /** More than a minute: some proxies delay the head of the answer until the first bookmark. */
   readonly responseMs: number;
-  /** The server sends a bookmark about every minute: two missed, and it is not the collection that is quiet. */
+  /** The server sends a bookmark about every minute. Two are missing, so it is not just that nothing changes. */
   readonly idleMs: number;
   /** A Pod may have 1.5 MB in etcd, and is larger in JSON. */
   readonly lineBytes: number;
-  /** A list out of the watch cache comes whole, whatever this says. */
+  /** A list from the watch cache is one page, whatever this limit. */
   readonly pageItems: number;
-  /** A watch that lived this long was a good one: the next is opened at once. */
+  /** After a watch that was open this long, the next one is opened at once. */
   readonly settledMs: number;
-  /** A watch that ends so long after the last list makes the next one come as early as the first did. */
+  /** When a watch ends this long after the last list, the wait before the next list is the shortest again. */
   readonly calmMs: number;
   readonly backoff: BackoffOptions;
-  /** The longest wait for a server that is not there. */
+  /** The longest wait for a server that cannot be reached. */
   readonly unreachableMs: number;
 };
 
@@ -69,9 +70,9 @@ const defaultLimits: WatchLimits = {
 };
 
 /**
- * One collection, kept up with for ever: ends by the signal alone, throws for nothing that network or server do. Pulls
- * no faster than it is read. What must be done at which error is client-go's knowledge (tools/cache/reflector.go); other
- * than there, a cut connection never costs a list.
+ * Follows one collection until the signal aborts, whatever the network or the server does. Reads no faster than it is
+ * read. Which error needs a list is known from client-go (tools/cache/reflector.go); unlike there, a cut connection
+ * never costs a list.
  */
 export async function* watchCollection<T>(
   options: WatchOptions<T>,
@@ -79,43 +80,41 @@ export async function* watchCollection<T>(
   const context: Context<T> = {
     ...options,
     limits: { ...defaultLimits, ...options.limits },
-    contact: Date.now(),
+    lastContactMs: Date.now(),
   };
-  const { signal, limits, log, path } = context;
-  const between = {
+  const { signal, limits } = context;
+  const delays = {
     list: backoff(limits.backoff),
     watch: backoff(limits.backoff),
     unreachable: backoff({ ...limits.backoff, maxMs: limits.unreachableMs }),
   };
   let step: WatchStep = { kind: 'list', resourceVersion: '0' };
-  let listedAt = performance.now();
+  let listedMs = performance.now();
   for (;;) {
     const end: WatchEnd = yield* step.kind === 'list' ? list(context, step) : watch(context, step);
     if (signal.aborted) return;
-    if (end.livedMs >= limits.settledMs) between.watch.reset();
-    // What is bounded is how often it lists: an outage between is time, too.
-    if (step.kind === 'list') listedAt = performance.now();
-    else if (performance.now() - listedAt >= limits.calmMs) between.list.reset();
+    if (end.openMs >= limits.settledMs) delays.watch.reset();
+    // The number of lists per time is bounded, so an outage between two lists counts as time.
+    if (step.kind === 'list') listedMs = performance.now();
+    else if (performance.now() - listedMs >= limits.calmMs) delays.list.reset();
     const next: WatchStep = nextWatchStep(step, end);
     const isUnreachable = end.kind === 'failed' && end.error.reason === 'Unreachable';
-    if (!isUnreachable) between.unreachable.reset();
+    if (!isUnreachable) delays.unreachable.reset();
     if (end.kind === 'failed') {
-      const waitMs = retryDelayMs(end.error, between[isUnreachable ? 'unreachable' : next.kind]);
-      const { status, reason, message } = end.error;
-      log.warn({ path, status, reason, message, waitMs, next: next.kind }, 'watch interrupted');
-      context.onState?.({ kind: 'disconnected', sinceMs: context.contact, message });
+      const waitMs = retryDelayMs(end.error, delays[isUnreachable ? 'unreachable' : next.kind]);
+      reportInterruption(context, end.error, { waitMs, next: next.kind });
       await abortableSleep(waitMs, signal);
-    } else if (end.kind === 'closed' && end.livedMs < limits.settledMs) {
-      await abortableSleep(between.watch.next(), signal);
+    } else if (end.kind === 'closed' && end.openMs < limits.settledMs) {
+      await abortableSleep(delays.watch.next(), signal);
     }
     if (signal.aborted) return;
     step = next;
   }
 }
 
-type Context<T> = WatchOptions<T> & { readonly limits: WatchLimits; contact: number };
+type Context<T> = WatchOptions<T> & { readonly limits: WatchLimits; lastContactMs: number };
 
-const unwatched = { livedMs: 0, heard: false };
+const noWatch = { openMs: 0, hadEvents: false };
 
 async function* list<T>(
   context: Context<T>,
@@ -123,10 +122,10 @@ async function* list<T>(
 ): AsyncGenerator<Change<T>, WatchEnd> {
   const listed = await collect(context, step).catch((error: unknown) => asApiError(error));
   if (listed instanceof ApiError)
-    return { kind: 'failed', ...unwatched, resourceVersion: undefined, error: listed };
+    return { kind: 'failed', ...noWatch, resourceVersion: undefined, error: listed };
   yield { kind: 'listed', items: listed.items };
   noteContact(context);
-  return { kind: 'listed', ...unwatched, resourceVersion: listed.resourceVersion };
+  return { kind: 'listed', ...noWatch, resourceVersion: listed.resourceVersion };
 }
 
 type ObjectList<T> = { readonly items: readonly T[]; readonly resourceVersion: string };
@@ -138,15 +137,15 @@ async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' 
   let resourceVersion: string | undefined;
   let token: string | undefined;
   do {
-    // A continue token says which version it belongs to: a resourceVersion beside it is refused.
+    // A continue token includes its version: the server refuses a resourceVersion next to it.
     const position = token === undefined ? { resourceVersion: step.resourceVersion } : { continue: token };
     const answer = await client.get({ path, query: { fieldSelector, limit, ...position }, signal });
     const page = v.safeParse(listSchema, answer);
-    if (!page.success) throw malformed(context, 'an answer that is no list');
+    if (!page.success) throw notAList(context);
     resourceVersion ??= page.output.metadata.resourceVersion;
     token = page.output.metadata.continue;
     for (const object of page.output.items) {
-      const valid = accept(context, object);
+      const valid = validate(context, object);
       if (valid !== undefined) items.push(valid);
     }
   } while (token !== undefined && token !== '');
@@ -164,24 +163,30 @@ async function* watch<T>(
 ): AsyncGenerator<Change<T>, WatchEnd> {
   const { client, path, limits, signal } = context;
   let { resourceVersion } = step;
-  let openedAt: number | undefined;
-  let heard = false;
-  const life = () => ({ livedMs: openedAt === undefined ? 0 : performance.now() - openedAt, heard });
+  const call = callOf(context);
+  let openedMs: number | undefined;
+  let hadEvents = false;
+  const soFar = () => ({
+    openMs: openedMs === undefined ? 0 : performance.now() - openedMs,
+    hadEvents,
+    resourceVersion,
+  });
   try {
     const query = watchQuery(context, resourceVersion);
     await using stream = await client.stream({ path, query, signal, ...limits });
-    openedAt = performance.now();
+    openedMs = performance.now();
     noteContact(context);
     for await (const line of lines(stream, limits.lineBytes)) {
-      heard = true;
+      hadEvents = true;
       noteContact(context);
-      const event = readEvent(context, line);
-      if (event.change !== undefined) yield event.change;
-      resourceVersion = event.resourceVersion;
+      const { change, resourceVersion: version } = parseWatchEvent(call, line);
+      const object = change && validate(context, change.object);
+      if (change && object !== undefined) yield { kind: change.kind, object };
+      resourceVersion = version;
     }
-    return { kind: 'closed', ...life(), resourceVersion };
+    return { kind: 'closed', ...soFar() };
   } catch (error) {
-    return { kind: 'failed', ...life(), resourceVersion, error: asApiError(error, callOf(context)) };
+    return { kind: 'failed', ...soFar(), error: asApiError(error, call) };
   }
 }
 
@@ -199,53 +204,37 @@ function watchQuery<T>(
   };
 }
 
-type WatchEvent<T> = { readonly resourceVersion: string; readonly change?: Change<T> };
-
-/** Throws the ApiError that an ERROR event carries, and one for a line that is no event. */
-function readEvent<T>(context: Context<T>, line: string): WatchEvent<T> {
-  const { type, object } = parseLine(context, line);
-  if (type === 'ERROR') throw statusError(callOf(context), object);
-  const meta = v.safeParse(metaSchema, object);
-  if (!meta.success) throw malformed(context, 'an event without a resourceVersion');
-  const { resourceVersion } = meta.output.metadata;
-  if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') return { resourceVersion };
-  const valid = accept(context, object);
-  if (valid === undefined) return { resourceVersion };
-  return { resourceVersion, change: { kind: type === 'DELETED' ? 'deleted' : 'applied', object: valid } };
-}
-
-const eventSchema = v.object({ type: v.string(), object: v.unknown() });
-const metaSchema = v.object({ metadata: v.object({ resourceVersion: v.string() }) });
-
-function parseLine<T>(context: Context<T>, line: string): v.InferOutput<typeof eventSchema> {
-  try {
-    return v.parse(eventSchema, JSON.parse(line));
-  } catch (cause) {
-    throw malformed(context, 'a line that is no watch event', cause);
-  }
-}
-
-function accept<T>({ parse, log, path }: Context<T>, object: unknown): T | undefined {
+/** The parsed object; undefined if it is invalid, which is logged. */
+function validate<T>({ parse, log, path }: Context<T>, object: unknown): T | undefined {
   const parsed = parse(object);
   if (parsed.kind === 'valid') return parsed.object;
-  log.warn({ path, problem: parsed.problem }, 'object left out: not as it should be');
+  log.warn({ path, problem: parsed.problem }, 'skipped invalid object');
   return undefined;
 }
 
 function noteContact<T>(context: Context<T>): void {
-  context.contact = Date.now();
-  context.onState?.({ kind: 'synced', lastContactMs: context.contact });
+  context.lastContactMs = Date.now();
+  context.onState?.({ kind: 'synced', lastContactMs: context.lastContactMs });
+}
+
+function reportInterruption<T>(
+  { path, log, onState, lastContactMs }: Context<T>,
+  { status, reason, message }: ApiError,
+  retry: { readonly waitMs: number; readonly next: WatchStep['kind'] },
+): void {
+  log.warn({ path, status, reason, message, ...retry }, 'watch interrupted');
+  onState?.({ kind: 'disconnected', sinceMs: lastContactMs, message });
 }
 
 function callOf<T>({ path }: Context<T>): Call {
   return { method: 'GET', path };
 }
 
-function malformed<T>(context: Context<T>, message: string, cause?: unknown): ApiError {
-  return new ApiError({ ...callOf(context), reason: 'Malformed', message, cause });
+function notAList<T>(context: Context<T>): ApiError {
+  return new ApiError({ ...callOf(context), reason: 'Malformed', message: 'an answer that is not a list' });
 }
 
-/** Anything else is a mistake in this program, and ends it. */
+/** Throws every other error: it is a bug in this program. */
 function asApiError(error: unknown, call?: Call): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof LineTooLong && call !== undefined) {

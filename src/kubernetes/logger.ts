@@ -1,4 +1,4 @@
-/** What this folder needs of a logger: pino's call shape, a constant message after its fields. */
+/** The part of pino's interface that this folder uses: fields first, then a constant message. */
 export type Log = {
   readonly debug: (fields: object, message: string) => void;
   readonly info: (fields: object, message: string) => void;

@@ -1,12 +1,13 @@
-/** A Map that forgets what was not used for longest once it holds more than its limit. */
+/** A bounded Map: over its limit, it drops the least recently used entry. */
 export type LruCache<T> = {
   readonly get: (key: string) => T | undefined;
   readonly set: (key: string, value: T) => void;
   readonly delete: (key: string) => void;
 };
 
+/** A cache of at most `limit` entries. */
 export function lruCache<T>(limit: number): LruCache<T> {
-  // A Map keeps the order of insertion: what is used again goes to its end.
+  // A Map keeps insertion order: an entry that is used moves to the end.
   const entries = new Map<string, T>();
   return {
     get(key) {

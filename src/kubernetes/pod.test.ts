@@ -5,7 +5,7 @@ import { networkUidOf, parsePod, readPod } from './pod.ts';
 import { apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { podObject } from './testing/pod-object.ts';
 
-test('keeps of a Pod what Podcap uses', () => {
+test('keeps the fields of a Pod that Podcap uses', () => {
   const annotations = {
     'tcpdump.antrea.io': '5',
     'podcap.dev/filter': 'tcp',
@@ -37,12 +37,12 @@ test('keeps of a Pod what Podcap uses', () => {
 test.each([
   ['any Pod', {}, 'uid-web'],
   [
-    'a static Pod, by its mirror',
+    'a static Pod by its mirror',
     { 'kubernetes.io/config.mirror': 'abc', 'kubernetes.io/config.hash': 'abc' },
     'abc',
   ],
-  ['a Pod that says of itself that it is static', { 'kubernetes.io/config.hash': 'of-another' }, 'uid-web'],
-])('knows the network of %s', (_what, annotations, uid) => {
+  ['a Pod that claims to be static', { 'kubernetes.io/config.hash': 'of-another' }, 'uid-web'],
+])('identifies the network of %s', (_what, annotations, uid) => {
   const parsed = parsePod(podObject('web', '7', annotations));
   expect(parsed.kind === 'valid' && networkUidOf(parsed.object)).toBe(uid);
 });
@@ -59,22 +59,22 @@ test.each([
   { name: 'no annotations', object: { metadata, spec: {} }, part: { annotations: {} } },
   { name: 'no Node yet', object: { metadata, spec: {} }, part: { nodeName: '', phase: 'Pending' } },
   {
-    name: 'the network of its Node',
+    name: 'the host network',
     object: { metadata, spec: { hostNetwork: true } },
     part: { hostNetwork: true },
   },
   {
-    name: 'a time of deletion',
+    name: 'a deletion timestamp',
     object: { metadata: { ...metadata, deletionTimestamp: '2026-01-02T00:00:00Z' }, spec: {} },
     part: { deletionTimestamp: '2026-01-02T00:00:00Z' },
   },
-])('takes a Pod with $name', ({ object, part }) => {
+])('accepts a Pod with $name', ({ object, part }) => {
   expect(parsePod(object)).toMatchObject({ kind: 'valid', object: part });
 });
 
 test.each([
-  { name: 'no object', object: 'x', problem: 'the object' },
-  { name: 'no metadata', object: { spec: {} }, problem: 'metadata' },
+  { name: 'something that is not an object', object: 'x', problem: 'the object' },
+  { name: 'missing metadata', object: { spec: {} }, problem: 'metadata' },
   {
     name: 'a name that is a number',
     object: { metadata: { ...metadata, name: 5 }, spec: {} },
@@ -86,14 +86,14 @@ test.each([
     object: { metadata: { ...metadata, annotations: { 'tcpdump.antrea.io': 5 } }, spec: {} },
     problem: 'metadata.annotations.tcpdump.antrea.io',
   },
-])('names the field of $name', ({ object, problem }) => {
+])('names the field for $name', ({ object, problem }) => {
   expect(parsePod(object)).toMatchObject({
     kind: 'invalid',
     problem: expect.stringContaining(`${problem}: `),
   });
 });
 
-test('whatever stands where a Pod should, it is one or the field is named, and never throws', () => {
+test('never throws: any value is a Pod, or the problem names the field', () => {
   const any = fc.anything({ withNullPrototype: true, withBigInt: false });
   const near = fc.record(
     {
@@ -129,7 +129,7 @@ test('reads a Pod as it is now', async () => {
   expect(server.requests[0]).toMatchObject({ path: '/api/v1/namespaces/default/pods/web', query: {} });
 });
 
-test('reads nothing where the API server has no such Pod', async () => {
+test('returns undefined when the API server has no such Pod', async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);
   server.script.read.push(refusal(404, 'NotFound'));
@@ -137,9 +137,9 @@ test('reads nothing where the API server has no such Pod', async () => {
 });
 
 test.each<{ name: string; answer: ScriptedAnswer }>([
-  { name: 'a 404 that is a proxy’s', answer: { kind: 'json', status: 404, body: 'page not found' } },
+  { name: 'a 404 of a proxy', answer: { kind: 'json', status: 404, body: 'page not found' } },
   { name: 'a refusal', answer: refusal(403, 'Forbidden') },
-  { name: 'an answer that is no Pod', answer: { kind: 'json', body: {} } },
+  { name: 'an answer that is not a Pod', answer: { kind: 'json', body: {} } },
 ])('concludes nothing from $name', async ({ answer }) => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);

@@ -3,13 +3,13 @@ import { ApiError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import type { ParsedObject } from './list-watch.ts';
 
-/** What Podcap keeps of a Pod: a real one is 7 kB and more, this is a few hundred bytes. */
+/** The fields of a Pod that Podcap keeps: a few hundred bytes of the 7 kB and more that a Pod has. */
 export type Pod = {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  /** Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/*, and the kubelet's of a static Pod's mirror. */
+  /** Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/*, and the kubelet's config.mirror of a static Pod. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
   /** Empty until the Pod is scheduled. */
@@ -20,20 +20,20 @@ export type Pod = {
   readonly deletionTimestamp?: string;
 };
 
-/** The name that every Kubernetes runtime gives to the Pod's own interface. */
+/** The name that every container runtime gives to the Pod's interface. */
 export const podInterface = 'eth0';
 
 /**
- * The UID by which the CNI plugin knows the Pod. A static Pod has that of its manifest there, and the API server knows
- * it under its mirror's. Only a mirror Pod carries config.mirror: the API server lets nobody add it later, and no
- * container runs for who makes one up. config.hash, which has the same value, anyone can write onto any Pod: it would
- * hide that Pod, or give it the network of the one before it of its name.
+ * The UID by which the CNI plugin knows the Pod. For a static Pod that is the UID of its manifest, while the API server
+ * has that of its mirror Pod. Only a mirror Pod has the annotation config.mirror: the API server allows no one to add
+ * it later, and no container runs for a made-up mirror Pod. config.hash has the same value, but anyone can write it to
+ * any Pod, which would hide that Pod or give it the network of an earlier Pod of its name.
  */
 export function networkUidOf(pod: Pick<Pod, 'uid' | 'annotations'>): string {
   return pod.annotations[mirrorAnnotation] ?? pod.uid;
 }
 
-/** Cuts an object of the API down to a Pod, or names the field that is not what a Pod has there. */
+/** Reduces an object of the API to a Pod; if it is not one, the problem names the field. */
 export function parsePod(object: unknown): ParsedObject<Pod> {
   const parsed = v.safeParse(podSchema, object);
   if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
@@ -53,8 +53,8 @@ export function parsePod(object: unknown): ParsedObject<Pod> {
 }
 
 /**
- * Reads one Pod as it is now (resourceVersion unset: never out of a cache that lies in the past), undefined when there
- * is none of that name. Throws an ApiError when it cannot be known: then nothing may be concluded.
+ * Reads one Pod as it is now (resourceVersion unset: never from a stale cache); undefined when no Pod has that name.
+ * Throws an ApiError when this cannot be known: the caller must then conclude nothing.
  */
 export async function readPod(
   client: Pick<KubernetesClient, 'get'>,
@@ -70,7 +70,7 @@ export async function readPod(
     if (parsed.kind === 'valid') return parsed.object;
     throw new ApiError({ method: 'GET', path, reason: 'Malformed', message: parsed.problem });
   } catch (error) {
-    // A proxy's 404 says nothing about the Pod.
+    // A 404 of a proxy says nothing about the Pod.
     if (error instanceof ApiError && error.status === 404 && error.reason === 'NotFound') return undefined;
     throw error;
   }

@@ -1,13 +1,15 @@
 import { lruCache } from './lru-cache.ts';
 
-/** Says whether one more may pass for this key: a token bucket each, by a clock that nobody sets. */
+/** Whether one more may pass for this key. Each key has a token bucket, on the monotonic clock. */
 export type SpamFilter = (key: string) => boolean;
 
+/** `keys`: how many buckets are kept; the least recently used is dropped. */
 export type SpamLimits = { readonly burst: number; readonly refillMs: number; readonly keys: number };
 
-/** client-go's numbers (tools/record/events_cache.go): 25 at once, then one in five minutes. */
+/** As in client-go (tools/record/events_cache.go): 25 at once, then one every five minutes. */
 export const defaultSpamLimits: SpamLimits = { burst: 25, refillMs: 300_000, keys: 1_000 };
 
+/** A filter that is full, burst and all, for every key it has not seen. */
 export function spamFilter(
   limits: Partial<SpamLimits> = {},
   now: () => number = () => performance.now(),

@@ -3,11 +3,11 @@ import { LineTooLong, lines } from './split-lines.ts';
 
 test.each([
   { name: 'several lines in one chunk', chunks: ['a\nb\n'], expected: ['a', 'b'] },
-  { name: 'a line over several chunks', chunks: ['a', 'b', 'c\nd\n'], expected: ['abc', 'd'] },
-  { name: 'no end at the last line', chunks: ['a\nb'], expected: ['a'] },
+  { name: 'a line across several chunks', chunks: ['a', 'b', 'c\nd\n'], expected: ['abc', 'd'] },
+  { name: 'a last line without a newline', chunks: ['a\nb'], expected: ['a'] },
   { name: 'empty lines', chunks: ['\n\na\n'], expected: ['a'] },
   {
-    name: 'lines as long as they may be',
+    name: 'lines of the maximum length',
     chunks: ['12345678\n1234', '5678\n'],
     expected: ['12345678', '12345678'],
   },
@@ -15,7 +15,7 @@ test.each([
   expect(await all(chunks.map((chunk) => Buffer.from(chunk)))).toEqual(expected);
 });
 
-test('splits at every byte of a text with long characters', async () => {
+test('splits a text with multi-byte characters that is cut at any byte', async () => {
   const text = Buffer.from('é🐙\nü\n');
   for (let cut = 0; cut <= text.length; cut += 1) {
     expect(await all([text.subarray(0, cut), text.subarray(cut)])).toEqual(['é🐙', 'ü']);
@@ -24,9 +24,9 @@ test('splits at every byte of a text with long characters', async () => {
 
 test.each([
   { name: 'in one chunk', chunks: ['123456789\n'] },
-  { name: 'over chunks', chunks: ['12345', '6789'] },
+  { name: 'across chunks', chunks: ['12345', '6789'] },
   { name: 'after a short one', chunks: ['1\n123456789'] },
-])('throws at a line that is too long $name', async ({ chunks }) => {
+])('throws for a line that is too long $name', async ({ chunks }) => {
   await expect(all(chunks.map((chunk) => Buffer.from(chunk)))).rejects.toThrow(LineTooLong);
 });
 

@@ -1,4 +1,4 @@
-/** A line is longer than it may be: what it was cannot be known, the stream is of no more use. */
+/** A line is longer than allowed: it cannot be read, and the stream is of no further use. */
 export class LineTooLong extends Error {
   override readonly name = 'LineTooLong';
 }
@@ -6,8 +6,9 @@ export class LineTooLong extends Error {
 const newline = 0x0a;
 
 /**
- * The lines of a stream of UTF-8, without their ends. Cut at bytes and decoded as a whole, so a chunk may end inside a
- * character. A last line without its end is dropped: the connection was cut in it. Holds one line at most.
+ * The lines of a UTF-8 stream, without their newlines. Lines are split as bytes and decoded whole, so a chunk may end
+ * inside a character. A last line without a newline is dropped: the connection was cut inside it. Empty lines are
+ * skipped. Buffers one line at most.
  */
 export async function* lines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<string> {
   let parts: Buffer[] = [];

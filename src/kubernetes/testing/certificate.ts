@@ -7,18 +7,19 @@ import { promisify } from 'node:util';
 
 export type Certificate = { readonly cert: string; readonly key: string };
 
-/** Signs certificates for one test run. */
+/** A certificate authority of one test run. */
 export type Authority = {
   readonly cert: string;
-  /** For 127.0.0.1, and for that use alone. */
+  /** A certificate for 127.0.0.1 that is valid for this use only. */
   readonly sign: (use: 'server' | 'client', options?: { readonly days?: number }) => Promise<Certificate>;
 };
 
-/** A self-signed certificate for 127.0.0.1, made for one test run; `env` is that of openssl. */
+/** A self-signed certificate for 127.0.0.1; `env` is the environment of openssl. */
 export async function selfSigned(env = process.env): Promise<Certificate> {
   return await certificate({ name: 'podcap-test', extensions: [address], days: 30, env });
 }
 
+/** Makes a certificate authority of that name. */
 export async function authority(name: string): Promise<Authority> {
   const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE'] });
   return {

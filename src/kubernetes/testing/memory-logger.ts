@@ -2,7 +2,7 @@ import type { Log } from '../logger.ts';
 
 export type Line = { readonly message: string; readonly fields: object };
 
-/** A log that keeps its lines. */
+/** A logger that keeps its lines in memory, whatever their level. */
 export function memoryLog(): Log & { readonly lines: readonly Line[] } {
   const lines: Line[] = [];
   const keep = (fields: object, message: string) => {

@@ -1,4 +1,4 @@
-/** A Pod as the API server sends it: with much that Podcap does not keep. */
+/** A Pod as the API server sends it, with fields that Podcap does not keep. */
 export function podObject(
   name: string,
   resourceVersion: string,
