@@ -6,12 +6,12 @@ test('doubles from the shortest wait to the longest and stays there', () => {
   expect([1, 2, 3, 4, 5].map(() => waits.next())).toEqual([500, 1_000, 2_000, 4_000, 4_000]);
 });
 
-test('is never less than half of the full wait', () => {
+test('waits at least half of the full wait', () => {
   const waits = backoff({ minMs: 500, maxMs: 4_000, random: () => 0 });
   expect([1, 2, 3].map(() => waits.next())).toEqual([250, 500, 1_000]);
 });
 
-test('starts again after a success', () => {
+test('starts again with the shortest wait after a success', () => {
   const waits = backoff({ minMs: 500, random: () => 1 });
   waits.next();
   waits.next();

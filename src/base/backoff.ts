@@ -1,6 +1,6 @@
 /** Waits that grow from `minMs` to `maxMs` while something keeps failing, spread by jitter. */
 export type Backoff = {
-  /** Milliseconds to wait before the next try: doubles at each call, and is between half of that and all of it. */
+  /** Milliseconds before the next try, at random between half of the full wait and all of it. The full wait doubles. */
   readonly next: () => number;
   /** After a success: the next wait is the shortest again. */
   readonly reset: () => void;
@@ -9,11 +9,11 @@ export type Backoff = {
 export type BackoffOptions = {
   readonly minMs?: number;
   readonly maxMs?: number;
-  /** A number from 0 up to 1, as Math.random gives it; tests pass their own. */
+  /** A number from 0 up to 1, as Math.random returns it; tests pass their own. */
   readonly random?: () => number;
 };
 
-/** The one backoff of the project: from 0.25 to 0.5 s up to 15 to 30 s, unless said otherwise. */
+/** The backoff of the whole project. Unless set, the first wait is 0.25 to 0.5 s, the longest one 15 to 30 s. */
 export function backoff(options: BackoffOptions = {}): Backoff {
   const { minMs = 500, maxMs = 30_000, random = Math.random } = options;
   let failures = 0;

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 
-/** A clock that nobody can set: it runs with the machine, and an agent that starts again finds it going on. */
+/** A clock that cannot be set. It runs from the start of the machine, so it continues across restarts of the agent. */
 export type Clock = {
   /** Milliseconds since the machine started. */
   readonly nowMs: () => number;
-  /** Times of another boot cannot be compared with these. */
+  /** Changes with each boot: times of different boots cannot be compared. */
   readonly bootId: string;
 };
 
-/** Linux' own clock since the start (proc(5), /proc/uptime), with the process's monotonic clock in between. */
+/** The time since boot (proc(5), /proc/uptime), read once and continued with the monotonic clock of this process. */
 export async function bootClock(): Promise<Clock> {
   const [uptime, bootId] = await Promise.all([
     readFile('/proc/uptime', 'utf8'),

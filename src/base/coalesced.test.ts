@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { coalesced } from './coalesced.ts';
 
-test('work that is asked for while it runs runs once more, not once for each', async () => {
+test('runs once more for all requests during a run', async () => {
   let runs = 0;
   const gate = Promise.withResolvers<void>();
   const work = coalesced(
@@ -17,7 +17,7 @@ test('work that is asked for while it runs runs once more, not once for each', a
   expect(runs).toBe(2);
 });
 
-test('an error is handed over and does not keep the next run from coming', async () => {
+test('reports an error, and the next request runs again', async () => {
   const errors: unknown[] = [];
   let runs = 0;
   const work = coalesced(

@@ -1,27 +1,27 @@
-/** Work that is asked for more often than it can run: one run at a time, and one more for whatever came meanwhile. */
+/** Work that is requested more often than it can run: one run at a time, and one more for all requests during it. */
 export type Coalesced = {
   readonly run: () => void;
-  /** Resolves when nothing runs and nothing is asked for. */
+  /** Resolves when no run is going on and none is requested. */
   readonly settled: () => Promise<void>;
 };
 
-/** `onError` gets what `work` throws; the next call runs it again. */
+/** Coalesces the requests for `work`. What it throws goes to `onError`; the next request runs it again. */
 export function coalesced(work: () => Promise<void>, onError: (error: unknown) => void): Coalesced {
   let running: Promise<void> | undefined;
-  let again = false;
+  let isRequested = false;
 
-  async function runUntilCurrent(): Promise<void> {
+  async function runWhileRequested(): Promise<void> {
     do {
-      again = false;
+      isRequested = false;
       await work().catch(onError);
-    } while (again);
+    } while (isRequested);
     running = undefined;
   }
 
   return {
     run() {
-      again = true;
-      running ??= runUntilCurrent();
+      isRequested = true;
+      running ??= runWhileRequested();
     },
     settled: async () => running,
   };

@@ -1,4 +1,4 @@
-/** What a file operation gives, or undefined where the file or folder is not there; every other error is thrown. */
+/** The result of a file operation, or undefined if the file or folder does not exist; throws every other error. */
 export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
     return await operation;
@@ -8,7 +8,7 @@ export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined>
   }
 }
 
-/** Whether this is a system error with that code, for example EEXIST. */
+/** Whether an error is a system error with this code, for example EEXIST. */
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,29 +1,31 @@
+/** A token bucket. */
 export type RateLimits = {
-  /** So many at once, after a rest. */
+  /** How many tokens the bucket holds. */
   readonly burst: number;
-  /** Then one in so many milliseconds. */
+  /** Milliseconds until the next token is added. */
   readonly everyMs: number;
 };
 
 export type RateLimiter = {
-  /** How long until the next turn; 0 if it has come. */
+  /** Milliseconds until a token is available; 0 if one is. */
   readonly waitMs: () => number;
-  /** Takes a turn, whether it has come or not: who did not wait leaves the others one turn to wait for at most. */
+  /** Takes a token, even if none is available. A caller that did not wait costs the next one at most one token. */
   readonly take: () => void;
 };
 
-/** Turns, by a clock that nobody sets. */
+/** A bucket that is full at first, on the monotonic clock. */
 export function rateLimiter(
   { burst, everyMs }: RateLimits,
   now: () => number = () => performance.now(),
 ): RateLimiter {
-  let turnMs = Number.NEGATIVE_INFINITY;
+  /** When the next token is available. */
+  let nextMs = Number.NEGATIVE_INFINITY;
   return {
-    waitMs: () => Math.max(0, turnMs - now()),
+    waitMs: () => Math.max(0, nextMs - now()),
     take() {
       const at = now();
-      const longestRestMs = (burst - 1) * everyMs;
-      turnMs = Math.min(Math.max(turnMs, at - longestRestMs), at) + everyMs;
+      const fullMs = at - (burst - 1) * everyMs;
+      nextMs = Math.min(Math.max(nextMs, fullMs), at) + everyMs;
     },
   };
 }

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import { inTurn } from './serial-queue.ts';
 
-test('one after the other, whatever became of the one before', async () => {
-  const told: string[] = [];
-  const turn = inTurn();
+test('runs one after the other, also after an error', async () => {
+  const ran: string[] = [];
+  const queue = inTurn();
   const first = Promise.withResolvers<void>();
   const works = [
-    turn(async () => {
+    queue(async () => {
       await first.promise;
-      told.push('first');
+      ran.push('first');
       throw new Error('failed');
     }),
-    turn(async () => told.push('second')),
+    queue(async () => ran.push('second')),
   ];
   first.resolve();
   expect((await Promise.allSettled(works)).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
-  expect(told).toEqual(['first', 'second']);
+  expect(ran).toEqual(['first', 'second']);
 });

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { until } from '../testbed/until.ts';
 import { every, throttle, wakeAt } from './timers.ts';
 
-test('work is done again and again, never twice at a time, also after an error', async () => {
+test('every runs the work repeatedly, never twice at a time, also after an error', async () => {
   let running = 0;
   let most = 0;
-  let times = 0;
+  let runs = 0;
   const errors: unknown[] = [];
   const timer = every(
     1,
@@ -14,18 +14,18 @@ test('work is done again and again, never twice at a time, also after an error',
       most = Math.max(most, running);
       await new Promise((resolve) => setImmediate(resolve));
       running -= 1;
-      times += 1;
+      runs += 1;
       throw new Error('again');
     },
     (error) => errors.push(error),
   );
-  await until(() => times >= 3, { what: 'three times' });
+  await until(() => runs >= 3, { what: 'three runs' });
   timer[Symbol.dispose]();
   expect(most).toBe(1);
   expect(errors.length).toBeGreaterThanOrEqual(2);
 });
 
-test('wakes once, at the time that was named last', async () => {
+test('wakeAt wakes once, at the time that was set last', async () => {
   const clock = { nowMs: () => performance.now(), bootId: 'boot' };
   let woken = 0;
   using alarm = wakeAt(clock, () => (woken += 1));
@@ -37,26 +37,26 @@ test('wakes once, at the time that was named last', async () => {
   expect(woken).toBe(1);
 });
 
-test('spaced work is done at once, then once for all who asked while it rested', async () => {
-  const restMs = 20;
+test('throttle runs the work at once, then once for all requests during the pause', async () => {
+  const pauseMs = 20;
   const doneAtMs: number[] = [];
   let isOver = false;
-  const work = throttle(restMs, () => {
+  const work = throttle(pauseMs, () => {
     doneAtMs.push(performance.now());
     isOver = doneAtMs.length === 3;
-    // Somebody asks while it is being done.
+    // A request during a run.
     if (doneAtMs.length === 2) work.run();
   });
   for (let i = 0; i < 10; i += 1) work.run();
   expect(doneAtMs).toHaveLength(1);
-  await until(() => isOver, { what: 'three times' });
+  await until(() => isOver, { what: 'three runs' });
   const [first = 0, second = 0, third = 0] = doneAtMs;
-  // Timers of whole milliseconds.
-  expect(second - first).toBeGreaterThan(restMs - 2);
-  expect(third - second).toBeGreaterThan(restMs - 2);
+  // Timers count whole milliseconds.
+  expect(second - first).toBeGreaterThan(pauseMs - 2);
+  expect(third - second).toBeGreaterThan(pauseMs - 2);
   work.run();
   work[Symbol.dispose]();
   work.run();
-  await new Promise((resolve) => setTimeout(resolve, 3 * restMs));
+  await new Promise((resolve) => setTimeout(resolve, 3 * pauseMs));
   expect(doneAtMs).toHaveLength(3);
 });

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** Does `work` every so often, never twice at a time, until it is disposed of. */
+/** Runs `work` every `ms` until it is disposed of; skips a run while the one before still runs. */
 export function every(
   ms: number,
   work: () => Promise<void>,
@@ -17,18 +17,18 @@ export function every(
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Does `work` as soon as it is asked for, and then no sooner than `ms` later, once for all who asked meanwhile. */
+/** Runs `work` at once when requested, then at most every `ms`: once for all requests in between. */
 export function throttle(ms: number, work: () => void): Disposable & { readonly run: () => void } {
-  let resting: NodeJS.Timeout | undefined;
-  let isAsked = false;
+  let pause: NodeJS.Timeout | undefined;
+  let isRequested = false;
   let isDisposed = false;
   const run = () => {
     if (isDisposed) return;
-    isAsked = resting !== undefined;
-    if (isAsked) return;
-    resting = setTimeout(() => {
-      resting = undefined;
-      if (isAsked) run();
+    isRequested = pause !== undefined;
+    if (isRequested) return;
+    pause = setTimeout(() => {
+      pause = undefined;
+      if (isRequested) run();
     }, ms);
     work();
   };
@@ -36,12 +36,12 @@ export function throttle(ms: number, work: () => void): Disposable & { readonly 
     run,
     [Symbol.dispose]() {
       isDisposed = true;
-      clearTimeout(resting);
+      clearTimeout(pause);
     },
   };
 }
 
-/** Calls `wake` once, at the moment that was named last; undefined names none. */
+/** Calls `wake` once, at the time that was set last; undefined sets none. */
 export function wakeAt(
   clock: Clock,
   wake: () => void,
@@ -62,5 +62,5 @@ export function wakeAt(
   };
 }
 
-/** What setTimeout can count; a longer one would fire at once. */
+/** The most that setTimeout can count; a longer timeout would fire at once. */
 const longestTimeoutMs = 2 ** 31 - 1;

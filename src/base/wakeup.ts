@@ -1,29 +1,30 @@
-/** Wakes one loop that looks at its whole state each time: a ring while nobody waits is not lost. */
+/** Wakes one loop that checks its whole state each time. A call while the loop does not wait is not lost. */
 export type Wakeup = {
   readonly wake: () => void;
-  /** Resolves at the next ring, at once if one came since the last wait, or after `ms`. */
+  /** Resolves at the next `wake`, at once if it was called since the last wait, or after `ms`. */
   readonly wait: (ms?: number) => Promise<void>;
 };
 
+/** A wakeup that nothing has called yet. */
 export function wakeup(): Wakeup {
-  let rung = false;
-  let wake: (() => void) | undefined;
+  let isAwake = false;
+  let endWait: (() => void) | undefined;
 
   return {
     wake() {
-      rung = true;
-      wake?.();
+      isAwake = true;
+      endWait?.();
     },
     async wait(ms) {
-      if (!rung) {
+      if (!isAwake) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
+        endWait = resolve;
         const timer = ms === undefined ? undefined : setTimeout(resolve, Math.max(0, ms));
         await promise;
         clearTimeout(timer);
-        wake = undefined;
+        endWait = undefined;
       }
-      rung = false;
+      isAwake = false;
     },
   };
 }
