@@ -4,10 +4,10 @@ import type { PcapHeader } from './pcap-format.ts';
 import { parseHeader } from './pcap-format.ts';
 import { captureFile, joined, microseconds, type TestPacket } from './testing/capture-files.ts';
 
-const begin = 1_700_000_000_000_000;
+const start = 1_700_000_000_000_000;
 
 describe('sources joined', () => {
-  test('are one file: one header, and the records of all files as they stand there', async () => {
+  test('are one file: one header, and the records of all files unchanged', async () => {
     const packets = Array.from({ length: 10 }, (_, i) => packet(i));
     const files = [packets.slice(0, 3), [], packets.slice(3, 4), packets.slice(4)];
     expect((await joined([{ files }])).bytes).toEqual(captureFile(packets));
@@ -24,7 +24,7 @@ describe('sources joined', () => {
     }
   });
 
-  test('keep their order, the older source first, though the clock was set back between them', async () => {
+  test('keep their order, older source first, though the clock was set back between them', async () => {
     const sources = [
       { files: [[packet(900_000), packet(900_001)]] },
       { files: [[packet(0), packet(1), packet(899_999)]] },
@@ -33,9 +33,9 @@ describe('sources joined', () => {
     expect(bytes).toEqual(captureFile(sources.flatMap(({ files }) => files.flat())));
   });
 
-  test('hold records larger than what is written at once', async () => {
+  test('can have records larger than a chunk', async () => {
     const packets = [20, 262_144, 1, 262_144, 70_000, 100].map((length, i) => ({
-      timeUs: begin + i,
+      timeUs: start + i,
       data: Buffer.alloc(length, i),
     }));
     const { bytes } = await joined([{ files: [packets.slice(0, 3), packets.slice(3)] }]);
@@ -52,12 +52,12 @@ describe('sources joined', () => {
     expect((await joined(sources)).bytes).toEqual(captureFile(packets, header));
     expect(parseHeader((await joined(sources.toReversed())).bytes)).toEqual({ kind: 'pcap', header });
 
-    // The last source has what the first has too.
+    // The packet of the last source is also in the first.
     const { bytes } = await joined([{ header: second, files: [packets] }, ...sources.slice(2)]);
     expect(bytes).toEqual(captureFile(packets, second));
   });
 
-  test('leave out what follows a damaged record, and say where it stands', async () => {
+  test('end at a damaged record in a file, and report its offset', async () => {
     const zeros = { timeUs: 0, data: Buffer.alloc(0) };
     const { bytes, damages } = await joined([{ files: [[packet(0), zeros, packet(1)], [packet(2)]] }]);
     expect(bytes).toEqual(captureFile([packet(0), packet(2)]));
@@ -72,5 +72,5 @@ test('sources of different link types have no common header', () => {
 });
 
 function packet(us: number): TestPacket {
-  return { timeUs: begin + us, data: Buffer.from(`packet ${us}`.padEnd(20, '.')) };
+  return { timeUs: start + us, data: Buffer.from(`packet ${us}`.padEnd(20, '.')) };
 }

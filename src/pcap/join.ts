@@ -1,18 +1,18 @@
-import type { Beside, Overlap } from './overlap.ts';
+import type { Overlap, OverlapStart } from './overlap.ts';
 import { type PcapHeader, serializeHeader } from './pcap-format.ts';
 import { type Source, SourceReader } from './source.ts';
 
 export type Join = {
-  /** In the order in which they began to listen. */
+  /** In the order in which they started to capture. */
   readonly sources: readonly Source[];
   readonly overlap: Overlap;
-  /** Of the file that comes out. */
+  /** The header of the joined file. */
   readonly header: PcapHeader;
-  /** A file has an end that cannot be read: the message names it. */
+  /** Called when the rest of a file cannot be read; the message names the file. */
   readonly onDamage?: (message: string) => void;
 };
 
-/** The header for the records of all sources; undefined when their link types differ, which one file cannot hold. */
+/** One header for the records of all sources; undefined if their link types differ: a pcap file has only one. */
 export function commonHeader(sources: readonly Source[]): PcapHeader | undefined {
   const [first] = sources;
   if (!first || sources.some(({ header }) => header.linkType !== first.header.linkType)) return undefined;
@@ -20,8 +20,8 @@ export function commonHeader(sources: readonly Source[]): PcapHeader | undefined
 }
 
 /**
- * One capture file: one header, then each packet of the sources once. Sources follow each other; where the overlap
- * shows that they ran beside each other, by time. The bytes are good until the next are asked for.
+ * The bytes of one capture file: a header, then each packet of the sources once. Sources follow one another; where they
+ * overlap, their packets are ordered by time. Each chunk is valid until the next one is requested.
  */
 export async function* join(options: Join): AsyncGenerator<Uint8Array, void> {
   const buffer = new Uint8Array(chunkBytes);
@@ -47,24 +47,25 @@ export async function* join(options: Join): AsyncGenerator<Uint8Array, void> {
   yield buffer.subarray(0, filled);
 }
 
-/** Small spans are gathered, so that no packet costs a write of its own. */
+/** Small spans are collected into chunks, so that a packet does not cost a write of its own. */
 const chunkBytes = 128 * 1024;
 
+/** A source that is being read. */
 type Active = { readonly index: number; readonly reader: SourceReader };
 
-/** Records back to back, in the order in which they go out. */
+/** The records, back to back, in their order in the joined file. */
 async function* spans({ sources, overlap, header, onDamage }: Join): AsyncGenerator<Uint8Array, void> {
   let active: Active[] = [];
   let next = 0;
   for (;;) {
-    active = await unended(active);
-    const beside = overlap.besides[next];
+    active = await withRecords(active);
+    const start = overlap.starts[next];
     const source = sources[next];
-    if (source && (active.length === 0 || (beside && hasReached(active, beside)))) {
-      const without = overlap.doubled[next] ?? [];
+    if (source && (active.length === 0 || (start && hasReached(active, start)))) {
+      const skip = overlap.duplicates[next] ?? [];
       active.push({
         index: next,
-        reader: new SourceReader(source, { without, as: header, ...(onDamage && { onDamage }) }),
+        reader: new SourceReader(source, { skip, as: header, ...(onDamage && { onDamage }) }),
       });
       next += 1;
       continue;
@@ -72,24 +73,25 @@ async function* spans({ sources, overlap, header, onDamage }: Join): AsyncGenera
     const earliest = earliestOf(active);
     if (!earliest) return;
     const others = active.filter((one) => one !== earliest).map(({ reader }) => reader.timeUs);
-    const stop = beside?.source === earliest.index ? beside : undefined;
+    const stop = start?.source === earliest.index ? start : undefined;
     yield earliest.reader.take(Math.min(...others), stop);
   }
 }
 
-async function unended(active: readonly Active[]): Promise<Active[]> {
+/** The sources that still have a record. */
+async function withRecords(active: readonly Active[]): Promise<Active[]> {
   const left: Active[] = [];
   for (const one of active) if (await one.reader.ready()) left.push(one);
   return left;
 }
 
-/** The earlier source has come to where the next one runs beside it, or has ended. */
-function hasReached(active: readonly Active[], { source, file, offset }: Beside): boolean {
+/** Whether the earlier source has reached the start of the overlap, or has ended. */
+function hasReached(active: readonly Active[], { source, file, offset }: OverlapStart): boolean {
   const position = active.find(({ index }) => index === source)?.reader.position;
   return !position || position.file > file || (position.file === file && position.offset >= offset);
 }
 
-/** The one whose record at hand is the earliest; of two at the same time the older source. */
+/** The one whose current record is the earliest; of two at the same time, the older source. */
 function earliestOf(active: readonly Active[]): Active | undefined {
   return active.reduce<Active | undefined>(
     (first, one) => (first && first.reader.timeUs <= one.reader.timeUs ? first : one),

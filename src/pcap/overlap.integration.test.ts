@@ -14,18 +14,18 @@ import type { Source } from './source.ts';
 import { joinAll } from './testing/capture-files.ts';
 
 test.each([500, 50_000])(
-  'a second tcpdump starts, the first stops: of %i datagrams/s each comes out once, in order',
+  'when a second tcpdump replaces the first, each of %i datagrams/s is joined once, in order',
   async (rate) => {
     await using testbed = await vethTestbed();
     await using folder = await temporaryFolder();
     await using sending = await testbed.startDatagrams({ rate });
     await using spawner = await testSpawner();
     const first = await capture(spawner, testbed, join(folder.path, 'a.pcap'));
-    await carried(testbed, rate / 5);
+    await passed(testbed, rate / 5);
     const second = await capture(spawner, testbed, join(folder.path, 'b.pcap'));
-    const before = await carried(testbed, rate / 5);
+    const before = await passed(testbed, rate / 5);
     const endings = [await first.stop('flush')];
-    await carried(testbed, rate / 5);
+    await passed(testbed, rate / 5);
     endings.push(await second.stop('flush'));
     await sending.stop();
 
@@ -53,8 +53,8 @@ async function capture(spawner: Spawner, { netns }: VethTestbed, file: string) {
   return tcpdump;
 }
 
-/** Waits until the Pod's interface has sent so many packets more. */
-async function carried(testbed: VethTestbed, packets: number): Promise<number> {
+/** Waits until the Pod's interface has sent that many more packets; returns how many it has. */
+async function passed(testbed: VethTestbed, packets: number): Promise<number> {
   const { sentPackets } = await testbed.counters('pod');
   return await until(
     async () => {

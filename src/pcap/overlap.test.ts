@@ -2,132 +2,135 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { joined, microseconds, type TestPacket, type TestSource } from './testing/capture-files.ts';
 
-const begin = 1_700_000_000_000_000;
+const start = 1_700_000_000_000_000;
 
-describe('two sources that ran beside each other', () => {
-  test('have each packet once, whatever their times within the tolerance', async () => {
+describe('two sources that overlap', () => {
+  test('are joined with each packet once, whatever its timestamps within the tolerance', async () => {
     const first = [at(0, 'a'), at(20, 'b'), at(40, 'c')];
     const second = [at(20.009, 'b'), at(39.995, 'c'), at(60, 'd')];
-    expect(await textsOf([file(first), file(second)])).toEqual({ texts: ['a', 'b', 'c', 'd'], doubled: 2 });
+    expect(await textsOf([file(first), file(second)])).toEqual({
+      texts: ['a', 'b', 'c', 'd'],
+      duplicates: 2,
+    });
   });
 
-  test('keep a packet that looks like another that only the first has heard', async () => {
-    // An ARP request each second: the first heard the one at 1,000 ms, the second the one at 2,000 ms.
+  test('keep a packet that looks like another one that only the first captured', async () => {
+    // An ARP request each second: the first captured the one at 1,000 ms, the second the one at 2,000 ms.
     const first = [at(0, 'arp'), at(1_000, 'arp')];
     const second = [at(2_000, 'arp'), at(3_000, 'arp')];
-    expect(await textsOf([file(first), file(second)])).toMatchObject({ doubled: 0 });
+    expect(await textsOf([file(first), file(second)])).toMatchObject({ duplicates: 0 });
   });
 
   test('keep all of many packets that look alike, each once', async () => {
     const alike = Array.from({ length: 20 }, (_, i) => at(i, 'same'));
-    const heard = alike.slice(7).map(({ timeUs, data }) => ({ timeUs: timeUs - 3, data }));
-    expect(await textsOf([file(alike.slice(0, 12)), file(heard)])).toEqual({
+    const second = alike.slice(7).map(({ timeUs, data }) => ({ timeUs: timeUs - 3, data }));
+    expect(await textsOf([file(alike.slice(0, 12)), file(second)])).toEqual({
       texts: alike.map(() => 'same'),
-      doubled: 5,
+      duplicates: 5,
     });
   });
 
-  test('have in its place what one of them has lost', async () => {
+  test('keep in order a packet that one of them has lost', async () => {
     const first = [at(0, 'a'), at(20, 'b'), at(60, 'd'), at(80, 'e')];
     const second = [at(20, 'b'), at(40, 'c'), at(80, 'e'), at(100, 'f')];
     expect(await textsOf([file(first), file(second)])).toEqual({
       texts: ['a', 'b', 'c', 'd', 'e', 'f'],
-      doubled: 2,
+      duplicates: 2,
     });
   });
 
-  test('may have heard packets in another order', async () => {
+  test('can have packets in a different order', async () => {
     const first = [at(0, 'a'), at(1, 'b'), at(2, 'c'), at(3, 'd')];
     const second = [at(1.9, 'c'), at(2, 'b'), at(3, 'd'), at(4, 'e')];
     expect(await textsOf([file(first), file(second)])).toEqual({
       texts: ['a', 'b', 'c', 'd', 'e'],
-      doubled: 3,
+      duplicates: 3,
     });
   });
 
-  test('may have kept a different number of bytes of each packet', async () => {
+  test('can have different snaplens', async () => {
     const [a, b] = ['first-------', 'second------'];
     const short = { ...microseconds, snaplen: 8 };
     expect(
       await textsOf([{ ...file([at(0, a), at(20, b)]), header: short }, file([at(20, b), at(40, a)])]),
-    ).toEqual({ texts: ['first---', 'second--', a], doubled: 1 });
+    ).toEqual({ texts: ['first---', 'second--', a], duplicates: 1 });
   });
 
-  test('have two packets where the same bytes are the beginning of longer and shorter ones', async () => {
+  test('keep two packets of different lengths whose captured bytes are the same', async () => {
     const [longer, shorter] = [1_500, 60].map((originalBytes) => ({ ...at(0, 'header'), originalBytes }));
     const sources = [longer, shorter].flatMap((packet) => (packet ? file([packet]) : []));
-    expect(await textsOf(sources)).toEqual({ texts: ['header', 'header'], doubled: 0 });
+    expect(await textsOf(sources)).toEqual({ texts: ['header', 'header'], duplicates: 0 });
   });
 
-  test('may have had filters that let different packets in', async () => {
+  test('can have different filters', async () => {
     const first = [at(0, 'dns'), at(20, 'http'), at(40, 'dns'), at(60, 'http')];
     const second = [at(20, 'http'), at(30, 'arp'), at(60, 'http'), at(70, 'arp')];
     expect(await textsOf([file(first), file(second)])).toEqual({
       texts: ['dns', 'http', 'arp', 'dns', 'http', 'arp'],
-      doubled: 2,
+      duplicates: 2,
     });
   });
 
-  test('have nothing in common when they listened at different places', async () => {
+  test('have no duplicates when they captured at different places', async () => {
     const packets = [at(0, 'a'), at(20, 'b')];
     const sources = [file(packets), { ...file(packets), place: 'net1' }];
-    expect(await textsOf(sources)).toEqual({ texts: ['a', 'b', 'a', 'b'], doubled: 0 });
+    expect(await textsOf(sources)).toEqual({ texts: ['a', 'b', 'a', 'b'], duplicates: 0 });
   });
 
-  test('miss no packet when the clock was set back', async () => {
+  test('lose no packet when the clock was set back', async () => {
     const packets = Array.from({ length: 12 }, (_, i) => at(20 * i - (i < 7 ? 0 : 5_000), `packet ${i}`));
     const { texts } = await textsOf([file(packets.slice(0, 10)), file(packets.slice(5))]);
     expect(new Set(texts)).toEqual(new Set(packets.map(textOf)));
     expect(texts.slice(0, 5)).toEqual(packets.slice(0, 5).map(textOf));
   });
 
-  test('keep in step where packets that look alike come faster than they are stamped', async () => {
-    // 10,000 a second; the second socket was held up for 3 ms, and stamps what came meanwhile at once.
+  test('pair alike packets in step where they arrive faster than they are stamped', async () => {
+    // 10,000 a second. The second socket was delayed for 3 ms and then stamps all packets of that time at once.
     const alike = Array.from({ length: 400 }, (_, i) => at(i / 10, 'same'));
     const late = alike.slice(100).map(({ timeUs, data }, i) => ({
-      timeUs: i > 50 && i <= 80 ? begin + 18_000 + i : timeUs,
+      timeUs: i > 50 && i <= 80 ? start + 18_000 + i : timeUs,
       data,
     }));
-    const { texts, doubled } = await textsOf([file(alike.slice(0, 300)), file(late)]);
-    expect(doubled).toBe(200);
+    const { texts, duplicates } = await textsOf([file(alike.slice(0, 300)), file(late)]);
+    expect(duplicates).toBe(200);
     expect(texts).toHaveLength(400);
   });
 });
 
-test('of three sources each packet comes once, though the second ended at once and the first ran on', async () => {
+test('three sources are joined with each packet once, though the second ended before the first', async () => {
   const packets = Array.from({ length: 10 }, (_, i) => at(20 * i, `packet ${i}`));
   const sources = [packets.slice(0, 7), packets.slice(2, 3), packets.slice(4)].map(file);
-  const { texts, doubled } = await textsOf(sources);
+  const { texts, duplicates } = await textsOf(sources);
   expect(texts).toEqual(packets.map((_, i) => `packet ${i}`));
-  expect(doubled).toBe(4);
+  expect(duplicates).toBe(4);
 });
 
-describe('any packets, written by recorders that relieve each other', { timeout: 30_000 }, () => {
-  test('come out once each, in order, though files went, ends were cut and packets look alike', async () => {
+describe('any packets, captured by recorders that replace one another', { timeout: 30_000 }, () => {
+  test('are joined once each, in order, though files are missing, ends are cut and packets look alike', async () => {
     await fc.assert(
       fc.asyncProperty(scenes({ alike: true }), async ({ packets, recorders }) => {
-        const heard = recorders.map(({ from, to }) => packets.slice(from, to));
+        const captured = recorders.map(({ from, to }) => packets.slice(from, to));
         const expected = packets.filter((_, i) => recorders.some(({ from, to }) => i >= from && i < to));
-        const { texts } = await textsOf(recorders.map((recorder, i) => written(heard[i] ?? [], recorder)));
+        const { texts } = await textsOf(recorders.map((recorder, i) => written(captured[i] ?? [], recorder)));
         expect(texts).toEqual(expected.map(textOf));
       }),
       { numRuns: 60 },
     );
   });
 
-  test('come out once each, though recorders lost packets, heard them in another order and kept less of them', async () => {
+  test('are joined once each, though recorders lost packets and captured them in a different order', async () => {
     await fc.assert(
       fc.asyncProperty(scenes({ alike: false }), fc.infiniteStream(fc.nat(7)), async (scene, draws) => {
         const { packets, recorders } = scene;
         const draw = () => draws.next().value ?? 0;
-        const heard = recorders.map(({ from, to }) =>
+        const captured = recorders.map(({ from, to }) =>
           swapped(
             packets.slice(from, to).filter(() => draw() > 0),
             draw,
           ),
         );
-        const { texts } = await textsOf(recorders.map((recorder, i) => written(heard[i] ?? [], recorder)));
-        const inAny = new Set(heard.flat().map(textOf));
+        const { texts } = await textsOf(recorders.map((recorder, i) => written(captured[i] ?? [], recorder)));
+        const inAny = new Set(captured.flat().map(textOf));
         expect(texts.toSorted()).toEqual([...inAny].toSorted());
       }),
       { numRuns: 60 },
@@ -140,11 +143,11 @@ type Recorder = {
   readonly to: number;
   readonly perFile: number;
   readonly cutBytes: number;
-  /** How late it stamps, in microseconds. */
+  /** How late its timestamps are, in microseconds. */
   readonly lateUs: number;
 };
 
-/** Packets 20 ms or 1 ms apart, and recorders of which each has heard a stretch of them; the ring has pruned the beginnings. */
+/** Packets 20 ms or 1 ms apart, and recorders that each captured a part of them; their oldest files are pruned. */
 function scenes({ alike }: { readonly alike: boolean }) {
   return fc.integer({ min: 1, max: 60 }).chain((count) =>
     fc.record({
@@ -173,7 +176,7 @@ function scenes({ alike }: { readonly alike: boolean }) {
   );
 }
 
-/** With a cut end, the last packet is one that was heard further: half of it stands in the file. */
+/** With a cut end, the file ends inside the record of one more packet. */
 function written(packets: readonly TestPacket[], { perFile, cutBytes, lateUs }: Recorder): TestSource {
   const half = cutBytes > 0 ? [at(10_000, 'a packet that is never whole')] : [];
   const all = [...packets.map(({ timeUs, data }) => ({ timeUs: timeUs + lateUs, data })), ...half];
@@ -193,7 +196,7 @@ function swapped(packets: readonly TestPacket[], draw: () => number): TestPacket
 }
 
 function at(ms: number, text: string): TestPacket {
-  return { timeUs: Math.round(begin + ms * 1_000), data: Buffer.from(text) };
+  return { timeUs: Math.round(start + ms * 1_000), data: Buffer.from(text) };
 }
 
 function file(packets: readonly TestPacket[]): TestSource {
@@ -207,5 +210,5 @@ function textOf({ data }: TestPacket): string {
 async function textsOf(sources: readonly TestSource[]) {
   const { packets, overlap, damages } = await joined(sources);
   expect(damages).toEqual([]);
-  return { texts: packets.map((data) => data.toString()), doubled: overlap.packets };
+  return { texts: packets.map((data) => data.toString()), duplicates: overlap.packets };
 }

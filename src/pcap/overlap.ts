@@ -3,55 +3,56 @@ import type { Origin } from './packet-table.ts';
 import { type ByteRange, firstTimeUs, lastTimeUs, type Source, SourceReader } from './source.ts';
 import { type PacketWindow, packetWindow } from './window.ts';
 
-/** What sources that listened at the same time have twice. */
+/** The packets that more than one source has, because they captured at the same time. */
 export type Overlap = {
-  /** For each source the records that an earlier one has too, in ascending order. */
-  readonly doubled: readonly (readonly ByteRange[])[];
-  /** For each source the record of an earlier one from which on both have the same packets. */
-  readonly besides: readonly (Beside | undefined)[];
-  /** How many records stand in more than one source, counted once for each source after the first. */
+  /** For each source, the records that an earlier source has too, in ascending order. */
+  readonly duplicates: readonly (readonly ByteRange[])[];
+  /** For each source, the record of an earlier source from which on both have the same packets. */
+  readonly starts: readonly (OverlapStart | undefined)[];
+  /** How many duplicates there are in all sources. */
   readonly packets: number;
 };
 
-export type Beside = Origin;
+/** The record of an earlier source at which an overlap starts. */
+export type OverlapStart = Origin;
 
-/** Each socket stamps for itself, one after the other. Measured on two busy cores: 6.4 ms apart at most. */
+/** Each socket takes its own timestamp of a packet. Measured on two busy cores: at most 6.4 ms apart. */
 const toleranceUs = 100_000;
 /** Nearly all were less than 0.1 ms apart. */
 const usualUs = 10_000;
 
 /**
- * Finds the packets that stand in more than one of the sources, which are in the order in which they began to
- * listen. A packet is known by its bytes, up to the smallest snaplen; times say only where to look for it.
- * Memory is what passes in twice the tolerance (100 ms), as hashes. Where the Node's clock was set back meanwhile,
- * packets can stay undiscovered, and come twice; none is ever taken for another.
+ * Finds the packets that more than one source has. Sources are in the order in which they started to capture. A packet
+ * is identified by its bytes, up to the smallest snaplen; times only say where to search. Memory: the hashes of what
+ * passes in twice the tolerance (100 ms). Where the Node's clock was set back during the overlap, duplicates can stay
+ * undiscovered; no packet is ever taken for a different one.
  */
 export async function findOverlap(sources: readonly Source[]): Promise<Overlap> {
   const spans = await spansOf(sources);
   const keyOf = packetKey(Math.min(...sources.map(({ header }) => header.snaplen)));
-  const found: FoundPartner[] = [];
+  const comparisons: ComparisonResult[] = [];
   for (const [index, newer] of sources.entries()) {
     const earlier = sources
       .slice(0, index)
       .flatMap((source, at) =>
-        source.place === newer.place && runsBeside(spans[at], spans[index])
-          ? { source, index: at, doubled: found[at]?.doubled ?? [] }
+        source.place === newer.place && overlaps(spans[at], spans[index])
+          ? { source, index: at, duplicates: comparisons[at]?.duplicates ?? [] }
           : [],
       );
-    found.push(await findDoubled({ newer, beginUs: spans[index]?.firstUs ?? 0, earlier, keyOf }));
+    comparisons.push(await compare({ newer, startUs: spans[index]?.firstUs ?? 0, earlier, keyOf }));
   }
   return {
-    doubled: found.map(({ doubled }) => doubled),
-    besides: found.map(({ beside }) => beside),
-    packets: found.reduce((sum, { packets }) => sum + packets, 0),
+    duplicates: comparisons.map(({ duplicates }) => duplicates),
+    starts: comparisons.map(({ start }) => start),
+    packets: comparisons.reduce((sum, { packets }) => sum + packets, 0),
   };
 }
 
 type Span = { readonly firstUs: number; readonly lastUs: number };
 
-/** When each source began and ended; undefined where it has no record. */
+/** The times of the first and the last record of each source; undefined if it has none. */
 async function spansOf(sources: readonly Source[]): Promise<(Span | undefined)[]> {
-  // The only one has nothing to be compared with.
+  // A single source has nothing to be compared with.
   if (sources.length < 2) return sources.map(() => undefined);
   const spans: (Span | undefined)[] = [];
   for (const source of sources) {
@@ -62,67 +63,67 @@ async function spansOf(sources: readonly Source[]): Promise<(Span | undefined)[]
   return spans;
 }
 
-function runsBeside(older: Span | undefined, newer: Span | undefined): boolean {
+function overlaps(older: Span | undefined, newer: Span | undefined): boolean {
   return older !== undefined && newer !== undefined && older.lastUs >= newer.firstUs - toleranceUs;
 }
 
-type FoundPartner = {
-  readonly doubled: readonly ByteRange[];
-  readonly beside: Beside | undefined;
+type ComparisonResult = {
+  readonly duplicates: readonly ByteRange[];
+  readonly start: OverlapStart | undefined;
   readonly packets: number;
 };
 
 type Comparison = {
   readonly newer: Source;
   /** The time of its first record. */
-  readonly beginUs: number;
+  readonly startUs: number;
   readonly earlier: readonly {
     readonly source: Source;
     readonly index: number;
-    readonly doubled: readonly ByteRange[];
+    readonly duplicates: readonly ByteRange[];
   }[];
   readonly keyOf: PacketKey;
 };
 
-/** Walks the newer source, with the earlier ones always a tolerance ahead of it. */
-async function findDoubled({ newer, beginUs, earlier, keyOf }: Comparison): Promise<FoundPartner> {
+/** Walks the newer source, with the earlier ones always one tolerance ahead of it. */
+async function compare({ newer, startUs, earlier, keyOf }: Comparison): Promise<ComparisonResult> {
   const window = packetWindow({ toleranceUs, usualUs });
   const ahead = await Promise.all(
-    earlier.map(async ({ source, index, doubled }) => {
-      const fromFile = await lastFileBefore(source, beginUs - toleranceUs);
-      return new EarlierReader(new SourceReader(source, { fromFile, without: doubled }), index);
+    earlier.map(async ({ source, index, duplicates: skip }) => {
+      const fromFile = await lastFileBefore(source, startUs - toleranceUs);
+      return new EarlierReader(new SourceReader(source, { fromFile, skip }), index);
     }),
   );
-  const doubled: ByteRange[] = [];
-  let beside: Beside | undefined;
+  const duplicates: ByteRange[] = [];
+  let start: OverlapStart | undefined;
   let packets = 0;
 
   const reader = new SourceReader(newer);
   while (ahead.length > 0 && (await reader.ready())) {
     const { timeUs } = reader;
-    for (const one of ahead) await one.moveTo({ nowUs: timeUs, sinceUs: beginUs, keyOf, add: window.add });
+    for (const one of ahead) await one.moveTo({ nowUs: timeUs, sinceUs: startUs, keyOf, add: window.add });
     window.expire(timeUs);
     if (window.isEmpty() && ahead.every(({ hasEnded }) => hasEnded)) break;
     const partner = window.isEmpty() ? undefined : window.take(keyOf(reader), timeUs);
     if (partner) {
-      appendRange(doubled, reader.range);
-      beside ??= partner;
+      appendRange(duplicates, reader.range);
+      start ??= partner;
       packets += 1;
     }
     reader.advance();
   }
-  return { doubled, beside, packets };
+  return { duplicates, start, packets };
 }
 
 type Move = {
-  /** Where the newer source is, and since when it listened. */
+  /** The time that the newer source has reached, and when it started to capture. */
   readonly nowUs: number;
   readonly sinceUs: number;
   readonly keyOf: PacketKey;
   readonly add: PacketWindow['add'];
 };
 
-/** One of the earlier sources, read a tolerance ahead of the newer. */
+/** One of the earlier sources, read one tolerance ahead of the newer. */
 class EarlierReader {
   readonly #reader: SourceReader;
   readonly #source: number;
@@ -134,7 +135,7 @@ class EarlierReader {
     this.#source = source;
   }
 
-  /** Adds what the newer source may have too. */
+  /** Adds the packets that the newer source may have too. */
   async moveTo({ nowUs, sinceUs, keyOf, add }: Move): Promise<void> {
     const reader = this.#reader;
     while (await reader.ready()) {
@@ -152,7 +153,7 @@ class EarlierReader {
   }
 }
 
-/** The last file that begins before that time, so that nothing later stands in an earlier file; at least the first. */
+/** The last file that starts before `timeUs`: no earlier file has a later record. The first file if none does. */
 async function lastFileBefore({ files }: Source, timeUs: number): Promise<number> {
   for (let at = files.length - 1; at > 0; at -= 1) {
     const firstUs = await files[at]?.firstUs();

@@ -2,12 +2,12 @@ import { hash, randomBytes } from 'node:crypto';
 import { maxPacketBytes } from './pcap-format.ts';
 import type { SourceReader } from './source.ts';
 
-/** A number for the packet at hand, below 2^52: the same for the same packet, and for no other. */
+/** A number below 2^52 that identifies the current packet of a reader: equal packets, and no others, have the same. */
 export type PacketKey = (reader: Pick<SourceReader, 'data' | 'originalBytes'>) => number;
 
 /**
- * Of the packet's original length and its first `snaplen` bytes. 52 bits of SHA-256 with a secret for this one run:
- * whoever sends packets cannot look for two that get the same.
+ * Keys made of the packet's original length and its first `snaplen` bytes: 52 bits of SHA-256 with a secret that is new
+ * in each run, so that a sender cannot search for two packets with the same key.
  */
 export function packetKey(snaplen: number): PacketKey {
   const secret = randomBytes(16);

@@ -1,41 +1,43 @@
-/** Whose packet it is, and where it stands. */
+/** The source of a packet, by its index, and the position of its record in it. */
 export type Origin = { readonly source: number; readonly file: number; readonly offset: number };
 
+/** A packet that may have a partner in a newer source. */
 export type WindowEntry = Origin & {
   readonly key: number;
   readonly timeUs: number;
-  /** Whoever heard it has heard nothing before that time. */
+  /** The time from which on its source was read: it has no packet from before. */
   readonly sinceUs: number;
 };
 
-/** Packets by their index; one that is gone stays in the queue until it is the oldest. */
+/** Packets by their slot in the table. A removed one keeps its slot until it is the oldest. */
 export type PacketTable = {
   readonly size: number;
   readonly push: (entry: WindowEntry) => number;
   readonly entryAt: (at: number) => WindowEntry;
   readonly timeOf: (at: number) => number;
   readonly sinceOf: (at: number) => number;
-  readonly markGone: (at: number) => void;
-  readonly isGone: (at: number) => boolean;
+  readonly markRemoved: (at: number) => void;
+  readonly isRemoved: (at: number) => boolean;
+  /** Marks the packet that is paired next with the next one of its key. */
   readonly markInStep: (at: number) => void;
   readonly isInStep: (at: number) => boolean;
   readonly isFull: () => boolean;
   readonly oldest: () => number;
   readonly after: (at: number) => number;
   readonly dropOldest: () => void;
-  /** Of those that are not gone. */
+  /** The oldest packet of that key that is not removed, and the one after it; `none` if there is none. */
   readonly firstAlike: (key: number) => number;
   readonly nextAlike: (at: number) => number;
 };
 
-/** In place of an index. */
+/** In place of a slot. */
 export const none = -1;
-const gone = 1;
+const removed = 1;
 const inStep = 2;
 
 /**
- * A queue of so many packets, a power of two, that can be looked up by their keys: those of a bucket of keys are
- * chained, oldest first. Typed arrays, because 100,000 packets come and go in a second: as objects they took 220 MB.
+ * A queue of `size` packets (a power of two) that can be looked up by key: the packets of a bucket are chained, oldest
+ * first. In typed arrays, because 100,000 packets pass in a second: as objects they took 220 MB.
  */
 export function packetTable(size: number): PacketTable {
   const mask = size - 1;
@@ -49,20 +51,20 @@ export function packetTable(size: number): PacketTable {
   const nexts = new Int32Array(size);
   const firsts = new Int32Array(size).fill(none);
   const lasts = new Int32Array(size).fill(none);
-  let begin = 0;
+  let start = 0;
   let count = 0;
 
   const bucketOf = (key: number) => key % size;
   const has = (at: number, flag: number) => ((flags[at] ?? 0) & flag) !== 0;
 
-  function alikeFrom(start: number, key: number): number {
-    let at = start;
-    while (at !== none && (has(at, gone) || keys[at] !== key)) at = nexts[at] ?? none;
+  function alikeFrom(from: number, key: number): number {
+    let at = from;
+    while (at !== none && (has(at, removed) || keys[at] !== key)) at = nexts[at] ?? none;
     return at;
   }
 
   function push(entry: WindowEntry): number {
-    const at = (begin + count) & mask;
+    const at = (start + count) & mask;
     count += 1;
     keys[at] = entry.key;
     timesUs[at] = entry.timeUs;
@@ -80,24 +82,24 @@ export function packetTable(size: number): PacketTable {
     return at;
   }
 
-  /** What is gone at the beginning of a chain leaves it, so that many packets that look alike are not walked again. */
-  function shorten(bucket: number): void {
+  /** Takes removed packets off the head of a chain, so that lookups do not pass many alike ones again. */
+  function trimChain(bucket: number): void {
     let first = firsts[bucket] ?? none;
-    while (first !== none && has(first, gone)) first = nexts[first] ?? none;
+    while (first !== none && has(first, removed)) first = nexts[first] ?? none;
     firsts[bucket] = first;
     if (first === none) lasts[bucket] = none;
   }
 
-  function markGone(at: number): void {
-    flags[at] = (flags[at] ?? 0) | gone;
-    shorten(bucketOf(keys[at] ?? 0));
+  function markRemoved(at: number): void {
+    flags[at] = (flags[at] ?? 0) | removed;
+    trimChain(bucketOf(keys[at] ?? 0));
   }
 
   return {
     size,
     push,
-    markGone,
-    isGone: (at) => has(at, gone),
+    markRemoved,
+    isRemoved: (at) => has(at, removed),
     markInStep(at) {
       flags[at] = (flags[at] ?? 0) | inStep;
     },
@@ -113,11 +115,11 @@ export function packetTable(size: number): PacketTable {
       offset: offsets[at] ?? 0,
     }),
     isFull: () => count === size,
-    oldest: () => (count === 0 ? none : begin),
-    after: (at) => (((at - begin) & mask) === count - 1 ? none : (at + 1) & mask),
+    oldest: () => (count === 0 ? none : start),
+    after: (at) => (((at - start) & mask) === count - 1 ? none : (at + 1) & mask),
     dropOldest() {
-      markGone(begin);
-      begin = (begin + 1) & mask;
+      markRemoved(start);
+      start = (start + 1) & mask;
       count -= 1;
     },
     firstAlike: (key) => alikeFrom(firsts[bucketOf(key)] ?? none, key),

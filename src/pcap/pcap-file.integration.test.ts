@@ -12,7 +12,7 @@ const precisions = [
 ] as const;
 
 test.each(precisions)(
-  'reads what tcpdump writes with %sseconds as tcpdump itself reads it',
+  'reads a file that tcpdump writes with %sseconds as tcpdump itself does',
   async (precision, resolution) => {
     await using testbed = await vethTestbed();
     await using folder = await temporaryFolder();

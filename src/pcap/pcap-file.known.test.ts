@@ -12,7 +12,7 @@ const last = packetAt(1_700_000_000_002_000, 60);
 describe.each([
   ['no bytes of a packet', { ...packetAt(1_700_000_000_001_000, 0), originalBytes: 0 }],
   ['more bytes of a packet than that', { ...packetAt(1_700_000_000_001_000, 60), originalBytes: 0 }],
-  ['nothing but zeros, and another record behind it', { ...packetAt(0, 0), originalBytes: 0 }],
+  ['nothing but zeros, and another record after it', { ...packetAt(0, 0), originalBytes: 0 }],
 ])('a record with the original length 0 and %s', (_what, empty) => {
   let without: Awaited<ReturnType<typeof read>>;
   let within: Awaited<ReturnType<typeof read>>;
@@ -22,7 +22,7 @@ describe.each([
     within = await read([first, empty, last]);
   });
 
-  test('is missing from a file that is whole without it', () => {
+  test('is absent from a file that is complete without it', () => {
     const timesUs = [first.timeUs, last.timeUs];
     expect(without).toEqual({ counted: { kind: 'end', records: 2 }, timesUs });
   });
@@ -40,7 +40,7 @@ function packetAt(timeUs: number, bytes: number): TestPacket {
   return { timeUs, data: new Uint8Array(bytes).fill(1) };
 }
 
-/** What is counted in a file of these packets, and the times of those that are read. */
+/** The count of records in a file of these packets, and the times of those that are read. */
 async function read(packets: readonly TestPacket[]) {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'web.pcap0');

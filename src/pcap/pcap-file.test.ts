@@ -15,7 +15,7 @@ test.each([
   expect(await countRecords(file.path)).toEqual({ kind: 'end', records: 0, wholeBytes });
 });
 
-test('another format is refused by the name of the file', async () => {
+test('a file of another format is refused with its path', async () => {
   await using file = await fileOf(Buffer.from('0a0d0d0a1c000000', 'hex'));
   expect(await countRecords(file.path)).toEqual({
     kind: 'not-pcap',
@@ -24,7 +24,7 @@ test('another format is refused by the name of the file', async () => {
 });
 
 test('a file much larger than the read buffer is read to its last whole record', async () => {
-  // Lengths that no buffer is a multiple of, so that records lie across every edge between two reads.
+  // Odd lengths, so that a record lies across every boundary between two reads.
   const lengths = Array.from({ length: 3000 }, (_, i) => 1 + ((i * 7919) % 1500));
   lengths.splice(1500, 0, 262_144, 262_144, 262_144, 1);
   const records = lengths.map((length, i) => record(length, i));
@@ -46,7 +46,7 @@ test('a file much larger than the read buffer is read to its last whole record',
   expect(ends).toEqual(lengths.map((length, i) => [length, i % 256, i % 256]));
 });
 
-test('a file is read as it was when it was opened, though it grows and goes', async () => {
+test('a file is read as it was when it was opened, though it grows and is deleted', async () => {
   await using file = await fileOf(Buffer.concat([header, record(10, 0)]));
   const opened = await openPcap(file.path);
   if (opened.kind !== 'pcap') throw new Error(opened.kind);
@@ -60,7 +60,7 @@ test('a file is read as it was when it was opened, though it grows and goes', as
   }
 });
 
-test('what cannot be a record ends the reading, with its place', async () => {
+test('bytes that cannot be a record end the reading, with their offset', async () => {
   await using file = await fileOf(Buffer.concat([header, record(10, 0), Buffer.alloc(500)]));
   expect(await countRecords(file.path)).toEqual({
     kind: 'corrupt',

@@ -12,50 +12,51 @@ import {
 } from './pcap-format.ts';
 
 /**
- * A capture file that is open for reading, as it was when it was opened: what its writer appends since is not read,
- * so that it can be read twice, and it can be unlinked meanwhile.
+ * An open capture file, as it was when it was opened. What its writer appends later is not read, so that it can be read
+ * twice with the same result, and it can be unlinked while it is read.
  */
 export type PcapFile = AsyncDisposable & {
   readonly kind: 'pcap';
   readonly path: string;
   readonly header: PcapHeader;
-  /** The time of its first record, in microseconds since 1970; undefined when it has none. */
+  /** The time of its first record, in microseconds since 1970; undefined if it has none. */
   readonly firstUs: () => Promise<number | undefined>;
   /**
-   * Whole records as they stand in the file, many at once: to count or to copy them. A buffer of runBufferBytes
-   * can be lent, to read many files with one.
+   * Whole records as they are in the file, many at once: to count or to copy them. A caller that reads many files can
+   * pass one buffer of runBufferBytes for all of them.
    */
   readonly runs: (buffer?: Uint8Array<ArrayBuffer>) => AsyncGenerator<RecordRun, PcapEnd>;
-  /** The same one by one, each with data of its own. */
+  /** The records one by one, each with its own copy of the data. */
   readonly records: () => AsyncGenerator<PacketRecord, PcapEnd>;
 };
 
-/** A file without a whole header, as tcpdump leaves it for a moment: legal, and without records. */
+/** A file without a complete header, as tcpdump leaves it for a moment: valid, and without records. */
 export type EmptyPcap = { readonly kind: 'empty' };
 
+/** A file of another format; the message has its path. */
 export type NotPcap = { readonly kind: 'not-pcap'; readonly message: string };
 
-/** Whole records back to back; the bytes are good until the next run is asked for. */
+/** Whole records back to back; the bytes are valid until the next run is requested. */
 export type RecordRun = {
   readonly records: number;
-  /** Where in the file the first of them stands. */
+  /** The offset of the first one in the file. */
   readonly offset: number;
   readonly bytes: Uint8Array;
 };
 
-/** How far a file could be read. `wholeBytes`, its header included, is what a trimmed copy has. */
+/** How far a file could be read. `wholeBytes` is the length of its header and whole records. */
 export type PcapEnd = {
   readonly records: number;
   readonly wholeBytes: number;
 } & (
   | { readonly kind: 'end' }
-  /** In the middle of a record: still being written, or its writer was killed. */
+  /** The file ends inside a record: it is still being written, or its writer was killed. */
   | { readonly kind: 'cut' }
-  /** What stands at `wholeBytes` cannot be a record; nothing behind it can be found. */
+  /** The bytes at `wholeBytes` cannot be a record; nothing after them can be read. */
   | { readonly kind: 'corrupt'; readonly message: string }
 );
 
-/** Opens a capture file. Throws what open(2) and read(2) say; that it is no capture file is a value. */
+/** Opens a capture file. Throws the errors of open(2) and read(2); a file of another format is a value. */
 export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | NotPcap> {
   await using opening = new AsyncDisposableStack();
   const handle = opening.use(await open(path));
@@ -81,7 +82,7 @@ export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | Not
   };
 }
 
-/** Counts a file's records; memory does not grow with the file. */
+/** Counts the records of a file, in constant memory. Throws as openPcap does. */
 export async function countRecords(path: string): Promise<PcapEnd | NotPcap> {
   const opened = await openPcap(path);
   if (opened.kind === 'not-pcap') return opened;
@@ -110,7 +111,7 @@ async function firstUs({ handle, header, size }: OpenFile): Promise<number | und
   return end <= size && view.getUint32(12, little) > 0 ? recordTimeUs(view, 0, header) : undefined;
 }
 
-/** Any record fits, so each read that is full has at least one whole record. */
+/** Twice the largest record, so that each full read has at least one whole record. */
 export const runBufferBytes = 2 * (maxPacketBytes + recordHeaderBytes);
 
 async function* readRuns(
@@ -138,7 +139,7 @@ async function* readRuns(
   }
 }
 
-/** read(2) may give less than there is; less than the buffer takes is the end of the file only when it gives 0. */
+/** Reads until the buffer is full: read(2) can return less than the file has, and only 0 means its end. */
 async function fill(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
   let filled = 0;
   while (filled < buffer.length) {

@@ -16,7 +16,7 @@ describe('a file header', () => {
     expect(parseHeader(hex(bytes))).toEqual({ kind: 'pcap', header: expected });
   });
 
-  test('leaves the checksum bits out of the link type', () => {
+  test('has a link type without the bits of the frame check sequence', () => {
     expect(parseHeader(hex('d4c3b2a1 0200 0400 00000000 00000000 60000000 71000044'))).toMatchObject({
       header: { snaplen: 96, linkType: 0x71 },
     });
@@ -32,7 +32,7 @@ describe('a file header', () => {
 
   test.each([
     ['pcapng', '0a0d0d0a 1c000000', 'is a pcapng file, not a pcap file'],
-    ['gzip', '1f8b0800 00000000', 'is not a pcap file: it begins with 0x1f8b0800'],
+    ['gzip', '1f8b0800 00000000', 'is not a pcap file: it starts with 0x1f8b0800'],
   ])('%s is not pcap', (_, bytes, message) => {
     expect(parseHeader(hex(bytes))).toEqual({ kind: 'not-pcap', message });
   });
@@ -51,24 +51,24 @@ describe('records', () => {
     expect([...recordsIn(hex(twoBig), { ...header, byteOrder: 'big' })]).toEqual(expected);
   });
 
-  test('have nanoseconds when the header says so', () => {
+  test('have nanoseconds if the header does', () => {
     const [first] = recordsIn(hex(two), { ...header, resolution: 'ns' });
     expect(first?.timestampNs).toBe(1_000_000_002n);
   });
 
   test.each([
-    ['a length that no packet has', '01000000 02000000 01000400 01000400'],
+    ['a length that no packet can have', '01000000 02000000 01000400 01000400'],
     ['the zeros that a crash leaves', '00000000 00000000 00000000 00000000 00000000'],
   ])('end before %s', (_, tail) => {
     expect(scanRecords(hex(two + tail), header)).toEqual({ records: 2, wholeBytes: 36, stop: 'corrupt' });
   });
 
-  test('may have the longest length that a packet has', () => {
+  test('can have the maximum length of a packet', () => {
     const longest = Buffer.concat([hex('01000000 02000000 00000400 00000400'), Buffer.alloc(262_144)]);
     expect(scanRecords(longest, header)).toEqual({ records: 1, wholeBytes: 262_160, stop: 'end' });
   });
 
-  test('of any file cut anywhere are the whole ones before the cut', () => {
+  test('of a file that is cut anywhere are the whole ones before the cut', () => {
     const packets = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 12 });
     const byteOrders = fc.constantFrom<PcapHeader['byteOrder']>('little', 'big');
     fc.assert(

@@ -1,8 +1,8 @@
-/** The header of a capture file: what its records need to be read. */
+/** The header of a capture file, as far as reading its records needs it. */
 export type PcapHeader = {
   readonly byteOrder: 'little' | 'big';
   readonly resolution: 'us' | 'ns';
-  /** Bytes of each packet that the writer wanted to keep. */
+  /** The most bytes that the writer kept of a packet. */
   readonly snaplen: number;
   /** LINKTYPE_ value, tcpdump.org/linktypes.html: 1 is Ethernet. */
   readonly linkType: number;
@@ -11,29 +11,29 @@ export type PcapHeader = {
 export type PacketRecord = {
   /** Nanoseconds since 1970. */
   readonly timestampNs: bigint;
-  /** Bytes that the packet had; `data` is as much of it as was captured. */
+  /** The length of the packet on the wire; `data` is the captured part. */
   readonly originalBytes: number;
   readonly data: Uint8Array;
 };
 
-/** What the beginning of a file is. `empty`: the writer has not got as far as a whole header. */
+/** The start of a file, parsed. `empty`: the header is not complete yet. */
 export type ParsedHeader =
   | { readonly kind: 'pcap'; readonly header: PcapHeader }
   | { readonly kind: 'empty' }
   | { readonly kind: 'not-pcap'; readonly message: string };
 
-/** The whole records at the beginning of some bytes, and why no more of them. */
+/** The whole records at the start of some bytes, and why there are no more. */
 export type RecordScan = {
   readonly records: number;
   readonly wholeBytes: number;
-  /** `end`: nothing follows. `cut`: the beginning of a record does. `corrupt`: what follows cannot be a record. */
+  /** `end`: nothing follows. `cut`: part of a record follows. `corrupt`: what follows cannot be a record. */
   readonly stop: 'end' | 'cut' | 'corrupt';
 };
 
 export const fileHeaderBytes = 24;
 export const recordHeaderBytes = 16;
 
-/** MAXIMUM_SNAPLEN of libpcap (pcap-int.h): no writer that we know of keeps more of a packet. */
+/** MAXIMUM_SNAPLEN of libpcap (pcap-int.h): no known writer keeps more of a packet. */
 export const maxPacketBytes = 262_144;
 
 /** Reads the file header of draft-ietf-opsawg-pcap, section 4, in either byte order. */
@@ -44,12 +44,12 @@ export function parseHeader(bytes: Uint8Array): ParsedHeader {
   if (format === undefined) return { kind: 'not-pcap', message: describe(view.getUint32(0)) };
   if (bytes.length < fileHeaderBytes) return { kind: 'empty' };
   const little = format.byteOrder === 'little';
-  // The upper bits of the last field say how long the frames' checksums are.
+  // The upper bits of the last field are the length of the frame check sequence.
   const linkType = view.getUint32(20, little) & 0x03ff_ffff;
   return { kind: 'pcap', header: { ...format, snaplen: view.getUint32(16, little), linkType } };
 }
 
-/** The file header of version 2.4 that parseHeader reads back. */
+/** The file header of format version 2.4, as parseHeader reads it. */
 export function serializeHeader({ byteOrder, resolution, snaplen, linkType }: PcapHeader): Uint8Array {
   const bytes = new Uint8Array(fileHeaderBytes);
   const view = viewOf(bytes);
@@ -62,7 +62,7 @@ export function serializeHeader({ byteOrder, resolution, snaplen, linkType }: Pc
   return bytes;
 }
 
-/** Whether records of a file with one header can stand as they are in a file with the other. */
+/** Whether records of a file with one header are valid as they are in a file with the other. */
 export function hasSameRecords(a: PcapHeader, b: PcapHeader): boolean {
   return a.byteOrder === b.byteOrder && a.resolution === b.resolution;
 }
@@ -82,14 +82,14 @@ export function convertRecords(bytes: Uint8Array, from: PcapHeader, to: PcapHead
   }
 }
 
-/** The time of the record at `at`, in microseconds since 1970 and fractions of them: a number, to compare often. */
+/** The time of the record at `at`, in microseconds since 1970, with a fraction. A number: it is compared often. */
 export function recordTimeUs(view: DataView, at: number, { byteOrder, resolution }: PcapHeader): number {
   const little = byteOrder === 'little';
   const fraction = view.getUint32(at + 4, little);
   return view.getUint32(at, little) * 1_000_000 + (resolution === 'us' ? fraction : fraction / 1000);
 }
 
-/** Counts the whole records at the beginning of `bytes`, which start with a record: no allocation per packet. */
+/** Counts the whole records at the start of `bytes`, which start with a record. Allocates nothing per packet. */
 export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): RecordScan {
   const view = viewOf(bytes);
   const little = byteOrder === 'little';
@@ -98,7 +98,7 @@ export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): Recor
   while (at + recordHeaderBytes <= bytes.length) {
     const capturedBytes = view.getUint32(at + 8, little);
     const originalBytes = view.getUint32(at + 12, little);
-    // A packet without bytes is none: that is how the zeros look that a crashed Node leaves at a file's end.
+    // A packet without bytes is not one: the zeros that a crashed Node leaves at the end of a file look like that.
     if (capturedBytes > maxPacketBytes || originalBytes === 0)
       return { records, wholeBytes: at, stop: 'corrupt' };
     const next = at + recordHeaderBytes + capturedBytes;
@@ -109,7 +109,7 @@ export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): Recor
   return { records, wholeBytes: at, stop: at === bytes.length ? 'end' : 'cut' };
 }
 
-/** Reads records one by one, to the last whole one. Their data is a view of `bytes`, not a copy. */
+/** Reads whole records one by one. Their data is a view of `bytes`, not a copy. */
 export function* recordsIn(bytes: Uint8Array, header: PcapHeader): Generator<PacketRecord, void> {
   const { wholeBytes } = scanRecords(bytes, header);
   const view = viewOf(bytes);
@@ -129,7 +129,7 @@ export function* recordsIn(bytes: Uint8Array, header: PcapHeader): Generator<Pac
   }
 }
 
-/** By the magic number as its four bytes stand in the file. */
+/** By the magic number, as its four bytes are in the file. */
 const formats: ReadonlyMap<number, Pick<PcapHeader, 'byteOrder' | 'resolution'>> = new Map([
   [0xa1b2c3d4, { byteOrder: 'big', resolution: 'us' }],
   [0xd4c3b2a1, { byteOrder: 'little', resolution: 'us' }],
@@ -148,7 +148,7 @@ function convertFraction(
 
 function describe(magic: number): string {
   if (magic === 0x0a0d0d0a) return 'is a pcapng file, not a pcap file';
-  return `is not a pcap file: it begins with 0x${magic.toString(16).padStart(8, '0')}`;
+  return `is not a pcap file: it starts with 0x${magic.toString(16).padStart(8, '0')}`;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -7,33 +7,34 @@ import {
   recordTimeUs,
 } from './pcap-format.ts';
 
-/** The capture files that one writer wrote, oldest first; they share one header. */
+/** The capture files of one writer, oldest first; they share one header. */
 export type Source = {
   readonly header: PcapHeader;
-  /** Where it listened: two sources have heard the same packet only if they listened at the same place. */
+  /** Where it captured: only sources with the same place can have the same packet. */
   readonly place: string;
   readonly files: readonly PcapFile[];
 };
 
-/** A record of a source, by its place in it: the position of the file in `files`, and of the record in the file. */
+/** The position of a record: the index of its file in `files`, and its offset in that file. */
 export type Position = { readonly file: number; readonly offset: number };
 
-/** Bytes of one file, from the beginning of a record to the beginning of another. */
+/** Whole records of one file, from the offset of the first to the end of the last. */
 export type ByteRange = { readonly file: number; readonly from: number; readonly to: number };
 
 export type SourceReaderOptions = {
+  /** The index of the file to start with; 0 unless set. */
   readonly fromFile?: number;
-  /** Left out; in ascending order. */
-  readonly without?: readonly ByteRange[];
-  /** Gives the records in the byte order and resolution of this header. */
+  /** Records to skip, in ascending order. */
+  readonly skip?: readonly ByteRange[];
+  /** Converts the records to the byte order and resolution of this header. */
   readonly as?: PcapHeader;
-  /** A file has an end that cannot be read: the message names it. */
+  /** Called when the rest of a file cannot be read; the message names the file. */
   readonly onDamage?: (message: string) => void;
 };
 
 /**
- * Walks the records of a source through its files, with one buffer. `ready()` comes first, each time; where it says
- * that a record is at hand, the other members tell of that record.
+ * Walks the records of a source through its files, with one buffer. Call `ready()` before each record; if it returns
+ * true, the other members describe the current record.
  */
 export class SourceReader {
   readonly #source: Source;
@@ -43,11 +44,11 @@ export class SourceReader {
   readonly #view = new DataView(this.#buffer.buffer);
   #file: number;
   #runs: ReturnType<PcapFile['runs']> | undefined;
-  /** The run at hand is the first `#length` bytes of the buffer, and stands at `#offset` of the file. */
+  /** The current run is the first `#length` bytes of the buffer, and starts at `#offset` of the file. */
   #length = 0;
   #offset = 0;
   #at = 0;
-  #nextGap = 0;
+  #nextSkip = 0;
 
   constructor(source: Source, options: SourceReaderOptions = {}) {
     this.#source = source;
@@ -56,15 +57,16 @@ export class SourceReader {
     this.#file = options.fromFile ?? 0;
   }
 
-  /** Whether a record is at hand; false at the end of the source, which is the end for good. */
+  /** Moves to the next record that is not skipped; false at the end of the source. */
   async ready(): Promise<boolean> {
     for (;;) {
-      this.#passGaps();
+      this.#passSkipped();
       if (this.#at < this.#length) return true;
       if (!(await this.#nextRun())) return false;
     }
   }
 
+  /** The time of the current record, in microseconds since 1970. */
   get timeUs(): number {
     return recordTimeUs(this.#view, this.#at, this.#header);
   }
@@ -73,29 +75,30 @@ export class SourceReader {
     return { file: this.#file, offset: this.#offset + this.#at };
   }
 
-  /** The bytes of the file in which the record stands. */
+  /** The bytes of the record in its file. */
   get range(): ByteRange {
     const { file, offset } = this.position;
     return { file, from: offset, to: offset + this.#recordBytes(this.#at) };
   }
 
-  /** Bytes that the packet had on its way. */
+  /** The length of the packet on the wire. */
   get originalBytes(): number {
     return this.#view.getUint32(this.#at + 12, this.#little);
   }
 
-  /** What was captured of the packet; good until the next ready(). */
+  /** The captured bytes of the packet; valid until the next ready(). */
   get data(): Uint8Array {
     return this.#buffer.subarray(this.#at + recordHeaderBytes, this.#at + this.#recordBytes(this.#at));
   }
 
+  /** Passes the current record. */
   advance(): void {
     this.#at += this.#recordBytes(this.#at);
   }
 
   /**
-   * The record at hand and those after it that lie in memory, up to the first that is later than `untilUs` or that
-   * stands at `before`; good until the next ready().
+   * Passes the current record and those after it that are in memory, up to the first one that is later than `untilUs`
+   * or at the position `before`, and returns their bytes; valid until the next ready().
    */
   take(untilUs: number, before?: Position): Uint8Array {
     const from = this.#at;
@@ -116,26 +119,26 @@ export class SourceReader {
   }
 
   #spanEnd(before: Position | undefined): number {
-    const gap = this.#options.without?.[this.#nextGap];
+    const skipped = this.#options.skip?.[this.#nextSkip];
     const stops = [this.#length];
-    if (gap?.file === this.#file) stops.push(gap.from - this.#offset);
+    if (skipped?.file === this.#file) stops.push(skipped.from - this.#offset);
     if (before?.file === this.#file && before.offset > this.#offset + this.#at)
       stops.push(before.offset - this.#offset);
     return Math.min(...stops);
   }
 
-  #passGaps(): void {
-    const gaps = this.#options.without ?? [];
+  #passSkipped(): void {
+    const skip = this.#options.skip ?? [];
     for (;;) {
-      const gap = gaps[this.#nextGap];
-      if (gap === undefined || gap.file > this.#file) return;
+      const range = skip[this.#nextSkip];
+      if (range === undefined || range.file > this.#file) return;
       const offset = this.#offset + this.#at;
-      if (gap.file === this.#file && offset < gap.from) return;
-      if (gap.file === this.#file && offset < gap.to) {
-        this.#at = Math.min(gap.to - this.#offset, this.#length);
+      if (range.file === this.#file && offset < range.from) return;
+      if (range.file === this.#file && offset < range.to) {
+        this.#at = Math.min(range.to - this.#offset, this.#length);
         if (this.#at === this.#length) return;
       }
-      this.#nextGap += 1;
+      this.#nextSkip += 1;
     }
   }
 
@@ -163,7 +166,7 @@ export class SourceReader {
   }
 }
 
-/** The time of the source's first record, in microseconds since 1970; undefined when it has none. */
+/** The time of the first record of a source, in microseconds since 1970; undefined if it has none. */
 export async function firstTimeUs({ files }: Source): Promise<number | undefined> {
   for (const file of files) {
     const timeUs = await file.firstUs();
@@ -172,7 +175,7 @@ export async function firstTimeUs({ files }: Source): Promise<number | undefined
   return undefined;
 }
 
-/** The time of the source's last whole record. */
+/** The time of the last whole record of a source, in microseconds since 1970; undefined if it has none. */
 export async function lastTimeUs(source: Source): Promise<number | undefined> {
   for (let fromFile = source.files.length - 1; fromFile >= 0; fromFile -= 1) {
     const file = source.files[fromFile];

@@ -4,7 +4,7 @@ import { packetWindow } from './window.ts';
 const options = { toleranceUs: 100_000, usualUs: 10_000 };
 const origin = { source: 0, file: 0, offset: 24 };
 
-test('forgets what lies further than the tolerance before, and what was taken with it', () => {
+test('expires packets older than the tolerance, and those that were taken', () => {
   const window = packetWindow(options);
   for (const timeUs of [0, 1_000, 200_000]) window.add({ ...origin, key: timeUs, timeUs, sinceUs: 0 });
   window.take(1_000, 1_000);
@@ -15,16 +15,16 @@ test('forgets what lies further than the tolerance before, and what was taken wi
   expect(window.isEmpty()).toBe(true);
 });
 
-test('pairs nothing with what came before the other had begun to listen', () => {
+test('pairs nothing with a packet from before its source started to capture', () => {
   const window = packetWindow(options);
   window.add({ ...origin, key: 7, timeUs: 50_000, sinceUs: 50_000 });
   expect(window.take(7, 39_000)).toBeUndefined();
   expect(window.take(7, 41_000)).toMatchObject(origin);
 });
 
-test('pairs the nearest first, and then in step, however many there are', () => {
+test('pairs the nearest first, and then in step, however many look alike', () => {
   const window = packetWindow(options);
-  // Ten times around what is kept, and more at once than there is room for at first.
+  // The table wraps around ten times, and more packets are in it at once than it has slots at first.
   let taken = 0;
   for (let i = 0; i < 50_000; i += 1) {
     const timeUs = i * 20;
@@ -40,7 +40,7 @@ test('pairs the nearest first, and then in step, however many there are', () => 
   expect(taken).toBe(46_000);
 });
 
-test('finds the nearest again when one of those in step is lost', () => {
+test('pairs the nearest again when one of those in step is missing', () => {
   const window = packetWindow(options);
   for (const timeUs of [0, 20_000, 40_000, 60_000])
     window.add({ ...origin, offset: timeUs, key: 7, timeUs, sinceUs: 0 });

@@ -1,42 +1,43 @@
 import { none, type Origin, packetTable, type WindowEntry } from './packet-table.ts';
 
-/** Packets of a stretch of time, by what they are. */
+/** The packets of the older sources around the current time, by key. */
 export type PacketWindow = {
   readonly add: (entry: WindowEntry) => void;
-  /** Takes out the packet that is the same as the one of that key, heard at that time; undefined if none is. */
+  /** Removes and returns the packet that equals one with that key and time; undefined if there is none. */
   readonly take: (key: number, timeUs: number) => Origin | undefined;
-  /** Forgets what lies further than the tolerance from that time, beginning with the oldest. */
+  /** Removes the oldest packets, as long as they are further from `nowUs` than the tolerance. */
   readonly expire: (nowUs: number) => void;
   readonly isEmpty: () => boolean;
 };
 
 export type WindowOptions = {
-  /** How far apart two times of one packet may lie. */
+  /** How far apart two timestamps of one packet can be. */
   readonly toleranceUs: number;
-  /** How far apart they may lie where nothing else is known. */
+  /** How far apart they usually are. */
   readonly usualUs: number;
 };
 
 /**
- * Packets that look alike are paired in order. The first pair is the nearest in time; after it each is paired with
- * the next, because a socket that was held up stamps many packets late, and closer together than they came. Where
- * the next is further away than usual, one of the two has lost packets, and the nearest in time is the partner.
+ * Packets that look alike are paired in order. The first pair is the nearest in time. After it, each packet is paired
+ * with the next one, in step, because a delayed socket stamps many packets late and closer together than they arrived.
+ * Where the next one is further away than usual, one of the two sources has lost packets; then the nearest in time is
+ * the partner again.
  */
 export function packetWindow({ toleranceUs, usualUs }: WindowOptions): PacketWindow {
   let table = packetTable(1_024);
-  let live = 0;
+  let size = 0;
 
-  function makeRoom(): void {
+  function grow(): void {
     const full = table;
     table = packetTable(2 * full.size);
     for (let at = full.oldest(); at !== none; at = full.after(at)) {
-      if (full.isGone(at)) continue;
+      if (full.isRemoved(at)) continue;
       const to = table.push(full.entryAt(at));
       if (full.isInStep(at)) table.markInStep(to);
     }
   }
 
-  /** The nearest of the same key, from that one on. */
+  /** The packet of the same key that is the nearest in time, from `first` on. */
   function nearest(first: number, timeUs: number): number {
     let found = none;
     let distance = toleranceUs;
@@ -52,9 +53,9 @@ export function packetWindow({ toleranceUs, usualUs }: WindowOptions): PacketWin
 
   return {
     add(entry) {
-      if (table.isFull()) makeRoom();
+      if (table.isFull()) grow();
       table.push(entry);
-      live += 1;
+      size += 1;
     },
     take(key, timeUs) {
       const first = table.firstAlike(key);
@@ -65,8 +66,8 @@ export function packetWindow({ toleranceUs, usualUs }: WindowOptions): PacketWin
       const next = table.nextAlike(partner);
       for (let at = first; at !== next; ) {
         const after = table.nextAlike(at);
-        live -= 1;
-        table.markGone(at);
+        size -= 1;
+        table.markRemoved(at);
         at = after;
       }
       if (next !== none) table.markInStep(next);
@@ -78,10 +79,10 @@ export function packetWindow({ toleranceUs, usualUs }: WindowOptions): PacketWin
         if (at === none || Math.abs(table.timeOf(at) - nowUs) <= toleranceUs) return;
         const next = table.isInStep(at) ? table.nextAlike(at) : none;
         if (next !== none) table.markInStep(next);
-        if (!table.isGone(at)) live -= 1;
+        if (!table.isRemoved(at)) size -= 1;
         table.dropOldest();
       }
     },
-    isEmpty: () => live === 0,
+    isEmpty: () => size === 0,
   };
 }

@@ -13,7 +13,7 @@ export type TestPacket = {
   readonly originalBytes?: number;
 };
 
-/** What one writer wrote: the packets of each of its files, and bytes to cut off the end of the last. */
+/** The files of one writer: the packets of each, and how many bytes are cut off the end of the last. */
 export type TestSource = {
   readonly files: readonly (readonly TestPacket[])[];
   readonly header?: PcapHeader;
@@ -28,7 +28,7 @@ export const microseconds: PcapHeader = {
   linkType: 1,
 };
 
-/** A capture file as it stands on disk; a packet longer than the snaplen is cut. */
+/** The bytes of a capture file; a packet longer than the snaplen is cut. */
 export function captureFile(packets: readonly TestPacket[], header: PcapHeader = microseconds): Buffer {
   return Buffer.concat([serializeHeader(header), ...packets.map((packet) => record(packet, header))]);
 }
@@ -43,6 +43,7 @@ function record({ timeUs, data, originalBytes = data.length }: TestPacket, heade
   return Buffer.concat([fields, kept]);
 }
 
+/** The result of joining sources. */
 export type Joined = {
   readonly bytes: Buffer;
   /** The data of its packets, in order. */
@@ -57,6 +58,7 @@ export async function joined(sources: readonly TestSource[]): Promise<Joined> {
   return await joinAll(written.sources);
 }
 
+/** Joins open sources. */
 export async function joinAll(sources: readonly Source[]): Promise<Joined> {
   const overlap = await findOverlap(sources);
   const header = commonHeader(sources);
@@ -70,6 +72,7 @@ export async function joinAll(sources: readonly Source[]): Promise<Joined> {
   return { bytes, packets, overlap, damages };
 }
 
+/** Writes the sources into a temporary folder and opens them. */
 export async function writeSources(
   sources: readonly TestSource[],
 ): Promise<AsyncDisposable & { readonly sources: readonly Source[] }> {
