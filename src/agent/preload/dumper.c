@@ -150,9 +150,11 @@ static void read_how_many_to_keep(void)
 {
 	static bool is_closed;
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	const struct timespec at_once = {0};
 	char lines[256];
 
-	while (!is_closed && poll(&input, 1, 0) > 0) {
+	/* Not poll(): poll.c interposes that, and calls this file. */
+	while (!is_closed && ppoll(&input, 1, &at_once, NULL) > 0) {
 		ssize_t bytes = read(STDIN_FILENO, lines, sizeof(lines) - 1);
 
 		is_closed = bytes == 0 || (bytes < 0 && errno != EINTR);
