@@ -1,7 +1,7 @@
 import { listCommand } from './read/list.ts';
 import { readCommand } from './read/read.ts';
 
-/** `podcap read` and `podcap list` read what is kept; everything else is the agent, which is loaded only for itself. */
+/** `podcap read` and `podcap list` read captures. Everything else starts the agent; only then is its code loaded. */
 async function main([command, ...args]: readonly string[]): Promise<number> {
   if (command === 'read') return await readCommand(args, process);
   if (command === 'list') return await listCommand(args, process);

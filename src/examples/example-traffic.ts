@@ -1,6 +1,6 @@
 import { createServer, get } from 'node:http';
 
-/** Traffic to look at in deploy/examples: `traffic serve <port>`, or `traffic generate <host> <port>`. */
+/** The traffic that deploy/examples captures: `traffic serve <port>` or `traffic generate <host> <port>`. */
 const [, , role, ...rest] = process.argv;
 if (role === 'serve') serve(Number(rest[0]));
 else if (role === 'generate' && rest[0]) generate(rest[0], Number(rest[1]));
@@ -9,7 +9,7 @@ else {
   process.exitCode = 2;
 }
 
-/** Answers each request with 80 kB: a capture file of 1 MB is full after about a second. */
+/** Answers each request with 80 kB, so that a capture file of 1 MB is full after about a second. */
 function serve(port: number): void {
   const body = 'Podcap keeps the last packets of a Pod. '.repeat(2_000);
   const server = createServer((_request, response) => response.end(body)).listen(port);
@@ -19,7 +19,7 @@ function serve(port: number): void {
   });
 }
 
-/** Asks ten times a second, each time with the next number in the path, for ever. */
+/** Sends ten requests a second, each with the next number in its path, until it is stopped. */
 function generate(host: string, port: number): void {
   let sent = 0;
   const timer = setInterval(() => {

@@ -2,11 +2,12 @@ import { findRecordings, newestRecord, type Recording } from '../agent/storage/r
 import { hasCode } from '../base/fs-errors.ts';
 import type { ReadArguments } from './read-arguments.ts';
 
+/** `others`: earlier Pods of the same name. */
 export type FindResult =
-  | { readonly kind: 'found'; readonly capture: Recording; readonly others: readonly Recording[] }
+  | { readonly kind: 'found'; readonly recording: Recording; readonly others: readonly Recording[] }
   | { readonly kind: 'not-found'; readonly message: string };
 
-/** The captures of this Node; a message where there is no such folder. */
+/** The recordings in the captures folder; a message if there is no such folder. */
 export async function recordingsIn(
   folder: string,
 ): Promise<readonly Recording[] | { readonly message: string }> {
@@ -14,32 +15,33 @@ export async function recordingsIn(
     return await findRecordings(folder);
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
-    return { message: `${folder} is no folder of captures: --captures-folder names another` };
+    return { message: `there is no captures folder ${folder}: set its path with --captures-folder` };
   }
 }
 
-/** Of several Pods of one name the one that was captured last, and the others. */
-export function choose(captures: readonly Recording[], pod: ReadArguments['pod']): FindResult {
-  const matching = captures
-    .filter((capture) =>
-      'uid' in pod
-        ? capture.uid === pod.uid
-        : capture.namespace === pod.namespace && capture.pod === pod.name,
+/** The recording of that Pod. Of several Pods of one name, the one that was captured last. */
+export function choose(recordings: readonly Recording[], pod: ReadArguments['pod']): FindResult {
+  const [recording, ...others] = recordings
+    .filter(({ uid, namespace, pod: name }) =>
+      'uid' in pod ? uid === pod.uid : namespace === pod.namespace && name === pod.name,
     )
-    .toSorted((a, b) => begun(b) - begun(a));
-  const [capture, ...others] = matching;
-  if (capture) return { kind: 'found', capture, others };
+    .toSorted((a, b) => startMs(b) - startMs(a));
+  if (recording) return { kind: 'found', recording, others };
   const name = 'uid' in pod ? `UID ${pod.uid}` : `${pod.namespace}/${pod.name}`;
-  return { kind: 'not-found', message: `nothing is kept of ${name} on this Node: podcap list says of which` };
+  return {
+    kind: 'not-found',
+    message: `no capture of ${name} on this Node: podcap list shows what there is`,
+  };
 }
 
-/** One line for each, for a person who has to choose. */
-export function describe(capture: Recording): string {
-  const record = newestRecord(capture.generations);
-  const since = record ? ` captured ${record.startTime} to ${record.endTime ?? 'now'}` : '';
-  return `--uid ${capture.uid}  ${capture.namespace}/${capture.pod}${since}`;
+/** The recording in one line, with the option that selects it. */
+export function describe({ uid, namespace, pod, generations }: Recording): string {
+  const record = newestRecord(generations);
+  const times = record ? ` captured ${record.startTime} to ${record.endTime ?? 'now'}` : '';
+  return `--uid ${uid}  ${namespace}/${pod}${times}`;
 }
 
-function begun({ generations }: Recording): number {
+/** When its newest capture started, in epoch milliseconds; 0 if that is unknown. */
+function startMs({ generations }: Recording): number {
   return Date.parse(newestRecord(generations)?.startTime ?? '') || 0;
 }

@@ -14,7 +14,7 @@ async function listScene() {
   return scene;
 }
 
-test('podcap list tells of each Pod what is kept, in a table', async () => {
+test('podcap list prints a table of the Pods and what is kept of each', async () => {
   await using scene = await listScene();
   const { code, stdout } = await scene.list([]);
   expect(code).toBe(0);
@@ -40,7 +40,7 @@ test('podcap list tells of each Pod what is kept, in a table', async () => {
   ]);
 });
 
-test('podcap list -o json has the same for programs', async () => {
+test('podcap list -o json prints the same as JSON', async () => {
   await using scene = await listScene();
   const { stdout } = await scene.list(['-o', 'json']);
   expect(JSON.parse(stdout.toString())).toMatchObject([
@@ -49,16 +49,16 @@ test('podcap list -o json has the same for programs', async () => {
   ]);
 });
 
-test('podcap list has a heading alone where nothing is kept', async () => {
+test('podcap list prints only the heading if nothing is kept', async () => {
   await using scene = await readScene();
   expect((await scene.list([])).stdout.toString()).toMatch(/^NAMESPACE .*LAST\n$/);
 });
 
 test.each([
-  [['-o', 'yaml'], 2, '--output: "yaml" is not allowed: table or json is'],
-  [['web'], 2, '"web" is not allowed'],
-  [['--captures-folder', '/nowhere'], 1, '/nowhere is no folder of captures'],
-])('podcap list %j ends with %i and says why', async (args, code, message) => {
+  [['-o', 'yaml'], 2, '--output: "yaml" is not allowed: table or json is allowed'],
+  [['web'], 2, '"web" is not allowed: podcap list has no arguments, only options'],
+  [['--captures-folder', '/nowhere'], 1, 'there is no captures folder /nowhere'],
+])('podcap list %j exits with %i and prints why', async (args, code, message) => {
   await using scene = await readScene();
   expect(await scene.list(args)).toMatchObject({ code, stderr: expect.stringContaining(message) });
 });

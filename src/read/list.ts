@@ -4,9 +4,9 @@ import { openSnapshot } from '../agent/storage/snapshot.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
 import { recordingsIn } from './find-recording.ts';
 import { type ListArguments, listArguments } from './read-arguments.ts';
-import { exitCodes, say, type Terminal } from './terminal.ts';
+import { exitCodes, printMessage, type Terminal } from './terminal.ts';
 
-/** One Pod of which packets are kept; times are RFC 3339. */
+/** One row of the list; times are RFC 3339. */
 export type ListedRecording = {
   readonly namespace: string;
   readonly pod: string;
@@ -14,14 +14,14 @@ export type ListedRecording = {
   readonly state: 'capturing' | 'ended';
   readonly files: number;
   readonly bytes: number;
-  /** In those files, as the agent noted last. */
+  /** Packets in those files, as last recorded by the agent. */
   readonly packets?: number;
-  /** Of the first and the last packet in them. */
+  /** The times of the first and the last packet in those files. */
   readonly first?: string;
   readonly last?: string;
 };
 
-/** `podcap list`: what is kept on this Node. Gives back the exit code. */
+/** `podcap list`: prints the captures on this Node. Returns the exit code. */
 export async function listCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   const parsed = listArguments(args, terminal.env);
   switch (parsed.kind) {
@@ -29,7 +29,7 @@ export async function listCommand(args: readonly string[], terminal: Terminal): 
       terminal.stdout.write(parsed.text);
       return exitCodes.done;
     case 'invalid':
-      say(terminal, `${parsed.message}\nTry podcap list --help.`);
+      printMessage(terminal, `${parsed.message}\nTry podcap list --help.`);
       return exitCodes.usage;
     case 'arguments':
       return await list(parsed.arguments, terminal);
@@ -37,13 +37,13 @@ export async function listCommand(args: readonly string[], terminal: Terminal): 
 }
 
 async function list({ capturesFolder, output }: ListArguments, terminal: Terminal): Promise<number> {
-  const captures = await recordingsIn(capturesFolder);
-  if ('message' in captures) {
-    say(terminal, captures.message);
+  const recordings = await recordingsIn(capturesFolder);
+  if ('message' in recordings) {
+    printMessage(terminal, recordings.message);
     return exitCodes.failed;
   }
   const listed: ListedRecording[] = [];
-  for (const capture of captures) listed.push(await listedOf(capture));
+  for (const recording of recordings) listed.push(await listedOf(recording));
   terminal.stdout.write(output === 'json' ? `${JSON.stringify(listed, undefined, 2)}\n` : table(listed));
   return exitCodes.done;
 }

@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
 import { settingDescriptions } from '../agent/settings.ts';
 
+/** The command line of `podcap read`, parsed. */
 export type ReadArguments = {
   readonly capturesFolder: string;
   readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
   readonly generation: number | undefined;
 };
 
+/** The command line of `podcap list`, parsed. */
 export type ListArguments = {
   readonly capturesFolder: string;
   readonly output: 'table' | 'json';
@@ -18,37 +20,42 @@ export type ParsedArguments<Arguments> =
   | { readonly kind: 'invalid'; readonly message: string };
 
 const { capturesFolder } = settingDescriptions;
-const capturesFolderHelp = `  --captures-folder <path>   ${capturesFolder.help}
-                             (${capturesFolder.env}; ${capturesFolder.default})`;
+const commonHelp = `  --captures-folder <path>   ${capturesFolder.help}
+                             (or ${capturesFolder.env}; default: ${capturesFolder.default})
+  -h, --help                 print this help`;
 
-const readHelp = `podcap read <namespace>/<pod>
-podcap read --uid <uid>
+const readHelp = `Usage: podcap read <namespace>/<pod> [options]
+       podcap read --uid <uid> [options]
 
-Writes what is kept of a Pod's packets to standard output, as one capture file (pcap):
+Writes the captured packets of a Pod to standard output, as one capture file (pcap):
 
   kubectl exec -n kube-system <agent> -- podcap read default/web > web.pcap
   kubectl exec -n kube-system <agent> -- podcap read default/web | wireshark -k -i -
 
-It is what stood in the files when the command was started: whole packets, in order, none left out, each once even
-where two captures overlapped. It does not follow. All files are opened at the start, so a slow reader misses
-nothing while the ring goes on; until it has ended, the files that it reads take up the disk, deleted or not.
+The output has all packets that are in the files when the command starts: whole, in order, without gaps, and only
+once where two captures overlap. It does not follow the capture. All files are opened at the start, so that a slow
+reader misses nothing while old files are deleted. Deleted files use disk space until the command ends.
 
-Of several Pods of that name the one that was captured last is read; podcap list has the UID of each.
+If there were several Pods of that name, the one that was captured last is read. podcap list shows the UID of each.
 
-  --uid <uid>                the Pod of that UID
-  --generation <number>      the files of one start of tcpdump alone: captres-<pod>.<generation>.pcap<index>
-${capturesFolderHelp}
+Options:
+  --uid <uid>                read the Pod with this UID
+  --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<index>
+${commonHelp}
 `;
 
-const listHelp = `podcap list
+const listHelp = `Usage: podcap list [options]
 
-Lists the Pods of which packets are kept on this Node, with the times of the first and the last packet.
-PACKETS is how many are kept, as the agent noted last; those that two captures have both are counted twice.
+Lists the Pods whose packets are kept on this Node, with the times of the first and the last packet.
+PACKETS is the number of packets in the files, as last recorded by the agent. Packets that two overlapping captures
+both have count twice.
 
+Options:
   -o, --output <format>      table (default) or json
-${capturesFolderHelp}
+${commonHelp}
 `;
 
+/** Parses the command line of `podcap read`. */
 export function readArguments(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -64,15 +71,17 @@ export function readArguments(
 
   const { uid, generation } = values;
   if ((uid === undefined) === (positionals.length === 0) || positionals.length > 1)
-    return invalid('either one <namespace>/<pod> or --uid <uid> is allowed');
+    return invalid('either one <namespace>/<pod> or --uid <uid> is required');
   if (typeof uid === 'string' && !/^[A-Za-z0-9-]{1,36}$/.test(uid))
-    return invalid(`--uid: ${JSON.stringify(uid)} is not allowed: a Pod's UID is`);
+    return invalid(`--uid: ${JSON.stringify(uid)} is not allowed: the UID of a Pod is allowed`);
   if (typeof generation === 'string' && !/^[0-9]{1,9}$/.test(generation))
-    return invalid(`--generation: ${JSON.stringify(generation)} is not allowed: a whole number is`);
+    return invalid(`--generation: ${JSON.stringify(generation)} is not allowed: a whole number is allowed`);
   const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(positionals[0] ?? '') ?? [];
   const pod = typeof uid === 'string' ? { uid } : namespace && name ? { namespace, name } : undefined;
   if (!pod)
-    return invalid(`${JSON.stringify(positionals[0])} is not allowed: <namespace>/<pod> is, as default/web`);
+    return invalid(
+      `${JSON.stringify(positionals[0])} is not allowed: <namespace>/<pod> is allowed, for example default/web`,
+    );
 
   return withFolder(values, env, (folder) => ({
     capturesFolder: folder,
@@ -81,6 +90,7 @@ export function readArguments(
   }));
 }
 
+/** Parses the command line of `podcap list`. */
 export function listArguments(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -89,10 +99,13 @@ export function listArguments(
   if (parsed.kind === 'invalid') return parsed;
   const { values, positionals } = parsed;
   if (values['help'] === true) return { kind: 'help', text: listHelp };
-  if (positionals.length > 0) return invalid(`${JSON.stringify(positionals[0])} is not allowed: options are`);
+  if (positionals.length > 0)
+    return invalid(
+      `${JSON.stringify(positionals[0])} is not allowed: podcap list has no arguments, only options`,
+    );
   const output = values['output'] ?? 'table';
   if (output !== 'table' && output !== 'json')
-    return invalid(`--output: ${JSON.stringify(output)} is not allowed: table or json is`);
+    return invalid(`--output: ${JSON.stringify(output)} is not allowed: table or json is allowed`);
   return withFolder(values, env, (folder) => ({ capturesFolder: folder, output }));
 }
 
@@ -113,7 +126,7 @@ function parse(
   try {
     return { kind: 'given', ...parseArgs({ args: [...args], options, allowPositionals: true }) };
   } catch (error) {
-    // An unknown option, or one without its value: Node's message names it.
+    // An unknown option, or one without a value: Node's message names it.
     return invalid(error instanceof Error ? error.message : String(error));
   }
 }
@@ -124,12 +137,12 @@ function withFolder<Arguments>(
   make: (folder: string) => Arguments,
 ): ParsedArguments<Arguments> {
   const flag = values['captures-folder'];
-  // As with the agent: a flag wins over the environment, an empty one counts as not given.
+  // As for the agent: a flag wins over the environment, and an empty value counts as not set.
   const folder =
     (typeof flag === 'string' && flag) || env[capturesFolder.env] || capturesFolder.default || '/captures';
   if (!folder.startsWith('/'))
     return invalid(
-      `--captures-folder (${capturesFolder.env}): ${JSON.stringify(folder)} is not allowed: an absolute path is`,
+      `--captures-folder (${capturesFolder.env}): ${JSON.stringify(folder)} is not allowed: an absolute path is allowed`,
     );
   return { kind: 'arguments', arguments: make(folder) };
 }

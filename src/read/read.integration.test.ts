@@ -19,7 +19,7 @@ import { type VethTestbed, vethTestbed } from '../testbed/veth-testbed.ts';
 const web = { namespace: 'default', pod: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
 const ringFiles = 4;
 
-test('while files come and go, what is read is a capture file without a gap, as other programs read it too', async () => {
+test('while files rotate, the output is a capture file without gaps that other programs can read too', async () => {
   await using testbed = await vethTestbed();
   await using capture = await startCapture(testbed);
   await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
@@ -34,7 +34,7 @@ test('while files come and go, what is read is a capture file without a gap, as 
   await sending.stop();
 });
 
-test('a reader that stops for a while misses nothing, though all files that it reads are deleted meanwhile', async () => {
+test('a reader that pauses misses nothing, though all files that it reads are deleted meanwhile', async () => {
   await using testbed = await vethTestbed();
   await using capture = await startCapture(testbed);
   await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
@@ -46,11 +46,11 @@ test('a reader that stops for a while misses nothing, though all files that it r
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] ?? 0) + i));
 });
 
-test('two captures that both run are read as one', async () => {
+test('two running captures are read as one', async () => {
   await using testbed = await vethTestbed();
   await using capture = await startCapture(testbed);
   await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 200 });
-  await capture.relieve();
+  await capture.startSecond();
   await capture.hasWritten();
   await until(async () => (await capturedNumbers(await capture.read())).length > 5_000, {
     what: '5,000 datagrams',
@@ -60,7 +60,7 @@ test('two captures that both run are read as one', async () => {
   await sending.stop();
 });
 
-test('ends quietly when its reader has had enough', async () => {
+test('ends quietly when its reader closes the pipe', async () => {
   await using testbed = await vethTestbed();
   await using capture = await startCapture(testbed);
   await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
@@ -75,7 +75,7 @@ test('ends quietly when its reader has had enough', async () => {
   await sending.stop();
 });
 
-/** How many packets tcpdump, tshark and capinfos find in the file; they fail where it is not valid. */
+/** How many packets tcpdump, tshark and capinfos find in the file; they fail if it is not valid. */
 async function packetCounts(file: string): Promise<number[]> {
   const lines = [
     await run(['tcpdump', '-n', '-r', file]),
@@ -90,7 +90,7 @@ async function startCapture(testbed: VethTestbed) {
   const captures = starting.use(await temporaryFolder());
   const folder = join(captures.path, folderName(web));
   await mkdir(folder);
-  // tcpdump's own user writes there.
+  // tcpdump's user writes there.
   await run(['chmod', '0777', captures.path, folder]);
   const ring = starting.use(
     startLeftoverPruning({ folder, files: ringFiles, wrapAfter: 200, log: pino({ level: 'silent' }) }),
@@ -130,24 +130,24 @@ async function startCapture(testbed: VethTestbed) {
 
   return {
     spawnRead,
-    relieve: () => start(2),
-    /** Waits for so many files more. */
+    startSecond: () => start(2),
+    /** Waits for that many more files. */
     async hasRotated(files: number): Promise<void> {
       const from = rotations;
       await until(() => rotations >= from + files, { what: `${files} more files` });
     },
-    /** Waits for the first packets in a file. */
+    /** Waits for the first packet in a file. */
     async hasWritten(): Promise<void> {
       const sizes = async () =>
         await Promise.all((await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size));
       await until(async () => (await sizes()).some((size) => size > 24), { what: 'packets in a file' });
     },
-    /** Reads to the end, into a file. */
+    /** Reads to the end, into a file; returns its path. */
     async read({ beforeReading = async () => {} } = {}): Promise<string> {
       const file = join(captures.path, `read${(reads += 1)}.pcap`);
       const child = spawnRead();
       const closed = once(child, 'close');
-      // The pipe is full long before the end: it waits.
+      // The pipe is full long before the end, so the command waits.
       await once(child.stdout, 'readable');
       await beforeReading();
       await pipeline(child.stdout, createWriteStream(file));

@@ -7,7 +7,7 @@ import { readCommand } from './read.ts';
 import { packets, readScene, web } from './testing/read-scene.ts';
 
 describe('podcap read', () => {
-  test('gives the files in the order of the ring, though the indices came round', async () => {
+  test('writes the files in the order of the ring, though the indices wrapped around', async () => {
     await using scene = await readScene();
     for (const [at, index] of [197, 198, 199, 0, 1].entries())
       await scene.file({ index, packets: packets(10 * at, 10) });
@@ -18,7 +18,7 @@ describe('podcap read', () => {
     });
   });
 
-  test('gives one generation after the other, what both have once', async () => {
+  test('writes one generation after the other, and packets that both have once', async () => {
     await using scene = await readScene();
     await scene.file({ index: 4, packets: packets(0, 200) });
     await scene.file({ index: 5, packets: packets(200, 200) });
@@ -32,7 +32,7 @@ describe('podcap read', () => {
     expect(second.stdout).toEqual(captureFile(packets(150, 450)));
   });
 
-  test('takes two interfaces for different packets', async () => {
+  test('takes packets of two interfaces as different ones', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 9) });
     await scene.file({ generation: 2, index: 0, packets: packets(0, 9) });
@@ -42,7 +42,7 @@ describe('podcap read', () => {
     expect(stdout).toEqual(captureFile([...packets(0, 9), ...packets(0, 9)]));
   });
 
-  test('of several Pods of a name reads the one captured last, and names the others', async () => {
+  test('reads the Pod captured last if several had that name, and prints the others', async () => {
     await using scene = await readScene();
     const older = { ...web, uid: 'older' };
     await scene.file({ index: 0, packets: packets(0, 1) }, older);
@@ -58,7 +58,7 @@ describe('podcap read', () => {
     expect((await scene.read(['--uid', 'older'])).stdout).toEqual(captureFile(packets(0, 1)));
   });
 
-  test('leaves out files that are none, and an end that is no whole record', async () => {
+  test('skips files that are not capture files, and an incomplete last record', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 2) });
     await scene.file({ index: 2, packets: packets(2, 2) });
@@ -71,7 +71,7 @@ describe('podcap read', () => {
     expect(stderr).toMatch(/captres-web\.1\.pcap001 is not a pcap file/);
   });
 
-  test('refuses to put two link types into one file, and says how to read each', async () => {
+  test('refuses to write two link types to one file, and prints how to read each', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 1) });
     const header = { ...microseconds, linkType: 113 };
@@ -83,7 +83,7 @@ describe('podcap read', () => {
     expect((await scene.read(['default/web', '--generation', '2'])).code).toBe(0);
   });
 
-  test('ends quietly when nobody reads any more', async () => {
+  test('ends quietly when the reader has closed the pipe', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 20_000) });
     let writes = 0;
@@ -100,20 +100,24 @@ describe('podcap read', () => {
   });
 
   test.each([
-    [['default/api'], 1, 'nothing is kept of default/api on this Node: podcap list says of which'],
-    [['--uid', 'abc'], 1, 'nothing is kept of UID abc on this Node'],
-    [['default/web', '--generation', '7'], 1, 'no generation 7, but 1'],
-    [['default/web', '--captures-folder', '/nowhere'], 1, '/nowhere is no folder of captures'],
-    [[], 2, 'either one <namespace>/<pod> or --uid <uid> is allowed'],
-    [['default/web', '--uid', 'abc'], 2, 'either one <namespace>/<pod> or --uid <uid> is allowed'],
+    [['default/api'], 1, 'no capture of default/api on this Node: podcap list shows what there is'],
+    [['--uid', 'abc'], 1, 'no capture of UID abc on this Node'],
+    [['default/web', '--generation', '7'], 1, 'no generation 7: this Pod has 1'],
+    [['default/web', '--captures-folder', '/nowhere'], 1, 'there is no captures folder /nowhere'],
+    [[], 2, 'either one <namespace>/<pod> or --uid <uid> is required'],
+    [['default/web', '--uid', 'abc'], 2, 'either one <namespace>/<pod> or --uid <uid> is required'],
     [['a/b', 'c/d'], 2, 'either one <namespace>/<pod>'],
-    [['web'], 2, '"web" is not allowed: <namespace>/<pod> is'],
+    [['web'], 2, '"web" is not allowed: <namespace>/<pod> is allowed'],
     [['default/../web'], 2, '"default/../web" is not allowed'],
     [['--uid', '../x'], 2, '--uid: "../x" is not allowed'],
-    [['default/web', '--generation', 'two'], 2, '--generation: "two" is not allowed: a whole number is'],
-    [['default/web', '--captures-folder', 'x'], 2, '"x" is not allowed: an absolute path is'],
+    [
+      ['default/web', '--generation', 'two'],
+      2,
+      '--generation: "two" is not allowed: a whole number is allowed',
+    ],
+    [['default/web', '--captures-folder', 'x'], 2, '"x" is not allowed: an absolute path is allowed'],
     [['default/web', '--follow'], 2, "'--follow'"],
-  ])('%j ends with %i and says why', async (args, code, message) => {
+  ])('%j exits with %i and prints why', async (args, code, message) => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 1) });
     const ran = await scene.read(args);
@@ -121,7 +125,7 @@ describe('podcap read', () => {
     expect(ran.stdout).toHaveLength(0);
   });
 
-  test('writes nothing to a terminal but its help', async () => {
+  test('writes nothing but its help to a terminal', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 1) });
     expect(await scene.read(['default/web'], { isTTY: true })).toMatchObject({ code: 2 });
@@ -130,12 +134,12 @@ describe('podcap read', () => {
     expect(help.stdout.toString()).toContain('podcap read <namespace>/<pod>');
   });
 
-  test('says so when no file is there yet', async () => {
+  test('reports that there is no capture file yet', async () => {
     await using scene = await readScene();
     await scene.record({});
     expect(await scene.read(['default/web'])).toMatchObject({
       code: 1,
-      stderr: 'podcap: no capture file is there yet\n',
+      stderr: 'podcap: there is no capture file yet\n',
     });
   });
 });

@@ -1,13 +1,13 @@
-import type { RecordingGeneration } from '../agent/storage/recordings.ts';
+import type { Recording, RecordingGeneration } from '../agent/storage/recordings.ts';
 import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
 import { commonHeader, join } from '../pcap/join.ts';
 import { findOverlap } from '../pcap/overlap.ts';
 import { choose, describe, recordingsIn } from './find-recording.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
 import { outputTo } from './standard-output.ts';
-import { exitCodes, say, type Terminal } from './terminal.ts';
+import { exitCodes, printMessage, type Terminal } from './terminal.ts';
 
-/** `podcap read`: one Pod's packets as one capture file on standard output. Gives back the exit code. */
+/** `podcap read`: writes the packets of one Pod to standard output, as one capture file. Returns the exit code. */
 export async function readCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   const parsed = readArguments(args, terminal.env);
   switch (parsed.kind) {
@@ -15,13 +15,13 @@ export async function readCommand(args: readonly string[], terminal: Terminal): 
       terminal.stdout.write(parsed.text);
       return exitCodes.done;
     case 'invalid':
-      say(terminal, `${parsed.message}\nTry podcap read --help.`);
+      printMessage(terminal, `${parsed.message}\nTry podcap read --help.`);
       return exitCodes.usage;
     case 'arguments':
       if (terminal.stdout.isTTY === true) {
-        say(
+        printMessage(
           terminal,
-          'a capture file is nothing for a terminal: redirect it, as in podcap read ... > web.pcap',
+          'a capture file cannot be shown on a terminal: redirect the output, as in podcap read ... > web.pcap',
         );
         return exitCodes.usage;
       }
@@ -30,27 +30,26 @@ export async function readCommand(args: readonly string[], terminal: Terminal): 
 }
 
 async function readPod(options: ReadArguments, terminal: Terminal): Promise<number> {
-  const captures = await recordingsIn(options.capturesFolder);
-  const found =
-    'message' in captures ? { kind: 'not-found' as const, ...captures } : choose(captures, options.pod);
+  const recordings = await recordingsIn(options.capturesFolder);
+  if ('message' in recordings) return fail(terminal, recordings.message);
+  const found = choose(recordings, options.pod);
   if (found.kind === 'not-found') return fail(terminal, found.message);
-  const { capture, others } = found;
-  if (others.length > 0)
-    say(terminal, ['the last of several Pods of that name:', capture, ...others].map(line).join('\n'));
+  const { recording, others } = found;
+  if (others.length > 0) printMessage(terminal, severalPods(recording, others));
 
   const { generation } = options;
-  const generations = capture.generations.filter(
+  const generations = recording.generations.filter(
     ({ number }) => generation === undefined || number === generation,
   );
   if (generations.length === 0)
-    return fail(terminal, `no generation ${generation}, but ${numbers(capture.generations)}`);
+    return fail(terminal, `no generation ${generation}: this Pod has ${numbers(recording.generations)}`);
   await using snapshot = await openSnapshot(generations);
   return await write(snapshot, terminal);
 }
 
 async function write({ sources, notes }: Snapshot, terminal: Terminal): Promise<number> {
-  for (const note of notes) say(terminal, note);
-  if (sources.length === 0) return fail(terminal, 'no capture file is there yet');
+  for (const note of notes) printMessage(terminal, note);
+  if (sources.length === 0) return fail(terminal, 'there is no capture file yet');
   const header = commonHeader(sources);
   if (!header) return fail(terminal, differentLinkTypes(sources));
   const overlap = await findOverlap(sources);
@@ -59,7 +58,7 @@ async function write({ sources, notes }: Snapshot, terminal: Terminal): Promise<
     sources,
     overlap,
     header,
-    onDamage: (message) => say(terminal, message),
+    onDamage: (message) => printMessage(terminal, message),
   }))
     if (!(await output.write(bytes))) break;
   return exitCodes.done;
@@ -69,18 +68,21 @@ function differentLinkTypes(sources: readonly GenerationSource[]): string {
   const types = sources.map(
     ({ generation, header }) => `  --generation ${generation}  link type ${header.linkType}`,
   );
-  return ['one capture file has one link type, but these differ:', ...types].join('\n');
+  return ['a capture file has only one link type, but these differ; read them one by one:', ...types].join(
+    '\n',
+  );
 }
 
 function numbers(generations: readonly RecordingGeneration[]): string {
   return generations.length === 0 ? 'none' : generations.map(({ number }) => number).join(', ');
 }
 
-function line(text: Parameters<typeof describe>[0] | string): string {
-  return typeof text === 'string' ? text : `  ${describe(text)}`;
+function severalPods(recording: Recording, others: readonly Recording[]): string {
+  const lines = [recording, ...others].map((each) => `  ${describe(each)}`);
+  return ['several Pods had that name; this is the first of these:', ...lines].join('\n');
 }
 
 function fail(terminal: Terminal, message: string): number {
-  say(terminal, message);
+  printMessage(terminal, message);
   return exitCodes.failed;
 }

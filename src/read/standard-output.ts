@@ -1,14 +1,15 @@
 import type { Writable } from 'node:stream';
 import { hasCode } from '../base/fs-errors.ts';
 
-/** Standard output, for as long as somebody reads it. */
+/** Standard output, as long as a program reads it. */
 export type Output = {
-  /** Resolves when the bytes are out of our hands: false when nobody reads any more. */
+  /** Resolves when the bytes are written; false if the reader has closed the pipe. Rejects on other errors. */
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
 };
 
+/** Writes to a stream, one chunk at a time. */
 export function outputTo(stream: Writable): Output {
-  // Each write tells of its own error; without a listener the same one would end the process.
+  // Each write reports its own error. Without a listener, the same error would also end the process.
   stream.on('error', () => {});
   return {
     write: (bytes) =>

@@ -11,7 +11,8 @@ import { readCommand } from '../read.ts';
 
 export const web = { namespace: 'default', pod: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
 
-export type Ran = {
+/** The result of a command. */
+export type CommandResult = {
   readonly code: number;
   readonly stdout: Buffer;
   readonly stderr: string;
@@ -24,7 +25,7 @@ export type SceneFile = {
   readonly header?: PcapHeader;
 };
 
-/** A folder of captures as the agent leaves it, and the commands on it. */
+/** A captures folder as the agent leaves it, and the commands to read it. */
 export async function readScene() {
   const root = await temporaryFolder();
   const pathOf = (pod = web) => join(root.path, folderName(pod));
@@ -33,7 +34,7 @@ export async function readScene() {
     command: typeof readCommand,
     args: readonly string[],
     options: { readonly isTTY?: boolean },
-  ): Promise<Ran> {
+  ): Promise<CommandResult> {
     const stdout = Object.assign(new PassThrough(), options);
     const stderr = new PassThrough();
     const [outputs, errors] = [stdout, stderr].map((stream) => stream.toArray());
@@ -78,7 +79,7 @@ export async function readScene() {
   };
 }
 
-/** Packets that follow each other every millisecond, from that number on. */
+/** Packets one millisecond apart, numbered from `from` on. */
 export function packets(from: number, count: number): TestPacket[] {
   return Array.from({ length: count }, (_, i) => ({
     timeUs: 1_700_000_000_000_000 + (from + i) * 1_000,
