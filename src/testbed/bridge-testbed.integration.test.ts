@@ -5,28 +5,28 @@ import { startSender } from './datagrams.ts';
 import { startPump, startSink } from './tcp-stream.ts';
 import { until } from './until.ts';
 
-/** So many lie in a socket's queue until its program has a core. */
+/** That many fit into a socket's queue until its program gets a core. */
 const count = 100;
-/** The kernel has some words of its own when an interface comes up. */
+/** The kernel sends some packets of its own when an interface comes up. */
 const strays = 10;
 
-test('Pods on a bridge reach each other, and what goes to the sink is dropped by the host', async () => {
+test('Pods on a bridge reach one another, and the host drops what is sent to the sink', async () => {
   await using testbed = await bridgeTestbed(3);
   const [from, to, other] = testbed.pods;
   if (!from || !to || !other) throw new Error('no Pods');
   await using sink = await startSink(to.command, 'udp');
   await using toPod = await startSender(from.command, { to: to.address, count, rate: 10_000 });
   await toPod.ended;
-  const taken = async () => /^Udp: (\d+)/m.exec(await readFile(`/proc/${sink.pid}/net/snmp`, 'utf8'))?.[1];
-  await until(async () => (await taken()) === String(count), { what: `${count} datagrams` });
+  const received = async () => /^Udp: (\d+)/m.exec(await readFile(`/proc/${sink.pid}/net/snmp`, 'utf8'))?.[1];
+  await until(async () => (await received()) === String(count), { what: `${count} datagrams` });
 
   const before = { from: await from.counters(), other: await other.counters() };
-  await using toNobody = await startSender(from.command, { to: testbed.sink, count, rate: 10_000 });
-  await toNobody.ended;
+  await using toSink = await startSender(from.command, { to: testbed.sink, count, rate: 10_000 });
+  await toSink.ended;
   const after = { from: await from.counters(), other: await other.counters() };
   expect(after.from.sentPackets - before.from.sentPackets).toBeGreaterThanOrEqual(count);
   expect(after.from.receivedPackets - before.from.receivedPackets).toBeLessThan(strays);
-  // A bridge sends everywhere what it knows no place for.
+  // A bridge floods what it does not know the port of.
   expect(after.other.receivedPackets - before.other.receivedPackets).toBeLessThan(strays);
 });
 

@@ -11,33 +11,35 @@ import { ownedName } from './owned-names.ts';
 import { type Argv, run } from './run-program.ts';
 
 /**
- * A Node's network without a Node: Pods as network namespaces, each with an eth0, on the bridge of a namespace that is
- * the host's. Nothing is sent on it but what is asked for: no IPv6.
+ * The network of a Node without a Node: Pods as network namespaces, each with an eth0, on a bridge in another namespace
+ * that stands for the host. Only what a test sends passes it: there is no IPv6.
  */
 export type BridgeTestbed = AsyncDisposable & {
   readonly pods: readonly TestbedPod[];
-  /** The host takes everything to this address, and drops it without an answer. */
+  /** The host receives everything sent to this address, and drops it without an answer. */
   readonly sink: string;
-  /** A command that runs in the host's network when it is spawned, and dies with this process. */
+  /** Makes a command run in the host's network, and end with this process. */
   readonly inHost: (argv: Argv) => Argv;
 };
 
+/** One of the Pods. */
 export type TestbedPod = {
   readonly name: string;
   readonly address: string;
   /** The path of its network namespace. */
   readonly netns: string;
-  /** A command that runs in its network when it is spawned, and dies with this process. */
+  /** Makes a command run in the Pod's network, and end with this process. */
   readonly command: (argv: Argv) => Argv;
-  /** What its eth0 has carried since it was made. */
+  /** The packet counters of its eth0. */
   readonly counters: () => Promise<InterfaceCounters>;
 };
 
-/** RFC 2544 keeps 198.18.0.0/15 for benchmarks. */
+/** 198.18.0.0/15 is reserved for benchmarks (RFC 2544). */
 const host = '198.18.0.1';
 const sink = '198.18.255.254';
 const bridgeMac = '02:00:00:00:00:01';
 
+/** Creates a bridge with `count` Pods; needs root. */
 export async function bridgeTestbed(count: number): Promise<BridgeTestbed> {
   await sweepNamespaces();
   const owner = ownedName();
@@ -93,7 +95,7 @@ function addressOf(index: number): string {
   return `198.18.${1 + Math.floor(index / 200)}.${1 + (index % 200)}`;
 }
 
-/** One process for all commands: a Node has a hundred Pods. */
+/** Runs all commands in one process: a Node has a hundred Pods. */
 async function ip(name: string, commands: readonly string[]): Promise<void> {
   const script = `sysctl -qw ${withoutIpv6.join(' ')}; printf '%s\n' "$@" | ip -batch -`;
   await run(inNamespace(name, ['sh', '-ec', script, 'sh', ...commands]));

@@ -2,7 +2,7 @@ import { openPcap } from '../pcap/pcap-file.ts';
 import { datagramNumber } from './datagrams.ts';
 import { udpPayload } from './udp-datagram.ts';
 
-/** The numbers of the numbered datagrams in a capture file, in the order in which they stand there. */
+/** The numbers of the numbered datagrams in a capture file, in the order of the file. */
 export async function capturedNumbers(path: string): Promise<readonly number[]> {
   const opened = await openPcap(path);
   if (opened.kind === 'empty') return [];

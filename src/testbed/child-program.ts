@@ -2,17 +2,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Argv } from './run-program.ts';
 
-/** A program of the testbed that runs beside the test; killed when it is disposed of. */
+/** A program of the testbed that runs next to the test; killed when it is disposed of. */
 export type Child<Result> = AsyncDisposable & {
   readonly pid: number | undefined;
-  /** Settles at its first output, and gives that; an error when it ends before. */
+  /** Resolves to its first output; rejects if it ends before. */
   readonly ready: Promise<string>;
-  /** What it said as a whole, parsed; an error with its standard error when it did not end well. */
+  /** Resolves to its whole output, parsed; rejects with its standard error if it fails. */
   readonly ended: Promise<Result>;
-  /** Asks it to end (TERM). */
+  /** Sends SIGTERM; resolves as `ended`. */
   readonly stop: () => Promise<Result>;
 };
 
+/** Starts a program; `parse` makes the result of its standard output. */
 export function startChild<Result>(
   [program, ...args]: Argv,
   parse: (output: string) => Result,
@@ -28,7 +29,7 @@ export function startChild<Result>(
     throw new Error(`${program} ${args.join(' ')} ended with ${code ?? signal}: ${errors}`);
   });
   const ready = Promise.race([once(child.stdout, 'data'), ended]).then(() => output);
-  // Both are for whoever waits: a child that is killed at disposal is no unhandled error.
+  // A caller may wait for neither: a child that is killed at disposal is not an unhandled rejection.
   for (const promise of [ended, ready]) promise.catch(() => {});
 
   return {

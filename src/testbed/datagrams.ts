@@ -2,32 +2,34 @@ import { type Child, startChild } from './child-program.ts';
 import { compileTestProgram } from './compile.ts';
 import type { Argv } from './run-program.ts';
 
-/** Numbered datagrams: each carries `seq=<number>` in ASCII, padded with dots. */
+/** Numbered datagrams: the payload of each is `seq=<number>` in ASCII, padded with dots. */
 export type DatagramOptions = {
-  /** How many; without it until stopped or until the interface goes. */
+  /** How many. Without it, the sender runs until it is stopped or the interface is deleted. */
   readonly count?: number;
-  /** Packets per second; 0 is as fast as one core can. */
+  /** Packets per second; 0 means as fast as one core can. */
   readonly rate?: number;
-  /** Payload bytes of each. */
+  /** Payload bytes of each datagram. */
   readonly bytes?: number;
   readonly port?: number;
   readonly firstNumber?: number;
   readonly to?: string;
 };
 
+/** What the sender reports at its end. */
 export type Sent = {
-  /** How many datagrams the kernel took: the numbers from firstNumber on. */
+  /** How many datagrams the kernel accepted: the numbers from firstNumber on. */
   readonly sent: number;
-  /** `count`, `stopped`, or the error that ended it: ENETUNREACH when the interface has gone. */
+  /** `count`, `stopped`, or the error that ended it: ENETUNREACH when the interface is deleted. */
   readonly reason: string;
 };
 
-/** `ended` comes at the count, after `stop()`, or when the network refuses. */
+/** `ended` resolves at the count, after `stop()`, or at an error of the network. */
 export type Sending = Child<Sent>;
 
 /** The port of `discard`, RFC 863. */
 export const datagramPort = 9;
 
+/** Starts to send numbered datagrams. */
 export async function startSender(
   command: (argv: Argv) => Argv,
   {
@@ -46,15 +48,16 @@ export async function startSender(
   );
 }
 
-/** The number that a numbered datagram carries; undefined for any other payload. */
+/** The number of a numbered datagram; undefined for any other payload. */
 export function datagramNumber(payload: Uint8Array): number | undefined {
-  const beginning = Buffer.from(payload.subarray(0, 24)).toString('latin1');
-  const digits = /^seq=(\d+)/.exec(beginning)?.[1];
+  const start = Buffer.from(payload.subarray(0, 24)).toString('latin1');
+  const digits = /^seq=(\d+)/.exec(start)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
 function parseSent(output: string): Sent {
   const [, sent, reason] = /^sent (\d+), (\w+)\n$/.exec(output) ?? [];
-  if (sent === undefined || reason === undefined) throw new Error(`the sender said: ${output}`);
+  if (sent === undefined || reason === undefined)
+    throw new Error(`unexpected output of the sender: ${output}`);
   return { sent: Number(sent), reason };
 }

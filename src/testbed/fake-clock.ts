@@ -4,21 +4,22 @@ import { ifExists } from '../base/fs-errors.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /**
- * The wall clock of those processes that are started with `env`, by libfaketime. Their monotonic clock, the times of
- * files and the clock of everyone else stay real.
+ * A fake wall clock, by libfaketime, for the processes that are started with `env`. Their monotonic clock, the times of
+ * files and the clocks of all other processes stay real.
  */
 export type FakeClock = AsyncDisposable & {
   readonly env: NodeJS.ProcessEnv;
-  /** That far from the real time, from now on: +5h, -2d. */
+  /** Sets the offset from the real time, for example +5h or -2d. */
   readonly set: (offset: string) => Promise<void>;
 };
 
+/** Needs libfaketime; throws if it is not installed. */
 export async function fakeClock(offset: string): Promise<FakeClock> {
   const folder = await temporaryFolder();
   const path = join(folder.path, 'offset');
   async function set(next: string): Promise<void> {
     await writeFile(`${path}.new`, `${next}\n`);
-    // Read at any moment: never half of it.
+    // A process can read it at any moment, and must not find half of it.
     await rename(`${path}.new`, path);
   }
   await set(offset);
@@ -32,11 +33,11 @@ export async function fakeClock(offset: string): Promise<FakeClock> {
   return { env, set, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-/** Debian has it in a folder named after the machine. */
+/** Debian has it in a folder named after the architecture. */
 async function library(): Promise<string> {
-  for (const machine of await readdir('/usr/lib')) {
-    const folder = join('/usr/lib', machine, 'faketime');
-    const names = machine.endsWith('-linux-gnu') ? await ifExists(readdir(folder)) : undefined;
+  for (const architecture of await readdir('/usr/lib')) {
+    const folder = join('/usr/lib', architecture, 'faketime');
+    const names = architecture.endsWith('-linux-gnu') ? await ifExists(readdir(folder)) : undefined;
     if (names?.includes('libfaketimeMT.so.1')) return join(folder, 'libfaketimeMT.so.1');
   }
   throw new Error('libfaketime is not installed: tools/prerequisites.sh test');

@@ -1,7 +1,10 @@
-/** What an interface has carried since it was made. */
+/** The packet counters of an interface since it was created. */
 export type InterfaceCounters = { readonly receivedPackets: number; readonly sentPackets: number };
 
-/** Reads proc_pid_net(5) dev: two lines of headings, then "name: received ... sent ...", packets second in each. */
+/**
+ * Parses /proc/<pid>/net/dev (proc_pid_net(5)): two heading lines, then "name: received ... sent ...". Packets are the
+ * second number of each. Throws if there is no interface of that name.
+ */
 export function interfaceCounters(table: string, name: string): InterfaceCounters {
   const line = table.split('\n').find((row) => row.trimStart().startsWith(`${name}:`));
   if (line === undefined) throw new Error(`no interface ${name} in:\n${table}`);

@@ -5,16 +5,16 @@ import { hasCode } from '../base/fs-errors.ts';
 import { isLeftover } from './owned-names.ts';
 import { type Argv, run } from './run-program.ts';
 
-/** Where the network namespaces of all test runs are mounted; it is there as long as one of them is. */
+/** Where the network namespaces of all test runs are mounted; it exists as long as one of them does. */
 const folder = join(tmpdir(), 'podcap-testbed-netns');
 
-/** Arguments of sysctl: nothing is sent on an interface by the kernel itself. */
+/** Arguments of sysctl, so that the kernel sends nothing of its own on an interface. */
 export const withoutIpv6 = [
   'net.ipv6.conf.all.disable_ipv6=1',
   'net.ipv6.conf.default.disable_ipv6=1',
 ] as const;
 
-/** As `ip netns add`, which would leave a mount on /run/netns behind. */
+/** Creates a network namespace. Not by `ip netns add`, which would leave a mount on /run/netns behind. */
 export async function makeNamespace(name: string): Promise<void> {
   for (;;) {
     try {
@@ -22,34 +22,35 @@ export async function makeNamespace(name: string): Promise<void> {
       await writeFile(namespacePath(name), '');
       break;
     } catch (error) {
-      // Another run took its last namespace away, and the folder with it.
+      // Another run has removed its last namespace, and the folder with it.
       if (!hasCode(error, 'ENOENT')) throw error;
     }
   }
   await run(['unshare', `--net=${namespacePath(name)}`, 'true']);
 }
 
-/** Of test runs that were killed. A process that still sits in such a network ends with its interface. */
+/** Removes the namespaces of test runs that were killed. A process that is still in one ends with its interface. */
 export async function sweepNamespaces(): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   await Promise.all(names.filter(isLeftover).map(removeNamespace));
 }
 
-/** Other runs sweep too, and a test may have deleted the interface: what is not there needs no removing. */
+/** Ignores what does not exist: other runs sweep too, and a test may have deleted the interface. */
 export async function removeNamespace(name: string): Promise<void> {
   for (const device of ['eth0', 'host0'])
     await run(inNamespace(name, ['ip', 'link', 'del', device])).catch(() => {});
   await run(['umount', namespacePath(name)]).catch(() => {});
   await rm(namespacePath(name), { force: true });
-  // The last one takes the folder with it.
+  // Succeeds with the last namespace only.
   await rmdir(folder).catch(() => {});
 }
 
-/** A command that runs in that namespace when it is spawned, and dies with this process. */
+/** Makes a command run in that namespace, and end with this process. */
 export function inNamespace(name: string, argv: Argv): Argv {
   return ['nsenter', `--net=${namespacePath(name)}`, 'setpriv', '--pdeathsig', 'KILL', ...argv];
 }
 
+/** The path at which that namespace is mounted. */
 export function namespacePath(name: string): string {
   return join(folder, name);
 }

@@ -3,10 +3,10 @@ import { compileTestProgram } from './compile.ts';
 import { datagramPort } from './datagrams.ts';
 import type { Argv } from './run-program.ts';
 
-/** Runs until it is stopped. */
+/** A program that runs until it is stopped. */
 export type Endless = Child<void>;
 
-/** Takes all datagrams, or all streams, that are sent to the port; it is ready when this returns. */
+/** Starts to receive all datagrams, or all streams, that are sent to the port; is ready when this resolves. */
 export async function startSink(
   command: (argv: Argv) => Argv,
   protocol: 'udp' | 'tcp',
@@ -15,7 +15,7 @@ export async function startSink(
   return await startReady(command([await compileTestProgram('sink'), protocol, String(port)]));
 }
 
-/** Sends one TCP stream as fast as it goes; it is connected when this returns. */
+/** Starts to send one TCP stream as fast as possible; is connected when this resolves. */
 export async function startPump(
   command: (argv: Argv) => Argv,
   to: string,

@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import { isLeftover, ownedName } from './owned-names.ts';
 import { run } from './run-program.ts';
 
+/** An empty folder for one test; deleted when it is disposed of. */
 export type TemporaryFolder = AsyncDisposable & { readonly path: string };
 
-/** The group in which tcpdump runs: it writes where its group may, as in the agent's captures folder. */
-const tcpdumpGroup = 10001;
+/** tcpdump's group: it can write to the folder, as to the agent's captures folder. */
+export const tcpdumpGroup = 10_001;
 
-/** An empty folder in which tcpdump's group may write, if root makes it; gone when it is disposed of. */
+/** Creates the folder; if this process is root, tcpdump's group can write to it. */
 export async function temporaryFolder(): Promise<TemporaryFolder> {
   await sweepFolders();
   const path = await mkdtemp(join(tmpdir(), `${ownedName()}-`));
-  // Unit tests need no root, and no tcpdump writes in theirs.
+  // Unit tests run without root and start no tcpdump.
   if (process.getuid?.() === 0) {
     await chown(path, 0, tcpdumpGroup);
     await chmod(path, 0o770);
@@ -30,9 +31,9 @@ async function remove(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-/** Of a test run that was killed. It may have left a file system on it (test-disk.ts). */
+/** Deletes the folder of a test run that was killed. A file system may still be mounted on it (test-disk.ts). */
 async function sweep(path: string): Promise<void> {
   await run(['umount', '--quiet', '--lazy', path]).catch(() => {});
-  // Another run sweeps at the same time.
+  // Another run may delete it at the same time.
   await remove(path).catch(() => {});
 }

@@ -3,35 +3,36 @@ import { join } from 'node:path';
 import { hasCode } from '../base/fs-errors.ts';
 import { compileTestProgram } from './compile.ts';
 import { run } from './run-program.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { tcpdumpGroup, temporaryFolder } from './temporary-folder.ts';
 
-/** A small file system of its own, in which tcpdump's group may write; gone when it is disposed of. */
+/** A small file system to which tcpdump's group can write; unmounted and deleted when it is disposed of. */
 export type TestDisk = AsyncDisposable & {
   readonly path: string;
-  /** Takes all the space that is left, until `free`. */
+  /** Uses all the free space, until `free`. */
   readonly fill: () => Promise<void>;
-  /** Takes space until no more than that share of it is left, until `free`. */
+  /** Uses space until no more than that ratio of the disk is free, until `free`. */
   readonly fillTo: (minFreeRatio: number) => Promise<void>;
-  /** Takes all the inodes that are left, until `free`. */
+  /** Uses all the free inodes, until `free`. */
   readonly fillInodes: () => Promise<void>;
   readonly free: () => Promise<void>;
   readonly remount: (options: 'ro' | 'rw') => Promise<void>;
 };
 
-/** In memory. */
+/** A disk in memory (tmpfs). */
 export async function memoryDisk(megabytes: number): Promise<TestDisk> {
   const options = `size=${megabytes}m,nr_inodes=200,mode=0770,gid=${tcpdumpGroup}`;
   return await mounted(['-t', 'tmpfs', '-o', options, 'podcap-test']);
 }
 
-/** An ext4 on a loop device, which can break as a disk of the Node can. */
+/** An ext4 on a loop device, which can fail as a disk of a Node can. */
 export type BreakableDisk = TestDisk & {
-  /** From now on every access is an I/O error. */
+  /** Makes every access fail with an I/O error. */
   readonly breakDown: () => Promise<void>;
-  /** The file system has found an error: it is read-only from now on, also for files that are open. */
+  /** Makes the file system read-only, as after an error that it has found, for open files too. */
   readonly abort: () => Promise<void>;
 };
 
+/** Creates a disk of that size on a loop device. */
 export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
   await using made = new AsyncDisposableStack();
   const image = join(made.use(await temporaryFolder()).path, 'image');
@@ -40,7 +41,7 @@ export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
   const disk = made.use(await mounted(['-o', 'loop', image]));
   await run(['chmod', '0770', disk.path]);
   const shutdown = await compileTestProgram('shut-down-disk');
-  const living = made.move();
+  const kept = made.move();
   return {
     ...disk,
     async breakDown() {
@@ -49,11 +50,9 @@ export async function breakableDisk(megabytes: number): Promise<BreakableDisk> {
     async abort() {
       await run(['mount', '-o', 'remount,abort', disk.path]);
     },
-    [Symbol.asyncDispose]: () => living.disposeAsync(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
-
-const tcpdumpGroup = 10_001;
 
 async function mounted(source: readonly string[]): Promise<TestDisk> {
   const folder = await temporaryFolder();
@@ -64,7 +63,7 @@ async function mounted(source: readonly string[]): Promise<TestDisk> {
     path,
     async fill() {
       await using file = await open(filler, 'a');
-      // The last page too: a record of some hundred bytes needs one.
+      // The last page too: a capture record of some hundred bytes needs one.
       for (const bytes of [65_536, 4_096]) await untilFull(() => file.appendFile(Buffer.alloc(bytes, 1)));
     },
     async fillTo(minFreeRatio) {
@@ -93,9 +92,10 @@ async function mounted(source: readonly string[]): Promise<TestDisk> {
   };
 }
 
-async function untilFull(take: () => Promise<void>): Promise<void> {
+/** Repeats `use` until the disk is full. */
+async function untilFull(use: () => Promise<void>): Promise<void> {
   try {
-    for (;;) await take();
+    for (;;) await use();
   } catch (error) {
     if (!hasCode(error, 'ENOSPC')) throw error;
   }

@@ -1,16 +1,16 @@
-/** A UDP datagram as it stands in a captured frame. */
+/** A UDP datagram of a captured frame. */
 export type UdpDatagram = {
   readonly source: string;
   readonly destination: string;
   readonly sourcePort: number;
   readonly destinationPort: number;
-  /** As much of it as was captured. */
+  /** The captured part of it. */
   readonly payload: Uint8Array;
 };
 
 const ethernet = 1;
 
-/** Decodes Ethernet, IPv4 or IPv6 without extension headers, UDP; undefined for anything else. For tests. */
+/** Decodes UDP over IPv4, or IPv6 without extension headers, over Ethernet; undefined for anything else. */
 export function udpPayload(data: Uint8Array, linkType: number): UdpDatagram | undefined {
   if (linkType !== ethernet || data.length < 14) return undefined;
   const view = new DataView(data.buffer, data.byteOffset, data.length);
@@ -33,7 +33,7 @@ function fromIpv4(packet: Uint8Array): UdpDatagram | undefined {
 function fromIpv6(packet: Uint8Array): UdpDatagram | undefined {
   if (packet.length < 48 || packet[6] !== udp) return undefined;
   const groups = (at: number) => Array.from({ length: 8 }, (_, i) => uint16(packet, at + 2 * i).toString(16));
-  // The URL parser writes an address as RFC 5952 has it.
+  // The URL parser formats an address as RFC 5952 requires.
   const address = (at: number) => new URL(`http://[${groups(at).join(':')}]`).hostname.slice(1, -1);
   return { source: address(8), destination: address(24), ...fromUdp(packet.subarray(40)) };
 }
@@ -42,7 +42,7 @@ function fromUdp(datagram: Uint8Array): Omit<UdpDatagram, 'source' | 'destinatio
   return {
     sourcePort: uint16(datagram, 0),
     destinationPort: uint16(datagram, 2),
-    // The length field leaves out what Ethernet pads a short frame with.
+    // The length field does not include the padding of a short Ethernet frame.
     payload: datagram.subarray(8, uint16(datagram, 4)),
   };
 }

@@ -5,7 +5,7 @@ import { startChild } from './child-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { vethTestbed } from './veth-testbed.ts';
 
-test('carries the datagrams that a test sends, and nothing else', async () => {
+test('transmits the datagrams that a test sends, and nothing else', async () => {
   await using testbed = await vethTestbed();
   await using witness = await testbed.watchDatagrams();
   expect(await testbed.sendDatagrams({ count: 500, rate: 10_000, firstNumber: 7 })).toBe(500);
@@ -23,7 +23,7 @@ test('ends a sender and a witness when the interface is deleted', async () => {
   await witness.ended;
 });
 
-test('leaves no network namespace behind, nor a mount', async () => {
+test('leaves neither a network namespace nor a mount behind', async () => {
   const testbed = await vethTestbed();
   const mounts = () => readFile('/proc/self/mounts', 'utf8');
   expect(await mounts()).toContain(testbed.netns);
@@ -32,10 +32,10 @@ test('leaves no network namespace behind, nor a mount', async () => {
   await expect(stat(testbed.netns)).rejects.toThrow('ENOENT');
 });
 
-test('sweeps what a killed test run left behind', async () => {
-  const script = `const { networkLab } = await import(${JSON.stringify(join(import.meta.dirname, 'veth-testbed.ts'))});
+test('removes what a killed test run left behind', async () => {
+  const script = `const { vethTestbed } = await import(${JSON.stringify(join(import.meta.dirname, 'veth-testbed.ts'))});
     const { temporaryFolder } = await import(${JSON.stringify(join(import.meta.dirname, 'temporary-folder.ts'))});
-    console.log((await networkLab()).netns, (await temporaryFolder()).path);
+    console.log((await vethTestbed()).netns, (await temporaryFolder()).path);
     setInterval(() => {}, 1000);`;
   const killed = startChild([process.execPath, '--input-type=module', '-e', script], () => {});
   const [netns = '', path = ''] = (await killed.ready).trim().split(' ');
@@ -49,7 +49,7 @@ test('sweeps what a killed test run left behind', async () => {
   await expect(stat(path)).rejects.toThrow('ENOENT');
 });
 
-test("gives a folder in which tcpdump's group may write", async () => {
+test("creates a folder to which tcpdump's group can write", async () => {
   let path: string;
   {
     await using folder = await temporaryFolder();

@@ -14,40 +14,40 @@ import { ownedName } from './owned-names.ts';
 import { type Argv, run } from './run-program.ts';
 import { startWitness, type Witness } from './witness.ts';
 
-/** `pod` is the network namespace that would be a Pod's; `node` the one at the other end, in place of its Node's. */
+/** `pod` is the network namespace that stands for the Pod, `node` the one at the other end that stands for its Node. */
 export type Side = 'pod' | 'node';
 
 /**
- * A Pod's network without a Pod: two network namespaces of its own and a veth pair between them. Nothing is sent
- * on it but what a test sends: no IPv6, no ARP, and the address `sink` takes everything without an answer.
+ * The network of a Pod without a Pod: two network namespaces and a veth pair between them. Only what a test sends
+ * passes it: there is no IPv6 and no ARP, and what is sent to the address `sink` is not answered.
  */
 export type VethTestbed = AsyncDisposable & {
   /** The path of the Pod's network namespace. */
   readonly netns: string;
-  /** The Pod's interface; the other end of it is `nodeInterface`. */
+  /** The Pod's interface; its other end is `nodeInterface`. */
   readonly podInterface: string;
   readonly nodeInterface: string;
   readonly addresses: { readonly pod: string; readonly node: string; readonly sink: string };
-  /** A command that runs on that side when it is spawned, and dies with this process. */
+  /** Makes a command run on that side, and end with this process. */
   readonly command: (side: Side, argv: Argv) => Argv;
-  /** Runs a program on that side to its end and gives back its standard output. */
+  /** Runs a program on that side to its end and returns its standard output. */
   readonly exec: (side: Side, argv: Argv) => Promise<string>;
   /** The processes in the Pod's network namespace. */
   readonly processes: () => Promise<number[]>;
-  /** What the interface of that side has carried since it was made. */
+  /** The packet counters of the interface on that side. */
   readonly counters: (side: Side) => Promise<InterfaceCounters>;
-  /** Sends from the Pod to the sink (or elsewhere) until `count` or until stopped. */
+  /** Starts to send from the Pod to the sink (or elsewhere), until `count` or until it is stopped. */
   readonly startDatagrams: (datagrams?: DatagramOptions) => Promise<Sending>;
-  /** The same to the end; gives back how many were sent. */
+  /** Sends `count` datagrams; returns how many were sent. */
   readonly sendDatagrams: (datagrams: DatagramOptions & { readonly count: number }) => Promise<number>;
-  /** Sends from the Pod to the sink past the queue of its interface: no packet socket sees it. */
+  /** Sends from the Pod to the sink, bypassing the queue of its interface, so that no packet socket sees it. */
   readonly sendPastQueue: (count: number) => Promise<void>;
-  /** Notes what passes the Pod's interface from now on. */
+  /** Starts to record the datagrams that pass the Pod's interface. */
   readonly watchDatagrams: (port?: number) => Promise<Witness>;
   readonly setInterface: (state: 'up' | 'down') => Promise<void>;
   /** Sets the Pod's interface down and up again. */
   readonly bounceInterface: () => Promise<void>;
-  /** Deletes the interface by its Node's end, as the teardown of a Pod does. */
+  /** Deletes the interface at the Node's end, as the teardown of a Pod does. */
   readonly deleteInterface: () => Promise<void>;
 };
 
@@ -56,6 +56,7 @@ const nodeInterface = 'host0';
 /** TEST-NET-1 of RFC 5737. */
 const addresses = { pod: '192.0.2.2', node: '192.0.2.1', sink: '192.0.2.9' };
 
+/** Creates the network; needs root. */
 export async function vethTestbed(): Promise<VethTestbed> {
   await sweepNamespaces();
   const owner = ownedName();
@@ -91,8 +92,8 @@ export async function vethTestbed(): Promise<VethTestbed> {
       return (await sending.ended).sent;
     },
     async sendPastQueue(count) {
-      const words = [podInterface, addresses.pod, addresses.sink, macs.node, String(count)];
-      await exec('pod', [await compileTestProgram('bypass'), ...words]);
+      const args = [podInterface, addresses.pod, addresses.sink, macs.node, String(count)];
+      await exec('pod', [await compileTestProgram('bypass'), ...args]);
     },
     watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),
     setInterface,
@@ -128,7 +129,7 @@ async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
   await ip(node, `route add blackhole ${addresses.sink}/32`);
 }
 
-/** By the inode of their network namespace. */
+/** The processes in a network namespace, found by its inode. */
 async function processesIn(name: string): Promise<number[]> {
   const { ino } = await stat(namespacePath(name));
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
@@ -138,15 +139,15 @@ async function processesIn(name: string): Promise<number[]> {
   return pids.filter((_pid, index) => inside[index]).map(Number);
 }
 
-/** In place of ARP; the kernel forgets them when the interface is set down. */
+/** Replaces ARP. The kernel forgets these entries when the interface is set down. */
 async function addPodNeighbours(pod: string): Promise<void> {
   for (const address of [addresses.node, addresses.sink])
     await ip(pod, `neighbour add ${address} lladdr ${macs.node} dev ${podInterface} nud permanent`);
 }
 
-/** Locally administered, and private to the pair. */
+/** Locally administered MAC addresses. */
 const macs = { pod: '02:00:00:00:00:02', node: '02:00:00:00:00:01' };
 
-async function ip(name: string, words: string): Promise<void> {
-  await run(inNamespace(name, ['ip', ...words.split(' ')]));
+async function ip(name: string, command: string): Promise<void> {
+  await run(inNamespace(name, ['ip', ...command.split(' ')]));
 }

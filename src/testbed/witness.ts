@@ -3,10 +3,10 @@ import { compileTestProgram } from './compile.ts';
 import { datagramPort } from './datagrams.ts';
 import type { Argv } from './run-program.ts';
 
-/** The numbers of the datagrams that an interface carried, in order; known when it has gone or after `stop()`. */
+/** Ends when the interface is deleted or after `stop()`, with the numbers of the datagrams that passed it, in order. */
 export type Witness = Child<readonly number[]>;
 
-/** Hears an interface beside tcpdump, exactly (why: witness.c); it is listening when this returns. */
+/** Records an interface next to tcpdump, without a loss (see witness.c); is listening when this resolves. */
 export async function startWitness(
   command: (argv: Argv) => Argv,
   networkInterface: string,
@@ -22,6 +22,6 @@ function parseNumbers(output: string): readonly number[] {
   const [ready, ...lines] = output.trimEnd().split('\n');
   const dropped = lines.pop();
   if (ready !== 'ready' || dropped !== 'dropped 0')
-    throw new Error(`the witness said: ${ready} ... ${dropped}`);
+    throw new Error(`unexpected output of the witness: ${ready} ... ${dropped}`);
   return lines.map(Number);
 }

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What a CNI plugin leaves of one Pod's network, in the words of libcni (libcni/api.go, cachedInfo). */
+/** One entry of the CNI cache, by which a Pod's network is found (libcni/api.go, cachedInfo). */
 export type WrittenCniEntry = {
   readonly folder: string;
   readonly podUid: string;
@@ -13,14 +13,17 @@ export type WrittenCniEntry = {
   readonly network?: string;
 };
 
+/** Writes the entry as libcni does when a Pod's network is set up. */
 export async function writeCniEntry(entry: WrittenCniEntry): Promise<void> {
   await writeFile(entryPath(entry), cniEntryText(entry));
 }
 
+/** Deletes the entry as libcni does when a Pod's network is torn down. */
 export async function removeCniEntry(entry: WrittenCniEntry): Promise<void> {
   await rm(entryPath(entry));
 }
 
+/** The content of the entry. */
 export function cniEntryText({
   podUid,
   podName = 'web',
@@ -53,6 +56,7 @@ export function cniEntryText({
   });
 }
 
+/** The path of the entry. */
 export function entryPath({
   folder,
   network = 'cbr0',
