@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { inTurn } from './serial-queue.ts';
+import { serialQueue } from './serial-queue.ts';
 
 test('runs one after the other, also after an error', async () => {
   const ran: string[] = [];
-  const queue = inTurn();
+  const queue = serialQueue();
   const first = Promise.withResolvers<void>();
   const works = [
     queue(async () => {

@@ -2,7 +2,7 @@
 export type SerialQueue = <R>(work: () => Promise<R>) => Promise<R>;
 
 /** A queue that runs one piece of work at a time; an error does not stop the next one. */
-export function inTurn(): SerialQueue {
+export function serialQueue(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const result = last.then(work);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { inTurn } from '../../base/serial-queue.ts';
+import { serialQueue } from '../../base/serial-queue.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { CaptureFolder, Generation } from '../storage/capture-folder.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
@@ -76,7 +76,7 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     unanswered: 0,
   };
   let timers: Disposable | undefined;
-  const queue = inTurn();
+  const queue = serialQueue();
   const enqueue: Enqueue = (work) =>
     queue(work).catch((error: unknown) => log.warn({ err: error }, 'failed to count packets'));
 

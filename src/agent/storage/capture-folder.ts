@@ -2,7 +2,7 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { ifExists } from '../../base/fs-errors.ts';
-import { inTurn, type SerialQueue } from '../../base/serial-queue.ts';
+import { type SerialQueue, serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import {
   addTotals,
@@ -142,7 +142,7 @@ type RecordWriter = {
 
 function recordWriter(path: string): RecordWriter {
   const unwritten = new Map<number, CaptureRecord>();
-  const writeQueue = inTurn();
+  const writeQueue = serialQueue();
 
   async function write(record: CaptureRecord): Promise<void> {
     unwritten.set(record.generation, record);

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
-import { inTurn } from '../../base/serial-queue.ts';
+import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureFolder, captureFolder } from './capture-folder.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';
@@ -57,7 +57,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   await shareWithGroup(root, groupId, 0o750);
   const measured = measuredFolders(await existingFolders(root), options);
   await measured.measureAll();
-  const compareQueue = inTurn();
+  const compareQueue = serialQueue();
   const deletedFolders = watchDeletedFolders(root, {
     onError: (error) => log.warn({ folder: root, err: error }, 'failed to read the folder of captures'),
   });
