@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { type CacheEntry, cached, entryFolder } from './build-cache.ts';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 /** An upstream project whose programs are built from its Go module. Versions and programs: modules/<name>/go.mod. */
 export type GoModule = {
@@ -64,7 +64,7 @@ export type BuildOptions = {
 
 /** Returns the programs of these modules, and builds those that the cache does not have. */
 export async function buildBinaries(modules: readonly GoModule[], options: BuildOptions): Promise<Binaries> {
-  const toolchain = (await run('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH'])).split('\n').join(' ');
+  const toolchain = (await runCommand('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH'])).split('\n').join(' ');
   const planned = modules.map((module) => ({
     module,
     entry: cacheEntry(module, options.checkout, toolchain),
@@ -163,7 +163,7 @@ async function build(
   }, 15_000);
   try {
     // In a pid namespace: when this process is killed, the compilers end together with go, not some time later.
-    await run(
+    await runCommand(
       'unshare',
       ['--pid', '--fork', '--kill-child', '--', 'go', ...installArguments(module, goMod)],
       {

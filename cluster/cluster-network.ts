@@ -1,7 +1,7 @@
 import { until } from '../src/testbed/until.ts';
 import { addresses, type ClusterNode, hostLink, type Machine, nodes } from './layout.ts';
 import type { ProcessId } from './process-id.ts';
-import { run, succeeds } from './run-command.ts';
+import { runCommand, succeeds } from './run-command.ts';
 
 /**
  * The control plane's network namespace has a bridge. A veth pair connects it with each Node and with the root
@@ -78,11 +78,11 @@ async function removeLink(id: ProcessId, name: string): Promise<void> {
 }
 
 async function ip(id: ProcessId, ...args: readonly string[]): Promise<void> {
-  await run('nsenter', [...netns(id), 'ip', ...args]);
+  await runCommand('nsenter', [...netns(id), 'ip', ...args]);
 }
 
 async function hostIp(...args: readonly string[]): Promise<void> {
-  await run('ip', args);
+  await runCommand('ip', args);
 }
 
 function netns(id: ProcessId): string[] {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { until } from '../src/testbed/until.ts';
 import { logFolder, type Machine } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 /** A program that a machine starts, and restarts when it ends (inside/supervise.sh): kube-apiserver, kubelet ... */
 export type ClusterComponent = { readonly machine: Machine; readonly name: string };
@@ -18,7 +18,7 @@ export async function killComponent(component: ClusterComponent): Promise<void> 
   const id = machineProcess(component.machine);
   if (pid === undefined || id === undefined) throw new Error(`${describe(component)} is not running`);
   const { program, args } = enter(id, ['kill', '-KILL', pid]);
-  await run(program, args);
+  await runCommand(program, args);
   await until(() => componentPid(component) !== pid, {
     what: `${describe(component)} to end`,
     deadlineMs: 30_000,

@@ -5,7 +5,7 @@ import { claim } from './cluster-claim.ts';
 import { unplugHost } from './cluster-network.ts';
 import { existingCluster } from './existing-cluster.ts';
 import { checkoutFolders, hostLink, stateFolders } from './layout.ts';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 export type DownResult =
   | { readonly kind: 'down' }
@@ -31,7 +31,7 @@ export async function down(checkout: string): Promise<DownResult> {
 export async function tearDown(): Promise<void> {
   await endMembers();
   if (existsSync(`/sys/class/net/${hostLink}`)) await unplugHost();
-  for (const target of mountsBelow(stateFolders.root)) await run('umount', [target]);
+  for (const target of mountsBelow(stateFolders.root)) await runCommand('umount', [target]);
   rmSync(stateFolders.root, { recursive: true, force: true });
 }
 

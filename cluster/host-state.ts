@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hierarchies } from './cgroups.ts';
 import { cgroupName, stateFolders } from './layout.ts';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 /**
  * Lists what this machine has that a cluster, a test or a build could leave behind: one line each, sorted, and the same
@@ -12,9 +12,9 @@ import { run } from './run-command.ts';
 export async function hostState(): Promise<string[]> {
   const own = ownProcesses();
   const [links, routes, firewall, longLived] = await Promise.all([
-    run('ip', ['-oneline', 'link', 'show']),
-    run('ip', ['route', 'show', 'table', 'all']),
-    run('nft', ['--stateless', 'list', 'ruleset']),
+    runCommand('ip', ['-oneline', 'link', 'show']),
+    runCommand('ip', ['route', 'show', 'table', 'all']),
+    runCommand('nft', ['--stateless', 'list', 'ruleset']),
     longLivedProcesses(own),
   ]);
   const lines = [

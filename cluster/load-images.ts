@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type ClusterNode, nodes } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 /** Where to report progress. */
 export type LoadOptions = { readonly say: (line: string) => void };
@@ -15,7 +15,7 @@ export type ArchivedImage = { readonly names: readonly string[]; readonly config
 /** Loads docker-archives into the containerd of every Node that does not have their images yet. */
 export async function load(archives: readonly string[], { say }: LoadOptions): Promise<void> {
   for (const archive of archives) {
-    const images = parseManifest(await run('tar', ['-xOf', archive, 'manifest.json']));
+    const images = parseManifest(await runCommand('tar', ['-xOf', archive, 'manifest.json']));
     await Promise.all(
       nodes.map(async (node) => {
         const isLoaded = await loadInto(node, archive, images);
@@ -50,7 +50,7 @@ async function ctr(node: ClusterNode, args: readonly string[], inputFile?: strin
   const id = machineProcess(node);
   if (id === undefined) throw new Error(`${node.name} is not running`);
   const command = enter(id, ['ctr', '--namespace', 'k8s.io', ...args]);
-  return await run(command.program, command.args, inputFile === undefined ? {} : { inputFile });
+  return await runCommand(command.program, command.args, inputFile === undefined ? {} : { inputFile });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addresses, apiServer, type ClusterNode, control, machineFolder, stateFolders } from './layout.ts';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 /** The user that Kubernetes reads from a client certificate. */
 type User = { readonly name: string; readonly group?: string };
@@ -13,7 +13,7 @@ const config = join(machineFolder(control), 'kubeadm.yaml');
 export async function makeCertificates(kubernetesVersion: string): Promise<void> {
   mkdirSync(machineFolder(control), { recursive: true });
   writeFileSync(config, kubeadmConfig(kubernetesVersion));
-  await run(kubeadm, ['init', 'phase', 'certs', 'all', '--config', config]);
+  await runCommand(kubeadm, ['init', 'phase', 'certs', 'all', '--config', config]);
 }
 
 /** Writes the kubeconfigs of the administrator, the controller manager and the scheduler. */
@@ -38,7 +38,7 @@ export async function makeNodeCredentials(node: ClusterNode, folder: string): Pr
 
 async function makeKubeconfig({ name, group }: User, file: string): Promise<void> {
   const organization = group === undefined ? [] : ['--org', group];
-  const content = await run(kubeadm, [
+  const content = await runCommand(kubeadm, [
     'kubeconfig',
     'user',
     '--config',
@@ -58,7 +58,7 @@ async function makeKubeletServingCertificate(node: ClusterNode, folder: string):
   const files = ['-keyout', join(folder, 'kubelet.key'), '-out', join(folder, 'kubelet.crt')];
   const subject = ['-subj', `/O=system:nodes/CN=system:node:${node.name}`, '-days', '365'];
   const names = ['-addext', `subjectAltName=IP:${node.address},DNS:${node.name}`];
-  await run('openssl', ['req', '-x509', ...authority, ...key, ...files, ...subject, ...names]);
+  await runCommand('openssl', ['req', '-x509', ...authority, ...key, ...files, ...subject, ...names]);
 }
 
 function kubeadmConfig(kubernetesVersion: string): string {

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './run-command.ts';
+import { runCommand } from './run-command.ts';
 
 /** An image that contains one static program and nothing else. */
 export type ProgramImage = {
@@ -38,13 +38,13 @@ export async function writeProgramImage(
     copyFileSync(program, inside);
     chmodSync(inside, 0o755);
     const reproducible = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-    await run('tar', ['-C', join(work, 'root'), ...reproducible, '-cf', join(work, 'layer.tar'), '.']);
+    await runCommand('tar', ['-C', join(work, 'root'), ...reproducible, '-cf', join(work, 'layer.tar'), '.']);
     const config = imageConfig(entrypoint, sha256(readFileSync(join(work, 'layer.tar'))));
     const configFile = `${sha256(config)}.json`;
     writeFileSync(join(work, configFile), config);
     const manifest = [{ Config: configFile, RepoTags: [name], Layers: ['layer.tar'] }];
     writeFileSync(join(work, 'manifest.json'), JSON.stringify(manifest));
-    await run('tar', ['-C', work, '-cf', file, 'manifest.json', configFile, 'layer.tar']);
+    await runCommand('tar', ['-C', work, '-cf', file, 'manifest.json', configFile, 'layer.tar']);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

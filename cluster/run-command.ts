@@ -23,7 +23,7 @@ export type RunOptions = {
  *
  * @throws Error with the command, its exit code or signal, and the end of its output.
  */
-export async function run(
+export async function runCommand(
   command: string,
   args: readonly string[],
   options: RunOptions = {},
@@ -64,7 +64,7 @@ function inputOf({ input = '', inputFile }: RunOptions): Readable {
 
 /** Whether a command exits with 0. */
 export async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
-  return await run(command, args).then(
+  return await runCommand(command, args).then(
     () => true,
     () => false,
   );

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached } from '../cluster/build-cache.ts';
-import { run } from '../cluster/run-command.ts';
+import { runCommand } from '../cluster/run-command.ts';
 import { type Buildah, openBuildah } from './buildah.ts';
 
 /**
@@ -32,7 +32,7 @@ export type BaseImageOptions = {
 export async function baseImageStorage({ checkout, cache, say }: BaseImageOptions): Promise<Buildah> {
   const nodePackage = join(checkout, `node_modules/node-linux-${process.arch}`);
   const mirrors = await debianMirrors();
-  const registry = (await run('npm', ['config', 'get', 'registry'])).trim();
+  const registry = (await runCommand('npm', ['config', 'get', 'registry'])).trim();
   const madeFrom = [
     readFileSync(import.meta.filename, 'utf8'),
     readFileSync(join(nodePackage, 'package.json'), 'utf8'),
@@ -63,7 +63,7 @@ type Mirrors = { readonly main: string; readonly security: string };
 /** The mirrors that this machine's apt uses for the images' suite. */
 async function debianMirrors(): Promise<Mirrors> {
   const format = ['--format', '$(RELEASE) $(REPO_URI)', 'Created-By: Packages'];
-  const targets = (await run('apt-get', ['indextargets', ...format]))
+  const targets = (await runCommand('apt-get', ['indextargets', ...format]))
     .split('\n')
     .map((line) => line.split(' '));
   const uriOf = (release: string) => {
@@ -86,13 +86,29 @@ function sourcesList({ main, security }: Mirrors): string {
 /** Like debian:bookworm-slim: the essential packages and apt, with no documentation but their licences. */
 async function makeDebian(rootfs: string, mirrors: Mirrors): Promise<void> {
   const debootstrap = ['debootstrap', '--variant=minbase', suite, rootfs, mirrors.main];
-  await run('unshare', ['--mount', '--pid', '--mount-proc', '--fork', '--kill-child', '--', ...debootstrap]);
+  await runCommand('unshare', [
+    '--mount',
+    '--pid',
+    '--mount-proc',
+    '--fork',
+    '--kill-child',
+    '--',
+    ...debootstrap,
+  ]);
   const unwanted = ['info', 'locale', 'man'].map((name) => `usr/share/${name}`);
   for (const folder of [...unwanted, 'var/cache/apt/archives', 'var/lib/apt/lists', 'var/log']) {
     rmSync(join(rootfs, folder), { recursive: true, force: true });
     mkdirSync(join(rootfs, folder), { recursive: true });
   }
-  await run('find', [join(rootfs, 'usr/share/doc'), '-type', 'f', '!', '-name', 'copyright', '-delete']);
+  await runCommand('find', [
+    join(rootfs, 'usr/share/doc'),
+    '-type',
+    'f',
+    '!',
+    '-name',
+    'copyright',
+    '-delete',
+  ]);
   const excluded = [...unwanted, 'usr/share/doc'].map((folder) => `path-exclude /${folder}/*\n`);
   const paths = [...excluded, 'path-include /usr/share/doc/*/copyright\n'];
   writeFileSync(join(rootfs, 'etc/dpkg/dpkg.cfg.d/slim'), paths.join(''));
@@ -108,7 +124,7 @@ async function makeNode(rootfs: string, nodePackage: string, registry: string): 
   copyFileSync(join(nodePackage, 'bin/node'), join(local, 'bin/node'));
   chmodSync(join(local, 'bin/node'), 0o755);
   copyFileSync(join(nodePackage, 'LICENSE'), join(local, 'LICENSE'));
-  await run('npm', [
+  await runCommand('npm', [
     'install',
     '--global',
     '--no-audit',

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../cluster/run-command.ts';
+import { runCommand } from '../cluster/run-command.ts';
 
 /** buildah with its own storage: it neither reads nor changes the machine's buildah storage and configuration. */
 export type Buildah = {
@@ -30,7 +30,7 @@ export function openBuildah(folder: string): Buildah {
   rmSync(join(folder, 'run'), { recursive: true, force: true }); // records of mounts that ended with their namespace
   return {
     run: async (args, { cwd, onOutput } = {}) => {
-      return await run('unshare', [...inOwnNamespaces, 'buildah', ...withPolicy(args, files.policy)], {
+      return await runCommand('unshare', [...inOwnNamespaces, 'buildah', ...withPolicy(args, files.policy)], {
         environment,
         ...(cwd === undefined ? {} : { cwd }),
         ...(onOutput === undefined ? {} : { onOutput }),

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { run, succeeds } from '../cluster/run-command.ts';
+import { runCommand, succeeds } from '../cluster/run-command.ts';
 import { baseImageStorage } from './base-images.ts';
 import type { Buildah } from './buildah.ts';
 
@@ -29,12 +29,12 @@ function dockerBuilder({ checkout, say }: BuilderOptions): Builder {
   return {
     name: 'docker',
     build: async (image) => {
-      await run('docker', ['build', '--tag', image, checkout], { onOutput: stepsTo(say) });
+      await runCommand('docker', ['build', '--tag', image, checkout], { onOutput: stepsTo(say) });
     },
     save: async (image, file) => {
-      const id = (await run('docker', ['image', 'inspect', '--format', '{{.Id}}', image])).trim();
+      const id = (await runCommand('docker', ['image', 'inspect', '--format', '{{.Id}}', image])).trim();
       await saveOnce(id, file, async () => {
-        await run('docker', ['image', 'save', '--output', file, image]);
+        await runCommand('docker', ['image', 'save', '--output', file, image]);
       });
     },
   };

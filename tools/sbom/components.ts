@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { run } from '../../cluster/run-command.ts';
+import { runCommand } from '../../cluster/run-command.ts';
 import { debianComponent, installedPackages } from './debian.ts';
 import type { ImageFiles } from './image-contents.ts';
 import { bundledPackages, bundleSchema, lockSchema } from './npm.ts';
@@ -34,7 +34,10 @@ const versionsSchema = v.record(v.string(), v.string());
 /** Node and the libraries in it, as the binary itself reports them. */
 async function nodeComponents(image: ImageFiles): Promise<SbomComponent[]> {
   const print = ['-p', 'JSON.stringify(process.versions)'];
-  const versions = v.parse(versionsSchema, JSON.parse(await run(image.pathOf('/usr/local/bin/node'), print)));
+  const versions = v.parse(
+    versionsSchema,
+    JSON.parse(await runCommand(image.pathOf('/usr/local/bin/node'), print)),
+  );
   const { node = 'unknown', ...others } = versions;
   const licence = image.has('/usr/share/doc/nodejs/copyright') ? ['MIT', 'and those of its libraries'] : [];
   const libraries = Object.entries(others).filter(

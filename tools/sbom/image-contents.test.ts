@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { run } from '../../cluster/run-command.ts';
+import { runCommand } from '../../cluster/run-command.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 import { openImage } from './image-contents.ts';
 
@@ -40,12 +40,12 @@ async function archiveOf(folder: string, layers: readonly Layer[]): Promise<stri
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), content);
     }
-    await run('tar', ['-cf', join(image, `layer${i}.tar`), '-C', root, ...Object.keys(files)]);
+    await runCommand('tar', ['-cf', join(image, `layer${i}.tar`), '-C', root, ...Object.keys(files)]);
   }
   await writeFile(join(image, 'abc123.json'), JSON.stringify({ created: '2026-01-01T00:00:00Z' }));
   const manifest = [{ Config: 'abc123.json', RepoTags: null, Layers: names }];
   await writeFile(join(image, 'manifest.json'), JSON.stringify(manifest));
   const archive = join(folder, 'image.tar');
-  await run('tar', ['-cf', archive, '-C', image, '.']);
+  await runCommand('tar', ['-cf', archive, '-C', image, '.']);
   return archive;
 }

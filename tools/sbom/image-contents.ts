@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { run } from '../../cluster/run-command.ts';
+import { runCommand } from '../../cluster/run-command.ts';
 import type { Subject } from './sbom-document.ts';
 
 /** The files of an image that say what is in it. They are in a folder that is deleted when this is disposed of. */
@@ -30,8 +30,8 @@ export async function openImage(archive: string): Promise<ImageFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'podcap-sbom-'));
   opened.defer(() => rm(folder, { recursive: true }));
   const [layers, root] = [join(folder, 'layers'), join(folder, 'root')];
-  await run('mkdir', [layers, root]);
-  await run('tar', ['-xf', archive, '-C', layers]);
+  await runCommand('mkdir', [layers, root]);
+  await runCommand('tar', ['-xf', archive, '-C', layers]);
   const json = (name: string): unknown => JSON.parse(readFileSync(join(layers, name), 'utf8'));
   const [manifest] = v.parse(manifestSchema, json('manifest.json'));
   for (const layer of manifest.Layers) await extract(join(layers, layer), root);
@@ -53,13 +53,13 @@ const manifestSchema = v.tuple([v.object({ Config: v.string(), Layers: v.array(v
 const configSchema = v.object({ created: v.string() });
 
 async function extract(layer: string, root: string): Promise<void> {
-  const names = (await run('tar', ['-tf', layer])).split('\n').filter((name) => wanted.test(name));
+  const names = (await runCommand('tar', ['-tf', layer])).split('\n').filter((name) => wanted.test(name));
   // A layer marks a file that it deletes with a file of this name.
   const whiteout = names.find((name) => name.includes('/.wh.'));
   if (whiteout !== undefined) throw new Error(`${whiteout} in ${layer}: deleted files are not supported`);
   if (names.length === 0) return;
   // --no-recursion applies to the options after it.
-  await run('tar', ['-xf', layer, '-C', root, '--no-same-owner', '--no-recursion', '--files-from=-'], {
+  await runCommand('tar', ['-xf', layer, '-C', root, '--no-same-owner', '--no-recursion', '--files-from=-'], {
     input: `${names.join('\n')}\n`,
   });
 }
