@@ -90,7 +90,7 @@ test('a rolling update under 500 datagrams/s: none is missing, the captures over
   const inBoth = (old?.last ?? 0) - (next?.first ?? 0) + 1;
   expect(inBoth).toBeGreaterThan(50);
   const totals = (await readRecord(web.folder, 2))?.totals;
-  expect(totals).toMatchObject({ missed: 0, dropped: 0, lost: 0 });
+  expect(totals).toMatchObject({ missed: 0, dropped: 0, lostAtStop: 0 });
   // ARP stands in both as well.
   expect(totals?.duplicated).toBeGreaterThanOrEqual(inBoth);
 
