@@ -1,33 +1,29 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { annotationRules, captureAnnotation, requestOf } from '../src/agent/planner/annotations.ts';
-import { dryRun, installPolicies, refusalOf, untilRefused } from './support/admission-policies.ts';
+import { dryRun, installPolicies, refusalOf, waitForPolicy } from './support/admission-policies.ts';
+import { test as clusterTest } from './support/cluster-test.ts';
+import { kubectl } from './support/kubectl.ts';
 import { idle } from './support/pod-manifests.ts';
-import { kubectl, type TestCluster, testCluster } from './support/test-cluster.ts';
+import type { TestCluster } from './support/test-cluster.ts';
+import { unscheduled, workload } from './support/workload-manifests.ts';
 
-// No Node runs these Pods: the API server alone is asked.
-const unscheduled = { spec: { schedulerName: 'none' } };
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
 const rules = Object.values(annotationRules(limits));
 
-let cluster: TestCluster;
-let policy: AsyncDisposable;
-beforeAll(async () => {
-  cluster = await testCluster();
-  // Before the policy, as on a cluster that had none.
+/** A cluster with the policy, and with Pods from before the policy: `web`, and `bad`, whose values it would refuse. */
+const test = clusterTest.extend('guarded', { scope: 'file' }, async ({ cluster }, { onCleanup }) => {
   await cluster.create(
     idle({ name: 'bad', annotation: '0', annotations: { 'podcap.dev/snaplen': 'x' }, ...unscheduled }),
   );
   await cluster.create(idle({ name: 'web', ...unscheduled }));
-  policy = await installPolicies(cluster, 'allowedValues');
-  await untilRefused(() => annotated(captureAnnotation, '0'));
-});
-afterAll(async () => {
-  await policy[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
+  const policy = await installPolicies(cluster, 'allowedValues');
+  onCleanup(() => policy[Symbol.asyncDispose]());
+  await waitForPolicy(() => annotateWeb(cluster, captureAnnotation, '0'));
+  return cluster;
 });
 
-test.each([
+test.for<[key: string, values: string[]]>([
   [captureAnnotation, ['1', '5', '100', '007', '000000100']],
   [
     captureAnnotation,
@@ -51,76 +47,82 @@ test.each([
     'podcap.dev/duration',
     ['', '10', '0s', '169h', '1.5h', '30m1h', '604801s', '10081m', '1H', '1s\n', '-1s', '1s1s'],
   ],
-])('of %s the API server allows what the agent allows, in the same words', async (key, values) => {
-  for (const value of values) {
-    expect({ value, refusal: await byApiServer(key, value) }).toEqual({
-      value,
-      refusal: byAgent(key, value),
-    });
-  }
-});
+])(
+  'the API server allows the same values of %s as the agent, in the same words',
+  async ([key, values], { guarded }) => {
+    for (const value of values) {
+      const refusal = await refusedByApiServer(guarded, key, value);
+      expect({ value, refusal }).toEqual({ value, refusal: refusedByAgent(key, value) });
+    }
+  },
+);
 
-test('of any text at all the API server allows what the agent allows', async () => {
+test('the API server allows the same random values as the agent', async ({ guarded }) => {
   const keys = fc.constantFrom(...rules.map(({ key }) => key));
   const number = fc.oneof(fc.nat({ max: 300_000 }), fc.nat({ max: 120 })).map(String);
   const part = fc.tuple(fc.nat({ max: 2_000 }), fc.constantFrom('h', 'm', 's')).map((pair) => pair.join(''));
   const time = fc.array(part, { maxLength: 3 }).map((parts) => parts.join(''));
-  // Half a surrogate pair does not come through JSON.
+  // JSON cannot carry half a surrogate pair.
   const text = fc.string({ unit: 'binary', maxLength: 20 }).map((each) => each.toWellFormed());
   await fc.assert(
     fc.asyncProperty(keys, fc.oneof(text, number, time), async (key, value) => {
-      expect((await byApiServer(key, value)) === undefined).toBe(byAgent(key, value) === undefined);
+      const refusal = await refusedByApiServer(guarded, key, value);
+      expect(refusal === undefined).toBe(refusedByAgent(key, value) === undefined);
     }),
     { numRuns: 150 },
   );
 });
 
-test('kubectl annotate says what is allowed', async () => {
-  const annotate = kubectl('-n', cluster.namespace, 'annotate', 'pod', 'web', `${captureAnnotation}=many`);
+test('kubectl annotate prints which values are allowed', async ({ guarded: { namespace } }) => {
+  const annotate = kubectl('-n', namespace, 'annotate', 'pod', 'web', `${captureAnnotation}=many`);
   await expect(annotate).rejects.toThrow(
     'annotation tcpdump.antrea.io="many": must be a whole number of capture files from 1 to 100',
   );
 });
 
-test('a template is judged as its Pods would be', async () => {
-  const { metadata, ...pod } = idle({ name: 'web', annotation: '0' });
-  const labels = { app: 'web' };
-  const template = { ...pod, metadata: { labels, annotations: metadata.annotations } };
-  const deployments = `/apis/apps/v1/namespaces/${cluster.namespace}/deployments`;
-  const spec = { selector: { matchLabels: labels }, template };
-  const body = { metadata: { name: 'web' }, spec };
-  const refusal = await refusalOf(cluster.client.create({ path: deployments, query: dryRun, body }));
+test('a template is judged as its Pods would be', async ({ guarded: { client, namespace } }) => {
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  const body = workload({ annotations: { [captureAnnotation]: '0' } });
+  const refusal = await refusalOf(client.create({ path, query: dryRun, body }));
   expect(refusal?.message).toContain(`annotation ${captureAnnotation}="0"`);
 });
 
-test('a Pod that is bad already can be labelled, mended step by step, and deleted', async () => {
-  const bad = `${pods()}/bad`;
-  const change = (metadata: object) => refusalOf(cluster.client.patch({ path: bad, body: { metadata } }));
+test('a Pod that has invalid values can be labelled, fixed step by step, and deleted', async ({
+  guarded,
+}) => {
+  const path = `${podsOf(guarded)}/bad`;
+  const change = (metadata: object) => refusalOf(guarded.client.patch({ path, body: { metadata } }));
   expect(await change({ labels: { team: 'network' } })).toBeUndefined();
   expect(await change({ annotations: { 'podcap.dev/interface': 'any' } })).toMatchObject({ status: 422 });
   expect(await change({ annotations: { [captureAnnotation]: '00' } })).toMatchObject({ status: 422 });
   expect(await change({ annotations: { [captureAnnotation]: '5' } })).toBeUndefined();
   expect(await change({ annotations: { 'podcap.dev/snaplen': null } })).toBeUndefined();
-  await cluster.delete('bad', '--grace-period=0', '--force');
+  await guarded.delete('bad', '--grace-period=0', '--force');
 });
 
-function pods(): string {
-  return `/api/v1/namespaces/${cluster.namespace}/pods`;
+function podsOf({ namespace }: TestCluster): string {
+  return `/api/v1/namespaces/${namespace}/pods`;
 }
 
-async function annotated(key: string, value: string): Promise<unknown> {
+async function annotateWeb(cluster: TestCluster, key: string, value: string): Promise<unknown> {
   const body = { metadata: { annotations: { [key]: value } } };
-  return await cluster.client.patch({ path: `${pods()}/web`, query: dryRun, body });
+  return await cluster.client.patch({ path: `${podsOf(cluster)}/web`, query: dryRun, body });
 }
 
-/** What is allowed instead, in the policy's words. */
-async function byApiServer(key: string, value: string): Promise<string | undefined> {
-  const message = (await refusalOf(annotated(key, value)))?.message;
-  return message && (new RegExp(`annotation ${key}=".*": must be (.*)$`, 's').exec(message)?.[1] ?? message);
+/** The values that the policy's message allows instead; undefined if the API server accepts this one. */
+async function refusedByApiServer(
+  cluster: TestCluster,
+  key: string,
+  value: string,
+): Promise<string | undefined> {
+  const message = (await refusalOf(annotateWeb(cluster, key, value)))?.message;
+  return (
+    message && (new RegExp(`annotation ${key}=".*": must be (.*)$`, 's').exec(message)?.[1] ?? message)
+  );
 }
 
-/** What is allowed instead, in the agent's words. */
-function byAgent(key: string, value: string): string | undefined {
+/** The values that the agent's message allows instead; undefined if the agent accepts this one. */
+function refusedByAgent(key: string, value: string): string | undefined {
   const annotations = { [captureAnnotation]: '1', [key]: value };
   const { kind } = requestOf({ annotations, hostNetwork: false }, limits);
   return kind === 'refused' ? rules.find((rule) => rule.key === key)?.allowed : undefined;

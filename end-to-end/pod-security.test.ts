@@ -2,53 +2,46 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { checkout } from '../tools/target.ts';
-import { kubectl, kubectlCommand, type TestCluster, testCluster } from './support/test-cluster.ts';
+import { test } from './support/cluster-test.ts';
+import { kubectl, kubectlCommand } from './support/kubectl.ts';
+import type { TestCluster } from './support/test-cluster.ts';
 
-let cluster: TestCluster;
-beforeAll(async () => {
-  cluster = await testCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
-
-test.each([
+test.for([
   ['baseline', 'podcap.yaml'],
   ['restricted', 'podcap.yaml'],
   ['baseline', 'purge.yaml'],
   ['restricted', 'purge.yaml'],
 ] as const)(
-  'docs/security.md tells each thing in which, of the Pod Security Standard %s, the Pods of %s go beyond',
-  async (level, file) => {
-    await kubectl(
-      'label',
-      '--overwrite',
-      'namespace',
-      cluster.namespace,
-      `pod-security.kubernetes.io/warn=${level}`,
-    );
-    const found = await violations(level, file);
+  'docs/security.md lists each violation of the Pod Security Standard %s by the Pods of %s',
+  async ([level, file], { cluster }) => {
+    const label = `pod-security.kubernetes.io/warn=${level}`;
+    await kubectl('label', '--overwrite', 'namespace', cluster.namespace, label);
+    const found = await violations(cluster, { level, file });
     expect(found).not.toEqual([]);
-    expect(await documented(level, file)).toEqual(found);
+    expect(await documented({ level, file })).toEqual(found);
   },
 );
 
-/** In the API server's own words. */
-async function violations(level: string, file: string): Promise<string[]> {
+type Check = { readonly level: string; readonly file: string };
+
+/** The violations as the API server words them. */
+async function violations({ namespace }: TestCluster, { level, file }: Check): Promise<string[]> {
   const manifest = await readFile(join(checkout, 'deploy', file), 'utf8');
   const folder = join(checkout, 'build/pod-security');
   await mkdir(folder, { recursive: true });
   const here = join(folder, file);
-  await writeFile(here, manifest.replaceAll('namespace: kube-system', `namespace: ${cluster.namespace}`));
+  await writeFile(here, manifest.replaceAll('namespace: kube-system', `namespace: ${namespace}`));
   const [program, ...args] = kubectlCommand('apply', '--dry-run=server', '-f', here);
   const { stderr } = await promisify(execFile)(program, args);
   const list = new RegExp(`would violate PodSecurity "${level}:latest": (.*)$`, 'm').exec(stderr)?.[1] ?? '';
-  // Each ends with what in the Pod it is about, in brackets.
+  // Each ends with the part of the Pod that it is about, in brackets.
   return [...list.matchAll(/([^,(][^(]*\(.*?\))(?:, |$)/g)].map(([, violation = '']) => violation);
 }
 
-/** The rows of the table: standard, manifest, violation, and a reason. */
-async function documented(level: string, file: string): Promise<string[]> {
+/** The violations in the table of docs/security.md, whose columns are standard, manifest, violation and reason. */
+async function documented({ level, file }: Check): Promise<string[]> {
   const lines = (await readFile(join(checkout, 'docs/security.md'), 'utf8')).split('\n');
   const rows = lines.map((line) => line.split('|').map((cell) => cell.trim()));
   const own = rows.filter(

@@ -1,42 +1,25 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { run } from '../src/testbed/run-program.ts';
 import { until } from '../src/testbed/until.ts';
-import { firstWords } from './support/pod-manifests.ts';
-import {
-  agentOn,
-  kubectl,
-  type RunningPod,
-  ringFiles,
-  type TestCluster,
-  tcpdumpsOf,
-  testCluster,
-  untilFolder,
-} from './support/test-cluster.ts';
+import { agentOn, execInAgent } from './support/agents.ts';
+import { capturedPod } from './support/captured-pod.ts';
+import { test as clusterTest } from './support/cluster-test.ts';
+import { kubectl } from './support/kubectl.ts';
+import { tcpdumpsOf } from './support/pod-processes.ts';
+import { ringFiles } from './support/ring-contents.ts';
 
-/** Bits of capability(7). */
+/** Bit numbers, from linux/capability.h. */
 const capabilities = { KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, NET_RAW: 13, SYS_ADMIN: 21 };
 
 const captureUser = 10_001;
 
-let cluster: TestCluster;
-let captured: RunningPod;
+const test = clusterTest.extend('captured', { scope: 'file' }, ({ cluster }) => capturedPod(cluster, 'web'));
 
-beforeAll(async () => {
-  cluster = await testCluster();
-  await cluster.create(
-    firstWords({ name: 'web', node: 'node1', withInit: false, to: '127.0.0.1', annotation: '1' }),
-  );
-  captured = await cluster.running('web');
-  await cluster.event(captured.uid, 'CaptureStarted');
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
-
-test('the agent has six capabilities, a system call filter, and nothing of the host but three folders', async () => {
-  const agent = await agentOn('node1');
-  const status = await kubectl('-n', 'kube-system', 'exec', agent, '--', 'cat', '/proc/1/status');
+test('the agent has six capabilities, a system call filter, and three folders of the host', async () => {
+  const status = await execInAgent('node1', 'cat', '/proc/1/status');
   const allowed = bits(Object.values(capabilities));
   for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
     expect(status).toMatch(new RegExp(`^${set}:\\s${allowed}$`, 'm'));
@@ -45,7 +28,7 @@ test('the agent has six capabilities, a system call filter, and nothing of the h
 
   const { spec } = v.parse(
     podSchema,
-    JSON.parse(await kubectl('-n', 'kube-system', 'get', 'pod', agent, '-o', 'json')),
+    JSON.parse(await kubectl('-n', 'kube-system', 'get', 'pod', await agentOn('node1'), '-o', 'json')),
   );
   expect(spec).not.toHaveProperty('hostNetwork');
   expect(spec).not.toHaveProperty('hostPID');
@@ -61,7 +44,7 @@ test('the agent has six capabilities, a system call filter, and nothing of the h
   expect(hostFolders.toSorted()).toEqual(['/run/netns', '/var/lib/cni', '/var/lib/podcap']);
 });
 
-test("tcpdump has NET_RAW alone, a user of its own, and the captured Pod's network", async () => {
+test("tcpdump has only NET_RAW, its own user, and the captured Pod's network", async ({ captured }) => {
   const [pid] = await tcpdumpsOf(captured);
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
@@ -73,8 +56,7 @@ test("tcpdump has NET_RAW alone, a user of its own, and the captured Pod's netwo
   expect(await readFile(`/proc/${pid}/net/fib_trie`, 'utf8')).toContain(captured.ip);
 });
 
-test('captures are for root and the user of tcpdump alone', async () => {
-  const folder = await untilFolder(captured);
+test('only root and the user of tcpdump can read captures', async ({ captured: { folder } }) => {
   const file = await until(async () => (await ringFiles(folder))[0], { what: 'a file' });
   const paths = [dirname(folder), folder, ...(await readdir(folder)).map((name) => join(folder, name))];
   for (const path of paths) {
@@ -89,7 +71,7 @@ test('captures are for root and the user of tcpdump alone', async () => {
   await expect(readAs(captureUser + 1)).rejects.toThrow('Permission denied');
 });
 
-test('the agent may get, list and watch Pods and write Events, and nothing else', async () => {
+test('the API server allows the agent to get, list and watch Pods and to write Events, and nothing else', async () => {
   const account = '--as=system:serviceaccount:kube-system:podcap';
   const can = async (...what: readonly string[]) => {
     return (await kubectl('auth', 'can-i', ...what, account, '--all-namespaces').catch(() => 'no')).trim();
@@ -108,7 +90,7 @@ const podSchema = v.object({
   }),
 });
 
-/** As /proc/<pid>/status writes a set of capabilities. */
+/** A set of capabilities in the format of /proc/<pid>/status. */
 function bits(numbers: readonly number[]): string {
   return numbers
     .reduce((set, bit) => set | (1n << BigInt(bit)), 0n)

@@ -1,111 +1,94 @@
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { until } from '../src/testbed/until.ts';
-import { receiver, sender } from './support/pod-manifests.ts';
+import { test } from './support/cluster-test.ts';
+import { expectConsecutive } from './support/consecutive.ts';
+import { tcpdumpsOf } from './support/pod-processes.ts';
 import { readBack } from './support/read-back.ts';
-import {
-  numbersIn,
-  type RunningPod,
-  ringFiles,
-  run,
-  type TestCluster,
-  tcpdumpsOf,
-  testCluster,
-  untilFolder,
-} from './support/test-cluster.ts';
+import { generationsIn, numbersIn, ringFiles, waitForFiles } from './support/ring-contents.ts';
+import { deleteSendingPod, sendingPod } from './support/sending-pod.ts';
 
-let cluster: TestCluster;
-let target: RunningPod;
+/** 2.9 MB/s: a file of 1 MB is full after 0.35 s, with about 690 datagrams. */
+const fast = { node: 'node1', rate: 2_000, bytes: 1_400, files: 5 };
 
-beforeAll(async () => {
-  cluster = await testCluster();
-  await cluster.create(receiver({ name: 'receiver', node: 'node2' }));
-  target = await cluster.running('receiver');
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
-
-test('N is changed from 5 to 3 to 100 to 5: the same tcpdump goes on, and each time so many files hold an unbroken run', async () => {
-  // 2.9 MB/s: a file of 1 MB is full after 0.35 s.
-  await cluster.create(
-    sender({ name: 'web', node: 'node1', to: target.ip, rate: 2_000, bytes: 1_400, annotation: '5' }),
-  );
-  const web = await cluster.running('web');
-  const folder = await untilFolder(web);
+test('keeps the last N files without a gap while N changes from 5 to 3 to 100 to 5, by the same tcpdump', async ({
+  cluster,
+}) => {
+  const web = await sendingPod(cluster, { name: 'web', ...fast });
+  const { folder } = web;
   const names = async () => (await ringFiles(folder)).map(({ name }) => name);
-  const standing = async (count: number) => {
-    await until(async () => (await names()).length === count, { what: `${count} files`, deadlineMs: 30_000 });
+  const withFiles = async (count: number) => {
+    await waitForFiles(folder, count);
     const numbers = await numbersIn(folder);
-    expect(numbers).toEqual(run(numbers[0] ?? Number.NaN, numbers.length));
-    // All are full but the newest, at about 690 datagrams each.
+    expectConsecutive(numbers);
+    // All are full but the newest.
     expect(numbers.length).toBeGreaterThan((count - 1) * 600);
     return numbers;
   };
-  const whenFull = async (count: number) => {
+  const afterRotation = async (count: number) => {
     const oldest = (await names())[0] ?? '';
-    await until(async () => !(await names()).includes(oldest), { what: 'the oldest file to go' });
-    return await standing(count);
+    await until(async () => !(await names()).includes(oldest), { what: 'the oldest file to be deleted' });
+    return await withFiles(count);
   };
 
-  const five = await standing(5);
-  await whenFull(5);
+  const five = await withFiles(5);
+  await afterRotation(5);
   const before = await tcpdumpsOf(web);
   expect(before).toHaveLength(1);
 
   await cluster.annotate('web', '3');
-  const three = await whenFull(3);
+  const three = await afterRotation(3);
   await cluster.annotate('web', '100');
+  // With five files it has taken effect: three files and one more were allowed before.
+  await waitForFiles(folder, 5);
   const [oldest] = await names();
-  const hundred = await standing(9);
+  const hundred = await withFiles(9);
   expect((await names())[0]).toBe(oldest);
   await cluster.annotate('web', '5');
-  const fiveAgain = await whenFull(5);
+  const fiveAgain = await afterRotation(5);
 
   expect(await tcpdumpsOf(web)).toEqual(before);
-  expect(new Set((await ringFiles(folder)).map(({ generation }) => generation))).toEqual(new Set([1]));
-  // Each look goes further than the one before; at 100 nothing that stood was deleted.
+  expect(await generationsIn(folder)).toEqual([1]);
+  // Each reading reaches further than the one before; at 100 no file that was kept is deleted.
   const lasts = [five, three, hundred, fiveAgain].map((numbers) => numbers.at(-1) ?? Number.NaN);
   expect(lasts).toEqual(lasts.toSorted((a, b) => a - b));
   expect(hundred[0]).toBeLessThanOrEqual((three.at(-1) ?? 0) + 1);
-  await cluster.delete('web', '--grace-period=1');
+  await deleteSendingPod(cluster, web);
 });
 
-test('what podcap read writes while the ring rotates is a valid file with an unbroken run, for tcpdump, tshark and capinfos too', async () => {
+test('podcap read writes a valid file without a gap while the ring rotates, also for tcpdump, tshark and capinfos', async ({
+  cluster,
+}) => {
   await using output = await temporaryFolder();
-  await cluster.create(
-    sender({ name: 'busy', node: 'node1', to: target.ip, rate: 2_000, bytes: 1_400, annotation: '5' }),
-  );
-  const busy = await cluster.running('busy');
-  const folder = await untilFolder(busy);
-  await until(async () => (await ringFiles(folder)).length === 5, { what: '5 files', deadlineMs: 30_000 });
+  const busy = await sendingPod(cluster, { name: 'busy', ...fast });
+  await waitForFiles(busy.folder, 5);
   for (const name of ['first.pcap', 'second.pcap', 'third.pcap']) {
     const path = join(output.path, name);
-    const oldest = (await numbersIn(folder))[0] ?? Number.NaN;
+    const oldest = (await numbersIn(busy.folder))[0] ?? Number.NaN;
     await writeFile(path, await readBack(busy));
-    const newest = (await numbersIn(folder)).at(-1) ?? Number.NaN;
+    const newest = (await numbersIn(busy.folder)).at(-1) ?? Number.NaN;
 
     const numbers = await capturedNumbers(path);
-    expect(numbers).toEqual(run(numbers[0] ?? Number.NaN, numbers.length));
+    const { first, last } = expectConsecutive(numbers);
     expect(numbers.length).toBeGreaterThan(4 * 600);
-    expect(numbers[0]).toBeGreaterThanOrEqual(oldest);
-    expect(numbers.at(-1)).toBeLessThanOrEqual(newest);
+    expect(first).toBeGreaterThanOrEqual(oldest);
+    expect(last).toBeLessThanOrEqual(newest);
 
-    const records = await packetsAsReadBy(path);
+    const records = await packetsReadBy(path);
     expect(records.tcpdump).toBeGreaterThanOrEqual(numbers.length);
     expect(records).toEqual({ tcpdump: records.tcpdump, tshark: records.tcpdump, capinfos: records.tcpdump });
   }
+  await deleteSendingPod(cluster, busy);
 });
 
-/** How many packets each of them reads; all of them fail for a file that is cut or corrupt. */
-async function packetsAsReadBy(path: string) {
-  const lines = async (program: string, ...args: readonly string[]) => {
-    const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 256 * 1024 * 1024 });
-    return stdout.split('\n').filter((line) => line !== '');
-  };
+/** How many packets each of these programs reads; all of them fail at a truncated or corrupt file. */
+async function packetsReadBy(path: string) {
+  const lines = async (program: string, ...args: readonly string[]) =>
+    (await run([program, ...args])).split('\n').filter((line) => line !== '');
   const [tcpdump, tshark, capinfos] = await Promise.all([
     lines('tcpdump', '-n', '-t', '-q', '-r', path),
     lines('tshark', '-n', '-r', path, '-T', 'fields', '-e', 'frame.number'),

@@ -6,26 +6,32 @@ import { packageFolder } from '../tools/sbom/npm.ts';
 import type { SbomComponent } from '../tools/sbom/sbom-component.ts';
 import { billOf } from '../tools/sbom.ts';
 import { checkout } from '../tools/target.ts';
-import { agentOn, kubectl } from './support/test-cluster.ts';
+import { execInAgent } from './support/agents.ts';
 
-// The bill is made from the image's archive; what it is compared with is what runs on the cluster.
+// The bill of materials is made from the image's archive, and compared with what runs on the cluster.
 
 let bill: Awaited<ReturnType<typeof billOf>>;
 beforeAll(async () => {
   bill = await billOf(join(checkout, 'build/podcap.tar'));
 });
 
-test('it has every Debian package of the agents, and no other', async () => {
-  const packages = await inAgent('dpkg-query', '--show', '--showformat', '${Package}@${Version}\n');
+test('lists every Debian package of the agents, and no other', async () => {
+  const packages = await execInAgent(
+    'node1',
+    'dpkg-query',
+    '--show',
+    '--showformat',
+    '${Package}@${Version}\n',
+  );
   expect(named('pkg:deb/')).toEqual(packages.trim().split('\n').toSorted());
   for (const name of ['tcpdump', 'libpcap0.8', 'tini', 'libc6'])
     expect(bill.components.map((component) => component.name)).toContain(name);
 });
 
-test("it has the agents' Node, and the libraries in it", async () => {
+test("lists the agents' Node.js and the libraries in it", async () => {
   const versions = v.parse(
     v.looseObject({ node: v.string(), openssl: v.string(), v8: v.string() }),
-    JSON.parse(await inAgent('node', '-p', 'JSON.stringify(process.versions)')),
+    JSON.parse(await execInAgent('node1', 'node', '-p', 'JSON.stringify(process.versions)')),
   );
   expect(named('pkg:generic/node@')).toEqual([`node@${versions.node}`]);
   expect(bill.components).toContainEqual(
@@ -33,37 +39,39 @@ test("it has the agents' Node, and the libraries in it", async () => {
   );
 });
 
-test('it has every npm package that is bundled, and no other', async () => {
+test('lists every npm package that is bundled, and no other', async () => {
   const entryPoints = ['src/main.ts', 'src/examples/example-traffic.ts'];
   const options = { bundle: true, platform: 'node', write: false, metafile: true, outdir: '.' } as const;
   const { metafile } = await build({ absWorkingDir: checkout, entryPoints, ...options });
   const folders = new Set(Object.keys(metafile.inputs).flatMap((file) => packageFolder(file) ?? []));
   const names = [...folders].map((folder) => folder.replace(/^node_modules\//, ''));
   expect(ofKind('pkg:npm/').map(({ name }) => name)).toEqual(names.toSorted());
-  const texts = await inAgent('cat', '/usr/share/doc/podcap/licences.txt');
+  const texts = await execInAgent('node1', 'cat', '/usr/share/doc/podcap/licences.txt');
   for (const name of names)
     expect(texts).toMatch(new RegExp(`^== ${name} \\(MIT\\)\\n\\n.*(?:MIT|Permission)`, 'ms'));
 });
 
-test('each has a licence, or a file of the image that says it', async () => {
-  const silent = bill.components.filter(({ licences }) => licences.length === 0);
-  for (const { name } of silent) {
-    expect(await inAgent('cat', `/usr/share/doc/${name}/copyright`)).toMatch(/copyright/i);
+test('names the licence of each component, or the image has a file that does', async () => {
+  const unnamed = bill.components.filter(({ licences }) => licences.length === 0);
+  for (const { name } of unnamed) {
+    expect(await execInAgent('node1', 'cat', `/usr/share/doc/${name}/copyright`)).toMatch(/copyright/i);
   }
-  expect(silent.length).toBeLessThan(6);
-  expect(await inAgent('head', '-n', '1', '/usr/share/doc/nodejs/copyright')).toContain('Node.js');
+  expect(unnamed.length).toBeLessThan(6);
+  expect(await execInAgent('node1', 'head', '-n', '1', '/usr/share/doc/nodejs/copyright')).toContain(
+    'Node.js',
+  );
   for (const { name, version } of bill.components)
     expect(bill.licences).toContain(`| ${name} | ${version} |`);
 });
 
-test('it has the shape of CycloneDX 1.6', () => {
+test('is in the format of CycloneDX 1.6', () => {
   const { components, dependencies, metadata } = v.parse(cycloneDxSchema, bill.document);
   const refs = components.map((component) => component['bom-ref']);
   expect(new Set(refs).size).toBe(refs.length);
   expect(dependencies).toEqual([{ ref: metadata.component['bom-ref'], dependsOn: refs }]);
 });
 
-/** Of https://cyclonedx.org/schema/bom-1.6.schema.json what is used here. */
+/** The part of https://cyclonedx.org/schema/bom-1.6.schema.json that is used here. */
 const hashes = v.array(
   v.strictObject({
     alg: v.picklist(['SHA-256', 'SHA-512']),
@@ -105,8 +113,4 @@ function named(purl: string): string[] {
   return ofKind(purl)
     .map(({ name, version }) => `${name}@${version}`)
     .toSorted();
-}
-
-async function inAgent(...command: readonly string[]): Promise<string> {
-  return await kubectl('-n', 'kube-system', 'exec', await agentOn('node1'), '--', ...command);
 }

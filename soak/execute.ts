@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostReceiver } from '../end-to-end/support/host-receiver.ts';
+import { kubectl } from '../end-to-end/support/kubectl.ts';
 import { sender } from '../end-to-end/support/pod-manifests.ts';
-import { kubectl, type TestCluster } from '../end-to-end/support/test-cluster.ts';
+import type { TestCluster } from '../end-to-end/support/test-cluster.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import { until } from '../src/testbed/until.ts';

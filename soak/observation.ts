@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
-import { captureFolder, ringFiles } from '../end-to-end/support/test-cluster.ts';
+import { captureFolder } from '../end-to-end/support/node-captures.ts';
+import { ringFiles } from '../end-to-end/support/ring-contents.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
 import { ifExists } from '../src/base/fs-errors.ts';

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  agentOn,
-  type RunningPod,
-  type TestCluster,
-  testCluster,
-} from '../../end-to-end/support/test-cluster.ts';
+import { agentOn } from '../../end-to-end/support/agents.ts';
+import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
+import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
 import { type AgentLog, followLog } from '../support/agent-log.ts';
 import { idlePods } from '../support/idle-pods.ts';

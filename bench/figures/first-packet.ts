@@ -1,5 +1,5 @@
-import { type FirstHeard, firstHeard } from '../../end-to-end/support/first-datagram.ts';
-import { firstWords, receiver } from '../../end-to-end/support/pod-manifests.ts';
+import { type FirstDatagram, waitForFirstDatagram } from '../../end-to-end/support/first-datagram.ts';
+import { receiver, startupSender } from '../../end-to-end/support/pod-manifests.ts';
 import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import type { Figure, Measurement, MeasureOptions } from '../figure.ts';
 import { rowOf } from '../support/row.ts';
@@ -20,7 +20,7 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   await using cluster = await testCluster();
   await cluster.create(receiver({ name: 'receiver' }));
   const { ip } = await cluster.running('receiver');
-  const rounds: FirstHeard[][] = [];
+  const rounds: FirstDatagram[][] = [];
   for (let round = 0; round < runs; round += 1) {
     const pods = await createAtOnce(cluster, { round, to: ip });
     rounds.push(pods);
@@ -33,23 +33,23 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
 async function createAtOnce(
   cluster: TestCluster,
   { round, to }: { readonly round: number; readonly to: string },
-): Promise<FirstHeard[]> {
+): Promise<FirstDatagram[]> {
   const pods = Array.from({ length: podsAtOnce }, (_, i) => ({
     name: `new-${round}-${i}`,
     withInit: i % 2 === 1,
   }));
-  await Promise.all(pods.map((pod) => cluster.create(firstWords({ ...pod, to, annotation: '2' }))));
+  await Promise.all(pods.map((pod) => cluster.create(startupSender({ ...pod, to, annotation: '2' }))));
   const running = await Promise.all(pods.map(({ name }) => cluster.running(name)));
-  const first = await Promise.all(running.map(firstHeard));
+  const first = await Promise.all(running.map(waitForFirstDatagram));
   await Promise.all(pods.map(({ name }) => cluster.delete(name, '--grace-period=0', '--force')));
   return first;
 }
 
-function hasFirstDatagram({ first }: FirstHeard): boolean {
+function hasFirstDatagram({ first }: FirstDatagram): boolean {
   return first === 0;
 }
 
-function measurementOf(rounds: readonly FirstHeard[][]): Measurement {
+function measurementOf(rounds: readonly FirstDatagram[][]): Measurement {
   const pods = rounds.flat();
   const late = pods.filter((pod) => !hasFirstDatagram(pod));
   // The agent must have counted at least the datagrams that are missing.

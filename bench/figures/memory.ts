@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { restartAgents } from '../../end-to-end/support/agent-daemonset.ts';
-import { type RunningPod, type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
+import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
+import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 import { memoryMegabytes } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../cluster/layout.ts';
+import { agentOn } from '../../end-to-end/support/agents.ts';
+import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
+import { captureFolder } from '../../end-to-end/support/node-captures.ts';
 import { idle } from '../../end-to-end/support/pod-manifests.ts';
-import {
-  agentOn,
-  captureFolder,
-  type RunningPod,
-  type TestCluster,
-  testCluster,
-} from '../../end-to-end/support/test-cluster.ts';
+import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { readRecord } from '../../src/agent/storage/capture-records.ts';
 import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
 import { type AgentLog, followLog } from '../support/agent-log.ts';

@@ -1,5 +1,6 @@
+import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
 import { idle } from '../../end-to-end/support/pod-manifests.ts';
-import type { RunningPod, TestCluster } from '../../end-to-end/support/test-cluster.ts';
+import type { TestCluster } from '../../end-to-end/support/test-cluster.ts';
 
 /** Creates Pods that do nothing on that Node, numbered from `from` up to but excluding `to`; returns when all run. */
 export async function idlePods(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { machineFolder, nodeNamed } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
-import type { RunningPod } from '../../end-to-end/support/test-cluster.ts';
+import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
 import { watchPodNetworks } from '../../src/agent/netns/pod-networks.ts';
 import type { Argv } from '../../src/testbed/run-program.ts';
 

@@ -1,71 +1,60 @@
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { startComponent, stopComponent } from '../../cluster/component-control.ts';
 import { control, nodes } from '../../cluster/layout.ts';
 import { until } from '../../src/testbed/until.ts';
-import { agentProcess } from '../support/agent-usage.ts';
-import { type CapturedPod, capturedPod } from '../support/captured-pod.ts';
+import { agentOn, agentProcess } from '../support/agents.ts';
+import { capturedPod } from '../support/captured-pod.ts';
+import { test } from '../support/cluster-test.ts';
+import { deleteAndCount, expectOneCapture } from '../support/datagram-counts.ts';
+import { kubectl } from '../support/kubectl.ts';
+import type { RunningPod } from '../support/namespace-pods.ts';
 import { inNetworkOf, partition, reconnect } from '../support/network-partition.ts';
+import { captureFolder, waitForCaptureFolder, waitForFoldersDeleted } from '../support/node-captures.ts';
 import { idle } from '../support/pod-manifests.ts';
+import { tcpdumpsOf } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
-import {
-  endSending,
-  lengthAfter,
-  newestGeneration,
-  type SendingPod,
-  sendingPod,
-} from '../support/sending-pod.ts';
-import {
-  agentOn,
-  captureFolder,
-  kubectl,
-  type RunningPod,
-  type TestCluster,
-  tcpdumpsOf,
-  testCluster,
-  untilFolder,
-} from '../support/test-cluster.ts';
+import { newestGeneration, waitForDatagrams } from '../support/ring-contents.ts';
+import { type SendingPod, sendingPod } from '../support/sending-pod.ts';
+import type { TestCluster } from '../support/test-cluster.ts';
 
 const apiServer = { machine: control, name: 'kube-apiserver' } as const;
-/** As issues of production last: longer than most timeouts. */
+/** As long as outages in production: longer than most timeouts. */
 const longOutageMs = 120_000;
 const longOutages = 5;
 
 const kills = 20;
 
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  cluster = await testCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
-
-test(`the API server is killed and comes back ${kills} times: captures go on untouched, changes after it take effect, one list at most`, async () => {
-  const [web, other] = await sendingPods('short');
-  const toggled = await idlePod('toggled');
+test(`captures continue untouched while the API server is killed ${kills} times; changes after it take effect, with one list at most`, async ({
+  cluster,
+}) => {
+  const [web, other] = await podOnEachNode(cluster, 'short');
+  const toggled = await cluster.start(idle({ name: 'toggled', node: 'node1' }));
   const tcpdumps = await Promise.all([web, other].map(tcpdumpsOf));
   const sinceMs = Date.now();
   const effectMs: number[] = [];
   for (let round = 0; round < kills; round += 1) {
     await stopComponent(apiServer);
-    const { count } = web.receiver.heard();
-    await until(() => web.receiver.heard().count > count + 400, { what: 'two seconds of datagrams' });
+    const { count } = web.receiver.received();
+    await until(() => web.receiver.received().count > count + 400, { what: 'two seconds of datagrams' });
     await startComponent(apiServer);
-    effectMs.push(await takesEffect(toggled, round % 2 === 0));
+    effectMs.push(await toggle(cluster, toggled, round));
   }
   expect(await Promise.all([web, other].map(tcpdumpsOf))).toEqual(tcpdumps);
-  await endUntouched([web, other]);
+  await expectOneCapture(cluster, 'short', [web, other]);
   const listed = await listsSince(sinceMs);
   printFigures(`${kills} short outages`, { effectMs, listed });
   expect(listed).toBeLessThanOrEqual(kills * nodes.length);
 });
 
-test(`the API server is away for 2 minutes, ${longOutages} times: captures go on, an agent that starts meanwhile goes on with them, and it is not stormed when it is back`, async () => {
-  const [web, other] = await sendingPods('long');
-  const toggled = await idlePod('toggled-late');
+test(`captures continue while the API server is away for 2 minutes, ${longOutages} times, also by an agent that starts meanwhile; few lists follow`, async ({
+  cluster,
+}) => {
+  const [web, other] = await podOnEachNode(cluster, 'long');
+  const toggled = await cluster.start(idle({ name: 'toggled-late', node: 'node1' }));
   const tcpdumps = await tcpdumpsOf(web);
   const sinceMs = Date.now();
-  const readyz = await askAgent('node1', '/readyz');
+  const readyz = await requestToAgent('node1', '/readyz');
   const effectMs: number[] = [];
   for (let round = 0; round < longOutages; round += 1) {
     const [agent, newest] = [await agentProcess(cluster, 'node2'), await newestGeneration(other.folder)];
@@ -73,10 +62,8 @@ test(`the API server is away for 2 minutes, ${longOutages} times: captures go on
     try {
       const over = setTimeout(longOutageMs);
       process.kill(agent.pid, 'SIGKILL');
-      await until(async () => (await lengthAfter(other.folder, newest)) > 20, {
-        what: 'datagrams in files of an agent that never saw the API server',
-        deadlineMs: 60_000,
-      });
+      // In files of an agent that never reached the API server.
+      await waitForDatagrams(other.folder, 20, { after: newest, deadlineMs: 60_000 });
       expect(await readyz()).toContain('\nok\n');
       await over;
       expect(await tcpdumpsOf(web)).toEqual(tcpdumps);
@@ -84,26 +71,29 @@ test(`the API server is away for 2 minutes, ${longOutages} times: captures go on
     } finally {
       await startComponent(apiServer);
     }
-    effectMs.push(await takesEffect(toggled, round % 2 === 0));
+    effectMs.push(await toggle(cluster, toggled, round));
   }
   expect(await tcpdumpsOf(web)).toEqual(tcpdumps);
-  const accounts = [await endSending(cluster, web), await endSending(cluster, other)];
+  const counts = [await deleteAndCount(cluster, web), await deleteAndCount(cluster, other)];
   const listed = await listsSince(sinceMs);
-  printFigures(`${longOutages} times 2 minutes without the API server`, { effectMs, listed, accounts });
-  expect(accounts.map(({ generations }) => generations)).toEqual([1, 1 + longOutages]);
+  printFigures(`${longOutages} times 2 minutes without the API server`, { effectMs, listed, counts });
+  expect(counts.map(({ generations }) => generations)).toEqual([1, 1 + longOutages]);
   expect(listed).toBeLessThanOrEqual(longOutages * nodes.length);
 });
 
-test('both agents are cut off from the API server without a word: what was changed meanwhile takes effect when the way is free', async () => {
-  const pods = await sendingPods('cut-off');
-  const [wanted, unwanted] = [await idlePod('wanted'), await capturedPod(cluster, 'unwanted')];
+test('changes that agents miss while their packets to the API server are dropped take effect once they pass', async ({
+  cluster,
+}) => {
+  const pods = await podOnEachNode(cluster, 'cut-off');
+  const wanted = await cluster.start(idle({ name: 'wanted', node: 'node1' }));
+  const unwanted = await capturedPod(cluster, 'unwanted');
   const tcpdumps = await Promise.all(pods.map(tcpdumpsOf));
   const sinceMs = Date.now();
   await Promise.all(nodes.map(({ name }) => partition(name)));
   try {
     await cluster.annotate('wanted', '2');
     await cluster.annotate('unwanted', null);
-    // Longer than a connection takes to be known as dead.
+    // Longer than it takes to detect a dead connection.
     await setTimeout(45_000);
     expect(await captureFolder(wanted)).toBeUndefined();
     expect(await captureFolder(unwanted)).toBe(unwanted.folder);
@@ -111,38 +101,29 @@ test('both agents are cut off from the API server without a word: what was chang
     await Promise.all(nodes.map(({ name }) => reconnect(name)));
   }
   const since = performance.now();
-  await untilFolder(wanted);
-  await untilGone(unwanted);
+  await waitForCaptureFolder(wanted);
+  await waitForFoldersDeleted([unwanted], { deadlineMs: 30_000 });
   const effectMs = Math.round(performance.now() - since);
   expect(await Promise.all(pods.map(tcpdumpsOf))).toEqual(tcpdumps);
-  await endUntouched(pods);
+  await expectOneCapture(cluster, 'cut off', pods);
   const listed = await listsSince(sinceMs);
   printFigures('45 s cut off', { effectMs, listed });
   expect(listed).toBe(0);
 });
 
-async function sendingPods(name: string): Promise<[SendingPod, SendingPod]> {
+async function podOnEachNode(cluster: TestCluster, name: string): Promise<[SendingPod, SendingPod]> {
   return await Promise.all([
     sendingPod(cluster, { name: `${name}-node1`, node: 'node1' }),
     sendingPod(cluster, { name: `${name}-node2`, node: 'node2' }),
   ]);
 }
 
-async function idlePod(name: string): Promise<RunningPod> {
-  await cluster.create(idle({ name, node: 'node1' }));
-  return await cluster.running(name);
-}
-
-async function endUntouched(pods: readonly SendingPod[]): Promise<void> {
-  for (const pod of pods) {
-    const account = await endSending(cluster, pod);
-    printFigures(pod.name, account);
-    expect(account.generations).toBe(1);
-  }
-}
-
-/** Annotates as soon as the API server takes it; gives back how long it took from then on. */
-async function takesEffect(pod: RunningPod, isWanted: boolean): Promise<number> {
+/**
+ * Sets the annotation in even rounds and removes it in odd ones, as soon as the API server accepts that. Returns how
+ * many milliseconds it then takes to have an effect.
+ */
+async function toggle(cluster: TestCluster, pod: RunningPod, round: number): Promise<number> {
+  const isWanted = round % 2 === 0;
   const annotate = () =>
     cluster.annotate(pod.name, isWanted ? '2' : null).then(
       () => true,
@@ -150,19 +131,12 @@ async function takesEffect(pod: RunningPod, isWanted: boolean): Promise<number> 
     );
   await until(annotate, { what: 'the API server to be back', deadlineMs: 60_000 });
   const since = performance.now();
-  if (isWanted) await untilFolder(pod);
-  else await untilGone(pod);
+  if (isWanted) await waitForCaptureFolder(pod);
+  else await waitForFoldersDeleted([pod], { deadlineMs: 30_000 });
   return Math.round(performance.now() - since);
 }
 
-async function untilGone(pod: RunningPod | CapturedPod): Promise<void> {
-  await until(async () => (await captureFolder(pod)) === undefined, {
-    what: `the folder of ${pod.name} to go`,
-    deadlineMs: 30_000,
-  });
-}
-
-/** How often agents have logged since then that a server told them to list again; who never was heard told nothing. */
+/** How often agents have logged since then that a server made them list again; an unreachable server does not count. */
 async function listsSince(sinceMs: number): Promise<number> {
   const logs = nodes.map(async ({ name }) => kubectl('-n', 'kube-system', 'logs', await agentOn(name)));
   const lines = (await Promise.all(logs)).join('\n').split('\n');
@@ -174,8 +148,8 @@ async function listsSince(sinceMs: number): Promise<number> {
   ).length;
 }
 
-/** Asks the agent of that Node, from the Node: no API server is needed for it. */
-async function askAgent(node: string, path: string): Promise<() => Promise<string>> {
+/** Prepares an HTTP request to the agent of that Node, which is sent from the Node and needs no API server. */
+async function requestToAgent(node: string, path: string): Promise<() => Promise<string>> {
   const podIp = ['-o', 'jsonpath={.status.podIP}'];
   const ip = await kubectl('-n', 'kube-system', 'get', 'pod', await agentOn(node), ...podIp);
   const script = `exec 3<>/dev/tcp/${ip}/9780; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;

@@ -1,45 +1,41 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { killComponent, startComponent, stopComponent } from '../../cluster/component-control.ts';
 import { nodeNamed, nodes } from '../../cluster/layout.ts';
 import { cutPower } from '../../cluster/machine.ts';
-import { run as execute } from '../../src/testbed/run-program.ts';
+import { run } from '../../src/testbed/run-program.ts';
 import { until } from '../../src/testbed/until.ts';
-import { agentProcess, startedMs } from '../support/agent-usage.ts';
+import { agentProcess } from '../support/agents.ts';
+import { test } from '../support/cluster-test.ts';
+import { countRestarts, deleteAndCount, deleteAndCountRestarts } from '../support/datagram-counts.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { tcpdumpsOf, waitForTcpdumps } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
+import { processStartMs } from '../support/process-resources.ts';
 import {
-  accountOfLives,
   digestsUpTo,
-  endLives,
-  endSending,
-  firstPacketAfter,
-  lengthAfter,
+  firstPacketMsAfter,
   newestGeneration,
-  sendingPod,
-} from '../support/sending-pod.ts';
-import { kubectl, type TestCluster, tcpdumpsOf, testCluster } from '../support/test-cluster.ts';
+  waitForDatagrams,
+} from '../support/ring-contents.ts';
+import { sendingPod, sendingPods } from '../support/sending-pod.ts';
 
-/** Of each Node. */
+/** For each Node. */
 const powerCuts = 10;
 
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  cluster = await testCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
-
-test('a Node is drained 5 times: the last datagram of its Pod is in the file, which stays, and its agent goes on', async () => {
+test('a Node that is drained 5 times keeps the files of its Pods, with the last datagram, and its agent', async ({
+  cluster,
+}) => {
   const agent = await agentProcess(cluster, 'node1');
   for (let round = 0; round < 5; round += 1) {
     const pod = await sendingPod(cluster, { name: `drained-${round}`, node: 'node1' });
-    await until(() => pod.receiver.heard().count > 20, { what: 'datagrams' });
+    await until(() => pod.receiver.received().count > 20, { what: 'datagrams' });
     try {
       const flags = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', '--grace-period=1'];
       await kubectl('drain', 'node1', ...flags, '--timeout=60s');
-      const account = await endSending(cluster, pod);
-      printFigures(pod.name, account);
-      expect(account).toMatchObject({ generations: 1, missing: 0 });
+      const counts = await deleteAndCount(cluster, pod);
+      printFigures(pod.name, counts);
+      expect(counts).toMatchObject({ generations: 1, missing: 0 });
     } finally {
       await kubectl('uncordon', 'node1');
     }
@@ -47,65 +43,62 @@ test('a Node is drained 5 times: the last datagram of its Pod is in the file, wh
   expect(await agentProcess(cluster, 'node1')).toEqual(agent);
 });
 
-test('20 times the power of a Node is cut, and it comes back: its Pods are captured again, in new files', async () => {
-  const pods = await Promise.all(
-    nodes.map(({ name: node }) => sendingPod(cluster, { name: `powered-${node}`, node })),
-  );
+test('the Pods of a Node are captured again, in new files, after each of 20 power cuts', async ({
+  cluster,
+}) => {
+  const pods = await sendingPods(cluster, { name: 'powered' });
   const resumedMs: number[] = [];
   for (let round = 0; round < powerCuts; round += 1) {
     for (const { folder } of pods) {
       const newest = await newestGeneration(folder);
-      await until(async () => (await lengthAfter(folder, newest - 1)) > 200, {
-        what: 'a second of datagrams',
-        deadlineMs: 30_000,
-      });
+      // A second.
+      await waitForDatagrams(folder, 200, { after: newest - 1, deadlineMs: 30_000 });
     }
     const before = await Promise.all(pods.map(({ folder }) => newestGeneration(folder)));
     for (const machine of nodes) expect(cutPower(machine)).toBe(true);
-    await until(async () => (await Promise.all(pods.map(tcpdumpsOf))).flat().length === 0, {
-      what: 'no tcpdump of before',
-    });
+    await waitForTcpdumps(pods, { count: 0 });
     const left = await Promise.all(pods.map(({ folder }, i) => digestsUpTo(folder, before[i] ?? 0)));
-    await execute([process.execPath, join(import.meta.dirname, '../../cluster/main.ts'), 'node-start']);
+    await run([process.execPath, join(import.meta.dirname, '../../cluster/main.ts'), 'node-start']);
     for (const [i, pod] of pods.entries()) {
       const newest = before[i] ?? 0;
-      await until(async () => (await lengthAfter(pod.folder, newest)) > 20, {
-        what: `datagrams of ${pod.name} after the power cut`,
-        deadlineMs: 120_000,
-      });
+      await waitForDatagrams(pod.folder, 20, { after: newest, deadlineMs: 120_000 });
       expect(await digestsUpTo(pod.folder, newest)).toEqual(left[i]);
       expect(await tcpdumpsOf(pod)).toHaveLength(1);
       const { pid } = await agentProcess(cluster, pod.node);
-      const firstMs = (await firstPacketAfter(pod.folder, newest)) ?? Number.NaN;
-      resumedMs.push(Math.round(firstMs - (await startedMs(pid))));
+      const firstMs = (await firstPacketMsAfter(pod.folder, newest)) ?? Number.NaN;
+      resumedMs.push(Math.round(firstMs - (await processStartMs(pid))));
     }
   }
   for (const pod of pods) {
-    const account = await endLives(cluster, pod);
-    printFigures(pod.name, account);
-    expect(account.generations).toBe(powerCuts + 1);
-    // What lay in the kernel at each cut is in no number: 0.1 s, and here up to half a second.
-    expect(account.captured + account.told + powerCuts * 100).toBeGreaterThanOrEqual(account.heard);
+    const counts = await deleteAndCountRestarts(cluster, pod);
+    printFigures(pod.name, counts);
+    expect(counts.generations).toBe(powerCuts + 1);
+    // No counter has what was in the kernel at a cut: 0.1 s, and here up to half a second.
+    expect(counts.captured + counts.reported + powerCuts * 100).toBeGreaterThanOrEqual(counts.received);
   }
   printFigures("powered: from the agent's start to the first packet", { resumedMs });
 });
 
-test('5 times a Node is removed from the cluster and registers again: its capture goes on untouched', async () => {
+test('a capture continues untouched when its Node is removed from the cluster and registers again 5 times', async ({
+  cluster,
+}) => {
   const pod = await sendingPod(cluster, { name: 'removed', node: 'node1' });
   const tcpdumps = await tcpdumpsOf(pod);
   for (let round = 0; round < 5; round += 1) {
     await kubectl('delete', 'node', 'node1');
     // A kubelet registers when it starts.
     await killComponent({ machine: nodeNamed('node1'), name: 'kubelet' });
-    await nodeIsReady('node1');
+    await waitForNode('node1');
   }
   expect(await tcpdumpsOf(pod)).toEqual(tcpdumps);
-  const account = await endSending(cluster, pod);
-  printFigures(pod.name, account);
-  expect(account.generations).toBe(1);
+  const counts = await deleteAndCount(cluster, pod);
+  printFigures(pod.name, counts);
+  expect(counts.generations).toBe(1);
 });
 
-test('a Node is removed for longer than its Pods are kept: their files stay, and the agent of the Node that comes back knows them', async () => {
+test('a Node that returns after its Pods were deleted still has their files, and its agent lists them', async ({
+  cluster,
+}) => {
   const pod = await sendingPod(cluster, { name: 'long-removed', node: 'node1' });
   const machine = nodeNamed('node1');
   await stopComponent({ machine, name: 'kubelet' });
@@ -115,22 +108,23 @@ test('a Node is removed for longer than its Pods are kept: their files stay, and
   } finally {
     await startComponent({ machine, name: 'kubelet' });
   }
-  await nodeIsReady('node1');
-  await until(async () => (await tcpdumpsOf(pod)).length === 0, { what: 'no tcpdump', deadlineMs: 120_000 });
+  await waitForNode('node1');
+  await waitForTcpdumps([pod], { count: 0, deadlineMs: 120_000 });
   const agent = await agentProcess(cluster, 'node1');
   const list = () => kubectl('-n', 'kube-system', 'exec', agent.pod, '--', 'podcap', 'list');
   expect(
     await until(() => list().catch(() => undefined), { what: 'the list', deadlineMs: 60_000 }),
   ).toContain('long-removed');
-  const account = await accountOfLives(pod);
+  const counts = await countRestarts(pod);
   await pod.receiver[Symbol.asyncDispose]();
-  printFigures(pod.name, account);
-  // What it sent after its agent had been ended is in no file.
-  expect(account).toMatchObject({ generations: 1, lives: 1 });
-  expect(account.captured).toBeGreaterThan(200);
+  printFigures(pod.name, counts);
+  // What it sent after its agent had ended is in no file.
+  expect(counts).toMatchObject({ generations: 1, senderStarts: 1 });
+  expect(counts.captured).toBeGreaterThan(200);
 });
 
-async function nodeIsReady(node: string): Promise<void> {
+/** Waits until the Node is registered and Ready, and its agent runs. */
+async function waitForNode(node: string): Promise<void> {
   await until(async () => (await kubectl('get', 'node', node).catch(() => '')) !== '', {
     what: `${node} to be registered`,
     deadlineMs: 60_000,

@@ -1,33 +1,27 @@
 import * as v from 'valibot';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { until } from '../../src/testbed/until.ts';
 import { numbersOf, packetsIn } from '../support/captured-packets.ts';
+import { test } from '../support/cluster-test.ts';
+import { expectConsecutive, range } from '../support/consecutive.ts';
+import { deleteAndCount } from '../support/datagram-counts.ts';
 import { hostReceiver } from '../support/host-receiver.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { captureFolder, waitForCaptureFolder } from '../support/node-captures.ts';
 import { sender } from '../support/pod-manifests.ts';
-import { digestsUpTo, endSending, sendingPod } from '../support/sending-pod.ts';
-import {
-  captureFolder,
-  kubectl,
-  run,
-  type TestCluster,
-  testCluster,
-  untilFolder,
-} from '../support/test-cluster.ts';
+import { digestsUpTo } from '../support/ring-contents.ts';
+import { sendingPod } from '../support/sending-pod.ts';
+import type { TestCluster } from '../support/test-cluster.ts';
 
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  cluster = await testCluster();
-});
-afterAll(() => cluster[Symbol.asyncDispose]());
-
-test('the Pod of a StatefulSet is deleted 5 times: each that comes under its name has a folder of its own, and the others stay', async () => {
+test('each of 6 Pods that a StatefulSet creates under one name has its own folder, and the earlier ones are kept', async ({
+  cluster,
+}) => {
   await using receiver = await hostReceiver();
   const { address: to, port } = receiver;
   const { spec } = sender({ name: 'web', node: 'node1', to, port, rate: 200, bytes: 200 });
-  await createWorkload('statefulsets', {
+  await createWorkload(cluster, 'statefulsets', {
     kind: 'StatefulSet',
     apiVersion: 'apps/v1',
     metadata: { name: 'web' },
@@ -39,13 +33,13 @@ test('the Pod of a StatefulSet is deleted 5 times: each that comes under its nam
     },
   });
   const folders: string[] = [];
-  for (let life = 0; life < 6; life += 1) {
+  for (let i = 0; i < 6; i += 1) {
     const pod = await cluster.running('web-0');
-    const folder = await untilFolder(pod);
+    const folder = await waitForCaptureFolder(pod);
     expect(folders).not.toContain(folder);
     folders.push(folder);
-    const { count } = receiver.heard();
-    await until(() => receiver.heard().count > count + 100, { what: 'datagrams', deadlineMs: 30_000 });
+    const { count } = receiver.received();
+    await until(() => receiver.received().count > count + 100, { what: 'datagrams', deadlineMs: 30_000 });
     const before = await Promise.all(folders.slice(0, -1).map((each) => digestsUpTo(each, 1)));
     await cluster.delete('web-0', '--grace-period=1');
     await cluster.event(pod.uid, 'CaptureStopped', 'the Pod ended');
@@ -54,30 +48,32 @@ test('the Pod of a StatefulSet is deleted 5 times: each that comes under its nam
   await kubectl('-n', cluster.namespace, 'delete', 'statefulset', 'web', '--wait=true');
   for (const folder of folders) {
     const numbers = numbersOf(await packetsIn(folder));
-    expect(numbers).toEqual(run(numbers[0] ?? Number.NaN, numbers.length));
+    expectConsecutive(numbers);
     expect(numbers.length).toBeGreaterThan(100);
   }
 });
 
-test('5 Pods are deleted by force: what they sent until their network went is in their files', async () => {
+test('keeps what 5 Pods that are deleted by force send until their network is gone', async ({ cluster }) => {
   const pods = await Promise.all(
-    run(0, 5).map((i) =>
+    range(0, 5).map((i) =>
       sendingPod(cluster, { name: `forced-${i}`, node: nodes[i % nodes.length]?.name ?? '' }),
     ),
   );
-  for (const { receiver } of pods) await until(() => receiver.heard().count > 100, { what: 'datagrams' });
+  for (const { receiver } of pods) await until(() => receiver.received().count > 100, { what: 'datagrams' });
   const names = pods.map(({ name }) => name);
   await kubectl('-n', cluster.namespace, 'delete', 'pods', ...names, '--grace-period=0', '--force');
   for (const pod of pods) {
-    expect(await endSending(cluster, pod)).toMatchObject({ generations: 1, missing: 0 });
+    expect(await deleteAndCount(cluster, pod)).toMatchObject({ generations: 1, missing: 0 });
   }
 });
 
-test('5 Pods of a Job finish: each keeps its own files, with the last datagram', async () => {
+test('keeps the files of each of 5 Pods of a Job that finish, with the last datagram', async ({
+  cluster,
+}) => {
   await using receiver = await hostReceiver();
   const { address: to, port } = receiver;
   const { spec } = sender({ name: 'job', to, port, rate: 200, bytes: 200, count: 200, exits: true });
-  await createWorkload('jobs', {
+  await createWorkload(cluster, 'jobs', {
     kind: 'Job',
     apiVersion: 'batch/v1',
     metadata: { name: 'job' },
@@ -94,17 +90,18 @@ test('5 Pods of a Job finish: each keeps its own files, with the last datagram',
   } of items) {
     await cluster.event(metadata.uid, 'CaptureStopped', 'the Pod ended');
     const folder = await captureFolder({ uid: metadata.uid, node: nodeName });
-    expect(numbersOf(await packetsIn(folder ?? ''))).toEqual(run(0, 200));
+    expect(numbersOf(await packetsIn(folder ?? ''))).toEqual(range(0, 200));
   }
-  expect(receiver.heard().count).toBe(1_000);
+  expect(receiver.received().count).toBe(1_000);
 });
 
-async function createWorkload(resource: 'statefulsets' | 'jobs', body: object): Promise<void> {
+async function createWorkload(
+  { client, namespace }: TestCluster,
+  resource: 'statefulsets' | 'jobs',
+  body: object,
+): Promise<void> {
   const group = resource === 'jobs' ? 'batch' : 'apps';
-  await cluster.client.create({
-    path: `/apis/${group}/v1/namespaces/${cluster.namespace}/${resource}`,
-    body,
-  });
+  await client.create({ path: `/apis/${group}/v1/namespaces/${namespace}/${resource}`, body });
 }
 
 function template(spec: object): object {

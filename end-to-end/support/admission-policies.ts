@@ -9,14 +9,16 @@ import { built } from '../../tools/go-program.ts';
 import { template } from '../../tools/manifests.ts';
 import { output } from '../../tools/shell.ts';
 import { checkout } from '../../tools/target.ts';
-import { kubectl, type TestCluster } from './test-cluster.ts';
+import { kubectl } from './kubectl.ts';
+import type { TestCluster } from './test-cluster.ts';
 
+/** The policies of the chart, by their value below `admission`. */
 export type Policy = 'allowedValues' | 'allowedUsers';
 
-/** The API server judges such a request as any other, and stores nothing. */
+/** The query of a request that the API server judges like any other, and does not store. */
 export const dryRun = { dryRun: 'All' };
 
-/** Installs some of the chart's policies for the namespace of a test alone; gone when it is disposed of. */
+/** Installs some of the chart's policies, for the namespace of a test only. Disposing removes them. */
 export async function installPolicies(
   { namespace }: TestCluster,
   ...policies: readonly Policy[]
@@ -40,7 +42,7 @@ export async function installPolicies(
   };
 }
 
-/** Why the API server refuses it; undefined when it does not. */
+/** Why the API server refuses a request; undefined if it does not. Any error but 403 and 422 is thrown. */
 export async function refusalOf(request: Promise<unknown>): Promise<ApiError | undefined> {
   try {
     await request;
@@ -51,22 +53,25 @@ export async function refusalOf(request: Promise<unknown>): Promise<ApiError | u
   }
 }
 
-/** API servers hear of a policy a moment after it is there. */
-export async function untilRefused(request: () => Promise<unknown>): Promise<void> {
+/** Waits until a policy refuses this request: an API server applies a policy a moment after it exists. */
+export async function waitForPolicy(request: () => Promise<unknown>): Promise<void> {
   await until(async () => (await refusalOf(request())) !== undefined, {
     what: 'the policy to be in effect',
     deadlineMs: 30_000,
   });
 }
 
+/** A ServiceAccount that requests can be made as. */
 export type TestServiceAccount = AsyncDisposable & {
+  /** As the API server names it. */
   readonly name: string;
+  readonly namespace: string;
   readonly client: KubernetesClient;
-  /** For kubectl, as that account. */
+  /** The file with which kubectl acts as that account. */
   readonly kubeconfig: string;
 };
 
-/** A ServiceAccount of the test's namespace with its own token, to which ClusterRoles are bound there. */
+/** Creates it in the test's namespace, with a token, and binds these ClusterRoles to it there. */
 export async function serviceAccount(
   { client, namespace }: TestCluster,
   name: string,
@@ -91,6 +96,7 @@ export async function serviceAccount(
   const own = kubernetesClient({ server, ca, credentials: { kind: 'token', token } });
   return {
     name: `system:serviceaccount:${namespace}:${name}`,
+    namespace,
     client: own,
     kubeconfig: await writeKubeconfig(`${namespace}-${name}`, { server, ca, token }),
     [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),

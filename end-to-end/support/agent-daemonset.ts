@@ -1,16 +1,16 @@
 import * as v from 'valibot';
-import { kubectl } from './test-cluster.ts';
+import { kubectl } from './kubectl.ts';
 
 const daemonSet = ['-n', 'kube-system', 'daemonset/podcap'] as const;
 
-/** Patches the agents' DaemonSet and waits until every agent is of the new one. */
+/** Patches the spec of the agents' DaemonSet and waits until every agent is updated. */
 export async function patchAgents(spec: object): Promise<void> {
   const [flag, namespace, name] = daemonSet;
   await kubectl(flag, namespace, 'patch', name, '--patch', JSON.stringify({ spec }));
   await agentsRolledOut();
 }
 
-/** A rolling update to the same again. */
+/** Restarts every agent by a rolling update without a change. */
 export async function restartAgents(): Promise<void> {
   await kubectl('rollout', 'restart', ...daemonSet);
   await agentsRolledOut();
@@ -20,15 +20,20 @@ async function agentsRolledOut(): Promise<void> {
   await kubectl('rollout', 'status', ...daemonSet, '--timeout=100s');
 }
 
-/** The agents' settings, which can be changed, and are as they were when it is disposed of. */
-export async function agentSettings() {
+/** The flags of the deployed agents. Disposing restores them as they were. */
+export type AgentSettings = AsyncDisposable & {
+  /** Adds these flags, in place of those of an earlier change. The last one of a flag counts. */
+  readonly change: (...flags: readonly string[]) => Promise<void>;
+};
+
+/** Reads the flags that the agents have now. */
+export async function agentSettings(): Promise<AgentSettings> {
   const found = v.parse(daemonSetSchema, JSON.parse(await kubectl('get', ...daemonSet, '-o', 'json')));
   const { updateStrategy, template } = found.spec;
   const args = template.spec.containers[0]?.args ?? [];
   return {
-    /** Instead of all that were changed before. The last of a flag counts. */
-    async change(...flags: readonly string[]): Promise<void> {
-      // Both Nodes at once: half the time.
+    async change(...flags) {
+      // Both Nodes at once takes half the time.
       await setAgents([...args, ...flags], { rollingUpdate: { maxSurge: '100%', maxUnavailable: 0 } });
     },
     [Symbol.asyncDispose]: () => setAgents(args, updateStrategy),

@@ -2,21 +2,23 @@ import { join } from 'node:path';
 import { openPcap } from '../../src/pcap/pcap-file.ts';
 import { datagramNumber } from '../../src/testbed/datagrams.ts';
 import { udpPayload } from '../../src/testbed/udp-datagram.ts';
-import { ringFiles } from './test-cluster.ts';
+import { ringFiles } from './ring-contents.ts';
 
+/** A packet of a capture file. */
 export type CapturedPacket = {
   readonly generation: number;
-  /** As much of it as is in the file, and what it had. */
+  /** How much of it is in the file. */
   readonly capturedBytes: number;
+  /** How long it was. */
   readonly originalBytes: number;
-  /** Undefined for what is no UDP. */
+  /** Undefined if it is not UDP. */
   readonly destination: string | undefined;
   readonly port: number | undefined;
-  /** Undefined for what is no numbered datagram. */
+  /** Undefined if it is not a numbered datagram. */
   readonly number: number | undefined;
 };
 
-/** Every packet in the files of a ring that does not rotate at the moment, in the order of the files. */
+/** Every packet in the files of a folder, in the order of the files; the ring must not rotate meanwhile. */
 export async function packetsIn(folder: string): Promise<CapturedPacket[]> {
   const packets: CapturedPacket[] = [];
   for (const { name, generation } of await ringFiles(folder)) {
@@ -39,7 +41,7 @@ export async function packetsIn(folder: string): Promise<CapturedPacket[]> {
   return packets;
 }
 
-/** Of the packets those with a number. */
+/** The numbers of those packets that are numbered datagrams. */
 export function numbersOf(packets: readonly CapturedPacket[]): number[] {
   return packets.flatMap(({ number }) => number ?? []);
 }

@@ -1,17 +1,24 @@
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 
-/** The Pods of the tests; all of the project's own image, which every Node has. */
+/** A Pod of the tests. All are of the project's own image, which every Node has. */
+export type PodManifest = {
+  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly spec: object;
+};
 
+/** What every Pod of the tests can have. */
 export type PodOptions = {
   readonly name: string;
+  /** If absent, the scheduler chooses. */
   readonly node?: string;
-  /** How many files are kept. */
+  /** How many capture files are kept; if absent, the Pod is not captured. */
   readonly annotation?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   /** More of the Pod's spec. */
   readonly spec?: object;
 };
 
+/** What a sender sends, and where to. */
 export type SenderOptions = PodOptions & {
   /** The receiver's address. */
   readonly to: string;
@@ -20,9 +27,9 @@ export type SenderOptions = PodOptions & {
   readonly rate: number;
   /** Payload bytes of each. */
   readonly bytes: number;
-  /** After so many it falls silent; without it, it goes on until its network is gone. */
+  /** The number of datagrams, after which it falls silent. If absent, it sends until its network is gone. */
   readonly count?: number;
-  /** After the last it does not fall silent: the Pod has succeeded. */
+  /** The Pod succeeds after the last datagram. */
   readonly exits?: boolean;
   /** Each start of the container numbers from a million of its own, that of its second. */
   readonly renumbers?: boolean;
@@ -31,26 +38,17 @@ export type SenderOptions = PodOptions & {
 /** Where a receiver listens. */
 export const receiverPort = 9000;
 
-/** Listens for numbered datagrams and tells by HTTP which was the last. */
-export function receiver(options: PodOptions) {
-  return nodePod(
-    options,
-    `
-    let last = -1, count = 0;
-    require('node:dgram').createSocket('udp4')
-      .on('message', (message) => { last = Number(/^seq=(\\d+)/.exec(message.toString('latin1', 0, 24))?.[1]); count += 1; })
-      .bind(${receiverPort});
-    require('node:http').createServer((_, response) => response.end(JSON.stringify({ last, count }))).listen(8080);
-  `,
-  );
+/** Listens on `receiverPort`, so that what is sent there is not refused. */
+export function receiver(options: PodOptions): PodManifest {
+  return nodePod(options, `require('node:dgram').createSocket('udp4').bind(${receiverPort});`);
 }
 
-/** Does nothing, and sends nothing. Deaf to TERM as every pid 1 without a handler, so it lives until it is killed. */
-export function idle(options: PodOptions) {
+/** Does nothing, and sends nothing. It ignores TERM, as every process 1 without a handler does, and runs until KILL. */
+export function idle(options: PodOptions): PodManifest {
   return pod(options, { containers: [container('main', ['sleep', 'infinity'])] });
 }
 
-/** Sends numbered datagrams; deaf to TERM, so that it does not stop before its network does. */
+/** Sends numbered datagrams. It ignores TERM, so that it does not stop before its network does. */
 export function sender({
   to,
   port = receiverPort,
@@ -60,7 +58,7 @@ export function sender({
   exits = false,
   renumbers = false,
   ...options
-}: SenderOptions) {
+}: SenderOptions): PodManifest {
   return nodePod(
     exits ? { ...options, spec: { ...options.spec, restartPolicy: 'Never' } } : options,
     `
@@ -78,36 +76,39 @@ export function sender({
   );
 }
 
-/** Sends a few numbered datagrams the moment that its first container starts, and a last one when it is surely captured. */
-export function firstWords({
+/**
+ * Sends datagrams 0, 1 and 2 the moment its first container starts, and a last one after 5 s, when it is surely
+ * captured. With an init container that one is the first, and the main container sends 3, 4 and 5 when it starts.
+ */
+export function startupSender({
   to,
   withInit,
   ...options
-}: PodOptions & { readonly to: string; readonly withInit: boolean }) {
-  const send = (...numbers: readonly number[]) => {
-    return [
-      'bash',
-      '-c',
-      `exec 3>/dev/udp/${to}/${receiverPort}; ${numbers.map((n) => `echo seq=${n} >&3;`).join(' ')}`,
-    ];
-  };
-  const [bash = '', flag = '', last = ''] = withInit ? send(3, 4, 5) : send(0, 1, 2);
-  const later = withInit ? 6 : 3;
+}: PodOptions & { readonly to: string; readonly withInit: boolean }): PodManifest {
+  const open = `exec 3>/dev/udp/${to}/${receiverPort};`;
+  const [first, last] = withInit ? [send(3, 4, 5), send(6)] : [send(0, 1, 2), send(3)];
   return pod(options, {
-    ...(withInit && { initContainers: [container('first', send(0, 1, 2))] }),
-    containers: [
-      container('main', [bash, flag, `${last} sleep 5; echo seq=${later} >&3; exec sleep infinity`]),
-    ],
+    ...(withInit && { initContainers: [container('first', bash(`${open} ${send(0, 1, 2)}`))] }),
+    containers: [container('main', bash(`${open} ${first} sleep 5; ${last} exec sleep infinity`))],
   });
 }
 
-/** Sends a numbered datagram a second from its start on; light enough for many at a time. */
-export function ticker({ to, ...options }: PodOptions & { readonly to: string }) {
+/** Sends a numbered datagram every second from its start on; light enough for many at a time. */
+export function ticker({ to, ...options }: PodOptions & { readonly to: string }): PodManifest {
   const script = `exec 3>/dev/udp/${to}/${receiverPort}; for ((n = 0; ; n++)); do echo seq=$n >&3; sleep 1; done`;
-  return pod(options, { containers: [container('main', ['bash', '-c', script])] });
+  return pod(options, { containers: [container('main', bash(script))] });
 }
 
-function nodePod(options: PodOptions, script: string) {
+/** For bash, whose descriptor 3 is the socket. */
+function send(...numbers: readonly number[]): string {
+  return numbers.map((n) => `echo seq=${n} >&3;`).join(' ');
+}
+
+function bash(script: string): string[] {
+  return ['bash', '-c', script];
+}
+
+function nodePod(options: PodOptions, script: string): PodManifest {
   return pod(options, { containers: [container('main', ['node', '-e', script])] });
 }
 
@@ -115,7 +116,7 @@ function container(name: string, command: readonly string[]) {
   return { name, image: 'podcap:latest', imagePullPolicy: 'IfNotPresent', command };
 }
 
-function pod({ name, node, annotation, annotations, spec: more }: PodOptions, spec: object) {
+function pod({ name, node, annotation, annotations, spec: more }: PodOptions, spec: object): PodManifest {
   return {
     metadata: {
       name,

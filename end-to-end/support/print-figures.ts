@@ -1,4 +1,4 @@
-/** Says what a test of faults measured: docs/reliability.md tells the figures. */
+/** Prints what a fault test measured; docs/reliability.md quotes these figures. */
 export function printFigures(what: string, figures: object): void {
   process.stdout.write(`${what}: ${JSON.stringify(figures)}\n`);
 }

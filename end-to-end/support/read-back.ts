@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { agentOn, kubectlCommand, type RunningPod } from './test-cluster.ts';
+import { agentOn } from './agents.ts';
+import { kubectlCommand } from './kubectl.ts';
+import type { PodOnNode } from './node-captures.ts';
 
-/** What `podcap read` in the container of the Node's agent writes to standard output. */
-export async function readBack({ uid, node }: Pick<RunningPod, 'uid' | 'node'>): Promise<Buffer> {
+/** What `podcap read` in the container of the Node's agent writes to its standard output. */
+export async function readBack({ uid, node }: Pick<PodOnNode, 'uid' | 'node'>): Promise<Buffer> {
   const inAgent = ['-n', 'kube-system', 'exec', await agentOn(node), '--'];
   const [program, ...args] = kubectlCommand(...inAgent, 'podcap', 'read', '--uid', uid);
   const { stdout } = await promisify(execFile)(program, args, {

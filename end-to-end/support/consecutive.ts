@@ -1,0 +1,13 @@
+import { expect } from 'vitest';
+
+/** `count` whole numbers from `first` on. */
+export function range(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** Expects each number to be one more than the one before. Returns the ends: NaN for `first` of no number. */
+export function expectConsecutive(numbers: readonly number[]): { first: number; last: number } {
+  const [first = Number.NaN] = numbers;
+  expect(numbers).toEqual(range(first, numbers.length));
+  return { first, last: first + numbers.length - 1 };
+}

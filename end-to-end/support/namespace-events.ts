@@ -1,0 +1,38 @@
+import * as v from 'valibot';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import { until } from '../../src/testbed/until.ts';
+
+/** An Event, as far as the tests read it. */
+export type PodEvent = v.InferOutput<typeof eventSchema>;
+
+/** The Events of one namespace. Pods are named by their UID. */
+export type NamespaceEvents = {
+  /** Waits for the Event with that reason whose message contains `part`. */
+  readonly event: (uid: string, reason: string, part?: string) => Promise<PodEvent>;
+  readonly events: (uid: string) => Promise<PodEvent[]>;
+};
+
+/** Events are read with the rights of `client`. */
+export function namespaceEvents(client: KubernetesClient, namespace: string): NamespaceEvents {
+  async function events(uid: string): Promise<PodEvent[]> {
+    const list = await client.get({
+      path: `/api/v1/namespaces/${namespace}/events`,
+      query: { fieldSelector: `involvedObject.uid=${uid}` },
+    });
+    return v.parse(eventsSchema, list).items;
+  }
+
+  return {
+    events,
+    async event(uid, reason, part = '') {
+      const isIt = (event: PodEvent) => event.reason === reason && event.message.includes(part);
+      return await until(async () => (await events(uid)).find(isIt), {
+        what: `an Event ${reason} ${part}`,
+        deadlineMs: 30_000,
+      });
+    },
+  };
+}
+
+const eventSchema = v.object({ type: v.string(), reason: v.string(), message: v.string() });
+const eventsSchema = v.object({ items: v.array(eventSchema) });
