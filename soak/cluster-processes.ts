@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { cgroupName } from '../cluster/layout.ts';
+import { allProcessIds } from '../end-to-end/support/pod-processes.ts';
 
 /** A process of the cluster, as this machine numbers it. */
 export type ClusterProcess = {
@@ -9,14 +10,14 @@ export type ClusterProcess = {
   readonly cgroup: string;
   /** Its machine: control, node1 or node2. */
   readonly machine: string;
-  /** Ended, and not waited for. */
+  /** It has ended, and was not waited for. */
   readonly isZombie: boolean;
 };
 
-/** Every process of the cluster. */
+/** Every process of the cluster; one that ends meanwhile is left out. */
 export async function clusterProcesses(): Promise<ClusterProcess[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(pids.map((pid) => clusterProcess(Number(pid)).catch(() => undefined)));
+  const pids = await allProcessIds();
+  const found = await Promise.all(pids.map((pid) => clusterProcess(pid).catch(() => undefined)));
   return found.filter((process) => process !== undefined);
 }
 
@@ -33,11 +34,12 @@ async function clusterProcess(pid: number): Promise<ClusterProcess | undefined> 
   return { pid, parent: Number(parent), argv: command.split('\0'), cgroup, machine, isZombie: state === 'Z' };
 }
 
+/** Whether it is an agent: `podcap read` runs the same program. */
 export function isAgent({ argv }: ClusterProcess): boolean {
   return argv[0] === 'node' && argv.includes('/usr/lib/podcap/podcap.cjs') && !argv.includes('read');
 }
 
-/** Whether that tcpdump writes into the folder of that Pod. */
+/** Whether it is a tcpdump that writes into the folder of that Pod. */
 export function writesFor({ argv }: ClusterProcess, uid: string): boolean {
   return argv[0] === 'tcpdump' && argv.some((argument) => argument.includes(`_${uid}/`));
 }

@@ -6,117 +6,122 @@ import type { TestCluster } from '../end-to-end/support/test-cluster.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import { until } from '../src/testbed/until.ts';
-import { strike } from './faults.ts';
-import type { Life } from './observation.ts';
-import { isFault, type Operation, type WantedCapture } from './operations.ts';
+import { inject } from './faults.ts';
+import type { SoakPod } from './observation.ts';
+import { isFault, type Operation, type PodChange } from './operations.ts';
 
-/** Carries out operations on the cluster, and knows every life of every Pod. */
+/** Carries out operations on the cluster, and knows every Pod that they have created. */
 export type Executor = {
-  /** Resolves when it is done; the agents may need longer to follow. */
-  readonly carryOut: (operation: Operation) => Promise<void>;
-  readonly lives: () => readonly Life[];
-  /** Everything has settled: from now on only what is wanted now counts, and Pods that have ended are forgotten. */
+  /** Resolves when the operation is done; the agents may need longer to follow. */
+  readonly execute: (operation: Operation) => Promise<void>;
+  readonly pods: () => readonly SoakPod[];
+  /** Call it when everything has settled: forgets what was desired before, and Pods that were deleted. */
   readonly settled: () => void;
 };
 
-/** Nodes are slow to start a Pod while their containerd is being killed. */
-const patienceMs = 240_000;
+/** A Node starts a Pod slowly while its containerd is being killed. */
+const deadlineMs = 240_000;
 
+/** An executor whose Pods are in the cluster's namespace and send to `receiver`. */
 export function executor(cluster: TestCluster, receiver: HostReceiver): Executor {
   const { address: to, port } = receiver;
-  const lives = new Map<string, Life>();
-  let ended: Life[] = [];
+  const pods = new Map<string, SoakPod>();
+  let deleted: SoakPod[] = [];
 
-  function lifeOf(pod: string): Life {
-    const life = lives.get(pod);
-    if (!life) throw new Error(`no Pod ${pod}`);
-    return life;
+  function podNamed(name: string): SoakPod {
+    const pod = pods.get(name);
+    if (!pod) throw new Error(`no Pod ${name}`);
+    return pod;
   }
 
-  function want(pod: string, wantedFiles: number | undefined): void {
-    const life = lifeOf(pod);
-    lives.set(pod, {
-      ...life,
-      wantedFiles,
-      mostFiles: Math.max(life.mostFiles, wantedFiles ?? 0),
-      wasEverWanted: life.wasEverWanted || wantedFiles !== undefined,
+  function setDesired(name: string, desiredFiles: number | undefined): void {
+    const pod = podNamed(name);
+    pods.set(name, {
+      ...pod,
+      desiredFiles,
+      maxDesiredFiles: Math.max(pod.maxDesiredFiles, desiredFiles ?? 0),
+      wasEverAnnotated: pod.wasEverAnnotated || desiredFiles !== undefined,
     });
   }
 
-  async function create({ pod: name, node, files }: WantedCapture & { kind: 'create' }): Promise<void> {
+  async function create({ pod: name, node, files }: PodChange & { kind: 'create' }): Promise<void> {
     const annotation = files === undefined ? {} : { annotation: String(files) };
     const traffic = { to, port, rate: 100, bytes: 1_000, renumbers: true };
-    await persist(
+    await retry(
       () => cluster.create(sender({ name, node, ...annotation, ...traffic })).catch(ignoreExisting),
-      `${name} to be made`,
+      `${name} to be created`,
     );
-    const { uid } = await persist(() => cluster.running(name), `${name} to run`);
-    const life = { name, uid, node, lives: true, wantedFiles: files, mostFiles: files ?? 0 };
-    lives.set(name, { ...life, wasEverWanted: files !== undefined });
+    const { uid } = await retry(() => cluster.running(name), `${name} to run`);
+    const desired = {
+      desiredFiles: files,
+      maxDesiredFiles: files ?? 0,
+      wasEverAnnotated: files !== undefined,
+    };
+    pods.set(name, { name, uid, node, exists: true, ...desired });
   }
 
-  async function remove({ pod, force }: WantedCapture & { kind: 'delete' }): Promise<void> {
+  async function remove({ pod, force }: PodChange & { kind: 'delete' }): Promise<void> {
     const how = force ? ['--grace-period=0', '--force'] : ['--grace-period=1'];
     const args = ['-n', cluster.namespace, 'delete', 'pod', pod, '--ignore-not-found', '--wait=true', ...how];
-    await persist(() => kubectl(...args), `${pod} to be deleted`);
-    ended.push({ ...lifeOf(pod), lives: false, wantedFiles: undefined });
-    lives.delete(pod);
+    await retry(() => kubectl(...args), `${pod} to be deleted`);
+    deleted.push({ ...podNamed(pod), exists: false, desiredFiles: undefined });
+    pods.delete(pod);
   }
 
   async function annotate(pod: string, files: number | undefined): Promise<void> {
-    // Known before it is so: what an agent does then was wanted.
-    if (files !== undefined) want(pod, files);
+    // Before the request, too: what an agent does because of it is desired.
+    if (files !== undefined) setDesired(pod, files);
     const value = files === undefined ? null : String(files);
-    await persist(() => cluster.annotate(pod, value), `${pod} to be annotated`);
-    want(pod, files);
+    await retry(() => cluster.annotate(pod, value), `${pod} to be annotated`);
+    setDesired(pod, files);
+  }
+
+  async function flap({ pod, files, times }: PodChange & { kind: 'flap' }): Promise<void> {
+    setDesired(pod, files);
+    for (let i = 0; i < times; i += 1) {
+      await retry(() => cluster.annotate(pod, { [captureAnnotation]: null }), 'an annotation to be removed');
+      await retry(() => cluster.annotate(pod, String(files)), 'an annotation to be set');
+    }
   }
 
   async function set(pod: string, annotations: Readonly<Record<string, string>>): Promise<void> {
-    await persist(
+    await retry(
       () => cluster.annotate(pod, annotations),
       `${Object.keys(annotations).join()} of ${pod} to be set`,
     );
   }
 
-  async function fulfil(wish: WantedCapture): Promise<void> {
-    switch (wish.kind) {
+  async function apply(change: PodChange): Promise<void> {
+    switch (change.kind) {
       case 'create':
-        return await create(wish);
+        return await create(change);
       case 'delete':
-        return await remove(wish);
+        return await remove(change);
       case 'annotate':
-        return await annotate(wish.pod, wish.files);
+        return await annotate(change.pod, change.files);
       case 'unannotate':
-        return await annotate(wish.pod, undefined);
+        return await annotate(change.pod, undefined);
       case 'flap':
-        want(wish.pod, wish.files);
-        for (let i = 0; i < wish.times; i += 1) {
-          await persist(
-            () => cluster.annotate(wish.pod, { [captureAnnotation]: null }),
-            'an annotation to go',
-          );
-          await persist(() => cluster.annotate(wish.pod, String(wish.files)), 'an annotation to come');
-        }
-        return;
+        return await flap(change);
       case 'snaplen':
-        return await set(wish.pod, { 'podcap.dev/snaplen': String(wish.bytes) });
+        return await set(change.pod, { 'podcap.dev/snaplen': String(change.bytes) });
       case 'filter':
-        return await set(wish.pod, { 'podcap.dev/filter': wish.filter });
+        return await set(change.pod, { 'podcap.dev/filter': change.filter });
     }
   }
 
   return {
-    carryOut: (operation) => (isFault(operation) ? strike(operation, lifeOf) : fulfil(operation)),
-    lives: () => [...lives.values(), ...ended],
+    execute: (operation) => (isFault(operation) ? inject(operation, podNamed) : apply(operation)),
+    pods: () => [...pods.values(), ...deleted],
     settled() {
-      ended = [];
-      for (const [pod, life] of lives) lives.set(pod, { ...life, mostFiles: life.wantedFiles ?? 0 });
+      deleted = [];
+      for (const [name, pod] of pods) pods.set(name, { ...pod, maxDesiredFiles: pod.desiredFiles ?? 0 });
     },
   };
 }
 
-/** Again, while the API server is away or says that it is not its turn; what was done already is done. */
-async function persist<T>(work: () => Promise<T>, what: string): Promise<T> {
+/** Retries while the API server is unavailable or overloaded, until the deadline; any other refusal is thrown. */
+async function retry<T>(work: () => Promise<T>, what: string): Promise<T> {
   let last: unknown;
   const done = await until(
     async () => {
@@ -129,7 +134,7 @@ async function persist<T>(work: () => Promise<T>, what: string): Promise<T> {
         return undefined;
       }
     },
-    { what, deadlineMs: patienceMs },
+    { what, deadlineMs },
   ).catch((error: unknown) => {
     throw new Error(`${String(error)}; the last answer: ${String(last)}`, { cause: last });
   });
@@ -140,7 +145,7 @@ function isFinal({ status }: ApiError): boolean {
   return status !== undefined && status < 500 && status !== 429;
 }
 
-/** The answer to the first try was lost. */
+/** An earlier try has created it, and its answer was lost. */
 function ignoreExisting(error: unknown): void {
   if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
 }

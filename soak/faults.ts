@@ -13,18 +13,18 @@ import { until } from '../src/testbed/until.ts';
 import { must } from '../tools/shell.ts';
 import { checkout } from '../tools/target.ts';
 import { clusterProcesses, isAgent } from './cluster-processes.ts';
-import type { Life } from './observation.ts';
+import type { SoakPod } from './observation.ts';
 import type { Fault } from './operations.ts';
 
-/** Does it; a process that is not there at the moment is not waited for. */
-export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promise<void> {
+/** Causes a fault. Resolves when it is over; a process that does not exist at the moment is left out. */
+export async function inject(fault: Fault, podNamed: (pod: string) => SoakPod): Promise<void> {
   switch (fault.kind) {
     case 'killTcpdump':
-      return signal(await tcpdumpsOf(lifeOf(fault.pod)), 'SIGKILL');
+      return signal(await tcpdumpsOf(podNamed(fault.pod)), 'SIGKILL');
     case 'pauseTcpdump':
-      return await pause(await tcpdumpsOf(lifeOf(fault.pod)), fault.ms);
+      return await pause(await tcpdumpsOf(podNamed(fault.pod)), fault.ms);
     case 'killContainer':
-      return signal(await processesOf(lifeOf(fault.pod).uid, 'node'), 'SIGKILL');
+      return signal(await processesOf(podNamed(fault.pod).uid, 'node'), 'SIGKILL');
     case 'killAgent':
       return signal(await processesIn(fault.node, 'agent'), 'SIGKILL');
     case 'killSpawner':
@@ -50,9 +50,9 @@ export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promi
     case 'fillDisk':
       return await fillDisk(fault.ms);
     case 'restartApiServer':
-      // At TERM it drains for a minute.
+      // At TERM it serves open requests for a minute.
       signal(await processesIn('control', 'kube-apiserver'), 'SIGKILL');
-      // Whoever soaks needs it too.
+      // The soak needs it too.
       await until(async () => (await kubectl('get', '--raw', '/readyz').catch(() => '')) === 'ok', {
         what: 'the API server to be back',
         deadlineMs: 120_000,
@@ -60,7 +60,7 @@ export async function strike(fault: Fault, lifeOf: (pod: string) => Life): Promi
   }
 }
 
-/** The one before may have been deleted a moment ago. */
+/** Waits for an agent: the previous one may have just been deleted. */
 async function nameOfAgent(node: string): Promise<string> {
   return await until(async () => (await agentOn(node).catch(() => '')) || undefined, {
     what: `an agent on ${node}`,
@@ -81,14 +81,15 @@ async function pause(pids: readonly number[], ms: number): Promise<void> {
   signal(pids, 'SIGCONT');
 }
 
-/** So much of the disk is left, in percent: less than the agents leave free. */
-const leftPercent = 15;
+/** What stays available of the disk, in percent: less than the agents leave free. */
+const availablePercent = 15;
 
+/** Fills the disk, which both Nodes share, for that long. */
 async function fillDisk(ms: number): Promise<void> {
   const folder = machineFolder(nodeNamed('node1'));
   const file = join(folder, 'filled');
   const { availableBytes, capacityBytes } = await freeSpaceOf(folder);
-  const bytes = Math.floor(availableBytes - (capacityBytes * leftPercent) / 100);
+  const bytes = Math.floor(availableBytes - (capacityBytes * availablePercent) / 100);
   try {
     if (bytes > 0) await must('fallocate', ['--length', String(bytes), file]);
     await sleep(ms);
@@ -97,7 +98,7 @@ async function fillDisk(ms: number): Promise<void> {
   }
 }
 
-/** What has ended meanwhile needs no signal. */
+/** A process that has ended meanwhile needs no signal. */
 function signal(pids: readonly number[], name: NodeJS.Signals): void {
   for (const pid of pids) {
     try {

@@ -1,31 +1,32 @@
-/** Each start of a Pod's sender numbers its datagrams from a million of its own (sender in end-to-end/support/pod-manifests.ts). */
+/** Each start of a Pod's sender numbers its datagrams from a million of its own (end-to-end/support/pod-manifests.ts). */
 const numbersPerStart = 1_000_000;
 
 /** What one start of tcpdump has left. */
-export type SeenCapture = {
+export type ObservedCapture = {
   readonly generation: number;
   /** The datagrams in its files, in their order. */
   readonly numbers: readonly number[];
-  /** Packets that its record tells of: missed before it; dropped or lost while it ran. */
+  /** Packets that its record reports as missed, before it. */
   readonly missed: number;
+  /** Packets that its record reports as dropped or lost, while it ran. */
   readonly dropped: number;
-  /** Its agent died with it: what it dropped since it was counted last, up to 15 s before, nobody knows. */
+  /** It died with its agent: how much it dropped since it was last counted, up to 15 s before, is unknown. */
   readonly wasCut: boolean;
 };
 
-/** What was seen in the folder of a Pod. */
-export type SeenFolder = {
-  /** Another one than that of a folder that was there before, whose captures had the same generations. */
+/** The folder of a Pod. */
+export type ObservedFolder = {
+  /** Differs from that of an earlier folder of the same Pod, whose captures had the same generations. */
   readonly id: string;
-  /** Those whose records stand, oldest first. */
-  readonly captures: readonly SeenCapture[];
-  /** What the records that are gone have told as missed, dropped or lost: of captures that ended soon. */
+  /** Those with a record, oldest first. */
+  readonly captures: readonly ObservedCapture[];
+  /** The packets that deleted records of short captures reported as missed, dropped or lost. */
   readonly forgotten: number;
 };
 
 /** Datagrams that are in no file, between two that are. */
 export type DatagramGap = {
-  /** The captures of the datagrams before and after it: one and the same, or two. */
+  /** The captures of the datagrams before and after it: the same one, or two. */
   readonly from: number;
   readonly to: number;
   /** The number of the datagram after it. */
@@ -33,37 +34,39 @@ export type DatagramGap = {
   readonly missing: number;
 };
 
-type ToldGap = DatagramGap & { readonly told: number };
+/** A gap, and how many packets the records report that can explain it. */
+export type ReportedGap = DatagramGap & { readonly reported: number };
 
-/** Remembers every gap that was seen: a ring deletes both ends of it, in time. */
-export type Gaps = {
-  readonly see: (seen: SeenFolder) => void;
-  /** Those in that folder that its captures do not tell of by now. */
-  readonly unexplained: (now: SeenFolder) => readonly ToldGap[];
+/** Remembers every gap that was observed, because a ring deletes both ends of it in time. */
+export type GapHistory = {
+  readonly observe: (folder: ObservedFolder) => void;
+  /** The gaps of that folder that its records do not explain by now. */
+  readonly unexplained: (folder: ObservedFolder) => readonly ReportedGap[];
 };
 
-export function rememberGaps(): Gaps {
+/** A history without gaps. */
+export function gapHistory(): GapHistory {
   const known = new Map<string, ReadonlyMap<string, DatagramGap>>();
   return {
-    see({ id, captures }) {
-      known.set(id, withGapsOf(known.get(id) ?? new Map(), captures));
+    observe({ id, captures }) {
+      known.set(id, addGapsOf(known.get(id) ?? new Map(), captures));
     },
-    unexplained(now) {
-      const gaps = [...(known.get(now.id)?.values() ?? [])];
+    unexplained(folder) {
+      const gaps = [...(known.get(folder.id)?.values() ?? [])];
       const within = Map.groupBy(gaps.filter(isWithin), ({ to }) => to);
       const between = gaps.filter((gap) => !isWithin(gap)).toSorted((a, b) => a.to - b.to);
       return [
-        ...[...within].map(([generation, all]) => withinOne(now, generation, all)),
-        ...between.map((gap, i) => fromThereOn(now, gap, between.slice(i))),
-      ].filter(({ missing, told }) => missing > told);
+        ...[...within].map(([generation, all]) => reportedWithin(folder, generation, all)),
+        ...between.map((gap, i) => reportedFrom(folder, gap, between.slice(i))),
+      ].filter(({ missing, reported }) => missing > reported);
     },
   };
 }
 
-/** Pure. Of two captures the gap between can become less: the first may write its last block after the second began. */
-function withGapsOf(
+/** Pure. The gap between two captures can shrink: the first may write its last block after the second has started. */
+function addGapsOf(
   before: ReadonlyMap<string, DatagramGap>,
-  captures: readonly SeenCapture[],
+  captures: readonly ObservedCapture[],
 ): ReadonlyMap<string, DatagramGap> {
   const gaps = new Map(before);
   let previous: { readonly generation: number; readonly last: number } | undefined;
@@ -81,7 +84,7 @@ function withGapsOf(
   return gaps;
 }
 
-/** A later start of the sender begins with its first number; what two captures both have is no gap. */
+/** A later start of the sender starts with its first number. What two captures both have is no gap. */
 function gapOf(from: number, to: number, before: number, next: number): DatagramGap {
   const start = Math.floor(next / numbersPerStart) * numbersPerStart;
   const expected = before < start ? start : before + 1;
@@ -92,37 +95,42 @@ function isWithin({ from, to }: DatagramGap): boolean {
   return from === to;
 }
 
-/** All gaps within one capture, as one: what it dropped or lost, as far as that can be known. */
-function withinOne({ captures }: SeenFolder, generation: number, gaps: readonly DatagramGap[]): ToldGap {
+/** All gaps within one capture, as one: its record reports what it dropped or lost, as far as that can be known. */
+function reportedWithin(
+  { captures }: ObservedFolder,
+  generation: number,
+  gaps: readonly DatagramGap[],
+): ReportedGap {
   const capture = captures.find((each) => each.generation === generation);
   const next = Math.min(...gaps.map((gap) => gap.next));
   return {
     from: generation,
     to: generation,
     next,
-    missing: sum(gaps),
-    told: capture?.wasCut === true ? Number.POSITIVE_INFINITY : (capture?.dropped ?? 0),
+    missing: missingIn(gaps),
+    reported: capture?.wasCut === true ? Number.POSITIVE_INFINITY : (capture?.dropped ?? 0),
   };
 }
 
 /**
- * A gap between two captures and all later ones: what the later captures missed, what was dropped or lost at either
- * end, and what a record that is gone told. When a capture dies before it knows what it missed, a later one tells it.
+ * A gap between two captures and all later ones: the records report what the later captures missed, what was dropped or
+ * lost at either end, and what deleted records reported. When a capture dies before it knows what it missed, a later
+ * one reports it.
  */
-function fromThereOn(
-  { captures, forgotten }: SeenFolder,
+function reportedFrom(
+  { captures, forgotten }: ObservedFolder,
   gap: DatagramGap,
   gaps: readonly DatagramGap[],
-): ToldGap {
-  const told = captures
+): ReportedGap {
+  const reported = captures
     .filter(({ generation }) => generation >= gap.from)
     .reduce(
       (all, { generation, missed, dropped }) => all + dropped + (generation > gap.from ? missed : 0),
       forgotten,
     );
-  return { ...gap, missing: sum(gaps), told };
+  return { ...gap, missing: missingIn(gaps), reported };
 }
 
-function sum(gaps: readonly DatagramGap[]): number {
+function missingIn(gaps: readonly DatagramGap[]): number {
   return gaps.reduce((all, { missing }) => all + missing, 0);
 }

@@ -1,25 +1,30 @@
 import { expect, test } from 'vitest';
-import { rememberGaps } from './gaps.ts';
-import { alwaysViolated, type SeenAgent, type SeenPod, settledViolated } from './invariants.ts';
+import { gapHistory } from './gaps.ts';
+import {
+  continuousViolations,
+  type ObservedAgent,
+  type ObservedPod,
+  settledViolations,
+} from './invariants.ts';
 
-const pod: SeenPod = {
+const pod: ObservedPod = {
   name: 'a',
   uid: 'uid-a',
-  lives: true,
-  wantedFiles: 2,
-  mostFiles: 2,
-  wasEverWanted: true,
+  exists: true,
+  desiredFiles: 2,
+  maxDesiredFiles: 2,
+  wasEverAnnotated: true,
   sends: true,
   folder: folder(2, [98, 99, 100]),
   tcpdumps: 1,
 };
-const idle: SeenPod = {
+const idle: ObservedPod = {
   ...pod,
-  wantedFiles: undefined,
+  desiredFiles: undefined,
   folder: undefined,
   tcpdumps: 0,
 };
-const agent: SeenAgent = {
+const agent: ObservedAgent = {
   node: 'node1',
   pid: 7,
   captures: 1,
@@ -29,64 +34,66 @@ const agent: SeenAgent = {
 };
 const start = { pods: [{ ...pod, folder: folder(2, [50]) }], agents: [agent] };
 
-test.each<[string, Partial<SeenPod>]>([
+test.each<[string, Partial<ObservedPod>]>([
   ['captured', {}],
-  ['with a file more for a moment', { folder: folder(3, [100]) }],
-  ['not wanted', idle],
+  ['captured with one file more for a moment', { folder: folder(3, [100]) }],
+  ['not annotated', idle],
   ['silent', { folder: folder(2, [50]), sends: false }],
-  ['gone, with its files', { lives: false, wantedFiles: undefined, tcpdumps: 0 }],
-])('a Pod that is %s is as it should be', (_what, change) => {
+  ['deleted, with its files', { exists: false, desiredFiles: undefined, tcpdumps: 0 }],
+])('a Pod that is %s violates nothing', (_what, change) => {
   const now = { pods: [{ ...pod, ...change }], agents: [agent] };
-  expect(settledViolated(start, now, memory([agent]))).toEqual([]);
-  expect(alwaysViolated(now, now)).toEqual([]);
+  expect(settledViolations(start, now, history([agent]))).toEqual([]);
+  expect(continuousViolations(now, now)).toEqual([]);
 });
 
-test.each<[string, Partial<SeenPod>]>([
+test.each<[string, Partial<ObservedPod>]>([
   ['one tcpdump per capture, none without', { tcpdumps: 0 }],
   ['one tcpdump per capture, none without', { tcpdumps: 2 }],
-  ['one tcpdump per capture, none without', { lives: false }],
+  ['one tcpdump per capture, none without', { exists: false }],
   ['one tcpdump per capture, none without', { ...idle, tcpdumps: 1 }],
-  ['what is not annotated leaves no file', { ...idle, folder: folder(0, []) }],
-  ['what is annotated is captured', { folder: folder(2, [50]) }],
-  ['what is annotated is captured', { folder: folder(1, []) }],
+  ['a Pod that is not annotated has no folder', { ...idle, folder: folder(0, []) }],
+  ['an annotated Pod is captured', { folder: folder(2, [50]) }],
+  ['an annotated Pod is captured', { folder: folder(1, []) }],
   ['N files, and one more for a moment', { folder: folder(4, [100]) }],
 ])('%s: violated by %j', (invariant, change) => {
   const now = { pods: [{ ...pod, ...change }], agents: [] };
-  expect(settledViolated(start, now, memory([])).map((each) => each.invariant)).toEqual([invariant]);
+  expect(settledViolations(start, now, history([])).map((each) => each.invariant)).toEqual([invariant]);
 });
 
-test.each<[string, Partial<SeenAgent>]>([
+test.each<[string, Partial<ObservedAgent>]>([
   ['no zombies', { zombies: 1 }],
   ['descriptors flat', { descriptors: 71 }],
   ['memory flat', { memoryKib: 100_001 }],
 ])('%s: violated by %j', (invariant, change) => {
   const now = { pods: [], agents: [{ ...agent, ...change }] };
-  expect(settledViolated(start, now, memory([agent])).map((each) => each.invariant)).toEqual([invariant]);
+  expect(settledViolations(start, now, history([agent])).map((each) => each.invariant)).toEqual([invariant]);
 });
 
-test('too many files count only when they are seen twice in a row, a folder that nobody asked for at once', () => {
+test('too many files are a violation when observed twice in a row, an unrequested folder at once', () => {
   const many = { pods: [{ ...pod, folder: folder(4, [100]) }], agents: [] };
-  expect(alwaysViolated(start, many)).toEqual([]);
-  expect(alwaysViolated(many, many)).toHaveLength(1);
-  const fewerWanted = { pods: [{ ...pod, folder: folder(4, [100]), mostFiles: 3 }], agents: [] };
-  expect(alwaysViolated(fewerWanted, fewerWanted)).toEqual([]);
-  const unasked = { pods: [{ ...idle, folder: folder(0, []), wasEverWanted: false }], agents: [] };
-  expect(alwaysViolated(start, unasked)).toHaveLength(1);
+  expect(continuousViolations(start, many)).toEqual([]);
+  expect(continuousViolations(many, many)).toHaveLength(1);
+  const fewerDesired = { pods: [{ ...pod, folder: folder(4, [100]), maxDesiredFiles: 3 }], agents: [] };
+  expect(continuousViolations(fewerDesired, fewerDesired)).toEqual([]);
+  const unrequested = { pods: [{ ...idle, folder: folder(0, []), wasEverAnnotated: false }], agents: [] };
+  expect(continuousViolations(start, unrequested)).toHaveLength(1);
 });
 
-test('a gap that nothing tells of is violated', () => {
-  const gap = { from: 1, to: 1, next: 4, missing: 2, told: 0 };
+test('a gap that no record explains is a violation', () => {
+  const gap = { from: 1, to: 1, next: 4, missing: 2, reported: 0 };
   const now = { pods: [pod], agents: [] };
-  expect(settledViolated(start, now, { ...memory([]), gaps: { unexplained: () => [gap] } })).toMatchObject([
-    {
-      invariant: 'every datagram is in a file or in a counter',
-      detail: expect.stringContaining(JSON.stringify(gap)),
-    },
-  ]);
+  expect(settledViolations(start, now, { ...history([]), gaps: { unexplained: () => [gap] } })).toMatchObject(
+    [
+      {
+        invariant: 'every datagram is in a file or in a counter',
+        detail: expect.stringContaining(JSON.stringify(gap)),
+      },
+    ],
+  );
 });
 
-function memory(agents: readonly SeenAgent[]) {
-  return { agents: new Map(agents.map((each) => [each.pid, each])), gaps: rememberGaps() };
+function history(agents: readonly ObservedAgent[]) {
+  return { agents: new Map(agents.map((each) => [each.pid, each])), gaps: gapHistory() };
 }
 
 function folder(files: number, numbers: readonly number[]) {

@@ -1,26 +1,26 @@
-import type { Gaps, SeenFolder } from './gaps.ts';
+import type { GapHistory, ObservedFolder } from './gaps.ts';
 
-/** What was seen of one life of a Pod. */
-export type SeenPod = {
+/** What was observed of one Pod: of its object, its folder and its processes. */
+export type ObservedPod = {
   readonly name: string;
   readonly uid: string;
-  /** Whether the Pod is there still. */
-  readonly lives: boolean;
-  /** How many files are wanted; undefined for a Pod that is not to be captured, or is gone. */
-  readonly wantedFiles: number | undefined;
-  /** The most that were wanted since everything had settled last. */
-  readonly mostFiles: number;
-  readonly wasEverWanted: boolean;
-  /** A container that was killed again and again waits before it starts. */
+  /** False for a Pod that was deleted. */
+  readonly exists: boolean;
+  /** How many files its annotation asks for; undefined if it is not annotated, or deleted. */
+  readonly desiredFiles: number | undefined;
+  /** The most files that its annotation has asked for since everything was settled last. */
+  readonly maxDesiredFiles: number;
+  readonly wasEverAnnotated: boolean;
+  /** False while the kubelet delays the restart of a container that was killed repeatedly. */
   readonly sends: boolean;
-  /** With how many capture files; undefined when there is none. */
-  readonly folder: (SeenFolder & { readonly files: number }) | undefined;
-  /** Processes that write into its folder. */
+  /** Its folder and the number of capture files in it; undefined if there is none. */
+  readonly folder: (ObservedFolder & { readonly files: number }) | undefined;
+  /** How many processes write into its folder. */
   readonly tcpdumps: number;
 };
 
-/** What was seen of one agent's process. */
-export type SeenAgent = {
+/** What was observed of the process of one agent. */
+export type ObservedAgent = {
   readonly node: string;
   readonly pid: number;
   readonly captures: number;
@@ -30,86 +30,102 @@ export type SeenAgent = {
   readonly zombies: number;
 };
 
-export type Sight = { readonly pods: readonly SeenPod[]; readonly agents: readonly SeenAgent[] };
+/** Everything that the invariants are about, at one time. */
+export type Observation = {
+  readonly pods: readonly ObservedPod[];
+  readonly agents: readonly ObservedAgent[];
+};
 
 export type Violation = { readonly invariant: string; readonly of: string; readonly detail: string };
 
-/** What holds at every moment, seen twice in a row: between two looks a file may come before the oldest goes. */
-export function alwaysViolated(before: Sight, now: Sight): Violation[] {
+const invariants = {
+  oneTcpdump: 'one tcpdump per capture, none without',
+  noFolder: 'a Pod that is not annotated has no folder',
+  captured: 'an annotated Pod is captured',
+  fileCount: 'N files, and one more for a moment',
+  counted: 'every datagram is in a file or in a counter',
+} as const;
+
+/** What must hold all the time. A violation of the file count must be observed twice: a file appears before the oldest is deleted. */
+export function continuousViolations(before: Observation, now: Observation): Violation[] {
   return now.pods.flatMap((pod) => {
     const earlier = before.pods.find(({ uid }) => uid === pod.uid);
     const found: Violation[] = [];
-    if (!pod.wasEverWanted && pod.folder) found.push(of(pod, 'what is not annotated leaves no file'));
-    if (earlier?.lives && hasTooMany(earlier, earlier.mostFiles) && hasTooMany(pod, pod.mostFiles))
-      found.push(of(pod, 'N files, and one more for a moment'));
+    if (!pod.wasEverAnnotated && pod.folder) found.push(violationOf(pod, invariants.noFolder));
+    if (
+      earlier?.exists &&
+      hasTooManyFiles(earlier, earlier.maxDesiredFiles) &&
+      hasTooManyFiles(pod, pod.maxDesiredFiles)
+    )
+      found.push(violationOf(pod, invariants.fileCount));
     return found;
   });
 }
 
-/** What was seen since the beginning. */
-export type Memory = {
-  /** The agents' processes as they were at first, by pid. */
-  readonly agents: ReadonlyMap<number, SeenAgent>;
-  readonly gaps: Pick<Gaps, 'unexplained'>;
+/** What was observed since the soak started. */
+export type SoakHistory = {
+  /** The agents' processes as they were first observed, by pid. */
+  readonly agents: ReadonlyMap<number, ObservedAgent>;
+  readonly gaps: Pick<GapHistory, 'unexplained'>;
 };
 
-/** What holds when nothing was done for a while, since `start`. */
-export function settledViolated(start: Sight, now: Sight, { agents, gaps }: Memory): Violation[] {
+/** What must hold when nothing was done for a while, since `start`. */
+export function settledViolations(
+  start: Observation,
+  now: Observation,
+  { agents, gaps }: SoakHistory,
+): Violation[] {
   return [
     ...now.pods.flatMap((pod) =>
-      podViolated(
+      podViolations(
         start.pods.find(({ uid }) => uid === pod.uid),
         pod,
       ),
     ),
     ...now.pods.flatMap((pod) =>
       (pod.folder ? gaps.unexplained(pod.folder) : []).map((gap) => ({
-        invariant: 'every datagram is in a file or in a counter',
+        invariant: invariants.counted,
         of: pod.name,
-        detail: `${JSON.stringify(gap)} in ${inWords(pod)}`,
+        detail: `${JSON.stringify(gap)} in ${summaryOf(pod)}`,
       })),
     ),
-    ...now.agents.flatMap((agent) => agentViolated(agents.get(agent.pid), agent)),
+    ...now.agents.flatMap((agent) => agentViolations(agents.get(agent.pid), agent)),
   ];
 }
 
-function podViolated(start: SeenPod | undefined, pod: SeenPod): Violation[] {
+function podViolations(start: ObservedPod | undefined, pod: ObservedPod): Violation[] {
   const found: Violation[] = [];
-  const isWanted = pod.lives && pod.wantedFiles !== undefined;
-  if (pod.tcpdumps !== (isWanted ? 1 : 0)) found.push(of(pod, 'one tcpdump per capture, none without'));
-  if (pod.lives && !isWanted && pod.folder) found.push(of(pod, 'what is not annotated leaves no file'));
-  if (!isWanted) return found;
-  const [newest, before] = [newestOf(pod), start && newestOf(start)];
+  const isDesired = pod.exists && pod.desiredFiles !== undefined;
+  if (pod.tcpdumps !== (isDesired ? 1 : 0)) found.push(violationOf(pod, invariants.oneTcpdump));
+  if (pod.exists && !isDesired && pod.folder) found.push(violationOf(pod, invariants.noFolder));
+  if (!isDesired) return found;
+  const [newest, before] = [newestDatagram(pod), start && newestDatagram(start)];
   if (pod.sends && (newest === undefined || newest === before))
-    found.push(of(pod, 'what is annotated is captured'));
-  if (hasTooMany(pod, pod.wantedFiles ?? 0)) found.push(of(pod, 'N files, and one more for a moment'));
+    found.push(violationOf(pod, invariants.captured));
+  if (hasTooManyFiles(pod, pod.desiredFiles ?? 0)) found.push(violationOf(pod, invariants.fileCount));
   return found;
 }
 
-function agentViolated(first: SeenAgent | undefined, agent: SeenAgent): Violation[] {
-  const found: Violation[] = [];
-  const say = (invariant: string) =>
-    found.push({
-      invariant,
-      of: `the agent of ${agent.node}`,
-      detail: JSON.stringify({ first, now: agent }),
-    });
-  if (agent.zombies > 0) say('no zombies');
-  // One pipe each, and a few while files are read.
-  if (agent.descriptors > 60 + 10 * agent.captures) say('descriptors flat');
-  if (first && agent.memoryKib > 2 * first.memoryKib + 20_000) say('memory flat');
-  return found;
+function agentViolations(first: ObservedAgent | undefined, agent: ObservedAgent): Violation[] {
+  const violated: string[] = [];
+  if (agent.zombies > 0) violated.push('no zombies');
+  // One pipe for each capture, and a few while files are read.
+  if (agent.descriptors > 60 + 10 * agent.captures) violated.push('descriptors flat');
+  if (first && agent.memoryKib > 2 * first.memoryKib + 20_000) violated.push('memory flat');
+  const detail = JSON.stringify({ first, now: agent });
+  return violated.map((invariant) => ({ invariant, of: `the agent of ${agent.node}`, detail }));
 }
 
-function hasTooMany({ folder }: SeenPod, wanted: number): boolean {
-  return (folder?.files ?? 0) > wanted + 1;
+function hasTooManyFiles({ folder }: ObservedPod, desired: number): boolean {
+  return (folder?.files ?? 0) > desired + 1;
 }
 
-function of(pod: SeenPod, invariant: string): Violation {
-  return { invariant, of: pod.name, detail: inWords(pod) };
+function violationOf(pod: ObservedPod, invariant: string): Violation {
+  return { invariant, of: pod.name, detail: summaryOf(pod) };
 }
 
-function inWords(pod: SeenPod): string {
+/** As JSON, with the first and the last datagram of each capture in place of all. */
+function summaryOf(pod: ObservedPod): string {
   const captures = pod.folder?.captures.map(({ numbers, ...rest }) => ({
     ...rest,
     first: numbers[0],
@@ -118,6 +134,6 @@ function inWords(pod: SeenPod): string {
   return JSON.stringify({ ...pod, folder: pod.folder && { ...pod.folder, captures } });
 }
 
-function newestOf({ folder }: SeenPod): number | undefined {
+function newestDatagram({ folder }: ObservedPod): number | undefined {
   return folder?.captures.findLast(({ numbers }) => numbers.length > 0)?.numbers.at(-1);
 }

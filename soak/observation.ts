@@ -2,46 +2,43 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes } from '../cluster/layout.ts';
 import { captureFolder } from '../end-to-end/support/node-captures.ts';
+import { rssAnonKib } from '../end-to-end/support/process-resources.ts';
 import { ringFiles } from '../end-to-end/support/ring-contents.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
 import { ifExists } from '../src/base/fs-errors.ts';
 import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './cluster-processes.ts';
-import type { SeenAgent, SeenPod, Sight } from './invariants.ts';
+import type { Observation, ObservedAgent, ObservedPod } from './invariants.ts';
 
-/** One life of a Pod: a name can have several. */
-export type Life = {
-  readonly name: string;
-  readonly uid: string;
-  readonly node: string;
-  readonly lives: boolean;
-  readonly wantedFiles: number | undefined;
-  /** The most that were wanted since everything had settled last. */
-  readonly mostFiles: number;
-  readonly wasEverWanted: boolean;
-};
+/** A Pod that the soak has created, and what its annotation asks for. Its name can be that of several Pods in turn. */
+export type SoakPod = Pick<
+  ObservedPod,
+  'name' | 'uid' | 'exists' | 'desiredFiles' | 'maxDesiredFiles' | 'wasEverAnnotated'
+> & { readonly node: string };
 
-/** Looks at everything that the invariants speak of. */
-export async function lookAt(lives: readonly Life[]): Promise<Sight> {
+/** Observes everything that the invariants are about. */
+export async function observe(pods: readonly SoakPod[]): Promise<Observation> {
   const processes = await clusterProcesses();
   return {
-    pods: await Promise.all(lives.map((life) => lookAtPod(life, processes))),
-    agents: await lookAtAgents(processes),
+    pods: await Promise.all(pods.map((pod) => observePod(pod, processes))),
+    agents: await observeAgents(processes),
   };
 }
 
-async function lookAtPod(life: Life, processes: readonly ClusterProcess[]): Promise<SeenPod> {
-  const { name, uid, lives, wantedFiles, mostFiles, wasEverWanted } = life;
-  const tcpdumps = processes.filter((process) => writesFor(process, uid)).length;
-  const sends = processes.some((process) => sendsFor(process, uid));
-  const pod = { name, uid, lives, wantedFiles, mostFiles, wasEverWanted, sends, tcpdumps };
-  const folder = await captureFolder(life);
-  // It may go between two looks.
-  return { ...pod, folder: folder === undefined ? undefined : await ifExists(lookInside(folder)) };
+async function observePod(
+  { node, ...pod }: SoakPod,
+  processes: readonly ClusterProcess[],
+): Promise<ObservedPod> {
+  const tcpdumps = processes.filter((process) => writesFor(process, pod.uid)).length;
+  const sends = processes.some((process) => sendsFor(process, pod.uid));
+  const path = await captureFolder({ uid: pod.uid, node });
+  // It can be deleted before it is read.
+  const folder = path === undefined ? undefined : await ifExists(observeFolder(path));
+  return { ...pod, sends, tcpdumps, folder };
 }
 
-async function lookInside(folder: string) {
+async function observeFolder(folder: string) {
   const { ino, birthtimeMs } = await stat(folder);
   const files = await ringFiles(folder);
   const numbers = Map.groupBy(await readFiles(folder, files), ({ generation }) => generation);
@@ -66,13 +63,13 @@ async function readFiles(folder: string, files: readonly RingFile[]) {
     generation,
     numbers: await ifExists(capturedNumbers(join(folder, name))),
   }));
-  // The ring deletes the oldest, perhaps between two of these readings: what was read before it would be apart.
+  // The ring may delete the oldest files meanwhile: what was read of still older ones would not be adjacent.
   const read = await Promise.all(all);
   const deleted = read.findLastIndex(({ numbers }) => numbers === undefined);
   return read.slice(deleted + 1).map(({ generation, numbers = [] }) => ({ generation, numbers }));
 }
 
-async function lookAtAgents(processes: readonly ClusterProcess[]): Promise<SeenAgent[]> {
+async function observeAgents(processes: readonly ClusterProcess[]): Promise<ObservedAgent[]> {
   const agents = processes.filter(isAgent).map(async (agent) => {
     // podcap-spawner, and its tcpdumps.
     const children = processes.filter(({ parent }) => parent === agent.pid);
@@ -80,23 +77,22 @@ async function lookAtAgents(processes: readonly ClusterProcess[]): Promise<SeenA
       ...children,
       ...children.flatMap(({ pid }) => processes.filter(({ parent }) => parent === pid)),
     ];
-    const status = await readFile(`/proc/${agent.pid}/status`, 'utf8');
     return {
       node: agent.machine,
       pid: agent.pid,
       captures: own.filter(({ argv }) => argv[0] === 'tcpdump').length,
-      memoryKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
+      memoryKib: rssAnonKib(await readFile(`/proc/${agent.pid}/status`, 'utf8')),
       descriptors: (await readdir(`/proc/${agent.pid}/fd`)).length,
       zombies: own.filter(({ isZombie }) => isZombie).length,
     };
   });
-  // One that ends while it is looked at is none.
-  const settled = await Promise.allSettled(agents);
-  return settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  // An agent that ends meanwhile is left out.
+  const observed = await Promise.allSettled(agents);
+  return observed.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
 }
 
-/** The machines that have no agent. */
-export function withoutAgent({ agents }: Sight): string[] {
+/** The Nodes that do not have exactly one agent. */
+export function nodesWithoutAgent({ agents }: Observation): string[] {
   return nodes
     .map(({ name }) => name)
     .filter((name) => agents.filter(({ node }) => node === name).length !== 1);

@@ -1,21 +1,23 @@
 import { type Random, randomOf } from './random.ts';
 
-/** What is done to the cluster: what people do, and what goes wrong. */
-export type Operation = WantedCapture | Fault;
+/** What happens to the cluster: a user changes a Pod, or something fails. */
+export type Operation = PodChange | Fault;
 
-export type WantedCapture =
+/** What users do. */
+export type PodChange =
   /** A Pod that sends numbered datagrams; without `files` it has no annotation. */
   | { readonly kind: 'create'; readonly pod: string; readonly node: string; readonly files?: number }
   | { readonly kind: 'delete'; readonly pod: string; readonly force: boolean }
   | { readonly kind: 'annotate'; readonly pod: string; readonly files: number }
   | { readonly kind: 'unannotate'; readonly pod: string }
-  /** Annotated and not, as fast as the API server takes it; annotated in the end. */
+  /** The annotation is removed and set again as fast as the API server allows; it is set in the end. */
   | { readonly kind: 'flap'; readonly pod: string; readonly times: number; readonly files: number }
-  /** Another tcpdump takes over. */
+  /** A new tcpdump takes over. */
   | { readonly kind: 'snaplen'; readonly pod: string; readonly bytes: number }
-  /** The same; every filter lets pass what the Pod sends. */
+  /** A new tcpdump takes over. Every filter matches what the Pod sends. */
   | { readonly kind: 'filter'; readonly pod: string; readonly filter: string };
 
+/** What fails, and for how long. */
 export type Fault =
   | { readonly kind: 'killTcpdump'; readonly pod: string }
   | { readonly kind: 'pauseTcpdump'; readonly pod: string; readonly ms: number }
@@ -27,43 +29,44 @@ export type Fault =
   | { readonly kind: 'deleteAgent'; readonly node: string }
   | { readonly kind: 'rollAgents' }
   | { readonly kind: 'killContainerd'; readonly node: string }
-  /** Packets between the Node's Pods, its agent among them, and the API server are dropped without a word. */
+  /** Packets between the Node's Pods, its agent among them, and the API server are silently dropped. */
   | { readonly kind: 'cutOff'; readonly node: string; readonly ms: number }
   | { readonly kind: 'cutPower'; readonly node: string }
-  /** Somebody else fills the disk of both Nodes, beyond the share that captures leave free. */
+  /** Another program fills the disk of both Nodes, so that less is available than captures leave free. */
   | { readonly kind: 'fillDisk'; readonly ms: number }
   | { readonly kind: 'restartApiServer' };
 
-/** An operation, and how long nothing is done after it. */
+/** An operation, and the pause after it. */
 export type SoakStep = { readonly operation: Operation; readonly pauseMs: number };
 
-/** What is wanted of each Pod by now. */
-export type WantedPods = ReadonlyMap<string, WantedPod>;
+/** The Pods that exist, by name. */
+export type DesiredPods = ReadonlyMap<string, DesiredPod>;
 
-export type WantedPod = {
+/** Where a Pod runs, and what its annotation asks for. */
+export type DesiredPod = {
   readonly node: string;
-  /** How many files; undefined for a Pod that is not to be captured. */
+  /** How many files; undefined for a Pod that is not annotated. */
   readonly files: number | undefined;
 };
 
 const nodes = ['node1', 'node2'] as const;
 const filters = ['udp', 'ip and udp', 'udp and greater 500', 'udp and not port 53'] as const;
-/** So many Pods live at a time at most. */
-const mostPods = 6;
+/** How many Pods exist at a time, at most. */
+const maxPods = 6;
 
-/** The same seed gives the same steps, for ever; each makes sense after those before it. */
+/** Endless steps, each of which makes sense after those before it. The same seed yields the same steps. */
 export function* stepsOf(seed: number): Generator<SoakStep, never> {
   const random = randomOf(seed);
-  let wanted: WantedPods = new Map();
+  let desired: DesiredPods = new Map();
   for (;;) {
-    const operation = next(wanted, random);
-    wanted = wantedAfter(wanted, operation);
+    const operation = nextOperation(desired, random);
+    desired = desiredAfter(desired, operation);
     yield { operation, pauseMs: random.whole(0, 3_000) };
   }
 }
 
-/** Pure. */
-export function wantedAfter(before: WantedPods, operation: Operation): WantedPods {
+/** The Pods and their annotations after an operation. Pure. */
+export function desiredAfter(before: DesiredPods, operation: Operation): DesiredPods {
   const after = new Map(before);
   const pod = 'pod' in operation ? before.get(operation.pod) : undefined;
   switch (operation.kind) {
@@ -97,16 +100,19 @@ export function wantedAfter(before: WantedPods, operation: Operation): WantedPod
   }
 }
 
+/** Whether it is a fault, and not a change of a Pod. */
 export function isFault(operation: Operation): operation is Fault {
   return !['create', 'delete', 'annotate', 'unannotate', 'flap', 'snaplen', 'filter'].includes(
     operation.kind,
   );
 }
 
-function next(wanted: WantedPods, random: Random): Operation {
-  const [captured, idle] = [podsOf(wanted, true), podsOf(wanted, false)];
+function nextOperation(desired: DesiredPods, random: Random): Operation {
+  const pods = [...desired];
+  const captured = pods.flatMap(([name, { files }]) => (files === undefined ? [] : [name]));
+  const idle = pods.flatMap(([name, { files }]) => (files === undefined ? [name] : []));
   const [first, ...others] = [...captured, ...idle];
-  if (first === undefined || random.whole(1, 100) <= 60) return wish({ captured, idle }, random);
+  if (first === undefined || random.whole(1, 100) <= 60) return podChange({ captured, idle }, random);
   const node = random.pick(nodes);
   const pod = random.pick([first, ...others]);
   return random.pick<Fault>([
@@ -131,13 +137,13 @@ function next(wanted: WantedPods, random: Random): Operation {
 
 type PodChoices = { readonly captured: readonly string[]; readonly idle: readonly string[] };
 
-function wish({ captured, idle }: PodChoices, random: Random): WantedCapture {
+function podChange({ captured, idle }: PodChoices, random: Random): PodChange {
   const files = random.whole(1, 4);
   const [first, ...others] = [...captured, ...idle];
   const create = creation([...captured, ...idle], random);
   if (first === undefined) return create;
   const pod = random.pick([first, ...others]);
-  const choices: [WantedCapture, ...WantedCapture[]] = [
+  const choices: [PodChange, ...PodChange[]] = [
     { kind: 'annotate', pod, files },
     { kind: 'annotate', pod, files },
     { kind: 'flap', pod, times: random.whole(2, 20), files },
@@ -149,13 +155,13 @@ function wish({ captured, idle }: PodChoices, random: Random): WantedCapture {
     choices.push({ kind: 'snaplen', pod: random.pick([some, ...more]), bytes: random.whole(128, 2_000) });
     choices.push({ kind: 'filter', pod: random.pick([some, ...more]), filter: random.pick(filters) });
   }
-  // Pods come faster than they go.
-  return captured.length + idle.length < mostPods && random.whole(1, 3) === 1 ? create : random.pick(choices);
+  // Pods are created faster than they are deleted.
+  return captured.length + idle.length < maxPods && random.whole(1, 3) === 1 ? create : random.pick(choices);
 }
 
-/** Names are used again, as those of a StatefulSet. */
-function creation(taken: readonly string[], random: Random): WantedCapture {
-  const free = Array.from({ length: mostPods }, (_, i) => `soak-${i}`).find((name) => !taken.includes(name));
+/** Names are reused, as by a StatefulSet. */
+function creation(taken: readonly string[], random: Random): PodChange {
+  const free = Array.from({ length: maxPods }, (_, i) => `soak-${i}`).find((name) => !taken.includes(name));
   const files = random.whole(0, 4);
   return {
     kind: 'create',
@@ -163,8 +169,4 @@ function creation(taken: readonly string[], random: Random): WantedCapture {
     node: random.pick(nodes),
     ...(files > 0 && { files }),
   };
-}
-
-function podsOf(wanted: WantedPods, areCaptured: boolean): string[] {
-  return [...wanted].flatMap(([name, { files }]) => ((files !== undefined) === areCaptured ? [name] : []));
 }

@@ -1,4 +1,4 @@
-/** Random choices that a seed repeats. */
+/** Random choices, the same for the same seed. */
 export type Random = {
   /** A whole number from `least` to `most`, both included. */
   readonly whole: (least: number, most: number) => number;
