@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { cgroupName, type Machine } from './layout.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { addresses, type ClusterNode, hostLink, type Machine, nodes } from './layout.ts';
 import type { ProcessId } from './process-id.ts';
 import { runCommand, succeeds } from './run-command.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { logFolder, type Machine } from './layout.ts';
 import { enter, machineProcess } from './machine.ts';
 import { runCommand } from './run-command.ts';

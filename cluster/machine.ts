@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { endMembers, makeMachineCgroups } from './cgroups.ts';
 import { addresses, logFolder, type Machine, machineFolder, stateFolders } from './layout.ts';
 import { isAlive, type ProcessId } from './process-id.ts';

@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { type Binaries, buildBinaries, clusterModules, kubernetesVersion } from './binaries.ts';
 import { applyBootstrapObjects } from './bootstrap-objects.ts';
 import { pruneCache } from './build-cache.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { describe, expect } from 'vitest';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import {
   dryRun,
   installPolicies,

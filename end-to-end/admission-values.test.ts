@@ -116,9 +116,7 @@ async function refusedByApiServer(
   value: string,
 ): Promise<string | undefined> {
   const message = (await refusalOf(annotateWeb(cluster, key, value)))?.message;
-  return (
-    message && (new RegExp(`annotation ${key}=".*": must be (.*)$`, 's').exec(message)?.[1] ?? message)
-  );
+  return message && (new RegExp(`annotation ${key}=".*": must be (.*)$`, 's').exec(message)?.[1] ?? message);
 }
 
 /** The values that the agent's message allows instead; undefined if the agent accepts this one. */

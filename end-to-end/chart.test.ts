@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
 import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { built } from '../tools/go-program.ts';
 import { template } from '../tools/manifests.ts';
 import { output } from '../tools/shell.ts';

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { until } from '../src/base/until.ts';
 import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
 import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
-import { until } from '../src/testbed/until.ts';
 import { test } from './support/cluster-test.ts';
 import { expectConsecutive } from './support/consecutive.ts';
 import { tcpdumpsOf } from './support/pod-processes.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { agentOn } from './support/agents.ts';
 import { capturedAddresses } from './support/captured-addresses.ts';
 import { expectRefused } from './support/captured-pod.ts';

@@ -9,7 +9,7 @@ import { kubectl } from '../end-to-end/support/kubectl.ts';
 import { partition, reconnect } from '../end-to-end/support/network-partition.ts';
 import { processesOf, spawnerProgram, tcpdumpsOf } from '../end-to-end/support/pod-processes.ts';
 import { freeSpaceOf } from '../src/agent/storage/free-space.ts';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { must } from '../tools/shell.ts';
 import { checkout } from '../tools/target.ts';
 import { clusterProcesses, isAgent } from './cluster-processes.ts';

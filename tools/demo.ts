@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../src/testbed/until.ts';
+import { until } from '../src/base/until.ts';
 import { deploy, testPod } from './deploy.ts';
 import { Failed, must, output, show } from './shell.ts';
 import { checkout, ours, ourTarget, withTarget } from './target.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { until } from '../../src/base/until.ts';
 import type { Argv } from '../../src/testbed/run-program.ts';
-import { until } from '../../src/testbed/until.ts';
 import { endWithin } from './end-child.ts';
 
 /** A running tcpdump or dumpcap. */

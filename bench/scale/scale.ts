@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kubectl } from '../../end-to-end/support/kubectl.ts';
+import { until } from '../../src/base/until.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { until } from '../../src/testbed/until.ts';
 import { cpuMs } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
 import { rowOf } from '../support/row.ts';

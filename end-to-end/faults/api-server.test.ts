@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { startComponent, stopComponent } from '../../cluster/component-control.ts';
 import { control, nodes } from '../../cluster/layout.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import { agentOn, agentProcess } from '../support/agents.ts';
 import { capturedPod } from '../support/captured-pod.ts';
 import { test } from '../support/cluster-test.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { killComponent } from '../../cluster/component-control.ts';
 import { nodes } from '../../cluster/layout.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import { capturedPod } from '../support/captured-pod.ts';
 import { test } from '../support/cluster-test.ts';
 import { deleteAndCountRestarts, expectOneCapture } from '../support/datagram-counts.ts';

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import * as v from 'valibot';
 import { expect } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import { agentProcess } from '../support/agents.ts';
 import { test } from '../support/cluster-test.ts';
 import { range } from '../support/consecutive.ts';

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { expect } from 'vitest';
 import { nodes } from '../../cluster/layout.ts';
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import { numbersOf, packetsIn } from '../support/captured-packets.ts';
 import { test } from '../support/cluster-test.ts';
 import { expectConsecutive, range } from '../support/consecutive.ts';

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { until } from '../../src/base/until.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { until } from '../../src/testbed/until.ts';
 import { built } from '../../tools/go-program.ts';
 import { template } from '../../tools/manifests.ts';
 import { output } from '../../tools/shell.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import { kubectl } from './kubectl.ts';
 import { processesOf } from './pod-processes.ts';
 import type { TestCluster } from './test-cluster.ts';

@@ -1,5 +1,5 @@
 import { type CaptureRecord, readRecord } from '../../src/agent/storage/capture-records.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import type { RunningPod } from './namespace-pods.ts';
 import { waitForCaptureFolder } from './node-captures.ts';
 import { numbersIn } from './ring-contents.ts';

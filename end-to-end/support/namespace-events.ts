@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { until } from '../../src/base/until.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import { until } from '../../src/testbed/until.ts';
 
 /** An Event, as far as the tests read it. */
 export type PodEvent = v.InferOutput<typeof eventSchema>;

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
+import { until } from '../../src/base/until.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import { until } from '../../src/testbed/until.ts';
 import { kubectl } from './kubectl.ts';
 import type { PodManifest } from './pod-manifests.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { machineFolder, nodeNamed } from '../../cluster/layout.ts';
 import { type PodFolder, parseFolderName } from '../../src/agent/storage/file-names.ts';
 import { ifExists } from '../../src/base/fs-errors.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 import type { RunningPod } from './namespace-pods.ts';
 
 /** A Pod whose captures are on its Node; it may have ended. */

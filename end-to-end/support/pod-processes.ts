@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { nodeNamed } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
-import { until } from '../../src/testbed/until.ts';
+import { until } from '../../src/base/until.ts';
 
 /** How the command line of an agent's podcap-spawner starts. */
 export const spawnerProgram = '/usr/lib/podcap/podcap-spawner';

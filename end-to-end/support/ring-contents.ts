@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { parseRingFile, type RingFile } from '../../src/agent/storage/file-names.ts';
 import { orderByAge } from '../../src/agent/storage/ring-order.ts';
 import { ifExists } from '../../src/base/fs-errors.ts';
+import { until } from '../../src/base/until.ts';
 import { openPcap } from '../../src/pcap/pcap-file.ts';
 import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
-import { until } from '../../src/testbed/until.ts';
 
 /** Two times the agent's --max-files. */
 const wrapAfter = 200;

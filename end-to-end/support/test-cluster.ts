@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { nodes } from '../../cluster/layout.ts';
+import { until } from '../../src/base/until.ts';
 import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { until } from '../../src/testbed/until.ts';
 import { kubectl } from './kubectl.ts';
 import { type NamespaceEvents, namespaceEvents } from './namespace-events.ts';
 import { type NamespacePods, namespacePods } from './namespace-pods.ts';

@@ -1,9 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { until } from '../base/until.ts';
 import { list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { until } from '../testbed/until.ts';
 import { metricDescriptions } from './observability/metrics.ts';
 import { readRecord } from './storage/capture-records.ts';
 import { agentScene } from './testing/agent-scene.ts';

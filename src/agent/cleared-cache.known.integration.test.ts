@@ -1,9 +1,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { happens, until } from '../base/until.ts';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 /** A capture whose network is gone ends after 1 s, and its tcpdump within another 1.5 s. */

@@ -1,9 +1,9 @@
 import { truncate } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { until } from '../base/until.ts';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { until } from '../testbed/until.ts';
 import { entryPath } from '../testbed/write-cni-entry.ts';
 import { agentScene } from './testing/agent-scene.ts';
 

@@ -1,10 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { until } from '../base/until.ts';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { memoryDisk } from '../testbed/test-disk.ts';
-import { until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 import { ringFilesOf } from './testing/recording-scene.ts';
 

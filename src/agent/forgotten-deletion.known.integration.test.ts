@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
+import { happens, until } from '../base/until.ts';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '2' };

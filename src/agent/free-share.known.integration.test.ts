@@ -1,10 +1,10 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { happens, until } from '../base/until.ts';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { memoryDisk } from '../testbed/test-disk.ts';
-import { happens, until } from '../testbed/until.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 const settings = { minFreeDiskPercent: 50, diskBudgetMegabytes: 10_000 };

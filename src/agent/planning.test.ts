@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { until } from '../testbed/until.ts';
+import { until } from '../base/until.ts';
 import type { Plan } from './planner/plan.ts';
 import { startPlanning } from './planning.ts';
 import { podWith } from './testing/fixtures.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { until } from '../testbed/until.ts';
 import { every, throttle, wakeAt } from './timers.ts';
+import { until } from './until.ts';
 
 test('every runs the work repeatedly, never twice at a time, also after an error', async () => {
   let running = 0;

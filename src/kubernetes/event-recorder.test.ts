@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { until } from '../testbed/until.ts';
+import { until } from '../base/until.ts';
 import { kubernetesClient } from './client.ts';
 import { cutMessage, eventName, type PodEvent } from './event-object.ts';
 import { type EventLimits, eventRecorder } from './event-recorder.ts';

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { until } from '../testbed/until.ts';
+import { until } from '../base/until.ts';
 import { kubernetesClient } from './client.ts';
 import { type Change, watchCollection } from './list-watch.ts';
 import { type Pod, parsePod } from './pod.ts';

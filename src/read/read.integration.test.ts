@@ -10,10 +10,10 @@ import { startTcpdump, type Tcpdump } from '../agent/capture/tcpdump.ts';
 import { folderName, ringFileBase } from '../agent/storage/file-names.ts';
 import { startLeftoverPruning } from '../agent/storage/prune-leftovers.ts';
 import { plainCapture, testSpawner } from '../agent/testing/tcpdump-fixtures.ts';
+import { until } from '../base/until.ts';
 import { capturedNumbers } from '../testbed/captured-numbers.ts';
 import { run } from '../testbed/run-program.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
-import { until } from '../testbed/until.ts';
 import { type VethTestbed, vethTestbed } from '../testbed/veth-testbed.ts';
 
 const web = { namespace: 'default', pod: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { until } from '../base/until.ts';
 import { bridgeTestbed } from './bridge-testbed.ts';
 import { startSender } from './datagrams.ts';
 import { startPump, startSink } from './tcp-stream.ts';
-import { until } from './until.ts';
 
 /** That many fit into a socket's queue until its program gets a core. */
 const count = 100;

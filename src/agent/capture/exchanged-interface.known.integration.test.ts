@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { happens } from '../../testbed/until.ts';
+import { happens } from '../../base/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 

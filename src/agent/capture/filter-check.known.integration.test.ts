@@ -1,10 +1,10 @@
 import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { podObject } from '../../kubernetes/testing/pod-object.ts';
 import { bridgeTestbed } from '../../testbed/bridge-testbed.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { agentScene } from '../testing/agent-scene.ts';
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { startSender } from '../../testbed/datagrams.ts';
-import { until } from '../../testbed/until.ts';
 import { type Side, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { recordingScene } from '../testing/recording-scene.ts';

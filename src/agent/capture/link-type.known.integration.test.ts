@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../../testbed/until.ts';
+import { until } from '../../base/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 

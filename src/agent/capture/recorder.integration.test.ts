@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { until } from '../../testbed/until.ts';
+import { until } from '../../base/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { removeCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../../testbed/until.ts';
+import { until } from '../../base/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { CaptureFolder } from '../storage/capture-folder.ts';
 import { specOf } from '../testing/fixtures.ts';

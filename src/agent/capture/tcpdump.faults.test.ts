@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { until } from '../../testbed/until.ts';
+import { until } from '../../base/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { RecorderReport } from '../observability/capture-status.ts';
 import { expectAllCounted } from '../testing/expect-all-counted.ts';

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { startTcpdump } from './tcpdump.ts';

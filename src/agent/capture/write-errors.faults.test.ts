@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { breakableDisk, memoryDisk, type TestDisk } from '../../testbed/test-disk.ts';
-import { until } from '../../testbed/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { RecorderReport } from '../observability/capture-status.ts';
 import { expectAllCounted } from '../testing/expect-all-counted.ts';

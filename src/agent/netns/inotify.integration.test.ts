@@ -4,8 +4,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { removeCniEntry, type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 

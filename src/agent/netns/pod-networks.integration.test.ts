@@ -2,9 +2,9 @@ import { appendFile, mkdir, rename, symlink, utimes, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { run } from '../../testbed/run-program.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import {
   cniEntryText,

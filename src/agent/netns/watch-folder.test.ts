@@ -2,8 +2,8 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { type FolderWatchOptions, watchFolder } from './watch-folder.ts';
 
 const log = pino({ level: 'silent' });

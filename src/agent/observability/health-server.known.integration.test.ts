@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { happens } from '../../testbed/until.ts';
+import { happens } from '../../base/until.ts';
 import { processScene } from '../testing/process-scene.ts';
 
 /** The kubelet's default timeout, and after how many failures in a row it restarts the agent. */

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { beforeAll, expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import {
   type Authority,
   authority,
@@ -16,7 +17,6 @@ import {
 } from '../../kubernetes/testing/certificate.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { serveSecureMetrics } from './secure-metrics-server.ts';
 
 // Real certificates and real clients: these tests try which clients TLS lets in.

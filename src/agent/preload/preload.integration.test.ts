@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { capturedNumbers } from '../../testbed/captured-numbers.ts';
 import { compilePreload, compileTestProgram } from '../../testbed/compile.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 
 // The witness (src/testbed/witness.c) records what passed the interface: it receives what tcpdump receives, at the same

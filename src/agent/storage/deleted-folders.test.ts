@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { watchDeletedFolders } from './deleted-folders.ts';
 
 test('reports each deleted folder once, and no other folder', async () => {

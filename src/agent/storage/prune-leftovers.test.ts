@@ -2,8 +2,8 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { until } from '../../testbed/until.ts';
 import { startLeftoverPruning } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });

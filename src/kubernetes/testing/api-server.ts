@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
+import { until } from '../../base/until.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
-import { until } from '../../testbed/until.ts';
 import type { ClusterConfig, Credentials } from '../client-config.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 
