@@ -12,8 +12,8 @@ import {
   waitForPolicy,
 } from './support/admission-policies.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
-import { kubectl } from './support/kubectl.ts';
 import { idle } from './support/pod-manifests.ts';
+import { kubectl } from './support/run-kubectl.ts';
 import { staticPod } from './support/static-pod.ts';
 import {
   binding,

@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 import { annotationRules, captureAnnotation, requestOf } from '../src/agent/planner/annotations.ts';
 import { dryRun, installPolicies, refusalOf, waitForPolicy } from './support/admission-policies.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
-import { kubectl } from './support/kubectl.ts';
 import { idle } from './support/pod-manifests.ts';
+import { kubectl } from './support/run-kubectl.ts';
 import type { TestCluster } from './support/test-cluster.ts';
 import { unscheduled, workload } from './support/workload-manifests.ts';
 

@@ -11,7 +11,6 @@ import { numbersOf, packetsIn } from './support/captured-packets.ts';
 import { capturedPod, sendCaptured } from './support/captured-pod.ts';
 import { test } from './support/cluster-test.ts';
 import { expectConsecutive, range } from './support/consecutive.ts';
-import { kubectl } from './support/kubectl.ts';
 import { captureFolder, waitForFoldersDeleted } from './support/node-captures.ts';
 import { tcpdumpsOf, waitForTcpdumps } from './support/pod-processes.ts';
 import { readBack } from './support/read-back.ts';
@@ -22,6 +21,7 @@ import {
   waitForFiles,
   waitForGeneration,
 } from './support/ring-contents.ts';
+import { kubectl } from './support/run-kubectl.ts';
 import { deleteSendingPod, sendingPod } from './support/sending-pod.ts';
 
 /** 0.5 MB/s. */

@@ -10,7 +10,7 @@ import { output } from '../tools/shell.ts';
 import { checkout } from '../tools/target.ts';
 import { chartRelease } from './support/chart-release.ts';
 import { test } from './support/cluster-test.ts';
-import { kubectl } from './support/kubectl.ts';
+import { kubectl } from './support/run-kubectl.ts';
 
 const strictDryRun = ['apply', '--dry-run=server', '--validate=strict', '-f'];
 

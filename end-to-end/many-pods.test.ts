@@ -5,11 +5,11 @@ import { execInAgent } from './support/agents.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
 import { expectConsecutive } from './support/consecutive.ts';
 import { waitForFirstDatagram } from './support/first-datagram.ts';
-import { kubectl } from './support/kubectl.ts';
 import { waitForCaptureFolder, waitForFoldersDeleted } from './support/node-captures.ts';
 import { receiver, startupSender, ticker } from './support/pod-manifests.ts';
 import { tcpdumpsOf } from './support/pod-processes.ts';
 import { numbersIn, waitForDatagrams } from './support/ring-contents.ts';
+import { kubectl } from './support/run-kubectl.ts';
 
 /** The Pods send to another Pod. */
 const test = clusterTest.extend('target', { scope: 'file' }, ({ cluster }) =>

@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { authority } from '../src/kubernetes/testing/certificate.ts';
 import { chartRelease } from './support/chart-release.ts';
 import { test } from './support/cluster-test.ts';
-import { kubectlCommand } from './support/kubectl.ts';
+import { kubectlCommand } from './support/run-kubectl.ts';
 
 test('with metricsTls, serves the metrics to clients with a certificate, and on no other port', async ({
   cluster,

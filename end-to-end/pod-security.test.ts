@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { checkout } from '../tools/target.ts';
 import { test } from './support/cluster-test.ts';
-import { kubectl, kubectlCommand } from './support/kubectl.ts';
+import { kubectl, kubectlCommand } from './support/run-kubectl.ts';
 import type { TestCluster } from './support/test-cluster.ts';
 
 test.for([

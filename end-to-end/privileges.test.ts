@@ -7,9 +7,9 @@ import { run } from '../src/testbed/run-program.ts';
 import { agentOn, execInAgent } from './support/agents.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
-import { kubectl } from './support/kubectl.ts';
 import { tcpdumpsOf } from './support/pod-processes.ts';
 import { ringFiles } from './support/ring-contents.ts';
+import { kubectl } from './support/run-kubectl.ts';
 
 /** Bit numbers, from linux/capability.h. */
 const capabilities = { KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, NET_RAW: 13, SYS_ADMIN: 21 };

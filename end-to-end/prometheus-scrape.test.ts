@@ -5,7 +5,7 @@ import { nodes } from '../cluster/layout.ts';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { built } from '../tools/go-program.ts';
 import { agentOn } from './support/agents.ts';
-import { kubectl } from './support/kubectl.ts';
+import { kubectl } from './support/run-kubectl.ts';
 
 // promtool is built at its first use, which takes minutes.
 test("the agents' metrics are in the format of Prometheus and follow its conventions", {

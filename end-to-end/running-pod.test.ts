@@ -6,7 +6,6 @@ import { capturedAddresses } from './support/captured-addresses.ts';
 import { expectRefused } from './support/captured-pod.ts';
 import { test } from './support/cluster-test.ts';
 import { expectConsecutive, range } from './support/consecutive.ts';
-import { kubectl } from './support/kubectl.ts';
 import { captureFolder, waitForCaptureFolder } from './support/node-captures.ts';
 import { idle, receiver as receiverPod, sender } from './support/pod-manifests.ts';
 import { tcpdumpsOf, waitForTcpdumps } from './support/pod-processes.ts';
@@ -19,6 +18,7 @@ import {
   waitForGeneration,
   waitForLastDatagram,
 } from './support/ring-contents.ts';
+import { kubectl } from './support/run-kubectl.ts';
 import { deleteSendingPod, sendingPod } from './support/sending-pod.ts';
 
 test('captures all that an annotated Pod sends from its Event on, and nothing of other Pods', async ({

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostReceiver } from '../end-to-end/support/host-receiver.ts';
-import { kubectl } from '../end-to-end/support/kubectl.ts';
 import { sender } from '../end-to-end/support/pod-manifests.ts';
+import { kubectl } from '../end-to-end/support/run-kubectl.ts';
 import type { TestCluster } from '../end-to-end/support/test-cluster.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { until } from '../src/base/until.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { control } from '../../cluster/layout.ts';
 import { machineProcess } from '../../cluster/machine.ts';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 
 /** The PID of the cluster's API server on this machine; throws when none runs. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 
 /** Nodes and Pods that exist only as objects in the API server. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import { until } from '../../src/base/until.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import type { ClusterConfig } from '../../src/kubernetes/client-config.ts';
 import { run } from '../../src/testbed/run-program.ts';
 

@@ -2,7 +2,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 import * as v from 'valibot';
 import { nodes } from '../../cluster/layout.ts';
 import { agentOn } from '../../end-to-end/support/agents.ts';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import { run } from '../../src/testbed/run-program.ts';
 import { checkout } from '../../tools/target.ts';
 import type { Figure } from '../figure.ts';

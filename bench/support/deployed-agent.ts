@@ -1,6 +1,6 @@
 import { agentOn } from '../../end-to-end/support/agents.ts';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
 import { processesOf } from '../../end-to-end/support/pod-processes.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 
 /** The PID on this machine of the deployed agent on that Node; throws when it does not run. */
 export async function agentProcess(node: string): Promise<number> {

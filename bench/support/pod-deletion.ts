@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../cluster/layout.ts';
-import { kubectl } from '../../end-to-end/support/kubectl.ts';
 import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
 import { captureFolder } from '../../end-to-end/support/node-captures.ts';
 import { idle, receiverPort } from '../../end-to-end/support/pod-manifests.ts';
 import { numbersIn } from '../../end-to-end/support/ring-contents.ts';
+import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import type { TestCluster } from '../../end-to-end/support/test-cluster.ts';
 import { readRecord } from '../../src/agent/storage/capture-records.ts';
 import { until } from '../../src/base/until.ts';

@@ -12,7 +12,6 @@ import { type AgentProcess, agentProcess } from '../support/agents.ts';
 import { test } from '../support/cluster-test.ts';
 import { expectConsecutive } from '../support/consecutive.ts';
 import { deleteAndCount } from '../support/datagram-counts.ts';
-import { kubectl } from '../support/kubectl.ts';
 import { processesOf, spawnerProgram, tcpdumpsOf, waitForTcpdumps } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
 import { processStartMs } from '../support/process-resources.ts';
@@ -23,6 +22,7 @@ import {
   newestGeneration,
   waitForDatagrams,
 } from '../support/ring-contents.ts';
+import { kubectl } from '../support/run-kubectl.ts';
 import { type SendingPod, sendingPods } from '../support/sending-pod.ts';
 import type { TestCluster } from '../support/test-cluster.ts';
 

@@ -7,7 +7,6 @@ import { agentOn, agentProcess } from '../support/agents.ts';
 import { capturedPod } from '../support/captured-pod.ts';
 import { test } from '../support/cluster-test.ts';
 import { deleteAndCount, expectOneCapture } from '../support/datagram-counts.ts';
-import { kubectl } from '../support/kubectl.ts';
 import type { RunningPod } from '../support/namespace-pods.ts';
 import { inNetworkOf, partition, reconnect } from '../support/network-partition.ts';
 import { captureFolder, waitForCaptureFolder, waitForFoldersDeleted } from '../support/node-captures.ts';
@@ -15,6 +14,7 @@ import { idle } from '../support/pod-manifests.ts';
 import { tcpdumpsOf } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
 import { newestGeneration, waitForDatagrams } from '../support/ring-contents.ts';
+import { kubectl } from '../support/run-kubectl.ts';
 import { type SendingPod, sendingPod } from '../support/sending-pod.ts';
 import type { TestCluster } from '../support/test-cluster.ts';
 

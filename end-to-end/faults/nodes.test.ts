@@ -8,7 +8,6 @@ import { run } from '../../src/testbed/run-program.ts';
 import { agentProcess } from '../support/agents.ts';
 import { test } from '../support/cluster-test.ts';
 import { countRestarts, deleteAndCount, deleteAndCountRestarts } from '../support/datagram-counts.ts';
-import { kubectl } from '../support/kubectl.ts';
 import { tcpdumpsOf, waitForTcpdumps } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
 import { processStartMs } from '../support/process-resources.ts';
@@ -18,6 +17,7 @@ import {
   newestGeneration,
   waitForDatagrams,
 } from '../support/ring-contents.ts';
+import { kubectl } from '../support/run-kubectl.ts';
 import { sendingPod, sendingPods } from '../support/sending-pod.ts';
 
 /** For each Node. */

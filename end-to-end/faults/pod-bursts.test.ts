@@ -8,13 +8,13 @@ import { agentProcess } from '../support/agents.ts';
 import { test } from '../support/cluster-test.ts';
 import { range } from '../support/consecutive.ts';
 import { expectOneCapture } from '../support/datagram-counts.ts';
-import { kubectl } from '../support/kubectl.ts';
 import type { RunningPod } from '../support/namespace-pods.ts';
 import { captureFolders, waitForCaptureFolder, waitForFoldersDeleted } from '../support/node-captures.ts';
 import { idle } from '../support/pod-manifests.ts';
 import { allProcessIds, nodeProcess, tcpdumpsOf, waitForTcpdumps } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
 import { type ProcessResources, processResources } from '../support/process-resources.ts';
+import { kubectl } from '../support/run-kubectl.ts';
 import { sendingPods } from '../support/sending-pod.ts';
 import type { TestCluster } from '../support/test-cluster.ts';
 

@@ -8,10 +8,10 @@ import { test } from '../support/cluster-test.ts';
 import { expectConsecutive, range } from '../support/consecutive.ts';
 import { deleteAndCount } from '../support/datagram-counts.ts';
 import { hostReceiver } from '../support/host-receiver.ts';
-import { kubectl } from '../support/kubectl.ts';
 import { captureFolder, waitForCaptureFolder } from '../support/node-captures.ts';
 import { sender } from '../support/pod-manifests.ts';
 import { digestsUpTo } from '../support/ring-contents.ts';
+import { kubectl } from '../support/run-kubectl.ts';
 import { sendingPod } from '../support/sending-pod.ts';
 import type { TestCluster } from '../support/test-cluster.ts';
 

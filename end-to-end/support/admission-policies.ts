@@ -9,7 +9,7 @@ import { built } from '../../tools/go-program.ts';
 import { template } from '../../tools/manifests.ts';
 import { output } from '../../tools/shell.ts';
 import { checkout } from '../../tools/target.ts';
-import { kubectl } from './kubectl.ts';
+import { kubectl } from './run-kubectl.ts';
 import type { TestCluster } from './test-cluster.ts';
 
 /** The policies of the chart, by their value below `admission`. */

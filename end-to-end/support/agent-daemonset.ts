@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { kubectl } from './kubectl.ts';
+import { kubectl } from './run-kubectl.ts';
 
 const daemonSet = ['-n', 'kube-system', 'daemonset/podcap'] as const;
 

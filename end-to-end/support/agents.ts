@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { until } from '../../src/base/until.ts';
-import { kubectl } from './kubectl.ts';
 import { processesOf } from './pod-processes.ts';
+import { kubectl } from './run-kubectl.ts';
 import type { TestCluster } from './test-cluster.ts';
 
 /** The agent of a Node: its Pod, and its process as this machine numbers it. */

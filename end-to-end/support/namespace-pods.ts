@@ -3,8 +3,8 @@ import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 import { until } from '../../src/base/until.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import { kubectl } from './kubectl.ts';
 import type { PodManifest } from './pod-manifests.ts';
+import { kubectl } from './run-kubectl.ts';
 
 /** A Pod that ran when it was last looked up. */
 export type RunningPod = {

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { agentOn } from './agents.ts';
-import { kubectlCommand } from './kubectl.ts';
 import type { PodOnNode } from './node-captures.ts';
+import { kubectlCommand } from './run-kubectl.ts';
 
 /** What `podcap read` in the container of the Node's agent writes to its standard output. */
 export async function readBack({ uid, node }: Pick<PodOnNode, 'uid' | 'node'>): Promise<Buffer> {

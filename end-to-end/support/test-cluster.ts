@@ -3,10 +3,10 @@ import { nodes } from '../../cluster/layout.ts';
 import { until } from '../../src/base/until.ts';
 import { type KubernetesClient, kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { kubectl } from './kubectl.ts';
 import { type NamespaceEvents, namespaceEvents } from './namespace-events.ts';
 import { type NamespacePods, namespacePods } from './namespace-pods.ts';
 import { removeCaptures } from './node-captures.ts';
+import { kubectl } from './run-kubectl.ts';
 
 /** The cluster of this checkout, seen through a namespace of its own. Disposing deletes its Pods and their captures. */
 export type TestCluster = NamespacePods &
