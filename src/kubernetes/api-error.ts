@@ -45,8 +45,8 @@ export function answerError(
 }
 
 /**
- * The error for a `Status` object: the body of a refusal, or the object of a watch's ERROR event. What the HTTP head
- * of the answer says goes before what the object says.
+ * The error for a `Status` object: the body of a refusal, or the object of a watch's ERROR event. The HTTP head of the
+ * answer takes precedence over the object.
  */
 export function statusError(
   call: Call,
