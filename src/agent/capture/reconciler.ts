@@ -90,39 +90,77 @@ async function reconcile(
   context: ReconcileContext,
   decision: Decision | Forget,
 ): Promise<Recorder | undefined> {
-  const { running, status, uid } = context;
   switch (decision.kind) {
     case 'record':
-      if (running?.phase() === 'recording') {
-        running.change(decision.spec);
-        return running;
-      }
-      await running?.ended;
-      return start(context, decision);
+      return await ensureRecording(context, decision);
     case 'keep':
-      if (decision.why === 'DurationReached') return await end(context, 'DurationReached');
-      if (running) running.endWithPod();
-      else if (await context.folders.markEnded(uid)) context.onFolders();
-      return running;
+      return await ensureKept(context, decision);
     case 'forget':
-      running?.endWithPod();
-      if (!running) status.forget(uid);
-      return running;
+      return ensureForgotten(context);
     case 'refuse':
-      await end(context, 'Refused');
-      status.report(decision.pod, { kind: 'refused', refusal: decision.refusal });
-      return undefined;
+      return await ensureRefused(context, decision);
     case 'delete':
-      // Already deleted, and the next plan is not made yet.
-      if (!running && !context.folders.states().has(uid)) return undefined;
-      if (!(await context.mayDelete(decision))) return running;
-      // Whatever the reason for deleting: Events have no other one for a recording whose files are deleted.
-      await running?.stop('AnnotationRemoved');
-      await context.folders.remove(uid);
-      status.report(decision.pod, { kind: 'deleted', why: decision.why });
-      context.onFolders();
-      return undefined;
+      return await ensureDeleted(context, decision);
   }
+}
+
+/** Ensures that a recorder runs with this spec. One that is ending is awaited first, then a new one starts. */
+async function ensureRecording(
+  context: ReconcileContext,
+  decision: Decision & { kind: 'record' },
+): Promise<Recorder> {
+  const { running } = context;
+  if (running?.phase() === 'recording') {
+    running.change(decision.spec);
+    return running;
+  }
+  await running?.ended;
+  return start(context, decision);
+}
+
+/** Ensures that nothing runs for longer than the reason allows, and that the end of the Pod is recorded. Files stay. */
+async function ensureKept(
+  context: ReconcileContext,
+  { why }: Decision & { kind: 'keep' },
+): Promise<Recorder | undefined> {
+  const { running, folders, uid } = context;
+  if (why === 'DurationReached') return await end(context, why);
+  if (running) running.endWithPod();
+  else if (await folders.markEnded(uid)) context.onFolders();
+  return running;
+}
+
+/** Ensures that what runs ends with its Pod, and that the status forgets the Pod after that. */
+function ensureForgotten({ running, status, uid }: ReconcileContext): Recorder | undefined {
+  running?.endWithPod();
+  if (!running) status.forget(uid);
+  return running;
+}
+
+/** Ensures that nothing runs and that the refusal is reported. Files stay. */
+async function ensureRefused(
+  context: ReconcileContext,
+  { pod, refusal }: Decision & { kind: 'refuse' },
+): Promise<undefined> {
+  await end(context, 'Refused');
+  context.status.report(pod, { kind: 'refused', refusal });
+}
+
+/** Ensures that nothing runs and that the folder is deleted, if the API server confirms it; otherwise changes nothing. */
+async function ensureDeleted(
+  context: ReconcileContext,
+  decision: Decision & { kind: 'delete' },
+): Promise<Recorder | undefined> {
+  const { running, folders, status, uid } = context;
+  // Already deleted, and the next plan is not made yet.
+  if (!running && !folders.states().has(uid)) return undefined;
+  if (!(await context.mayDelete(decision))) return running;
+  // Whatever the reason for deleting: Events have no other one for a recording whose files are deleted.
+  await running?.stop('AnnotationRemoved');
+  await folders.remove(uid);
+  status.report(decision.pod, { kind: 'deleted', why: decision.why });
+  context.onFolders();
+  return undefined;
 }
 
 /** Stops what runs, and measures the folder before the next plan uses it. */
