@@ -76,17 +76,17 @@ const test = clusterTest.extend(
 /** Every way to put an annotation on a Pod. */
 const ways: Readonly<Record<string, (account: TestServiceAccount) => Promise<unknown>>> = {
   'a new Pod': (account) => create(account, core, 'pods', idle({ name: 'new', annotation: '1' })),
-  'a Pod': (account) => patchPod(account, 'plain', { annotations: captured }),
+  'an existing Pod': (account) => patchPod(account, 'plain', { annotations: captured }),
   "a Pod's status": (account) => patchPod(account, 'plain/status', { annotations: captured }),
   "a Pod's binding": (account) => create(account, core, 'pods/plain/binding', binding('plain')),
-  'a binding of the old kind': (account) => create(account, core, 'bindings', binding('plain')),
-  'another number of files': (account) =>
+  'the legacy resource bindings': (account) => create(account, core, 'bindings', binding('plain')),
+  'a changed number of files': (account) =>
     patchPod(account, 'recorded', { annotations: { [captureAnnotation]: '3' } }),
-  'another filter': (account) =>
+  'a changed filter': (account) =>
     patchPod(account, 'recorded', { annotations: { 'podcap.dev/filter': 'udp' } }),
-  'no filter any more': (account) =>
+  'a removed filter': (account) =>
     patchPod(account, 'recorded', { annotations: { 'podcap.dev/filter': null } }),
-  'no annotation any more': (account) =>
+  'a removed annotation': (account) =>
     patchPod(account, 'recorded', { annotations: { [captureAnnotation]: null } }),
   'a Deployment': (account) => create(account, apps, 'deployments', workload()),
   'a ReplicaSet': (account) => create(account, apps, 'replicasets', workload()),
@@ -99,7 +99,7 @@ const ways: Readonly<Record<string, (account: TestServiceAccount) => Promise<unk
   'a CronJob': (account) => create(account, batch, 'cronjobs', cronJob('web')),
   'a revision of a StatefulSet': (account) =>
     create(account, apps, 'controllerrevisions', controllerRevision('web')),
-  'a template that had none': (account) => patchTemplate(account, 'deployments/plain'),
+  'a template without annotations': (account) => patchTemplate(account, 'deployments/plain'),
 };
 
 describe.each(Object.entries(ways))('by way of %s', (_way, annotate) => {
