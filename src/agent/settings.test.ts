@@ -15,14 +15,11 @@ test('a flag overrides the environment, which overrides the default', () => {
 });
 
 test.each([
-  [
-    '--max-files=0',
-    '--max-files (PODCAP_MAX_FILES): "0" is not allowed: a whole number from 1 to 10000 is allowed',
-  ],
-  ['--max-files=5x', '"5x" is not allowed'],
-  ['--captures-folder=captures', '"captures" is not allowed: an absolute path is allowed'],
-  ['--metrics-tls-folder=certs', '"certs" is not allowed: an absolute path is allowed'],
-  ['--log-level=loud', 'debug, info, warn or error is allowed'],
+  ['--max-files=0', '--max-files (PODCAP_MAX_FILES) must be a whole number from 1 to 10000, not "0"'],
+  ['--max-files=5x', 'must be a whole number from 1 to 10000, not "5x"'],
+  ['--captures-folder=captures', 'must be an absolute path, not "captures"'],
+  ['--metrics-tls-folder=certs', 'must be an absolute path, not "certs"'],
+  ['--log-level=loud', 'must be debug, info, warn or error, not "loud"'],
   ['--colour=red', "Unknown option '--colour'"],
   ['--port', "'--port"],
 ])('%s is refused with a message that names it', (flag, message) => {

@@ -29,14 +29,14 @@ export const settingsSchema = v.object({
   minFreeDiskPercent: wholeNumber(0, 90),
   retentionSeconds: wholeNumber(0, 30 * 86_400),
   podMetrics: v.pipe(
-    v.picklist(['true', 'false'], 'true or false is allowed'),
+    v.picklist(['true', 'false'], 'true or false'),
     v.transform((given) => given === 'true'),
   ),
   port: wholeNumber(1, 65_535),
   metricsTlsFolder: pathOrNone(),
   metricsPort: wholeNumber(1, 65_535),
   cniResyncSeconds: wholeNumber(1, 3_600),
-  logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error is allowed'),
+  logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error'),
 });
 
 /** How a setting is given and described: for `--help`, docs/settings.md and error messages. */
@@ -79,7 +79,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network, and of podcap-preload.so, which is preloaded into tcpdump",
+    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network namespace, and of podcap-preload.so, which is preloaded into tcpdump",
   },
   maxFiles: {
     flag: 'max-files',
@@ -115,13 +115,13 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'min-free-disk-percent',
     env: 'PODCAP_MIN_FREE_DISK_PERCENT',
     default: '20',
-    help: "the share of the captures' disk that captures leave free, counted as available / capacity",
+    help: "the share of the captures' disk that captures leave free, in percent: available / capacity",
   },
   retentionSeconds: {
     flag: 'retention-seconds',
     env: 'PODCAP_RETENTION_SECONDS',
     default: '3600',
-    help: 'how long the captures of an ended Pod are kept; 0 deletes them at once',
+    help: 'how long the captures of an ended Pod are kept, in seconds; 0 deletes them at once',
   },
   podMetrics: {
     flag: 'pod-metrics',
@@ -151,7 +151,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'metrics-tls-folder',
     env: 'PODCAP_METRICS_TLS_FOLDER',
     default: '',
-    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served only on --metrics-port, to clients with a certificate of ca.crt',
+    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served only on --metrics-port, to clients with a certificate from the CA in ca.crt',
   },
   metricsPort: {
     flag: 'metrics-port',
@@ -163,7 +163,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'cni-resync-seconds',
     env: 'PODCAP_CNI_RESYNC_SECONDS',
     default: '5',
-    help: 'how often the whole CNI cache is read again, in case inotify missed a change',
+    help: 'how often the whole CNI cache is read again, in seconds, in case inotify missed a change',
   },
   logLevel: {
     flag: 'log-level',
@@ -193,7 +193,7 @@ export function helpText(): string {
   });
   return [
     'podcap: captures the annotated Pods of one Node',
-    'podcap list, podcap read <namespace>/<pod>: what is captured (more with --help)',
+    'podcap list, podcap read <namespace>/<pod>: show what is captured (podcap list --help, podcap read --help)',
     '',
     '  flag                       environment                      what it sets (default)',
     ...lines,
@@ -224,7 +224,7 @@ function problemOf(issue: v.BaseIssue<unknown>): string {
   const described = Object.entries(settingDescriptions).find(([name]) => name === v.getDotPath(issue))?.[1];
   const names = described ? `--${described.flag} (${described.env})` : 'settings';
   if (issue.input === undefined) return `${names} is required: ${described?.help}`;
-  return `${names}: ${JSON.stringify(issue.input)} is not allowed: ${issue.message}`;
+  return `${names} must be ${issue.message}, not ${JSON.stringify(issue.input)}`;
 }
 
 function text() {
@@ -232,20 +232,20 @@ function text() {
 }
 
 function absolutePath() {
-  return v.pipe(v.string(), v.startsWith('/', 'an absolute path is allowed'));
+  return v.pipe(v.string(), v.startsWith('/', 'an absolute path'));
 }
 
 /** Undefined for an empty text. */
 function pathOrNone() {
   return v.pipe(
     v.string(),
-    v.check((given) => given === '' || given.startsWith('/'), 'an absolute path is allowed'),
+    v.check((given) => given === '' || given.startsWith('/'), 'an absolute path'),
     v.transform((given) => (given === '' ? undefined : given)),
   );
 }
 
 function wholeNumber(least: number, most: number) {
-  const message = `a whole number from ${least} to ${most} is allowed`;
+  const message = `a whole number from ${least} to ${most}`;
   const isAllowed = (given: string) =>
     /^[0-9]{1,9}$/.test(given) && Number(given) >= least && Number(given) <= most;
   return v.pipe(v.string(), v.check(isAllowed, message), v.transform(Number));

@@ -15,7 +15,7 @@ export async function recordingsIn(
     return await findRecordings(folder);
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
-    return { message: `there is no captures folder ${folder}: set its path with --captures-folder` };
+    return { message: `the captures folder ${folder} does not exist: set its path with --captures-folder` };
   }
 }
 
@@ -30,7 +30,7 @@ export function choose(recordings: readonly Recording[], pod: ReadArguments['pod
   const name = 'uid' in pod ? `UID ${pod.uid}` : `${pod.namespace}/${pod.name}`;
   return {
     kind: 'not-found',
-    message: `no capture of ${name} on this Node: podcap list shows what there is`,
+    message: `no capture of ${name} on this Node: podcap list shows the captures`,
   };
 }
 

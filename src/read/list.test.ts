@@ -55,9 +55,9 @@ test('podcap list prints only the heading if nothing is kept', async () => {
 });
 
 test.each([
-  [['-o', 'yaml'], 2, '--output: "yaml" is not allowed: table or json is allowed'],
-  [['web'], 2, '"web" is not allowed: podcap list has no arguments, only options'],
-  [['--captures-folder', '/nowhere'], 1, 'there is no captures folder /nowhere'],
+  [['-o', 'yaml'], 2, '--output must be table or json, not "yaml"'],
+  [['web'], 2, 'podcap list takes no arguments, only options: "web"'],
+  [['--captures-folder', '/nowhere'], 1, 'the captures folder /nowhere does not exist'],
 ])('podcap list %j exits with %i and prints why', async (args, code, message) => {
   await using scene = await readScene();
   expect(await scene.list(args)).toMatchObject({ code, stderr: expect.stringContaining(message) });

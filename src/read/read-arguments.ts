@@ -32,11 +32,12 @@ Writes the captured packets of a Pod to standard output, as one capture file (pc
   kubectl exec -n kube-system <agent> -- podcap read default/web > web.pcap
   kubectl exec -n kube-system <agent> -- podcap read default/web | wireshark -k -i -
 
-The output has all packets that are in the files when the command starts: whole, in order, without gaps, and only
-once where two captures overlap. It does not follow the capture. All files are opened at the start, so that a slow
-reader misses nothing while old files are deleted. Deleted files use disk space until the command ends.
+The output contains every packet that is in the files when the command starts: whole, in order, and only once where
+two captures overlap. It does not follow the capture. All files are opened at the start, so a slow reader misses
+nothing when the capture deletes old files. Until the command ends, the files that it reads use disk space, even if
+they are deleted.
 
-If there were several Pods of that name, the one that was captured last is read. podcap list shows the UID of each.
+If several Pods had that name, the one that was captured last is read. podcap list shows the UID of each.
 
 Options:
   --uid <uid>                read the Pod with this UID
@@ -47,8 +48,8 @@ ${commonHelp}
 const listHelp = `Usage: podcap list [options]
 
 Lists the Pods whose packets are kept on this Node, with the times of the first and the last packet.
-PACKETS is the number of packets in the files, as last recorded by the agent. Packets that two overlapping captures
-both have count twice.
+PACKETS is the number of packets in the files, as last recorded by the agent. A packet that two
+overlapping captures both contain is counted twice.
 
 Options:
   -o, --output <format>      table (default) or json
@@ -73,14 +74,14 @@ export function readArguments(
   if ((uid === undefined) === (positionals.length === 0) || positionals.length > 1)
     return invalid('either one <namespace>/<pod> or --uid <uid> is required');
   if (typeof uid === 'string' && !/^[A-Za-z0-9-]{1,36}$/.test(uid))
-    return invalid(`--uid: ${JSON.stringify(uid)} is not allowed: the UID of a Pod is allowed`);
+    return invalid(`--uid must be the UID of a Pod, not ${JSON.stringify(uid)}`);
   if (typeof generation === 'string' && !/^[0-9]{1,9}$/.test(generation))
-    return invalid(`--generation: ${JSON.stringify(generation)} is not allowed: a whole number is allowed`);
+    return invalid(`--generation must be a whole number, not ${JSON.stringify(generation)}`);
   const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(positionals[0] ?? '') ?? [];
   const pod = typeof uid === 'string' ? { uid } : namespace && name ? { namespace, name } : undefined;
   if (!pod)
     return invalid(
-      `${JSON.stringify(positionals[0])} is not allowed: <namespace>/<pod> is allowed, for example default/web`,
+      `the Pod must be <namespace>/<pod>, such as default/web, not ${JSON.stringify(positionals[0])}`,
     );
 
   return withFolder(values, env, (folder) => ({
@@ -100,12 +101,10 @@ export function listArguments(
   const { values, positionals } = parsed;
   if (values['help'] === true) return { kind: 'help', text: listHelp };
   if (positionals.length > 0)
-    return invalid(
-      `${JSON.stringify(positionals[0])} is not allowed: podcap list has no arguments, only options`,
-    );
+    return invalid(`podcap list takes no arguments, only options: ${JSON.stringify(positionals[0])}`);
   const output = values['output'] ?? 'table';
   if (output !== 'table' && output !== 'json')
-    return invalid(`--output: ${JSON.stringify(output)} is not allowed: table or json is allowed`);
+    return invalid(`--output must be table or json, not ${JSON.stringify(output)}`);
   return withFolder(values, env, (folder) => ({ capturesFolder: folder, output }));
 }
 
@@ -142,7 +141,7 @@ function withFolder<Arguments>(
     (typeof flag === 'string' && flag) || env[capturesFolder.env] || capturesFolder.default || '/captures';
   if (!folder.startsWith('/'))
     return invalid(
-      `--captures-folder (${capturesFolder.env}): ${JSON.stringify(folder)} is not allowed: an absolute path is allowed`,
+      `--captures-folder (${capturesFolder.env}) must be an absolute path, not ${JSON.stringify(folder)}`,
     );
   return { kind: 'arguments', arguments: make(folder) };
 }

@@ -68,9 +68,10 @@ function differentLinkTypes(sources: readonly GenerationSource[]): string {
   const types = sources.map(
     ({ generation, header }) => `  --generation ${generation}  link type ${header.linkType}`,
   );
-  return ['a capture file has only one link type, but these differ; read them one by one:', ...types].join(
-    '\n',
-  );
+  return [
+    'a capture file has only one link type, but these generations differ; read them one by one:',
+    ...types,
+  ].join('\n');
 }
 
 function numbers(generations: readonly RecordingGeneration[]): string {
@@ -79,7 +80,7 @@ function numbers(generations: readonly RecordingGeneration[]): string {
 
 function severalPods(recording: Recording, others: readonly Recording[]): string {
   const lines = [recording, ...others].map((each) => `  ${describe(each)}`);
-  return ['several Pods had that name; this is the first of these:', ...lines].join('\n');
+  return ['several Pods had that name; the first of these is read:', ...lines].join('\n');
 }
 
 function fail(terminal: Terminal, message: string): number {

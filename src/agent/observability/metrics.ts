@@ -4,7 +4,7 @@ export const metricDescriptions = [
   gauge('podcap_captures_refused', 'Pods whose capture is refused, by reason.', ['reason']),
   gauge(
     'podcap_captures_stalled',
-    'Captures that write nothing while packets pass, or whose tcpdump does not answer.',
+    'Captures that write nothing while packets pass, or whose tcpdump does not respond.',
   ),
   counter('podcap_capture_starts_total', 'Times that tcpdump started to capture.'),
   counter('podcap_capture_failures_total', 'Times that a capture failed to start, or ended with an error.'),
@@ -12,23 +12,20 @@ export const metricDescriptions = [
   counter('podcap_packets_dropped_total', 'Packets that the kernel dropped because tcpdump did not keep up.'),
   counter(
     'podcap_packets_lost_at_stop_total',
-    'Packets that were received, but neither dropped nor written to a file when their capture ended.',
+    'Packets that were received and not dropped, but were not in a file when their capture ended.',
   ),
-  counter(
-    'podcap_packets_pruned_total',
-    'Captured packets whose files were deleted because newer files replaced them.',
-  ),
+  counter('podcap_packets_pruned_total', 'Captured packets whose file the ring deleted to keep newer ones.'),
   counter('podcap_packets_missed_total', 'Packets that passed before the first capture or between captures.'),
   counter(
     'podcap_packets_duplicated_total',
-    'Packets that two captures wrote while one took over from the other: podcap_packets_captured_total counts them twice.',
+    'Packets that two captures wrote while one replaced the other. podcap_packets_captured_total counts them twice.',
   ),
   gauge('podcap_capture_files_bytes', 'Size of all capture files on this Node.'),
   gauge('podcap_disk_budget_bytes', 'The most disk space that all captures of this Node may take.'),
   gauge('podcap_disk_reserved_bytes', 'The most disk space that the running captures can take.'),
   gauge(
     'podcap_disk_available_ratio',
-    "Available share of the captures' disk, counted as the kubelet counts it.",
+    "The share of the captures' disk that is available, measured as the kubelet does.",
   ),
   gauge('podcap_disk_min_free_ratio', "The share of the captures' disk that captures leave free."),
   gauge('podcap_api_last_contact_timestamp_seconds', 'Unix time at which the API server last answered.'),

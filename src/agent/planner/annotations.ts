@@ -79,19 +79,19 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
     files: {
       key: captureAnnotation,
       allowed: `a whole number of capture files from 1 to ${maxFiles}`,
-      effect: 'captures the Pod and keeps this many of the newest files; without it, nothing is captured',
+      effect: 'captures the Pod, and keeps this many of the newest files',
       parse: (value) => wholeNumber(value, 1, maxFiles),
     },
     fileMegabytes: {
       key: 'podcap.dev/file-size',
       allowed: `a whole number of megabytes from 1 to ${maxFileMegabytes}`,
-      effect: 'the size at which the next file starts; the default is 1; a megabyte is 1,000,000 bytes',
+      effect: 'the size at which the next file starts, in MB of 1,000,000 bytes; default 1',
       parse: (value) => wholeNumber(value, 1, maxFileMegabytes),
     },
     interface: {
       key: 'podcap.dev/interface',
       allowed: "the name of one interface of the Pod, such as eth0, net1 or lo, but not 'any'",
-      effect: `the interface to capture; the default is ${podInterface}`,
+      effect: `the interface to capture; default ${podInterface}`,
       parse: interfaceName,
     },
     filter: {
@@ -103,7 +103,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
     snaplen: {
       key: 'podcap.dev/snaplen',
       allowed: 'a whole number of bytes from 64 to 262144',
-      effect: 'keeps this many bytes of each packet; 128 keeps the headers',
+      effect: 'keeps this many bytes of each packet; default whole packets; 128 keeps the headers',
       parse: (value) => wholeNumber(value, 64, 262_144),
     },
     duration: {

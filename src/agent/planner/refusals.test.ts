@@ -29,7 +29,7 @@ test.each<[Refusal, string]>([
   ],
   [
     tooManyCaptures(100),
-    'OverBudget: this Node runs no more than 100 captures at a time: this one starts when another one ends',
+    'OverBudget: this Node runs at most 100 captures at a time: this one starts when another one ends',
   ],
   [
     overDiskBudget(6_420_000, 16_000_000),

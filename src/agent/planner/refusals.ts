@@ -17,7 +17,7 @@ export const refusalDescriptions: Readonly<
   Record<RefusalReason, { readonly when: string; readonly until: string }>
 > = {
   InvalidAnnotation: {
-    when: 'an annotation has a value that is not allowed; the message names both',
+    when: 'an annotation has a value that is not allowed; the message names the annotation and the value',
     until: 'the annotation is changed',
   },
   HostNetwork: {
@@ -25,7 +25,7 @@ export const refusalDescriptions: Readonly<
     until: 'the Pod is replaced',
   },
   InvalidFilter: {
-    when: 'tcpdump cannot compile the filter, or needs more than 1 s or 64 MB; host names do not compile',
+    when: 'tcpdump cannot compile the filter, or needs more than 1 s or 64 MB for it; host names are not resolved',
     until: 'the annotation is changed',
   },
   NoSuchInterface: {
@@ -33,12 +33,12 @@ export const refusalDescriptions: Readonly<
     until: 'the interface exists; checked every 30 s',
   },
   OverBudget: {
-    when: 'the Node has no disk budget, receive-ring budget or captures left, even after deleting ended captures',
-    until: 'there is capacity',
+    when: 'a budget of the Node (disk, receive rings, captures) is used up, even after deleting captures of ended Pods',
+    until: 'enough of the budget is free',
   },
   DiskAlmostFull: {
     when: "the capture would use the part of the Node's disk that must stay free",
-    until: 'there is space',
+    until: 'enough of the disk is free',
   },
 };
 
@@ -69,7 +69,7 @@ export function noSuchInterface(name: string, retryMs: number): Refusal {
 
 /** All captures that the Node allows at a time are running. */
 export function tooManyCaptures(maxCaptures: number): Refusal {
-  const message = `this Node runs no more than ${maxCaptures} captures at a time: this one starts when another one ends`;
+  const message = `this Node runs at most ${maxCaptures} captures at a time: this one starts when another one ends`;
   return { reason: 'OverBudget', message };
 }
 
