@@ -6,8 +6,8 @@ test.each([
   ['ENOSPC', 'captures cannot be written: the disk is full (ENOSPC)'],
   ['EROFS', 'captures cannot be written: the file system is read-only (EROFS)'],
   ['EIO', 'captures cannot be written: the disk has an I/O error (EIO)'],
-  ['ENOENT', 'captures cannot be written: their folder is gone (ENOENT)'],
-  ['EDQUOT', 'captures cannot be written: the quota of the disk is used up (EDQUOT)'],
+  ['ENOENT', 'captures cannot be written: their folder does not exist (ENOENT)'],
+  ['EDQUOT', 'captures cannot be written: the disk quota is exceeded (EDQUOT)'],
   ['EFBIG', 'captures cannot be written: EFBIG'],
 ])('%s is explained in words', async (code, words) => {
   await using folder = await temporaryFolder();

@@ -13,10 +13,10 @@ export async function writeErrorMessage(error: unknown, folder: string): Promise
 
 const problems: ReadonlyMap<string, string> = new Map([
   ['ENOSPC', 'the disk is full'],
-  ['EDQUOT', 'the quota of the disk is used up'],
+  ['EDQUOT', 'the disk quota is exceeded'],
   ['EROFS', 'the file system is read-only'],
   ['EIO', 'the disk has an I/O error'],
-  ['ENOENT', 'their folder is gone'],
+  ['ENOENT', 'their folder does not exist'],
 ]);
 const noInodes = 'the file system has no inodes left';
 

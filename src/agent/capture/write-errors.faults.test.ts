@@ -39,7 +39,7 @@ test.each(attempts)(
       fault: (folder) => rm(folder, { recursive: true }),
       isDeleted: true,
     });
-    expect(message).toBe('captures cannot be written: their folder is gone (ENOENT)');
+    expect(message).toBe('captures cannot be written: their folder does not exist (ENOENT)');
   },
 );
 
@@ -49,7 +49,7 @@ test.each(attempts)('a folder that is deleted while nothing is sent is reported 
   const { recorder, reports, path } = await scene.record(3);
   await rm(path, { recursive: true });
   const { message } = await untilFailed(reports);
-  expect(message).toBe('captures cannot be written: their folder is gone (ENOENT)');
+  expect(message).toBe('captures cannot be written: their folder does not exist (ENOENT)');
   await untilCaptured(reports, 2);
   await testbed.sendDatagrams({ count: 100 });
   await recorder.stop('AgentStopped');
