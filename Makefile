@@ -6,21 +6,21 @@ node = node --disable-warning=ExperimentalWarning
 needs = @tools/prerequisites.sh
 
 .PHONY: help
-help: ## list the targets
+help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## show Podcap from start to end: a cluster, an annotated Pod, its capture files, its packets
+demo: ## show Podcap from start to finish: a cluster, an annotated Pod, its capture files, its packets
 	$(needs) cluster image
 	@$(node) tools/make.ts demo
 
 .PHONY: test
-test: ## run every check and every test except test-faults, on a real cluster
+test: ## run all checks and all tests except test-faults, on the cluster of make cluster
 	$(needs) cluster image test
 	@$(node) tools/make.ts test
 
 .PHONY: test-faults
-test-faults: ## run the tests of what fails in production, each many times (docs/reliability.md)
+test-faults: ## test the failures of production, each many times (docs/reliability.md)
 	$(needs) cluster image test
 	@$(node) tools/make.ts test-faults
 
@@ -46,7 +46,7 @@ cluster: ## start a real Kubernetes cluster with two Nodes on this machine
 	@$(node) cluster/main.ts up
 
 .PHONY: cluster-down
-cluster-down: ## stop that cluster and remove everything that it made
+cluster-down: ## stop the cluster and remove everything that it created
 	$(needs) node
 	@$(node) cluster/main.ts down
 
@@ -56,7 +56,7 @@ docker-build: ## build the image podcap:latest
 	@$(node) tools/build-image.ts build
 
 .PHONY: deploy
-deploy: ## build the image, load it, apply the manifests, and wait until every agent is ready
+deploy: ## build the image, load it into the cluster (kind or make cluster), apply the manifests, and wait for the agents
 	$(needs) image
 	@$(node) tools/make.ts deploy
 
@@ -116,5 +116,5 @@ sbom: ## build the image, and list everything in it with its licences (build/sbo
 	@$(node) tools/make.ts sbom
 
 .PHONY: clean
-clean: ## delete what was built in this checkout, and node_modules
+clean: ## delete everything that was built in this checkout, and node_modules
 	rm -rf build coverage node_modules

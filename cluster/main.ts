@@ -40,7 +40,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
 const usage = `usage: node cluster/main.ts <command>
 
   up                          start the cluster, or the parts of it that are not running; prints its kubeconfig
-  down                        stop the cluster and remove everything that it made
+  down                        stop the cluster and remove everything that it created
   status                      print what is running; exits with 0 if the cluster of this checkout is up
   dns                         install CoreDNS, which a new cluster does not have
   load <docker-archive>...    load images into every Node

@@ -25,7 +25,7 @@ export async function demo(): Promise<number> {
   await kubectl('get', 'pods', '-o', 'wide');
   const agent = await agentOf(pod);
   say(`\nThe agent on the Node of ${pod} is ${agent}. It does not capture the Pod yet:`);
-  await waitFor('no captures of it', async () => !(await isCaptured(agent)));
+  await waitFor('its earlier captures to be deleted', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
 
   step(4, 'Annotate the Pod: capture it and keep the last 3 files of 1 MB');
@@ -47,7 +47,7 @@ export async function demo(): Promise<number> {
 
   step(7, 'Remove the annotation: capturing stops and the files are deleted');
   await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io-');
-  await waitFor('the folder to be gone', async () => !(await isCaptured(agent)));
+  await waitFor('its captures to be deleted', async () => !(await isCaptured(agent)));
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStopped`);
 
@@ -60,7 +60,7 @@ function nextSteps(agent: string): string {
 This is the end of the demo. The cluster keeps running, so you can try it yourself:
 
   export KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH
-  kubectl annotate pod ${pod} tcpdump.antrea.io=5        # capture, keep 5 files
+  kubectl annotate pod ${pod} tcpdump.antrea.io=5        # capture, keep the last 5 files
   kubectl describe pod ${pod}                            # its Events: what Podcap does with it
   kubectl exec -n kube-system ${agent} -- podcap list
   kubectl annotate pod ${pod} tcpdump.antrea.io-         # stop, delete the files

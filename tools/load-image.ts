@@ -25,7 +25,7 @@ export async function loadImage(target: TargetCluster, { image, archive, say }: 
     return await must('kind', ['load', 'docker-image', image, '--name', context.slice('kind-'.length)]);
   }
   throw new Failed(
-    `cannot load ${image} into ${context}, which is neither a kind cluster nor this machine's: push it to a registry`,
+    `cannot load ${image} into ${context}, which is neither a kind cluster nor the cluster of make cluster: push it to a registry instead`,
   );
 }
 
