@@ -20,7 +20,7 @@ test: ## run all checks and all tests except test-faults, on the cluster of make
 	@$(node) tools/make.ts test
 
 .PHONY: test-faults
-test-faults: ## test the failures of production, each many times (docs/reliability.md)
+test-faults: ## test the failures of production, most of them many times (docs/reliability.md)
 	$(needs) cluster image test
 	@$(node) tools/make.ts test-faults
 

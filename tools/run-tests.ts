@@ -32,7 +32,7 @@ export async function test(): Promise<number> {
   ]);
 }
 
-/** `make test-faults`: the faults of docs/reliability.md, each many times. */
+/** `make test-faults`: the faults of docs/reliability.md, most of them many times. */
 export async function testFaults(): Promise<number> {
   await freshResults();
   return conclude([await onCluster('faults')]);

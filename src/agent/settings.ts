@@ -79,7 +79,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: "the folder of podcap-spawner, which starts tcpdump in a Pod's network namespace, and of podcap-preload.so, which is preloaded into tcpdump",
+    help: 'the folder of podcap-spawner, which starts tcpdump, and of podcap-preload.so, which is preloaded into it',
   },
   maxFiles: {
     flag: 'max-files',
@@ -103,7 +103,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'disk-budget-megabytes',
     env: 'PODCAP_DISK_BUDGET_MEGABYTES',
     default: '10000',
-    help: 'the most disk space that all captures of this Node may take, in MB; to make space, the oldest captures of ended Pods are deleted',
+    help: 'the most disk space that all captures of this Node may take, in MB',
   },
   bufferBudgetMegabytes: {
     flag: 'buffer-budget-megabytes',
@@ -115,7 +115,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'min-free-disk-percent',
     env: 'PODCAP_MIN_FREE_DISK_PERCENT',
     default: '20',
-    help: "the share of the captures' disk that captures leave free, in percent: available / capacity",
+    help: "the part of the captures' disk that captures leave available, in percent of its capacity",
   },
   retentionSeconds: {
     flag: 'retention-seconds',
@@ -151,7 +151,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'metrics-tls-folder',
     env: 'PODCAP_METRICS_TLS_FOLDER',
     default: '',
-    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served only on --metrics-port, to clients with a certificate from the CA in ca.crt',
+    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served only on --metrics-port, over TLS',
   },
   metricsPort: {
     flag: 'metrics-port',
