@@ -48,8 +48,8 @@ ${commonHelp}
 const listHelp = `Usage: podcap list [options]
 
 Lists the Pods whose packets are kept on this Node, with the times of the first and the last packet.
-PACKETS is the number of packets in the files, as last recorded by the agent. A packet that two
-overlapping captures both contain is counted twice.
+PACKETS is the number of packets in the files, as last recorded by the agent. A packet that two overlapping captures
+both contain is counted twice.
 
 Options:
   -o, --output <format>      table (default) or json
