@@ -102,7 +102,7 @@ const ways: Readonly<Record<string, (account: TestServiceAccount) => Promise<unk
   'a template without annotations': (account) => patchTemplate(account, 'deployments/plain'),
 };
 
-describe.each(Object.entries(ways))('by way of %s', (_way, annotate) => {
+describe.each(Object.entries(ways))('through %s', (_way, annotate) => {
   test('only users who may create captures can set, change or remove annotations', async ({ users }) => {
     const { allowed, denied } = users;
     expect(await refusalOf(annotate(allowed))).toBeUndefined();

@@ -80,16 +80,14 @@ test('kubectl annotate prints which values are allowed', async ({ guarded: { nam
   );
 });
 
-test('a template is judged as its Pods would be', async ({ guarded: { client, namespace } }) => {
+test('a template is validated as its Pods would be', async ({ guarded: { client, namespace } }) => {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const body = workload({ annotations: { [captureAnnotation]: '0' } });
   const refusal = await refusalOf(client.create({ path, query: dryRun, body }));
   expect(refusal?.message).toContain(`annotation ${captureAnnotation}="0"`);
 });
 
-test('a Pod that has invalid values can be labelled, fixed step by step, and deleted', async ({
-  guarded,
-}) => {
+test('a Pod that has invalid values can be labeled, fixed step by step, and deleted', async ({ guarded }) => {
   const path = `${podsOf(guarded)}/bad`;
   const change = (metadata: object) => refusalOf(guarded.client.patch({ path, body: { metadata } }));
   expect(await change({ labels: { team: 'network' } })).toBeUndefined();

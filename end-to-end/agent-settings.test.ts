@@ -45,7 +45,7 @@ test('deletes the folder of a deleted Pod after the retention time, and keeps th
   await cluster.annotate('stays', null);
 });
 
-test('deletes the rings of deleted Pods, oldest first, for a new capture, and refuses one that does not fit even so', async ({
+test('deletes the rings of deleted Pods, oldest first, for a new capture, and refuses one that does not fit even then', async ({
   cluster,
   receiver,
   settings,
@@ -81,7 +81,7 @@ test('deletes the rings of deleted Pods, oldest first, for a new capture, and re
   await expectCaptured(cluster, third, { receiver });
 });
 
-test('captures nothing while less of the disk is available than must stay free', async ({
+test('captures nothing while less of the disk is free than the minimum', async ({
   cluster,
   receiver,
   settings,

@@ -21,7 +21,7 @@ const notAllowed = [
   ['podcap.dev/duration', '10', 'must be a duration from 1s to 168h, such as 90s, 10m or 1h30m'],
 ] as const;
 
-test('refuses an invalid value of each annotation by an Event that names both, and captures nothing', async ({
+test('refuses an invalid value of each annotation with an Event that names both, and captures nothing', async ({
   cluster,
 }) => {
   const wrong = await cluster.start(idle({ name: 'wrong', node: 'node1' }));

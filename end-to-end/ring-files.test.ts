@@ -15,7 +15,7 @@ import { deleteSendingPod, sendingPod } from './support/sending-pod.ts';
 /** 2.9 MB/s: a file of 1 MB is full after 0.35 s, with about 690 datagrams. */
 const fast = { node: 'node1', rate: 2_000, bytes: 1_400, files: 5 };
 
-test('keeps the last N files without a gap while N changes from 5 to 3 to 100 to 5, by the same tcpdump', async ({
+test('keeps the last N files without a gap while N changes from 5 to 3 to 100 to 5, with the same tcpdump', async ({
   cluster,
 }) => {
   const web = await sendingPod(cluster, { name: 'web', ...fast });

@@ -130,7 +130,7 @@ test('stops the capture of a deleted Pod and keeps its files, with the last data
   expectConsecutive(await numbersIn(gone.folder));
 });
 
-test('refuses an invalid value by an Event that names it, and captures nothing', async ({ cluster }) => {
+test('refuses an invalid value with an Event that names it, and captures nothing', async ({ cluster }) => {
   const wrong = await cluster.start(idle({ name: 'wrong', node: 'node1', annotation: 'five' }));
   await expectRefused(cluster, wrong, {
     reason: 'InvalidAnnotation',

@@ -51,7 +51,7 @@ test('lists every npm package that is bundled, and no other', async () => {
     expect(texts).toMatch(new RegExp(`^== ${name} \\(MIT\\)\\n\\n.*(?:MIT|Permission)`, 'ms'));
 });
 
-test('names the licence of each component, or the image has a file that does', async () => {
+test('names the license of each component, or the image has a file that does', async () => {
   const unnamed = bill.components.filter(({ licences }) => licences.length === 0);
   for (const { name } of unnamed) {
     expect(await execInAgent('node1', 'cat', `/usr/share/doc/${name}/copyright`)).toMatch(/copyright/i);

@@ -25,7 +25,7 @@ const longOutages = 5;
 
 const kills = 20;
 
-test(`captures continue untouched while the API server is killed ${kills} times; changes after it take effect, with one list at most`, async ({
+test(`captures continue untouched while the API server is killed ${kills} times; later changes take effect, with one list at most`, async ({
   cluster,
 }) => {
   const [web, other] = await podOnEachNode(cluster, 'short');
@@ -47,7 +47,7 @@ test(`captures continue untouched while the API server is killed ${kills} times;
   expect(listed).toBeLessThanOrEqual(kills * nodes.length);
 });
 
-test(`captures continue while the API server is away for 2 minutes, ${longOutages} times, also by an agent that starts meanwhile; few lists follow`, async ({
+test(`captures continue while the API server is down for 2 minutes, ${longOutages} times, also in an agent that starts meanwhile; few lists follow`, async ({
   cluster,
 }) => {
   const [web, other] = await podOnEachNode(cluster, 'long');
@@ -81,7 +81,7 @@ test(`captures continue while the API server is away for 2 minutes, ${longOutage
   expect(listed).toBeLessThanOrEqual(longOutages * nodes.length);
 });
 
-test('changes that agents miss while their packets to the API server are dropped take effect once they pass', async ({
+test('changes that agents miss while their packets to the API server are dropped take effect once packets pass again', async ({
   cluster,
 }) => {
   const pods = await podOnEachNode(cluster, 'cut-off');

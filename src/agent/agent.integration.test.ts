@@ -142,7 +142,7 @@ test('the captures of an ended Pod are deleted after the retention time, if the 
   );
 });
 
-test('a capture continues while the API server is away, and changes take effect afterwards', async () => {
+test('a capture continues while the API server is down, and changes take effect afterwards', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   await using agent = await scene.start();
@@ -165,7 +165,7 @@ test('a capture continues while the API server is away, and changes take effect 
   expect(scene.server.requests.filter(({ kind }) => kind === 'list')).toHaveLength(1);
 });
 
-test('a relist from the past, in which the Pod is not annotated yet, ends no capture', {
+test('a stale relist, in which the Pod is not annotated yet, ends no capture', {
   repeats: 4,
 }, async () => {
   await using scene = await agentScene();
@@ -189,7 +189,7 @@ test('a relist from the past, in which the Pod is not annotated yet, ends no cap
   expect(await scene.tcpdumps()).toEqual(before);
 });
 
-test('an agent that starts while the API server is away continues the captures, until a list says otherwise', {
+test('an agent that starts while the API server is down continues the captures, until a list shows otherwise', {
   repeats: 4,
 }, async () => {
   await using scene = await agentScene();

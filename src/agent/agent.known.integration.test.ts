@@ -40,7 +40,7 @@ describe('a capture that needs the space of files of an ended Pod', () => {
   });
 });
 
-describe('a captured Pod, when an older Pod asks for capacity that is not available', () => {
+describe('a captured Pod, when an older Pod requests capacity that is not available', () => {
   let before: readonly string[];
   let after: readonly string[];
 

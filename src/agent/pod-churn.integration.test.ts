@@ -17,7 +17,7 @@ const keptConnections = 4;
 /** How many Pods run at a time. */
 const atOnce = 10;
 
-test('after 3,000 Pods have come and gone, the agent uses no more than after 1,000', {
+test('after 3,000 Pods have come and gone, the agent uses no more memory than after 1,000', {
   timeout: 400_000,
 }, async () => {
   await using node = await nodeScene();

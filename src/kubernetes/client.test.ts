@@ -72,7 +72,7 @@ test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>
   expect(thrown.message).toContain(`GET ${path}: `);
 });
 
-test('reads compressed answers', async () => {
+test('reads compressed responses', async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);
   server.script.read.push({ kind: 'gzip', body: { kind: 'Pod', padding: 'x'.repeat(200_000) } });

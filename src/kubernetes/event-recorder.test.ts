@@ -40,7 +40,7 @@ test('writes nothing of the Pod but a reference to it', async () => {
   expect(JSON.stringify(setup.server.requests[0]?.body)).not.toContain('secret');
 });
 
-test('counts a repeated Event up', async () => {
+test('increments the count of a repeated Event', async () => {
   await using setup = await recorderScene();
   for (let count = 0; count < 3; count += 1) {
     setup.recorder.record(started);
@@ -64,7 +64,7 @@ test('writes one Event, with a count, for equal Events that wait together', asyn
   expect(setup.recorder.counts().written).toBe(3);
 });
 
-test('writes a new Event when the API server has deleted the one to count up', async () => {
+test('writes a new Event when the API server has deleted the one to increment', async () => {
   await using setup = await recorderScene();
   setup.recorder.record(started);
   await setup.recorder.flush(5_000);
@@ -102,7 +102,7 @@ test.each<{ name: string; answer: ScriptedAnswer }>([
   expect(setup.recorder.counts()).toEqual({ written: 1, dropped: 0, suppressed: 0, failed: 0 });
 });
 
-test('takes AlreadyExists as success: the answer to an earlier try was lost', async () => {
+test('takes AlreadyExists as success: the response to an earlier try was lost', async () => {
   await using setup = await recorderScene();
   setup.server.script.write.push(refusal(409, 'AlreadyExists'));
   setup.recorder.record(started);

@@ -241,7 +241,7 @@ test('lists no more often than the backoff when every watch is refused with 410'
   expect(names(watching.changes).slice(0, 2)).toEqual(['listed ', 'listed ']);
 });
 
-test('lists again at once when the last list was long ago, and else after longer and longer waits', async () => {
+test('lists again at once when the last list was long ago, and otherwise after longer and longer waits', async () => {
   await using server = await apiServer();
   server.script.watch.push(refusal(410, 'Expired'), refusal(410, 'Expired'), refusal(410, 'Expired'));
   const backoff = { minMs: 10, maxMs: 1_000, random: () => 1 };

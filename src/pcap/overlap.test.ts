@@ -5,7 +5,7 @@ import { joined, microseconds, type TestPacket, type TestSource } from './testin
 const start = 1_700_000_000_000_000;
 
 describe('two sources that overlap', () => {
-  test('are joined with each packet once, whatever its timestamps within the tolerance', async () => {
+  test('are joined with each packet once, whatever its timestamps are within the tolerance', async () => {
     const first = [at(0, 'a'), at(20, 'b'), at(40, 'c')];
     const second = [at(20.009, 'b'), at(39.995, 'c'), at(60, 'd')];
     expect(await textsOf([file(first), file(second)])).toEqual({

@@ -14,7 +14,7 @@ async function listScene() {
   return scene;
 }
 
-test('podcap list prints a table of the Pods and what is kept of each', async () => {
+test('podcap list prints a table of the Pods and what is stored of each', async () => {
   await using scene = await listScene();
   const { code, stdout } = await scene.list([]);
   expect(code).toBe(0);
@@ -49,7 +49,7 @@ test('podcap list -o json prints the same as JSON', async () => {
   ]);
 });
 
-test('podcap list prints only the heading if nothing is kept', async () => {
+test('podcap list prints only the heading if nothing is stored', async () => {
   await using scene = await readScene();
   expect((await scene.list([])).stdout.toString()).toMatch(/^NAMESPACE .*LAST\n$/);
 });

@@ -32,7 +32,7 @@ describe('podcap read', () => {
     expect(second.stdout).toEqual(captureFile(packets(150, 450)));
   });
 
-  test('takes packets of two interfaces as different ones', async () => {
+  test('treats packets of two interfaces as different', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 9) });
     await scene.file({ generation: 2, index: 0, packets: packets(0, 9) });

@@ -194,7 +194,7 @@ test('a record that cannot be written leaves no tcpdump behind, and does not end
   expect(await testbed.processes()).toEqual([]);
 });
 
-test('a capture that is stopped before it listens is no failure', async () => {
+test('a capture that is stopped before it listens has not failed', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   for (let i = 0; i < 10; i += 1) {
@@ -269,7 +269,7 @@ test('an interface that the Pod does not have is refused by name', async () => {
   await recorder.stop('AgentStopped');
 });
 
-test('the next recorder reports what passed in between, and counts on', async () => {
+test('the next recorder reports what passed in between, and continues the counts', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const first = await scene.record(5);

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => spawner[Symbol.asyncDispose]());
 
-test('reports when it listens, each file that it begins, and what it captured', async () => {
+test('reports when it listens, each file that it starts, and what it captured', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   const { options, files } = optionsFor(testbed.netns, folder.path);

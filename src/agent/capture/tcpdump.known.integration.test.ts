@@ -21,7 +21,7 @@ describe('a tcpdump that is given a number of files to keep', () => {
     expect(afterOneNumber).toBe(12);
   });
 
-  test.fails('keeps the last number, however many it was given while no file was full', () => {
+  test.fails('keeps the last number of files, however many numbers it was given while no file was full', () => {
     expect(afterManyNumbers).toBe(12);
   });
 });

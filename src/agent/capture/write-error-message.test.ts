@@ -14,7 +14,7 @@ test.each([
   expect(await writeErrorMessage(code, folder.path)).toBe(words);
 });
 
-test('an error of Node gets the same words, and any other error keeps its message', async () => {
+test('an error of Node.js gets the same words, and any other error keeps its message', async () => {
   await using folder = await temporaryFolder();
   const full = Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC' });
   expect(await writeErrorMessage(full, folder.path)).toBe(await writeErrorMessage('ENOSPC', folder.path));

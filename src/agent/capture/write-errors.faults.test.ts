@@ -23,7 +23,7 @@ test.each(attempts)(
 );
 
 test.each(attempts)(
-  'missing inodes are reported when the next file begins, and the Pod is captured again when there are some (%i)',
+  'a lack of inodes is reported when the next file starts, and the Pod is captured again when there are some (%i)',
   async () => {
     await using disk = await memoryDisk(16);
     const message = await strike(disk, { fault: () => disk.fillInodes(), repair: () => disk.free() });
@@ -57,7 +57,7 @@ test.each(attempts)('a folder that is deleted while nothing is sent is reported 
 });
 
 test.each(attempts)(
-  'a disk that turns read-only under an open file is reported, and no tcpdump keeps running (%i)',
+  'a disk that becomes read-only while a file is open is reported, and no tcpdump keeps running (%i)',
   async () => {
     await using disk = await breakableDisk(64);
     const message = await strike(disk, { fault: () => disk.abort(), isPermanent: true });

@@ -6,7 +6,7 @@ import { parseCniEntry } from './cni-entry.ts';
 const netnsFolder = '/run/netns';
 const whole = { folder: '', podUid: 'uid-1', sandboxId: 'sandbox1', netns: '/var/run/netns/cni-1' };
 
-test('an entry gives the Pod, its sandbox, and the network namespace as the agent has it mounted', () => {
+test('an entry has the Pod, its sandbox, and the network namespace as the agent has it mounted', () => {
   expect(parseCniEntry(cniEntryText(whole), netnsFolder)).toEqual({
     pod: { namespace: 'default', name: 'web', uid: 'uid-1' },
     network: { sandboxId: 'sandbox1', netns: '/run/netns/cni-1' },

@@ -8,7 +8,7 @@ beforeAll(async () => {
   observed = await observe();
 });
 
-test('a client that never reads has an answer waiting, and other clients get theirs', () => {
+test('a client that never reads has a response waiting, and other clients get theirs', () => {
   expect(observed.made).toBeGreaterThan(0);
   expect(observed.health).toBe(200);
 });

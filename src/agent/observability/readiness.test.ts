@@ -26,10 +26,10 @@ test.each([
   { kind: 'waiting' },
   { kind: 'failed', message: 'no such device' },
   { kind: 'refused', refusal: { reason: 'NoSuchInterface', message: 'no net1' } },
-] as const)('a capture with any status is not waited for: $kind', (status) => {
+] as const)('readiness does not wait for a capture with any status: $kind', (status) => {
   expect(reasonsFor(status)).toEqual([]);
 });
 
-test('a Pod that is not to be captured is not waited for', () => {
+test('readiness does not wait for a Pod that must not be captured', () => {
   expect(reasonsFor(undefined, { kind: 'keep', why: 'PodEnded' })).toEqual([]);
 });

@@ -20,7 +20,7 @@ test.each([
   ['5', 5],
   ['100', 100],
   ['007', 7],
-])('%j asks for %d capture files', (value, files) => {
+])('%j requests %d capture files', (value, files) => {
   expect(requestOf(pod(value), limits)).toEqual({ kind: 'capture', spec: { files, ...plain } });
 });
 
@@ -50,7 +50,7 @@ test.each([
   });
 });
 
-test('a Pod without the annotation asks for nothing', () => {
+test('a Pod without the annotation requests nothing', () => {
   expect(requestOf(pod(undefined), limits)).toEqual({ kind: 'none' });
   expect(requestOf(pod(undefined, true), limits)).toEqual({ kind: 'none' });
 });
@@ -126,12 +126,12 @@ test.each([
   expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation', message } });
 });
 
-test('without the first annotation, the others ask for nothing', () => {
+test('without the first annotation, the others request nothing', () => {
   const annotations = { 'podcap.dev/filter': '', 'podcap.dev/snaplen': 'x' };
   expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({ kind: 'none' });
 });
 
-test('for any strings, nothing is asked for, or it is allowed, or it is refused with a message that names one of them', () => {
+test('for any strings, nothing is requested, or the request is allowed, or it is refused with a message that names one of them', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.string({ maxLength: 3_000 }),

@@ -222,13 +222,13 @@ test('the minimum free disk stays free: ended rings are evicted, growing rings a
   ]);
 });
 
-test('a Pod that has ended is kept for the retention time, whatever its annotation says', () => {
+test('the captures of a Pod that has ended are kept for the retention time, whatever its annotation is', () => {
   const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: invalid });
   const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
   expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete RetentionOver']);
 });
 
-test('for any Node: decisions only for known UIDs, never over budget, no deletion without a reason that holds', () => {
+test('for any Node: decisions only for known UIDs, never over budget, no deletion without a valid reason', () => {
   fc.assert(
     fc.property(anyNode(), (state) => {
       const { decisions } = plan(state);

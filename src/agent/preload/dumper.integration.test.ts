@@ -74,7 +74,7 @@ test('after a flood into a small ring the newest files hold an unbroken run up t
   expect((scene.files.at(-1)?.pruned ?? Number.NaN) + numbers.length).toBe(30_000);
 });
 
-test('when tcpdump is killed in a flood the files hold an unbroken run, as it reported', async () => {
+test('when tcpdump is killed in a flood, the files hold an unbroken run, as it reported', async () => {
   await using scene = await writingScene(smallRing);
   await using sending = await scene.testbed.startDatagrams(flood);
   await until(() => (scene.files.at(-1)?.begun ?? 0) > 2 * ringFiles, { what: 'the ring written twice' });
@@ -88,7 +88,7 @@ test('when tcpdump is killed in a flood the files hold an unbroken run, as it re
   expect(pruned + numbers.length).toBe(packets + inNewest);
 });
 
-test('when the disk fills in a flood each packet is in a file, pruned, or counted as in no file', async () => {
+test('when the disk fills in a flood, each packet is in a file, pruned, or counted as in no file', async () => {
   await using scene = await writingScene(smallRing);
   await using sending = await scene.testbed.startDatagrams(flood);
   await until(() => (scene.files.at(-1)?.begun ?? 0) > ringFiles, { what: 'the ring written once' });
@@ -114,7 +114,7 @@ test('a deletion of the file that is being written is reported once, with the ne
 
 const ringMegabytes = 10;
 
-test('of two floods with one slot one ring is buffered, and the other when the first tcpdump is killed', async () => {
+test('with two floods and one slot, one ring is buffered, and the other once the first tcpdump is killed', async () => {
   await using testbed = await vethTestbed();
   await using disk = await memoryDisk(4 * ringMegabytes);
   await using slots = await openWriteBufferSlots(disk.path, 1);

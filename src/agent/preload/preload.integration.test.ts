@@ -143,7 +143,7 @@ test('captures from an interface that was set down when it is up again', async (
   expect(await capturedNumbers(capture.file)).toEqual(Array.from({ length: 40 }, (_, i) => i));
 });
 
-test('does not ask the interface for its kinds of timestamps, which would take the RTNL lock', async () => {
+test('does not query the timestamp types of the interface, which would take the RTNL lock', async () => {
   // Where the kernel refuses the question, libpcap starts no capture.
   await using capture = await startCapture({ preload: await compilePreload(), refuses: 'ethtool' });
   capture.kill('SIGTERM');

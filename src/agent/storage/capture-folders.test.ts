@@ -38,7 +38,7 @@ test('agents that start at the same moment never share a generation', async () =
   expect(generations.map(({ number }) => String(number)).toSorted()).toEqual(['1', '2', '3', '4', '5', '6']);
 });
 
-test('a record has what was known at the start and what was noted since', async () => {
+test('a record has what was known at the start and what was added since', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   const generation = await folder.createGeneration(parameters);
@@ -215,7 +215,7 @@ test('whatever a record contains, reading it never throws', async () => {
   );
 });
 
-test('a record that names another Pod does not count for this one', async () => {
+test('a record that names another Pod is ignored', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   await folder.createGeneration(parameters);

@@ -26,7 +26,7 @@ test('the next agent finds the Pods that were captured last, and their requests'
   expect(next.before).toEqual([db]);
 });
 
-test('a changed annotation is written down', async () => {
+test('a changed annotation is saved', async () => {
   await using folder = await temporaryFolder();
   const changed = { ...web, annotations: { 'tcpdump.antrea.io': '9' } };
   {
