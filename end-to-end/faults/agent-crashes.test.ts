@@ -68,7 +68,7 @@ const faults: readonly AgentFault[] = [
   },
   {
     name: 'forced',
-    what: 'the Pods of 20 agents are deleted by force, so that two agents run for a moment',
+    what: 'the Pods of 20 agents are force-deleted, so that two agents run for a moment',
     rounds: 10,
     strike: ({ pod }) => deleteAgentPod(pod, '--grace-period=0', '--force'),
   },

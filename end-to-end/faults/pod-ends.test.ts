@@ -53,7 +53,7 @@ test('each of 6 Pods that a StatefulSet creates under one name has its own folde
   }
 });
 
-test('keeps what 5 Pods that are deleted by force send until their network is gone', async ({ cluster }) => {
+test('keeps what 5 force-deleted Pods send until their network is gone', async ({ cluster }) => {
   const pods = await Promise.all(
     range(0, 5).map((i) =>
       sendingPod(cluster, { name: `forced-${i}`, node: nodes[i % nodes.length]?.name ?? '' }),
