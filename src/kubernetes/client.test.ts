@@ -46,19 +46,19 @@ test.each<{ name: string; answer: ScriptedAnswer; limits?: Partial<ClientLimits>
     error: { status: undefined, reason: 'Unreachable' },
   },
   {
-    name: 'an answer that never comes',
+    name: 'a response that never arrives',
     answer: { kind: 'silence' },
     limits: { deadlineMs: 50 },
     error: { status: undefined, reason: 'DeadlineExceeded' },
   },
   {
-    name: 'an answer that is too large',
+    name: 'a response that is too large',
     answer: { kind: 'json', body: 'x'.repeat(1_001) },
     limits: { answerBytes: 1_000 },
     error: { reason: 'TooLarge' },
   },
   {
-    name: 'an answer that is too large once decompressed',
+    name: 'a response that is too large once decompressed',
     answer: { kind: 'gzip', body: 'x'.repeat(1_000_000) },
     limits: { answerBytes: 100_000 },
     error: { reason: 'TooLarge' },

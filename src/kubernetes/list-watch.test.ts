@@ -120,7 +120,7 @@ const resumed: readonly {
     },
   },
   {
-    name: 'the next is cut before its answer',
+    name: 'the next is cut before its response',
     async end(server) {
       const stream = await server.nextWatch();
       server.script.watch.push({ kind: 'cut' });
@@ -183,7 +183,7 @@ const relisted: readonly {
     },
   })),
   {
-    name: 'a watch brings nothing, not even a bookmark',
+    name: 'a watch returns nothing, not even a bookmark',
     timeLimits: (watch) => (watch === 0 ? { idleMs: 50 } : {}),
     end: async (server) => {
       await server.nextWatch();
@@ -416,7 +416,7 @@ test.each([
     },
   },
   {
-    name: 'while it waits for an answer',
+    name: 'while it waits for a response',
     prepare: async (server: ApiServer) => {
       server.script.list.push({ kind: 'silence' });
       await until(() => server.requests.length > 0, { what: 'the request' });

@@ -139,7 +139,7 @@ test('returns undefined when the API server has no such Pod', async () => {
 test.each<{ name: string; answer: ScriptedAnswer }>([
   { name: 'a 404 of a proxy', answer: { kind: 'json', status: 404, body: 'page not found' } },
   { name: 'a refusal', answer: refusal(403, 'Forbidden') },
-  { name: 'an answer that is not a Pod', answer: { kind: 'json', body: {} } },
+  { name: 'a response that is not a Pod', answer: { kind: 'json', body: {} } },
 ])('concludes nothing from $name', async ({ answer }) => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);

@@ -23,7 +23,7 @@ const stop = (which: 'all' | 'replaced'): CaptureStep => ({ kind: 'stop', which 
 const cases: readonly [string, Partial<RecordingObservation>, CaptureStep][] = [
   ['waits for the network of a Pod', { network: undefined }, forNetwork],
   ['captures a network that exists', {}, start],
-  ['leaves a capture alone that runs as requested', { current: running() }, forChange],
+  ['leaves alone a capture that runs as requested', { current: running() }, forChange],
   ['another number of files starts nothing', { current: running(), spec: specOf(100) }, forChange],
   ['another filter starts a second capture', { current: running(), spec: filtered }, start],
   [

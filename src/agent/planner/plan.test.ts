@@ -110,7 +110,7 @@ const cases: readonly Case[] = [
     decision: { kind: 'keep', why: 'DurationReached' },
   },
   {
-    what: 'a duration of which an earlier agent used a part',
+    what: 'a duration that an earlier agent used up in part',
     pod: { annotations: { ...annotated, 'podcap.dev/duration': '60s' } },
     hasFolder: true,
     folder: { capturedMs: 59_000 },

@@ -93,7 +93,7 @@ test.each([
 
 test.each<[string, string, Command['argv'], string?]>([
   ['a missing network namespace', '/nowhere: No such file or directory', ['id'], '/nowhere'],
-  ['a file that is no network namespace', '/etc/passwd: Invalid argument', ['id'], '/etc/passwd'],
+  ['a file that is not a network namespace', '/etc/passwd: Invalid argument', ['id'], '/etc/passwd'],
   ['a missing program', '/no/program: No such file or directory', ['/no/program']],
 ])('%s: prints the error, and runs nothing', async (_what, problem, argv, netns = ourNetwork) => {
   expect(await runToEnd(argv, netns)).toEqual({

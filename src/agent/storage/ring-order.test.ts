@@ -10,7 +10,7 @@ test.each([
   ['in the middle', [3, 4, 5], [3, 4, 5]],
   ['across the last index', [18, 19, 0, 1], [18, 19, 0, 1]],
   ['with only 0 after the last index', [0, 19, 18], [18, 19, 0]],
-  ['with a file that somebody deleted', [17, 19, 0, 1], [17, 19, 0, 1]],
+  ['with a file that was deleted in between', [17, 19, 0, 1], [17, 19, 0, 1]],
 ])('orders by age: %s', (_what, indices, ordered) => {
   const files = indices.map((index) => file(1, index));
   expect(orderByAge(files, 20).map(({ index }) => index)).toEqual(ordered);
