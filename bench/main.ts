@@ -80,7 +80,7 @@ async function measureFigure(figure: Figure, { runs, isTry }: MeasureCommand): P
   }
 }
 
-type Command = { readonly kind: 'help' } | { readonly kind: 'draw' } | MeasureCommand;
+type BenchCommand = { readonly kind: 'help' } | { readonly kind: 'draw' } | MeasureCommand;
 
 type MeasureCommand = {
   readonly kind: 'measure';
@@ -90,7 +90,7 @@ type MeasureCommand = {
   readonly isTry: boolean;
 };
 
-function readArguments(args: readonly string[]): Command {
+function readArguments(args: readonly string[]): BenchCommand {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,

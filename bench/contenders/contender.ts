@@ -34,5 +34,5 @@ export type PacketCounts = {
   readonly received: number;
 };
 
-/** The size of every contender's ring. */
-export const ringFiles = 10;
+/** How many files every contender's ring has. */
+export const ringFileCount = 10;

@@ -9,7 +9,7 @@ import {
   type ContenderName,
   type ContenderOptions,
   type PacketCounts,
-  ringFiles,
+  ringFileCount,
 } from './contender.ts';
 
 /** The contenders that people use without Podcap: the real programs. */
@@ -85,7 +85,7 @@ const tcpdumpRing: Peer = {
 const dumpcap: Peer = {
   name: 'dumpcap',
   command(pod, file, options) {
-    const ring = ['-b', 'filesize:1000', '-b', `files:${ringFiles}`, '-w', file];
+    const ring = ['-b', 'filesize:1000', '-b', `files:${ringFileCount}`, '-w', file];
     return pod.command(['dumpcap', '-q', '-p', '-i', 'eth0', ...ring, ...snaplenOption(options)]);
   },
   listening: 'File: ',
@@ -98,7 +98,7 @@ const dumpcap: Peer = {
 };
 
 function tcpdumpOptions(file: string, options: ContenderOptions): string[] {
-  return ['-n', ...keepRoot, '-C', '1', '-W', String(ringFiles), '-w', file, ...snaplenOption(options)];
+  return ['-n', ...keepRoot, '-C', '1', '-W', String(ringFileCount), '-w', file, ...snaplenOption(options)];
 }
 
 function snaplenOption({ snaplen }: ContenderOptions): string[] {

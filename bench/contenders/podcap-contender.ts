@@ -9,7 +9,7 @@ import {
   type ContenderCaptures,
   type ContenderOptions,
   type PacketCounts,
-  ringFiles,
+  ringFileCount,
 } from './contender.ts';
 
 /** Podcap's agent, which captures the Pods that the arena annotates. Returns when the agent is ready. */
@@ -57,10 +57,10 @@ async function start(
   };
 }
 
-/** The annotations that request a capture into a ring of `ringFiles` files. */
+/** The annotations that request a capture into a ring of `ringFileCount` files. */
 export function annotations({ snaplen }: ContenderOptions = {}): Annotations {
   return {
-    [captureAnnotation]: String(ringFiles),
+    [captureAnnotation]: String(ringFileCount),
     ...(snaplen !== undefined && { 'podcap.dev/snaplen': String(snaplen) }),
   };
 }

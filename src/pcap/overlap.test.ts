@@ -138,7 +138,7 @@ describe('any packets, captured by recorders that replace one another', { timeou
   });
 });
 
-type Recorder = {
+type TestRecorder = {
   readonly from: number;
   readonly to: number;
   readonly perFile: number;
@@ -177,7 +177,7 @@ function scenes({ alike }: { readonly alike: boolean }) {
 }
 
 /** With a cut end, the file ends inside the record of one more packet. */
-function written(packets: readonly TestPacket[], { perFile, cutBytes, lateUs }: Recorder): TestSource {
+function written(packets: readonly TestPacket[], { perFile, cutBytes, lateUs }: TestRecorder): TestSource {
   const half = cutBytes > 0 ? [at(10_000, 'a packet that is never whole')] : [];
   const all = [...packets.map(({ timeUs, data }) => ({ timeUs: timeUs + lateUs, data })), ...half];
   const files = Array.from({ length: Math.max(1, Math.ceil(all.length / perFile)) }, (_, i) =>

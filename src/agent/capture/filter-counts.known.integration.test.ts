@@ -5,7 +5,7 @@ import { type Side, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
-type Case = {
+type FilterCase = {
   readonly filter: string;
   /** The side that sends the datagrams. */
   readonly from: Side;
@@ -17,7 +17,7 @@ const toPort10 = 2_000;
 const sent = toPort9 + toPort10;
 
 /** `tcpdump -d` checks them as if the kernel ran them; the kernel does not run the first one. */
-const cases: readonly Case[] = [
+const cases: readonly FilterCase[] = [
   { filter: 'ip protochain 17 and port 9', from: 'pod', matching: toPort9 },
   { filter: 'inbound', from: 'node', matching: sent },
   { filter: 'outbound', from: 'pod', matching: sent },

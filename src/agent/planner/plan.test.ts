@@ -19,7 +19,7 @@ const capacity: Capacity = {
   disk: { availableBytes: 50_000_000_000, capacityBytes: 100_000_000_000 },
 };
 
-type Case = {
+type PlanCase = {
   readonly what: string;
   /** Undefined: the Pod is gone. */
   readonly pod?: Partial<Pod>;
@@ -35,7 +35,7 @@ type Case = {
 const annotated = { 'tcpdump.antrea.io': '5' };
 const invalid = { 'tcpdump.antrea.io': 'five' };
 
-const cases: readonly Case[] = [
+const cases: readonly PlanCase[] = [
   { what: 'a Pod without the annotation', pod: {}, hasFolder: false, decision: undefined },
   {
     what: 'an annotated Pod',

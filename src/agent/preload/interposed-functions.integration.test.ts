@@ -6,10 +6,10 @@ import { run } from '../../testbed/run-program.ts';
 
 // The head comment of preload.c has a table of the functions that the library interposes.
 
-type Row = { readonly name: string; readonly file: string };
+type InterposedFunction = { readonly name: string; readonly file: string };
 
 let headComment: string;
-let table: readonly Row[];
+let table: readonly InterposedFunction[];
 
 beforeAll(async () => {
   const source = await readFile(join(import.meta.dirname, 'preload.c'), 'utf8');

@@ -169,7 +169,7 @@ type Statistics = { readonly captured: number; readonly received: number; readon
 
 type End = { readonly code: number | null; readonly stderr: string; readonly statistics: Statistics };
 
-type Capture = AsyncDisposable & {
+type TestCapture = AsyncDisposable & {
   readonly testbed: VethTestbed;
   readonly file: string;
   /** Returns false when tcpdump has ended. */
@@ -177,7 +177,7 @@ type Capture = AsyncDisposable & {
   readonly ended: Promise<End>;
 };
 
-type CaptureOptions = {
+type TestCaptureOptions = {
   /** Path of the library, or an empty string. */
   readonly preload: string;
   readonly filter?: string;
@@ -199,7 +199,7 @@ async function startCapture({
   refuses,
   bufferKib = 4_096,
   parent = [],
-}: CaptureOptions): Promise<Capture> {
+}: TestCaptureOptions): Promise<TestCapture> {
   await using starting = new AsyncDisposableStack();
   const network = testbed ?? starting.use(await vethTestbed());
   const folder = starting.use(await temporaryFolder());
