@@ -38,7 +38,12 @@ export async function startCaptureProgram({
   const closed = once(child, 'close');
   const { pid } = child;
   if (pid === undefined) throw new Error(`${name} cannot be started`);
-  await until(() => stderr.includes(listening), { what: `${name} listening`, deadlineMs: 30_000 });
+  try {
+    await until(() => stderr.includes(listening), { what: `${name} listening`, deadlineMs: 30_000 });
+  } catch (cause) {
+    child.kill('SIGKILL');
+    throw new Error(`${name} does not capture, and printed: ${stderr}`, { cause });
+  }
   return {
     pid,
     ended: closed.then(() => stderr),
