@@ -74,8 +74,9 @@ export function readLog(stream: ByteStream, agent: string): AgentLog {
       if (endedWith) throw endedWith;
       const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
       const waiter = { wanted, resolve, reject };
-      const what = `'${wanted.message}' of ${wanted.uid}`;
-      const timer = setTimeout(() => reject(new Error(`not within ${deadlineMs} ms: ${what}`)), deadlineMs);
+      const what = `the log line '${wanted.message}' of ${wanted.uid}`;
+      const late = new Error(`timed out after ${deadlineMs / 1_000} s waiting for ${what}`);
+      const timer = setTimeout(() => reject(late), deadlineMs);
       waiters.add(waiter);
       return await promise.finally(() => {
         clearTimeout(timer);

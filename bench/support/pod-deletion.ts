@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../cluster/layout.ts';
 import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
-import { captureFolder } from '../../end-to-end/support/node-captures.ts';
+import { waitForCaptureFolder } from '../../end-to-end/support/node-captures.ts';
 import { idle, receiverPort } from '../../end-to-end/support/pod-manifests.ts';
 import { numbersIn } from '../../end-to-end/support/ring-contents.ts';
 import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
@@ -59,9 +59,8 @@ export async function deletePods(
 
 async function startPod(cluster: TestCluster, name: string, index: number): Promise<DeletedPod> {
   const node = nodes[index % nodes.length]?.name ?? '';
-  await cluster.create(idle({ name, node, annotation: '100' }));
-  const pod = await cluster.running(name);
-  const folder = await until(() => captureFolder(pod), { what: `the folder of ${name}` });
+  const pod = await cluster.start(idle({ name, node, annotation: '100' }));
+  const folder = await waitForCaptureFolder(pod);
   await until(async () => (await readRecord(folder, 1))?.interfacePackets !== undefined, {
     what: `${name} to be captured`,
     deadlineMs: 30_000,
