@@ -17,8 +17,8 @@ import { readBack } from './support/read-back.ts';
 import {
   digestsUpTo,
   numbersIn,
+  ringFiles,
   waitForDatagrams,
-  waitForFiles,
   waitForGeneration,
 } from './support/ring-contents.ts';
 import { kubectl } from './support/run-kubectl.ts';
@@ -31,7 +31,7 @@ test('tcpdump ends with a killed agent; the next agent continues at once, keeps 
   cluster,
 }) => {
   const web = await sendingPod(cluster, { name: 'web', ...fast });
-  await waitForFiles(web.folder, 2);
+  await until(async () => (await ringFiles(web.folder)).length >= 2, { what: '2 files', deadlineMs: 30_000 });
   const [tcpdump] = await tcpdumpsOf(web);
   if (tcpdump === undefined) throw new Error('no tcpdump');
   const agent = await agentProcess(cluster, 'node1');
