@@ -112,8 +112,13 @@ async function events(): Promise<string> {
   return await output(target.kubectl, withTarget(target, 'get', 'events', ...selection));
 }
 
-async function waitFor(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  await until(isSo, { what, deadlineMs: 60_000, everyMs: 200 });
+/** Throws Failed at the deadline: a user of the demo needs no stack trace. */
+async function waitFor(what: string, isDone: () => Promise<boolean>): Promise<void> {
+  try {
+    await until(isDone, { what, deadlineMs: 60_000, everyMs: 200 });
+  } catch (cause) {
+    throw new Failed(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
 
 function step(number: number, title: string): void {
