@@ -15,6 +15,7 @@ export default defineConfig({
           exclude: ['**/*.integration.test.ts', '**/*.faults.test.ts'],
           // No test measures speed, but a property-based test takes its time on a busy machine.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
