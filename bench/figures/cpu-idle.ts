@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { agentProcess } from '../../end-to-end/support/agents.ts';
 import { testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { cpuMs } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, MeasureOptions } from '../figure.ts';
-import { agentProcess } from '../support/deployed-agent.ts';
 import { idlePods } from '../support/idle-pods.ts';
 import { rowOf } from '../support/row.ts';
 
@@ -24,7 +24,7 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   await using cluster = await testCluster();
   await idlePods(cluster, { node, from: 0, to: podCount });
   report(`${podCount} Pods run on ${node}`);
-  const pid = await agentProcess(node);
+  const { pid } = await agentProcess(cluster, node);
   const values: number[] = [];
   while (values.length < runs) {
     const before = await cpuMs([pid]);

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { restartAgents } from '../../end-to-end/support/agent-daemonset.ts';
+import { agentProcess } from '../../end-to-end/support/agents.ts';
 import type { RunningPod } from '../../end-to-end/support/namespace-pods.ts';
 import { type TestCluster, testCluster } from '../../end-to-end/support/test-cluster.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 import { memoryMegabytes } from '../contenders/process-usage.ts';
 import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
-import { agentProcess } from '../support/deployed-agent.ts';
 import { idlePods } from '../support/idle-pods.ts';
 import { rowOf } from '../support/row.ts';
 import { median } from '../support/statistics.ts';
@@ -34,12 +34,13 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   // An agent that has had many captures takes more memory than a new one.
   await restartAgents();
   await using cluster = await testCluster();
+  const { pid } = await agentProcess(cluster, node);
   const pods: RunningPod[] = [];
   const idle: Row[] = [];
   for (const count of podCounts) {
     pods.push(...(await idlePods(cluster, { node, from: pods.length, to: count })));
     report(`${count} Pods run on ${node}`);
-    idle.push(rowOfSamples(`${count} Pods, no capture`, await sample(runs)));
+    idle.push(rowOfSamples(`${count} Pods, no capture`, await sample(pid, runs)));
   }
   const capturing: Row[] = [];
   let started = 0;
@@ -47,9 +48,10 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
     await startCaptures(cluster, pods.slice(started, count));
     started = count;
     report(`${count} of them are captured`);
-    capturing.push(rowOfSamples(`${pods.length} Pods, ${count} captures`, await sample(runs)));
+    capturing.push(rowOfSamples(`${pods.length} Pods, ${count} captures`, await sample(pid, runs)));
   }
-  const perCapture = await captureRow(median(idle.at(-1)?.values ?? []), capturing.at(-1), started);
+  const without = median(idle.at(-1)?.values ?? []);
+  const perCapture = await captureRow(pid, { without, capturing: capturing.at(-1), captures: started });
   const maxIdle = idle[podCounts.indexOf(goalPodCount)]?.max ?? Number.NaN;
   return {
     isReached: maxIdle <= maxIdleMegabytes && perCapture.max <= maxMegabytesPerCapture,
@@ -66,8 +68,8 @@ async function startCaptures(cluster: TestCluster, pods: readonly RunningPod[]):
 type MemorySample = { readonly anonymous: number; readonly resident: number };
 
 /** Samples the agent and podcap-spawner once a second: garbage collection changes their memory all the time. */
-async function sample(runs: number): Promise<MemorySample[]> {
-  const { agent } = await agentProcesses();
+async function sample(agentPid: number, runs: number): Promise<MemorySample[]> {
+  const { agent } = await agentProcesses(agentPid);
   const sumOf = async (field: Parameters<typeof memoryMegabytes>[1]) => {
     const megabytes = await Promise.all(agent.map((pid) => memoryMegabytes(pid, field)));
     return megabytes.reduce((sum, each) => sum + each, 0);
@@ -94,8 +96,10 @@ function rowOfSamples(parameter: string, samples: readonly MemorySample[]): Row 
 }
 
 /** The PIDs of the agent itself with podcap-spawner, and those of its tcpdumps. */
-async function agentProcesses(): Promise<{ readonly agent: number[]; readonly tcpdumps: number[] }> {
-  const all = await withDescendants(await agentProcess(node));
+async function agentProcesses(
+  agentPid: number,
+): Promise<{ readonly agent: number[]; readonly tcpdumps: number[] }> {
+  const all = await withDescendants(agentPid);
   const names = await Promise.all(all.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8')));
   const isTcpdump = all.map((_pid, index) => names[index]?.trim() === 'tcpdump');
   return {
@@ -105,8 +109,15 @@ async function agentProcesses(): Promise<{ readonly agent: number[]; readonly tc
 }
 
 /** The memory of each tcpdump, with its share of what the agent takes more than without captures. */
-async function captureRow(without: number, capturing: Row | undefined, captures: number): Promise<Row> {
-  const { tcpdumps } = await agentProcesses();
+async function captureRow(
+  agentPid: number,
+  {
+    without,
+    capturing,
+    captures,
+  }: { readonly without: number; readonly capturing: Row | undefined; readonly captures: number },
+): Promise<Row> {
+  const { tcpdumps } = await agentProcesses(agentPid);
   if (!capturing || tcpdumps.length !== captures)
     throw new Error(`${tcpdumps.length} tcpdumps run, not ${captures}`);
   const share = (capturing.median - without) / captures;
