@@ -1,4 +1,5 @@
 import { faint, line, type Svg, text } from './svg.ts';
+import type { VariantSpread } from './variants.ts';
 
 /** Where a plot's values lie on the drawing. */
 export type PlotFrame = {
@@ -14,6 +15,11 @@ export type ValueScale = {
   /** A value as text. */
   readonly format: (value: number) => string;
 };
+
+/** The scale on which all of these fit. */
+export function scaleOf(spreads: readonly VariantSpread[], format: ValueScale['format']): ValueScale {
+  return { ticks: ticksUpTo(Math.max(...spreads.map(({ max }) => max))), format };
+}
 
 /** From 0 to the first tick that is not below `max`, in at most 5 steps of 1, 2 or 5 times a power of ten. */
 export function ticksUpTo(max: number): number[] {

@@ -1,6 +1,6 @@
-import { type PlotFrame, ticksUpTo, type ValueScale, valueAxis, whisker, yIn } from './axis.ts';
+import { type PlotFrame, scaleOf, type ValueScale, valueAxis, whisker, yIn } from './axis.ts';
 import { drawing, element, ink, line, type Svg, text } from './svg.ts';
-import { legendEntry, styleOf } from './variants.ts';
+import { legendEntry, styleOf, type VariantSpread, variantsOf } from './variants.ts';
 
 /** Bars in groups: for each variant its median, with a whisker from the minimum to the maximum. */
 export type BarPlot = {
@@ -14,13 +14,7 @@ export type BarPlot = {
 
 /** One row of groups; all panels have the same scale. */
 export type Panel = { readonly title: string; readonly groups: readonly Group[] };
-export type Group = { readonly name: string; readonly bars: readonly Bar[] };
-export type Bar = {
-  readonly variant: string;
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-};
+export type Group = { readonly name: string; readonly bars: readonly VariantSpread[] };
 
 const width = 720;
 const panelHeight = 270;
@@ -31,13 +25,14 @@ const right = 700;
 /** The plot as an SVG file. */
 export function barPlot({ title, caption, yLabel, panels, format }: BarPlot): Svg {
   const bars = panels.flatMap(({ groups }) => groups.flatMap((group) => group.bars));
-  const scale = { ticks: ticksUpTo(Math.max(...bars.map(({ max }) => max))), format };
-  const variants = [...new Set(bars.map(({ variant }) => variant))];
+  const scale = scaleOf(bars, format);
   const height = headerHeight + panels.length * panelHeight + 30;
   return drawing(
     { width, height, title, description: descriptionOf(panels, format) },
     text(title, { x: 20, y: 28, 'font-size': 16, 'font-weight': 'bold' }),
-    ...variants.map((variant, i) => legendEntry(variant, 20 + (i % 2) * 340, 52 + Math.floor(i / 2) * 20)),
+    ...variantsOf(bars).map((variant, i) =>
+      legendEntry(variant, 20 + (i % 2) * 340, 52 + Math.floor(i / 2) * 20),
+    ),
     ...panels.flatMap(({ title: panelTitle, groups }, i) => [
       ...valueAxis(frameOf(i), scale, `${yLabel}; ${panelTitle}`),
       ...barsOf(groups, frameOf(i), scale),

@@ -1,6 +1,6 @@
-import { type PlotFrame, ticksUpTo, type ValueScale, valueAxis, whisker, yIn } from './axis.ts';
+import { type PlotFrame, scaleOf, type ValueScale, valueAxis, whisker, yIn } from './axis.ts';
 import { drawing, element, ink, line, type Svg, text } from './svg.ts';
-import { legendEntry, styleOf } from './variants.ts';
+import { legendEntry, styleOf, type VariantSpread, variantsOf } from './variants.ts';
 
 /** A line for each variant through its medians, with whiskers from the minimum to the maximum. */
 export type LinePlot = {
@@ -13,13 +13,7 @@ export type LinePlot = {
   readonly format: ValueScale['format'];
 };
 
-export type Point = {
-  readonly variant: string;
-  readonly x: number;
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-};
+export type Point = VariantSpread & { readonly x: number };
 
 const width = 720;
 const height = 414;
@@ -27,8 +21,8 @@ const frame: PlotFrame = { left: 76, right: 690, top: 108, bottom: 330 };
 
 /** The plot as an SVG file. */
 export function linePlot({ title, caption, xLabel, yLabel, points, format }: LinePlot): Svg {
-  const scale = { ticks: ticksUpTo(Math.max(...points.map(({ max }) => max))), format };
-  const variants = [...new Set(points.map(({ variant }) => variant))];
+  const scale = scaleOf(points, format);
+  const variants = variantsOf(points);
   return drawing(
     { width, height, title, description: descriptionOf(points, format) },
     text(title, { x: 20, y: 28, 'font-size': 16, 'font-weight': 'bold' }),

@@ -2,9 +2,10 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkout } from '../../tools/target.ts';
 import { type Result, readResults } from '../support/result.ts';
-import { type Bar, barPlot, type Panel } from './bar-plot.ts';
+import { barPlot, type Panel } from './bar-plot.ts';
 import { linePlot } from './line-plot.ts';
 import type { Svg } from './svg.ts';
+import type { VariantSpread } from './variants.ts';
 
 /** The plots of all results that have one, by their path in the checkout. */
 export async function renderPlots(): Promise<ReadonlyMap<string, Svg>> {
@@ -62,7 +63,7 @@ function throughputPlot({ rows, machine }: Result, yLabel: string, divisor: numb
 /** A parameter is "<load>" or "<load>, 128 B of each". */
 function lossPlot({ rows, machine }: Result): Svg {
   const parameters = [...new Set(rows.map(({ parameter }) => parameter))];
-  const barsOf = (parameter: string): Bar[] => rows.filter((row) => row.parameter === parameter);
+  const barsOf = (parameter: string): VariantSpread[] => rows.filter((row) => row.parameter === parameter);
   const panel = (title: string, panelParameters: readonly string[]): Panel => ({
     title,
     groups: panelParameters.map((parameter) => ({

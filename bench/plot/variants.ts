@@ -1,5 +1,13 @@
 import { element, faint, ink, type Svg, text } from './svg.ts';
 
+/** What a plot shows of one variant. */
+export type VariantSpread = {
+  readonly variant: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+};
+
 /** How every plot draws a variant. The colors are Okabe and Ito's, which color-blind people can tell apart. */
 export type VariantStyle = { readonly name: string; readonly color: string };
 
@@ -9,6 +17,11 @@ const styles: Readonly<Record<string, VariantStyle>> = {
   'tcpdump-ring': { name: 'tcpdump-ring (Pod’s network)', color: '#8c8c8c' },
   dumpcap: { name: 'dumpcap (Pod’s network)', color: '#cc79a7' },
 };
+
+/** The variants, in the order in which they first appear. */
+export function variantsOf(spreads: readonly VariantSpread[]): string[] {
+  return [...new Set(spreads.map(({ variant }) => variant))];
+}
 
 /** The style of that variant; of an unknown one, its name in black. */
 export function styleOf(variant: string): VariantStyle {
