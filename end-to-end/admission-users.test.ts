@@ -73,7 +73,7 @@ const test = clusterTest.extend(
   },
 );
 
-/** Every way to put an annotation on a Pod. */
+/** Every way to set, change or remove an annotation of a Pod. */
 const ways: Readonly<Record<string, (account: TestServiceAccount) => Promise<unknown>>> = {
   'a new Pod': (account) => create(account, core, 'pods', idle({ name: 'new', annotation: '1' })),
   'an existing Pod': (account) => patchPod(account, 'plain', { annotations: captured }),
@@ -84,9 +84,9 @@ const ways: Readonly<Record<string, (account: TestServiceAccount) => Promise<unk
     patchPod(account, 'recorded', { annotations: { [captureAnnotation]: '3' } }),
   'a changed filter': (account) =>
     patchPod(account, 'recorded', { annotations: { 'podcap.dev/filter': 'udp' } }),
-  'a removed filter': (account) =>
+  'the removal of the filter': (account) =>
     patchPod(account, 'recorded', { annotations: { 'podcap.dev/filter': null } }),
-  'a removed annotation': (account) =>
+  'the removal of the annotation': (account) =>
     patchPod(account, 'recorded', { annotations: { [captureAnnotation]: null } }),
   'a Deployment': (account) => create(account, apps, 'deployments', workload()),
   'a ReplicaSet': (account) => create(account, apps, 'replicasets', workload()),
@@ -99,7 +99,7 @@ const ways: Readonly<Record<string, (account: TestServiceAccount) => Promise<unk
   'a CronJob': (account) => create(account, batch, 'cronjobs', cronJob('web')),
   'a revision of a StatefulSet': (account) =>
     create(account, apps, 'controllerrevisions', controllerRevision('web')),
-  'a template without annotations': (account) => patchTemplate(account, 'deployments/plain'),
+  'a template that had no annotation': (account) => patchTemplate(account, 'deployments/plain'),
 };
 
 describe.each(Object.entries(ways))('through %s', (_way, annotate) => {
@@ -133,7 +133,9 @@ test('the same holds for kubectl annotate and a server-side apply', async ({ use
   }
 });
 
-test('everyone can make changes that leave the annotations as they are', async ({ users: { denied } }) => {
+test('users who may not create captures can make changes that leave the annotations as they are', async ({
+  users: { denied },
+}) => {
   for (const name of ['plain', 'recorded']) {
     expect(await refusalOf(patchPod(denied, name, { labels: { team: 'web' } }))).toBeUndefined();
     expect(await refusalOf(patchPod(denied, name, { annotations: { other: 'x' } }))).toBeUndefined();
