@@ -47,7 +47,7 @@ export async function agentProcess(
       }
       return undefined;
     },
-    { what: `another agent on ${node}`, deadlineMs: 60_000 },
+    { what: `${previous ? 'another' : 'an'} agent on ${node}`, deadlineMs: 60_000 },
   );
 }
 
