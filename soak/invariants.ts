@@ -46,7 +46,10 @@ const invariants = {
   counted: 'every datagram is in a file or in a counter',
 } as const;
 
-/** What must hold all the time. A violation of the file count must be observed twice: a file appears before the oldest is deleted. */
+/**
+ * What must hold all the time. A violation of the file count must be observed twice, because a file appears before the
+ * oldest is deleted.
+ */
 export function continuousViolations(before: Observation, now: Observation): Violation[] {
   return now.pods.flatMap((pod) => {
     const earlier = before.pods.find(({ uid }) => uid === pod.uid);
