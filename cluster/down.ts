@@ -24,9 +24,9 @@ export async function down(checkout: string): Promise<DownResult> {
 }
 
 /**
- * Removes whatever is left of a cluster. It finds it by its cgroups, its link and its folder alone, so that a crash at
+ * Removes whatever is left of a cluster. It finds it only by its cgroups, its link and its folder, so that a crash at
  * any moment of `up` or of this leaves nothing behind that a second run does not find. Namespaces, their links, mounts
- * and firewall rules end with the processes. The folder is deleted last, because it says whose the rest was.
+ * and firewall rules end with the processes. The folder is deleted last, because it names the owner of the rest.
  */
 export async function tearDown(): Promise<void> {
   await endMembers();

@@ -27,7 +27,7 @@ export async function lock(name: string, holder: string): Promise<AsyncDisposabl
   };
 }
 
-/** What the process that has the lock said of itself. */
+/** The `holder` of the process that has the lock. */
 export async function describeHolder(name: string): Promise<string> {
   try {
     return await text(connect(`\0${name}`));

@@ -1,4 +1,4 @@
-/** Each start of a Pod's sender numbers its datagrams from a million of its own (end-to-end/support/pod-manifests.ts). */
+/** Each start of a sender numbers its datagrams from a million of its own (end-to-end/support/pod-manifests.ts). */
 const numbersPerStart = 1_000_000;
 
 /** What one start of tcpdump has left. */

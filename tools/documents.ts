@@ -107,13 +107,13 @@ ${table(['name', 'type', 'labels', 'meaning'], rows)}
 `;
 }
 
-const begin = '<!-- annotations: written by `make docs` -->';
+const start = '<!-- annotations: written by `make docs` -->';
 const end = '<!-- end of annotations -->';
 
 function withAnnotations(readme: string, settings: Settings): string {
-  const [before, , after] = readme.split(new RegExp(`${begin}([^]*)${end}`));
-  if (before === undefined || after === undefined) throw new Failed(`README.md lacks ${begin} or ${end}`);
-  return `${before}${begin}\n\n${annotationTable(settings)}\n\n${end}${after}`;
+  const [before, , after] = readme.split(new RegExp(`${start}([^]*)${end}`));
+  if (before === undefined || after === undefined) throw new Failed(`README.md lacks ${start} or ${end}`);
+  return `${before}${start}\n\n${annotationTable(settings)}\n\n${end}${after}`;
 }
 
 function annotationTable(settings: Settings): string {

@@ -7,8 +7,8 @@ declare module 'vitest' {
 }
 
 /**
- * Runs before every test (vitest.config.ts) and marks each `test.fails`. Without the mark, vitest's JSON report does not
- * tell it from a test; vitest-report.ts counts the marks.
+ * Runs before every test (vitest.config.ts) and marks each `test.fails`, which vitest's JSON report does not distinguish
+ * from other tests. vitest-report.ts counts the marks.
  */
 beforeEach(({ task }) => {
   if (task.fails === true) task.meta.isKnownFailure = true;

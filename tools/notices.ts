@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /**
  * Prints the licence texts of the npm packages in a bundle, because anyone who distributes the image must distribute
- * them too. It runs during the build of the image, on Node alone: `node notices.ts <esbuild's metafile>`.
+ * them too. It runs during the build of the image, without npm packages: `node notices.ts <esbuild's metafile>`.
  */
 const { inputs }: { readonly inputs: Readonly<Record<string, unknown>> } = JSON.parse(
   readFileSync(process.argv[2] ?? '', 'utf8'),

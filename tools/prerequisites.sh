@@ -1,7 +1,7 @@
 #!/bin/bash
-# prerequisites.sh <node|check|cluster|image|test>...: makes sure that this machine has what these groups need. It installs
-# missing Debian packages and node_modules, and prints one line for everything else that is missing. If nothing is
-# missing, it is quick and prints nothing.
+# prerequisites.sh <node|check|cluster|image|test>...: makes sure that this machine has what these groups need. It
+# installs missing Debian packages and node_modules, and prints one line for everything else that is missing. If nothing
+# is missing, it is quick and prints nothing.
 #
 #   node     what only runs a script: Node and node_modules
 #   check    format, lint, types, C analysis, unit tests: Node, clang and clang-format

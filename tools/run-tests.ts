@@ -14,7 +14,7 @@ type Outcome = Omit<TestResults, 'knownFailures'> & {
 const results = `${checkout}/build/results`;
 const binaries = `${checkout}/node_modules/.bin`;
 
-/** `make check`: format, lint, types, the analysis of the C code, and unit tests. Returns the exit code, like the others. */
+/** `make check`: format, lint, types, C analysis, and unit tests. Like the others, it returns the exit code. */
 export async function check(): Promise<number> {
   await freshResults();
   return conclude([...(await checks()), await vitest('unit')]);

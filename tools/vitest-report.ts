@@ -16,7 +16,7 @@ export function readVitestReport(json: string, exitCode: number): TestResults {
   const report: VitestReport = JSON.parse(json);
   const passed = report.numPassedTests;
   const failed = report.numTotalTests - passed;
-  // A file that does not load, an error outside a test and a run without any test show in the exit code alone.
+  // A file that does not load, an error outside a test and a run without any test show only in the exit code.
   const isBroken = failed === 0 && (exitCode !== 0 || passed === 0);
   return {
     passed,

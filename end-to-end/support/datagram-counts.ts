@@ -26,7 +26,7 @@ export type SentAndCaptured = DatagramCounts & {
 
 /** The counts for a Pod whose sender restarted. */
 export type RestartedAndCaptured = DatagramCounts & {
-  /** Starts of the sender of which something was captured. */
+  /** Starts of the sender after which a datagram was captured. */
   readonly senderStarts: number;
 };
 

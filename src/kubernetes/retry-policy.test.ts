@@ -4,7 +4,7 @@ import { ApiError } from './api-error.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
 test.each([
-  { name: 'for the backoff alone without Retry-After', retryAfterMs: undefined, waitMs: 500 },
+  { name: 'only for the backoff without Retry-After', retryAfterMs: undefined, waitMs: 500 },
   { name: 'for Retry-After and the backoff', retryAfterMs: 3_000, waitMs: 3_500 },
   { name: 'two minutes at most for Retry-After', retryAfterMs: 86_400_000, waitMs: 120_500 },
 ])('waits $name', ({ retryAfterMs, waitMs }) => {

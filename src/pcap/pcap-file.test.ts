@@ -9,7 +9,7 @@ const header = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000', '
 test.each([
   ['an empty file', Buffer.alloc(0), 0],
   ['half a header', header.subarray(0, 10), 0],
-  ['a header alone', header, 24],
+  ['a file that ends after its header', header, 24],
 ])('%s has no records', async (_, bytes, wholeBytes) => {
   await using file = await fileOf(bytes);
   expect(await countRecords(file.path)).toEqual({ kind: 'end', records: 0, wholeBytes });

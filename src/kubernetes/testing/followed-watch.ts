@@ -13,8 +13,8 @@ export type FollowedWatch = AsyncDisposable & {
 };
 
 /**
- * The time limits of one watch, by how many were opened before it. A test that is about silence shortens them for the
- * silent watch alone: on a busy machine, any watch with a limit of milliseconds could run into it.
+ * The time limits of one watch, by how many were opened before it. A test that is about silence shortens only
+ * those of the silent watch: on a busy machine, any watch with a limit of milliseconds could run into it.
  */
 export type TimeLimits = (watch: number) => Partial<Pick<StreamRequest, 'responseMs' | 'idleMs'>>;
 
