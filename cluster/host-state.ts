@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseProcessStat } from '../src/base/process-stat.ts';
 import { hierarchies } from './cgroups.ts';
 import { cgroupName, stateFolders } from './layout.ts';
 import { runCommand } from './run-command.ts';
@@ -153,7 +154,7 @@ function processes(): Process[] {
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        const parent = parseProcessStat(stat)?.parent ?? 0;
         const commandLine = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd();
         return [{ pid: Number(name), parent, commandLine }];
       } catch {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseProcessStat } from '../src/base/process-stat.ts';
 
 /** Identifies a process: no process that gets the same pid later is mistaken for it. */
 export type ProcessId = {
@@ -18,13 +19,11 @@ export function processId(pid: number): ProcessId | undefined {
   return parseStat(pid, stat);
 }
 
-/** Parses /proc/<pid>/stat. Field 2, the name, is in parentheses and may contain spaces and parentheses itself. */
+/** Reads the identity from the text of /proc/<pid>/stat; undefined for a process that has ended. */
 export function parseStat(pid: number, stat: string): ProcessId | undefined {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state] = fields;
-  const startTime = fields[19];
-  if (startTime === undefined || state === 'Z' || state === 'X') return undefined;
-  return { pid, startTime };
+  const parsed = parseProcessStat(stat);
+  if (parsed === undefined || parsed.state === 'Z' || parsed.state === 'X') return undefined;
+  return { pid, startTime: parsed.startTime };
 }
 
 /** Whether that very process is still running. */

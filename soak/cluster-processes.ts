@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { cgroupName } from '../cluster/layout.ts';
 import { allProcessIds } from '../end-to-end/support/pod-processes.ts';
+import { parseProcessStat } from '../src/base/process-stat.ts';
 
 /** A process of the cluster, as this machine numbers it. */
 export type ClusterProcess = {
@@ -29,9 +30,10 @@ async function clusterProcess(pid: number): Promise<ClusterProcess | undefined> 
     readFile(`/proc/${pid}/cmdline`, 'utf8'),
     readFile(`/proc/${pid}/stat`, 'utf8'),
   ]);
-  // The program's name, field 2, may hold spaces and parentheses (proc_pid_stat(5)).
-  const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { pid, parent: Number(parent), argv: command.split('\0'), cgroup, machine, isZombie: state === 'Z' };
+  const parsed = parseProcessStat(stat);
+  if (parsed === undefined) return undefined;
+  const { parent, state } = parsed;
+  return { pid, parent, argv: command.split('\0'), cgroup, machine, isZombie: state === 'Z' };
 }
 
 /** Whether it is an agent: `podcap read` runs the same program. */

@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { parseProcessStat } from '../../src/base/process-stat.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 
 /** What a leak in a process would add to. */
@@ -28,12 +29,12 @@ export function rssAnonKib(status: string): number {
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]);
 }
 
-/** When a process started, in milliseconds since 1970 (proc_pid_stat(5), field 22, in ticks of 10 ms). */
+/** When a process started, in milliseconds since 1970 (from clock ticks of 10 ms). */
 export async function processStartMs(pid: number): Promise<number> {
   const [stat, uptime] = await Promise.all([
     readFile(`/proc/${pid}/stat`, 'utf8'),
     readFile('/proc/uptime', 'utf8'),
   ]);
-  const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const ticks = Number(parseProcessStat(stat)?.startTime);
   return Date.now() - Number(uptime.split(' ')[0]) * 1_000 + ticks * 10;
 }

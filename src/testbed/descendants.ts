@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { parseProcessStat } from '../base/process-stat.ts';
 
 /** A process and all its descendants. Read from stat: not every kernel has /proc/<pid>/task/<tid>/children. */
 export async function withDescendants(pid: number): Promise<number[]> {
@@ -10,13 +11,12 @@ export async function withDescendants(pid: number): Promise<number[]> {
   return found;
 }
 
-async function parentsOfAll(): Promise<ReadonlyMap<number, number>> {
+async function parentsOfAll(): Promise<ReadonlyMap<number, number | undefined>> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const parents = await Promise.all(
     pids.map(async (pid) => {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      // The program's name, field 2, can have spaces and parentheses.
-      return [Number(pid), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])] as const;
+      return [Number(pid), parseProcessStat(stat)?.parent] as const;
     }),
   );
   return new Map(parents);

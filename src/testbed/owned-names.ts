@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { parseProcessStat } from '../base/process-stat.ts';
 
 const prefix = 'podcap-test';
 
@@ -17,12 +18,10 @@ export function isLeftover(name: string): boolean {
   return pid !== undefined && startTime(Number(pid)) !== started;
 }
 
-/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; undefined if there is no such process. */
+/** In clock ticks since boot; undefined if there is no such process. */
 function startTime(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The program's name, field 2, can have spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.startTime;
   } catch {
     return undefined;
   }
