@@ -19,7 +19,7 @@ function flood(port: number): void {
   const send = () => {
     while (socket.write(requests));
   };
-  socket.on('connect', send).on('flush', send);
+  socket.on('connect', send).on('drain', send);
   // A server that ends the connection has answered, too.
   socket.on('error', notify).on('close', notify).once('data', notify);
 }
