@@ -107,13 +107,14 @@ ${table(['name', 'type', 'labels', 'meaning'], rows)}
 `;
 }
 
-const start = '<!-- annotations: written by `make docs` -->';
-const end = '<!-- end of annotations -->';
+const startMarker = '<!-- annotations: written by `make docs` -->';
+const endMarker = '<!-- end of annotations -->';
 
 function withAnnotations(readme: string, settings: Settings): string {
-  const [before, , after] = readme.split(new RegExp(`${start}([^]*)${end}`));
-  if (before === undefined || after === undefined) throw new Failed(`README.md lacks ${start} or ${end}`);
-  return `${before}${start}\n\n${annotationTable(settings)}\n\n${end}${after}`;
+  const [before, , after] = readme.split(new RegExp(`${startMarker}([^]*)${endMarker}`));
+  if (before === undefined || after === undefined)
+    throw new Failed(`README.md lacks ${startMarker} or ${endMarker}`);
+  return `${before}${startMarker}\n\n${annotationTable(settings)}\n\n${endMarker}${after}`;
 }
 
 function annotationTable(settings: Settings): string {

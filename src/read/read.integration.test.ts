@@ -109,8 +109,8 @@ async function startCapture(testbed: VethTestbed) {
       file: join(folder, ringFileBase(web.pod, generation)),
       files: ringFiles,
       bufferKib: 8_192,
-      onFiles({ begun }) {
-        rotations = begun;
+      onFiles({ started }) {
+        rotations = started;
         ring.prune();
       },
     });

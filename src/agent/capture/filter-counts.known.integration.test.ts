@@ -43,7 +43,7 @@ describe.each(cases)('the filter $filter', ({ filter, from, matching }) => {
 async function observe(filter: string, from: Side) {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
-  const { recorder, reports } = await scene.begin(3, { filter });
+  const { recorder, reports } = await scene.start(3, { filter });
   await until(() => reports.length > 0, { what: 'an answer' });
   const [answer] = reports;
   const to = from === 'pod' ? testbed.addresses.sink : testbed.addresses.pod;

@@ -30,7 +30,7 @@ async function observe(filter: string) {
   };
 
   async function answerTo(expression: string) {
-    const { recorder, reports } = await scene.begin(3, { interface: 'tun0', filter: expression });
+    const { recorder, reports } = await scene.start(3, { interface: 'tun0', filter: expression });
     const answer = await until(() => reports[0], { what: 'an answer' });
     await recorder.stop('AgentStopped');
     return answer;

@@ -198,7 +198,7 @@ test('a capture that is stopped before it listens has not failed', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   for (let i = 0; i < 10; i += 1) {
-    const { recorder, reports } = await scene.begin(5);
+    const { recorder, reports } = await scene.start(5);
     await until(async () => (await testbed.processes()).length > 0, { what: 'a process in the network' });
     await recorder.stop('AnnotationRemoved');
     expect(reports.filter(({ kind }) => kind === 'failed')).toEqual([]);

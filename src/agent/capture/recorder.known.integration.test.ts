@@ -70,7 +70,7 @@ async function filesKept({ changes }: { readonly changes: 'during the start' | '
   });
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed, { wrapFolder });
-  const { recorder, reports, path } = await scene.begin(3);
+  const { recorder, reports, path } = await scene.start(3);
   await starting.promise;
   if (changes === 'during the start') recorder.change(specOf(6));
   mayStart.resolve();

@@ -19,7 +19,7 @@ describe('the files of a killed tcpdump, with named pipes in place of those afte
   beforeAll(async () => {
     folder = await temporaryFolder();
     const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.1.pcap'), 20);
-    files.next({ begun: 3, packets: 930, pruned: 0 });
+    files.next({ started: 3, packets: 930, pruned: 0 });
     const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
     await writeFile(pathOf(2), captureFile(packets));
     withoutPipes = await files.packets();

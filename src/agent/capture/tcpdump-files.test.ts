@@ -5,7 +5,7 @@ import { captureFile } from '../../pcap/testing/capture-files.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 
-const at = (begun: number, packets = 0, pruned = 0) => ({ begun, packets, pruned });
+const at = (started: number, packets = 0, pruned = 0) => ({ started, packets, pruned });
 
 test('each file but the first prunes the leftovers', () => {
   let prunings = 0;
@@ -44,7 +44,7 @@ test('counts what was reported, and what is in the newest file', async () => {
   const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
   await writeFile(`${file}1`, captureFile(packets));
   expect(await files.packets()).toBe(937);
-  // Begun, and not reported.
+  // Started, and not reported.
   await writeFile(`${file}2`, captureFile(packets.slice(0, 2)));
   expect(await files.packets()).toBe(939);
 });

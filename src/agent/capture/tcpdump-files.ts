@@ -3,12 +3,12 @@ import { basename, dirname } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { type LeftoverPruning, packetsIn } from '../storage/prune-leftovers.ts';
-import type { FilesBegun } from './tcpdump-output.ts';
+import type { FilesStarted } from './tcpdump-output.ts';
 
 /** Keeps track of the files of one tcpdump. */
 export type TcpdumpFiles = {
-  /** tcpdump has begun its next file, or several. */
-  readonly next: (files: FilesBegun) => void;
+  /** tcpdump has started its next file, or several. */
+  readonly next: (files: FilesStarted) => void;
   /** A text that changes whenever something is written. */
   readonly written: () => Promise<string>;
   /** How many packets are in all of them, deleted ones included: a killed tcpdump can no longer report that. */
@@ -19,28 +19,28 @@ export type TcpdumpFiles = {
   readonly isTakenOver: () => Promise<boolean>;
 };
 
-/** `file` is the path without an index. Prunes the leftovers whenever a file is begun. */
+/** `file` is the path without an index. Prunes the leftovers whenever a file is started. */
 export function trackTcpdumpFiles(
   pruning: Pick<LeftoverPruning, 'prune'>,
   file: string,
   wrapAfter: number,
 ): TcpdumpFiles {
-  let { begun, packets, pruned }: FilesBegun = { begun: 0, packets: 0, pruned: 0 };
+  let { started, packets, pruned }: FilesStarted = { started: 0, packets: 0, pruned: 0 };
   const name = (count: number) => ringFileName(file, count, wrapAfter);
   return {
     next(files) {
-      ({ begun, packets, pruned } = files);
+      ({ started, packets, pruned } = files);
       // Nothing is captured into the first file yet: it pushes out an old one when tcpdump listens (capture.ts).
-      if (begun > 1) pruning.prune();
+      if (started > 1) pruning.prune();
     },
     async written() {
-      const newest = await ifExists(stat(name(begun - 1)));
-      return `${begun} ${newest?.size ?? 0}`;
+      const newest = await ifExists(stat(name(started - 1)));
+      return `${started} ${newest?.size ?? 0}`;
     },
     async packets() {
-      if (begun === 0) return 0;
-      // It may have begun more files than it reported; no more than half of the names are in use.
-      const unreported = Array.from({ length: wrapAfter / 2 }, (_, i) => packetsIn(name(begun - 1 + i)));
+      if (started === 0) return 0;
+      // It may have started more files than it reported; no more than half of the names are in use.
+      const unreported = Array.from({ length: wrapAfter / 2 }, (_, i) => packetsIn(name(started - 1 + i)));
       return (await Promise.all(unreported)).reduce((sum, records) => sum + records, packets);
     },
     pruned: () => pruned,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import {
-  type FilesBegun,
+  type FilesStarted,
   type OutputLine,
   parseOutputLine,
   readTcpdumpOutput,
@@ -26,7 +26,7 @@ test.each<[string, OutputLine]>([
   ['tcpdump: syntax error', { kind: 'message', text: 'tcpdump: syntax error' }],
   [
     'podcap: file 9 after 7440 packets, 930 of them pruned',
-    { kind: 'files', files: { begun: 9, packets: 7_440, pruned: 930 } },
+    { kind: 'files', files: { started: 9, packets: 7_440, pruned: 930 } },
   ],
   ['podcap: file deleted', { kind: 'fileDeleted' }],
   ['podcap: not written: ENOSPC', { kind: 'writeError', error: 'ENOSPC' }],
@@ -40,7 +40,7 @@ test.each<[string, OutputLine]>([
 });
 
 test('the lines of one tcpdump, from its start to its end', async () => {
-  const files: FilesBegun[] = [];
+  const files: FilesStarted[] = [];
   const output = readTcpdumpOutput({ onFiles: (each) => files.push(each) });
   output.readLine('tcpdump: listening on eth0, link-type EN10MB (Ethernet)');
   await output.listening;
@@ -53,7 +53,7 @@ test('the lines of one tcpdump, from its start to its end', async () => {
   output.readLine('podcap: 2 packets in no file');
   for (const line of ['9 packets captured', '9 packets received by filter', '0 packets dropped by kernel'])
     output.readLine(line);
-  expect(files).toEqual([{ begun: 1, packets: 0, pruned: 0 }]);
+  expect(files).toEqual([{ started: 1, packets: 0, pruned: 0 }]);
   expect(output.result()).toEqual({
     message: '',
     isInterfaceGone: false,

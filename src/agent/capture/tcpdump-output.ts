@@ -5,9 +5,9 @@ export type TcpdumpStatistics = {
   readonly dropped: number;
 };
 
-/** The capture files that a tcpdump has begun so far. */
-export type FilesBegun = {
-  readonly begun: number;
+/** The capture files that a tcpdump has started so far. */
+export type FilesStarted = {
+  readonly started: number;
   /** Packets in the files before the newest one. */
   readonly packets: number;
   /** How many of these packets were in files that it has deleted. */
@@ -16,8 +16,8 @@ export type FilesBegun = {
 
 /** What happens to a running tcpdump, as it prints it. */
 export type OutputListeners = {
-  /** It has begun its next capture file, or several at a high rate. */
-  readonly onFiles: (files: FilesBegun) => void;
+  /** It has started its next capture file, or several at a high rate. */
+  readonly onFiles: (files: FilesStarted) => void;
   /** Another process has deleted the file that it is writing; it continues. */
   readonly onFileDeleted?: () => void;
   /** A file cannot be written: it is about to end. */
@@ -119,7 +119,7 @@ export type OutputLine =
   | { readonly kind: 'statistics'; readonly statistics: TcpdumpStatistics }
   /** At its end, tcpdump prints one count per line. */
   | { readonly kind: 'finalCount'; readonly count: Partial<TcpdumpStatistics> }
-  | { readonly kind: 'files'; readonly files: FilesBegun }
+  | { readonly kind: 'files'; readonly files: FilesStarted }
   | { readonly kind: 'fileDeleted' }
   | { readonly kind: 'writeError'; readonly error: string }
   | { readonly kind: 'unwritten'; readonly packets: number }
@@ -135,12 +135,12 @@ export function parseOutputLine(line: string): OutputLine {
 /** The preload library's lines (preload/preload.c lists them); undefined for a line of tcpdump's own. */
 function parseLibraryLine(line: string): OutputLine | undefined {
   const files =
-    /^podcap: file (?<begun>\d+) after (?<packets>\d+) packets, (?<pruned>\d+) of them pruned$/.exec(line);
+    /^podcap: file (?<started>\d+) after (?<packets>\d+) packets, (?<pruned>\d+) of them pruned$/.exec(line);
   if (files?.groups) {
-    const { begun, packets, pruned } = files.groups;
+    const { started, packets, pruned } = files.groups;
     return {
       kind: 'files',
-      files: { begun: Number(begun), packets: Number(packets), pruned: Number(pruned) },
+      files: { started: Number(started), packets: Number(packets), pruned: Number(pruned) },
     };
   }
   if (line === 'podcap: file deleted') return { kind: 'fileDeleted' };

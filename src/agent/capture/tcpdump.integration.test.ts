@@ -10,7 +10,7 @@ import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 import { type EndingCause, startTcpdump, type TcpdumpOptions } from './tcpdump.ts';
-import type { FilesBegun } from './tcpdump-output.ts';
+import type { FilesStarted } from './tcpdump-output.ts';
 import { openWriteBufferSlots } from './write-buffer-slots.ts';
 
 let spawner: Spawner;
@@ -44,9 +44,9 @@ test('reports when it listens, each file that it starts, and what it captured', 
   );
   const [first = 0, second = 0] = sizes;
   expect(files).toEqual([
-    { begun: 1, packets: 0, pruned: 0 },
-    { begun: 2, packets: first, pruned: 0 },
-    { begun: 3, packets: first + second, pruned: 0 },
+    { started: 1, packets: 0, pruned: 0 },
+    { started: 2, packets: first, pruned: 0 },
+    { started: 3, packets: first + second, pruned: 0 },
   ]);
   expect(sizes).toHaveLength(3);
 });
@@ -77,7 +77,7 @@ test('keeps the requested number of its newest files, and counts what was in the
   const tcpdump = startTcpdump({ ...options, files: 2 });
   await tcpdump.started;
   await testbed.sendDatagrams({ count: 5_000, rate, bytes: 1_000 });
-  const begun = await until(() => files.find((each) => each.begun === 6), { what: 'the sixth file' });
+  const sixth = await until(() => files.find((each) => each.started === 6), { what: 'the sixth file' });
   expect(await readdir(folder.path)).toHaveLength(2);
   tcpdump.keep(4);
   await testbed.sendDatagrams({ count: 5_000, rate, bytes: 1_000, firstNumber: 5_000 });
@@ -86,7 +86,7 @@ test('keeps the requested number of its newest files, and counts what was in the
   const numbers = await Promise.all(names.map((name) => capturedNumbers(join(folder.path, name))));
   expect(names).toEqual([7, 8, 9, 10].map((index) => `captres-web.1.pcap${String(index).padStart(3, '0')}`));
   const pruned = files.at(-1)?.pruned ?? Number.NaN;
-  expect(pruned).toBeGreaterThan(begun.pruned);
+  expect(pruned).toBeGreaterThan(sixth.pruned);
   expect(numbers.flat()).toEqual(Array.from({ length: 10_000 - pruned }, (_, i) => pruned + i));
 });
 
@@ -102,7 +102,7 @@ test('what its ring would delete within a second is not written, and counts as p
   const { statistics } = await tcpdump.stop('flush');
   const last = files.at(-1);
   const captured = statistics?.captured ?? Number.NaN;
-  expect(last?.begun).toBeLessThan((captured * 1_400) / 1e6 / 4);
+  expect(last?.started).toBeLessThan((captured * 1_400) / 1e6 / 4);
   const names = await readdir(folder.path);
   const counts = await Promise.all(names.map((name) => countRecords(join(folder.path, name))));
   const inFiles = counts.reduce((sum, counted) => sum + ('records' in counted ? counted.records : 0), 0);
@@ -189,7 +189,7 @@ test('ends with the process that started it, and writes what it has captured', a
 });
 
 function optionsFor(netns: string, folder: string) {
-  const files: FilesBegun[] = [];
+  const files: FilesStarted[] = [];
   const options: TcpdumpOptions = {
     ...plainCapture,
     spawner,

@@ -26,12 +26,12 @@ describe('a tcpdump that is given a number of files to keep', () => {
   });
 });
 
-/** How many of about sixteen files remain if tcpdump was given these numbers before it began the third one. */
+/** How many of about sixteen files remain if tcpdump was given these numbers before it started the third one. */
 async function filesKept(numbers: readonly number[]): Promise<number> {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();
   await using spawner = await testSpawner();
-  let begun = 0;
+  let started = 0;
   const file = join(folder.path, 'web.pcap');
   const tcpdump = startTcpdump({
     ...plainCapture,
@@ -39,19 +39,19 @@ async function filesKept(numbers: readonly number[]): Promise<number> {
     netns: testbed.netns,
     file,
     files: 5,
-    onFiles: (files) => (begun = files.begun),
+    onFiles: (files) => (started = files.started),
   });
   await tcpdump.started;
-  // It has read the number of the start by the time it begins the second file.
+  // It has read the number of the start by the time it starts the second file.
   await tcpdump.count();
   // 1,000-byte datagrams: about 930 fill a file.
   await testbed.sendDatagrams({ count: 1_000, rate: 8_000, bytes: 1_000 });
-  await until(() => begun === 2, { what: 'the second file' });
+  await until(() => started === 2, { what: 'the second file' });
   for (const files of numbers) tcpdump.keep(files);
   // It answers after it has handled everything before.
   await tcpdump.count();
   await testbed.sendDatagrams({ count: 14_000, rate: 10_000, bytes: 1_000 });
   await tcpdump.stop('flush');
-  if (begun < 14) throw new Error(`${begun} files`);
+  if (started < 14) throw new Error(`${started} files`);
   return (await readdir(folder.path)).length;
 }

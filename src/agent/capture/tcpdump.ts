@@ -15,7 +15,7 @@ export type Tcpdump = {
   /** Resolves when the process is gone. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly hasEnded: () => boolean;
-  /** From now on it keeps this many files; it deletes what is too many when the next file begins. */
+  /** From now on it keeps this many files; it deletes what is too many when the next file starts. */
   readonly keep: (files: number) => void;
   /** What it has counted by now; undefined if it ends before it answers. */
   readonly count: () => Promise<TcpdumpStatistics | undefined>;
@@ -61,7 +61,7 @@ export type TcpdumpOptions = OutputListeners & {
   readonly snaplen: number | undefined;
   /** A pcap-filter(7) expression that filter-check.ts has accepted; undefined captures every packet. */
   readonly filter: string | undefined;
-  /** How many of its own files it keeps: it deletes the oldest when it begins another one. */
+  /** How many of its own files it keeps: it deletes the oldest when it starts another one. */
   readonly files: number;
 };
 

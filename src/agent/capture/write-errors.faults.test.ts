@@ -23,7 +23,7 @@ test.each(attempts)(
 );
 
 test.each(attempts)(
-  'a lack of inodes is reported when the next file starts, and the Pod is captured again when there are some (%i)',
+  'missing inodes are reported when the next file starts, and the Pod is captured again when there are some (%i)',
   async () => {
     await using disk = await memoryDisk(16);
     const message = await strike(disk, { fault: () => disk.fillInodes(), repair: () => disk.free() });

@@ -8,7 +8,7 @@ import { capturedNumbers } from '../../testbed/captured-numbers.ts';
 import { memoryDisk } from '../../testbed/test-disk.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';
-import type { FilesBegun } from '../capture/tcpdump-output.ts';
+import type { FilesStarted } from '../capture/tcpdump-output.ts';
 import { openWriteBufferSlots } from '../capture/write-buffer-slots.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
@@ -77,7 +77,7 @@ test('after a flood into a small ring the newest files hold an unbroken run up t
 test('when tcpdump is killed in a flood, the files hold an unbroken run, as it reported', async () => {
   await using scene = await writingScene(smallRing);
   await using sending = await scene.testbed.startDatagrams(flood);
-  await until(() => (scene.files.at(-1)?.begun ?? 0) > 2 * ringFiles, { what: 'the ring written twice' });
+  await until(() => (scene.files.at(-1)?.started ?? 0) > 2 * ringFiles, { what: 'the ring written twice' });
   await scene.tcpdump.stop('kill');
   await sending.stop();
   const numbers = await scene.numbers();
@@ -91,7 +91,7 @@ test('when tcpdump is killed in a flood, the files hold an unbroken run, as it r
 test('when the disk fills in a flood, each packet is in a file, pruned, or counted as in no file', async () => {
   await using scene = await writingScene(smallRing);
   await using sending = await scene.testbed.startDatagrams(flood);
-  await until(() => (scene.files.at(-1)?.begun ?? 0) > ringFiles, { what: 'the ring written once' });
+  await until(() => (scene.files.at(-1)?.started ?? 0) > ringFiles, { what: 'the ring written once' });
   await scene.disk.fill();
   const ending = await scene.tcpdump.ended;
   await sending.stop();
@@ -123,7 +123,7 @@ test('with two floods and one slot, one ring is buffered, and the other once the
   await using first = await flooded('first');
   await until(async () => (await first.bufferedMegabytes()) > 6, { what: 'the first ring to be buffered' });
   await using second = await flooded('second');
-  await until(() => second.begun() > ringMegabytes, { what: 'the second ring to be filled' });
+  await until(() => second.started() > ringMegabytes, { what: 'the second ring to be filled' });
   expect(await second.bufferedMegabytes()).toBeLessThan(4);
   await first.tcpdump.stop('kill');
   await until(async () => (await second.bufferedMegabytes()) > 6, { what: 'the second ring to be buffered' });
@@ -131,14 +131,14 @@ test('with two floods and one slot, one ring is buffered, and the other once the
   await until(async () => (await second.bufferedMegabytes()) < 4, { what: 'the memory to be released' });
 
   async function flooded(name: string) {
-    const reports: FilesBegun[] = [];
+    const reports: FilesStarted[] = [];
     const file = join(disk.path, `${name}.pcap`);
-    const onFiles = (files: FilesBegun) => reports.push(files);
+    const onFiles = (files: FilesStarted) => reports.push(files);
     const tcpdump = start(spawner, testbed, file, { files: ringMegabytes, onFiles });
     await tcpdump.started;
     return {
       tcpdump,
-      begun: () => reports.at(-1)?.begun ?? 0,
+      started: () => reports.at(-1)?.started ?? 0,
       bufferedMegabytes: () => anonymousMegabytes(tcpdump.pid()),
       [Symbol.asyncDispose]: async () => void (await tcpdump.stop('kill')),
     };
@@ -159,7 +159,7 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
   const testbed = made.use(await vethTestbed());
   const disk = made.use(await memoryDisk(diskMegabytes));
   const spawner = made.use(await testSpawner());
-  const files: FilesBegun[] = [];
+  const files: FilesStarted[] = [];
   let deletions = 0;
   const tcpdump = start(spawner, testbed, join(disk.path, base), {
     files: keep,

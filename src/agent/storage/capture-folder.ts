@@ -50,7 +50,7 @@ export type Generation = PrecedingCaptures & {
 
 /** What the generations before counted. */
 export type PrecedingCaptures = {
-  /** The newest record before this one, of the same sandbox and interface: where a gap began. */
+  /** The newest record before this one, of the same sandbox and interface: where a gap starts. */
   readonly before: CaptureRecord | undefined;
   /** The newest record before this one, of another sandbox or interface, if it does not know yet what it missed. */
   readonly unsettled: CaptureRecord | undefined;

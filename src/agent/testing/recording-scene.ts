@@ -57,7 +57,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
   });
   const spawner = await testSpawner();
 
-  async function begin(count: number, more: Partial<CaptureSpec> = {}) {
+  async function start(count: number, more: Partial<CaptureSpec> = {}) {
     const reports: RecorderReport[] = [];
     const counts: Counted[] = [];
     const opened = await folders.open(pod);
@@ -93,15 +93,15 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
 
   return {
     entry,
-    begin,
+    start,
     async record(
       count: number,
       more: Partial<CaptureSpec> = {},
       first: RecorderReport['kind'] = 'capturing',
     ) {
-      const begun = await begin(count, more);
-      await until(() => begun.reports.some(({ kind }) => kind === first), { what: first });
-      return begun;
+      const started = await start(count, more);
+      await until(() => started.reports.some(({ kind }) => kind === first), { what: first });
+      return started;
     },
     /** The numbers of the datagrams in all files, or in those of one generation. */
     async numbers(path: string, generation?: number): Promise<number[]> {
