@@ -38,7 +38,7 @@ export type PlanningOptions = {
 const minPlanIntervalMs = 20;
 const firstListMs = 1_000;
 
-/** Gives every plan to the recorders, and notes which Pods it captures for the next agent. */
+/** Passes every plan to the recorders, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
   const { recorders, capturedPods, clock, log, signal } = options;
   /** As the API server lists them. */

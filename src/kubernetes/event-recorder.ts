@@ -39,7 +39,7 @@ export type EventRecorderOptions = Pick<EventWriterOptions, 'client' | 'nodeName
 
 export type EventLimits = {
   readonly queue: number;
-  /** Failures of the API server until an Event is given up; a server that cannot be reached is tried without end. */
+  /** Failures of the API server until an Event is given up; a server that cannot be reached is retried without limit. */
   readonly tries: number;
   readonly remembered: EventWriterOptions['remembered'];
   /** How long the recorder writes after it was disposed of. */

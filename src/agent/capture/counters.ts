@@ -28,7 +28,7 @@ export type CaptureCounters = {
   readonly start: () => Promise<number | undefined>;
   /** Reads the interface's counters: possible only while tcpdump runs. */
   readonly countInterfacePackets: () => Promise<void>;
-  /** The same when tcpdump cannot write and stops receiving, unless what it received tells as much. */
+  /** The same when tcpdump cannot write and stops receiving; does nothing if its statistics give the same number. */
   readonly countInterfacePacketsAtFailure: () => Promise<void>;
   /** Asks tcpdump for its statistics, and waits that long for the answer. */
   readonly countWithin: (ms: number) => Promise<void>;

@@ -53,7 +53,7 @@ export type OutputReader = {
   readonly result: () => TcpdumpResult;
 };
 
-/** Longer messages are cut: Events and records carry them. */
+/** Longer messages are cut: Events and records contain them. */
 const maxMessageLength = 500;
 
 /** Reads what one tcpdump and the preload library in it print. */

@@ -102,7 +102,7 @@ function refusalOf(
   const mostCaptures = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
   if (captures >= mostCaptures) return tooManyCaptures(mostCaptures);
   if (need.budgetBytes > most.budgetBytes) return overDiskBudget(need.budgetBytes, diskBudgetBytes);
-  // Without a spare file, a capture at the very edge would start and stop by turns.
+  // Without a spare file, a capture close to the limit would start and stop repeatedly.
   const spareBytes = ring.isRunning ? 0 : ring.spec.fileMegabytes * 1_000_000;
   if (need.diskBytes + spareBytes > Math.max(0, most.diskBytes)) {
     return diskAlmostFull(need.diskBytes, minFreeRatio);

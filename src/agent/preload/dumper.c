@@ -1,6 +1,6 @@
 /*
- * The way of a packet from tcpdump into the capture files. tcpdump passes each packet to stdio and, with -U, to write()
- * at once, and checks neither: on a full disk it goes on for ever. Here records are buffered in memory (write-buffer.c)
+ * The path of a packet from tcpdump into the capture files. tcpdump passes each packet to stdio and, with -U, to write()
+ * at once, and checks neither: on a full disk it never stops. Here records are buffered in memory (write-buffer.c)
  * and written into the ring's files (ring.c) when there is nothing more to read. What cannot be written stops the
  * capture, in order: every packet is in a file, or in a count that is reported.
  *

@@ -32,7 +32,7 @@ bool reject_all_packets(int fd)
 
 /*
  * Runs in a signal handler, at any moment: in the middle of a packet's callback, before poll(), within it.
- * The filter comes first, so that the counters stand still from here on and the ring can be emptied. poll() breaks the
+ * The filter comes first, so that the counters no longer change and the ring can be emptied. poll() breaks the
  * loop: libpcap would break off within the block that it is reading.
  * A second call changes nothing: the stop takes a bounded time, and SIGKILL is for what cannot wait for it.
  */
