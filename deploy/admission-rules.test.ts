@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { annotationRules } from '../src/agent/planner/annotations.ts';
+
+// Without a cluster and without Helm: whoever changes a rule of the agent alone finds out in `make check`.
+test('the admission policy of podcap.yaml (chart/templates/_admission.tpl) allows what the agent allows', async () => {
+  const manifests = await readFile(join(import.meta.dirname, 'podcap.yaml'), 'utf8');
+  const rules = [...manifests.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": must be (.*)"/g)];
+  expect(rules.map(([, key, allowed]) => ({ key, allowed }))).toEqual(
+    Object.values(annotationRules({ maxFiles: 100, maxFileMegabytes: 100 })).map(({ key, allowed }) => ({
+      key,
+      allowed,
+    })),
+  );
+});
