@@ -7,7 +7,7 @@ import { eventRecorder } from '../kubernetes/event-recorder.ts';
 import { type Change, watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import type { CaptureSettings } from './capture/capture.ts';
-import { startRecorders } from './capture/recorders.ts';
+import { startReconcilers } from './capture/reconcilers.ts';
 import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
 import { captureStatuses } from './observability/capture-status.ts';
@@ -50,7 +50,7 @@ const rereadCertificatesEveryMs = 10_000;
 
 /**
  * Captures the annotated Pods of one Node until the signal. A change of a Pod takes this path: watchPods -> planning ->
- * recorders -> status -> Events, log lines and metrics.
+ * reconcilers -> status -> Events, log lines and metrics.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { settings, version, clock, log } = options;
@@ -67,7 +67,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
   // How a Pod becomes a capture.
   const limits = limitsOf(settings);
-  await using recorders = startRecorders({
+  await using reconcilers = startReconcilers({
     folders,
     networks,
     status,
@@ -78,7 +78,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
   });
   const capacity = () => capacityOf(settings, disk.latest());
-  using planning = startPlanning({ ...options, folders, recorders, capturedPods, capacity, limits });
+  using planning = startPlanning({ ...options, folders, reconcilers, capturedPods, capacity, limits });
   using disk = await startDiskSampling({
     root: capturesFolder,
     folders,

@@ -196,7 +196,7 @@ async function clockScene() {
 }
 
 async function startAgent(start: object, env: NodeJS.ProcessEnv) {
-  const program = join(import.meta.dirname, 'testing/measured-agent.ts');
+  const program = join(import.meta.dirname, 'testing/measured-agent-program.ts');
   const agent = fork(program, [JSON.stringify(start)], {
     env: { ...process.env, ...env },
     execArgv: ['--disable-warning=ExperimentalWarning'],

@@ -38,7 +38,7 @@ function planningScene(before: readonly (typeof web)[]) {
   const noted: string[][] = [];
   const planning = startPlanning({
     folders: { states: () => new Map() },
-    recorders: { apply: (plan) => plans.push(plan), recording: () => new Map() },
+    reconcilers: { apply: (plan) => plans.push(plan), recording: () => new Map() },
     capturedPods: { before, note: (pods) => noted.push(pods.map(({ uid }) => uid)) },
     capacity: () => ({
       maxCaptures: 10,

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { throttle, wakeAt } from '../base/timers.ts';
 import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
-import type { Recorders } from './capture/recorders.ts';
+import type { Reconcilers } from './capture/reconcilers.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
@@ -24,7 +24,7 @@ export type Planning = Disposable & {
 
 export type PlanningOptions = {
   readonly folders: Pick<CaptureFolders, 'states'>;
-  readonly recorders: Pick<Recorders, 'apply' | 'recording'>;
+  readonly reconcilers: Pick<Reconcilers, 'apply' | 'recording'>;
   readonly capturedPods: Pick<CapturedPods, 'before' | 'note'>;
   readonly capacity: () => Capacity;
   readonly limits: PlanLimits;
@@ -38,9 +38,9 @@ export type PlanningOptions = {
 const minPlanIntervalMs = 20;
 const firstListMs = 1_000;
 
-/** Passes every plan to the recorders, and notes which Pods it captures for the next agent. */
+/** Passes every plan to the reconcilers, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
-  const { recorders, capturedPods, clock, log, signal } = options;
+  const { reconcilers, capturedPods, clock, log, signal } = options;
   /** As the API server lists them. */
   let listed: PodsByUid | undefined;
   /** As an earlier agent knew them: a stand-in while no list arrives. */
@@ -54,9 +54,9 @@ export function startPlanning(options: PlanningOptions): Planning {
     const next = planFor(pods, options);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
-    if (!listed) return recorders.apply(planAbout(pods, next));
+    if (!listed) return reconcilers.apply(planAbout(pods, next));
     latest = next;
-    recorders.apply(next);
+    reconcilers.apply(next);
     capturedPods.note(recordedPods(next));
   });
 
@@ -82,11 +82,11 @@ export function startPlanning(options: PlanningOptions): Planning {
   };
 }
 
-function planFor(pods: PodsByUid, { folders, recorders, capacity, limits, clock }: PlanningOptions): Plan {
+function planFor(pods: PodsByUid, { folders, reconcilers, capacity, limits, clock }: PlanningOptions): Plan {
   return plan({
     pods,
     folders: folders.states(),
-    recording: recorders.recording(),
+    recording: reconcilers.recording(),
     capacity: capacity(),
     limits,
     nowMs: clock.nowMs(),

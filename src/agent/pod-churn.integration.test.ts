@@ -8,7 +8,7 @@ import { podObject } from '../kubernetes/testing/pod-object.ts';
 import type { VethTestbed } from '../testbed/veth-testbed.ts';
 import { removeCniEntry, writeCniEntry } from '../testbed/write-cni-entry.ts';
 import { readRecord } from './storage/capture-records.ts';
-import type { AgentUsage } from './testing/measured-agent.ts';
+import type { AgentUsage } from './testing/measured-agent-program.ts';
 import { processScene } from './testing/process-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '1' };

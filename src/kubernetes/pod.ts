@@ -20,9 +20,6 @@ export type Pod = {
   readonly deletionTimestamp?: string;
 };
 
-/** The name that every container runtime gives to the Pod's interface. */
-export const podInterface = 'eth0';
-
 /**
  * The UID by which the CNI plugin knows the Pod. For a static Pod that is the UID of its manifest, while the API server
  * has that of its mirror Pod. Only a mirror Pod has the annotation config.mirror: the API server allows no one to add

@@ -1,8 +1,8 @@
 import type { Network } from '../netns/cni-entry.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Spawner } from '../spawner/spawner.ts';
-import type { CaptureFolder } from '../storage/capture-folder.ts';
 import type { Totals } from '../storage/capture-records.ts';
+import type { CaptureFolder } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type CaptureCountersOptions, openCounters } from './counters.ts';
 import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
-import type { CaptureFolder, Generation } from '../storage/capture-folder.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
+import type { CaptureFolder, Generation } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import {
   type CaptureReadings,

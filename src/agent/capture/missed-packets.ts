@@ -1,5 +1,5 @@
-import type { Generation } from '../storage/capture-folder.ts';
 import { type CaptureRecord, deadAfterMs, readRecord } from '../storage/capture-records.ts';
+import type { Generation } from '../storage/generations.ts';
 
 /** How many packets passed an interface between the previous capture and this one. */
 export type CaptureGap =

@@ -2,7 +2,7 @@ import type { CapturedTime, Plan } from '../planner/plan.ts';
 import { type Reconciler, type ReconcilerOptions, startReconciler } from './reconciler.ts';
 
 /** Ensures that what runs on this Node matches the plan: each Pod UID by its own reconciler. */
-export type Recorders = AsyncDisposable & {
+export type Reconcilers = AsyncDisposable & {
   /** Makes this the desired state; what fails is retried until the next plan. */
   readonly apply: (plan: Plan) => void;
   /** The running recordings by UID, in the order in which they started. */
@@ -10,7 +10,7 @@ export type Recorders = AsyncDisposable & {
 };
 
 /** Starts with an empty plan; ends by disposing of all reconcilers. */
-export function startRecorders(options: ReconcilerOptions): Recorders {
+export function startReconcilers(options: ReconcilerOptions): Reconcilers {
   const reconcilers = new Map<string, Reconciler>();
 
   function reconcilerOf(uid: string): Reconciler {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
-import type { CaptureFolder } from '../storage/capture-folder.ts';
+import type { CaptureFolder } from '../storage/generations.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene, ringFilesOf } from '../testing/recording-scene.ts';
 

@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import { type Backoff, type BackoffOptions, backoff } from '../../base/backoff.ts';
 import { type Wakeup, wakeup } from '../../base/wakeup.ts';
-import { type Pod, podInterface } from '../../kubernetes/pod.ts';
-import type { Network } from '../netns/cni-entry.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
+import { type Network, podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
 import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
 import { invalidFilter, noSuchInterface, type Refusal } from '../planner/refusals.ts';
-import type { CaptureFolder } from '../storage/capture-folder.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
+import type { CaptureFolder } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import { checkFilter } from './filter-check.ts';

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ifExists } from '../../base/fs-errors.ts';
-import { podInterface } from '../../kubernetes/pod.ts';
-import { type CniEntry, parseCniEntry } from './cni-entry.ts';
+import { type CniEntry, isPodEntry, parseCniEntry } from './cni-entry.ts';
 import { watchFolder } from './watch-folder.ts';
 
 /** The entries of this Node's Pods in libcni's cache, kept up to date. */
@@ -69,7 +68,7 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
   }
 
   async function resync(): Promise<void> {
-    const existing = (await namesIn(resultsFolder)).filter(isPodResult);
+    const existing = (await namesIn(resultsFolder)).filter(isPodEntry);
     const names = [...new Set([...existing, ...files.keys()])];
     const found: { readonly name: string; readonly file: CachedFile | undefined }[] = [];
     for (let start = 0; start < names.length; start += sliceFiles) {
@@ -86,7 +85,7 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     resyncMs: options.resyncMs,
     log,
     onName: async (name) => {
-      if (isPodResult(name)) update(name, read(name));
+      if (isPodEntry(name)) update(name, read(name));
     },
     onResync: resync,
   });
@@ -94,14 +93,6 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     entries: () => [...files.values()].flatMap(({ entry }) => entry ?? []).toReversed(),
     [Symbol.asyncDispose]: () => watching[Symbol.asyncDispose](),
   };
-}
-
-/**
- * Names are `<network>-<sandbox>-<interface>`. Other interfaces are of additional networks, and CRI-O leaves a loopback
- * entry for every Pod, thousands of them.
- */
-function isPodResult(name: string): boolean {
-  return name.endsWith(`-${podInterface}`);
 }
 
 /** The folder does not exist on a Node that has had no Pod network yet. */

@@ -1,6 +1,5 @@
 import { basename, join, normalize } from 'node:path';
 import * as v from 'valibot';
-import { podInterface } from '../../kubernetes/pod.ts';
 
 /** An entry of libcni's cache: that Pod has that network. */
 export type CniEntry = { readonly pod: PodInNetwork; readonly network: Network };
@@ -15,6 +14,17 @@ export type Network = {
 
 /** A Pod as its CNI plugin knows it: the runtime passes all three on from the kubelet. */
 export type PodInNetwork = { readonly namespace: string; readonly name: string; readonly uid: string };
+
+/** The name that every container runtime gives to the Pod's interface. */
+export const podInterface = 'eth0';
+
+/**
+ * Whether an entry of that file name is the one of a Pod's own interface. Names are `<network>-<sandbox>-<interface>`.
+ * Other interfaces are of additional networks, and CRI-O leaves a loopback entry for every Pod, thousands of them.
+ */
+export function isPodEntry(name: string): boolean {
+  return name.endsWith(`-${podInterface}`);
+}
 
 /** The fields of a cache entry that are needed here (containernetworking/cni, libcni/api.go, cachedInfo). */
 const entrySchema = v.object({

@@ -107,7 +107,7 @@ async function startFinder({
   resyncMs: number;
   inotifyInstances?: number;
 }) {
-  const program = join(import.meta.dirname, '../testing/networks-child.ts');
+  const program = join(import.meta.dirname, '../testing/networks-program.ts');
   const command = [process.execPath, program, JSON.stringify(options)];
   const limit = `echo ${inotifyInstances} >/proc/sys/user/max_inotify_instances && exec "$@"`;
   const inNamespace = ['unshare', '--user', '--map-root-user', 'bash', '-c', limit, 'bash'];

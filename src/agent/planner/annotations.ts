@@ -1,4 +1,5 @@
-import { type Pod, podInterface } from '../../kubernetes/pod.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
+import { podInterface } from '../netns/cni-entry.ts';
 import { hostNetwork, invalidAnnotation, type Refusal } from './refusals.ts';
 
 /** What a Pod's annotations ask for: nothing, a capture, or something that is refused. */

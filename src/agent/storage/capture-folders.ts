@@ -5,10 +5,10 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { type CaptureFolder, captureFolder } from './capture-folder.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';
-import { watchDeletedFolders } from './deleted-folders.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
+import { type CaptureFolder, captureFolder } from './generations.ts';
+import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
 /** The folders of captures on this Node, one per Pod UID. */
 export type CaptureFolders = {

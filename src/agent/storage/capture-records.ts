@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
 import { parseRecordName, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -84,6 +85,43 @@ const recordSchema = v.object({
 });
 /** The record of one start of tcpdump. */
 export type CaptureRecord = v.InferOutput<typeof recordSchema>;
+
+/** What is known of a capture before it starts. */
+export type CaptureParameters = Pick<
+  CaptureRecord,
+  'agent' | 'sandboxId' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
+>;
+
+export type NewRecordOptions = {
+  readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
+  readonly generation: number;
+  readonly parameters: CaptureParameters;
+  readonly forgotten: Totals;
+  readonly clock: Clock;
+};
+
+/** The record of a capture that starts now. It has counted nothing yet. */
+export function newRecord({
+  pod,
+  generation,
+  parameters,
+  forgotten,
+  clock,
+}: NewRecordOptions): CaptureRecord {
+  const startMs = clock.nowMs();
+  return {
+    version: 2,
+    namespace: pod.namespace,
+    pod: pod.name,
+    uid: pod.uid,
+    generation,
+    ...parameters,
+    startTime: new Date().toISOString(),
+    clock: { bootId: clock.bootId, startMs, lastMs: startMs },
+    totals: noTotals,
+    forgotten,
+  };
+}
 
 /** A running capture writes its record every 15 s: one that has not for this long is dead. */
 export const deadAfterMs = 25_000;

@@ -6,9 +6,11 @@ import { type SerialQueue, serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import {
   addTotals,
+  type CaptureParameters,
   type CaptureRecord,
   createRecord,
   isOver,
+  newRecord,
   noTotals,
   readRecord,
   readRecords,
@@ -27,12 +29,6 @@ export type CaptureFolder = {
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
 };
-
-/** What is known of a capture before it starts. */
-export type CaptureParameters = Pick<
-  CaptureRecord,
-  'agent' | 'sandboxId' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
->;
 
 /** One start of tcpdump. */
 export type Generation = PrecedingCaptures & {
@@ -89,19 +85,14 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       await writer.retry();
       const records = await readRecords(path);
       const forgotten = await forgetOldRecords(path, records, clock);
-      const startMs = clock.nowMs();
-      const record = await createNext(path, {
-        version: 2,
-        namespace: pod.namespace,
-        pod: pod.name,
-        uid: pod.uid,
+      const next = newRecord({
+        pod,
         generation: (await lastGeneration(path)) + 1,
-        ...parameters,
-        startTime: new Date().toISOString(),
-        clock: { bootId: clock.bootId, startMs, lastMs: startMs },
-        totals: noTotals,
+        parameters,
         forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
+        clock,
       });
+      const record = await createNext(path, next);
       return startedGeneration(options, writer, { record, preceding: precedingCaptures(records, record) });
     },
   };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { watchDeletedFolders } from './deleted-folders.ts';
+import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
 test('reports each deleted folder once, and no other folder', async () => {
   await using root = await temporaryFolder();

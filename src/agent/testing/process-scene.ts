@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { settingsText } from './settings-text.ts';
 
-/** The agent in a child process (measured-agent.ts), on a Node with networks that no Pod has yet. */
+/** The agent in a child process (measured-agent-program.ts), on a Node with networks that no Pod has yet. */
 export type ProcessScene = AsyncDisposable & {
   readonly testbeds: readonly VethTestbed[];
   readonly captures: string;
@@ -32,7 +32,7 @@ export async function processScene(networks: number): Promise<ProcessScene> {
   server.script.list.push(list('1', []));
   const program = join(bundle.path, 'agent.cjs');
   await build({
-    entryPoints: [join(import.meta.dirname, 'measured-agent.ts')],
+    entryPoints: [join(import.meta.dirname, 'measured-agent-program.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',
