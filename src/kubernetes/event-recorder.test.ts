@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { kubernetesClient } from './client.ts';
+import type { EventLimits } from './event-limits.ts';
 import { cutMessage, eventName, type PodEvent } from './event-object.ts';
-import { type EventLimits, eventRecorder } from './event-recorder.ts';
+import { eventRecorder } from './event-recorder.ts';
 import { spamFilter } from './spam-filter.ts';
 import { type ApiServer, apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { memoryLog } from './testing/memory-logger.ts';

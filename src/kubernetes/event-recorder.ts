@@ -1,12 +1,13 @@
-import { type BackoffOptions, backoff } from '../base/backoff.ts';
-import { type RateLimits, rateLimiter } from '../base/rate-limiter.ts';
+import { backoff } from '../base/backoff.ts';
+import { rateLimiter } from '../base/rate-limiter.ts';
 import { abortableSleep } from './abortable-sleep.ts';
 import type { ApiError } from './api-error.ts';
+import { defaultEventLimits, type EventLimits } from './event-limits.ts';
 import type { PodEvent } from './event-object.ts';
 import { type EventWriterOptions, eventWriter, type PendingEvent } from './event-writer.ts';
 import type { Log } from './logger.ts';
 import { longestUnreachableMs, retryDelayMs } from './retry-policy.ts';
-import { type SpamLimits, spamFilter } from './spam-filter.ts';
+import { spamFilter } from './spam-filter.ts';
 
 /**
  * Writes Events about Pods in the order in which they were recorded: ten at once, then five a second, because a Node on
@@ -37,31 +38,6 @@ export type EventRecorderOptions = Pick<EventWriterOptions, 'client' | 'nodeName
   readonly limits?: Partial<EventLimits>;
 };
 
-export type EventLimits = {
-  readonly queue: number;
-  /** Failures of the API server until an Event is given up; a server that cannot be reached is retried without limit. */
-  readonly tries: number;
-  readonly remembered: EventWriterOptions['remembered'];
-  /** How long the recorder writes after it was disposed of. */
-  readonly flushMs: number;
-  readonly rate: RateLimits;
-  /** An Event that has waited this long is written at once, so that none is late because of others. */
-  readonly maxDelayMs: number;
-  readonly spam: Partial<SpamLimits>;
-  readonly backoff: BackoffOptions;
-};
-
-const defaultLimits: EventLimits = {
-  queue: 1_000,
-  tries: 12,
-  remembered: 1_000,
-  flushMs: 5_000,
-  rate: { burst: 10, everyMs: 200 },
-  maxDelayMs: 5_000,
-  spam: {},
-  backoff: {},
-};
-
 /** Starts a recorder of the Events of one Node. */
 export function eventRecorder({
   client,
@@ -69,7 +45,7 @@ export function eventRecorder({
   log,
   limits: given = {},
 }: EventRecorderOptions): EventRecorder {
-  const limits = { ...defaultLimits, ...given };
+  const limits = { ...defaultEventLimits, ...given };
   const stop = new AbortController();
   const limiter = rateLimiter(limits.rate);
   const passesSpamFilter = spamFilter(limits.spam);

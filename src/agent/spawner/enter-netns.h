@@ -16,9 +16,6 @@ struct entry {
 	char **argv;
 };
 
-/* Prints what failed, and why by errno, on standard error, and ends the process with exit code 1. */
-_Noreturn void fail(const char *what);
-
 /* Has the kernel send this signal to the process when its parent dies; fails when that has died already. */
 void end_with(pid_t parent, int signal);
 

@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include "enter-netns.h"
+#include "fail.h"
 
 #include <errno.h>
 #include <fcntl.h>
