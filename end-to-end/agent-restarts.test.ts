@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { readRecord } from '../src/agent/storage/capture-records.ts';
 import { until } from '../src/base/until.ts';
-import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { capturedNumbers } from '../src/pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { patchAgents, restartAgents } from './support/agent-daemonset.ts';
 import { agentOn, agentProcess } from './support/agents.ts';

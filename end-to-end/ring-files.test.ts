@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { until } from '../src/base/until.ts';
-import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { capturedNumbers } from '../src/pcap/testing/captured-numbers.ts';
 import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { test } from './support/cluster-test.ts';

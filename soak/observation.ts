@@ -7,7 +7,7 @@ import { ringFiles } from '../end-to-end/support/ring-contents.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
 import { ifExists } from '../src/base/fs-errors.ts';
-import { capturedNumbers } from '../src/testbed/captured-numbers.ts';
+import { capturedNumbers } from '../src/pcap/testing/captured-numbers.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './cluster-processes.ts';
 import type { Observation, ObservedAgent, ObservedPod } from './invariants.ts';
 

@@ -1,4 +1,4 @@
-import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../src/pcap/testing/captured-numbers.ts';
 import { keepRoot, startCaptureProgram } from '../contenders/capture-program.ts';
 import type { InPodNetwork } from './pod-network.ts';
 

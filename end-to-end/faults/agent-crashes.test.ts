@@ -5,7 +5,7 @@ import { nodes } from '../../cluster/layout.ts';
 import { processId } from '../../cluster/process-id.ts';
 import { readRecords, totalsOf } from '../../src/agent/storage/capture-records.ts';
 import { until } from '../../src/base/until.ts';
-import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../src/pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 import { agentSettings, patchAgents, restartAgents } from '../support/agent-daemonset.ts';
 import { type AgentProcess, agentProcess } from '../support/agents.ts';

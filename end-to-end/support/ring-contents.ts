@@ -6,7 +6,7 @@ import { orderByAge } from '../../src/agent/storage/ring-order.ts';
 import { ifExists } from '../../src/base/fs-errors.ts';
 import { until } from '../../src/base/until.ts';
 import { openPcap } from '../../src/pcap/pcap-file.ts';
-import { capturedNumbers } from '../../src/testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../src/pcap/testing/captured-numbers.ts';
 
 /** Two times the agent's --max-files. */
 const wrapAfter = 200;

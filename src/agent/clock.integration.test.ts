@@ -8,7 +8,7 @@ import { apiServer, list, refusal, type WatchStream } from '../kubernetes/testin
 import { selfSigned } from '../kubernetes/testing/certificate.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { openPcap } from '../pcap/pcap-file.ts';
-import { capturedNumbers } from '../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../pcap/testing/captured-numbers.ts';
 import { compileNative } from '../testbed/compile.ts';
 import { fakeClock } from '../testbed/fake-clock.ts';
 import { freePort } from '../testbed/loopback-port.ts';

@@ -11,7 +11,7 @@ import { folderName, ringFileBase } from '../agent/storage/file-names.ts';
 import { startLeftoverPruning } from '../agent/storage/prune-leftovers.ts';
 import { plainCapture, testSpawner } from '../agent/testing/tcpdump-fixtures.ts';
 import { until } from '../base/until.ts';
-import { capturedNumbers } from '../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../pcap/testing/captured-numbers.ts';
 import { run } from '../testbed/run-program.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { type VethTestbed, vethTestbed } from '../testbed/veth-testbed.ts';

@@ -2,7 +2,7 @@ import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { parseRingFile } from '../storage/file-names.ts';

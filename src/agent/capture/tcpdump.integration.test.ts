@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { countRecords, openPcap } from '../../pcap/pcap-file.ts';
-import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { Spawner } from '../spawner/spawner.ts';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ifExists } from '../../base/fs-errors.ts';
 import { until } from '../../base/until.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
-import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { memoryDisk } from '../../testbed/test-disk.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
-import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { compilePreload, compileTestProgram } from '../../testbed/compile.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';

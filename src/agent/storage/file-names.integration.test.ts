@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump } from '../capture/tcpdump.ts';

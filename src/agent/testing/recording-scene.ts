@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { until } from '../../base/until.ts';
-import { capturedNumbers } from '../../testbed/captured-numbers.ts';
+import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import type { VethTestbed } from '../../testbed/veth-testbed.ts';
 import { type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';

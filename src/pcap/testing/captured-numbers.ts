@@ -1,6 +1,6 @@
-import { openPcap } from '../pcap/pcap-file.ts';
-import { datagramNumber } from './datagrams.ts';
-import { udpPayload } from './udp-datagram.ts';
+import { datagramNumber } from '../../testbed/datagrams.ts';
+import { udpPayload } from '../../testbed/udp-datagram.ts';
+import { openPcap } from '../pcap-file.ts';
 
 /** The numbers of the numbered datagrams in a capture file, in the order of the file. */
 export async function capturedNumbers(path: string): Promise<readonly number[]> {
