@@ -30,7 +30,7 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     else {
       logged.set(pod.uid, now);
       const { namespace, name, uid } = pod;
-      log.warn({ namespace, pod: name, uid, disputed }, 'ignored a network that another Pod has too');
+      log.warn({ namespace, pod: name, uid, disputed }, 'ignored a network that another Pod also claims');
     }
   }
 
