@@ -100,8 +100,8 @@ function measurementOf(starts: readonly CaptureStart[]): Measurement {
       fromResponse,
       row('from the request', (start) => start.listeningMs - start.sentMs),
       row('part: request to response', (start) => start.acceptedMs - start.sentMs),
-      row('part: response to decided', (start) => start.decidedMs - start.acceptedMs),
-      row('part: decided to listening', (start) => start.listeningMs - start.decidedMs),
+      row('part: response to decision', (start) => start.decidedMs - start.acceptedMs),
+      row('part: decision to listening', (start) => start.listeningMs - start.decidedMs),
     ],
   };
 }
