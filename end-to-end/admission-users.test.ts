@@ -109,8 +109,8 @@ describe.each(Object.entries(ways))('through %s', (_way, annotate) => {
     const refusal = await refusalOf(annotate(denied));
     expect(refusal).toMatchObject({ status: 403, reason: 'Forbidden' });
     expect(refusal?.message).toContain(
-      `${denied.name} may not set, change or remove annotations of Podcap in the namespace ${denied.namespace}: ` +
-        'that takes the right to create captures.podcap.dev there',
+      `${denied.name} may not set, change or remove Podcap annotations in the namespace ${denied.namespace}: ` +
+        'that requires the permission to create captures.podcap.dev there',
     );
   });
 });
@@ -128,7 +128,7 @@ test('the same holds for kubectl annotate and a server-side apply', async ({ use
   ]) {
     await as(allowed, ...command);
     await expect(as(denied, ...command)).rejects.toThrow(
-      'may not set, change or remove annotations of Podcap',
+      'may not set, change or remove Podcap annotations',
     );
   }
 });
