@@ -35,7 +35,7 @@ function annotationsDocument(settings: Settings): string {
 
 ${generated}
 
-Podcap reads these annotations of Pods. The upper bounds of \`tcpdump.antrea.io\` and \`podcap.dev/file-size\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)).
+Podcap reads these Pod annotations. The upper bounds of \`tcpdump.antrea.io\` and \`podcap.dev/file-size\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)).
 
 ${annotationTable(settings)}
 
@@ -50,14 +50,14 @@ Without \`${annotationRules(settings).files.key}\`, the other annotations have n
 
 ## Refusals
 
-If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed or the Pod ends and the retention time is over.
+If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
 
 ${table(
   ['reason', 'when', 'until'],
   Object.entries(refusalDescriptions).map(([reason, { when, until }]) => [`\`${reason}\``, when, until]),
 )}
 
-In the disk budget, a ring counts with its full size: (files + 1) × (file size + 0.07 MB). With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
+A ring counts against the disk budget at its full size: (files + 1) × (file size + 0.07 MB). With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
 `;
 }
 
@@ -73,11 +73,11 @@ function settingsDocument(): string {
 
 ${generated}
 
-A flag takes precedence over its environment variable, and the variable over the default. An empty value counts as not set. If a value is not allowed, the agent exits at startup with an error that names the setting and the value. \`podcap --help\` in the agent's container prints the flags, variables and defaults.
+A flag takes precedence over its environment variable, and the variable over the default. An empty value counts as unset. If a value is not allowed, the agent exits at startup with an error that names the setting and the value. \`podcap --help\` in the agent's container prints the flags, variables and defaults.
 
 ${table(['flag', 'environment', 'default', 'allowed', 'what it sets'], rows)}
 
-In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Six settings are not values of the chart. The chart takes \`--node-name\` and \`--agent-name\` from the agent's own Pod. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\` and \`--metrics-tls-folder\` are paths in the agent's container, which do not change. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
+In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Six settings are not chart values. The chart takes \`--node-name\` and \`--agent-name\` from the agent's own Pod. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\` and \`--metrics-tls-folder\` are fixed paths in the agent's container. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
 `;
 }
 
@@ -94,13 +94,13 @@ ${generated}
 
 Each agent serves the metrics of its own Node at \`/metrics\` on \`--port\` (9780), in the Prometheus text format. Counters start at 0 when the agent starts.
 
-With \`--metrics-tls-folder\`, the metrics are served only on \`--metrics-port\` (9781), over TLS 1.3, to clients that present a certificate issued by the CA in \`ca.crt\`. The agent uses changed certificate files within 10 s. It then closes all connections, so every client must present its certificate again.
+With \`--metrics-tls-folder\`, the metrics are served only on \`--metrics-port\` (9781), over TLS 1.3, to clients that present a certificate issued by the CA in \`ca.crt\`. The agent loads changed certificate files within 10 s. It then closes all connections, so every client must present its certificate again.
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 
 - \`state\` is \`capturing\` (also while the interface is down), \`waiting\` (for the Pod network), \`failed\` (will be retried), \`refused\`, or \`ended\` (the capture has stopped, and its files are kept).
 - \`reason\` is the reason of a [refusal](annotations.md#refusals).
-- \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent stopped first), \`suppressed\` (there were too many Events about one Pod) or \`failed\`.
+- \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent stopped first), \`suppressed\` (there were too many Events about the same Pod) or \`failed\`.
 - \`--pod-metrics=true\` adds the metrics whose names start with \`podcap_pod_\`: one series for each Pod whose capture the agent reports, labeled with its namespace and name.
 
 [deploy/chart/monitoring](../deploy/chart/monitoring) has alert rules and a Grafana dashboard. The chart can install both.

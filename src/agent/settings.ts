@@ -85,13 +85,13 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'max-files',
     env: 'PODCAP_MAX_FILES',
     default: '100',
-    help: 'the most capture files that a Pod may ask for',
+    help: 'the most capture files that a Pod may request',
   },
   maxFileMegabytes: {
     flag: 'max-file-megabytes',
     env: 'PODCAP_MAX_FILE_MEGABYTES',
     default: '100',
-    help: 'the largest capture file that a Pod may ask for, in MB of 1,000,000 bytes',
+    help: 'the largest capture file that a Pod may request, in MB of 1,000,000 bytes',
   },
   maxCaptures: {
     flag: 'max-captures',
@@ -103,19 +103,19 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'disk-budget-megabytes',
     env: 'PODCAP_DISK_BUDGET_MEGABYTES',
     default: '10000',
-    help: 'the most disk space that all captures of this Node may take, in MB',
+    help: 'the most disk space that all captures of this Node may use, in MB',
   },
   bufferBudgetMegabytes: {
     flag: 'buffer-budget-megabytes',
     env: 'PODCAP_BUFFER_BUDGET_MEGABYTES',
     default: '1100',
-    help: 'the most kernel memory that the receive rings of all captures of this Node may take, in MB',
+    help: 'the most kernel memory that the receive rings of all captures of this Node may use, in MB',
   },
   minFreeDiskPercent: {
     flag: 'min-free-disk-percent',
     env: 'PODCAP_MIN_FREE_DISK_PERCENT',
     default: '20',
-    help: "the part of the captures' disk that captures leave available, in percent of its capacity",
+    help: "the part of the captures' disk that captures must leave available, in percent of its capacity",
   },
   retentionSeconds: {
     flag: 'retention-seconds',
@@ -192,8 +192,9 @@ export function helpText(): string {
     return `  --${flag.padEnd(24)} ${env.padEnd(32)} ${help} (${preset === undefined ? 'required' : preset || 'none'})`;
   });
   return [
-    'podcap: captures the annotated Pods of one Node',
-    'podcap list, podcap read <namespace>/<pod>: show what is captured (podcap list --help, podcap read --help)',
+    'podcap: runs the agent, which captures the annotated Pods of one Node',
+    'podcap list: lists the captures of this Node (podcap list --help)',
+    'podcap read <namespace>/<pod>: writes the captured packets of a Pod (podcap read --help)',
     '',
     '  flag                       environment                      what it sets (default)',
     ...lines,

@@ -41,7 +41,7 @@ If several Pods had that name, the one that was captured last is read. podcap li
 
 Options:
   --uid <uid>                read the Pod with this UID
-  --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<index>
+  --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<number>
 ${commonHelp}
 `;
 

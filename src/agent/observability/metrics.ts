@@ -1,6 +1,6 @@
 /** Every metric of the agent, in the order of /metrics: names, help texts and labels are only here. */
 export const metricDescriptions = [
-  gauge('podcap_captures', 'Pods by the state of their capture.', ['state']),
+  gauge('podcap_captures', 'Pods by state of their capture.', ['state']),
   gauge('podcap_captures_refused', 'Pods whose capture is refused, by reason.', ['reason']),
   gauge(
     'podcap_captures_stalled',
@@ -21,13 +21,13 @@ export const metricDescriptions = [
     'Packets that two captures wrote while one replaced the other. podcap_packets_captured_total counts them twice.',
   ),
   gauge('podcap_capture_files_bytes', 'Size of all capture files on this Node.'),
-  gauge('podcap_disk_budget_bytes', 'The most disk space that all captures of this Node may take.'),
-  gauge('podcap_disk_reserved_bytes', 'The most disk space that the running captures can take.'),
+  gauge('podcap_disk_budget_bytes', 'The most disk space that all captures of this Node may use.'),
+  gauge('podcap_disk_reserved_bytes', 'The most disk space that the running captures can use.'),
   gauge(
     'podcap_disk_available_ratio',
     "The share of the captures' disk that is available, measured as the kubelet does.",
   ),
-  gauge('podcap_disk_min_free_ratio', "The share of the captures' disk that captures leave free."),
+  gauge('podcap_disk_min_free_ratio', "The share of the captures' disk that captures must leave free."),
   gauge('podcap_api_last_contact_timestamp_seconds', 'Unix time at which the API server last answered.'),
   counter('podcap_events_total', 'Events by result.', ['result']),
   gauge('podcap_build_info', 'Version of the agent; the value is always 1.', ['version']),

@@ -24,7 +24,7 @@ export type CaptureSpec = {
   readonly durationMs: number | undefined;
 };
 
-/** Upper bounds of what one Pod may ask for, from the agent's settings. */
+/** Upper bounds of what one Pod may request, from the agent's settings. */
 export type RequestLimits = {
   readonly maxFiles: number;
   readonly maxFileMegabytes: number;

@@ -29,7 +29,7 @@ export const refusalDescriptions: Readonly<
     until: 'the annotation is changed',
   },
   NoSuchInterface: {
-    when: 'the Pod has no interface of that name',
+    when: 'the Pod has no interface with that name',
     until: 'the interface exists; checked every 30 s',
   },
   OverBudget: {
