@@ -20,7 +20,7 @@ test: ## run all checks and all tests except test-faults, on the cluster of make
 	@$(node) tools/make.ts test
 
 .PHONY: test-faults
-test-faults: ## test the failures of production, most of them many times (docs/reliability.md)
+test-faults: ## test production failures, most of them many times (docs/reliability.md)
 	$(needs) cluster image test
 	@$(node) tools/make.ts test-faults
 
@@ -111,7 +111,7 @@ docs: ## write the tables of annotations, settings and metrics in docs/ from the
 	@$(node) tools/write-documents.ts
 
 .PHONY: sbom
-sbom: ## build the image, and list everything in it with its licences (build/sbom.cdx.json)
+sbom: ## build the image, and list everything in it with its licenses (build/sbom.cdx.json)
 	$(needs) image
 	@$(node) tools/make.ts sbom
 
