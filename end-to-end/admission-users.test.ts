@@ -127,9 +127,7 @@ test('the same holds for kubectl annotate and a server-side apply', async ({ use
     ['apply', '--server-side', '--dry-run=server', '-f', file],
   ]) {
     await as(allowed, ...command);
-    await expect(as(denied, ...command)).rejects.toThrow(
-      'may not set, change or remove Podcap annotations',
-    );
+    await expect(as(denied, ...command)).rejects.toThrow('may not set, change or remove Podcap annotations');
   }
 });
 
