@@ -7,7 +7,8 @@ import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { listenOnLoopback } from '../testbed/loopback-port.ts';
 import { ApiError } from './api-error.ts';
-import { type ClientLimits, kubernetesClient } from './client.ts';
+import { kubernetesClient } from './client.ts';
+import type { ClientLimits } from './client-limits.ts';
 import { apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { selfSigned } from './testing/certificate.ts';
 

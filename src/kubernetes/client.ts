@@ -3,6 +3,7 @@ import { Agent } from 'node:https';
 import { ApiError, type Call } from './api-error.ts';
 import { bearerToken } from './bearer-token.ts';
 import type { ClusterConfig } from './client-config.ts';
+import { type ClientLimits, defaultClientLimits } from './client-limits.ts';
 import { type Exchange, exchange } from './http-exchange.ts';
 import { isSuccess, parseJson, readText, refusal } from './http-response.ts';
 
@@ -36,22 +37,12 @@ export type StreamRequest = Omit<ApiRequest, 'deadlineMs'> & {
 /** The bytes of an answer as they arrive, read no faster than asked for. Throws an ApiError when it breaks off. */
 export type ByteStream = AsyncIterable<Buffer> & AsyncDisposable;
 
-export type ClientLimits = {
-  readonly connectMs: number;
-  /** For a request without a deadline of its own. */
-  readonly deadlineMs: number;
-  /** The largest answer, after decompression. */
-  readonly answerBytes: number;
-};
-
-const defaultLimits: ClientLimits = { connectMs: 10_000, deadlineMs: 30_000, answerBytes: 64 * 1024 * 1024 };
-
 /** A client of one API server over HTTP/1.1: one connection per watch; all other requests share kept-alive ones. */
 export function kubernetesClient(
   config: ClusterConfig,
   limits: Partial<ClientLimits> = {},
 ): KubernetesClient {
-  const { connectMs, deadlineMs, answerBytes } = { ...defaultLimits, ...limits };
+  const { connectMs, deadlineMs, answerBytes } = { ...defaultClientLimits, ...limits };
   const agent = new Agent({
     keepAlive: true,
     keepAliveMsecs: 30_000,

@@ -1,7 +1,7 @@
 import { type PacketKey, packetKey } from './packet-key.ts';
 import type { Origin } from './packet-table.ts';
+import { type PacketWindow, packetWindow } from './pair-packets.ts';
 import { type ByteRange, firstTimeUs, lastTimeUs, type Source, SourceReader } from './source.ts';
-import { type PacketWindow, packetWindow } from './window.ts';
 
 /** The packets that more than one source has, because they captured at the same time. */
 export type Overlap = {

@@ -20,7 +20,7 @@ import {
   nextStep,
   type RecordingGoal,
   type RecordingObservation,
-} from './next-step.ts';
+} from './next-capture-step.ts';
 import type { Ending } from './tcpdump.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { packetWindow } from './window.ts';
+import { packetWindow } from './pair-packets.ts';
 
 const options = { toleranceUs: 100_000, usualUs: 10_000 };
 const origin = { source: 0, file: 0, offset: 24 };

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import { specOf } from '../testing/fixtures.ts';
-import { type CaptureStep, nextStep, type RecordingObservation, type RunningCapture } from './next-step.ts';
+import {
+  type CaptureStep,
+  nextStep,
+  type RecordingObservation,
+  type RunningCapture,
+} from './next-capture-step.ts';
 
 const nowMs = 100_000;
 const network = { sandboxId: 'a', netns: '/run/netns/a' };
