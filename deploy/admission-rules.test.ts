@@ -14,3 +14,17 @@ test('the admission policy of podcap.yaml (chart/templates/_admission.tpl) allow
     })),
   );
 });
+
+test('a numeric bound that the policy states in words is also in its CEL expression', async () => {
+  const manifests = await readFile(join(import.meta.dirname, 'podcap.yaml'), 'utf8');
+  const rules = [
+    ...manifests.matchAll(/\.all\(value,\n((?:.*\n)+?) +messageExpression(?:.*\n)+? +": must be (.*)"/g),
+  ];
+  expect(rules).toHaveLength(Object.keys(annotationRules({ maxFiles: 100, maxFileMegabytes: 100 })).length);
+  for (const [, expression, allowed] of rules) {
+    const [, least, most] = /from (\w+) to (\w+)/.exec(allowed ?? '') ?? [];
+    if (least === undefined || most === undefined) continue;
+    expect(expression).toMatch(new RegExp(`>= (?:duration\\(")?${least}\\b`));
+    expect(expression).toMatch(new RegExp(`<= (?:duration\\(")?${most}\\b`));
+  }
+});
