@@ -87,6 +87,7 @@ function planFor(pods: PodsByUid, { folders, reconcilers, capacity, limits, cloc
     pods,
     folders: folders.states(),
     recording: reconcilers.recording(),
+    capturedBefore: new Set(),
     capacity: capacity(),
     limits,
     nowMs: clock.nowMs(),

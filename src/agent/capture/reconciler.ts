@@ -6,7 +6,7 @@ import { coalesced } from '../../base/coalesced.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatuses, StopReason } from '../observability/capture-status.ts';
-import type { Decision } from '../planner/plan.ts';
+import type { Decision, RunningRecording } from '../planner/plan.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
 import type { CaptureSettings } from './capture.ts';
 import { type Recorder, startRecorder } from './recorder.ts';
@@ -14,8 +14,8 @@ import { type Recorder, startRecorder } from './recorder.ts';
 /** Ensures that what runs for one Pod UID matches the newest decision about it. */
 export type Reconciler = AsyncDisposable & {
   readonly decide: (decision: Decision | Forget) => void;
-  /** How long the Pod has been captured by now; undefined while nothing is recorded. */
-  readonly capturedMs: () => number | undefined;
+  /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
+  readonly recording: () => RunningRecording | undefined;
 };
 
 /** There is no decision any more: what runs ends with its Pod. */
@@ -68,7 +68,8 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
       decision = next;
       work.run();
     },
-    capturedMs: () => running?.capturedMs(),
+    recording: () =>
+      running && { capturedMs: running.capturedMs(), atMs: options.clock.nowMs(), ...running.ring() },
     async [Symbol.asyncDispose]() {
       disposed = true;
       clearTimeout(retry);
@@ -191,6 +192,10 @@ async function start(context: ReconcileContext, decision: Decision & { kind: 're
     folder,
     networks,
     settings,
+    async measure() {
+      await folders.measure(pod.uid);
+      onFolders();
+    },
     onReport: (report) => status.report(pod, report),
     onCount: (counted) => status.count(pod, counted),
     log: context.log.child({ namespace: pod.namespace, pod: pod.name, uid: pod.uid }),

@@ -1,4 +1,4 @@
-import type { CapturedTime, Plan } from '../planner/plan.ts';
+import type { Plan, RunningRecording } from '../planner/plan.ts';
 import { type Reconciler, type ReconcilerOptions, startReconciler } from './reconciler.ts';
 
 /** Ensures that what runs on this Node matches the plan: each Pod UID by its own reconciler. */
@@ -6,7 +6,7 @@ export type Reconcilers = AsyncDisposable & {
   /** Makes this the desired state; what fails is retried until the next plan. */
   readonly apply: (plan: Plan) => void;
   /** The running recordings by UID, in the order in which they started. */
-  readonly recording: () => ReadonlyMap<string, CapturedTime>;
+  readonly recording: () => ReadonlyMap<string, RunningRecording>;
 };
 
 /** Starts with an empty plan; ends by disposing of all reconcilers. */
@@ -30,11 +30,9 @@ export function startReconcilers(options: ReconcilerOptions): Reconcilers {
     },
     recording: () =>
       new Map(
-        [...reconcilers].flatMap(([uid, { capturedMs }]) => {
-          const captured = capturedMs();
-          return captured === undefined
-            ? []
-            : [[uid, { capturedMs: captured, atMs: options.clock.nowMs() }] as const];
+        [...reconcilers].flatMap(([uid, { recording }]) => {
+          const now = recording();
+          return now ? [[uid, now] as const] : [];
         }),
       ),
     async [Symbol.asyncDispose]() {

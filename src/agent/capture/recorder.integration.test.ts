@@ -169,6 +169,26 @@ test('after a change of filter, snaplen or file size, the new capture starts bef
   }
 });
 
+test('an earlier request counts until the folder is measured without a tcpdump of that file size', async () => {
+  await using testbed = await vethTestbed();
+  let running = 0;
+  await using scene = await recordingScene(testbed, {
+    async measure() {
+      running = (await scene.tcpdumps()).length;
+    },
+  });
+  const { recorder } = await scene.record(5, { fileMegabytes: 2 });
+  const formerMegabytes = () => recorder.ring().formerSizes.map(({ fileMegabytes }) => fileMegabytes);
+  recorder.change(specOf(5));
+  expect(formerMegabytes()).toEqual([2]);
+  await until(() => formerMegabytes().length === 0, { what: 'the measurement' });
+  expect(running).toBe(1);
+  recorder.change(specOf(3));
+  expect(recorder.ring()).toMatchObject({ size: { files: 3 }, formerSizes: [{ files: 5 }] });
+  await until(() => formerMegabytes().length === 0, { what: 'the measurement after fewer files' });
+  await recorder.stop('AgentStopped');
+});
+
 test('a changed interface starts with what it counted before as missed', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);

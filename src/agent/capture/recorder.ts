@@ -6,6 +6,7 @@ import { type Network, podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
 import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
+import { type RunningRing, ringBytes } from '../planner/capacity.ts';
 import { invalidFilter, noSuchInterface, type Refusal } from '../planner/refusals.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
@@ -36,6 +37,8 @@ export type Recorder = {
   readonly phase: () => 'recording' | 'ending' | 'ended';
   /** How long the Pod has been captured by now, by earlier recorders as well. */
   readonly capturedMs: () => number;
+  /** What it was last asked for, and what it was asked for before as long as its folder is not measured again. */
+  readonly ring: () => RunningRing;
   /** Resolves when nothing of it runs any more. Never rejects. */
   readonly ended: Promise<void>;
 };
@@ -48,6 +51,8 @@ export type RecorderOptions = {
   readonly folder: CaptureFolder;
   readonly networks: PodNetworks;
   readonly settings: CaptureSettings;
+  /** Measures the folder: after a change, what was written before it is not known. */
+  readonly measure: () => Promise<void>;
   readonly onReport: (report: RecorderReport) => void;
   /** What this recorder has counted so far, and whether it is stalled. */
   readonly onCount: (counted: { readonly totals: Totals; readonly isStalled: boolean }) => void;
@@ -81,6 +86,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     retryDelay: backoff(startBackoff),
     goal: { kind: 'record' },
     spec: options.spec,
+    formerSpecs: [],
     endedTotals: noTotals,
     notBeforeMs: 0,
     phase: 'recording',
@@ -100,12 +106,14 @@ export function startRecorder(options: RecorderOptions): Recorder {
   return {
     change(spec) {
       if (recording.goal.kind === 'endWithPod') recording.goal = { kind: 'record' };
+      if (ringBytes(spec) !== ringBytes(recording.spec)) recording.formerSpecs.push(recording.spec);
       recording.spec = spec;
       recording.notBeforeMs = 0;
       pruning.keep(spec.files);
       recording.current?.keep(spec.files);
       recording.replaced?.keep(spec.files);
       recorderWakeup.wake();
+      void measureFormer(recording);
     },
     endWithPod() {
       if (recording.goal.kind !== 'record') return;
@@ -120,6 +128,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     },
     phase: () => recording.phase,
     capturedMs: () => capturedMs(recording),
+    ring: () => ({ size: recording.spec, formerSizes: recording.formerSpecs }),
     ended,
   };
 }
@@ -132,6 +141,8 @@ type RecorderState = Omit<RecorderOptions, 'spec'> & {
   readonly retryDelay: Backoff;
   goal: RecordingGoal;
   spec: CaptureSpec;
+  /** What was asked for before, if the folder was not measured since the last tcpdump of that ended. */
+  formerSpecs: CaptureSpec[];
   /** The newest capture. */
   current?: Capture | undefined;
   /** The capture that the newest one takes over from. */
@@ -227,6 +238,8 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
     recording.earlier ??= capture.earlier;
     recording.replaced = recording.current;
     recording.current = capture;
+    // The request may have changed while it started.
+    if (ringBytes(spec) !== ringBytes(recording.spec)) recording.formerSpecs.push(spec);
   } catch (error) {
     fail(recording, await writeErrorMessage(error, folder.path));
   }
@@ -261,6 +274,24 @@ async function stopRefused(recording: RecorderState, current: Capture): Promise<
   recording.endedTotals = noTotals;
 }
 
+/** Measures what was written for earlier requests, once no tcpdump writes for them any more. Never rejects. */
+async function measureFormer(recording: RecorderState): Promise<void> {
+  const { formerSpecs, spec, current, replaced, pruning, measure, log } = recording;
+  // A tcpdump whose file size is still right keeps running, and the pruning deletes its files beyond N.
+  const isWritten = ({ fileMegabytes }: CaptureSpec) =>
+    fileMegabytes !== spec.fileMegabytes &&
+    [current, replaced].some((capture) => capture?.spec.fileMegabytes === fileMegabytes);
+  const over = new Set(formerSpecs.filter((former) => !isWritten(former)));
+  if (over.size === 0) return;
+  try {
+    await pruning.settled();
+    await measure();
+    recording.formerSpecs = recording.formerSpecs.filter((former) => !over.has(former));
+  } catch (error) {
+    log.warn({ err: error }, 'failed to measure captures after a change');
+  }
+}
+
 function fail(recording: RecorderState, message: string): void {
   recording.notBeforeMs = performance.now() + recording.retryDelay.next();
   recording.onReport({ kind: 'failed', message });
@@ -275,12 +306,14 @@ function collectEnded(recording: RecorderState): Impossible | undefined {
   if (replaced?.ending()) {
     recording.endedTotals = addTotals(recording.endedTotals, replaced.totals());
     recording.replaced = undefined;
+    void measureFormer(recording);
   }
   const ending = current?.ending();
   if (!current || !ending) return undefined;
   recording.endedTotals = addTotals(recording.endedTotals, current.totals());
   recording.current = recording.replaced;
   recording.replaced = undefined;
+  void measureFormer(recording);
   return conclude(recording, current, ending);
 }
 

@@ -20,13 +20,24 @@ export type Capacity = {
 /** A ring that is to be written. */
 export type RequestedRing = {
   readonly uid: string;
-  readonly spec: Pick<CaptureSpec, 'files' | 'fileMegabytes'>;
-  /** How many files it has now. */
+  readonly spec: RingSize;
+  /** How many files it had when it was last measured. */
   readonly files: number;
-  /** How many bytes its files have now. */
+  /** How many bytes its files had then. */
   readonly bytes: number;
-  /** Whether a capture is writing it already. */
-  readonly isRunning: boolean;
+  /** What is written already; undefined if no capture runs. */
+  readonly running: RunningRing | undefined;
+};
+
+/** N, and how large each file becomes. */
+export type RingSize = Pick<CaptureSpec, 'files' | 'fileMegabytes'>;
+
+/** A ring that a capture writes. */
+export type RunningRing = {
+  /** What the capture was last asked for. */
+  readonly size: RingSize;
+  /** What it was asked for before: there may be files of it that are not measured yet. */
+  readonly formerSizes: readonly RingSize[];
 };
 
 export type CapacityRequests = {
@@ -36,6 +47,8 @@ export type CapacityRequests = {
   readonly evictable: readonly { readonly uid: string; readonly bytes: number }[];
   /** The bytes of the other files that stay. */
   readonly otherBytes: number;
+  /** What captures that are about to end may have written since they were measured, and may still write. */
+  readonly otherGrowthBytes: number;
   readonly capacity: Capacity;
 };
 
@@ -52,14 +65,23 @@ export type Admission = {
 const fileOverrunBytes = 70_000;
 
 /** The most bytes that a ring takes: for a moment it has one file more than it keeps. */
-export function ringBytes({ files, fileMegabytes }: RequestedRing['spec']): number {
+export function ringBytes({ files, fileMegabytes }: RingSize): number {
   return (files + 1) * (fileMegabytes * 1_000_000 + fileOverrunBytes);
 }
 
+/** Whether a running capture is asked for more than before: that is admitted like a new request. */
+export function asksForMore({ spec, running }: Pick<RequestedRing, 'spec' | 'running'>): boolean {
+  return running !== undefined && ringBytes(spec) > ringBytes(running.size);
+}
+
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
-export function admit({ requested, evictable, otherBytes, capacity }: CapacityRequests): Admission {
+export function admit(requests: CapacityRequests): Admission {
+  const { requested, evictable, otherBytes, otherGrowthBytes, capacity } = requests;
   const refused = new Map<string, Refusal>();
-  const space = freeCapacity(evictable, otherBytes, capacity);
+  // What a request may have on the disk by now stays there, even if it is refused.
+  const writtenBytes = sumOf(requested) + requested.reduce((sum, ring) => sum + unmeasuredBytes(ring), 0);
+  const space = freeCapacity(evictable, otherBytes + otherGrowthBytes + writtenBytes, capacity);
+  space.take({ budgetBytes: 0, diskBytes: otherGrowthBytes });
   // Something else fills the disk, or the budget was lowered.
   space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
@@ -68,26 +90,65 @@ export function admit({ requested, evictable, otherBytes, capacity }: CapacityRe
     const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
     if (refusal) {
       refused.set(ring.uid, refusal);
-      // Its files stay.
-      space.take({ budgetBytes: ring.bytes, diskBytes: 0 });
+      space.take({ budgetBytes: 0, diskBytes: unmeasuredBytes(ring) });
       continue;
     }
     space.evictUntilFree(need);
-    space.take(need);
+    // A full ring takes the rest of its newest file, and one more for a moment, even if they are not free.
+    space.take({ ...need, diskBytes: growthBytes(ring) });
     captures += 1;
   }
   return { evicted: space.evicted, refused };
 }
 
+/**
+ * The most bytes that the ring may have from its last measurement on, with what may have been written since. Files that
+ * are larger than the request stay until as many newer ones exist.
+ */
+function mostBytes({ spec, files, bytes, running }: Omit<RequestedRing, 'uid'>): number {
+  const sizes = [spec, ...sizesOf(running)];
+  return Math.max(
+    ...sizes.map((size) => {
+      const fileBytes = ringBytes(size) / (size.files + 1);
+      return Math.max(ringBytes(size), bytes + Math.max(0, size.files - files) * fileBytes);
+    }),
+  );
+}
+
+function sizesOf(running: RunningRing | undefined): RingSize[] {
+  return running ? [running.size, ...running.formerSizes] : [];
+}
+
+/** How many bytes a ring that is written may have grown since it was measured, and may grow until its capture ends. */
+export function unmeasuredBytes(ring: Omit<RequestedRing, 'uid' | 'spec'>): number {
+  return ring.running ? growthBytes({ ...ring, spec: ring.running.size }) : 0;
+}
+
+/** How much it may have grown since it was measured, and may still grow. */
+function growthBytes(ring: Omit<RequestedRing, 'uid'>): number {
+  return mostBytes(ring) - ring.bytes;
+}
+
+/**
+ * Whether a running ring lacks no more than the rest of its newest file: from then on it deletes as much as it writes.
+ * It continues however little is free.
+ */
+function isFull(ring: RequestedRing): boolean {
+  if (!ring.running || asksForMore(ring)) return false;
+  return sizesOf(ring.running).every(
+    ({ files, fileMegabytes }) => ring.bytes >= (files - 1) * fileMegabytes * 1_000_000,
+  );
+}
+
 /** Bytes of the disk budget, and bytes of the disk itself. */
 type Bytes = { readonly budgetBytes: number; readonly diskBytes: number };
 
-/** What a ring needs if it is admitted: its largest size of the budget, and what it may still grow of the disk. */
+/** What must be free for a ring to be admitted: of the budget, what it asks for beyond what it may have by now. */
 function needOf(ring: RequestedRing): Bytes {
-  const budgetBytes = ringBytes(ring.spec);
-  // A full ring deletes as much as it writes, however large its last packets are.
-  const isFull = ring.isRunning && ring.files >= ring.spec.files;
-  return { budgetBytes, diskBytes: isFull ? 0 : Math.max(0, budgetBytes - ring.bytes) };
+  const diskBytes = growthBytes(ring);
+  const budgetBytes = diskBytes - unmeasuredBytes(ring);
+  // Nothing is evicted for a full ring, even if less than nothing is left.
+  return { budgetBytes, diskBytes: isFull(ring) ? Number.NEGATIVE_INFINITY : diskBytes };
 }
 
 /** How many captures are admitted so far, and the most that can still be freed for the next one. */
@@ -101,9 +162,12 @@ function refusalOf(
   const { maxCaptures, bufferBudgetBytes, bufferBytes, diskBudgetBytes, minFreeRatio } = capacity;
   const mostCaptures = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
   if (captures >= mostCaptures) return tooManyCaptures(mostCaptures);
-  if (need.budgetBytes > most.budgetBytes) return overDiskBudget(need.budgetBytes, diskBudgetBytes);
+  // What takes no more if it is admitted than if it is refused is not refused.
+  if (need.budgetBytes > Math.max(0, most.budgetBytes)) {
+    return overDiskBudget(mostBytes(ring), diskBudgetBytes);
+  }
   // Without a spare file, a capture close to the limit would start and stop repeatedly.
-  const spareBytes = ring.isRunning ? 0 : ring.spec.fileMegabytes * 1_000_000;
+  const spareBytes = ring.running && !asksForMore(ring) ? 0 : ring.spec.fileMegabytes * 1_000_000;
   if (need.diskBytes + spareBytes > Math.max(0, most.diskBytes)) {
     return diskAlmostFull(need.diskBytes, minFreeRatio);
   }
@@ -113,12 +177,12 @@ function refusalOf(
 /** Counts down what is free while requests are admitted one after the other. */
 function freeCapacity(
   evictable: CapacityRequests['evictable'],
-  otherBytes: number,
+  stayingBytes: number,
   { diskBudgetBytes, minFreeRatio, disk }: Capacity,
 ) {
   const left = [...evictable];
   const evicted = new Set<string>();
-  let budgetBytes = diskBudgetBytes - otherBytes - sumOf(left);
+  let budgetBytes = diskBudgetBytes - stayingBytes - sumOf(left);
   let diskBytes = disk.availableBytes - minFreeRatio * disk.capacityBytes;
   return {
     evicted,
@@ -134,9 +198,9 @@ function freeCapacity(
         diskBytes += oldest.bytes;
       }
     },
-    take(need: Bytes) {
-      budgetBytes -= need.budgetBytes;
-      diskBytes -= need.diskBytes;
+    take(bytes: Bytes) {
+      budgetBytes -= bytes.budgetBytes;
+      diskBytes -= bytes.diskBytes;
     },
   };
 }

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
-import type { Capacity } from './capacity.ts';
-import { type CapturedTime, type Decision, type NodeState, plan } from './plan.ts';
+import { type Capacity, type RingSize, ringBytes } from './capacity.ts';
+import { type Decision, type NodeState, plan, type RunningRecording } from './plan.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };
 const nowMs = 10_000;
@@ -159,10 +159,11 @@ test.each(cases)('$what', ({ pod, hasFolder, folder, capturedMs, decision, nextM
   const planned = plan({
     pods: new Map(pod ? [[uid, podWith(pod)]] : []),
     folders: new Map(hasFolder ? [[uid, folderWith(uid, folder)]] : []),
-    recording: new Map(capturedMs === undefined ? [] : [[uid, { capturedMs, atMs: nowMs }]]),
+    recording: new Map(capturedMs === undefined ? [] : [[uid, { ...running(specOf(5)), capturedMs }]]),
     capacity,
     limits,
     nowMs,
+    capturedBefore: new Set(),
   });
   expect({ decision: planned.decisions.get(uid), nextMs: planned.nextMs }).toMatchObject({
     decision,
@@ -175,8 +176,8 @@ test('what does not fit is refused, and running captures come before older Pods'
   const names = ['a', 'b', 'c'];
   const state = nodeWith(names, { capacity: { ...capacity, diskBudgetBytes: 9_000_000 } });
   expect(kinds(state)).toEqual(['a record', 'b record', 'c refuse OverBudget']);
-  const running = { recording: new Map([['c', { capturedMs: 0, atMs: 0 }]]) };
-  expect(kinds({ ...state, ...running })).toEqual(['a record', 'b refuse OverBudget', 'c record']);
+  const recording = new Map([['c', running(specOf(3))]]);
+  expect(kinds({ ...state, recording })).toEqual(['a record', 'b refuse OverBudget', 'c record']);
 });
 
 test('more captures than are allowed, or than the receive rings have memory for, are refused', () => {
@@ -211,7 +212,7 @@ test('the minimum free disk stays free: ended rings are evicted, growing rings a
     ['full', folderWith('full', { files: 3, bytes: 2_600_000 })],
     ['x', folderWith('x', { bytes: 2_000_000, endedMs: nowMs })],
   ]);
-  const recording = new Map([['full', { capturedMs: 0, atMs: 0 }]]);
+  const recording = new Map([['full', running(specOf(3))]]);
   const state = nodeWith(['full', 'new'], { folders, recording, capacity: { ...capacity, disk } });
   expect(kinds(state)).toEqual(['full record', 'new refuse DiskAlmostFull', 'x keep']);
   const fuller = { ...capacity, disk: { ...disk, availableBytes: 19_000_000 } };
@@ -222,13 +223,37 @@ test('the minimum free disk stays free: ended rings are evicted, growing rings a
   ]);
 });
 
+test('no ended ring is evicted for the spare files of full rings', () => {
+  const size = { files: 3, bytes: 2_600_000 };
+  const folders = new Map([
+    ['a', folderWith('a', size)],
+    ['b', folderWith('b', size)],
+    ['x', folderWith('x', { bytes: 2_000_000, endedMs: nowMs })],
+  ]);
+  const recording = new Map(['a', 'b'].map((key) => [key, running(specOf(3))]));
+  const disk = { availableBytes: 20_000_000, capacityBytes: 100_000_000 };
+  const state = nodeWith(['a', 'b'], { folders, recording, capacity: { ...capacity, disk } });
+  expect(kinds(state)).toEqual(['a record', 'b record', 'x keep']);
+});
+
+test('running captures come first, then those of an earlier agent, then older Pods', () => {
+  const recording = new Map([['d', running(specOf(3))]]);
+  const diskBudgetBytes = 9_000_000;
+  const state = nodeWith(['a', 'b', 'c', 'd'], {
+    recording,
+    capturedBefore: new Set(['c', 'b']),
+    capacity: { ...capacity, diskBudgetBytes },
+  });
+  expect(kinds(state)).toEqual(['a refuse OverBudget', 'b record', 'c refuse OverBudget', 'd record']);
+});
+
 test('the captures of a Pod that has ended are kept for the retention time, whatever its annotation is', () => {
   const pod = podWith({ uid: 'a', phase: 'Succeeded', annotations: invalid });
   const folders = new Map([['a', folderWith('a', { endedMs: 0 })]]);
   expect(kinds(nodeWith([], { pods: new Map([['a', pod]]), folders }))).toEqual(['a delete RetentionOver']);
 });
 
-test('for any Node: decisions only for known UIDs, never over budget, no deletion without a valid reason', () => {
+test('for any Node: decisions only for known UIDs, never too many captures, no deletion without a valid reason', () => {
   fc.assert(
     fc.property(anyNode(), (state) => {
       const { decisions } = plan(state);
@@ -239,11 +264,6 @@ test('for any Node: decisions only for known UIDs, never over budget, no deletio
         decision.kind === 'record' ? [decision.spec] : [],
       );
       expect(specs.length).toBeLessThanOrEqual(state.capacity.maxCaptures);
-      const reserved = specs.reduce(
-        (sum, { files, fileMegabytes }) => sum + files * fileMegabytes * 1_000_000,
-        0,
-      );
-      expect(reserved).toBeLessThanOrEqual(state.capacity.diskBudgetBytes);
       for (const [key, decision] of decisions) {
         if (decision.kind !== 'delete') continue;
         const pod = state.pods.get(key);
@@ -256,6 +276,45 @@ test('for any Node: decisions only for known UIDs, never over budget, no deletio
         ).toBe(true);
       }
     }),
+  );
+});
+
+test('for any Node: what may be written never exceeds the budget or the minimum free disk, unless it did already', () => {
+  fc.assert(
+    fc.property(anyNode(), (state) => {
+      const { decisions } = plan(state);
+      const { diskBudgetBytes, disk, minFreeRatio } = state.capacity;
+      let onDisk = 0;
+      let grown = 0;
+      let growing = 0;
+      let evicted = 0;
+      for (const [key, decision] of decisions) {
+        const { bytes, files } = state.folders.get(key) ?? { bytes: 0, files: 0 };
+        if (decision.kind === 'delete' && decision.why === 'Evicted') evicted += bytes;
+        if (decision.kind === 'delete') continue;
+        onDisk += bytes;
+        const now = state.recording.get(key);
+        const sizes = [
+          decision.kind === 'record' ? decision.spec : [],
+          now?.size ?? [],
+          now?.formerSizes ?? [],
+        ];
+        const most = Math.max(
+          bytes,
+          ...sizes.flat().map(ringBytes),
+          ...sizes.flat().map(untilPruned(bytes, files)),
+        );
+        grown += most;
+        if (decision.kind === 'record' && !(now && isNearlyFull(bytes, [now.size, ...now.formerSizes]))) {
+          growing += most - bytes;
+        }
+      }
+      expect(grown).toBeLessThanOrEqual(Math.max(diskBudgetBytes, runningBytes(state, decisions)) + 1e-3);
+      const free = disk.availableBytes - minFreeRatio * disk.capacityBytes + evicted;
+      expect(growing).toBeLessThanOrEqual(Math.max(0, free) + 1e-3);
+      expect(onDisk).toBeLessThanOrEqual(grown);
+    }),
+    { numRuns: 2_000 },
   );
 });
 
@@ -275,6 +334,29 @@ test('the same state gives the same plan, whatever the order of Pods and folders
   );
 });
 
+/** What the folder may have until as many files of that size exist that its larger ones are deleted. */
+function untilPruned(bytes: number, files: number): (size: RingSize) => number {
+  return (size) => bytes + (Math.max(0, size.files - files) * ringBytes(size)) / (size.files + 1);
+}
+
+/** Lacks at most its newest file, whichever of these sizes it is asked for. */
+function isNearlyFull(bytes: number, sizes: readonly RingSize[]): boolean {
+  return sizes.every(({ files, fileMegabytes }) => bytes >= (files - 1) * fileMegabytes * 1_000_000);
+}
+
+/** What stays on the disk even if every capture is refused. */
+function runningBytes({ folders, recording }: NodeState, decisions: ReadonlyMap<string, Decision>): number {
+  let sum = 0;
+  for (const [key, decision] of decisions) {
+    if (decision.kind === 'delete') continue;
+    const { bytes, files } = folders.get(key) ?? { bytes: 0, files: 0 };
+    const now = recording.get(key);
+    const sizes = now ? [now.size, ...now.formerSizes] : [];
+    sum += Math.max(bytes, ...sizes.map(ringBytes), ...sizes.map(untilPruned(bytes, files)));
+  }
+  return sum;
+}
+
 /** Pods annotated with 3, each one second younger than the previous one. */
 function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState {
   const pods = names.map((name, index) => {
@@ -285,7 +367,8 @@ function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState
   return {
     pods: new Map(pods),
     folders: new Map(),
-    recording: new Map<string, CapturedTime>(),
+    recording: new Map(),
+    capturedBefore: new Set(),
     capacity,
     limits,
     nowMs,
@@ -297,9 +380,13 @@ function anyNode(): fc.Arbitrary<NodeState> {
   const keys = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
   const pod = fc.record({
     annotation: fc.option(fc.constantFrom('1', '5', '100', 'bad'), { nil: undefined }),
+    fileSize: fc.constantFrom('1', '2', '10'),
     phase: fc.constantFrom('Running', 'Failed'),
   });
+  const size = fc.record({ files: fc.constantFrom(1, 5, 100), fileMegabytes: fc.constantFrom(1, 2, 10) });
+  const recorded = fc.record({ size, formerSizes: fc.array(size, { maxLength: 2 }) });
   const folder = fc.record({
+    files: fc.nat(100),
     bytes: fc.nat(200_000_000),
     capturedMs: fc.nat(1_000),
     endedMs: fc.option(fc.nat(nowMs), { nil: undefined }),
@@ -308,20 +395,30 @@ function anyNode(): fc.Arbitrary<NodeState> {
     .record({
       pods: fc.dictionary(keys, pod),
       folders: fc.dictionary(keys, folder),
-      recording: fc.uniqueArray(keys),
+      recording: fc.dictionary(keys, recorded),
+      capturedBefore: fc.uniqueArray(keys),
       maxCaptures: fc.nat(6),
       diskBudgetBytes: fc.nat(500_000_000),
       availableBytes: fc.nat(1_000_000_000),
     })
-    .map(({ pods, folders, recording, maxCaptures, diskBudgetBytes, availableBytes }) => ({
+    .map(({ pods, folders, recording, capturedBefore, maxCaptures, diskBudgetBytes, availableBytes }) => ({
       pods: new Map(
-        Object.entries(pods).map(([key, { annotation, phase }]) => {
-          const annotations = annotation === undefined ? {} : { 'tcpdump.antrea.io': annotation };
+        Object.entries(pods).map(([key, { annotation, fileSize, phase }]) => {
+          const annotations: Record<string, string> =
+            annotation === undefined
+              ? {}
+              : { 'tcpdump.antrea.io': annotation, 'podcap.dev/file-size': fileSize };
           return [key, podWith({ uid: key, annotations, phase })];
         }),
       ),
       folders: new Map(Object.entries(folders).map(([key, state]) => [key, folderWith(key, state)])),
-      recording: new Map(recording.map((key) => [key, { capturedMs: 0, atMs: 0 }])),
+      recording: new Map(
+        Object.entries(recording).map(([key, { size: asked, formerSizes }]) => [
+          key,
+          running(asked, formerSizes),
+        ]),
+      ),
+      capturedBefore: new Set(capturedBefore),
       capacity: {
         ...capacity,
         maxCaptures,
@@ -341,6 +438,11 @@ function kinds(state: NodeState): string[] {
       return `${key} ${decision.kind} ${why}`.trimEnd();
     })
     .toSorted();
+}
+
+/** A capture that runs, and was asked for that from the start. */
+function running(size: RingSize, formerSizes: readonly RingSize[] = []): RunningRecording {
+  return { capturedMs: 0, atMs: nowMs, size, formerSizes };
 }
 
 function folderWith(key: string, state: Partial<FolderState> = {}): FolderState {

@@ -1,7 +1,14 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { type CaptureSpec, type RequestLimits, requestOf } from './annotations.ts';
-import { admit, type Capacity, type RequestedRing } from './capacity.ts';
+import {
+  admit,
+  asksForMore,
+  type Capacity,
+  type RequestedRing,
+  type RunningRing,
+  unmeasuredBytes,
+} from './capacity.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */
@@ -34,12 +41,16 @@ export type NodeState = {
   /** The capture folders by UID. */
   readonly folders: ReadonlyMap<string, FolderState>;
   /** The running recordings in the order in which they started: they get capacity before new ones. */
-  readonly recording: ReadonlyMap<string, CapturedTime>;
+  readonly recording: ReadonlyMap<string, RunningRecording>;
+  /** UIDs of Pods that an earlier agent captured and this one does not yet: they get capacity before other new ones. */
+  readonly capturedBefore: ReadonlySet<string>;
   readonly capacity: Capacity;
   readonly limits: PlanLimits;
   /** From a monotonic clock (clock.ts). */
   readonly nowMs: number;
 };
+
+export type RunningRecording = CapturedTime & RunningRing;
 
 /** How long a Pod had been captured by the time `atMs`, all its captures together. */
 export type CapturedTime = { readonly capturedMs: number; readonly atMs: number };
@@ -117,7 +128,7 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   const { evicted, refused } = admit({
     requested: requestedRings(decisions, state),
     evictable: evictableRings(decisions, state),
-    otherBytes: otherBytes(decisions, state),
+    ...otherBytes(decisions, state),
     capacity: state.capacity,
   });
   for (const [uid, refusal] of refused) {
@@ -134,18 +145,26 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   return { decisions, nextMs: times.length === 0 ? undefined : Math.min(...times) };
 }
 
-/** The rings to record: the running ones in the order in which they started, then the others, oldest Pod first. */
+/**
+ * The rings to record: the running ones in the order in which they started, those that ask for more after the others;
+ * then what an earlier agent captured, then the rest, oldest Pod first.
+ */
 function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
-  { recording, folders }: NodeState,
+  { recording, capturedBefore, folders }: NodeState,
 ): RequestedRing[] {
-  const places = new Map([...recording.keys()].map((uid, place) => [uid, place]));
-  const place = (uid: string) => places.get(uid) ?? places.size;
+  const started = new Map([...recording.keys()].map((uid, place) => [uid, place]));
+  const place = (uid: string, spec: CaptureSpec) => {
+    const running = recording.get(uid);
+    const startedAt = started.get(uid);
+    if (startedAt !== undefined) return asksForMore({ spec, running }) ? started.size + startedAt : startedAt;
+    return 2 * started.size + (capturedBefore.has(uid) ? 0 : 1);
+  };
   return [...decisions]
     .flatMap(([uid, decision]) => (decision.kind === 'record' ? [{ uid, ...decision }] : []))
     .toSorted(
       (a, b) =>
-        place(a.uid) - place(b.uid) ||
+        place(a.uid, a.spec) - place(b.uid, b.spec) ||
         a.pod.creationTimestamp.localeCompare(b.pod.creationTimestamp) ||
         a.uid.localeCompare(b.uid),
     )
@@ -154,7 +173,7 @@ function requestedRings(
       spec,
       files: folders.get(uid)?.files ?? 0,
       bytes: folders.get(uid)?.bytes ?? 0,
-      isRunning: recording.has(uid),
+      running: recording.get(uid),
     }));
 }
 
@@ -170,13 +189,18 @@ function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, rec
 }
 
 /** The bytes of files that are neither requested nor evictable: of refused Pods, and of captures about to end. */
-function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recording }: NodeState): number {
+function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recording }: NodeState) {
   let bytes = 0;
+  let growthBytes = 0;
   for (const [uid, decision] of decisions) {
+    const running = recording.get(uid);
     const stays =
       decision.kind === 'refuse' ||
-      (decision.kind === 'keep' && (decision.why === 'DurationReached' || recording.has(uid)));
-    if (stays) bytes += folders.get(uid)?.bytes ?? 0;
+      (decision.kind === 'keep' && (decision.why === 'DurationReached' || running));
+    if (!stays) continue;
+    const { files, bytes: folderBytes } = folders.get(uid) ?? { files: 0, bytes: 0 };
+    bytes += folderBytes;
+    growthBytes += unmeasuredBytes({ files, bytes: folderBytes, running });
   }
-  return bytes;
+  return { otherBytes: bytes, otherGrowthBytes: growthBytes };
 }

@@ -85,6 +85,11 @@ export function diskAlmostFull(growthBytes: number, minFreeRatio: number): Refus
   return { reason: 'DiskAlmostFull', message };
 }
 
+/** Whether it ends by itself when capacity is free, whatever the Pod asks for. */
+export function isForLackOfCapacity({ reason }: Refusal): boolean {
+  return reason === 'OverBudget' || reason === 'DiskAlmostFull';
+}
+
 /** A value that can be read back: control characters are escaped, and long values are cut. */
 function quoted(value: string): string {
   const cut = value.length > 40 ? `${value.slice(0, 40)}…` : value;

@@ -27,6 +27,8 @@ export type SceneOptions = {
   /** The folder of captures; a temporary one by default. */
   readonly captures?: string;
   readonly bufferKib?: number;
+  /** Called when the recorder has its folder measured. */
+  readonly measure?: () => Promise<void>;
   /** Wraps the folder that the recorder gets. */
   readonly wrapFolder?: (folder: CaptureFolder) => CaptureFolder;
 };
@@ -63,6 +65,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
     const opened = await folders.open(pod);
     const folder = options.wrapFolder?.(opened) ?? opened;
     const recorder = startRecorder({
+      measure: options.measure ?? (async () => {}),
       pod,
       networkUid: pod.uid,
       spec: specOf(count, more),
