@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
@@ -249,6 +249,42 @@ test('/metrics shows states, packets and the disk, in the text format', async ()
   expect(await line('podcap_build_info{version="1.2.3"} 1')).toBe(true);
   const helpTexts = (await agent.ask('/metrics')).matchAll(/# HELP (\S+)/g);
   expect([...helpTexts].map(([, name]) => name)).toEqual(metricDescriptions.map(({ name }) => name));
+});
+
+describe('a captured Pod, when an older Pod requests capacity that is not available', () => {
+  let before: readonly string[];
+  let after: readonly string[];
+
+  beforeAll(async () => {
+    await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });
+    const five = { 'tcpdump.antrea.io': '5' };
+    // Created in the same second as far as the API server shows, and first by its UID.
+    const older = podObject('old', '6', five);
+    scene.server.script.list.push(list('5', [podObject('web', '4', five)]));
+    {
+      await using _agent = await scene.start();
+      await until(() => scene.podEvents().includes('web CaptureStarted'), { what: 'the capture' });
+      const watch = await scene.server.nextWatch();
+      watch.send({ type: 'ADDED', object: older });
+      await until(() => scene.podEvents().length === 2, { what: 'the answer to the older Pod' });
+      before = scene.podEvents();
+    }
+    scene.server.script.list.push(list('6', [podObject('web', '4', five), older]));
+    await using _next = await scene.start();
+    const eventsSince = () => scene.podEvents().slice(before.length);
+    await until(() => eventsSince().some((event) => event.startsWith('web ')), {
+      what: 'an Event about the Pod',
+    });
+    after = eventsSince();
+  });
+
+  test('continues to be captured while the agent runs', () => {
+    expect(before).toEqual(['web CaptureStarted', 'old OverBudget']);
+  });
+
+  test('continues to be captured when the agent restarts', () => {
+    expect(after).not.toContain('web OverBudget');
+  });
 });
 
 function metadataOf(name: string): object {

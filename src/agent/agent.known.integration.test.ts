@@ -2,10 +2,9 @@ import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import * as v from 'valibot';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
-import { type ApiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
+import { list, refusal } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { run } from '../testbed/run-program.ts';
 import { vethTestbed } from '../testbed/veth-testbed.ts';
@@ -37,41 +36,6 @@ describe('a capture that needs the space of files of an ended Pod', () => {
 
   test.fails('does not start while they exist', () => {
     expect(whenNotDeleted.isStarted).toBe(false);
-  });
-});
-
-describe('a captured Pod, when an older Pod requests capacity that is not available', () => {
-  let before: readonly string[];
-  let after: readonly string[];
-
-  beforeAll(async () => {
-    await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });
-    // Created in the same second as far as the API server shows, and first by its UID.
-    const older = podObject('old', '6', wanted);
-    scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
-    {
-      await using _agent = await scene.start();
-      await until(() => eventsOf(scene.server).includes('web CaptureStarted'), { what: 'the capture' });
-      const watch = await scene.server.nextWatch();
-      watch.send({ type: 'ADDED', object: older });
-      await until(() => eventsOf(scene.server).length === 2, { what: 'the answer to the older Pod' });
-      before = eventsOf(scene.server);
-    }
-    scene.server.script.list.push(list('6', [podObject('web', '4', wanted), older]));
-    await using _next = await scene.start();
-    const eventsSince = () => eventsOf(scene.server).slice(before.length);
-    await until(() => eventsSince().some((event) => event.startsWith('web ')), {
-      what: 'an Event about the Pod',
-    });
-    after = eventsSince();
-  });
-
-  test('continues to be captured while the agent runs', () => {
-    expect(before).toEqual(['web CaptureStarted', 'old OverBudget']);
-  });
-
-  test.fails('continues to be captured when the agent restarts', () => {
-    expect(after).not.toContain('web OverBudget');
   });
 });
 
@@ -120,7 +84,7 @@ async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: bool
   await writeCniEntry({ folder: scene.cache, podUid: 'uid-db', podName: 'db', sandboxId: 'sandbox2', netns });
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
   await using _agent = await scene.start();
-  await until(() => eventsOf(scene.server).includes('web CaptureStarted'), { what: 'the first capture' });
+  await until(() => scene.podEvents().includes('web CaptureStarted'), { what: 'the first capture' });
   const watch = await scene.server.nextWatch();
   const [pid] = await scene.tcpdumps();
   if (pid === undefined) throw new Error('no tcpdump');
@@ -133,13 +97,13 @@ async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: bool
   process.kill(pid, 'SIGKILL');
   try {
     await until(
-      async () => eventsOf(scene.server).includes('web CaptureFailed') || (await isFileAccessBlocked()),
+      async () => scene.podEvents().includes('web CaptureFailed') || (await isFileAccessBlocked()),
       {
         what: 'the end of the first tcpdump',
       },
     );
     watch.send({ type: 'ADDED', object: podObject('db', '9', wanted) });
-    return await until(() => eventsOf(scene.server).includes('db CaptureStarted'), {
+    return await until(() => scene.podEvents().includes('db CaptureStarted'), {
       what: 'the second capture',
       deadlineMs: leavesPipes ? shortly : 10_000,
     }).catch(() => false);
@@ -162,14 +126,3 @@ function removePipes(paths: readonly string[]): void {
   for (const path of existing) unlinkSync(path);
   for (const descriptor of writing) closeSync(descriptor);
 }
-
-/** The Events so far, each as `<name of the Pod> <reason>`. */
-function eventsOf({ requests }: ApiServer): string[] {
-  return requests.flatMap(({ path, body }) => {
-    if (!path.endsWith('/events')) return [];
-    const { involvedObject, reason } = v.parse(eventSchema, body);
-    return [`${involvedObject.name} ${reason}`];
-  });
-}
-
-const eventSchema = v.object({ involvedObject: v.object({ name: v.string() }), reason: v.string() });

@@ -32,8 +32,32 @@ test('without a list the Pods of an earlier agent are captured, until a list arr
   expect(scene.noted).toEqual([['db']]);
 });
 
+test('Pods that an earlier agent captured come before older ones until their request is refused for itself', async () => {
+  const old = podWith({
+    uid: 'old',
+    annotations: web.annotations,
+    creationTimestamp: '2025-01-01T00:00:00Z',
+  });
+  using scene = planningScene([web], 1);
+  const recorded = () =>
+    [...(scene.planning.latest()?.decisions ?? [])].flatMap(([uid, { kind }]) =>
+      kind === 'record' ? uid : [],
+    );
+  scene.planning.change({ kind: 'listed', items: [old, web] });
+  expect(recorded()).toEqual(['web']);
+  scene.planning.change({ kind: 'applied', object: db });
+  await until(() => scene.plans.length === 2, { what: 'a plan while the capture does not run yet' });
+  expect(recorded()).toEqual(['web']);
+  scene.planning.change({ kind: 'applied', object: { ...web, annotations: { 'tcpdump.antrea.io': 'bad' } } });
+  await until(() => scene.plans.length === 3, { what: 'the plan that refuses' });
+  expect(recorded()).toEqual(['old']);
+  scene.planning.change({ kind: 'applied', object: web });
+  await until(() => scene.plans.length === 4, { what: 'the plan after that' });
+  expect(recorded()).toEqual(['old']);
+});
+
 /** Planning on a Node without folders; `plans` and `noted` are what it passed on. */
-function planningScene(before: readonly (typeof web)[]) {
+function planningScene(before: readonly (typeof web)[], maxCaptures = 10) {
   const plans: Plan[] = [];
   const noted: string[][] = [];
   const planning = startPlanning({
@@ -41,7 +65,7 @@ function planningScene(before: readonly (typeof web)[]) {
     reconcilers: { apply: (plan) => plans.push(plan), recording: () => new Map() },
     capturedPods: { before, note: (pods) => noted.push(pods.map(({ uid }) => uid)) },
     capacity: () => ({
-      maxCaptures: 10,
+      maxCaptures,
       diskBudgetBytes: 1e9,
       bufferBudgetBytes: 1e9,
       bufferBytes: 1e6,

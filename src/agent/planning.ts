@@ -5,8 +5,9 @@ import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
 import type { Reconcilers } from './capture/reconcilers.ts';
 import type { Capacity } from './planner/capacity.ts';
-import { type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
+import { type NodeState, type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
+import { isForLackOfCapacity } from './planner/refusals.ts';
 import type { CaptureFolders } from './storage/capture-folders.ts';
 import type { CapturedPods } from './storage/captured-pods.ts';
 
@@ -46,15 +47,17 @@ export function startPlanning(options: PlanningOptions): Planning {
   /** As an earlier agent knew them: a stand-in while no list arrives. */
   let remembered: PodsByUid | undefined;
   let latest: Plan | undefined;
+  let capturedBefore: ReadonlySet<string> = new Set(capturedPods.before.map(({ uid }) => uid));
 
   const planAgain = wakeAt(clock, () => planning.run());
   const planning = throttle(minPlanIntervalMs, () => {
     const pods = listed ?? remembered;
     if (!pods || signal.aborted) return;
-    const next = planFor(pods, options);
+    const next = planFor({ pods, capturedBefore }, options);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
     if (!listed) return reconcilers.apply(planAbout(pods, next));
+    capturedBefore = stillBefore(capturedBefore, next, reconcilers.recording());
     latest = next;
     reconcilers.apply(next);
     capturedPods.note(recordedPods(next));
@@ -82,16 +85,37 @@ export function startPlanning(options: PlanningOptions): Planning {
   };
 }
 
-function planFor(pods: PodsByUid, { folders, reconcilers, capacity, limits, clock }: PlanningOptions): Plan {
+function planFor(
+  known: Pick<NodeState, 'pods' | 'capturedBefore'>,
+  { folders, reconcilers, capacity, limits, clock }: PlanningOptions,
+): Plan {
   return plan({
-    pods,
+    ...known,
     folders: folders.states(),
     recording: reconcilers.recording(),
-    capturedBefore: new Set(),
     capacity: capacity(),
     limits,
     nowMs: clock.nowMs(),
   });
+}
+
+/**
+ * Those that still come first: the others run by now, are refused for a reason of their own, or ask for nothing any
+ * more.
+ */
+function stillBefore(
+  capturedBefore: ReadonlySet<string>,
+  { decisions }: Plan,
+  recording: NodeState['recording'],
+): ReadonlySet<string> {
+  const isNext = (uid: string) => {
+    const decision = decisions.get(uid);
+    if (recording.has(uid) || decision === undefined) return false;
+    return (
+      decision.kind === 'record' || (decision.kind === 'refuse' && isForLackOfCapacity(decision.refusal))
+    );
+  };
+  return new Set([...capturedBefore].filter(isNext));
 }
 
 function recordedPods({ decisions }: Plan): Pod[] {

@@ -40,6 +40,11 @@ export async function agentScene(options: AgentSceneOptions = {}) {
       server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [eventTextOf(body)] : [])),
     eventReasons: () =>
       server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [reasonOf(body)] : [])),
+    /** The Events so far, each as `<name of the Pod> <reason>`. */
+    podEvents: () =>
+      server.requests.flatMap(({ path, body }) =>
+        path.endsWith('/events') ? [`${podOf(body)} ${reasonOf(body)}`] : [],
+      ),
     /** Makes a folder of captures, as an earlier agent left it. */
     async leaveCaptures(name: string) {
       await mkdir(join(root, name));
@@ -119,4 +124,9 @@ function reasonOf(body: unknown): string {
 function eventTextOf(body: unknown): string {
   const message = body instanceof Object && 'message' in body ? String(body.message) : '';
   return `${reasonOf(body)}: ${message}`;
+}
+
+function podOf(body: unknown): string {
+  const involved = body instanceof Object && 'involvedObject' in body ? body.involvedObject : undefined;
+  return involved instanceof Object && 'name' in involved ? String(involved.name) : '';
 }
