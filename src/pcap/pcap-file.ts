@@ -102,16 +102,27 @@ type OpenFile = {
   readonly size: number;
 };
 
-async function firstUs({ handle, header, size }: OpenFile): Promise<number | undefined> {
+async function firstUs(file: OpenFile): Promise<number | undefined> {
+  const { handle, header, size } = file;
   const start = new Uint8Array(recordHeaderBytes);
   if ((await fill(handle, start, fileHeaderBytes)) < recordHeaderBytes) return undefined;
   const view = new DataView(start.buffer);
-  const little = header.byteOrder === 'little';
-  const end = fileHeaderBytes + recordHeaderBytes + view.getUint32(8, little);
-  return end <= size && view.getUint32(12, little) > 0 ? recordTimeUs(view, 0, header) : undefined;
+  const bytes = view.getUint32(8, header.byteOrder === 'little');
+  if (bytes > maxPacketBytes || fileHeaderBytes + recordHeaderBytes + bytes > size) return undefined;
+  const isZero = start.every((byte) => byte === 0);
+  return isZero && !(await startsWithRecord(file)) ? undefined : recordTimeUs(view, 0, header);
 }
 
-/** Twice the largest record, so that each full read has at least one whole record. */
+/** What follows decides whether zeros are a record. */
+async function startsWithRecord(file: OpenFile): Promise<boolean> {
+  const first = await readRuns(file, new Uint8Array(runBufferBytes)).next();
+  return first.done !== true;
+}
+
+/**
+ * Twice the largest record, so that each full read has at least one whole record, unless it is corrupt: so many zeros
+ * are no records, even if something follows them.
+ */
 export const runBufferBytes = 2 * (maxPacketBytes + recordHeaderBytes);
 
 async function* readRuns(
@@ -128,14 +139,19 @@ async function* readRuns(
       yield { records: scan.records, offset: wholeBytes, bytes: wanted.subarray(0, scan.wholeBytes) };
     records += scan.records;
     wholeBytes += scan.wholeBytes;
-    if (scan.stop === 'corrupt')
+    const isRest = filled < buffer.length;
+    if (scan.stop !== 'corrupt') {
+      if (isRest) return { kind: scan.stop, records, wholeBytes };
+      continue;
+    }
+    // Zeros that fill the rest of the buffer may be records: what follows them in the file decides.
+    if (isRest || scan.records === 0)
       return {
         kind: 'corrupt',
         records,
         wholeBytes,
         message: `${path} has no packet record at byte ${wholeBytes}`,
       };
-    if (filled < buffer.length) return { kind: scan.stop, records, wholeBytes };
   }
 }
 

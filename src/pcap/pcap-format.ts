@@ -89,17 +89,19 @@ export function recordTimeUs(view: DataView, at: number, { byteOrder, resolution
   return view.getUint32(at, little) * 1_000_000 + (resolution === 'us' ? fraction : fraction / 1000);
 }
 
-/** Counts the whole records at the start of `bytes`, which start with a record. Allocates nothing per packet. */
+/**
+ * Counts the whole records at the start of `bytes`, which start with a record. Allocates nothing per packet. A record
+ * can be empty, and even all zero; but zeros up to the end of `bytes` are what a crashed Node leaves, not records.
+ */
 export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): RecordScan {
   const view = viewOf(bytes);
   const little = byteOrder === 'little';
+  const zerosFrom = finalZerosFrom(bytes);
   let records = 0;
   let at = 0;
   while (at + recordHeaderBytes <= bytes.length) {
     const capturedBytes = view.getUint32(at + 8, little);
-    const originalBytes = view.getUint32(at + 12, little);
-    // A packet without bytes is not one: the zeros that a crashed Node leaves at the end of a file look like that.
-    if (capturedBytes > maxPacketBytes || originalBytes === 0)
+    if (capturedBytes > maxPacketBytes || at >= zerosFrom)
       return { records, wholeBytes: at, stop: 'corrupt' };
     const next = at + recordHeaderBytes + capturedBytes;
     if (next > bytes.length) break;
@@ -109,15 +111,22 @@ export function scanRecords(bytes: Uint8Array, { byteOrder }: PcapHeader): Recor
   return { records, wholeBytes: at, stop: at === bytes.length ? 'end' : 'cut' };
 }
 
-/** Reads whole records one by one. Their data is a view of `bytes`, not a copy. */
+/** Where the zeros at the end start; the length of `bytes` if there are none. */
+function finalZerosFrom(bytes: Uint8Array): number {
+  let from = bytes.length;
+  while (from > 0 && bytes[from - 1] === 0) from -= 1;
+  return from;
+}
+
+/** Reads the whole records of `bytes` one by one. Their data is a view of `bytes`, not a copy. */
 export function* recordsIn(bytes: Uint8Array, header: PcapHeader): Generator<PacketRecord, void> {
-  const { wholeBytes } = scanRecords(bytes, header);
   const view = viewOf(bytes);
   const little = header.byteOrder === 'little';
   const fractionNs = header.resolution === 'ns' ? 1n : 1000n;
-  for (let at = 0; at < wholeBytes; ) {
+  for (let at = 0; at + recordHeaderBytes <= bytes.length; ) {
     const dataAt = at + recordHeaderBytes;
     const next = dataAt + view.getUint32(at + 8, little);
+    if (next > bytes.length) return;
     yield {
       timestampNs:
         BigInt(view.getUint32(at, little)) * 1_000_000_000n +
