@@ -8,16 +8,10 @@ import { until } from '../../src/base/until.ts';
 import { openPcap } from '../../src/pcap/pcap-file.ts';
 import { capturedNumbers } from '../../src/pcap/testing/captured-numbers.ts';
 
-/** Two times the agent's --max-files. */
-const wrapAfter = 200;
-
 /** The capture files of a folder, oldest first. */
 export async function ringFiles(folder: string): Promise<RingFile[]> {
   const names = (await ifExists(readdir(folder))) ?? [];
-  return orderByAge(
-    names.flatMap((name) => parseRingFile(name) ?? []),
-    wrapAfter,
-  );
+  return orderByAge(names.flatMap((name) => parseRingFile(name) ?? []));
 }
 
 /** The generations that have files, oldest first. */

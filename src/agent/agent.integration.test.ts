@@ -26,14 +26,14 @@ test('an annotated Pod is captured, /readyz shows when, and the signal ends ever
   await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the Event' });
   expect((await readdir(join(scene.captures, folderOfWeb))).toSorted()).toEqual([
-    'captres-web.1.pcap000',
+    'captres-web.1.pcap000000000',
     'capture.1.json',
   ]);
   expect(await scene.tcpdumps()).toHaveLength(1);
   await agent.stop();
   expect(await scene.tcpdumps()).toEqual([]);
   await expect(agent.ask('/healthz')).rejects.toThrow('fetch failed');
-  expect(await readdir(join(scene.captures, folderOfWeb))).toContain('captres-web.1.pcap000');
+  expect(await readdir(join(scene.captures, folderOfWeb))).toContain('captres-web.1.pcap000000000');
 });
 
 test('when an annotation was removed while no agent ran, the Pod is read and its captures are deleted', async () => {

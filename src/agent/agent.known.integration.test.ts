@@ -62,7 +62,7 @@ describe('a Pod that is annotated after the tcpdump of another Pod was killed', 
 async function captureBesideOld({ isReadable }: { readonly isReadable: boolean }) {
   await using scene = await agentScene({ settings: { diskBudgetMegabytes: 10 } });
   await mkdir(join(scene.captures, folderOfOld));
-  await writeFile(join(scene.captures, folderOfOld, 'captres-old.1.pcap000'), Buffer.alloc(9_900_000));
+  await writeFile(join(scene.captures, folderOfOld, 'captres-old.1.pcap000000000'), Buffer.alloc(9_900_000));
   const answer = isReadable ? refusal(404, 'NotFound') : refusal(500, 'InternalError');
   scene.server.script.read.push(...Array.from({ length: 1_000 }, () => answer));
   scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
@@ -89,7 +89,7 @@ async function isCapturedAfterKill({ leavesPipes }: { readonly leavesPipes: bool
   const [pid] = await scene.tcpdumps();
   if (pid === undefined) throw new Error('no tcpdump');
   const folder = join(scene.captures, folderOfWeb);
-  const pipes = [0, 1, 2, 3, 4, 5].map((index) => join(folder, `captres-web.1.pcap00${index}`));
+  const pipes = [0, 1, 2, 3, 4, 5].map((index) => join(folder, `captres-web.1.pcap00000000${index}`));
   if (leavesPipes) {
     await Promise.all(pipes.map((path) => rm(path, { force: true })));
     await run(['mkfifo', ...pipes]);

@@ -197,11 +197,9 @@ function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
 }
 
 function captureSettings(settings: Settings, spawner: Spawner): CaptureSettings {
-  const { bufferKib, captureUser, agentName, maxFiles } = settings;
+  const { bufferKib, captureUser, agentName } = settings;
   return {
     bufferKib,
-    // Twice the largest number of files: N can change to any allowed value without a restart of tcpdump.
-    wrapAfter: 2 * maxFiles,
     userId: captureUser,
     spawner,
     agent: agentName,

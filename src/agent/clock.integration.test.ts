@@ -211,10 +211,7 @@ async function startAgent(start: object, env: NodeJS.ProcessEnv) {
 }
 
 async function ringOf(folder: string) {
-  return orderByAge(
-    (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []),
-    200,
-  );
+  return orderByAge((await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []));
 }
 
 async function numbersIn(folder: string): Promise<number[]> {

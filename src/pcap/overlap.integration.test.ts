@@ -46,7 +46,7 @@ test.each([500, 50_000])(
 );
 
 async function capture(spawner: Spawner, { netns }: VethTestbed, file: string) {
-  const size = { wrapAfter: 1_000, files: 500, bufferKib: 8_192 };
+  const size = { files: 500, bufferKib: 8_192 };
   const tcpdump = startTcpdump({ ...plainCapture, ...size, spawner, netns, file });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);

@@ -2,14 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { indexCount, ringFileBase, ringFileName } from '../agent/storage/file-names.ts';
 import { captureFile, microseconds } from '../pcap/testing/capture-files.ts';
 import { readCommand } from './read.ts';
 import { packets, readScene, web } from './testing/read-scene.ts';
 
+const nameOf = (index: number) => ringFileName(ringFileBase(web.pod, 1), index);
+
 describe('podcap read', () => {
   test('writes the files in the order of the ring, though the indices wrapped around', async () => {
     await using scene = await readScene();
-    for (const [at, index] of [197, 198, 199, 0, 1].entries())
+    for (const [at, index] of [indexCount - 3, indexCount - 2, indexCount - 1, 0, 1].entries())
       await scene.file({ index, packets: packets(10 * at, 10) });
     expect(await scene.read(['default/web'])).toEqual({
       code: 0,
@@ -62,13 +65,13 @@ describe('podcap read', () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 2) });
     await scene.file({ index: 2, packets: packets(2, 2) });
-    await writeFile(join(scene.pathOf(), 'captres-web.1.pcap001'), 'not a capture file');
+    await writeFile(join(scene.pathOf(), nameOf(1)), 'not a capture file');
     const bytes = captureFile(packets(4, 2));
-    await writeFile(join(scene.pathOf(), 'captres-web.1.pcap003'), bytes.subarray(0, bytes.length - 1));
-    await writeFile(join(scene.pathOf(), 'captres-web.1.pcap004'), '');
+    await writeFile(join(scene.pathOf(), nameOf(3)), bytes.subarray(0, bytes.length - 1));
+    await writeFile(join(scene.pathOf(), nameOf(4)), '');
     const { code, stdout, stderr } = await scene.read(['default/web']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: captureFile(packets(0, 5)) });
-    expect(stderr).toMatch(/captres-web\.1\.pcap001 is not a pcap file/);
+    expect(stderr).toMatch(/captres-web\.1\.pcap000000001 is not a pcap file/);
   });
 
   test('refuses to write two link types to one file, and prints how to read each', async () => {

@@ -42,7 +42,6 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
 /** The same for every capture of this agent; units as in TcpdumpOptions. */
 export type CaptureSettings = {
   readonly bufferKib: number;
-  readonly wrapAfter: number;
   /** The user that compiles a filter to check it: the one that tcpdump runs as. */
   readonly userId: number;
   readonly spawner: Spawner;
@@ -55,7 +54,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { folder, network, spec, settings, pruning, log } = options;
   const generation = await folder.createGeneration(recordOf(options));
   const { file } = generation;
-  const files = trackTcpdumpFiles(pruning, file, settings.wrapAfter);
+  const files = trackTcpdumpFiles(pruning, file);
   const interfaceReports = reportInterface((isUp) => options.onInterface(generation.number, isUp));
   const tcpdump = startTcpdump({
     ...settings,

@@ -50,7 +50,7 @@ test('no hostile filter acts as an option, a path or a shell command, not even i
   );
   expect(await readdir(trap.path)).toEqual([]);
   // The accepted filters have written only the file that the agent named.
-  expect(await readdir(captures.path)).toEqual(['capture.pcap000']);
+  expect(await readdir(captures.path)).toEqual(['capture.pcap000000000']);
   expect(await testbed.processes()).toEqual([]);
 });
 

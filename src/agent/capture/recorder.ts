@@ -70,13 +70,12 @@ const interfaceRetryMs = 30_000;
 
 /** Starts recording: finds the Pod's network, starts tcpdump, and starts it again after failures. Never throws. */
 export function startRecorder(options: RecorderOptions): Recorder {
-  const { folder, settings, networks, networkUid, log } = options;
+  const { folder, networks, networkUid, log } = options;
   const recorderWakeup = wakeup();
   const { path } = folder;
   const pruning = startLeftoverPruning({
     folder: path,
     files: options.spec.files,
-    wrapAfter: settings.wrapAfter,
     log,
   });
   const recording: RecorderState = {

@@ -14,11 +14,11 @@ describe('the files of a killed tcpdump, with named pipes in place of those afte
   let folder: TemporaryFolder;
   let withoutPipes: number;
   let withPipes: number | undefined;
-  const pathOf = (index: number) => join(folder.path, `captres-web.1.pcap0${index}`);
+  const pathOf = (index: number) => join(folder.path, `captres-web.1.pcap00000000${index}`);
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.1.pcap'), 20);
+    const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.1.pcap'));
     files.next({ started: 3, packets: 930, pruned: 0 });
     const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
     await writeFile(pathOf(2), captureFile(packets));

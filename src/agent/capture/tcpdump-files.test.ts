@@ -12,7 +12,6 @@ test('each file but the first prunes the leftovers', () => {
   const files = trackTcpdumpFiles(
     { prune: () => (prunings += 1) },
     '/captures/default_web_1/captres-web.3.pcap',
-    4,
   );
   files.next(at(1));
   expect(prunings).toBe(0);
@@ -25,10 +24,10 @@ test('each file but the first prunes the leftovers', () => {
 test('the text changes when the newest file grows, and with each new file', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'captres-web.1.pcap');
-  const files = trackTcpdumpFiles({ prune() {} }, file, 10);
+  const files = trackTcpdumpFiles({ prune() {} }, file);
   files.next(at(1));
   const texts = [await files.written()];
-  await writeFile(`${file}0`, 'packets');
+  await writeFile(`${file}000000000`, 'packets');
   texts.push(await files.written());
   files.next(at(2, 1));
   texts.push(await files.written());
@@ -38,20 +37,20 @@ test('the text changes when the newest file grows, and with each new file', asyn
 test('counts what was reported, and what is in the newest file', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'captres-web.1.pcap');
-  const files = trackTcpdumpFiles({ prune() {} }, file, 10);
+  const files = trackTcpdumpFiles({ prune() {} }, file);
   expect(await files.packets()).toBe(0);
   files.next(at(2, 930));
   const packets = Array.from({ length: 7 }, (_, timeUs) => ({ timeUs, data: new Uint8Array(60) }));
-  await writeFile(`${file}1`, captureFile(packets));
+  await writeFile(`${file}000000001`, captureFile(packets));
   expect(await files.packets()).toBe(937);
   // Started, and not reported.
-  await writeFile(`${file}2`, captureFile(packets.slice(0, 2)));
+  await writeFile(`${file}000000002`, captureFile(packets.slice(0, 2)));
   expect(await files.packets()).toBe(939);
 });
 
 test('files are taken over when there are files of a later tcpdump', async () => {
   await using folder = await temporaryFolder();
-  const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'), 10);
+  const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'));
   expect(await files.isTakenOver()).toBe(false);
   for (const name of ['captres-web.1.pcap9', 'captres-web.2.pcap0', 'capture.3.json', 'notes'])
     await writeFile(join(folder.path, name), '');

@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { lstat, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
-import { parseRingFile, ringFileName } from '../storage/file-names.ts';
+import { indexCount, parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { type LeftoverPruning, packetsIn } from '../storage/prune-leftovers.ts';
 import type { FilesStarted } from './tcpdump-output.ts';
 
@@ -20,13 +20,12 @@ export type TcpdumpFiles = {
 };
 
 /** `file` is the path without an index. Prunes the leftovers whenever a file is started. */
-export function trackTcpdumpFiles(
-  pruning: Pick<LeftoverPruning, 'prune'>,
-  file: string,
-  wrapAfter: number,
-): TcpdumpFiles {
+export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file: string): TcpdumpFiles {
   let { started, packets, pruned }: FilesStarted = { started: 0, packets: 0, pruned: 0 };
-  const name = (count: number) => ringFileName(file, count, wrapAfter);
+  const folder = dirname(file);
+  const ours = parseRingFile(`${basename(file)}0`)?.generation ?? 0;
+  const filesIn = async () =>
+    ((await ifExists(readdir(folder))) ?? []).flatMap((name) => parseRingFile(name) ?? []);
   return {
     next(files) {
       ({ started, packets, pruned } = files);
@@ -34,20 +33,25 @@ export function trackTcpdumpFiles(
       if (started > 1) pruning.prune();
     },
     async written() {
-      const newest = await ifExists(stat(name(started - 1)));
+      const newest = await ifExists(lstat(ringFileName(file, started - 1)));
       return `${started} ${newest?.size ?? 0}`;
     },
     async packets() {
       if (started === 0) return 0;
-      // It may have started more files than it reported; no more than half of the names are in use.
-      const unreported = Array.from({ length: wrapAfter / 2 }, (_, i) => packetsIn(name(started - 1 + i)));
-      return (await Promise.all(unreported)).reduce((sum, records) => sum + records, packets);
+      let sum = packets;
+      // It may have started more files than it reported.
+      for (const { name, generation, index } of await filesIn())
+        if (generation === ours && isFrom(started - 1, index)) sum += await packetsIn(join(folder, name));
+      return sum;
     },
     pruned: () => pruned,
     async isTakenOver() {
-      const ours = parseRingFile(`${basename(file)}0`)?.generation ?? 0;
-      const names = (await ifExists(readdir(dirname(file)))) ?? [];
-      return names.some((other) => (parseRingFile(other)?.generation ?? 0) > ours);
+      return (await filesIn()).some(({ generation }) => generation > ours);
     },
   };
+}
+
+/** Whether that is the index of file number `count`, from 0, or of a later one: no ring has half of all indices. */
+function isFrom(count: number, index: number): boolean {
+  return (index - (count % indexCount) + indexCount) % indexCount < indexCount / 2;
 }

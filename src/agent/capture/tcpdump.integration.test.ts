@@ -84,7 +84,7 @@ test('keeps the requested number of its newest files, and counts what was in the
   await tcpdump.stop('flush');
   const names = (await readdir(folder.path)).toSorted();
   const numbers = await Promise.all(names.map((name) => capturedNumbers(join(folder.path, name))));
-  expect(names).toEqual([7, 8, 9, 10].map((index) => `captres-web.1.pcap${String(index).padStart(3, '0')}`));
+  expect(names).toEqual([7, 8, 9, 10].map((index) => `captres-web.1.pcap${String(index).padStart(9, '0')}`));
   const pruned = files.at(-1)?.pruned ?? Number.NaN;
   expect(pruned).toBeGreaterThan(sixth.pruned);
   expect(numbers.flat()).toEqual(Array.from({ length: 10_000 - pruned }, (_, i) => pruned + i));
@@ -132,7 +132,7 @@ test('a filter and a snaplen take effect', async () => {
   await testbed.sendDatagrams({ count: 20, port: 9 });
   await testbed.sendDatagrams({ count: 10, port: 7, bytes: 500 });
   expect(await tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 10, received: 10 } });
-  const opened = await openPcap(join(folder.path, 'captres-web.1.pcap000'));
+  const opened = await openPcap(join(folder.path, 'captres-web.1.pcap000000000'));
   if (opened.kind !== 'pcap') throw new Error(opened.kind);
   await using file = opened;
   const lengths = await Array.fromAsync(file.records(), ({ data }) => data.length);

@@ -1,4 +1,5 @@
 import type { Spawner } from '../spawner/spawner.ts';
+import { indexCount } from '../storage/file-names.ts';
 import {
   type OutputListeners,
   readTcpdumpOutput,
@@ -51,8 +52,6 @@ export type TcpdumpOptions = OutputListeners & {
   readonly file: string;
   /** The size at which the next file starts, in tcpdump's megabytes of 1,000,000 bytes. */
   readonly fileMegabytes: number;
-  /** After this many files tcpdump starts over at index 0, which bounds the disk usage if the agent stalls. */
-  readonly wrapAfter: number;
   /** The kernel's receive ring, in KiB. */
   readonly bufferKib: number;
   /** Starts it, in a process of its own. */
@@ -118,11 +117,11 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
 }
 
 function argumentsOf(options: TcpdumpOptions): string[] {
-  const { file, wrapAfter, bufferKib, fileMegabytes } = options;
+  const { file, bufferKib, fileMegabytes } = options;
   return [
     ['-n', '-p', '-i', options.interface, '-B', `${bufferKib}`],
     // -U is for a tcpdump without the library, whose newest file could be empty; preload/dumper.c does not need it.
-    ['-U', '-C', `${fileMegabytes}`, '-W', `${wrapAfter}`, '-w', file],
+    ['-U', '-C', `${fileMegabytes}`, '-W', `${indexCount}`, '-w', file],
     options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],
     // One argument after --: never an option, whatever it looks like.
     options.filter === undefined ? [] : ['--', options.filter],

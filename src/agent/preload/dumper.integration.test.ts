@@ -179,7 +179,7 @@ async function writingScene({ files: keep, diskMegabytes } = { files: 100, diskM
     tcpdump,
     files,
     names,
-    file: join(disk.path, `${base}000`),
+    file: join(disk.path, `${base}000000000`),
     deletions: () => deletions,
     async numbers() {
       const all = await Promise.all((await names()).map((name) => capturedNumbers(join(disk.path, name))));

@@ -17,7 +17,7 @@
 struct ring ring;
 
 /*
- * tcpdump's first path is for example "captres-web.1.pcap0000", with as many digits as -W needs, or none without -W.
+ * tcpdump's first path is for example "captres-web.1.pcap000000000", with as many digits as -W needs, or none without -W.
  * The others count up from it.
  */
 static struct {

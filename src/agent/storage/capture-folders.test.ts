@@ -22,7 +22,7 @@ test('each start of tcpdump takes the next generation, counting files whose reco
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   expect((await folder.createGeneration(parameters)).number).toBe(1);
-  await writeFile(join(folder.path, 'captres-web.6.pcap000'), '');
+  await writeFile(join(folder.path, 'captres-web.6.pcap000000000'), '');
   const next = await folder.createGeneration(parameters);
   expect(next.number).toBe(7);
   expect(next.file).toBe(join(folder.path, 'captres-web.7.pcap'));
@@ -238,7 +238,7 @@ test('a folder that cannot be read does not stop the others from being measured'
   const other = await folders.open({ ...pod, uid: 'uid-2' });
   await rmdir(broken.path);
   await writeFile(broken.path, '');
-  await writeFile(join(other.path, 'captres-web.1.pcap000'), '12345');
+  await writeFile(join(other.path, 'captres-web.1.pcap000000000'), '12345');
   await folders.measureAll();
   expect(folders.states().get('uid-2')).toMatchObject({ files: 1, bytes: 5 });
 });

@@ -48,7 +48,7 @@ async function captureTen(
   const parameters = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
   const { file } = await folder.createGeneration(parameters);
   await using spawner = await testSpawner();
-  const tcpdump = startTcpdump({ ...plainCapture, spawner, netns: testbed.netns, file, wrapAfter: 20_000 });
+  const tcpdump = startTcpdump({ ...plainCapture, spawner, netns: testbed.netns, file });
   const started = await tcpdump.started;
   if (started.kind === 'ended') throw new Error(started.message);
   await testbed.sendDatagrams({ count: 10, firstNumber });

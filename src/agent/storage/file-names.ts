@@ -28,9 +28,15 @@ export function ringFileBase(pod: string, generation: number): string {
   return `captres-${cut(pod)}.${generation}.pcap`;
 }
 
-/** The name of tcpdump's file number `count`, from 0: its index has as many digits as the last one (-W). */
-export function ringFileName(base: string, count: number, wrapAfter: number): string {
-  return `${base}${String(count % wrapAfter).padStart(String(wrapAfter - 1).length, '0')}`;
+/**
+ * How many indices there are (tcpdump's -W). tcpdump would take weeks at several gigabits a second to use all of them:
+ * far more than a ring has, so that the indices of its files show their order.
+ */
+export const indexCount = 1_000_000_000;
+
+/** The name of tcpdump's file number `count`, from 0: its index has as many digits as the last one. */
+export function ringFileName(base: string, count: number): string {
+  return `${base}${String(count % indexCount).padStart(String(indexCount - 1).length, '0')}`;
 }
 
 /** Undefined for a name that is not a capture file's. */

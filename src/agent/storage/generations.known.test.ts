@@ -8,7 +8,6 @@ import { ringFileName } from './file-names.ts';
 import { readRecording } from './recordings.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
-const wrapAfter = 200;
 
 // tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
 describe('a capture that starts', () => {
@@ -16,8 +15,8 @@ describe('a capture that starts', () => {
   let afterLargest: readonly string[];
 
   beforeAll(async () => {
-    afterUsual = await foundAfter('captres-web.6.pcap000');
-    afterLargest = await foundAfter('captres-web.999999999.pcap000');
+    afterUsual = await foundAfter('captres-web.6.pcap000000000');
+    afterLargest = await foundAfter('captres-web.999999999.pcap000000000');
   });
 
   test('is found by its files next to those of an earlier capture', () => {
@@ -42,7 +41,7 @@ async function foundAfter(name: string): Promise<readonly string[]> {
   await writeFile(join(folder.path, name), '');
   const parameters = { agent: 'podcap-1', interface: 'eth0', sandboxId: 'sandbox1', fileMegabytes: 1 };
   const { file } = await folder.createGeneration(parameters);
-  const written = ringFileName(file, 0, wrapAfter);
+  const written = ringFileName(file, 0);
   await writeFile(written, '');
   const recording = await readRecording(folder.path, { ...pod, pod: pod.name });
   const files = recording?.generations.flatMap((generation) => generation.files) ?? [];

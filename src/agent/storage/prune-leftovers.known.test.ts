@@ -9,7 +9,7 @@ import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-f
 import { type LeftoverPruning, startLeftoverPruning } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });
-const nameOf = (index: number) => `captres-web.1.pcap0${index}`;
+const nameOf = (index: number) => `captres-web.1.pcap00000000${index}`;
 
 // tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
 describe.each([
@@ -45,7 +45,7 @@ describe('a ring of two whose oldest file is a named pipe', () => {
     folder = await temporaryFolder();
     await run(['mkfifo', join(folder.path, nameOf(0))]);
     for (const index of [1, 2, 3]) await writeFile(join(folder.path, nameOf(index)), '');
-    pruning = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
+    pruning = startLeftoverPruning({ folder: folder.path, files: 2, log });
     // Whether it ever settles cannot be observed: if it does, that takes milliseconds.
     hasSettled = await Promise.race([pruning.settled().then(() => true), setTimeout(3_000, false)]);
     left = await readdir(folder.path);
@@ -80,7 +80,7 @@ async function prunedBehind(makeOldest: (path: string) => Promise<unknown>): Pro
   if (root) await chmod(folder.path, 0o777);
   if (root) process.seteuid?.(10_002);
   try {
-    const pruning = startLeftoverPruning({ folder: folder.path, files: 2, wrapAfter: 20, log });
+    const pruning = startLeftoverPruning({ folder: folder.path, files: 2, log });
     await pruning[Symbol.asyncDispose]();
     return (await readdir(folder.path)).toSorted();
   } finally {

@@ -8,14 +8,14 @@ import { startLeftoverPruning } from './prune-leftovers.ts';
 
 const log = pino({ level: 'silent' });
 const file = (generation: number, index: number) => ({
-  name: `captres-web.${generation}.pcap${String(index).padStart(2, '0')}`,
+  name: `captres-web.${generation}.pcap${String(index).padStart(9, '0')}`,
   generation,
   index,
 });
 
 test('keeps the newest N files when a file appears, and fewer when N becomes smaller', async () => {
   await using folder = await temporaryFolder();
-  await using pruning = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
+  await using pruning = startLeftoverPruning({ folder: folder.path, files: 3, log });
   for (let index = 0; index < 5; index += 1) await writeFile(join(folder.path, file(1, index).name), '');
   pruning.prune();
   await until(async () => (await readdir(folder.path)).length === 3, { what: '3 files' });
@@ -32,30 +32,30 @@ test('prunes what an earlier agent left, and only capture files', async () => {
     await writeFile(join(folder.path, name), '');
   await mkdir(join(folder.path, 'subfolder'));
   {
-    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
+    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 1, log });
   }
   expect((await readdir(folder.path)).toSorted()).toEqual(
     [...others, file(1, 9).name, 'subfolder'].toSorted(),
   );
 });
 
-test('takes the file that changed last for the newest if tcpdump wrapped around because nothing was pruned', async () => {
+test('keeps what was written last, whatever the files say about when', async () => {
   await using folder = await temporaryFolder();
   for (let index = 0; index < 20; index += 1) {
     const path = join(folder.path, file(1, index).name);
     await writeFile(path, '');
-    // tcpdump started index 4 again last, so 5 is the oldest.
+    // The clock was set back after index 4.
     await utimes(path, 0, index <= 4 ? 100 + index : index);
   }
   {
-    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 3, wrapAfter: 20, log });
+    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 3, log });
   }
-  expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
+  expect((await readdir(folder.path)).toSorted()).toEqual([17, 18, 19].map((index) => file(1, index).name));
 });
 
 test('counts the packets of what it deletes', async () => {
   await using folder = await temporaryFolder();
-  const pruning = startLeftoverPruning({ folder: folder.path, files: 1, wrapAfter: 20, log });
+  const pruning = startLeftoverPruning({ folder: folder.path, files: 1, log });
   for (let index = 0; index < 3; index += 1)
     await writeFile(join(folder.path, file(1, index).name), pcapOf(10 + index));
   await pruning[Symbol.asyncDispose]();

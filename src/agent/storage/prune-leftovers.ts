@@ -1,11 +1,11 @@
-import { readdir, stat, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
-import { parseRingFile } from './file-names.ts';
-import { type AgedFile, orderByAge } from './ring-order.ts';
+import { parseRingFile, type RingFile } from './file-names.ts';
+import { orderByAge } from './ring-order.ts';
 
 /** Keeps the newest N capture files of one folder. */
 export type LeftoverPruning = AsyncDisposable & {
@@ -23,8 +23,6 @@ export type LeftoverPruningOptions = {
   readonly folder: string;
   /** N. */
   readonly files: number;
-  /** tcpdump's -W: index 0 follows index wrapAfter - 1. */
-  readonly wrapAfter: number;
   readonly log: Logger;
 };
 
@@ -38,7 +36,7 @@ const resyncMs = 30_000;
  * against 0 MB at 1 Gb/s).
  */
 export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverPruning {
-  const { folder, wrapAfter, log } = options;
+  const { folder, log } = options;
   let keptFiles = options.files;
   let pruned = 0;
 
@@ -52,7 +50,7 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 
   const pruning = coalesced(
     async () => {
-      const files = orderByAge(await ringFiles(folder, wrapAfter), wrapAfter);
+      const files = orderByAge(await ringFiles(folder));
       const surplus = files.slice(0, Math.max(0, files.length - keptFiles));
       for (const { name } of surplus) await pruneOne(name);
     },
@@ -87,14 +85,6 @@ export async function packetsIn(path: string): Promise<number> {
   return counted && 'records' in counted ? counted.records : 0;
 }
 
-async function ringFiles(folder: string, wrapAfter: number): Promise<AgedFile[]> {
-  const files = (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
-  if (files.length < wrapAfter) return files;
-  // tcpdump may have wrapped around: then only the modification times give the order.
-  return await Promise.all(
-    files.map(async (file) => ({
-      ...file,
-      changedMs: (await ifExists(stat(join(folder, file.name))))?.mtimeMs ?? 0,
-    })),
-  );
+async function ringFiles(folder: string): Promise<RingFile[]> {
+  return (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
 }

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { type CaptureRecord, readRecord } from './capture-records.ts';
@@ -9,7 +9,7 @@ import {
   parseRingFile,
   type RingFile,
 } from './file-names.ts';
-import { type AgedFile, orderByAge } from './ring-order.ts';
+import { orderByAge } from './ring-order.ts';
 
 /** What is stored of one Pod. */
 export type Recording = {
@@ -66,22 +66,13 @@ export function newestRecord(generations: readonly RecordingGeneration[]): Captu
 
 /** The files of one generation that still exist, oldest first. */
 async function orderedFiles(folder: string, files: readonly RingFile[]): Promise<RecordingFile[]> {
-  const sorted = files.toSorted((a, b) => a.index - b.index);
-  const sizes = new Map<string, number>();
-  const aged: AgedFile[] = [];
-  for (const file of sorted) {
-    const stats = await ifExists(stat(join(folder, file.name)));
-    if (!stats) continue;
-    sizes.set(file.name, stats.size);
-    aged.push({ ...file, changedMs: stats.mtimeMs });
+  const existing: RecordingFile[] = [];
+  for (const { name } of orderByAge(files)) {
+    const path = join(folder, name);
+    const stats = await ifExists(lstat(path));
+    if (stats) existing.push({ path, bytes: stats.size });
   }
-  // The -W of the agent at that time is not known. Where it matters, the files show it: once index 0 has followed the
-  // last index, both exist until the last one is pruned.
-  const wrapAfter = (sorted.at(-1)?.index ?? 0) + 1;
-  return orderByAge(aged, wrapAfter).map(({ name }) => ({
-    path: join(folder, name),
-    bytes: sizes.get(name) ?? 0,
-  }));
+  return existing;
 }
 
 function sortKey({ namespace, pod, generations }: Recording): string {

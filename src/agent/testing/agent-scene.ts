@@ -48,7 +48,7 @@ export async function agentScene(options: AgentSceneOptions = {}) {
     /** Makes a folder of captures, as an earlier agent left it. */
     async leaveCaptures(name: string) {
       await mkdir(join(root, name));
-      await writeFile(join(root, name, 'captres-web.1.pcap000'), '');
+      await writeFile(join(root, name, 'captres-web.1.pcap000000000'), '');
     },
     tcpdumps: () => testbed.processes(),
     async [Symbol.asyncDispose]() {

@@ -20,7 +20,6 @@ import { testSpawner } from './tcpdump-fixtures.ts';
 /** The Pod that is recorded. */
 export const scenePod = { namespace: 'default', name: 'web', uid: '0d4f5a5e-4a4c-4d57-9c4c-1d8b6f0f8f10' };
 const pod = scenePod;
-const wrapAfter = 200;
 const log = pino({ level: 'silent' });
 
 export type SceneOptions = {
@@ -74,7 +73,6 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       log,
       settings: {
         bufferKib: options.bufferKib ?? 4_096,
-        wrapAfter,
         userId: 10_001,
         spawner,
         agent: 'agent',
@@ -129,8 +127,5 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
 
 /** The capture files of a folder, oldest first. */
 export async function ringFilesOf(path: string): Promise<RingFile[]> {
-  return orderByAge(
-    (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
-    wrapAfter,
-  );
+  return orderByAge((await readdir(path)).flatMap((name) => parseRingFile(name) ?? []));
 }

@@ -18,7 +18,6 @@ export async function testSpawner(bufferSlotsFd?: number): Promise<Spawner> {
 export const plainCapture: Omit<TcpdumpOptions, 'spawner' | 'netns' | 'file'> = {
   interface: 'eth0',
   fileMegabytes: 1,
-  wrapAfter: 200,
   files: 100,
   bufferKib: 4_096,
   snaplen: undefined,

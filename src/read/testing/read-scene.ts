@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
-import { folderName, ringFileBase } from '../../agent/storage/file-names.ts';
+import { folderName, ringFileBase, ringFileName } from '../../agent/storage/file-names.ts';
 import type { PcapHeader } from '../../pcap/pcap-format.ts';
 import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
@@ -55,7 +55,7 @@ export async function readScene() {
     list: (args: readonly string[], options = {}) => run(listCommand, args, options),
     async file({ generation = 1, index, ...content }: SceneFile, pod = web): Promise<void> {
       await mkdir(pathOf(pod), { recursive: true });
-      const name = `${ringFileBase(pod.pod, generation)}${String(index).padStart(3, '0')}`;
+      const name = ringFileName(ringFileBase(pod.pod, generation), index);
       await writeFile(join(pathOf(pod), name), captureFile(content.packets, content.header));
     },
     async record(known: Partial<CaptureRecord>, pod = web): Promise<void> {
