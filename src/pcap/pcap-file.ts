@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { openPlainFile } from '../base/plain-file.ts';
 import {
   fileHeaderBytes,
   maxPacketBytes,
@@ -33,7 +34,7 @@ export type PcapFile = AsyncDisposable & {
 /** A file without a complete header, as tcpdump leaves it for a moment: valid, and without records. */
 export type EmptyPcap = { readonly kind: 'empty' };
 
-/** A file of another format; the message has its path. */
+/** A file of another format, or what cannot be read, a link for example; the message has its path. */
 export type NotPcap = { readonly kind: 'not-pcap'; readonly message: string };
 
 /** Whole records back to back; the bytes are valid until the next run is requested. */
@@ -56,11 +57,16 @@ export type PcapEnd = {
   | { readonly kind: 'corrupt'; readonly message: string }
 );
 
-/** Opens a capture file. Throws the errors of open(2) and read(2); a file of another format is a value. */
+/**
+ * Opens a capture file as openPlainFile does: whoever may write to its folder can have put anything there. Throws the
+ * errors of open(2) and read(2); what is no capture file is a value.
+ */
 export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | NotPcap> {
   await using opening = new AsyncDisposableStack();
-  const handle = opening.use(await open(path));
-  const { size } = await handle.stat();
+  const opened = await openPlainFile(path);
+  if (opened.kind === 'unreadable') return { kind: 'not-pcap', message: `${path} ${opened.why}` };
+  const handle = opening.use(opened.handle);
+  const { size } = opened.stats;
   const start = new Uint8Array(fileHeaderBytes);
   const filled = await fill(handle, start, 0);
   const parsed = parseHeader(start.subarray(0, filled));

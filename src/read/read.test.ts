@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { indexCount, ringFileBase, ringFileName } from '../agent/storage/file-names.ts';
 import { captureFile, microseconds } from '../pcap/testing/capture-files.ts';
+import { run } from '../testbed/run-program.ts';
 import { readCommand } from './read.ts';
 import { packets, readScene, web } from './testing/read-scene.ts';
 
@@ -19,6 +20,25 @@ describe('podcap read', () => {
       stdout: captureFile(packets(0, 50)),
       stderr: '',
     });
+  });
+
+  // tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
+  test.each([
+    ['a link', 'is a link', (path: string) => symlink('/etc/hostname', path)],
+    ['a link to itself', 'is a link', (path: string) => symlink(path, path)],
+    ['a named pipe', 'is not a regular file', (path: string) => run(['mkfifo', path])],
+    ['a folder', undefined, (path: string) => mkdir(path)],
+  ])('writes the other files where %s has the name of a file', async (_what, why, make) => {
+    await using scene = await readScene();
+    for (const index of [0, 2]) await scene.file({ index, packets: packets(10 * index, 10) });
+    const path = join(scene.pathOf(), nameOf(1));
+    await make(path);
+    const { code, stdout, stderr } = await scene.read(['default/web']);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: captureFile([...packets(0, 10), ...packets(20, 10)]),
+    });
+    expect(stderr.trimEnd()).toBe(why === undefined ? '' : `podcap: ${path} ${why}`);
   });
 
   test('writes one generation after the other, and packets that both have once', async () => {

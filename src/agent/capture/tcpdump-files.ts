@@ -1,8 +1,9 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { indexCount, parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { type LeftoverPruning, packetsIn } from '../storage/prune-leftovers.ts';
+import { listRingFiles } from '../storage/ring-files.ts';
 import type { FilesStarted } from './tcpdump-output.ts';
 
 /** Keeps track of the files of one tcpdump. */
@@ -24,8 +25,7 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
   let { started, packets, pruned }: FilesStarted = { started: 0, packets: 0, pruned: 0 };
   const folder = dirname(file);
   const ours = parseRingFile(`${basename(file)}0`)?.generation ?? 0;
-  const filesIn = async () =>
-    ((await ifExists(readdir(folder))) ?? []).flatMap((name) => parseRingFile(name) ?? []);
+  const existingFiles = async () => (await ifExists(listRingFiles(folder))) ?? [];
   return {
     next(files) {
       ({ started, packets, pruned } = files);
@@ -40,13 +40,13 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
       if (started === 0) return 0;
       let sum = packets;
       // It may have started more files than it reported.
-      for (const { name, generation, index } of await filesIn())
+      for (const { name, generation, index } of await existingFiles())
         if (generation === ours && isFrom(started - 1, index)) sum += await packetsIn(join(folder, name));
       return sum;
     },
     pruned: () => pruned,
     async isTakenOver() {
-      return (await filesIn()).some(({ generation }) => generation > ours);
+      return (await existingFiles()).some(({ generation }) => generation > ours);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
@@ -8,6 +8,7 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
 import { type CaptureFolder, captureFolder } from './generations.ts';
+import { listRingFiles } from './ring-files.ts';
 import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
 /** The folders of captures on this Node, one per Pod UID. */
@@ -173,8 +174,10 @@ function podEndOf({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock
 }
 
 async function ringSizes(path: string): Promise<number[]> {
-  const names = (await readdir(path)).filter((name) => parseRingFile(name));
-  return await Promise.all(names.map(async (name) => (await ifExists(stat(join(path, name))))?.size ?? 0));
+  const files = await listRingFiles(path);
+  return await Promise.all(
+    files.map(async ({ name }) => (await ifExists(lstat(join(path, name))))?.size ?? 0),
+  );
 }
 
 async function existingFolders(root: string): Promise<Map<string, string>> {
@@ -205,10 +208,11 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {
-  for (const name of (await ifExists(readdir(path))) ?? []) {
+  for (const entry of (await ifExists(readdir(path, { withFileTypes: true }))) ?? []) {
+    const { name } = entry;
     const isOwn =
       parseRingFile(name) !== undefined || parseRecordName(name.replace(/\.new$/, '')) !== undefined;
-    if (isOwn) await ifExists(unlink(join(path, name)));
+    if (isOwn && !entry.isDirectory()) await ifExists(unlink(join(path, name)));
   }
   try {
     await ifExists(rmdir(path));

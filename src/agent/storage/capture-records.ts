@@ -1,8 +1,9 @@
-import { constants, open, readdir, unlink, writeFile } from 'node:fs/promises';
+import { readdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
+import { openPlainFile } from '../../base/plain-file.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { parseRecordName, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
@@ -139,7 +140,7 @@ export function totalsOf(records: readonly CaptureRecord[]): Totals {
 
 /** The record of one generation; undefined if there is none, or if what is there is no valid record. */
 export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {
-  const text = await readPlainFile(join(folder, recordName(generation)));
+  const text = await readText(join(folder, recordName(generation)));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), text);
   return parsed.success && parsed.output.generation === generation ? parsed.output : undefined;
@@ -174,20 +175,12 @@ export async function replaceRecord(folder: string, record: CaptureRecord): Prom
 /** A record takes 1 kB, and its filter at most 2 kB. */
 const maxRecordBytes = 65_536;
 
-/**
- * Undefined for what cannot be a record. tcpdump's user may write into the folder: links are not followed, pipes are
- * not waited for, and a file that is too large or that the agent may not read is left alone.
- */
-async function readPlainFile(path: string): Promise<string | undefined> {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const opened = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-    if (['ENOENT', 'ELOOP', 'ENXIO', 'EACCES'].some((code) => hasCode(error, code))) return undefined;
-    throw error;
-  });
-  if (!opened) return undefined;
-  await using file = opened;
-  const stats = await file.stat();
-  return stats.isFile() && stats.size <= maxRecordBytes ? await file.readFile('utf8') : undefined;
+/** Undefined for what cannot be a record: tcpdump's user may write into the folder. */
+async function readText(path: string): Promise<string | undefined> {
+  const opened = await ifExists(openPlainFile(path));
+  if (opened?.kind !== 'file') return undefined;
+  await using handle = opened.handle;
+  return opened.stats.size <= maxRecordBytes ? await handle.readFile('utf8') : undefined;
 }
 
 function serialize(record: CaptureRecord): string {

@@ -1,10 +1,10 @@
-import { readdir, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
-import { parseRingFile, type RingFile } from './file-names.ts';
+import { listRingFiles } from './ring-files.ts';
 import { orderByAge } from './ring-order.ts';
 
 /** Keeps the newest N capture files of one folder. */
@@ -42,7 +42,8 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 
   async function pruneOne(name: string): Promise<void> {
     const path = join(folder, name);
-    const packets = await packetsIn(path);
+    // What cannot be read must not stay: its packets are unknown.
+    const packets = await packetsIn(path).catch(() => 0);
     // tcpdump prunes the same folder, and so does another agent during a rolling update: the one that deletes a file
     // counts its packets.
     if ((await ifExists(unlink(path).then(() => true))) === true) pruned += packets;
@@ -50,9 +51,11 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 
   const pruning = coalesced(
     async () => {
-      const files = orderByAge(await ringFiles(folder));
+      const files = orderByAge(await listRingFiles(folder));
       const surplus = files.slice(0, Math.max(0, files.length - keptFiles));
-      for (const { name } of surplus) await pruneOne(name);
+      const failures: unknown[] = [];
+      for (const { name } of surplus) await pruneOne(name).catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw failures[0];
     },
     (error) => log.warn({ folder, err: error }, 'failed to prune capture files'),
   );
@@ -83,8 +86,4 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 export async function packetsIn(path: string): Promise<number> {
   const counted = await ifExists(countRecords(path));
   return counted && 'records' in counted ? counted.records : 0;
-}
-
-async function ringFiles(folder: string): Promise<RingFile[]> {
-  return (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []);
 }

@@ -2,13 +2,8 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { type CaptureRecord, readRecord } from './capture-records.ts';
-import {
-  type PodFolder,
-  parseFolderName,
-  parseRecordName,
-  parseRingFile,
-  type RingFile,
-} from './file-names.ts';
+import { type PodFolder, parseFolderName, parseRecordName, type RingFile } from './file-names.ts';
+import { listRingFiles } from './ring-files.ts';
 import { orderByAge } from './ring-order.ts';
 
 /** What is stored of one Pod. */
@@ -45,9 +40,12 @@ export async function findRecordings(capturesFolder: string): Promise<readonly R
 /** The recording in a Pod's folder; undefined if the folder has been deleted meanwhile. */
 export async function readRecording(folder: string, named: PodFolder): Promise<Recording | undefined> {
   const names = await ifExists(readdir(folder));
-  if (names === undefined) return undefined;
-  const files = names.flatMap((name) => parseRingFile(name) ?? []);
-  const numbers = names.flatMap((name) => parseRecordName(name) ?? parseRingFile(name)?.generation ?? []);
+  const files = await ifExists(listRingFiles(folder));
+  if (names === undefined || files === undefined) return undefined;
+  const numbers = [
+    ...names.flatMap((name) => parseRecordName(name) ?? []),
+    ...files.map(({ generation }) => generation),
+  ];
   const generations: RecordingGeneration[] = [];
   for (const number of new Set(numbers.toSorted((a, b) => a - b))) {
     const record = await readRecord(folder, number);

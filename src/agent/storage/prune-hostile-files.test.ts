@@ -15,7 +15,10 @@ const nameOf = (index: number) => `captres-web.1.pcap00000000${index}`;
 describe.each([
   ['a file that the agent may not read', unreadableFile],
   ['a link that leads to itself', (path: string) => symlink(path, path)],
+  ['a link to nothing', (path: string) => symlink(`${path}.other`, path)],
+  ['a link to a file of another ring', (path: string) => symlink('/etc/hostname', path)],
   ['a folder', (path: string) => mkdir(path)],
+  ['a folder with a file', folderWithFile],
 ])('a ring of two whose oldest file is %s', (_what, make) => {
   let regular: readonly string[];
   let left: readonly string[];
@@ -30,7 +33,7 @@ describe.each([
     expect(regular).toEqual([nameOf(2), nameOf(3)]);
   });
 
-  test.fails('deletes the file that is older than the newest two', () => {
+  test('deletes the file that is older than the newest two', () => {
     expect(left).not.toContain(nameOf(1));
   });
 });
@@ -61,11 +64,11 @@ describe('a ring of two whose oldest file is a named pipe', () => {
     expect(left).toEqual(expect.arrayContaining([nameOf(2), nameOf(3)]));
   });
 
-  test.fails('does not wait for a writer to the pipe', () => {
+  test('does not wait for a writer to the pipe', () => {
     expect(hasSettled).toBe(true);
   });
 
-  test.fails('deletes the file that is older than the newest two', () => {
+  test('deletes the file that is older than the newest two', () => {
     expect(left).not.toContain(nameOf(1));
   });
 });
@@ -86,6 +89,11 @@ async function prunedBehind(makeOldest: (path: string) => Promise<unknown>): Pro
   } finally {
     if (root) process.seteuid?.(0);
   }
+}
+
+async function folderWithFile(path: string): Promise<void> {
+  await mkdir(path);
+  await writeFile(join(path, 'file'), '');
 }
 
 async function unreadableFile(path: string): Promise<void> {
