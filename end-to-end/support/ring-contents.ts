@@ -11,7 +11,10 @@ import { capturedNumbers } from '../../src/pcap/testing/captured-numbers.ts';
 /** The capture files of a folder, oldest first. */
 export async function ringFiles(folder: string): Promise<RingFile[]> {
   const names = (await ifExists(readdir(folder))) ?? [];
-  return orderByAge(names.flatMap((name) => parseRingFile(name) ?? []));
+  return orderByAge(
+    names.flatMap((name) => parseRingFile(name) ?? []),
+    new Set(),
+  );
 }
 
 /** The generations that have files, oldest first. */

@@ -211,7 +211,10 @@ async function startAgent(start: object, env: NodeJS.ProcessEnv) {
 }
 
 async function ringOf(folder: string) {
-  return orderByAge((await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []));
+  return orderByAge(
+    (await readdir(folder)).flatMap((name) => parseRingFile(name) ?? []),
+    new Set(),
+  );
 }
 
 async function numbersIn(folder: string): Promise<number[]> {

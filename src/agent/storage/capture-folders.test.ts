@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -18,15 +18,33 @@ const clockAt = (time: typeof boot) => ({ nowMs: () => time.nowMs, bootId: time.
 const uuid = (n: number) => `0d4f5a5e-4a4c-4d57-9c4c-${String(n).padStart(12, '0')}`;
 const open = (root: string, time = boot) => openCaptureFolders({ root, groupId, clock: clockAt(time), log });
 
-test('each start of tcpdump takes the next generation, counting files whose record is lost', async () => {
+test('each start of tcpdump takes the next generation, and never one that files without a record have', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   expect((await folder.createGeneration(parameters)).number).toBe(1);
-  await writeFile(join(folder.path, 'captres-web.6.pcap000000000'), '');
+  for (const generation of [2, 3, 6])
+    await writeFile(join(folder.path, `captres-web.${generation}.pcap000000000`), '');
   const next = await folder.createGeneration(parameters);
-  expect(next.number).toBe(7);
-  expect(next.file).toBe(join(folder.path, 'captres-web.7.pcap'));
+  expect(next.number).toBe(4);
+  expect(next.file).toBe(join(folder.path, 'captres-web.4.pcap'));
 });
+
+test.skipIf(process.geteuid?.() !== 0)(
+  "a record of tcpdump's user is none, and takes no number",
+  async () => {
+    await using root = await temporaryFolder();
+    const folder = await (await open(root.path)).open(pod);
+    await folder.createGeneration(parameters);
+    const record = await readRecord(folder.path, 1);
+    const forged = join(folder.path, 'capture.999999999.json');
+    await writeFile(forged, JSON.stringify({ ...record, generation: 999_999_999 }));
+    expect(await readRecord(folder.path, 999_999_999)).toBeDefined();
+    await chown(forged, 10_001, 10_001);
+    expect(await readRecord(folder.path, 999_999_999)).toBeUndefined();
+    const next = await folder.createGeneration(parameters);
+    expect(next.number).toBe(2);
+  },
+);
 
 test('agents that start at the same moment never share a generation', async () => {
   await using root = await temporaryFolder();
@@ -326,7 +344,8 @@ test('the group can write into a capture folder, and others cannot read it', asy
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);
   const { mode, gid } = await stat(folder.path);
-  expect((mode & 0o777).toString(8)).toBe('770');
+  // The sticky bit: tcpdump's user can neither rename nor delete a record.
+  expect((mode & 0o7777).toString(8)).toBe('1770');
   expect(gid).toBe(groupId);
   expect(((await stat(root.path)).mode & 0o777).toString(8)).toBe('750');
 });

@@ -71,7 +71,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       const path = measured.pathOf(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
       const makeFolder = async () => {
         await makeIfMissing(path);
-        await shareWithGroup(path, groupId, 0o770);
+        await shareWithGroup(path, groupId, 0o1770);
       };
       await makeFolder();
       await measured.add(pod.uid, path);

@@ -1,4 +1,4 @@
-import { readdir, unlink, writeFile } from 'node:fs/promises';
+import { lstat, readdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
@@ -138,12 +138,32 @@ export function totalsOf(records: readonly CaptureRecord[]): Totals {
   return records.reduce((sum, { totals }) => addTotals(sum, totals), forgotten);
 }
 
-/** The record of one generation; undefined if there is none, or if what is there is no valid record. */
+/** The record of one generation; undefined if there is none, or if what is there is no valid record of an agent. */
 export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {
-  const text = await readText(join(folder, recordName(generation)));
+  const text = await readText(folder, recordName(generation));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), text);
   return parsed.success && parsed.output.generation === generation ? parsed.output : undefined;
+}
+
+/**
+ * The generations that an agent started: those whose record is its own, even if it is not valid. tcpdump's user can
+ * make files of any generation, and records too.
+ */
+export async function startedGenerations(folder: string): Promise<ReadonlySet<number>> {
+  const { uid: ownerId } = await lstat(folder);
+  const started = new Set<number>();
+  for (const name of await readdir(folder)) {
+    const generation = parseRecordName(name);
+    const stats = generation !== undefined && (await ifExists(lstat(join(folder, name))));
+    if (stats && isAgents(stats.uid, ownerId)) started.add(generation);
+  }
+  return started;
+}
+
+/** The agent owns the Pod's folder, and its sticky bit keeps tcpdump's user from renaming files of others. */
+function isAgents(userId: number, folderOwnerId: number): boolean {
+  return userId === folderOwnerId || userId === 0;
 }
 
 /** All valid records of a folder, oldest first. */
@@ -175,11 +195,13 @@ export async function replaceRecord(folder: string, record: CaptureRecord): Prom
 /** A record takes 1 kB, and its filter at most 2 kB. */
 const maxRecordBytes = 65_536;
 
-/** Undefined for what cannot be a record: tcpdump's user may write into the folder. */
-async function readText(path: string): Promise<string | undefined> {
-  const opened = await ifExists(openPlainFile(path));
+/** Undefined for what cannot be a record of an agent: tcpdump's user may write into the folder. */
+async function readText(folder: string, name: string): Promise<string | undefined> {
+  const opened = await ifExists(openPlainFile(join(folder, name)));
   if (opened?.kind !== 'file') return undefined;
   await using handle = opened.handle;
+  const owner = await ifExists(lstat(folder));
+  if (!owner || !isAgents(opened.stats.uid, owner.uid)) return undefined;
   return opened.stats.size <= maxRecordBytes ? await handle.readFile('utf8') : undefined;
 }
 

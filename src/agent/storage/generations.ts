@@ -15,11 +15,13 @@ import {
   readRecord,
   readRecords,
   replaceRecord,
+  startedGenerations,
   type Totals,
   totalsOf,
 } from './capture-records.ts';
 import { countDuplicates } from './count-duplicates.ts';
-import { parseRecordName, parseRingFile, recordName, ringFileBase } from './file-names.ts';
+import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
+import { listRingFiles } from './ring-files.ts';
 
 /** One Pod's folder, for the recorder that fills it. */
 export type CaptureFolder = {
@@ -87,7 +89,7 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       const forgotten = await forgetOldRecords(path, records, clock);
       const next = newRecord({
         pod,
-        generation: (await lastGeneration(path)) + 1,
+        generation: Math.max(0, ...(await startedGenerations(path))) + 1,
         parameters,
         forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
         clock,
@@ -162,10 +164,16 @@ function precedingCaptures(records: readonly CaptureRecord[], record: CaptureRec
   return { before, unsettled: isUnsettled ? newest : undefined, earlier: totalsOf(records) };
 }
 
-/** Takes the next free number: during a rolling update, another agent may take one at the same moment. */
+/**
+ * Takes the next free number: during a rolling update, another agent may take one at the same moment. A number that
+ * files have is not free, because a record can be lost, and no file may be overwritten.
+ */
 async function createNext(path: string, record: CaptureRecord): Promise<CaptureRecord> {
-  if (await createRecord(path, record)) return record;
-  return await createNext(path, { ...record, generation: record.generation + 1 });
+  const taken = new Set((await listRingFiles(path)).map(({ generation }) => generation));
+  for (let { generation } = record; ; generation += 1) {
+    const next = { ...record, generation };
+    if (!taken.has(generation) && (await createRecord(path, next))) return next;
+  }
 }
 
 function endedWithin(ms: number, { clock: { bootId, lastMs } }: CaptureRecord, clock: Clock): boolean {
@@ -174,14 +182,6 @@ function endedWithin(ms: number, { clock: { bootId, lastMs } }: CaptureRecord, c
 
 function isSameInterface(a: CaptureRecord, b: CaptureRecord): boolean {
   return a.sandboxId === b.sandboxId && a.interface === b.interface && a.clock.bootId === b.clock.bootId;
-}
-
-/** Files count too: a record can be lost, and no file may be overwritten. */
-async function lastGeneration(path: string): Promise<number> {
-  const generations = (await readdir(path)).map(
-    (name) => parseRecordName(name) ?? parseRingFile(name)?.generation ?? 0,
-  );
-  return Math.max(0, ...generations);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs';
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -36,6 +36,25 @@ describe.each([
   test('deletes the file that is older than the newest two', () => {
     expect(left).not.toContain(nameOf(1));
   });
+});
+
+test('files whose names claim a large generation push out none of a capture that an agent started', async () => {
+  await using folder = await temporaryFolder();
+  await writeFile(join(folder.path, 'capture.1.json'), '');
+  for (const name of [nameOf(1), nameOf(2)]) await writeFile(join(folder.path, name), '');
+  // A record of tcpdump's user makes no difference.
+  const claimed = [
+    'capture.999999999.json',
+    ...[0, 1, 2].map((i) => `captres-web.999999999.pcap00000000${i}`),
+  ];
+  for (const name of claimed) await writeFile(join(folder.path, name), '');
+  if (process.geteuid?.() === 0) await chown(join(folder.path, 'capture.999999999.json'), 10_001, 10_001);
+  else await unlink(join(folder.path, 'capture.999999999.json'));
+  {
+    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 2, log });
+  }
+  const left = (await readdir(folder.path)).filter((name) => name.startsWith('captres-'));
+  expect(left.toSorted()).toEqual([nameOf(1), nameOf(2)]);
 });
 
 describe('a ring of two whose oldest file is a named pipe', () => {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
+import { startedGenerations } from './capture-records.ts';
 import { listRingFiles } from './ring-files.ts';
 import { orderByAge } from './ring-order.ts';
 
@@ -51,7 +52,7 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 
   const pruning = coalesced(
     async () => {
-      const files = orderByAge(await listRingFiles(folder));
+      const files = orderByAge(await listRingFiles(folder), await startedGenerations(folder));
       const surplus = files.slice(0, Math.max(0, files.length - keptFiles));
       const failures: unknown[] = [];
       for (const { name } of surplus) await pruneOne(name).catch((error: unknown) => failures.push(error));

@@ -1,10 +1,10 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
-import { type CaptureRecord, readRecord } from './capture-records.ts';
+import { type CaptureRecord, readRecord, startedGenerations } from './capture-records.ts';
 import { type PodFolder, parseFolderName, parseRecordName, type RingFile } from './file-names.ts';
 import { listRingFiles } from './ring-files.ts';
-import { orderByAge } from './ring-order.ts';
+import { orderByAge, orderGenerations } from './ring-order.ts';
 
 /** What is stored of one Pod. */
 export type Recording = {
@@ -47,7 +47,8 @@ export async function readRecording(folder: string, named: PodFolder): Promise<R
     ...files.map(({ generation }) => generation),
   ];
   const generations: RecordingGeneration[] = [];
-  for (const number of new Set(numbers.toSorted((a, b) => a - b))) {
+  const started = (await ifExists(startedGenerations(folder))) ?? new Set();
+  for (const number of orderGenerations(numbers, started)) {
     const record = await readRecord(folder, number);
     const ownFiles = files.filter(({ generation }) => generation === number);
     generations.push({ number, record, files: await orderedFiles(folder, ownFiles) });
@@ -65,7 +66,7 @@ export function newestRecord(generations: readonly RecordingGeneration[]): Captu
 /** The files of one generation that still exist, oldest first. */
 async function orderedFiles(folder: string, files: readonly RingFile[]): Promise<RecordingFile[]> {
   const existing: RecordingFile[] = [];
-  for (const { name } of orderByAge(files)) {
+  for (const { name } of orderByAge(files, new Set())) {
     const path = join(folder, name);
     const stats = await ifExists(lstat(path));
     if (stats) existing.push({ path, bytes: stats.size });

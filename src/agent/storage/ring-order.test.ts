@@ -16,16 +16,28 @@ test.each([
   ['with a file that was deleted in between', [last - 2, last, 0, 1], [last - 2, last, 0, 1]],
 ])('orders by age: %s', (_what, indices, ordered) => {
   const files = indices.map((index) => file(1, index));
-  expect(orderByAge(files).map(({ index }) => index)).toEqual(ordered);
+  expect(orderByAge(files, new Set()).map(({ index }) => index)).toEqual(ordered);
 });
 
 test('orders by generation first: files of a later start of tcpdump are newer, whatever their indices', () => {
   const files = [file(10, 0), file(9, 5), file(2, last), file(2, 0)];
-  expect(orderByAge(files).map(({ generation, index }) => `${generation}.${index}`)).toEqual([
+  expect(orderByAge(files, new Set()).map(({ generation, index }) => `${generation}.${index}`)).toEqual([
     '2.999999999',
     '2.0',
     '9.5',
     '10.0',
+  ]);
+});
+
+test('takes generations that no agent started for older than all others', () => {
+  const files = [file(999_999_999, 0), file(2, 1), file(2, 0), file(1, 0), file(3, 0)];
+  const ordered = orderByAge(files, new Set([2, 3]));
+  expect(ordered.map(({ generation, index }) => `${generation}.${index}`)).toEqual([
+    '1.0',
+    '999999999.0',
+    '2.0',
+    '2.1',
+    '3.0',
   ]);
 });
 
@@ -35,7 +47,7 @@ test('orders a run of any length, from any start', () => {
     fc.property(fc.integer({ min: 2, max: 20_000 }), starts, fc.nat(), (length, start, shuffle) => {
       const run = Array.from({ length }, (_, i) => file(1, (start + i) % indexCount));
       const at = shuffle % length;
-      expect(orderByAge([...run.slice(at), ...run.slice(0, at)])).toEqual(run);
+      expect(orderByAge([...run.slice(at), ...run.slice(0, at)], new Set())).toEqual(run);
     }),
     { numRuns: 20 },
   );

@@ -1,13 +1,25 @@
 import { indexCount, type RingFile } from './file-names.ts';
 
 /**
- * Oldest first: by generation, then in the order in which tcpdump wrote them. Indices wrap around: those that exist
+ * Oldest first: by generation as in orderGenerations, then in the order in which tcpdump wrote them. Indices wrap around: those that exist
  * form a run that may pass from the last one to 0, and the oldest is the one after the widest gap. There are so many
  * indices that only this gap is ever wide; no clock is needed.
  */
-export function orderByAge(files: readonly RingFile[]): RingFile[] {
+export function orderByAge(files: readonly RingFile[], started: ReadonlySet<number>): RingFile[] {
   const byGeneration = Map.groupBy(files, (file) => file.generation);
-  return [...byGeneration].toSorted(([a], [b]) => a - b).flatMap(([, group]) => unrolled(group));
+  return orderGenerations([...byGeneration.keys()], started).flatMap((generation) =>
+    unrolled(byGeneration.get(generation) ?? []),
+  );
+}
+
+/**
+ * Oldest first: those that no agent started, or whose record is lost, and then those that an agent started. A file name
+ * that claims a large generation must not push out files of running captures.
+ */
+export function orderGenerations(generations: readonly number[], started: ReadonlySet<number>): number[] {
+  return [...new Set(generations)].toSorted(
+    (a, b) => Number(started.has(a)) - Number(started.has(b)) || a - b,
+  );
 }
 
 function unrolled(files: readonly RingFile[]): RingFile[] {

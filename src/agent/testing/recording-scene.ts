@@ -127,5 +127,8 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
 
 /** The capture files of a folder, oldest first. */
 export async function ringFilesOf(path: string): Promise<RingFile[]> {
-  return orderByAge((await readdir(path)).flatMap((name) => parseRingFile(name) ?? []));
+  return orderByAge(
+    (await readdir(path)).flatMap((name) => parseRingFile(name) ?? []),
+    new Set(),
+  );
 }
