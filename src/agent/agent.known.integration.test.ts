@@ -51,4 +51,3 @@ async function captureBesideOld({ isReadable }: { readonly isReadable: boolean }
   }).catch(() => false);
   return { hasOldFiles: (await readdir(scene.captures)).includes(folderOfOld), isStarted };
 }
-
