@@ -27,6 +27,16 @@ export async function compilePreload(): Promise<string> {
   });
 }
 
+/** Compiles a program that reads messages as the preload library does (agent/testing); returns its path. */
+export async function compileFilesToKeepReader(): Promise<string> {
+  const agent = join(repository, 'src/agent');
+  return await compile({
+    sources: [join(agent, 'testing/files-to-keep-reader.c'), join(agent, 'preload/files-to-keep.c')],
+    headers: [join(agent, 'preload/files-to-keep.h')],
+    output: 'testbed-files-to-keep-reader',
+  });
+}
+
 async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'headers'>> {
   const names = await readdir(join(repository, folder));
   const paths = (ending: string) =>

@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include "dumper.h"
 
+#include "files-to-keep.h"
 #include "pcap-record.h"
 #include "preload.h"
 #include "ring.h"
@@ -20,7 +21,6 @@
 #include "write-buffer.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -145,27 +145,6 @@ void write_everything(void)
 	report_files_when_due();
 }
 
-/* The agent writes a line with a number to standard input, at the start and when the number changes. */
-static void read_how_many_to_keep(void)
-{
-	static bool is_closed;
-	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	const struct timespec at_once = {0};
-	char lines[256];
-
-	/* Not poll(): poll.c interposes that, and calls this file. */
-	while (!is_closed && ppoll(&input, 1, &at_once, NULL) > 0) {
-		ssize_t bytes = read(STDIN_FILENO, lines, sizeof(lines) - 1);
-
-		is_closed = bytes == 0 || (bytes < 0 && errno != EINTR);
-		for (char *line = lines; bytes > 0 && line < lines + bytes;) {
-			lines[bytes] = '\0';
-			ring.keep = strtoul(line, &line, 10);
-			line += strcspn(line, "\n") + 1;
-		}
-	}
-}
-
 /* Whether all files that are kept can be buffered, together with the one that is being filled. */
 static bool fits_into_buffer(void)
 {
@@ -240,7 +219,7 @@ static void start_first_file(pcap_t *handle, const char *path)
 		fail(errno);
 		return;
 	}
-	read_how_many_to_keep();
+	read_files_to_keep(&ring.keep);
 	write_everything();
 }
 
@@ -252,7 +231,7 @@ static void start_next_file(const char *path)
 		fail(ENOMEM);
 		return;
 	}
-	read_how_many_to_keep();
+	read_files_to_keep(&ring.keep);
 	if (!ring_start_file(&at)) {
 		fail(ENOMEM);
 		return;

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,7 +33,10 @@
 enum request {
 	/* Starts a program. The payload is the path of a network namespace and the arguments, each with its NUL. */
 	START = 1,
-	/* The payload is for the program's standard input; what its pipe does not take at once is discarded. */
+	/*
+	 * The payload is for the program's standard input, which gets it whole or not at all. While its pipe is full, the
+	 * newest one waits, and takes the place of one that waits already.
+	 */
 	INPUT,
 	/* The payload is the number of a signal, in one byte. */
 	SIGNAL,
@@ -58,11 +62,17 @@ struct frame {
 	uint32_t length;
 };
 
-enum { MAX_PAYLOAD_BYTES = 65536, MAX_ARGUMENTS = 64, READ_BYTES = 4096, MAX_EVENTS = 64 };
+enum {
+	MAX_PAYLOAD_BYTES = 65536,
+	MAX_ARGUMENTS = 64,
+	READ_BYTES = 4096,
+	/* A pipe takes this much as a whole or not at all: pipe(7). More is discarded. */
+	MAX_INPUT_BYTES = PIPE_BUF,
+};
 
 struct program;
 
-/* A descriptor that epoll watches: which function handles its input, and for which program. */
+/* A descriptor that epoll watches: which function handles its events, and for which program. */
 struct source {
 	void (*handle)(struct program *program);
 	/* NULL for what concerns no program. */
@@ -75,8 +85,11 @@ struct program {
 	/* 0 once it has ended: until then no other process can have its number. */
 	pid_t pid;
 	int status;
-	/* Our end of its standard input. */
+	/* Our end of its standard input; `waiting` is what its pipe had no space for. */
 	int input;
+	char waiting[MAX_INPUT_BYTES];
+	size_t waiting_bytes;
+	struct source input_source;
 	/* Our end of its standard error; -1 once that is closed. */
 	int output;
 	struct source output_source;
@@ -135,6 +148,19 @@ static struct program *find(uint32_t id)
 	return program;
 }
 
+static int watch(int fd, uint32_t events, struct source *source)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* close() is not enough: a child that is being started has it open, too, until it executes its program. */
+static void unwatch(int fd)
+{
+	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 /* Answers ENDED, and forgets the program, once its process has ended and its output is closed. */
 static void end_if_over(struct program *program)
 {
@@ -145,16 +171,10 @@ static void end_if_over(struct program *program)
 	while (*link != program)
 		link = &(*link)->next;
 	*link = program->next;
+	unwatch(program->input);
 	close(program->input);
 	answer_number(program->id, ENDED, program->status);
 	free(program);
-}
-
-static int watch(int fd, struct source *source)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
 static void pass_output_on(struct program *program)
@@ -168,11 +188,33 @@ static void pass_output_on(struct program *program)
 		answer(program->id, OUTPUT, bytes, count);
 		return;
 	}
-	/* close() is not enough: a child that is being started has it open, too, until it executes its program. */
-	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, program->output, NULL);
+	unwatch(program->output);
 	close(program->output);
 	program->output = -1;
 	end_if_over(program);
+}
+
+/* Writes what waits, or tries again when the pipe has space. A program that has ended gets nothing. */
+static void write_input(struct program *program)
+{
+	ssize_t written = write(program->input, program->waiting, program->waiting_bytes);
+
+	if (written < 0 && errno == EAGAIN) {
+		/* Fails if it is watched already. */
+		(void)watch(program->input, EPOLLOUT, &program->input_source);
+		return;
+	}
+	program->waiting_bytes = 0;
+	unwatch(program->input);
+}
+
+static void take_input(struct program *program, const char *data, uint32_t length)
+{
+	if (length > MAX_INPUT_BYTES)
+		return;
+	memcpy(program->waiting, data, length);
+	program->waiting_bytes = length;
+	write_input(program);
 }
 
 static _Noreturn void become_program(char **argv, int input, int output)
@@ -201,10 +243,13 @@ static int start(uint32_t id, char **argv)
 	struct program *program = malloc(sizeof(*program));
 	pid_t pid = -1;
 
-	if (program)
+	if (program) {
 		program->output_source = (struct source){.handle = pass_output_on, .program = program};
+		program->input_source = (struct source){.handle = write_input, .program = program};
+		program->waiting_bytes = 0;
+	}
 	if (program && !pipe2(input, O_CLOEXEC) && !pipe2(output, O_CLOEXEC) && !fcntl(input[1], F_SETFL, O_NONBLOCK) &&
-	    !watch(output[0], &program->output_source)) {
+	    !watch(output[0], EPOLLIN, &program->output_source)) {
 		pid = fork();
 		if (pid == 0)
 			become_program(argv, input[0], output[1]);
@@ -249,14 +294,6 @@ static void handle_start(uint32_t id, char *payload, uint32_t length)
 	answer_number(id, ENDED, 1 << 8);
 }
 
-static void write_input(const struct program *program, const char *data, uint32_t length)
-{
-	/* Not repeated: the pipe is full because the program does not read, or the program has ended. */
-	ssize_t written = write(program->input, data, length);
-
-	(void)written;
-}
-
 static void handle_request(const struct frame *frame, char *payload)
 {
 	struct program *program = find(frame->id);
@@ -267,7 +304,7 @@ static void handle_request(const struct frame *frame, char *payload)
 		break;
 	case INPUT:
 		if (program)
-			write_input(program, payload, frame->length);
+			take_input(program, payload, frame->length);
 		break;
 	case SIGNAL:
 		if (program && program->pid)
@@ -351,13 +388,14 @@ static void prepare(int parent)
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	child_signals = signalfd(-1, &child, SFD_CLOEXEC);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (child_signals < 0 || epoll < 0 || watch(STDIN_FILENO, &requests) < 0 || watch(child_signals, &children) < 0)
+	if (child_signals < 0 || epoll < 0 || watch(STDIN_FILENO, EPOLLIN, &requests) < 0 ||
+	    watch(child_signals, EPOLLIN, &children) < 0)
 		fail("events");
 }
 
 int main(int argc, char **argv)
 {
-	struct epoll_event ready[MAX_EVENTS];
+	struct epoll_event ready;
 
 	if (argc != 4) {
 		fputs("usage: podcap-spawner PARENT USER LIBRARY\n", stderr);
@@ -366,12 +404,13 @@ int main(int argc, char **argv)
 	entry = (struct entry){.user = number(argv[2]), .library = argv[3], .parent = getpid()};
 	prepare(number(argv[1]));
 	for (;;) {
-		int count = epoll_wait(epoll, ready, MAX_EVENTS, -1);
+		/* One at a time: to handle one may end the program that the next one is for. */
+		int count = epoll_wait(epoll, &ready, 1, -1);
 
 		if (count < 0 && errno != EINTR)
 			fail("events");
-		for (int i = 0; i < count; i += 1) {
-			struct source *source = ready[i].data.ptr;
+		if (count > 0) {
+			struct source *source = ready.data.ptr;
 
 			source->handle(source->program);
 		}

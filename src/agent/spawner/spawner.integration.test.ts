@@ -84,6 +84,51 @@ test('passes on to standard input what is written', async () => {
   expect(lines).toEqual(['a line']);
 });
 
+test('a program whose pipe was full gets whole texts, and the newest one last', async () => {
+  const lines: string[] = [];
+  const program = spawner.start({
+    netns: ourNetwork,
+    argv: ['sh', '-c', 'echo ready >&2; read -r _; exec cat >&2'],
+    onLine: (line) => lines.push(line),
+  });
+  await until(() => lines.length === 1, { what: 'the program' });
+  program.kill('SIGSTOP');
+  // A pipe has 64 KiB.
+  const texts = Array.from({ length: 20_000 }, (_, number) => `line ${number} of many`);
+  for (const text of texts) program.write(`${text}\n`);
+  // Another program starts after all of them have been handled.
+  await runToEnd(['true']);
+  program.kill('SIGCONT');
+  await until(() => lines.at(-1) === texts.at(-1), { what: 'the newest text' });
+  expect(lines.length).toBeLessThan(texts.length);
+  expect(lines.slice(1)).toEqual(texts.slice(1, lines.length - 1).concat(texts.slice(-1)));
+  program.kill('SIGKILL');
+  await program.ended;
+});
+
+test('a program may end while a text waits for its pipe', async () => {
+  const program = spawner.start({ netns: ourNetwork, argv: ['sleep', '60'], onLine() {} });
+  for (let number = 0; number < 100; number += 1) program.write('text '.repeat(800));
+  program.kill('SIGKILL');
+  expect(await program.ended).toBe('ended by SIGKILL');
+  expect((await runToEnd(['true'])).exit).toBe('exit code 0');
+});
+
+test('a text that is too long for a pipe to take as a whole is not written at all', async () => {
+  const lines: string[] = [];
+  const program = spawner.start({
+    netns: ourNetwork,
+    argv: ['sh', '-c', 'exec cat >&2'],
+    onLine: (line) => lines.push(line),
+  });
+  program.write('x'.repeat(4_097));
+  program.write(`${'y'.repeat(4_095)}\n`);
+  await until(() => lines.length > 0, { what: 'a line' });
+  program.kill('SIGKILL');
+  await program.ended;
+  expect(lines).toEqual(['y'.repeat(4_095)]);
+});
+
 test.each([
   ['exit code 7', ['sh', '-c', 'exit 7']],
   ['ended by SIGSEGV', ['sh', '-c', 'kill -SEGV $$']],

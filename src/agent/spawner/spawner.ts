@@ -27,7 +27,10 @@ export type Command = {
 export type Program = {
   /** Undefined until it is started. */
   readonly pid: () => number | undefined;
-  /** Writes to its standard input. A program that does not read for long, or ends, may not get the text. */
+  /**
+   * Writes up to 4,096 bytes to its standard input, as a whole. While its pipe is full, only the newest text waits.
+   * Never blocks; a program that ends may not get the text.
+   */
   readonly write: (text: string) => void;
   /** No other process can get the signal: a process keeps its ID until podcap-spawner has reaped it. */
   readonly kill: (signal: NodeJS.Signals) => void;
