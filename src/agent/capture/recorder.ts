@@ -109,8 +109,8 @@ export function startRecorder(options: RecorderOptions): Recorder {
       recording.spec = spec;
       recording.notBeforeMs = 0;
       pruning.keep(spec.files);
-      recording.current?.keep(spec.files);
-      recording.replaced?.keep(spec.files);
+      // At once, whatever the loop waits for.
+      keepRequestedFiles(recording);
       recorderWakeup.wake();
       void measureFormer(recording);
     },
@@ -161,6 +161,7 @@ async function record(recording: RecorderState): Promise<void> {
   for (;;) {
     const impossible = collectEnded(recording);
     if (impossible) await refuse(recording, impossible);
+    keepRequestedFiles(recording);
     const step = nextStep(await observe(recording), performance.now());
     if (step.kind === 'end') break;
     await takeStep(recording, step);
@@ -170,6 +171,11 @@ async function record(recording: RecorderState): Promise<void> {
   const how = recording.goal.kind === 'stop' && recording.goal.why === 'AnnotationRemoved' ? 'kill' : 'flush';
   await Promise.all([recording.replaced?.stop(how), recording.current?.stop(how)]);
   collectEnded(recording);
+}
+
+/** Ensures that each capture keeps the requested number of files: it may have changed while one was started. */
+function keepRequestedFiles({ spec, current, replaced }: RecorderState): void {
+  for (const capture of [current, replaced]) capture?.keep(spec.files);
 }
 
 async function observe(recording: RecorderState): Promise<RecordingObservation> {

@@ -16,7 +16,7 @@ export type Tcpdump = {
   /** Resolves when the process is gone. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly hasEnded: () => boolean;
-  /** From now on it keeps this many files; it deletes what is too many when the next file starts. */
+  /** From now on it keeps this many files; it deletes what is too many when the next file starts. Does nothing if told before. */
   readonly keep: (files: number) => void;
   /** What it has counted by now; undefined if it ends before it answers. */
   readonly count: () => Promise<TcpdumpStatistics | undefined>;
@@ -75,7 +75,11 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     argv: ['tcpdump', ...argumentsOf(options)],
     onLine: output.readLine,
   });
-  const keep = (files: number) => program.write(`${files}\n`);
+  let kept: number | undefined;
+  const keep = (files: number) => {
+    if (files !== kept) program.write(`${files}\n`);
+    kept = files;
+  };
   keep(options.files);
   let request: EndRequest | undefined;
   let hasEnded = false;
