@@ -7,6 +7,7 @@ import { eventRecorder } from '../kubernetes/event-recorder.ts';
 import { type Change, watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
 import type { CaptureSettings } from './capture/capture.ts';
+import { filterChecks } from './capture/filter-check.ts';
 import { startReconcilers } from './capture/reconcilers.ts';
 import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
@@ -45,6 +46,8 @@ export type AgentOptions = {
 const renewEveryMs = 45 * 60_000;
 /** A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. */
 const bufferSlots = 16;
+/** A check takes up to a second of CPU time. */
+const filterChecksAtOnce = 2;
 /** How often the certificates of /metrics are read. */
 const rereadCertificatesEveryMs = 10_000;
 
@@ -200,7 +203,7 @@ function captureSettings(settings: Settings, spawner: Spawner): CaptureSettings 
   const { bufferKib, captureUser, agentName } = settings;
   return {
     bufferKib,
-    userId: captureUser,
+    checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     spawner,
     agent: agentName,
   };

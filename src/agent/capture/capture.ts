@@ -5,6 +5,7 @@ import type { Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type CaptureCountersOptions, openCounters } from './counters.ts';
+import type { CheckFilter } from './filter-check.ts';
 import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 import { writeErrorMessage } from './write-error-message.ts';
@@ -42,8 +43,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
 /** The same for every capture of this agent; units as in TcpdumpOptions. */
 export type CaptureSettings = {
   readonly bufferKib: number;
-  /** The user that compiles a filter to check it: the one that tcpdump runs as. */
-  readonly userId: number;
+  /** Checks a filter before tcpdump gets it: one for all captures. */
+  readonly checkFilter: CheckFilter;
   readonly spawner: Spawner;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;

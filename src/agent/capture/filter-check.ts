@@ -1,4 +1,6 @@
 import { type ExecFileException, execFile } from 'node:child_process';
+import { semaphore } from '../../base/semaphore.ts';
+import { sharedWork } from '../../base/shared-work.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 
 /** Whether tcpdump compiles an expression; `problem` is in tcpdump's words. */
@@ -7,6 +9,9 @@ export type FilterCheck =
   | { readonly kind: 'rejected'; readonly problem: string }
   /** The check itself failed: nothing is known about the expression. */
   | { readonly kind: 'failed'; readonly problem: string };
+
+/** Checks a filter. Rejects with the signal's reason when that aborts, and for no other reason. */
+export type CheckFilter = (filter: string, signal: AbortSignal) => Promise<FilterCheck>;
 
 export type FilterOptions = {
   /** The user that compiles it, without any capability; a number. */
@@ -17,7 +22,21 @@ export type FilterOptions = {
   readonly memoryMegabytes?: number;
   /** How long the whole check may take on a busy Node. */
   readonly timeoutMs?: number;
+  /** Ends the check, which has failed then. */
+  readonly signal?: AbortSignal;
 };
+
+/**
+ * Checks filters for the whole agent, at most `atOnce` at the same time: the cores of a Node are for its Pods. A filter
+ * that several Pods ask for at the same time is compiled once. The time limit begins when the check does.
+ */
+export function filterChecks({
+  atOnce,
+  ...options
+}: Omit<FilterOptions, 'signal'> & { readonly atOnce: number }): CheckFilter {
+  const limit = semaphore(atOnce);
+  return sharedWork((filter, signal) => limit(() => checkFilter(filter, { ...options, signal }), signal));
+}
 
 /**
  * Compiles the expression as tcpdump will, in a process without any rights and in an empty network namespace, because
@@ -25,7 +44,7 @@ export type FilterOptions = {
  */
 export async function checkFilter(
   filter: NonNullable<CaptureSpec['filter']>,
-  { userId, cpuSeconds = 1, memoryMegabytes = 64, timeoutMs = 10_000 }: FilterOptions,
+  { userId, cpuSeconds = 1, memoryMegabytes = 64, timeoutMs = 10_000, signal }: FilterOptions,
 ): Promise<FilterCheck> {
   const noRights = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs'];
   const args = [
@@ -37,6 +56,7 @@ export async function checkFilter(
   const options = {
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
+    signal,
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
   } as const;
   return await new Promise((resolve) => {

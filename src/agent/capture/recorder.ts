@@ -12,7 +12,6 @@ import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts'
 import type { CaptureFolder } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
-import { checkFilter } from './filter-check.ts';
 import {
   type CaptureStep,
   hasLostNetwork,
@@ -106,6 +105,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     change(spec) {
       if (recording.goal.kind === 'endWithPod') recording.goal = { kind: 'record' };
       if (ringBytes(spec) !== ringBytes(recording.spec)) recording.formerSpecs.push(recording.spec);
+      if (spec.filter !== recording.spec.filter) recording.filterCheck?.abort();
       recording.spec = spec;
       recording.notBeforeMs = 0;
       pruning.keep(spec.files);
@@ -121,6 +121,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     },
     async stop(why) {
       recording.goal = { kind: 'stop', why };
+      recording.filterCheck?.abort();
       if (recording.phase === 'recording') recording.phase = 'ending';
       recorderWakeup.wake();
       await ended;
@@ -142,6 +143,10 @@ type RecorderState = Omit<RecorderOptions, 'spec'> & {
   spec: CaptureSpec;
   /** What was asked for before, if the folder was not measured since the last tcpdump of that ended. */
   formerSpecs: CaptureSpec[];
+  /** The check that the next start waits for. */
+  filterCheck?: AbortController | undefined;
+  /** Not checked again when its tcpdump is started again: other Pods' checks may take long. */
+  acceptedFilter?: string | undefined;
   /** The newest capture. */
   current?: Capture | undefined;
   /** The capture that the newest one takes over from. */
@@ -216,8 +221,10 @@ async function takeStep(
 async function startNext(recording: RecorderState, network: Network): Promise<void> {
   const { spec, folder, settings, pruning, log } = recording;
   try {
-    const refusal = await refusalOf(spec, settings);
-    if (refusal) return await refuse(recording, { refusal, spec, retryMs: Number.POSITIVE_INFINITY });
+    const verdict = await filterVerdict(recording, spec);
+    if (verdict === 'notWanted') return;
+    if (verdict !== 'accepted')
+      return await refuse(recording, { refusal: verdict, spec, retryMs: Number.POSITIVE_INFINITY });
     const capture = await startCapture({
       folder,
       network,
@@ -250,13 +257,26 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
   }
 }
 
-/** Throws if the filter could not be checked. */
-async function refusalOf({ filter }: CaptureSpec, { userId }: CaptureSettings): Promise<Refusal | undefined> {
-  if (filter === undefined) return undefined;
-  const check = await checkFilter(filter, { userId });
-  if (check.kind === 'accepted') return undefined;
-  if (check.kind === 'failed') throw new Error(`the filter could not be checked: ${check.problem}`);
-  return invalidFilter(filterAnnotation, filter, check.problem);
+type FilterVerdict = Refusal | 'accepted' | 'notWanted';
+
+/** `notWanted` if the filter was changed, or the recording stopped, meanwhile. Throws if it could not be checked. */
+async function filterVerdict(recording: RecorderState, { filter }: CaptureSpec): Promise<FilterVerdict> {
+  if (filter === undefined || filter === recording.acceptedFilter) return 'accepted';
+  if (recording.goal.kind === 'stop') return 'notWanted';
+  const aborting = new AbortController();
+  recording.filterCheck = aborting;
+  try {
+    const check = await recording.settings.checkFilter(filter, aborting.signal);
+    if (check.kind === 'failed') throw new Error(`the filter could not be checked: ${check.problem}`);
+    if (check.kind === 'rejected') return invalidFilter(filterAnnotation, filter, check.problem);
+    recording.acceptedFilter = filter;
+    return 'accepted';
+  } catch (error) {
+    if (aborting.signal.aborted) return 'notWanted';
+    throw error;
+  } finally {
+    recording.filterCheck = undefined;
+  }
 }
 
 /** A request that only an attempt has shown to be impossible, and when it is worth another attempt. */

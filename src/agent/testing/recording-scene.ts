@@ -6,6 +6,7 @@ import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import type { VethTestbed } from '../../testbed/veth-testbed.ts';
 import { type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
+import { type CheckFilter, filterChecks } from '../capture/filter-check.ts';
 import { startRecorder } from '../capture/recorder.ts';
 import { watchPodNetworks } from '../netns/pod-networks.ts';
 import type { Counted, RecorderReport } from '../observability/capture-status.ts';
@@ -28,6 +29,8 @@ export type SceneOptions = {
   readonly bufferKib?: number;
   /** Called when the recorder has its folder measured. */
   readonly measure?: () => Promise<void>;
+  /** Replaces the check of filters. */
+  readonly checkFilter?: CheckFilter;
   /** Wraps the folder that the recorder gets. */
   readonly wrapFolder?: (folder: CaptureFolder) => CaptureFolder;
 };
@@ -74,6 +77,8 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       settings: {
         bufferKib: options.bufferKib ?? 4_096,
         userId: 10_001,
+        wrapAfter,
+        checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
         spawner,
         agent: 'agent',
       },
