@@ -6,9 +6,18 @@ export type Routes = Readonly<Record<string, () => RouteResponse>>;
 
 export type RouteResponse = { readonly status: number; readonly body: string };
 
-/** Answers each request by the route of its path, and with 404 if there is none; in Prometheus' text format. */
+/**
+ * Answers each request by the route of its path, and with 404 if there is none; in Prometheus' text format. A client
+ * that sends a request before it has read the answer to the one before is disconnected: neither the kubelet nor
+ * Prometheus does, and the answers would wait in memory.
+ */
 export function serveRoutes(routes: Routes): RequestListener {
   return (request, response) => {
+    // An answer gets the connection after the one before it has been sent. After destroy(), no request is left either.
+    if (response.socket === null || request.socket.destroyed) {
+      request.socket.destroy();
+      return;
+    }
     const route = routes[request.url ?? ''];
     const { status, body } = route?.() ?? { status: 404, body: 'not found\n' };
     response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(body);

@@ -21,7 +21,7 @@ test('answers /healthz before and after a client floods it with requests', () =>
   expect(observed.after).toBe(200);
 });
 
-test.fails('answers one of three /healthz probes within a second while a client floods it with requests', () => {
+test('answers one of three /healthz probes within a second while a client floods it with requests', () => {
   expect(observed.isRestarted).toBe(false);
 });
 
