@@ -76,8 +76,6 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       log,
       settings: {
         bufferKib: options.bufferKib ?? 4_096,
-        userId: 10_001,
-        wrapAfter,
         checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
         spawner,
         agent: 'agent',
