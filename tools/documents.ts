@@ -57,7 +57,7 @@ ${table(
   Object.entries(refusalDescriptions).map(([reason, { when, until }]) => [`\`${reason}\``, when, until]),
 )}
 
-A ring counts against the disk budget at its full size: (files + 1) × (file size + 0.07 MB). With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
+A ring counts against the disk budget at its full size, (files + 1) × (file size + 0.07 MB), or with the files that it has if they are more. With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
 `;
 }
 
