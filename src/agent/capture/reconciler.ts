@@ -34,7 +34,10 @@ export type ReconcilerOptions = {
   readonly log: Logger;
 };
 
-/** After an error the next attempt waits 0.25 to 0.5 s, and after further errors up to 15 to 30 s. */
+/**
+ * After an error, or a deletion that the API server did not confirm, the next attempt waits 0.25 to 0.5 s, and after
+ * further ones up to 15 to 30 s.
+ */
 const reconcileBackoff: BackoffOptions = { minMs: 500, maxMs: 30_000 };
 
 /** Starts with no decision. `onIdle` is called when nothing runs and there is no decision: it can be dropped. */
@@ -50,8 +53,13 @@ export function startReconciler(uid: string, options: ReconcilerOptions, onIdle:
       clearTimeout(retry);
       if (disposed) return;
       if (running?.phase() === 'ended') running = undefined;
-      running = await reconcile({ ...options, uid, running, wake: () => work.run() }, decision);
-      retryDelay.reset();
+      let isDone = true;
+      const notDone = () => {
+        isDone = false;
+      };
+      running = await reconcile({ ...options, uid, running, notDone, wake: () => work.run() }, decision);
+      if (isDone) retryDelay.reset();
+      else if (!disposed) retry = setTimeout(work.run, retryDelay.next());
       if (!running && decision.kind === 'forget') onIdle();
     },
     (error) => {
@@ -84,6 +92,8 @@ type ReconcileContext = ReconcilerOptions & {
   readonly running: Recorder | undefined;
   /** Reconciles again. */
   readonly wake: () => void;
+  /** The decision is not carried out yet: it is tried again later, even if the plan does not change. */
+  readonly notDone: () => void;
 };
 
 /** Carries out a decision, and returns what runs afterwards. */
@@ -147,7 +157,11 @@ async function ensureRefused(
   context.status.report(pod, { kind: 'refused', refusal });
 }
 
-/** Ensures that nothing runs and that the folder is deleted, if the API server confirms it; otherwise changes nothing. */
+/**
+ * Ensures that nothing runs and that the folder is deleted, once the API server confirms it; changes nothing until then.
+ * What the API server does not confirm is asked again: while it was read, the Pod may have changed back and forth, and
+ * the plan need not change then.
+ */
 async function ensureDeleted(
   context: ReconcileContext,
   decision: Decision & { kind: 'delete' },
@@ -155,7 +169,10 @@ async function ensureDeleted(
   const { running, folders, status, uid } = context;
   // Already deleted, and the next plan is not made yet.
   if (!running && !folders.states().has(uid)) return undefined;
-  if (!(await context.mayDelete(decision))) return running;
+  if (!(await context.mayDelete(decision))) {
+    context.notDone();
+    return running;
+  }
   // Whatever the reason for deleting: Events have no other one for a recording whose files are deleted.
   await running?.stop('AnnotationRemoved');
   await folders.remove(uid);

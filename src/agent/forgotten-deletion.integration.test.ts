@@ -21,7 +21,7 @@ test('the Pod is read at the first removal, and is annotated again', () => {
   expect(observed.before).toContain(folderOfWeb);
 });
 
-test.fails('an annotation that is removed, set and removed again while the Pod is read deletes the captures', () => {
+test('an annotation that is removed, set and removed again while the Pod is read deletes the captures', () => {
   expect(observed.isDeleted).toBe(true);
 });
 
