@@ -78,6 +78,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     settings: captureSettings(settings, spawner),
     mayDelete: (decision) => mayDelete(decision, limits, podReader(options)),
     onFolders: () => disk.sample(),
+    onResized: () => disk.measure(),
     log,
   });
   const capacity = () => capacityOf(settings, disk.latest());

@@ -31,6 +31,11 @@ export type ReconcilerOptions = {
   readonly mayDelete: (decision: Decision & { kind: 'delete' }) => Promise<boolean>;
   /** A folder was made or deleted, or its contents were measured: the plan depends on folders too. */
   readonly onFolders: () => void;
+  /**
+   * What a former request wrote is measured: the plan needs all captures as they are now. Beside a newer sample of the
+   * disk, what the others wrote since they were measured would count twice, and could end one of them.
+   */
+  readonly onResized: () => void;
   readonly log: Logger;
 };
 
@@ -211,7 +216,7 @@ async function start(context: ReconcileContext, decision: Decision & { kind: 're
     settings,
     async measure() {
       await folders.measure(pod.uid);
-      onFolders();
+      context.onResized();
     },
     onReport: (report) => status.report(pod, report),
     onCount: (counted) => status.count(pod, counted),

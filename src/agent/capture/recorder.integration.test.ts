@@ -189,6 +189,21 @@ test('an earlier request counts until the folder is measured without a tcpdump o
   await recorder.stop('AgentStopped');
 });
 
+test('a request that changes back and forth counts each of its sizes once', async () => {
+  await using testbed = await vethTestbed();
+  // It never succeeds, so that each size counts until the end.
+  await using scene = await recordingScene(testbed, {
+    measure: () => Promise.reject(new Error('the folder cannot be measured')),
+  });
+  const { recorder } = await scene.record(5);
+  for (let round = 0; round < 3; round += 1) {
+    recorder.change(specOf(7));
+    recorder.change(specOf(5));
+  }
+  expect(recorder.ring().formerSizes.map(({ files }) => files)).toEqual([5, 7]);
+  await recorder.stop('AgentStopped');
+});
+
 test('a changed interface starts with what it counted before as missed', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);

@@ -62,6 +62,8 @@ export type RecorderOptions = {
 const podEndMs = 60_000;
 /** A tcpdump that captured for this long was healthy: after its failure, the shortest delay applies again. */
 const healthyMs = 30_000;
+/** A folder that could not be measured is measured again after this time. */
+const measureRetryMs = 30_000;
 /** After a failure the next start waits 0.25 to 0.5 s, and after further failures up to 15 to 30 s. */
 const startBackoff: BackoffOptions = { minMs: 500, maxMs: 30_000 };
 /** An additional interface may appear later than the Pod's own: how often the agent checks. */
@@ -96,6 +98,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     unsubscribe();
     await pruning[Symbol.asyncDispose]();
     recording.phase = 'ended';
+    clearTimeout(recording.measureRetry);
     const { goal, endedTotals: totals } = recording;
     options.onReport({ kind: 'stopped', why: goal.kind === 'stop' ? goal.why : 'PodEnded', totals });
   }
@@ -104,7 +107,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
   return {
     change(spec) {
       if (recording.goal.kind === 'endWithPod') recording.goal = { kind: 'record' };
-      if (ringBytes(spec) !== ringBytes(recording.spec)) recording.formerSpecs.push(recording.spec);
+      if (ringBytes(spec) !== ringBytes(recording.spec)) addFormer(recording);
       if (spec.filter !== recording.spec.filter) recording.filterCheck?.abort();
       recording.spec = spec;
       recording.notBeforeMs = 0;
@@ -143,6 +146,8 @@ type RecorderState = Omit<RecorderOptions, 'spec'> & {
   spec: CaptureSpec;
   /** What was asked for before, if the folder was not measured since the last tcpdump of that ended. */
   formerSpecs: CaptureSpec[];
+  /** Until it is measured again, after that failed. */
+  measureRetry?: NodeJS.Timeout | undefined;
   /** The check that the next start waits for. */
   filterCheck?: AbortController | undefined;
   /** Not checked again when its tcpdump is started again: other Pods' checks may take long. */
@@ -299,6 +304,14 @@ async function stopRefused(recording: RecorderState, current: Capture): Promise<
   recording.endedTotals = noTotals;
 }
 
+/** Once for each size, however often a request changes back and forth. */
+function addFormer({ formerSpecs, spec }: RecorderState): void {
+  const isKnown = formerSpecs.some(
+    ({ files, fileMegabytes }) => files === spec.files && fileMegabytes === spec.fileMegabytes,
+  );
+  if (!isKnown) formerSpecs.push(spec);
+}
+
 /** Measures what was written for earlier requests, once no tcpdump writes for them any more. Never rejects. */
 async function measureFormer(recording: RecorderState): Promise<void> {
   const { formerSpecs, spec, current, replaced, pruning, measure, log } = recording;
@@ -314,6 +327,10 @@ async function measureFormer(recording: RecorderState): Promise<void> {
     recording.formerSpecs = recording.formerSpecs.filter((former) => !over.has(former));
   } catch (error) {
     log.warn({ err: error }, 'failed to measure captures after a change');
+    clearTimeout(recording.measureRetry);
+    if (recording.phase !== 'ended') {
+      recording.measureRetry = setTimeout(() => void measureFormer(recording), measureRetryMs);
+    }
   }
 }
 

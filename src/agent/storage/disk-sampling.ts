@@ -13,6 +13,8 @@ export type DiskSampling = Disposable & {
    * more. That folder has been measured by then, and the others need not be.
    */
   readonly sample: () => void;
+  /** Measures all captures and samples the disk again: for a plan in which the two have to agree. */
+  readonly measure: () => void;
 };
 
 export type DiskSamplingOptions = {
@@ -62,6 +64,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
   return {
     latest: () => latest,
     sample: sampling.run,
+    measure: measuring.run,
     [Symbol.dispose]() {
       for (const timer of [measureTimer, checkTimer]) timer[Symbol.dispose]();
     },
