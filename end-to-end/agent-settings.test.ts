@@ -63,8 +63,8 @@ test('deletes the rings of deleted Pods, oldest first, for a new capture, and re
   const first = await podWithDatagrams(cluster, 'first', { receiver, ...few });
   expect(await captureFolder(older)).toBe(older.folder);
   const second = await podWithDatagrams(cluster, 'second', { receiver, ...few });
-  // Sizes are measured every 10 s.
-  await waitForFoldersDeleted([older], { deadlineMs: 30_000 });
+  // Sizes are measured every 30 s.
+  await waitForFoldersDeleted([older], { deadlineMs: 60_000 });
 
   const third = await cluster.start(idle({ name: 'third', node: 'node1', annotation: '5' }));
   await expectRefused(cluster, third, {
