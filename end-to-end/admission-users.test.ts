@@ -202,7 +202,9 @@ test.for(controllers)(
     const asUser = (...args: readonly string[]) => kubectl('--as', user, '-n', allowed.namespace, ...args);
     await expect(asUser('create', '--dry-run=server', '-f', file)).resolves.toContain('created');
     const annotate = ['annotate', '--dry-run=server', 'pod', 'plain', `${captureAnnotation}=1`];
-    await expect(asUser(...annotate)).rejects.toThrow(`${user} may not set, change or remove annotations`);
+    await expect(asUser(...annotate)).rejects.toThrow(
+      `${user} may not set, change or remove Podcap annotations`,
+    );
   },
 );
 
