@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
@@ -201,6 +201,29 @@ test('a request that changes back and forth counts each of its sizes once', asyn
     recorder.change(specOf(5));
   }
   expect(recorder.ring().formerSizes.map(({ files }) => files)).toEqual([5, 7]);
+  await recorder.stop('AgentStopped');
+});
+
+test('a size that is requested again while the folder is measured still counts after that measurement', async () => {
+  await using testbed = await vethTestbed();
+  const measurements: PromiseWithResolvers<void>[] = [];
+  await using scene = await recordingScene(testbed, {
+    measure() {
+      const measurement = Promise.withResolvers<void>();
+      measurements.push(measurement);
+      return measurement.promise;
+    },
+  });
+  const { recorder } = await scene.record(5);
+  recorder.change(specOf(7));
+  await until(() => measurements.length === 1, { what: 'the first measurement' });
+  recorder.change(specOf(5));
+  recorder.change(specOf(7));
+  await until(() => measurements.length === 3, { what: 'the measurements of the later changes' });
+  measurements[0]?.resolve();
+  await setImmediate();
+  expect(recorder.ring().formerSizes.map(({ files }) => files)).toEqual([7, 5]);
+  for (const { resolve } of measurements) resolve();
   await recorder.stop('AgentStopped');
 });
 

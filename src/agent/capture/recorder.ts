@@ -107,7 +107,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
   return {
     change(spec) {
       if (recording.goal.kind === 'endWithPod') recording.goal = { kind: 'record' };
-      if (ringBytes(spec) !== ringBytes(recording.spec)) addFormer(recording);
+      addFormer(recording, { former: recording.spec, requested: spec });
       if (spec.filter !== recording.spec.filter) recording.filterCheck?.abort();
       recording.spec = spec;
       recording.notBeforeMs = 0;
@@ -256,7 +256,7 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
     recording.replaced = recording.current;
     recording.current = capture;
     // The request may have changed while it started.
-    if (ringBytes(spec) !== ringBytes(recording.spec)) recording.formerSpecs.push(spec);
+    addFormer(recording, { former: spec, requested: recording.spec });
   } catch (error) {
     fail(recording, await writeErrorMessage(error, folder.path));
   }
@@ -304,12 +304,19 @@ async function stopRefused(recording: RecorderState, current: Capture): Promise<
   recording.endedTotals = noTotals;
 }
 
-/** Once for each size, however often a request changes back and forth. */
-function addFormer({ formerSpecs, spec }: RecorderState): void {
-  const isKnown = formerSpecs.some(
-    ({ files, fileMegabytes }) => files === spec.files && fileMegabytes === spec.fileMegabytes,
+/**
+ * Adds what was requested before, once for each size, however often a request changes back and forth. The newest entry
+ * stays: a measurement that is under way ends the ones from before it, and knows nothing of what was written since.
+ */
+function addFormer(
+  recording: RecorderState,
+  { former, requested }: { readonly former: CaptureSpec; readonly requested: CaptureSpec },
+): void {
+  if (ringBytes(former) === ringBytes(requested)) return;
+  const others = recording.formerSpecs.filter(
+    ({ files, fileMegabytes }) => files !== former.files || fileMegabytes !== former.fileMegabytes,
   );
-  if (!isKnown) formerSpecs.push(spec);
+  recording.formerSpecs = [...others, former];
 }
 
 /** Measures what was written for earlier requests, once no tcpdump writes for them any more. Never rejects. */
