@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
 
-// Without a cluster and without Helm: whoever changes a rule of the agent alone finds out in `make check`.
+// Without a cluster and without Helm: `make check` fails if a rule is changed in the agent alone.
 test('the admission policy of podcap.yaml (chart/templates/_admission.tpl) allows what the agent allows', async () => {
   const manifests = await readFile(join(import.meta.dirname, 'podcap.yaml'), 'utf8');
   const rules = [...manifests.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": must be (.*)"/g)];

@@ -22,7 +22,7 @@ test.each([
   ['a link that leads to itself', 'is a link', (path: string) => symlink(path, path)],
   ['a link to nothing', 'is a link', (path: string) => symlink(`${path}.other`, path)],
   ['a folder', 'is not a regular file', (path: string) => mkdir(path)],
-  ['a named pipe that nobody writes to', 'is not a regular file', (path: string) => run(['mkfifo', path])],
+  ['a named pipe without a writer', 'is not a regular file', (path: string) => run(['mkfifo', path])],
   ['a socket', 'is not a regular file', listen],
   ['a file that may not be read', 'cannot be read: permission denied', unreadable],
 ])('%s is not opened', async (_what, why, make) => {

@@ -26,7 +26,7 @@ export function semaphore(permits: number): Semaphore {
     await promise.finally(() => signal.removeEventListener('abort', leave));
   }
 
-  /** The permit goes to whoever has waited longest. */
+  /** The permit goes to the call that has waited longest. */
   function release(): void {
     const [next] = waiting;
     if (!next) free += 1;

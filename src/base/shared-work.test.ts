@@ -3,7 +3,7 @@ import { sharedWork } from './shared-work.ts';
 
 const { signal: never } = new AbortController();
 
-/** Work that ends when it is told to, and what was started and aborted. */
+/** Work that a test ends, and a record of what was started and aborted. */
 function heldWork() {
   const started: string[] = [];
   const aborted: string[] = [];
@@ -63,7 +63,7 @@ test('goes on while one of those who asked still waits', async () => {
   expect(await stays).toBe('result');
 });
 
-test('is aborted when nobody waits any more, and the next one gets a run of its own', async () => {
+test('is aborted when its last caller leaves, and the next caller gets a run of its own', async () => {
   const { shared, started, aborted, end } = heldWork();
   const leaving = new AbortController();
   const left = [shared('a', leaving.signal), shared('a', leaving.signal)];

@@ -1,10 +1,10 @@
 /**
- * The result for `key`, of the run that is going on for it, or else of a new one. Rejects with the signal's reason when
- * that aborts; the run goes on for the others who wait for it.
+ * Returns the result for `key`: of the run that is in progress for it, otherwise of a new one. Rejects with the signal's
+ * reason when that aborts; the run continues for its other callers.
  */
 export type SharedWork<R> = (key: string, signal: AbortSignal) => Promise<R>;
 
-/** Shares the runs of `work`, whose signal aborts when nobody waits for its result any more. */
+/** Shares the runs of `work`, whose signal aborts when no caller waits for its result. */
 export function sharedWork<R>(work: (key: string, signal: AbortSignal) => Promise<R>): SharedWork<R> {
   const runs = new Map<string, Run<R>>();
 

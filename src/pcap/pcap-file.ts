@@ -58,8 +58,8 @@ export type PcapEnd = {
 );
 
 /**
- * Opens a capture file as openPlainFile does: whoever may write to its folder can have put anything there. Throws the
- * errors of open(2) and read(2); what is no capture file is a value.
+ * Opens a capture file as openPlainFile does: anything can be in a folder that others may write to. Throws the errors
+ * of open(2) and read(2); what is no capture file is a value.
  */
 export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | NotPcap> {
   await using opening = new AsyncDisposableStack();
@@ -126,8 +126,8 @@ async function startsWithRecord(file: OpenFile): Promise<boolean> {
 }
 
 /**
- * Twice the largest record, so that each full read has at least one whole record, unless it is corrupt: so many zeros
- * are no records, even if something follows them.
+ * Twice the largest record, so that each full read has at least one whole record, unless it is corrupt. A read that is
+ * full of zeros has no records, even if something follows it.
  */
 export const runBufferBytes = 2 * (maxPacketBytes + recordHeaderBytes);
 

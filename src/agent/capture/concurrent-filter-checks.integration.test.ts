@@ -64,7 +64,7 @@ describe('checks that wait for each other', () => {
     }
   });
 
-  test('make way when nobody wants their results any more', async () => {
+  test('make way when no Pod needs their results', async () => {
     const path = process.env['PATH'] ?? '';
     await using waiting = await waitingCompiler(path);
     const check = filterChecks({ userId: 10_001, atOnce: 1 });

@@ -1,9 +1,9 @@
 import { indexCount, type RingFile } from './file-names.ts';
 
 /**
- * Oldest first: by generation as in orderGenerations, then in the order in which tcpdump wrote them. Indices wrap around: those that exist
- * form a run that may pass from the last one to 0, and the oldest is the one after the widest gap. There are so many
- * indices that only this gap is ever wide; no clock is needed.
+ * Oldest first: by generation as in orderGenerations, then in the order in which tcpdump wrote them. Indices wrap
+ * around: those that exist form a run that may pass from the last one to 0, and the oldest is the one after the widest
+ * gap. No ring has more than a small part of all indices, so only this gap is ever wide. No clock is needed.
  */
 export function orderByAge(files: readonly RingFile[], started: ReadonlySet<number>): RingFile[] {
   const byGeneration = Map.groupBy(files, (file) => file.generation);
