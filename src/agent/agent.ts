@@ -6,9 +6,8 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import { eventRecorder } from '../kubernetes/event-recorder.ts';
 import { type Change, watchCollection } from '../kubernetes/list-watch.ts';
 import { type Pod, parsePod, readPod } from '../kubernetes/pod.ts';
-import type { CaptureSettings } from './capture/capture.ts';
 import { filterChecks } from './capture/filter-check.ts';
-import { startReconcilers } from './capture/reconcilers.ts';
+import { startPodLoops } from './capture/pod-loops.ts';
 import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
 import { captureStatuses } from './observability/capture-status.ts';
@@ -53,7 +52,7 @@ const rereadCertificatesEveryMs = 10_000;
 
 /**
  * Captures the annotated Pods of one Node until the signal. A change of a Pod takes this path: watchPods -> planning ->
- * reconcilers -> status -> Events, log lines and metrics.
+ * loops -> status -> Events, log lines and metrics.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { settings, version, clock, log } = options;
@@ -70,19 +69,21 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
   // How a Pod becomes a capture.
   const limits = limitsOf(settings);
-  await using reconcilers = startReconcilers({
+  await using loops = startPodLoops({
     folders,
     networks,
     status,
     clock,
-    settings: captureSettings(settings, spawner),
-    mayDelete: (decision) => mayDelete(decision, limits, podReader(options)),
+    settings: { spawner, agent: settings.agentName },
+    bufferKib: settings.bufferKib,
+    checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
+    mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
     onFolders: () => disk.sample(),
     onResized: () => disk.measure(),
     log,
   });
   const capacity = () => capacityOf(settings, disk.latest());
-  using planning = startPlanning({ ...options, folders, reconcilers, capturedPods, capacity, limits });
+  using planning = startPlanning({ ...options, folders, loops, capturedPods, capacity, limits });
   using disk = await startDiskSampling({
     root: capturesFolder,
     folders,
@@ -197,15 +198,5 @@ function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
     bufferBytes: settings.bufferKib * 1_024,
     minFreeRatio: settings.minFreeDiskPercent / 100,
     disk,
-  };
-}
-
-function captureSettings(settings: Settings, spawner: Spawner): CaptureSettings {
-  const { bufferKib, captureUser, agentName } = settings;
-  return {
-    bufferKib,
-    checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
-    spawner,
-    agent: agentName,
   };
 }

@@ -62,7 +62,7 @@ function planningScene(before: readonly (typeof web)[], maxCaptures = 10) {
   const noted: string[][] = [];
   const planning = startPlanning({
     folders: { states: () => new Map() },
-    reconcilers: { apply: (plan) => plans.push(plan), recording: () => new Map() },
+    loops: { apply: (plan) => plans.push(plan), recording: () => new Map() },
     capturedPods: { before, note: (pods) => noted.push(pods.map(({ uid }) => uid)) },
     capacity: () => ({
       maxCaptures,

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { throttle, wakeAt } from '../base/timers.ts';
 import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
-import type { Reconcilers } from './capture/reconcilers.ts';
+import type { PodLoops } from './capture/pod-loops.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { type NodeState, type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
@@ -25,7 +25,7 @@ export type Planning = Disposable & {
 
 export type PlanningOptions = {
   readonly folders: Pick<CaptureFolders, 'states'>;
-  readonly reconcilers: Pick<Reconcilers, 'apply' | 'recording'>;
+  readonly loops: Pick<PodLoops, 'apply' | 'recording'>;
   readonly capturedPods: Pick<CapturedPods, 'before' | 'note'>;
   readonly capacity: () => Capacity;
   readonly limits: PlanLimits;
@@ -39,9 +39,9 @@ export type PlanningOptions = {
 const minPlanIntervalMs = 20;
 const firstListMs = 1_000;
 
-/** Passes every plan to the reconcilers, and notes which Pods it captures for the next agent. */
+/** Passes every plan to the loops, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
-  const { reconcilers, capturedPods, clock, log, signal } = options;
+  const { loops, capturedPods, clock, log, signal } = options;
   /** As the API server lists them. */
   let listed: PodsByUid | undefined;
   /** As an earlier agent knew them: a stand-in while no list arrives. */
@@ -56,10 +56,10 @@ export function startPlanning(options: PlanningOptions): Planning {
     const next = planFor({ pods, capturedBefore }, options);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
-    if (!listed) return reconcilers.apply(planAbout(pods, next));
-    capturedBefore = stillBefore(capturedBefore, next, reconcilers.recording());
+    if (!listed) return loops.apply(planAbout(pods, next));
+    capturedBefore = stillBefore(capturedBefore, next, loops.recording());
     latest = next;
-    reconcilers.apply(next);
+    loops.apply(next);
     capturedPods.note(recordedPods(next));
   });
 
@@ -87,12 +87,12 @@ export function startPlanning(options: PlanningOptions): Planning {
 
 function planFor(
   known: Pick<NodeState, 'pods' | 'capturedBefore'>,
-  { folders, reconcilers, capacity, limits, clock }: PlanningOptions,
+  { folders, loops, capacity, limits, clock }: PlanningOptions,
 ): Plan {
   return plan({
     ...known,
     folders: folders.states(),
-    recording: reconcilers.recording(),
+    recording: loops.recording(),
     capacity: capacity(),
     limits,
     nowMs: clock.nowMs(),

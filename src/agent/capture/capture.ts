@@ -1,11 +1,10 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type CaptureCountersOptions, openCounters } from './counters.ts';
-import type { CheckFilter } from './filter-check.ts';
+import type { CapturePhase, ObservedCapture, RingSpec } from './pod-state.ts';
 import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 import { writeErrorMessage } from './write-error-message.ts';
@@ -13,38 +12,35 @@ import { writeErrorMessage } from './write-error-message.ts';
 /** One tcpdump on one network, with its record on disk. */
 export type Capture = {
   readonly generation: number;
-  readonly spec: CaptureSpec;
-  readonly network: Network;
-  /** When it started to capture, by performance.now(); undefined before. */
-  readonly listeningMs: () => number | undefined;
-  /** How it ended; undefined until the process is gone and its record is written. */
-  readonly ending: () => Ending | undefined;
+  /** What it captures and does at this moment. */
+  readonly observe: () => ObservedCapture;
   /** From now on it keeps this many of its own files. */
   readonly keep: (files: number) => void;
-  readonly stop: (how: StopHow) => Promise<Ending>;
+  /** Resolves when it has ended. */
+  readonly stop: (how: StopHow) => Promise<void>;
+  /** Kills it because something is wrong, with a message for people. Resolves when it has ended. */
+  readonly giveUp: (message: string) => Promise<void>;
   readonly totals: () => Totals;
   /** The totals of all earlier generations. */
   readonly earlier: Totals;
 };
 
-export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount' | 'log'> & {
+export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly folder: CaptureFolder;
   readonly network: Network;
-  readonly spec: CaptureSpec;
+  readonly spec: RingSpec;
   readonly settings: CaptureSettings;
   readonly pruning: LeftoverPruning;
-  /** It captures packets; `missedBefore` is undefined while it is not known. */
-  readonly onListening: (generation: number, missedBefore: number | undefined) => void;
-  /** Its interface was set down, or is up again; it continues. */
-  readonly onInterface: (generation: number, isUp: boolean) => void;
-  readonly onEnd: () => void;
+  /** Whether another capture of the same interface runs, which this one replaces: asked when this one listens. */
+  readonly overlaps: () => boolean;
+  /** It captures packets. Called once, even if it is to be stopped already. */
+  readonly onListening: (capture: ObservedCapture) => void;
+  /** What observe() returns has changed. */
+  readonly onChange: () => void;
 };
 
-/** The same for every capture of this agent; units as in TcpdumpOptions. */
+/** The same for every capture of this agent. */
 export type CaptureSettings = {
-  readonly bufferKib: number;
-  /** Checks a filter before tcpdump gets it: one for all captures. */
-  readonly checkFilter: CheckFilter;
   readonly spawner: Spawner;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;
@@ -52,11 +48,14 @@ export type CaptureSettings = {
 
 /** Starts tcpdump in a generation of its own. Throws if the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
-  const { folder, network, spec, settings, pruning, log } = options;
+  const { folder, network, settings, pruning, onChange, log } = options;
   const generation = await folder.createGeneration(recordOf(options));
   const { file } = generation;
   const files = trackTcpdumpFiles(pruning, file);
-  const interfaceReports = reportInterface((isUp) => options.onInterface(generation.number, isUp));
+  let { spec } = options;
+  let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
+  let missedBefore: number | undefined;
+  const interfaceState = trackInterface(onChange);
   const tcpdump = startTcpdump({
     ...settings,
     ...spec,
@@ -64,7 +63,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     file,
     onFiles: files.next,
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
-    onInterface: interfaceReports.set,
+    onInterface: interfaceState.set,
     onFileDeleted: () => void endUnlessTakenOver(),
   });
   const counters = openCounters({
@@ -74,6 +73,16 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     files,
     // A process stopped by SIGSTOP reacts to no other signal.
     onSilence: () => void tcpdump.giveUp('kill', 'tcpdump does not answer any more'),
+  });
+
+  const observe = (): ObservedCapture => ({
+    generation: generation.number,
+    sandboxId: network.sandboxId,
+    spec,
+    phase,
+    listeningMs: counters.listeningMs(),
+    missedBefore,
+    isUp: interfaceState.isUp(),
   });
 
   async function endWithoutFolder(): Promise<void> {
@@ -86,13 +95,15 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   }
 
   async function runToEnd(): Promise<Ending> {
-    using _interfaceReports = interfaceReports;
+    using _interfaceState = interfaceState;
     using _watching = folder.onDeleted(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
-      const missedBefore = await counters.start();
+      missedBefore = await counters.start();
       pruning.prune();
-      options.onListening(generation.number, missedBefore);
+      if (phase.kind === 'starting') phase = { kind: 'listening' };
+      options.onListening(observe());
+      onChange();
     }
     const ending = await withReadableError(await tcpdump.ended, folder.path);
     await counters.close(ending);
@@ -101,32 +112,35 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     return ending;
   }
 
-  let ending: Ending | undefined;
   const ended = runToEnd()
     .catch(async (error: unknown): Promise<Ending> => {
       log.warn({ err: error }, 'failed to count or record a capture');
       // No tcpdump may run without counters.
       return await tcpdump.giveUp('kill', error instanceof Error ? error.message : String(error));
     })
-    .then((end) => {
-      ending = end;
-      options.onEnd();
-      return end;
+    .then((ending) => {
+      phase = { kind: 'ended', ending };
+      onChange();
     });
 
   return {
     generation: generation.number,
-    spec,
-    network,
-    listeningMs: counters.listeningMs,
-    ending: () => ending,
-    keep: tcpdump.keep,
+    observe,
+    keep(count) {
+      spec = { ...spec, files: count };
+      tcpdump.keep(count);
+    },
     async stop(how) {
+      if (phase.kind !== 'ended') phase = { kind: 'stopping', how };
       await counters.countInterfacePackets();
       // A killed tcpdump can no longer report its statistics.
       if (how === 'kill') await counters.countWithin(countBeforeKillMs);
       await tcpdump.stop(how);
-      return await ended;
+      await ended;
+    },
+    async giveUp(message) {
+      await tcpdump.giveUp('kill', message);
+      await ended;
     },
     totals: counters.totals,
     earlier: generation.earlier,
@@ -161,20 +175,22 @@ async function withReadableError(ending: Ending, folder: string): Promise<Ending
 /** An interface that is about to be deleted is set down first: only one that stays down this long is reported. */
 const downForMs = 1_000;
 
-function reportInterface(
-  onChange: (isUp: boolean) => void,
-): Disposable & { readonly set: (isUp: boolean) => void } {
+function trackInterface(
+  onChange: () => void,
+): Disposable & { readonly set: (isUp: boolean) => void; readonly isUp: () => boolean } {
   let timer: NodeJS.Timeout | undefined;
-  let isReportedDown = false;
-  const report = (isUp: boolean) => {
-    isReportedDown = !isUp;
-    onChange(isUp);
+  let isUp = true;
+  const change = (isUpNow: boolean) => {
+    if (isUp === isUpNow) return;
+    isUp = isUpNow;
+    onChange();
   };
   return {
-    set(isUp) {
+    isUp: () => isUp,
+    set(isUpNow) {
       clearTimeout(timer);
-      if (!isUp) timer = setTimeout(() => report(false), downForMs);
-      else if (isReportedDown) report(true);
+      if (isUpNow) change(true);
+      else timer = setTimeout(() => change(false), downForMs);
     },
     [Symbol.dispose]: () => clearTimeout(timer),
   };

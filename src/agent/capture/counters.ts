@@ -43,8 +43,11 @@ export type CaptureCountersOptions = {
   readonly files: TcpdumpFiles;
   readonly pruning: Pick<LeftoverPruning, 'takePruned' | 'settled'>;
   readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
-  /** Another capture of the same interface runs until this one captures: nothing is missed in between. */
-  readonly overlaps: boolean;
+  /**
+   * Whether another capture of the same interface runs, asked when this one has started to capture: then nothing is
+   * missed in between.
+   */
+  readonly overlaps: () => boolean;
   /** The totals have changed; `isStalled` if packets pass and are not stored, or tcpdump does not answer. */
   readonly onCount: (isStalled: boolean) => void;
   /** tcpdump has not answered twice in a row. */
@@ -132,7 +135,7 @@ async function startCounting(state: CountersState): Promise<number | undefined> 
   state.listeningMs = performance.now();
   await countInterfacePackets(state);
   const { interfacePackets } = state.readings;
-  const gap = state.overlaps ? noGap : gapBefore(state.generation, interfacePackets);
+  const gap = state.overlaps() ? noGap : gapBefore(state.generation, interfacePackets);
   update(state, { interfacePacketsAtStart: interfacePackets, gap });
   await updateTotals(state);
   state.onCount(false);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
-import type { RecorderReport } from '../observability/capture-status.ts';
+import type { CaptureStatus } from '../observability/capture-status.ts';
 import { expectAllCounted } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
@@ -84,7 +84,7 @@ test.each(times(5))(
     const passed = await witness.ended;
     await until(async () => (await scene.tcpdumps()).length === 0, { what: 'no tcpdump' });
     await until(() => reports.at(-1)?.kind === 'failed', { what: 'the failure', deadlineMs: 60_000 });
-    await recorder.stop('PodEnded');
+    await recorder.stop('AgentStopped');
     const numbers = await scene.numbers(path);
     expect(numbers).toEqual(passed);
     expect(expectAllCounted({ reports, sent: passed.length, numbers })).toBe(0);
@@ -112,7 +112,7 @@ async function strike(fault: (scene: Scene) => Promise<void>) {
   return { reports, counts, failures };
 }
 
-function captures(reports: readonly RecorderReport[]): number {
+function captures(reports: readonly CaptureStatus[]): number {
   return reports.filter(({ kind }) => kind === 'capturing').length;
 }
 

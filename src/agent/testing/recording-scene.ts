@@ -7,15 +7,15 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import type { VethTestbed } from '../../testbed/veth-testbed.ts';
 import { type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { type CheckFilter, filterChecks } from '../capture/filter-check.ts';
-import { startRecorder } from '../capture/recorder.ts';
+import { startPodLoop } from '../capture/pod-loop.ts';
 import { watchPodNetworks } from '../netns/pod-networks.ts';
-import type { Counted, RecorderReport } from '../observability/capture-status.ts';
+import type { CaptureStatus, Counted } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { openCaptureFolders } from '../storage/capture-folders.ts';
-import { parseRingFile, type RingFile } from '../storage/file-names.ts';
+import { folderName, parseRingFile, type RingFile } from '../storage/file-names.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import { orderByAge } from '../storage/ring-order.ts';
-import { specOf } from './fixtures.ts';
+import { podWith, specOf } from './fixtures.ts';
 import { testSpawner } from './tcpdump-fixtures.ts';
 
 /** The Pod that is recorded. */
@@ -53,37 +53,59 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
     resyncMs: 60_000,
     log,
   });
-  const folders = await openCaptureFolders({
-    root,
-    groupId: 10_001,
-    clock: { nowMs: () => performance.now(), bootId: 'boot' },
-    log,
-  });
+  const clock = { nowMs: () => performance.now(), bootId: 'boot' };
+  const opened = await openCaptureFolders({ root, groupId: 10_001, clock, log });
+  const folders: typeof opened = {
+    ...opened,
+    measure: options.measure ?? opened.measure,
+    async open(name) {
+      const folder = await opened.open(name);
+      return options.wrapFolder?.(folder) ?? folder;
+    },
+  };
   const spawner = await testSpawner();
 
   async function start(count: number, more: Partial<CaptureSpec> = {}) {
-    const reports: RecorderReport[] = [];
+    const reports: CaptureStatus[] = [];
     const counts: Counted[] = [];
-    const opened = await folders.open(pod);
-    const folder = options.wrapFolder?.(opened) ?? opened;
-    const recorder = startRecorder({
-      measure: options.measure ?? (async () => {}),
-      pod,
-      networkUid: pod.uid,
-      spec: specOf(count, more),
-      folder,
-      networks,
-      log,
-      settings: {
+    const hasStopped = Promise.withResolvers<void>();
+    const loop = startPodLoop(
+      pod.uid,
+      {
+        folders,
+        networks,
         bufferKib: options.bufferKib ?? 4_096,
         checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
-        spawner,
-        agent: 'agent',
+        settings: { spawner, agent: 'agent' },
+        status: {
+          report(_pod, status) {
+            reports.push(status);
+            if (status.kind === 'stopped') hasStopped.resolve();
+          },
+          count: (_pod, counted) => counts.push(counted),
+          forget: () => {},
+        },
+        mayDelete: async () => true,
+        onFolders: () => {},
+        onResized: () => {},
+        clock,
+        log,
       },
-      onReport: (report) => reports.push(report),
-      onCount: (counted) => counts.push(counted),
-    });
-    return { recorder, reports, counts, path: folder.path };
+      () => {},
+    );
+    const recorder = {
+      change: (spec: CaptureSpec) => loop.decide({ kind: 'record', pod: podWith(pod), spec }),
+      endWithPod: () => loop.decide({ kind: 'keep', why: 'PodEnded' }),
+      async stop(why: 'AgentStopped' | 'AnnotationRemoved') {
+        if (why === 'AgentStopped') return await loop[Symbol.asyncDispose]();
+        loop.decide({ kind: 'delete', pod, why });
+        await hasStopped.promise;
+      },
+      ring: () => loop.recording() ?? { formerSizes: [] },
+      ended: hasStopped.promise,
+    };
+    recorder.change(specOf(count, more));
+    return { recorder, reports, counts, path: join(root, folderName({ ...pod, pod: pod.name })) };
   }
 
   /** Not the processes that send. */
@@ -98,11 +120,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
   return {
     entry,
     start,
-    async record(
-      count: number,
-      more: Partial<CaptureSpec> = {},
-      first: RecorderReport['kind'] = 'capturing',
-    ) {
+    async record(count: number, more: Partial<CaptureSpec> = {}, first: CaptureStatus['kind'] = 'capturing') {
       const started = await start(count, more);
       await until(() => started.reports.some(({ kind }) => kind === first), { what: first });
       return started;

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { specOf } from '../testing/fixtures.ts';
+import { type Act, act, newWorld, settle, type World } from './testing/world-of-one-pod.ts';
+
+const specs = [specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })] as const;
+const unwilling = specOf(5, { filter: 'too heavy' });
+const unknown = specOf(5, { interface: 'net7' });
+
+/** What the plan can decide, in any order. */
+const decisions = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({ kind: 'delete' } as const) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .constantFrom(...specs, unwilling, unknown)
+      .map((spec) => ({ kind: 'record', spec }) as const),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .constantFrom('refuse', 'keepEnded', 'keepDuration', 'forget')
+      .map((kind) => ({ kind }) as const),
+  },
+);
+
+const acts: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 3, arbitrary: decisions.map((decision) => ({ kind: 'decide', decision }) as const) },
+  { weight: 2, arbitrary: fc.nat(40_000).map((ms) => ({ kind: 'pass', ms }) as const) },
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.nat(3), fc.integer({ min: 0, max: 4 }))
+      .map(([which, fails]) => ({ kind: 'endStep', which, succeeds: fails > 0 }) as const),
+  },
+  { weight: 3, arbitrary: fc.nat(3).map((which) => ({ kind: 'listen', which }) as const) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.nat(3), fc.constantFrom('failed', 'interfaceGone'))
+      .map(([which, cause]) => ({ kind: 'endCapture', which, cause }) as const),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom('same', 'next', 'absent', 'unreadable')
+      .map((to) => ({ kind: 'network', to }) as const),
+  },
+  { weight: 1, arbitrary: fc.boolean().map((confirms) => ({ kind: 'server', confirms }) as const) },
+);
+
+test('once the world stops changing, what runs and what is on disk become what is desired', () => {
+  fc.assert(
+    fc.property(fc.array(acts, { maxLength: 60 }), (history) => {
+      const world = newWorld();
+      for (const each of history) act(world, each);
+      act(world, { kind: 'server', confirms: true });
+      settle(world);
+      expect(stateOf(world)).toEqual(desiredStateOf(world));
+    }),
+    { numRuns: 4_000 },
+  );
+});
+
+test('nothing waits for ever: what is not as desired is looked at again', () => {
+  fc.assert(
+    fc.property(fc.array(acts, { maxLength: 60 }), (history) => {
+      const world = newWorld();
+      for (const each of history) act(world, each);
+      act(world, { kind: 'server', confirms: false });
+      settle(world);
+      const isDone = world.desired.kind !== 'erase' || (!world.folder && !world.recording);
+      expect(isDone || world.wakeAtMs !== undefined).toBe(true);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+/** What runs, as text, and whether there is a folder. */
+function stateOf({ captures, folder, recording, network }: World) {
+  return {
+    captures: captures.map(({ spec, sandboxId, phase }) => ({ spec, sandboxId, phase: phase.kind })),
+    hasFolder: folder !== undefined,
+    isRecording: recording !== undefined,
+    network: network.kind,
+  };
+}
+
+function desiredStateOf({ desired, network, folder }: World): ReturnType<typeof stateOf> {
+  const base = { network: network.kind, hasFolder: folder !== undefined };
+  const nothing = { ...base, captures: [], isRecording: false };
+  switch (desired.kind) {
+    case 'rest':
+    case 'finish':
+      return nothing;
+    case 'erase':
+      return { ...nothing, hasFolder: false };
+    case 'capture': {
+      const [spec] = desired.rings;
+      if (!spec || spec.filter === 'too heavy') return nothing;
+      const isCaptured = network.kind === 'found' && spec.interface === 'eth0';
+      const captures = isCaptured
+        ? [{ spec, sandboxId: network.network.sandboxId, phase: 'listening' as const }]
+        : [];
+      return {
+        ...base,
+        hasFolder: true,
+        captures,
+        isRecording: spec.interface === 'eth0' || network.kind !== 'found',
+      };
+    }
+  }
+}

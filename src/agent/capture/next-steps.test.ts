@@ -1,0 +1,275 @@
+import { expect, test } from 'vitest';
+import { specOf } from '../testing/fixtures.ts';
+import { nextSteps } from './next-steps.ts';
+import { noMemory } from './pod-memory.ts';
+import type { DesiredState, Observed, ObservedCapture, Outcome, Step, StepKey } from './pod-state.ts';
+
+const nowMs = 100_000;
+const network = { sandboxId: 'a', netns: '/run/netns/a' };
+const spec = { ...specOf(5), bufferKib: 4_096 };
+const filtered = { ...spec, filter: 'udp' };
+const found: Observed['network'] = { kind: 'found', network, sinceMs: 0 };
+const other: Observed['network'] = {
+  kind: 'found',
+  network: { sandboxId: 'b', netns: '/b' },
+  sinceMs: nowMs - 900,
+};
+const lost: Observed['network'] = { kind: 'absent', sinceMs: nowMs - 900 };
+const long: Observed['network'] = { kind: 'absent', sinceMs: nowMs - 1_000 };
+const open = { formerSizes: [] };
+const folder = { hasEndOfPod: false };
+
+const capture: DesiredState = { kind: 'capture', rings: [spec] };
+const captureFiltered: DesiredState = { kind: 'capture', rings: [filtered] };
+const finish: DesiredState = { kind: 'finish', rings: [spec], untilMs: nowMs + 60_000 };
+const rest: DesiredState = { kind: 'rest', why: { kind: 'durationReached' } };
+const erase: DesiredState = { kind: 'erase', why: 'AnnotationRemoved', meanwhile: capture };
+
+function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
+  const isListening = fields.listeningMs !== undefined || !('listeningMs' in fields);
+  return {
+    generation: 1,
+    sandboxId: 'a',
+    spec,
+    phase: isListening ? { kind: 'listening' } : { kind: 'starting', sinceMs: nowMs - 100 },
+    listeningMs: nowMs - 5_000,
+    missedBefore: 0,
+    isUp: true,
+    ...fields,
+  };
+}
+
+const start = (what = spec): Step => ({ kind: 'start', spec: what, network });
+const stop = (generation: number, how: 'flush' | 'kill' = 'flush'): Step => ({
+  kind: 'stop',
+  generation,
+  how,
+});
+const ask: Step = { kind: 'askWhetherToErase', why: 'AnnotationRemoved' };
+
+function remembered(
+  key: StepKey,
+  outcome: Partial<Outcome> & Pick<Outcome, 'kind'>,
+): Pick<Observed, 'memory'> {
+  const whole = { forRevision: 7, atMs: nowMs - 100, message: 'broken', ...outcome } as Outcome;
+  return { memory: { ...noMemory, outcomes: new Map([[key, whole]]) } };
+}
+
+function inFlight(...steps: [StepKey, Step][]): Pick<Observed, 'inFlight'> {
+  return { inFlight: new Map(steps) };
+}
+
+const accepted = remembered('checkFilter udp', { kind: 'done', forRevision: 1 });
+const refusal = { reason: 'NoSuchInterface', message: 'none' } as const;
+const filter: Step = { kind: 'checkFilter', filter: 'udp' };
+
+const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?][] = [
+  ['a recording opens before its Pod has a network', capture, { network: lost }, [{ kind: 'open' }], 5_000],
+  [
+    'a filter is checked at the same time',
+    captureFiltered,
+    { network: lost },
+    [{ kind: 'open' }, filter],
+    5_000,
+  ],
+  ['a network that exists is captured', capture, { recording: open }, [start()]],
+  ['... once the filter is accepted', captureFiltered, { recording: open, ...accepted }, [start(filtered)]],
+  ['... and once', capture, { recording: open, ...inFlight(['start eth0', start()]) }, []],
+  ['a capture that runs as requested is left alone', capture, { recording: open, captures: [running()] }, []],
+  [
+    'another number of files starts nothing',
+    capture,
+    { recording: open, captures: [running({ spec: { ...spec, files: 3 } })] },
+    [{ kind: 'keep', generation: 1, files: 5 }],
+  ],
+  [
+    'another filter starts a second capture',
+    captureFiltered,
+    { recording: open, captures: [running()], ...accepted },
+    [start(filtered)],
+  ],
+  [
+    'the replaced capture runs until the new one has listened for longer than the kernel keeps a block',
+    captureFiltered,
+    {
+      recording: open,
+      ...accepted,
+      captures: [running(), running({ generation: 2, spec: filtered, listeningMs: nowMs - 100 })],
+    },
+    [],
+    200,
+  ],
+  [
+    '... and is then stopped',
+    captureFiltered,
+    { recording: open, ...accepted, captures: [running(), running({ generation: 2, spec: filtered })] },
+    [stop(1)],
+  ],
+  [
+    'a third request waits until the second capture has taken over',
+    capture,
+    {
+      recording: open,
+      captures: [
+        running({ spec: filtered }),
+        running({ generation: 2, spec: filtered, listeningMs: undefined }),
+      ],
+    },
+    [],
+    60_000 - 100,
+  ],
+  [
+    'what failed is tried again later',
+    capture,
+    { recording: open, ...remembered('start eth0', { kind: 'failed', notBeforeMs: nowMs + 500 }) },
+    [],
+    500,
+  ],
+  [
+    '... but at once if the request has changed',
+    capture,
+    {
+      recording: open,
+      ...remembered('start eth0', { kind: 'failed', forRevision: 6, notBeforeMs: nowMs + 500 }),
+    },
+    [start()],
+  ],
+  [
+    'what is impossible ends what runs',
+    capture,
+    {
+      recording: open,
+      captures: [running()],
+      ...remembered('start eth0', { kind: 'refused', refusal, notBeforeMs: nowMs + 500 }),
+    },
+    [stop(1)],
+  ],
+  [
+    '... unless the request has changed',
+    capture,
+    {
+      recording: open,
+      captures: [running()],
+      ...remembered('start eth0', { kind: 'refused', forRevision: 6, refusal, notBeforeMs: nowMs + 500 }),
+    },
+    [],
+  ],
+  [
+    'when a network is gone, tcpdump has a second to notice',
+    capture,
+    { recording: open, captures: [running()], network: lost },
+    [],
+    100,
+  ],
+  [
+    '... and is then stopped',
+    capture,
+    { recording: open, captures: [running()], network: long },
+    [stop(1)],
+    5_000,
+  ],
+  [
+    'a new sandbox is captured while the tcpdump of the old one ends',
+    capture,
+    { recording: open, captures: [running()], network: other },
+    [{ kind: 'start', spec, network: { sandboxId: 'b', netns: '/b' } }],
+    100,
+  ],
+  [
+    'a network that cannot be read ends nothing',
+    capture,
+    { recording: open, captures: [running()], network: { kind: 'unreadable', sinceMs: 0 } },
+    [],
+    5_000,
+  ],
+  [
+    'a sandbox that is being deleted is not captured again',
+    capture,
+    { recording: open, memory: { ...noMemory, goneSandbox: { sandboxId: 'a', untilMs: nowMs + 700 } } },
+    [],
+    700,
+  ],
+  [
+    'a tcpdump that does not start to capture is given up',
+    capture,
+    {
+      recording: open,
+      captures: [running({ phase: { kind: 'starting', sinceMs: nowMs - 60_000 }, listeningMs: undefined })],
+    },
+    [{ kind: 'giveUp', generation: 1 }],
+  ],
+  [
+    'an ended Pod is captured as long as its network exists',
+    finish,
+    { recording: open, captures: [running()] },
+    [],
+    60_000,
+  ],
+  ['... and no longer', finish, { recording: open, network: lost }, [{ kind: 'close', why: 'PodEnded' }]],
+  ['... and then its end is recorded', finish, { folder, network: lost }, [{ kind: 'markEnded' }]],
+  ['... once', finish, { folder: { hasEndOfPod: true }, network: lost }, []],
+  ['a duration that is over ends what runs', rest, { recording: open, captures: [running()] }, [stop(1)]],
+  [
+    'a deletion is asked for, and nothing changes until then',
+    erase,
+    { recording: open, folder, captures: [running()] },
+    [ask],
+  ],
+  [
+    'a tcpdump that ends while the API server is asked is started again',
+    erase,
+    { recording: open, folder, ...inFlight(['askWhetherToErase', ask]) },
+    [start()],
+  ],
+  [
+    'permission for an older request does not count',
+    erase,
+    {
+      folder,
+      recording: open,
+      captures: [running()],
+      ...remembered('askWhetherToErase', { kind: 'done', forRevision: 6 }),
+    },
+    [ask],
+  ],
+  [
+    'what may be deleted is killed',
+    erase,
+    { folder, recording: open, captures: [running()], ...remembered('askWhetherToErase', { kind: 'done' }) },
+    [stop(1, 'kill')],
+  ],
+  [
+    '... even if it is being stopped',
+    erase,
+    {
+      folder,
+      recording: open,
+      captures: [running({ phase: { kind: 'stopping', how: 'flush' } })],
+      ...remembered('askWhetherToErase', { kind: 'done' }),
+    },
+    [stop(1, 'kill')],
+  ],
+  [
+    '... and then deleted',
+    erase,
+    { folder, ...remembered('askWhetherToErase', { kind: 'done' }) },
+    [{ kind: 'erase', why: 'AnnotationRemoved' }],
+  ],
+  ['nothing is asked about, and nothing started, where nothing is left', erase, {}, []],
+];
+
+test.each(cases)('%s', (_what, state, fields, steps, waitMs) => {
+  const observed: Observed = {
+    nowMs,
+    network: found,
+    captures: [],
+    folder: undefined,
+    recording: undefined,
+    memory: noMemory,
+    inFlight: new Map(),
+    ...fields,
+  };
+  const next = nextSteps({ ...state, revision: 7 }, observed);
+  expect(next.steps).toEqual(steps);
+  expect(next.wakeAtMs).toBe(waitMs === undefined ? undefined : nowMs + waitMs);
+});

@@ -1,0 +1,368 @@
+import type { Network } from '../netns/cni-entry.ts';
+import type { StopReason } from '../observability/capture-status.ts';
+import type { Refusal } from '../planner/refusals.ts';
+import {
+  type Desired,
+  hasLostNetwork,
+  isSameCapture,
+  keyOf,
+  type Memory,
+  type NextSteps,
+  type Observed,
+  type ObservedCapture,
+  type OngoingState,
+  type Outcome,
+  type RingSpec,
+  reportOfCapture,
+  type Step,
+  type StepKey,
+  startKey,
+} from './pod-state.ts';
+import type { StopHow } from './tcpdump.ts';
+
+/** How long tcpdump may take to notice that its interface is gone. */
+const networkEndMs = 1_000;
+/** When one capture replaces another, both capture for this long: both have what passes at the change. */
+const overlapMs = 300;
+/** Of one interface: one that is replaced, or whose sandbox is gone, and the next one. */
+const mostCaptures = 2;
+/** A change of the network wakes the loop; this is for a network that could not be read. */
+const networkRetryMs = 5_000;
+/** A tcpdump starts within milliseconds; the rest is for an overloaded machine. */
+const startWithinMs = 60_000;
+
+/**
+ * Returns what to do for one Pod, from what is desired and what is observed. Pure. The loop asks again whenever
+ * something has changed, and at `wakeAtMs`; it does not wait for a step. A step that cannot begin yet, because one of
+ * its key is in flight or has just failed, is not returned.
+ */
+export function nextSteps(desired: Desired, observed: Observed): NextSteps {
+  const ended = accountSteps(observed);
+  // What the next steps are depends on why it ended.
+  if (ended.length > 0) return { steps: ended, wakeAtMs: observed.nowMs, report: undefined };
+  const goal = goalOf(desired, observed);
+  const wanted = [
+    ...eraseSteps(desired, observed),
+    ...(goal.kind === 'run' ? runSteps(goal, observed) : stopSteps(goal, observed)),
+    ...measureSteps(goal.kind === 'run' ? goal.rings : [], observed),
+  ];
+  const due = wanted.map((each) => notBefore(each, desired, observed));
+  const steps = due.flatMap(({ step, atMs }) => (atMs <= observed.nowMs && step ? [step] : []));
+  return {
+    steps: [...steps, ...cancelSteps(goal, observed)],
+    wakeAtMs: earliest(
+      due.map(({ atMs }) => atMs),
+      observed.nowMs,
+    ),
+    report: reportOf(goal, observed),
+  };
+}
+
+/** What must hold now, whatever it was derived from. */
+type Goal =
+  /** Every ring is captured, until that time at the latest. */
+  | { readonly kind: 'run'; readonly rings: readonly RingSpec[]; readonly untilMs?: number }
+  /** Nothing runs, and the recording is closed. */
+  | { readonly kind: 'stop'; readonly how: StopHow; readonly why: StopReason; readonly then: AfterStop };
+
+type AfterStop =
+  | { readonly kind: 'nothing' | 'markEnded' }
+  | { readonly kind: 'report'; readonly refusal: Refusal; readonly untilMs: number }
+  | { readonly kind: 'erase'; readonly step: Step };
+
+function goalOf(desired: Desired, observed: Observed): Goal {
+  if (desired.kind !== 'erase') return ongoingGoal(desired, desired, observed);
+  const { revision, why, meanwhile } = desired;
+  // The files are deleted right after. Whatever the reason: Events have no other one for deleted files.
+  const stop = { kind: 'stop', how: 'kill', why: 'AnnotationRemoved' } as const;
+  if (mayErase(desired, observed)) return { ...stop, then: { kind: 'erase', step: { kind: 'erase', why } } };
+  // What has been closed is not opened again.
+  if (!observed.recording) return { ...stop, then: { kind: 'nothing' } };
+  return ongoingGoal(meanwhile, { revision }, observed);
+}
+
+/** Whether there is anything to be deleted. */
+function isLeft({ folder, recording }: Observed): boolean {
+  return folder !== undefined || recording !== undefined;
+}
+
+type Revision = Pick<Desired, 'revision'>;
+
+function ongoingGoal(state: OngoingState, { revision }: Revision, observed: Observed): Goal {
+  switch (state.kind) {
+    case 'capture': {
+      const refused = refusalInForce(state.rings, { revision }, observed);
+      if (!refused) return { kind: 'run', rings: state.rings };
+      const { refusal, notBeforeMs: untilMs } = refused;
+      return { kind: 'stop', how: 'flush', why: 'Refused', then: { kind: 'report', refusal, untilMs } };
+    }
+    case 'finish':
+      return hasFinished(state, { revision }, observed)
+        ? { kind: 'stop', how: 'flush', why: 'PodEnded', then: { kind: 'markEnded' } }
+        : { kind: 'run', rings: state.rings, untilMs: state.untilMs };
+    case 'rest':
+      return restGoal(state);
+  }
+}
+
+function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
+  const stop = { kind: 'stop', how: 'flush' } as const;
+  switch (why.kind) {
+    case 'refused': {
+      const { refusal } = why;
+      return {
+        ...stop,
+        why: 'Refused',
+        then: { kind: 'report', refusal, untilMs: Number.POSITIVE_INFINITY },
+      };
+    }
+    case 'durationReached':
+      return { ...stop, why: 'DurationReached', then: { kind: 'nothing' } };
+    case 'agentStopped':
+    case 'unknown':
+      return { ...stop, why: 'AgentStopped', then: { kind: 'nothing' } };
+  }
+}
+
+/** What only an attempt has shown to be impossible. A request that has changed since is tried again. */
+function refusalInForce(
+  rings: readonly RingSpec[],
+  { revision }: Revision,
+  { memory: { outcomes }, nowMs }: Observed,
+): (Outcome & { readonly kind: 'refused' }) | undefined {
+  for (const ring of rings) {
+    // What was found out about a filter holds for every request with this filter.
+    const check = ring.filter === undefined ? undefined : outcomes.get(filterKey(ring.filter));
+    if (check?.kind === 'refused') return check;
+    const start = outcomes.get(startKey(ring));
+    if (start?.kind === 'refused' && start.forRevision === revision && nowMs < start.notBeforeMs)
+      return start;
+  }
+  return undefined;
+}
+
+function filterKey(filter: string): StepKey {
+  return keyOf({ kind: 'checkFilter', filter });
+}
+
+/** Whether the captures of an ended Pod are over: it has no network any more, or only the rest of one. */
+function hasFinished(
+  { rings, untilMs }: OngoingState & { readonly kind: 'finish' },
+  revision: Revision,
+  observed: Observed,
+): boolean {
+  const { nowMs, network, recording, memory } = observed;
+  // It ends what runs, and begins nothing.
+  if (!recording || nowMs >= untilMs || refusalInForce(rings, revision, observed)) return true;
+  if (alive(observed).length > 0 || isInFlight(observed, 'start')) return false;
+  return network.kind === 'absent' || (network.kind === 'found' && isGone(network.network, memory));
+}
+
+function isGone({ sandboxId }: Pick<Network, 'sandboxId'>, { goneSandbox }: Memory): boolean {
+  return goneSandbox?.sandboxId === sandboxId;
+}
+
+function mayErase({ revision }: Revision, { memory: { outcomes } }: Observed): boolean {
+  const permission = outcomes.get('askWhetherToErase');
+  // Permission for an older request does not count.
+  return permission?.kind === 'done' && permission.forRevision === revision;
+}
+
+/** A step that is wanted, or only a time at which to look again. */
+type Wanted = { readonly step?: Step; readonly atMs: number };
+
+const now = (step: Step): Wanted => ({ step, atMs: 0 });
+
+function accountSteps({ captures }: Observed): Step[] {
+  return captures.flatMap(({ generation, phase }) =>
+    phase.kind === 'ended' ? [{ kind: 'account', generation }] : [],
+  );
+}
+
+/** Ensures that the API server is asked about each deletion, while anything is left to be deleted. */
+function eraseSteps(desired: Desired, observed: Observed): Wanted[] {
+  if (desired.kind !== 'erase' || !isLeft(observed) || mayErase(desired, observed)) return [];
+  // It may be erased already, for an earlier revision.
+  if (isInFlight(observed, 'erase')) return [];
+  return [now({ kind: 'askWhetherToErase', why: desired.why })];
+}
+
+/** Ensures that each ring is captured in the Pod's network, by one tcpdump that replaces the others. */
+function runSteps({ rings, untilMs }: Goal & { readonly kind: 'run' }, observed: Observed): Wanted[] {
+  const { network, recording } = observed;
+  const isBusy = isFolderBusy(observed);
+  return [
+    ...(recording || isBusy ? [] : [now({ kind: 'open' })]),
+    ...filtersOf(rings).map((filter) => now({ kind: 'checkFilter', filter })),
+    ...lostSteps(observed),
+    ...stuckSteps(observed),
+    ...otherInterfaces(rings, observed),
+    ...(network.kind === 'found'
+      ? rings.flatMap((ring) => ringSteps(ring, network.network, observed, isBusy))
+      : [{ atMs: observed.nowMs + networkRetryMs }]),
+    ...(untilMs === undefined ? [] : [{ atMs: untilMs }]),
+  ];
+}
+
+function filtersOf(rings: readonly RingSpec[]): string[] {
+  return [...new Set(rings.flatMap(({ filter }) => filter ?? []))];
+}
+
+/** tcpdump ends by itself when its interface is deleted; one that does not is stopped. */
+function lostSteps(observed: Observed): Wanted[] {
+  const { network } = observed;
+  return alive(observed).flatMap((capture) =>
+    hasLostNetwork(capture, network) && capture.phase.kind !== 'stopping'
+      ? [{ step: stop(capture, 'flush'), atMs: network.sinceMs + networkEndMs }]
+      : [],
+  );
+}
+
+function stuckSteps(observed: Observed): Wanted[] {
+  return alive(observed).flatMap(({ generation, phase }) =>
+    phase.kind === 'starting'
+      ? [{ step: { kind: 'giveUp', generation }, atMs: phase.sinceMs + startWithinMs } as const]
+      : [],
+  );
+}
+
+/** Captures of interfaces that are not wanted any more run until every ring that is wanted has been taken over. */
+function otherInterfaces(rings: readonly RingSpec[], observed: Observed): Wanted[] {
+  const others = running(observed).filter(
+    (capture) => !rings.some((ring) => ring.interface === capture.spec.interface),
+  );
+  if (others.length === 0) return [];
+  const takenOverMs = rings.map((ring) => {
+    const newest = running(observed).findLast(({ spec }) => spec.interface === ring.interface);
+    return newest && isSameCapture(newest.spec, ring) ? takeoverMs(newest) : Number.POSITIVE_INFINITY;
+  });
+  const atMs = Math.max(...takenOverMs);
+  return others.map((capture) => ({ step: stop(capture, 'flush'), atMs }));
+}
+
+function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy: boolean): Wanted[] {
+  const ofInterface = alive(observed).filter(({ spec }) => spec.interface === ring.interface);
+  const ours = ofInterface.filter(({ sandboxId }) => sandboxId === network.sandboxId);
+  const newest = ours.filter(isRunning).at(-1);
+  const older = ours.filter((capture) => isRunning(capture) && capture !== newest);
+  const keeping = ours.filter(isRunning).flatMap((capture) => keepSteps(ring, capture));
+  if (newest && older.length > 0) {
+    const atMs = takeoverMs(newest);
+    return [...keeping, ...older.map((capture) => ({ step: stop(capture, 'flush'), atMs }))];
+  }
+  if (newest && isSameCapture(newest.spec, ring)) return keeping;
+  // One that is about to end is not there to be replaced: what passes until the next one listens is missed.
+  const isEnding = ours.some((capture) => !isRunning(capture));
+  if (isEnding || isBusy || ofInterface.length >= mostCaptures || !isReady(ring, observed)) return keeping;
+  const { memory } = observed;
+  const atMs = isGone(network, memory) ? (memory.goneSandbox?.untilMs ?? 0) : 0;
+  return [...keeping, { step: { kind: 'start', spec: ring, network }, atMs }];
+}
+
+/** The recording is open, and the filter accepted. */
+function isReady({ filter }: RingSpec, { recording, memory: { outcomes } }: Observed): boolean {
+  if (!recording) return false;
+  return filter === undefined || outcomes.get(filterKey(filter))?.kind === 'done';
+}
+
+function keepSteps({ files }: RingSpec, { generation, spec }: ObservedCapture): Wanted[] {
+  return spec.files === files ? [] : [now({ kind: 'keep', generation, files })];
+}
+
+/** When the captures before this one are stopped: both have captured for a moment then. */
+function takeoverMs({ listeningMs = Number.POSITIVE_INFINITY }: ObservedCapture): number {
+  return listeningMs + overlapMs;
+}
+
+/** Ensures that nothing runs, then that the recording is closed, and then what follows from the goal. */
+function stopSteps({ how, why, then }: Goal & { readonly kind: 'stop' }, observed: Observed): Wanted[] {
+  if (observed.captures.length > 0) {
+    const isToldTo = ({ phase }: ObservedCapture) =>
+      phase.kind === 'stopping' && (phase.how === how || phase.how === 'kill');
+    return alive(observed).flatMap((capture) => (isToldTo(capture) ? [] : [now(stop(capture, how))]));
+  }
+  if (isInFlight(observed, 'start') || isFolderBusy(observed)) return [];
+  if (observed.recording) return [now({ kind: 'close', why })];
+  switch (then.kind) {
+    case 'nothing':
+      return [];
+    case 'report':
+      return Number.isFinite(then.untilMs) ? [{ atMs: then.untilMs }] : [];
+    case 'markEnded':
+      return observed.folder?.hasEndOfPod === false ? [now({ kind: 'markEnded' })] : [];
+    case 'erase':
+      return observed.folder ? [now(then.step)] : [];
+  }
+}
+
+/** Whether a step is in flight that opens or deletes the folder, or says what is in it: one at a time. */
+function isFolderBusy(observed: Observed): boolean {
+  return (['open', 'close', 'markEnded', 'erase'] as const).some((kind) => isInFlight(observed, kind));
+}
+
+/** Ensures that former sizes are measured, once no tcpdump writes files of that size any more. */
+function measureSteps(rings: readonly RingSpec[], observed: Observed): Wanted[] {
+  // A tcpdump whose file size is still right keeps running, and deletes its files beyond N.
+  const isWritten = (fileMegabytes: number) =>
+    !rings.some((ring) => ring.fileMegabytes === fileMegabytes) &&
+    alive(observed).some(({ spec }) => spec.fileMegabytes === fileMegabytes);
+  const { formerSizes = [] } = observed.recording ?? {};
+  return formerSizes.some(({ fileMegabytes }) => !isWritten(fileMegabytes)) ? [now({ kind: 'measure' })] : [];
+}
+
+/** Only the check of a filter can take long. */
+function cancelSteps(goal: Goal, { inFlight }: Observed): Step[] {
+  const filters = goal.kind === 'run' ? filtersOf(goal.rings) : [];
+  return [...inFlight].flatMap(([key, step]) =>
+    step.kind === 'checkFilter' && !filters.includes(step.filter) ? [{ kind: 'cancel', key }] : [],
+  );
+}
+
+/** Delays a step after a failure, and withholds it while one of its key is in flight, or has already succeeded. */
+function notBefore({ step, atMs }: Wanted, { revision }: Revision, observed: Observed): Wanted {
+  if (!step) return { atMs };
+  const key = keyOf(step);
+  const outcome = observed.memory.outcomes.get(key);
+  const isOver = step.kind === 'checkFilter' && (outcome?.kind === 'done' || outcome?.kind === 'refused');
+  if (observed.inFlight.has(key) || isOver) return { step, atMs: Number.POSITIVE_INFINITY };
+  const binds = outcome && outcome.kind !== 'done' && outcome.forRevision === revision;
+  return { step, atMs: binds ? Math.max(atMs, outcome.notBeforeMs) : atMs };
+}
+
+function earliest(times: readonly number[], nowMs: number): number | undefined {
+  const next = Math.min(...times.filter((atMs) => atMs > nowMs));
+  return Number.isFinite(next) ? next : undefined;
+}
+
+function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
+  if (goal.kind === 'stop') {
+    const isReported = goal.then.kind === 'report' && !observed.recording;
+    return isReported ? { kind: 'refused', refusal: goal.then.refusal } : undefined;
+  }
+  const listening = running(observed).findLast(({ phase }) => phase.kind === 'listening');
+  if (listening) return reportOfCapture(listening);
+  const isWaiting = observed.network.kind === 'absent' && alive(observed).length === 0;
+  return isWaiting ? { kind: 'waiting' } : undefined;
+}
+
+function stop({ generation }: ObservedCapture, how: StopHow): Step {
+  return { kind: 'stop', generation, how };
+}
+
+/** Those whose tcpdump has not ended. */
+function alive({ captures }: Observed): ObservedCapture[] {
+  return captures.filter(({ phase }) => phase.kind !== 'ended');
+}
+
+/** Those that are not about to end either. */
+function running(observed: Observed): ObservedCapture[] {
+  return observed.captures.filter(isRunning);
+}
+
+function isRunning({ phase }: ObservedCapture): boolean {
+  return phase.kind === 'starting' || phase.kind === 'listening';
+}
+
+function isInFlight({ inFlight }: Observed, kind: Step['kind']): boolean {
+  return [...inFlight.values()].some((step) => step.kind === kind);
+}

@@ -1,0 +1,305 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Backoff, backoff } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type Coalesced, coalesced } from '../../base/coalesced.ts';
+import { networkUidOf, type Pod } from '../../kubernetes/pod.ts';
+import type { PodNetworks } from '../netns/pod-networks.ts';
+import type { CaptureStatus } from '../observability/capture-status.ts';
+import type { Decision, RunningRecording } from '../planner/plan.ts';
+import type { PodName } from '../storage/capture-folders.ts';
+import { desiredAfter } from './desired.ts';
+import { nextSteps } from './next-steps.ts';
+import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from './pod-memory.ts';
+import type { PodRecording } from './pod-recording.ts';
+import {
+  type Desired,
+  type DesiredState,
+  keyOf,
+  type Memory,
+  type Observed,
+  type ObservedNetwork,
+  ringsOf,
+  type Step,
+  type StepKey,
+  type StepResult,
+  startKey,
+} from './pod-state.ts';
+import { type LastingStep, type PodContext, runStep, type StepOptions } from './run-step.ts';
+
+/** Ensures that what runs for one Pod UID, and what is on disk, matches the newest decision about it. */
+export type PodLoop = AsyncDisposable & {
+  /** Undefined if there is no decision any more: what runs ends with its Pod. */
+  readonly decide: (decision: Decision | undefined) => void;
+  /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
+  readonly recording: () => RunningRecording | undefined;
+};
+
+export type PodLoopOptions = StepOptions & {
+  readonly networks: PodNetworks;
+  /** The kernel's receive ring of each capture, in KiB. */
+  readonly bufferKib: number;
+  /** What the plan uses. */
+  readonly clock: Clock;
+};
+
+/** A tcpdump that captured for this long was healthy: after its failure, the shortest delay applies again. */
+const healthyMs = 30_000;
+
+/** Starts with no decision. `onIdle` is called when nothing is left to do and there is no decision: it can be dropped. */
+export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () => void): PodLoop {
+  const loop = newLoop(uid, options, onIdle);
+  return {
+    decide(decision) {
+      if (loop.isEnding || isSameDecision(loop.decision, decision)) return;
+      loop.decision = decision;
+      if (decision && decision.kind !== 'keep') loop.pod = decision.pod;
+      if (decision?.kind === 'record') loop.networkPod = { ...decision.pod, uid: networkUidOf(decision.pod) };
+      desire(loop, desiredAfter(loop.desired, decision, { ...options, nowMs: performance.now() }));
+    },
+    recording() {
+      const { recording } = loop;
+      if (!recording) return undefined;
+      const capturedMs = recording.capturedMs() ?? options.folders.states().get(uid)?.capturedMs ?? 0;
+      return { capturedMs, atMs: options.clock.nowMs(), ...recording.ring() };
+    },
+    async [Symbol.asyncDispose]() {
+      loop.isEnding = true;
+      const idle = Promise.withResolvers<void>();
+      loop.onIdle = idle.resolve;
+      desire(loop, { kind: 'rest', why: { kind: 'agentStopped' } });
+      for (const { aborting, step } of loop.inFlight.values()) {
+        if (isAbortedAtEnd(step)) aborting.abort();
+      }
+      await idle.promise;
+    },
+  };
+}
+
+/** Everything that changes; only the functions below write here. */
+type Loop = {
+  readonly uid: string;
+  readonly options: PodLoopOptions;
+  readonly ticking: Coalesced;
+  onIdle: () => void;
+  isEnding: boolean;
+  decision: Decision | undefined;
+  desired: Desired;
+  pod: PodName;
+  /** The Pod as its network knows it; undefined before it is to be captured. */
+  networkPod: Pick<Pod, 'namespace' | 'name' | 'uid'> | undefined;
+  network: ObservedNetwork;
+  recording: PodRecording | undefined;
+  unsubscribe: () => void;
+  readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
+  readonly delays: Map<StepKey, Backoff>;
+  memory: Memory;
+  timer: NodeJS.Timeout | undefined;
+  /** What was reported last. */
+  reported: CaptureStatus | undefined;
+};
+
+function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop {
+  const loop: Loop = {
+    uid,
+    options,
+    ticking: coalesced(
+      () => tick(loop),
+      (error) => options.log.error({ ...fieldsOf(loop), err: error }, 'failed to choose the next steps'),
+    ),
+    onIdle,
+    isEnding: false,
+    decision: undefined,
+    desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
+    pod: { namespace: '', name: '', uid },
+    networkPod: undefined,
+    network: { kind: 'absent', sinceMs: performance.now() },
+    recording: undefined,
+    unsubscribe: () => {},
+    inFlight: new Map(),
+    delays: new Map(),
+    memory: noMemory,
+    timer: undefined,
+    reported: undefined,
+  };
+  return loop;
+}
+
+function desire(loop: Loop, state: DesiredState): void {
+  loop.desired = { ...state, revision: loop.desired.revision + 1 };
+  const [ring] = ringsOf(loop.desired);
+  if (ring) loop.recording?.request(ring);
+  loop.memory = forgetFilters(loop.memory, loop.desired);
+  loop.ticking.run();
+}
+
+/** Observes, and begins the steps that are due. It waits for none of them. */
+async function tick(loop: Loop): Promise<void> {
+  clearTimeout(loop.timer);
+  loop.network = await observeNetwork(loop);
+  const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
+  if (report && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
+  for (const step of steps) begin(loop, step);
+  if (wakeAtMs !== undefined) {
+    loop.timer = setTimeout(loop.ticking.run, Math.max(0, wakeAtMs - performance.now()));
+  }
+  if (isIdle(loop) && wakeAtMs === undefined) loop.onIdle();
+}
+
+function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
+  return (isEnding || decision === undefined) && !recording && inFlight.size === 0;
+}
+
+function observe(loop: Loop): Observed {
+  const { uid, options, network, recording, inFlight, memory } = loop;
+  const folder = options.folders.states().get(uid);
+  return {
+    nowMs: performance.now(),
+    network,
+    captures: recording?.captures() ?? [],
+    folder: folder && { hasEndOfPod: folder.endedMs !== undefined },
+    recording: recording && { formerSizes: recording.ring().formerSizes },
+    inFlight: new Map([...inFlight].map(([key, { step }]) => [key, step])),
+    memory,
+  };
+}
+
+/** Where nothing is captured, no network is needed. */
+async function observeNetwork(loop: Loop): Promise<ObservedNetwork> {
+  const { recording, desired, networkPod, network, options } = loop;
+  const nowMs = performance.now();
+  const since = (isSame: boolean) => (isSame ? network.sinceMs : nowMs);
+  const isNeeded = recording !== undefined || ringsOf(desired).length > 0;
+  if (!isNeeded || !networkPod) return { kind: 'absent', sinceMs: since(network.kind === 'absent') };
+  try {
+    const found = await options.networks.find(networkPod);
+    if (!found) return { kind: 'absent', sinceMs: since(network.kind === 'absent') };
+    const isSame = network.kind === 'found' && network.network.sandboxId === found.sandboxId;
+    return { kind: 'found', network: found, sinceMs: since(isSame) };
+  } catch (error) {
+    options.log.warn({ ...networkPod, err: error }, 'failed to find the Pod network');
+    return { kind: 'unreadable', sinceMs: since(network.kind === 'unreadable') };
+  }
+}
+
+/** Starts a step; when it is over, the loop looks again. */
+function begin(loop: Loop, step: Step): void {
+  switch (step.kind) {
+    case 'account':
+      account(loop, step.generation);
+      return loop.ticking.run();
+    case 'cancel':
+      return loop.inFlight.get(step.key)?.aborting.abort();
+    default: {
+      const aborting = new AbortController();
+      loop.inFlight.set(keyOf(step), { step, aborting });
+      void carryOut(loop, step, aborting.signal);
+    }
+  }
+}
+
+/** Never rejects. */
+async function carryOut(loop: Loop, step: LastingStep, signal: AbortSignal): Promise<void> {
+  const { revision: forRevision } = loop.desired;
+  const { options } = loop;
+  const result = await orAborted(runStep(step, contextOf(loop), options, signal), signal).catch(
+    (error: unknown): StepResult | undefined => {
+      if (signal.aborted) return undefined;
+      options.log.error({ ...fieldsOf(loop), step: step.kind, err: error }, 'failed to carry out a step');
+      return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    },
+  );
+  loop.inFlight.delete(keyOf(step));
+  if (result) note(loop, step, forRevision, result);
+  loop.ticking.run();
+}
+
+/** The work, until the signal: what is waited for may not know the signal. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Remembers how a step ended: the next steps depend on it. */
+function note(loop: Loop, step: LastingStep, forRevision: number, result: StepResult): void {
+  const key = keyOf(step);
+  // A tcpdump that has started can still fail at once.
+  if (result.kind === 'done' && step.kind !== 'start') loop.delays.delete(key);
+  const delayMs = result.kind === 'failed' ? delayOf(loop, key).next() : 0;
+  const end = { key, kind: step.kind, forRevision, nowMs: performance.now(), delayMs };
+  loop.memory = afterStep(loop.memory, end, result);
+  if (result.kind === 'failed' && isAttempt(step.kind)) reportStatus(loop, result);
+}
+
+/** Steps without which nothing is captured. */
+function isAttempt(kind: Step['kind']): boolean {
+  return kind === 'open' || kind === 'checkFilter' || kind === 'start';
+}
+
+/** Steps that nothing waits for when the agent ends. */
+function isAbortedAtEnd({ kind }: LastingStep): boolean {
+  return kind === 'checkFilter' || kind === 'askWhetherToErase';
+}
+
+function delayOf({ delays }: Loop, key: StepKey): Backoff {
+  const delay = delays.get(key) ?? backoff();
+  delays.set(key, delay);
+  return delay;
+}
+
+/** Draws the conclusion from the end of a capture, and adds its counts to the recording's. */
+function account(loop: Loop, generation: number): void {
+  const observed = observe(loop);
+  const last = loop.recording?.account(generation);
+  if (last?.phase.kind !== 'ended') return;
+  const nowMs = performance.now();
+  const { listeningMs = nowMs, spec } = last;
+  if (nowMs - listeningMs > healthyMs) loop.delays.delete(startKey(spec));
+  const conclusion = conclude(last, last.phase.ending, loop.desired, observed);
+  const delayMs = conclusion.kind === 'failed' ? delayOf(loop, startKey(spec)).next() : 0;
+  const { revision: forRevision } = loop.desired;
+  loop.memory = afterCapture(loop.memory, last, conclusion, { forRevision, nowMs, delayMs });
+  if (conclusion.kind === 'failed') reportStatus(loop, conclusion);
+}
+
+function contextOf(loop: Loop): PodContext {
+  const { pod, options, ticking } = loop;
+  return {
+    pod,
+    request: () => ringsOf(loop.desired)[0],
+    recording: () => loop.recording,
+    opened(recording) {
+      loop.recording = recording;
+      if (loop.networkPod) loop.unsubscribe = options.networks.onChange(loop.networkPod.uid, ticking.run);
+    },
+    closed() {
+      loop.recording = undefined;
+      loop.unsubscribe();
+    },
+    report: (status) => reportStatus(loop, status),
+    onChange: ticking.run,
+  };
+}
+
+function reportStatus(loop: Loop, status: CaptureStatus): void {
+  loop.reported = status;
+  loop.options.status.report(loop.pod, status);
+}
+
+/** A Pod object changes all the time: of the Pod itself, only the UID counts. */
+function isSameDecision(a: Decision | undefined, b: Decision | undefined): boolean {
+  return isDeepStrictEqual(withUidOnly(a), withUidOnly(b));
+}
+
+function withUidOnly(decision: Decision | undefined): unknown {
+  return decision && 'pod' in decision ? { ...decision, pod: decision.pod.uid } : decision;
+}
+
+function fieldsOf({ pod: { namespace, name, uid } }: Loop) {
+  return { namespace, pod: name, uid };
+}

@@ -1,0 +1,149 @@
+import type { Logger } from 'pino';
+import type { Network } from '../netns/cni-entry.ts';
+import type { Counted } from '../observability/capture-status.ts';
+import { type RingSize, type RunningRing, ringBytes } from '../planner/capacity.ts';
+import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
+import type { CaptureFolder } from '../storage/generations.ts';
+import { startLeftoverPruning } from '../storage/prune-leftovers.ts';
+import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
+import type { ObservedCapture, RingSpec } from './pod-state.ts';
+import type { StopHow } from './tcpdump.ts';
+
+/** What one Pod's recording owns, from its first request until nothing of it runs: its captures and their counts. */
+export type PodRecording = AsyncDisposable & {
+  /** The path of its folder. */
+  readonly path: string;
+  /** In the order in which they started. */
+  readonly captures: () => readonly ObservedCapture[];
+  /** The request is this from now on. */
+  readonly request: (spec: RingSpec) => void;
+  /** Throws if the folder cannot be written. */
+  readonly start: (spec: RingSpec, network: Network) => Promise<void>;
+  readonly keep: (generation: number, files: number) => void;
+  /** Resolves when it has ended. */
+  readonly stop: (generation: number, how: StopHow) => Promise<void>;
+  /** Resolves when it has ended. */
+  readonly giveUp: (generation: number, message: string) => Promise<void>;
+  /** Removes a capture that has ended, and adds its counts to the totals. Returns it as it was observed last. */
+  readonly account: (generation: number) => ObservedCapture | undefined;
+  /** Measures the folder. Throws if it cannot be read. */
+  readonly measure: () => Promise<void>;
+  /** The size of the request, and those of earlier requests whose files are not measured yet. */
+  readonly ring: () => RunningRing;
+  /** What its captures have counted so far. */
+  readonly totals: () => Totals;
+  /** How long the Pod has been captured by now, by earlier recordings as well; undefined before the first capture. */
+  readonly capturedMs: () => number | undefined;
+  /** Whether a capture has captured. */
+  readonly hasCaptured: () => boolean;
+};
+
+export type PodRecordingOptions = {
+  readonly spec: RingSpec;
+  readonly folder: CaptureFolder;
+  readonly settings: CaptureSettings;
+  /** Measures the folder. */
+  readonly measure: () => Promise<void>;
+  /** A capture captures packets, which is called once for each. */
+  readonly onListening: (capture: ObservedCapture) => void;
+  /** What captures() returns has changed. */
+  readonly onChange: () => void;
+  readonly onCount: (counted: Counted) => void;
+  readonly log: Logger;
+};
+
+/** Starts without a capture. */
+export function openRecording(options: PodRecordingOptions): PodRecording {
+  const { folder, onChange, onCount, log } = options;
+  const pruning = startLeftoverPruning({ folder: folder.path, files: options.spec.files, log });
+  let size: RingSpec = options.spec;
+  let formerSizes: readonly RingSize[] = [];
+  let captures: readonly Capture[] = [];
+  let endedTotals = noTotals;
+  let earlier: Totals | undefined;
+  let hasCaptured = false;
+
+  const captureOf = (generation: number) => captures.find((capture) => capture.generation === generation);
+  const totals = () => captures.reduce((sum, capture) => addTotals(sum, capture.totals()), endedTotals);
+
+  return {
+    path: folder.path,
+    captures: () => captures.map((capture) => capture.observe()),
+    request(spec) {
+      formerSizes = withFormer(formerSizes, { former: size, requested: spec });
+      size = spec;
+      pruning.keep(spec.files);
+    },
+    async start(spec, network) {
+      const capture: Capture = await startCapture({
+        ...options,
+        spec,
+        network,
+        pruning,
+        overlaps: () => captures.some((other) => other !== capture && isReplaceable(other, spec, network)),
+        onChange,
+        onCount: (isStalled) => onCount({ totals: totals(), isStalled }),
+      });
+      earlier ??= capture.earlier;
+      captures = [...captures, capture];
+      // The request may have changed while it started.
+      formerSizes = withFormer(formerSizes, { former: spec, requested: size });
+    },
+    keep: (generation, files) => captureOf(generation)?.keep(files),
+    stop: async (generation, how) => await captureOf(generation)?.stop(how),
+    giveUp: async (generation, message) => await captureOf(generation)?.giveUp(message),
+    account(generation) {
+      const capture = captureOf(generation);
+      if (!capture) return undefined;
+      const last = capture.observe();
+      captures = captures.filter((other) => other !== capture);
+      endedTotals = addTotals(endedTotals, capture.totals());
+      hasCaptured ||= last.listeningMs !== undefined;
+      return last;
+    },
+    async measure() {
+      const former = new Set(formerSizes);
+      const written = new Set(captures.map((capture) => capture.observe().spec.fileMegabytes));
+      await pruning.settled();
+      await options.measure();
+      const isMeasured = (each: RingSize) =>
+        former.has(each) && (each.fileMegabytes === size.fileMegabytes || !written.has(each.fileMegabytes));
+      formerSizes = formerSizes.filter((each) => !isMeasured(each));
+    },
+    ring: () => ({ size, formerSizes }),
+    totals,
+    capturedMs: () => earlier && earlier.capturedMs + endedTotals.capturedMs + runningMs(captures),
+    hasCaptured: () => hasCaptured,
+    [Symbol.asyncDispose]: () => pruning[Symbol.asyncDispose](),
+  };
+}
+
+/** Two captures that overlap count once. */
+function runningMs(captures: readonly Capture[]): number {
+  const [first] = captures.flatMap((capture) => capture.observe().listeningMs ?? []);
+  return first === undefined ? 0 : performance.now() - first;
+}
+
+function isReplaceable(other: Capture, spec: RingSpec, { sandboxId }: Network): boolean {
+  const observed = other.observe();
+  return (
+    observed.phase.kind === 'listening' &&
+    observed.spec.interface === spec.interface &&
+    observed.sandboxId === sandboxId
+  );
+}
+
+/**
+ * Adds what was requested before, once for each size, however often a request changes back and forth. The newest entry
+ * stays: a measurement that is under way ends the ones from before it, and knows nothing of what was written since.
+ */
+function withFormer(
+  formerSizes: readonly RingSize[],
+  { former, requested }: { readonly former: RingSize; readonly requested: RingSize },
+): readonly RingSize[] {
+  if (ringBytes(former) === ringBytes(requested)) return formerSizes;
+  const others = formerSizes.filter(
+    ({ files, fileMegabytes }) => files !== former.files || fileMegabytes !== former.fileMegabytes,
+  );
+  return [...others, { files: former.files, fileMegabytes: former.fileMegabytes }];
+}

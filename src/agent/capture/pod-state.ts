@@ -1,0 +1,206 @@
+import type { Network } from '../netns/cni-entry.ts';
+import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
+import type { CaptureSpec } from '../planner/annotations.ts';
+import type { RingSize } from '../planner/capacity.ts';
+import type { DeleteReason } from '../planner/plan.ts';
+import type { Refusal } from '../planner/refusals.ts';
+import type { Ending, StopHow } from './tcpdump.ts';
+
+/**
+ * The states of one Pod that the loop (pod-loop.ts) compares: what should run, and what does. All times are of
+ * performance.now(), in milliseconds.
+ */
+
+/** One ring: what one tcpdump captures, and how much of it is kept. */
+export type RingSpec = CaptureSpec & {
+  /** The kernel's receive ring, in KiB. */
+  readonly bufferKib: number;
+};
+
+/** What should run for one Pod. Each change of it has a new revision. */
+export type Desired = { readonly revision: number } & DesiredState;
+
+export type DesiredState =
+  | OngoingState
+  /** Nothing runs and the folder is deleted, once the API server confirms it; `meanwhile` holds until then. */
+  | { readonly kind: 'erase'; readonly why: DeleteReason; readonly meanwhile: OngoingState };
+
+export type OngoingState =
+  | { readonly kind: 'capture'; readonly rings: readonly RingSpec[] }
+  /** The Pod has ended: what runs ends with its network, or at `untilMs` at the latest. The files stay. */
+  | { readonly kind: 'finish'; readonly rings: readonly RingSpec[]; readonly untilMs: number }
+  /** Nothing runs. The files stay. */
+  | { readonly kind: 'rest'; readonly why: RestReason };
+
+/** A refusal is reported once nothing runs; the other reasons are not. */
+export type RestReason =
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'durationReached' }
+  | { readonly kind: 'agentStopped' }
+  /** An earlier agent left the folder, and nothing is known of the Pod yet. */
+  | { readonly kind: 'unknown' };
+
+/** What runs for one Pod, and what is on disk: sampled each time, and never copied from what is desired. */
+export type Observed = {
+  readonly nowMs: number;
+  readonly network: ObservedNetwork;
+  /** In the order in which they started, with those that have ended and are not accounted for. */
+  readonly captures: readonly ObservedCapture[];
+  /** Undefined if there is none. */
+  readonly folder: { readonly hasEndOfPod: boolean } | undefined;
+  /** From its opening until its end is reported. `formerSizes` were requested before, and are not measured yet. */
+  readonly recording: { readonly formerSizes: readonly RingSize[] } | undefined;
+  /** The steps that have begun, by their key, and are not over. */
+  readonly inFlight: ReadonlyMap<StepKey, Step>;
+  readonly memory: Memory;
+};
+
+/** What the past says about the next steps (pod-memory.ts). */
+export type Memory = {
+  /** How the last step of each key ended, if that still counts. */
+  readonly outcomes: ReadonlyMap<StepKey, Outcome>;
+  /** The sandbox whose interface is gone: until then, the runtime may still be deleting the rest of it. */
+  readonly goneSandbox: { readonly sandboxId: string; readonly untilMs: number } | undefined;
+};
+
+/** The Pod's network, and since when it is what it is. */
+export type ObservedNetwork =
+  | { readonly kind: 'found'; readonly network: Network; readonly sinceMs: number }
+  | { readonly kind: 'absent' | 'unreadable'; readonly sinceMs: number };
+
+/** One tcpdump. */
+export type ObservedCapture = {
+  /** Which start of tcpdump this is, counted over all agents. */
+  readonly generation: number;
+  readonly sandboxId: string;
+  /** What it captures; `files` is what its library has been told. */
+  readonly spec: RingSpec;
+  readonly phase: CapturePhase;
+  /** When it started to capture; undefined before. */
+  readonly listeningMs: number | undefined;
+  /** Packets that passed the interface before it and are in no file; undefined while that is not known. */
+  readonly missedBefore: number | undefined;
+  /** Its interface is not set down. */
+  readonly isUp: boolean;
+};
+
+export type CapturePhase =
+  | { readonly kind: 'starting'; readonly sinceMs: number }
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'stopping'; readonly how: StopHow }
+  | { readonly kind: 'ended'; readonly ending: Ending };
+
+/** How a step ended. Another step of the same key begins at `notBeforeMs` at the earliest. */
+export type Outcome = { readonly forRevision: number; readonly atMs: number } & (
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly notBeforeMs: number }
+  | { readonly kind: 'failed'; readonly message: string; readonly notBeforeMs: number }
+);
+
+export type Step =
+  /** Opens the recording: makes the Pod's folder if it does not exist. */
+  | { readonly kind: 'open' }
+  | { readonly kind: 'checkFilter'; readonly filter: string }
+  /** Starts a tcpdump. Others may run: it replaces them when it listens. */
+  | { readonly kind: 'start'; readonly spec: RingSpec; readonly network: Network }
+  /** Tells a tcpdump how many files it keeps. */
+  | { readonly kind: 'keep'; readonly generation: number; readonly files: number }
+  | { readonly kind: 'stop'; readonly generation: number; readonly how: StopHow }
+  /** Kills a tcpdump that does not start to capture, which is a failure. */
+  | { readonly kind: 'giveUp'; readonly generation: number }
+  /** Adds the counts of a capture that has ended to the recording's; the capture is no longer observed then. */
+  | { readonly kind: 'account'; readonly generation: number }
+  /** Measures the folder: what was written for former sizes is known then. */
+  | { readonly kind: 'measure' }
+  /** Measures the folder and reports the end of the recording. */
+  | { readonly kind: 'close'; readonly why: StopReason }
+  | { readonly kind: 'markEnded' }
+  | { readonly kind: 'askWhetherToErase'; readonly why: DeleteReason }
+  | { readonly kind: 'erase'; readonly why: DeleteReason }
+  /** Ends a step that is no longer wanted. */
+  | { readonly kind: 'cancel'; readonly key: StepKey };
+
+/** How a step ended. `retryMs`: a refusal that may no longer apply after that time. */
+export type StepResult =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly retryMs: number }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** Identifies a step among those in flight: of one key, one step at a time. */
+export type StepKey = string;
+
+export function keyOf(step: Step): StepKey {
+  switch (step.kind) {
+    case 'checkFilter':
+      return `checkFilter ${step.filter}`;
+    case 'start':
+      return startKey(step.spec);
+    case 'keep':
+    case 'account':
+    case 'giveUp':
+      return `${step.kind} ${step.generation}`;
+    case 'stop':
+      return `${step.kind} ${step.generation} ${step.how}`;
+    case 'cancel':
+      return `${step.kind} ${step.key}`;
+    default:
+      return step.kind;
+  }
+}
+
+/** An interface has one start at a time. */
+export function startKey({ interface: name }: Pick<RingSpec, 'interface'>): StepKey {
+  return `start ${name}`;
+}
+
+/** What to do now, when to look again at the latest, and what to report about the Pod's capture. */
+export type NextSteps = {
+  readonly steps: readonly Step[];
+  readonly wakeAtMs: number | undefined;
+  /** Undefined while nothing new can be said. */
+  readonly report: Exclude<RecorderReport, { kind: 'stopped' }> | undefined;
+};
+
+/** What is captured, or was until it is erased. */
+export function ringsOf(state: DesiredState): readonly RingSpec[] {
+  switch (state.kind) {
+    case 'capture':
+    case 'finish':
+      return state.rings;
+    case 'rest':
+      return [];
+    case 'erase':
+      return ringsOf(state.meanwhile);
+  }
+}
+
+/** Whether the Pod has no network any more, or another one. A network that cannot be read is not lost. */
+export function hasLostNetwork(
+  { sandboxId }: Pick<ObservedCapture, 'sandboxId'>,
+  network: ObservedNetwork,
+): boolean {
+  return network.kind === 'absent' || (network.kind === 'found' && network.network.sandboxId !== sandboxId);
+}
+
+/** Whether both need the same tcpdump: it can change the number of files, and the planner handles the duration. */
+export function isSameCapture(a: RingSpec, b: RingSpec): boolean {
+  return (
+    a.interface === b.interface &&
+    a.filter === b.filter &&
+    a.snaplen === b.snaplen &&
+    a.fileMegabytes === b.fileMegabytes &&
+    a.bufferKib === b.bufferKib
+  );
+}
+
+/** What is reported of a capture that captures packets. */
+export function reportOfCapture({
+  generation,
+  spec,
+  missedBefore,
+  isUp,
+}: ObservedCapture): Exclude<NextSteps['report'], undefined> {
+  return isUp
+    ? { kind: 'capturing', generation, spec, missedBefore }
+    : { kind: 'interfaceDown', generation, interface: spec.interface };
+}

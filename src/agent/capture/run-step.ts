@@ -1,0 +1,165 @@
+import type { Logger } from 'pino';
+import type { CaptureStatus, CaptureStatuses } from '../observability/capture-status.ts';
+import { filterAnnotation } from '../planner/annotations.ts';
+import type { Decision } from '../planner/plan.ts';
+import { invalidFilter } from '../planner/refusals.ts';
+import type { CaptureFolders, PodName } from '../storage/capture-folders.ts';
+import type { CaptureSettings } from './capture.ts';
+import type { CheckFilter } from './filter-check.ts';
+import { openRecording, type PodRecording } from './pod-recording.ts';
+import { type RingSpec, reportOfCapture, type Step, type StepResult } from './pod-state.ts';
+import { writeErrorMessage } from './write-error-message.ts';
+
+/** Every step but those that the loop carries out itself, because they take no time. */
+export type LastingStep = Exclude<Step, { kind: 'account' | 'cancel' }>;
+
+/** What the steps of every Pod act on. */
+export type StepOptions = {
+  readonly folders: CaptureFolders;
+  readonly settings: CaptureSettings;
+  readonly checkFilter: CheckFilter;
+  readonly status: Pick<CaptureStatuses, 'report' | 'count' | 'forget'>;
+  /** Asks the API server, not a cache, whether the captures of that Pod may be deleted for that reason. */
+  readonly mayDelete: (deletion: Pick<Decision & { kind: 'delete' }, 'pod' | 'why'>) => Promise<boolean>;
+  /** A folder was made or deleted, or its contents were measured: the plan depends on folders too. */
+  readonly onFolders: () => void;
+  /**
+   * What a former request wrote is measured: the plan needs all captures as they are now. Beside a newer sample of the
+   * disk, what the others wrote since they were measured would count twice, and could end one of them.
+   */
+  readonly onResized: () => void;
+  readonly log: Logger;
+};
+
+/** What the steps of one Pod act on. */
+export type PodContext = {
+  readonly pod: PodName;
+  /** What is requested at this moment. */
+  readonly request: () => RingSpec | undefined;
+  /** Undefined until `open` has opened it. */
+  readonly recording: () => PodRecording | undefined;
+  readonly opened: (recording: PodRecording) => void;
+  readonly closed: () => void;
+  readonly report: (status: CaptureStatus) => void;
+  /** Something that the loop observes has changed. */
+  readonly onChange: () => void;
+};
+
+/** Carries out one step. Rejects with an error that nobody expected, or with the signal's reason. */
+export async function runStep(
+  step: LastingStep,
+  context: PodContext,
+  options: StepOptions,
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const { pod } = context;
+  const recording = context.recording();
+  switch (step.kind) {
+    case 'open':
+      return await open(context, options);
+    case 'checkFilter':
+      return await checkFilter(step.filter, options, signal);
+    case 'start':
+      return await start(step, recording);
+    case 'keep':
+      recording?.keep(step.generation, step.files);
+      return done;
+    case 'stop':
+      await recording?.stop(step.generation, step.how);
+      return done;
+    case 'giveUp':
+      await recording?.giveUp(step.generation, 'tcpdump does not start to capture');
+      return done;
+    case 'measure':
+      await recording?.measure();
+      options.onResized();
+      return done;
+    case 'close':
+      await close(step, context, options);
+      return done;
+    case 'markEnded':
+      if (await options.folders.markEnded(pod.uid)) options.onFolders();
+      return done;
+    case 'askWhetherToErase':
+      return (await options.mayDelete({ pod, why: step.why }))
+        ? done
+        : { kind: 'failed', message: 'the API server does not confirm that the captures may be deleted' };
+    case 'erase':
+      await options.folders.remove(pod.uid);
+      context.report({ kind: 'deleted', why: step.why });
+      options.onFolders();
+      return done;
+  }
+}
+
+const done: StepResult = { kind: 'done' };
+
+async function open(context: PodContext, options: StepOptions): Promise<StepResult> {
+  const { pod, request } = context;
+  const { folders, settings, status, log } = options;
+  try {
+    const folder = await folders.open(pod);
+    const spec = request();
+    if (!spec) return done;
+    context.opened(
+      openRecording({
+        spec,
+        folder,
+        settings,
+        measure: () => folders.measure(pod.uid),
+        onListening: (capture) => context.report(reportOfCapture(capture)),
+        onChange: context.onChange,
+        onCount: (counted) => status.count(pod, counted),
+        log: log.child({ namespace: pod.namespace, pod: pod.name, uid: pod.uid }),
+      }),
+    );
+    return done;
+  } catch (error) {
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  } finally {
+    options.onFolders();
+  }
+}
+
+async function checkFilter(filter: string, options: StepOptions, signal: AbortSignal): Promise<StepResult> {
+  const check = await options.checkFilter(filter, signal);
+  switch (check.kind) {
+    case 'accepted':
+      return done;
+    case 'failed':
+      return { kind: 'failed', message: `the filter could not be checked: ${check.problem}` };
+    case 'rejected': {
+      const refusal = invalidFilter(filterAnnotation, filter, check.problem);
+      return { kind: 'refused', refusal, retryMs: Number.POSITIVE_INFINITY };
+    }
+  }
+}
+
+async function start(
+  { spec, network }: Step & { readonly kind: 'start' },
+  recording: PodRecording | undefined,
+): Promise<StepResult> {
+  if (!recording) return done;
+  try {
+    await recording.start(spec, network);
+    return done;
+  } catch (error) {
+    return { kind: 'failed', message: await writeErrorMessage(error, recording.path) };
+  }
+}
+
+/** Reports what was captured. Nothing is reported of a recording that was refused before it captured anything. */
+async function close(
+  { why }: Step & { readonly kind: 'close' },
+  { pod, recording, closed, report }: PodContext,
+  { onFolders, folders }: StepOptions,
+): Promise<void> {
+  const closing = recording();
+  if (!closing) return;
+  await closing[Symbol.asyncDispose]();
+  // Nobody plans any more when the agent stops.
+  if (why !== 'AgentStopped') await folders.measure(pod.uid);
+  closed();
+  if (why !== 'Refused' || closing.hasCaptured()) report({ kind: 'stopped', why, totals: closing.totals() });
+  onFolders();
+}

@@ -1,0 +1,326 @@
+import type { Network } from '../../netns/cni-entry.ts';
+import type { CaptureSpec } from '../../planner/annotations.ts';
+import type { Decision } from '../../planner/plan.ts';
+import { podWith } from '../../testing/fixtures.ts';
+import { desiredAfter } from '../desired.ts';
+import { nextSteps } from '../next-steps.ts';
+import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from '../pod-memory.ts';
+import {
+  type Desired,
+  keyOf,
+  type Memory,
+  type Observed,
+  type ObservedCapture,
+  type Step,
+  type StepKey,
+  type StepResult,
+} from '../pod-state.ts';
+import type { EndingCause } from '../tcpdump.ts';
+
+/**
+ * A small model of one Pod's world, in which nextSteps acts: what runs, what is on disk, and the API server. It throws
+ * when a step does what must never be done.
+ */
+export type World = {
+  nowMs: number;
+  desired: Desired;
+  network: Observed['network'];
+  sandboxes: number;
+  captures: ObservedCapture[];
+  generations: number;
+  folder: Observed['folder'];
+  recording: Observed['recording'];
+  memory: Memory;
+  /** Steps in flight, and the revision for which each began. */
+  inFlight: Map<StepKey, { readonly step: Step; readonly forRevision: number }>;
+  /** Whether the API server confirms a deletion that is asked for now. */
+  confirms: boolean;
+  /** The revision for which it last confirmed one. */
+  permittedRevision: number | undefined;
+  wakeAtMs: number | undefined;
+};
+
+export type Act =
+  | {
+      readonly kind: 'decide';
+      readonly decision:
+        | { readonly kind: 'record'; readonly spec: CaptureSpec }
+        | { readonly kind: 'refuse' | 'delete' | 'keepEnded' | 'keepDuration' | 'forget' };
+    }
+  | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'endStep'; readonly which: number; readonly succeeds: boolean }
+  | { readonly kind: 'listen'; readonly which: number }
+  | { readonly kind: 'endCapture'; readonly which: number; readonly cause: EndingCause }
+  | { readonly kind: 'network'; readonly to: 'same' | 'next' | 'absent' | 'unreadable' }
+  | { readonly kind: 'server'; readonly confirms: boolean };
+
+const bufferKib = 4_096;
+const delayMs = 5_000;
+/** More than any wait of the next steps. */
+const settledAfterMs = 300_000;
+
+export function newWorld(): World {
+  return {
+    nowMs: 0,
+    desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
+    network: { kind: 'absent', sinceMs: 0 },
+    sandboxes: 0,
+    captures: [],
+    generations: 0,
+    folder: undefined,
+    recording: undefined,
+    memory: noMemory,
+    inFlight: new Map(),
+    confirms: true,
+    permittedRevision: undefined,
+    wakeAtMs: undefined,
+  };
+}
+
+/** Something happens; then the steps that are due begin. */
+export function act(world: World, what: Act): void {
+  switch (what.kind) {
+    case 'decide':
+      decide(world, decisionOf(what.decision));
+      break;
+    case 'pass':
+      world.nowMs += what.ms;
+      break;
+    case 'endStep':
+      endStep(world, pick([...world.inFlight.keys()], what.which), what.succeeds);
+      break;
+    case 'listen':
+      listen(world, pick(world.captures, what.which));
+      break;
+    case 'endCapture':
+      end(world, pick(world.captures, what.which), what.cause);
+      break;
+    case 'network':
+      changeNetwork(world, what.to);
+      break;
+    case 'server':
+      world.confirms = what.confirms;
+  }
+  react(world);
+}
+
+/**
+ * Lets the world go on without any change: every step ends well, every tcpdump listens, time passes. The API server
+ * answers as before.
+ */
+export function settle(world: World): void {
+  if (world.network.kind === 'unreadable') changeNetwork(world, 'same');
+  const untilMs = world.nowMs + settledAfterMs;
+  for (let round = 0; round < 2_000; round += 1) {
+    react(world);
+    const [key] = world.inFlight.keys();
+    const starting = world.captures.find(({ phase }) => phase.kind === 'starting');
+    if (key !== undefined) endStep(world, key, true);
+    else if (starting?.spec.interface === 'eth0') listen(world, starting);
+    else if (starting) end(world, starting, 'noSuchDevice');
+    // What is tried again from time to time is settled as well.
+    else if (world.wakeAtMs === undefined || world.nowMs > untilMs) return;
+    else world.nowMs = Math.max(world.nowMs, world.wakeAtMs);
+  }
+  throw new Error('the world does not settle');
+}
+
+function decisionOf(decision: (Act & { kind: 'decide' })['decision']): Decision | undefined {
+  const pod = podWith();
+  switch (decision.kind) {
+    case 'record':
+      return { kind: 'record', pod, spec: decision.spec };
+    case 'refuse':
+      return { kind: 'refuse', pod, refusal: { reason: 'OverBudget', message: 'too much' } };
+    case 'delete':
+      return { kind: 'delete', pod, why: 'AnnotationRemoved' };
+    case 'keepEnded':
+      return { kind: 'keep', why: 'PodEnded' };
+    case 'keepDuration':
+      return { kind: 'keep', why: 'DurationReached' };
+    case 'forget':
+      return undefined;
+  }
+}
+
+function decide(world: World, decision: Decision | undefined): void {
+  const { desired, nowMs } = world;
+  const state = desiredAfter(desired, decision, { bufferKib, nowMs });
+  world.desired = { ...state, revision: desired.revision + 1 };
+  world.memory = forgetFilters(world.memory, world.desired);
+}
+
+function observe(world: World): Observed {
+  const { nowMs, network, captures, folder, recording, memory } = world;
+  const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
+  return { nowMs, network, captures, folder, recording, memory, inFlight };
+}
+
+function react(world: World): void {
+  for (let round = 0; round < 50; round += 1) {
+    const { steps, wakeAtMs } = nextSteps(world.desired, observe(world));
+    world.wakeAtMs = wakeAtMs;
+    if (steps.length === 0) return;
+    for (const step of steps) begin(world, step);
+  }
+  throw new Error('the steps never end');
+}
+
+const folderSteps: ReadonlySet<Step['kind']> = new Set(['open', 'close', 'markEnded', 'erase']);
+
+function begin(world: World, step: Step): void {
+  switch (step.kind) {
+    case 'account':
+      return account(world, step.generation);
+    case 'cancel':
+      world.inFlight.delete(step.key);
+      return;
+    case 'start':
+      if (world.captures.filter(({ spec }) => spec.interface === step.spec.interface).length > 1) {
+        throw new Error('a third tcpdump of one interface');
+      }
+      break;
+    case 'stop':
+      replace(world, step.generation, { phase: { kind: 'stopping', how: step.how } });
+      break;
+    case 'open':
+      if (world.desired.kind !== 'capture') throw new Error('opened without a request');
+      break;
+    case 'erase':
+      if (world.permittedRevision !== world.desired.revision) throw new Error('erased without permission');
+      if (world.captures.length > 0 || world.recording) throw new Error('erased while it is recorded');
+      break;
+    case 'close':
+      if (world.captures.length > 0) throw new Error('closed while a tcpdump runs');
+  }
+  const key = keyOf(step);
+  const others = [...world.inFlight.values()].map((begun) => begun.step.kind);
+  if (folderSteps.has(step.kind) && others.some((kind) => folderSteps.has(kind))) {
+    throw new Error(`${step.kind} beside another step of the folder`);
+  }
+  if (world.inFlight.has(key)) throw new Error(`${key} began twice`);
+  world.inFlight.set(key, { step, forRevision: world.desired.revision });
+}
+
+function account(world: World, generation: number): void {
+  const capture = captureOf(world, generation);
+  if (capture?.phase.kind !== 'ended') throw new Error('accounted for before its end');
+  const conclusion = conclude(capture, capture.phase.ending, world.desired, observe(world));
+  const { revision: forRevision } = world.desired;
+  world.captures = world.captures.filter((other) => other !== capture);
+  const at = { forRevision, nowMs: world.nowMs, delayMs };
+  world.memory = afterCapture(world.memory, capture, conclusion, at);
+}
+
+function endStep(world: World, key: StepKey | undefined, succeeds: boolean): void {
+  const begun = key === undefined ? undefined : world.inFlight.get(key);
+  if (key === undefined || !begun) return;
+  const { step, forRevision } = begun;
+  world.inFlight.delete(key);
+  const result = resultOf(world, step, succeeds);
+  if (result.kind === 'done') apply(world, step, forRevision);
+  const end = { key, kind: step.kind, forRevision, nowMs: world.nowMs, delayMs };
+  world.memory = afterStep(world.memory, end, result);
+}
+
+function resultOf(world: World, step: Step, succeeds: boolean): StepResult {
+  if (step.kind === 'checkFilter' && step.filter === 'too heavy' && succeeds) {
+    const refusal = { reason: 'InvalidFilter', message: 'too heavy' } as const;
+    return { kind: 'refused', refusal, retryMs: Number.POSITIVE_INFINITY };
+  }
+  const fails = !succeeds || (step.kind === 'askWhetherToErase' && !world.confirms);
+  // A tcpdump that is stopped always ends.
+  const canFail = step.kind !== 'stop' && step.kind !== 'giveUp' && step.kind !== 'keep';
+  return fails && canFail ? { kind: 'failed', message: 'broken' } : { kind: 'done' };
+}
+
+function apply(world: World, step: Step, forRevision: number): void {
+  switch (step.kind) {
+    case 'open':
+      world.folder = { hasEndOfPod: false };
+      world.recording = { formerSizes: [] };
+      return;
+    case 'start':
+      return startCapture(world, step.spec, step.network);
+    case 'keep': {
+      const capture = captureOf(world, step.generation);
+      if (capture) replace(world, step.generation, { spec: { ...capture.spec, files: step.files } });
+      return;
+    }
+    case 'stop':
+      return end(world, captureOf(world, step.generation), 'stopped');
+    case 'giveUp':
+      return end(world, captureOf(world, step.generation), 'failed');
+    case 'askWhetherToErase':
+      world.permittedRevision = forRevision;
+      return;
+    case 'measure':
+      world.recording = world.recording && { formerSizes: [] };
+      return;
+    case 'close':
+      world.recording = undefined;
+      return;
+    case 'markEnded':
+      world.folder = { hasEndOfPod: true };
+      return;
+    case 'erase':
+      world.folder = undefined;
+  }
+}
+
+function startCapture(world: World, spec: ObservedCapture['spec'], { sandboxId }: Network): void {
+  world.generations += 1;
+  world.captures.push({
+    generation: world.generations,
+    sandboxId,
+    spec,
+    phase: { kind: 'starting', sinceMs: world.nowMs },
+    listeningMs: undefined,
+    missedBefore: undefined,
+    isUp: true,
+  });
+}
+
+function listen(world: World, capture: ObservedCapture | undefined): void {
+  if (capture?.phase.kind !== 'starting' || capture.spec.interface !== 'eth0') return;
+  replace(world, capture.generation, { phase: { kind: 'listening' }, listeningMs: world.nowMs });
+}
+
+function end(world: World, capture: ObservedCapture | undefined, cause: EndingCause): void {
+  if (!capture || capture.phase.kind === 'ended') return;
+  const ending = {
+    kind: 'ended',
+    cause,
+    message: cause,
+    statistics: undefined,
+    writeError: undefined,
+    unwritten: 0,
+  } as const;
+  replace(world, capture.generation, { phase: { kind: 'ended', ending } });
+}
+
+function changeNetwork(world: World, to: (Act & { kind: 'network' })['to']): void {
+  const sinceMs = world.nowMs;
+  if (to === 'next') world.sandboxes += 1;
+  if (to === 'absent' || to === 'unreadable') world.network = { kind: to, sinceMs };
+  else {
+    const sandboxId = `sandbox${world.sandboxes}`;
+    const isSame = world.network.kind === 'found' && world.network.network.sandboxId === sandboxId;
+    if (!isSame)
+      world.network = { kind: 'found', network: { sandboxId, netns: `/netns/${sandboxId}` }, sinceMs };
+  }
+}
+
+function captureOf({ captures }: World, generation: number): ObservedCapture | undefined {
+  return captures.find((capture) => capture.generation === generation);
+}
+
+function replace(world: World, generation: number, change: Partial<ObservedCapture>): void {
+  world.captures = world.captures.map((capture) =>
+    capture.generation === generation ? { ...capture, ...change } : capture,
+  );
+}
+
+function pick<T>(all: readonly T[], which: number): T | undefined {
+  return all.length === 0 ? undefined : all[which % all.length];
+}
