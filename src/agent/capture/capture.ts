@@ -77,7 +77,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
   const observe = (): ObservedCapture => ({
     generation: generation.number,
-    sandboxId: network.sandboxId,
+    network,
     spec,
     phase,
     listeningMs: counters.listeningMs(),

@@ -79,7 +79,11 @@ test('nothing waits for ever: what is not as desired is looked at again', () => 
 /** What runs, as text, and whether there is a folder. */
 function stateOf({ captures, folder, recording, network }: World) {
   return {
-    captures: captures.map(({ spec, sandboxId, phase }) => ({ spec, sandboxId, phase: phase.kind })),
+    captures: captures.map(({ spec, network: { sandboxId }, phase }) => ({
+      spec,
+      sandboxId,
+      phase: phase.kind,
+    })),
     hasFolder: folder !== undefined,
     isRecording: recording !== undefined,
     network: network.kind,

@@ -14,8 +14,8 @@ const other: Observed['network'] = {
   network: { sandboxId: 'b', netns: '/b' },
   sinceMs: nowMs - 900,
 };
-const lost: Observed['network'] = { kind: 'absent', sinceMs: nowMs - 900 };
-const long: Observed['network'] = { kind: 'absent', sinceMs: nowMs - 1_000 };
+const lost: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 900 };
+const long: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 1_000 };
 const open = { formerSizes: [] };
 const folder = { hasEndOfPod: false };
 
@@ -29,7 +29,7 @@ function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
   const isListening = fields.listeningMs !== undefined || !('listeningMs' in fields);
   return {
     generation: 1,
-    sandboxId: 'a',
+    network,
     spec,
     phase: isListening ? { kind: 'listening' } : { kind: 'starting', sinceMs: nowMs - 100 },
     listeningMs: nowMs - 5_000,

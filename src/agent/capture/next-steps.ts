@@ -26,6 +26,8 @@ const networkEndMs = 1_000;
 const overlapMs = 300;
 /** Of one interface: one that is replaced, or whose sandbox is gone, and the next one. */
 const mostCaptures = 2;
+/** A Pod gets its network within seconds; after this time, people are told what is missing. */
+const networkDueMs = 60_000;
 /** A change of the network wakes the loop; this is for a network that could not be read. */
 const networkRetryMs = 5_000;
 /** A tcpdump starts within milliseconds; the rest is for an overloaded machine. */
@@ -199,7 +201,7 @@ function runSteps({ rings, untilMs }: Goal & { readonly kind: 'run' }, observed:
     ...otherInterfaces(rings, observed),
     ...(network.kind === 'found'
       ? rings.flatMap((ring) => ringSteps(ring, network.network, observed, isBusy))
-      : [{ atMs: observed.nowMs + networkRetryMs }]),
+      : [{ atMs: observed.nowMs + networkRetryMs }, { atMs: network.sinceMs + networkDueMs }]),
     ...(untilMs === undefined ? [] : [{ atMs: untilMs }]),
   ];
 }
@@ -242,7 +244,7 @@ function otherInterfaces(rings: readonly RingSpec[], observed: Observed): Wanted
 
 function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy: boolean): Wanted[] {
   const ofInterface = alive(observed).filter(({ spec }) => spec.interface === ring.interface);
-  const ours = ofInterface.filter(({ sandboxId }) => sandboxId === network.sandboxId);
+  const ours = ofInterface.filter((capture) => capture.network.sandboxId === network.sandboxId);
   const newest = ours.filter(isRunning).at(-1);
   const older = ours.filter((capture) => isRunning(capture) && capture !== newest);
   const keeping = ours.filter(isRunning).flatMap((capture) => keepSteps(ring, capture));
@@ -341,8 +343,10 @@ function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
   }
   const listening = running(observed).findLast(({ phase }) => phase.kind === 'listening');
   if (listening) return reportOfCapture(listening);
-  const isWaiting = observed.network.kind === 'absent' && alive(observed).length === 0;
-  return isWaiting ? { kind: 'waiting' } : undefined;
+  const { network, nowMs } = observed;
+  if (network.kind !== 'absent' || alive(observed).length > 0) return undefined;
+  const isOverdue = nowMs - network.sinceMs >= networkDueMs;
+  return isOverdue ? { kind: 'waiting', problem: network.problem } : { kind: 'waiting' };
 }
 
 function stop({ generation }: ObservedCapture, how: StopHow): Step {

@@ -50,8 +50,10 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
   const loop = newLoop(uid, options, onIdle);
   return {
     decide(decision) {
-      if (loop.isEnding || isSameDecision(loop.decision, decision)) return;
+      if (loop.isEnding) return;
+      const isSame = isSameDecision(loop.decision, decision);
       loop.decision = decision;
+      if (isSame) return;
       if (decision && decision.kind !== 'keep') loop.pod = decision.pod;
       if (decision?.kind === 'record') loop.networkPod = { ...decision.pod, uid: networkUidOf(decision.pod) };
       desire(loop, desiredAfter(loop.desired, decision, { ...options, nowMs: performance.now() }));
@@ -112,7 +114,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     pod: { namespace: '', name: '', uid },
     networkPod: undefined,
-    network: { kind: 'absent', sinceMs: performance.now() },
+    network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     unsubscribe: () => {},
     inFlight: new Map(),
@@ -137,12 +139,18 @@ async function tick(loop: Loop): Promise<void> {
   clearTimeout(loop.timer);
   loop.network = await observeNetwork(loop);
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
-  if (report && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
+  // A Pod that is being deleted gets no other network.
+  const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
+  if (report && isDue && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
   for (const step of steps) begin(loop, step);
   if (wakeAtMs !== undefined) {
     loop.timer = setTimeout(loop.ticking.run, Math.max(0, wakeAtMs - performance.now()));
   }
   if (isIdle(loop) && wakeAtMs === undefined) loop.onIdle();
+}
+
+function isBeingDeleted({ decision }: Loop): boolean {
+  return decision?.kind === 'record' && decision.pod.deletionTimestamp !== undefined;
 }
 
 function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
@@ -169,10 +177,13 @@ async function observeNetwork(loop: Loop): Promise<ObservedNetwork> {
   const nowMs = performance.now();
   const since = (isSame: boolean) => (isSame ? network.sinceMs : nowMs);
   const isNeeded = recording !== undefined || ringsOf(desired).length > 0;
-  if (!isNeeded || !networkPod) return { kind: 'absent', sinceMs: since(network.kind === 'absent') };
+  const absent = (problem: string) => {
+    return { kind: 'absent', problem, sinceMs: since(network.kind === 'absent') } as const;
+  };
+  if (!isNeeded || !networkPod) return absent('');
   try {
     const found = await options.networks.find(networkPod);
-    if (!found) return { kind: 'absent', sinceMs: since(network.kind === 'absent') };
+    if (!found) return absent(options.networks.absence(networkPod));
     const isSame = network.kind === 'found' && network.network.sandboxId === found.sandboxId;
     return { kind: 'found', network: found, sinceMs: since(isSame) };
   } catch (error) {
@@ -265,6 +276,7 @@ function account(loop: Loop, generation: number): void {
   const { revision: forRevision } = loop.desired;
   loop.memory = afterCapture(loop.memory, last, conclusion, { forRevision, nowMs, delayMs });
   if (conclusion.kind === 'failed') reportStatus(loop, conclusion);
+  if (conclusion.kind === 'sandboxGone') loop.options.networks.forget(last.network);
 }
 
 function contextOf(loop: Loop): PodContext {

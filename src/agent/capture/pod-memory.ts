@@ -100,7 +100,7 @@ export function conclude(
 /** Returns the memory after that conclusion. */
 export function afterCapture(
   memory: Memory,
-  { spec, sandboxId }: ObservedCapture,
+  { spec, network }: ObservedCapture,
   conclusion: Conclusion,
   { forRevision, nowMs, delayMs }: Pick<EndOfStep, 'forRevision' | 'nowMs' | 'delayMs'>,
 ): Memory {
@@ -108,7 +108,7 @@ export function afterCapture(
     case 'nothing':
       return memory;
     case 'sandboxGone':
-      return { ...memory, goneSandbox: { sandboxId, untilMs: nowMs + sandboxEndMs } };
+      return { ...memory, goneSandbox: { sandboxId: network.sandboxId, untilMs: nowMs + sandboxEndMs } };
     default:
       return afterStep(
         memory,

@@ -129,7 +129,7 @@ function isReplaceable(other: Capture, spec: RingSpec, { sandboxId }: Network): 
   return (
     observed.phase.kind === 'listening' &&
     observed.spec.interface === spec.interface &&
-    observed.sandboxId === sandboxId
+    observed.network.sandboxId === sandboxId
   );
 }
 

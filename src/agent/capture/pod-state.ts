@@ -66,13 +66,15 @@ export type Memory = {
 /** The Pod's network, and since when it is what it is. */
 export type ObservedNetwork =
   | { readonly kind: 'found'; readonly network: Network; readonly sinceMs: number }
-  | { readonly kind: 'absent' | 'unreadable'; readonly sinceMs: number };
+  /** `problem`: what was looked for, and where. */
+  | { readonly kind: 'absent'; readonly problem: string; readonly sinceMs: number }
+  | { readonly kind: 'unreadable'; readonly sinceMs: number };
 
 /** One tcpdump. */
 export type ObservedCapture = {
   /** Which start of tcpdump this is, counted over all agents. */
   readonly generation: number;
-  readonly sandboxId: string;
+  readonly network: Network;
   /** What it captures; `files` is what its library has been told. */
   readonly spec: RingSpec;
   readonly phase: CapturePhase;
@@ -175,11 +177,9 @@ export function ringsOf(state: DesiredState): readonly RingSpec[] {
 }
 
 /** Whether the Pod has no network any more, or another one. A network that cannot be read is not lost. */
-export function hasLostNetwork(
-  { sandboxId }: Pick<ObservedCapture, 'sandboxId'>,
-  network: ObservedNetwork,
-): boolean {
-  return network.kind === 'absent' || (network.kind === 'found' && network.network.sandboxId !== sandboxId);
+export function hasLostNetwork(capture: Pick<ObservedCapture, 'network'>, network: ObservedNetwork): boolean {
+  if (network.kind !== 'found') return network.kind === 'absent';
+  return network.network.sandboxId !== capture.network.sandboxId;
 }
 
 /** Whether both need the same tcpdump: it can change the number of files, and the planner handles the duration. */

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } fr
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { ifExists } from '../../base/fs-errors.ts';
 import { type CniEntry, isPodEntry, parseCniEntry } from './cni-entry.ts';
@@ -22,6 +23,8 @@ export type CniCacheOptions = {
   readonly resyncMs: number;
   /** An entry of that Pod appeared, changed or was deleted. */
   readonly onChange: (podUid: string) => void;
+  /** That entry is not in the cache any more: it was deleted, changed or damaged. */
+  readonly onLost: (entry: CniEntry) => void;
   readonly log: Logger;
 };
 
@@ -52,6 +55,7 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     if (after === before) return;
     files.delete(name);
     if (after) files.set(name, after);
+    if (before?.entry && !isDeepStrictEqual(before.entry, after?.entry)) options.onLost(before.entry);
     notify(before);
     notify(after);
   }

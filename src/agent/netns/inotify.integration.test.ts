@@ -21,7 +21,11 @@ test('without any inotify instance the resync finds a network, and notices when 
     await writeCniEntry(scene.entry);
     await until(async () => (await finder.find('pod-1')) === 'sandbox1', { what: 'the network' });
     await removeCniEntry(scene.entry);
-    await until(async () => (await finder.find('pod-1')) === null, { what: 'the network to be gone' });
+    const next = { ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' };
+    await writeCniEntry(next);
+    await until(async () => (await finder.find('pod-2')) === 'sandbox2', { what: 'the next network' });
+    expect(await finder.find('pod-1')).toBeNull();
+    await removeCniEntry(next);
   }
   // Logged once, not at each resync.
   expect(finder.log().split('failed to watch the folder').length - 1).toBe(1);

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, rename, symlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -20,18 +20,65 @@ const log = pino({ level: 'silent' });
 /** Without resync, so that a network must be found by inotify. */
 const neverMs = 3_600_000;
 
-test('an entry that appears is reported and found, and a deleted one is not found any more', async () => {
+test('an entry that appears is reported and found', async () => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);
   const reports = scene.listen('pod-1');
   await writeCniEntry(scene.entry);
   expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: testbed.netns });
   expect(reports.times).toBeGreaterThan(0);
-  await removeCniEntry(scene.entry);
-  await until(async () => (await scene.networks.find(podOf('pod-1'))) === undefined, {
-    what: 'the network to be gone',
-  });
   expect(await scene.networks.find(podOf('pod-2'))).toBeUndefined();
+});
+
+test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
+  ['deleted', removeCniEntry],
+  ['cut', (entry) => truncate(entryPath(entry), 100)],
+  ['emptied', (entry) => truncate(entryPath(entry), 0)],
+  ['overwritten', (entry) => writeFile(entryPath(entry), '\u0000{]')],
+  ['deleted with its folder', (entry) => rm(entry.folder, { recursive: true })],
+])('a network whose entry is %s is found until its interface is gone', async (_what, damage) => {
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns, dirname(testbed.netns), 20);
+  await writeCniEntry(scene.entry);
+  const network = await untilFound(scene.networks);
+  const reports = scene.listen('pod-1');
+  await damage(scene.entry);
+  await until(() => reports.times > 0, { what: 'the damage to be noticed' });
+  expect(await scene.networks.find(podOf('pod-1'))).toEqual(network);
+  scene.networks.forget(network);
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
+test('a network whose entry is lost is not found once its namespace is gone', async () => {
+  await using testbed = await vethTestbed();
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'cni-1');
+  await using mounted = await mountNamespace(testbed.netns, path);
+  await using scene = await cacheScene(path, folder.path);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  const reports = scene.listen('pod-1');
+  await removeCniEntry(scene.entry);
+  await until(() => reports.times > 0, { what: 'the loss to be noticed' });
+  expect(await scene.networks.find(podOf('pod-1'))).toBeDefined();
+  await run(['umount', mounted.path]);
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+  await run(['mount', '--bind', testbed.netns, path]);
+});
+
+test('what is missing is named: the entry, its namespace, or another Pod that claims it', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
+  const absence = () => scene.networks.absence(podOf('pod-1'));
+  expect(absence()).toBe(
+    `no readable entry of its interface eth0 in the CNI cache ${scene.entry.folder}; no Pod has one`,
+  );
+  await writeCniEntry({ ...scene.entry, netns: '/run/netns/cni-gone' });
+  await scene.untilRead();
+  expect(absence()).toMatch(/^its network namespace does not exist: .*cni-gone$/);
+  await writeCniEntry(scene.entry);
+  await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' });
+  await until(() => absence().startsWith('another Pod claims its network'), { what: 'the dispute' });
 });
 
 test('a Pod with another namespace or name does not get a network by its UID alone', async () => {
@@ -82,7 +129,16 @@ test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
       await symlink(entryPath(there), entryPath(entry));
     },
   ],
-  ['too long', (entry) => writeFile(entryPath(entry), cniEntryText(entry).padEnd(1_048_577))],
+  [
+    'too long',
+    async (entry) => {
+      await using elsewhere = await temporaryFolder();
+      const there = join(elsewhere.path, 'entry');
+      // Half of it would be a valid entry.
+      await writeFile(there, cniEntryText(entry).padEnd(1_048_577));
+      await rename(there, entryPath(entry));
+    },
+  ],
 ])('no network is found from an entry that is %s', { repeats: 4 }, async (_what, write) => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);
@@ -201,19 +257,18 @@ test('a folder that appears later, or is replaced, is followed after a resync', 
   await untilFound(networks);
   await rename(folder, join(parent.path, 'old'));
   await mkdir(folder);
-  await until(async () => (await networks.find(podOf('pod-1'))) === undefined, {
-    what: 'the old entry to be forgotten',
-  });
   await writeCniEntry({ ...entry, podUid: 'pod-2' });
   expect(await untilFound(networks, 'pod-2')).toMatchObject({ sandboxId: 'sandbox1' });
+  // The old entry is forgotten: its network is another Pod's now.
+  expect(await networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
-async function cacheScene(netns: string, netnsFolder = dirname(netns)) {
+async function cacheScene(netns: string, netnsFolder = dirname(netns), resyncMs = neverMs) {
   const cache = await temporaryFolder();
   const networks = await watchPodNetworks({
     resultsFolder: cache.path,
     netnsFolder,
-    resyncMs: neverMs,
+    resyncMs,
     log,
   });
   const entry: WrittenCniEntry = { folder: cache.path, podUid: 'pod-1', sandboxId: 'sandbox1', netns };

@@ -1,24 +1,33 @@
 import { lstat, stat, statfs } from 'node:fs/promises';
 import { ifExists } from '../../base/fs-errors.ts';
+import { every } from '../../base/timers.ts';
 import { type CniCacheOptions, followCniCache } from './cni-cache.ts';
-import type { CniEntry, Network, PodInNetwork } from './cni-entry.ts';
+import { type CniEntry, type Network, type PodInNetwork, podInterface } from './cni-entry.ts';
 
 /** The networks of this Node's Pods, and notice of each change. */
 export type PodNetworks = AsyncDisposable & {
-  /** The Pod's newest network whose namespace exists; undefined if there is none. */
+  /**
+   * The Pod's newest network whose namespace exists; undefined if there is none. A network whose entry is lost is found
+   * as long as its namespace exists: the cache can be cleared or damaged while the Pod is running.
+   */
   readonly find: (pod: PodInNetwork) => Promise<Network | undefined>;
+  /** Why `find` finds nothing: what was looked for, and where. For people. */
+  readonly absence: (pod: PodInNetwork) => string;
+  /** Its interface is gone: once its entry is lost, it is not found any more, even if its namespace still exists. */
+  readonly forget: (network: Network) => void;
   /** Calls `listener` when that Pod's networks may have changed, until the returned function is called. */
   readonly onChange: (podUid: string, listener: () => void) => () => void;
 };
 
-export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange'>;
+export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange' | 'onLost'>;
 
 /** The type of a file system that holds namespaces (linux/magic.h, NSFS_MAGIC). */
 const nsfsMagic = 0x6e736673;
 
 /** Resolves once the CNI cache has been read, and then follows it. */
 export async function watchPodNetworks(options: PodNetworksOptions): Promise<PodNetworks> {
-  const { log } = options;
+  const { log, resultsFolder } = options;
+  const memory = lostEntries();
   const listeners = new Map<string, Set<() => void>>();
   /** The disputed namespaces that were logged for each Pod, while they are disputed. */
   const logged = new Map<string, string>();
@@ -39,10 +48,14 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     onChange(podUid) {
       for (const listener of listeners.get(podUid) ?? []) listener();
     },
+    onLost: memory.add,
   });
+  const forgetting = every(options.resyncMs, memory.forgetGone, (error) =>
+    log.warn({ err: error }, 'failed to check the networks of lost CNI cache entries'),
+  );
 
   async function find(pod: PodInNetwork): Promise<Network | undefined> {
-    const { networks, disputed } = networksOf(pod, cache.entries());
+    const { networks, disputed } = networksOf(pod, memory.beside(cache.entries()));
     logDisputed(pod, disputed);
     for (const network of networks) {
       if (await isPodNetwork(network.netns)) return network;
@@ -59,7 +72,57 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     };
   }
 
-  return { find, onChange, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
+  function absence(pod: PodInNetwork): string {
+    const entries = cache.entries();
+    const { networks, disputed } = networksOf(pod, entries);
+    if (disputed.length > 0) return `another Pod claims its network, ${disputed.join(' ')}`;
+    if (networks.length > 0) {
+      return `its network namespace does not exist: ${networks.map(({ netns }) => netns).join(' ')}`;
+    }
+    const others = entries.length === 0 ? 'no Pod has one' : 'other Pods have one';
+    return `no readable entry of its interface ${podInterface} in the CNI cache ${resultsFolder}; ${others}`;
+  }
+
+  return {
+    find,
+    absence,
+    forget: memory.forget,
+    onChange,
+    async [Symbol.asyncDispose]() {
+      forgetting[Symbol.dispose]();
+      await cache[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Entries that are not in the cache any more, as long as their namespaces exist. */
+function lostEntries() {
+  const lost = new Map<string, CniEntry>();
+  /** Namespaces without the Pod's interface: nothing is left of these networks. */
+  const ended = new Set<string>();
+  return {
+    add(entry: CniEntry): void {
+      const { netns } = entry.network;
+      if (!ended.has(netns)) lost.set(netns, entry);
+    },
+    forget({ netns }: Network): void {
+      ended.add(netns);
+      lost.delete(netns);
+    },
+    /** The entries of the cache, and after them the lost ones whose namespace no entry of the cache names. */
+    beside(entries: readonly CniEntry[]): readonly CniEntry[] {
+      if (lost.size === 0) return entries;
+      const named = new Set(entries.map(({ network }) => network.netns));
+      return [...entries, ...[...lost.values()].filter(({ network }) => !named.has(network.netns))];
+    },
+    async forgetGone(): Promise<void> {
+      for (const netns of new Set([...lost.keys(), ...ended])) {
+        if (await isPodNetwork(netns)) continue;
+        lost.delete(netns);
+        ended.delete(netns);
+      }
+    },
+  };
 }
 
 /**

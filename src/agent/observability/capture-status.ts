@@ -36,7 +36,8 @@ export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 
 
 /** What a recorder (capture/recorder.ts) reports, in the order in which it happens. */
 export type RecorderReport =
-  | { readonly kind: 'waiting' }
+  /** `problem`: what is missing, once that takes longer than it should. */
+  | { readonly kind: 'waiting'; readonly problem?: string }
   | {
       readonly kind: 'capturing';
       /** Which start of tcpdump this is, counted over all agents. */

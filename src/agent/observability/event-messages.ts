@@ -18,9 +18,13 @@ export type Place = { readonly nodeName: string };
  */
 export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): EventMessage | undefined {
   switch (status.kind) {
-    case 'waiting':
     case 'deleted':
       return undefined;
+    case 'waiting': {
+      if (status.problem === undefined) return undefined;
+      const message = `waiting for the Pod's network on ${nodeName}: ${status.problem}`;
+      return { type: 'Warning', reason: 'WaitingForNetwork', message };
+    }
     case 'capturing': {
       const message = `${captureOf(status.spec)} on ${nodeName}; ${passedBefore(status.missedBefore)}`;
       return { type: 'Normal', reason: 'CaptureStarted', message };

@@ -63,7 +63,7 @@ export function newWorld(): World {
   return {
     nowMs: 0,
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
-    network: { kind: 'absent', sinceMs: 0 },
+    network: { kind: 'absent', problem: 'none', sinceMs: 0 },
     sandboxes: 0,
     captures: [],
     generations: 0,
@@ -268,11 +268,11 @@ function apply(world: World, step: Step, forRevision: number): void {
   }
 }
 
-function startCapture(world: World, spec: ObservedCapture['spec'], { sandboxId }: Network): void {
+function startCapture(world: World, spec: ObservedCapture['spec'], network: Network): void {
   world.generations += 1;
   world.captures.push({
     generation: world.generations,
-    sandboxId,
+    network,
     spec,
     phase: { kind: 'starting', sinceMs: world.nowMs },
     listeningMs: undefined,
@@ -302,7 +302,8 @@ function end(world: World, capture: ObservedCapture | undefined, cause: EndingCa
 function changeNetwork(world: World, to: (Act & { kind: 'network' })['to']): void {
   const sinceMs = world.nowMs;
   if (to === 'next') world.sandboxes += 1;
-  if (to === 'absent' || to === 'unreadable') world.network = { kind: to, sinceMs };
+  if (to === 'absent') world.network = { kind: to, problem: 'none', sinceMs };
+  else if (to === 'unreadable') world.network = { kind: to, sinceMs };
   else {
     const sandboxId = `sandbox${world.sandboxes}`;
     const isSame = world.network.kind === 'found' && world.network.network.sandboxId === sandboxId;
