@@ -9,6 +9,8 @@ export type PodNetworks = AsyncDisposable & {
   readonly find: (pod: PodInNetwork) => Promise<Network | undefined>;
   /** Calls `listener` when that Pod's networks may have changed, until the returned function is called. */
   readonly onChange: (podUid: string, listener: () => void) => () => void;
+  /** How many Pods have an entry in the cache, those of Pods that are gone included. */
+  readonly count: () => number;
 };
 
 export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange'>;
@@ -59,7 +61,9 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     };
   }
 
-  return { find, onChange, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
+  const count = () => new Set(cache.entries().map(({ pod }) => pod.uid)).size;
+
+  return { find, onChange, count, [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose]() };
 }
 
 /**
