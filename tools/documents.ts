@@ -89,9 +89,7 @@ function metricsDocument(): string {
     labels.length === 0 ? '' : labels.map((label) => `\`${label}\``).join(', '),
     help,
   ]);
-  const states = Object.entries(captureStates)
-    .map(([state, meaning]) => `\`${state}\` (${meaning})`)
-    .join(', ');
+  const states = captureStates.map(({ state, meaning }) => `\`${state}\` (${meaning})`).join(', ');
   return `# Metrics
 
 ${generated}

@@ -4,7 +4,7 @@ import { type Capacity, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals } from '../storage/capture-records.ts';
-import { type CaptureState, captureStates } from './capture-states.ts';
+import { captureStates } from './capture-states.ts';
 import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
 
@@ -46,7 +46,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
 function stateSamples(statuses: readonly KnownStatus[], plan: Plan | undefined): MetricSample[] {
   const states = statuses.map(({ status }) => stateOf(status));
   const ended = decisionsOf(plan).filter(({ kind }) => kind === 'keep').length;
-  return (Object.keys(captureStates) as CaptureState[]).map((state) => ({
+  return captureStates.map(({ state }) => ({
     name: 'podcap_captures',
     labels: { state },
     value: state === 'ended' ? ended : states.filter((each) => each === state).length,
@@ -138,20 +138,26 @@ function processSamples(): MetricSample[] {
  * would be an error in the format.
  */
 function podSamples(statuses: readonly KnownStatus[], folders: readonly FolderState[]): MetricSample[] {
-  const counters = byName(statuses).flatMap(([labels, known]) => {
-    const totals = known.reduce((sum, each) => addTotals(sum, each.totals), noTotals);
-    return podCounters.map(([name, counter]): MetricSample => ({ name, labels, value: totals[counter] }));
-  });
-  const files = byName(folders).flatMap(([labels, states]): MetricSample[] => {
-    const oldestMs = Math.min(...states.flatMap(({ oldestPacketMs }) => oldestPacketMs ?? []));
-    return [
-      { name: 'podcap_pod_capture_files_bytes', labels, value: sum(states.map(({ bytes }) => bytes)) },
-      ...(oldestMs === Infinity
-        ? []
-        : [{ name: 'podcap_pod_oldest_packet_timestamp_seconds', labels, value: oldestMs / 1_000 } as const]),
-    ];
-  });
+  const counters = byName(statuses).flatMap(([labels, known]) => podCounterSamples(labels, known));
+  const files = byName(folders).flatMap(([labels, states]) => podFileSamples(labels, states));
   return [...counters, ...files];
+}
+
+function podCounterSamples(labels: PodLabels, known: readonly KnownStatus[]): MetricSample[] {
+  const all = known.reduce((total, { totals }) => addTotals(total, totals), noTotals);
+  return podCounters.map(([name, counter]) => ({ name, labels, value: all[counter] }));
+}
+
+/** No time if there is no packet. */
+function podFileSamples(labels: PodLabels, states: readonly FolderState[]): MetricSample[] {
+  const oldestMs = Math.min(...states.flatMap(({ oldestPacketMs }) => oldestPacketMs ?? []));
+  const bytes = sum(states.map((state) => state.bytes));
+  const samples: MetricSample[] = [{ name: 'podcap_pod_capture_files_bytes', labels, value: bytes }];
+  if (oldestMs === Infinity) return samples;
+  return [
+    ...samples,
+    { name: 'podcap_pod_oldest_packet_timestamp_seconds', labels, value: oldestMs / 1_000 },
+  ];
 }
 
 const podCounters = [
