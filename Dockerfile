@@ -24,7 +24,7 @@ RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/example-tr
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
       --outdir=. --out-extension:.js=.cjs --metafile=bundle.json
 COPY tools/notices.ts ./
-RUN node --disable-warning=ExperimentalWarning notices.ts bundle.json >licences.txt
+RUN node --disable-warning=ExperimentalWarning notices.ts bundle.json >licenses.txt
 
 FROM ${DEBIAN_IMAGE}
 RUN apt-get update \
@@ -36,8 +36,8 @@ RUN apt-get update \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
 COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
-# What is in the bundle, and the licences of the npm packages and Node. Debian's packages contain theirs.
-COPY --from=build /podcap/bundle.json /podcap/licences.txt /usr/share/doc/podcap/
+# What is in the bundle, and the licenses of the npm packages and Node. Debian's packages contain theirs.
+COPY --from=build /podcap/bundle.json /podcap/licenses.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright
 # The agent needs little speed, so these trade it for memory (docs/decisions/0016-the-agent-trades-speed-for-memory.md).
 ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072

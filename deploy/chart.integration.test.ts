@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
-import { built } from '../tools/go-program.ts';
-import { renderManifests, template } from '../tools/manifests.ts';
+import { renderManifests } from '../tools/manifests.ts';
 import { checkout } from '../tools/target.ts';
+import { helm, render } from './testing/render-chart.ts';
 
 const chart = join(import.meta.dirname, 'chart');
 const packageSchema = v.object({ version: v.string() });
@@ -16,11 +13,6 @@ const valuesFiles = [
   ...(await readdir(join(chart, 'ci'))).map((name) => join(chart, 'ci', name)),
   join(import.meta.dirname, 'values-cluster.yaml'),
 ];
-
-let helm: string;
-beforeAll(async () => {
-  helm = await built('helm');
-});
 
 test('the manifests of deploy/ are those that `make render` writes', async () => {
   for (const [file, content] of await renderManifests()) {
@@ -39,7 +31,7 @@ test('the chart has the version of package.json', async () => {
 
 describe.each(valuesFiles)('with %s', (file) => {
   test('helm lint reports nothing', async () => {
-    const { code, output } = await run(['lint', '--strict', chart, '--values', file]);
+    const { code, output } = await helm(['lint', '--strict', chart, '--values', file]);
     expect(output).toContain('0 chart(s) failed');
     expect(code).toBe(0);
   });
@@ -76,14 +68,22 @@ test('every value reaches the manifests', async () => {
   expect(output).toContain('path: /data/podcap,');
   expect(output).not.toContain('app: something-else');
   expect(output).not.toContain('priorityClassName');
-  for (const kind of ['PodMonitor', 'PrometheusRule', 'ConfigMap', 'Job', 'NetworkPolicy'])
-    expect(output).toContain(`kind: ${kind}\n`);
+  const optional = [
+    'PodMonitor',
+    'PrometheusRule',
+    'ConfigMap',
+    'Job',
+    'NetworkPolicy',
+    'SecurityContextConstraints',
+  ];
+  for (const kind of optional) expect(output).toContain(`kind: ${kind}\n`);
 });
 
 test('without values, nothing optional and no privilege is requested', async () => {
   const { output } = await render(join(chart, 'ci/minimal-values.yaml'));
   const kinds = [...output.matchAll(/^kind: (.*)$/gm)].map(([, kind]) => kind);
   expect(kinds).toEqual([
+    'PriorityClass',
     'ServiceAccount',
     'ClusterRole',
     'ClusterRoleBinding',
@@ -115,7 +115,7 @@ test.each([
 test('the policies are not installed on an API server that does not have them', async () => {
   const old = ['--kube-version', '1.29.0'];
   const everything = ['--values', join(chart, 'ci/everything-values.yaml')];
-  const { code, output } = await run(['template', 'test', chart, ...old, ...everything]);
+  const { code, output } = await helm(['template', 'test', chart, ...old, ...everything]);
   expect(code).toBe(0);
   expect(output).not.toContain('ValidatingAdmissionPolicy');
 });
@@ -161,6 +161,10 @@ test.each([
   ['hostPaths: { captures: var/lib/podcap }', '/hostPaths/captures'],
   ['privileged: true', "'privileged' not allowed"],
   ['seLinuxOptions: { typ: spc_t }', "'typ' not allowed"],
+  ['priorityClassName: system-node-critical', "'priorityClassName' not allowed"],
+  ['priorityClass: { create: "no" }', '/priorityClass/create'],
+  ['nodeRequirements: [{ key: type, operator: Not }]', '/nodeRequirements/0/operator'],
+  ['securityContextConstraints: { enabled: "yes" }', '/securityContextConstraints/enabled'],
   ['probes: { liveness: { path: /readyz } }', "'path' not allowed"],
   ['extraArgs: ["-z"]', '/extraArgs/0'],
   ['podLabels: { team: 5 }', '/podLabels/team'],
@@ -176,18 +180,3 @@ test.each([
   expect(code).not.toBe(0);
   expect(output).toContain(where);
 });
-
-async function render(file: string, input = ''): Promise<{ code: unknown; output: string }> {
-  return await run([...template('test'), '--values', file], input);
-}
-
-async function run(args: readonly string[], input = ''): Promise<{ code: unknown; output: string }> {
-  const child = spawn(helm, args);
-  child.stdin.end(input);
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ]);
-  return { code, output: stdout + stderr };
-}

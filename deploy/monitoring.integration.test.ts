@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { beforeAll, expect, test } from 'vitest';
+import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { built } from '../tools/go-program.ts';
+import { checkout } from '../tools/target.ts';
+import { render } from './testing/render-chart.ts';
 
 const folder = join(import.meta.dirname, 'chart/monitoring');
 let promtool: (...args: readonly string[]) => Promise<string>;
@@ -33,6 +36,31 @@ test('every alert has a case in which it fires and one in which it does not', as
     expect(tests).toMatch(new RegExp(`eval_time: \\w+, alertname: ${name} }`));
     expect(tests).toMatch(new RegExp(`alertname: ${name}\\n +exp_alerts:`));
   }
+});
+
+test('each alert about an agent names its Node, or its address if the scrape adds no Node', async () => {
+  const rules = await readFile(join(folder, 'alerts.yaml'), 'utf8');
+  const unnamed = rules
+    .split('- alert: ')
+    .slice(1)
+    .filter((rule) => !rule.includes('Node {{ or $labels.node $labels.instance }}'))
+    .map((rule) => rule.split('\n')[0]);
+  // These count Nodes from outside, or have no agent to name.
+  expect(unnamed).toEqual(['PodcapAgentNotReady', 'PodcapUpdateStuck', 'PodcapAbsent']);
+  const monitor = (await render('-', 'podMonitor: { enabled: true }')).output;
+  expect(monitor).toMatch(/sourceLabels: \[__meta_kubernetes_pod_node_name\]\n +targetLabel: node\n/);
+  expect(monitor).toContain('honorLabels: true');
+});
+
+test('Prometheus accepts the scrape configuration of docs/metrics.md', async () => {
+  const page = await readFile(join(checkout, 'docs/metrics.md'), 'utf8');
+  const configuration = /^```yaml\n([^]*?)^```/m.exec(page)?.[1] ?? '';
+  await using scratch = await temporaryFolder();
+  const file = join(scratch.path, 'prometheus.yml');
+  await writeFile(file, configuration);
+  expect(await promtool('check', 'config', file)).toContain('SUCCESS');
+  for (const needed of ['job_name: podcap', 'honor_labels: true', 'target_label: node'])
+    expect(configuration).toContain(needed);
 });
 
 test('every query of the dashboard is valid PromQL, and every panel has its own id', async () => {

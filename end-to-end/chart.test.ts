@@ -24,9 +24,10 @@ test.for(['podcap.yaml', 'podcap-cluster.yaml', 'purge.yaml', 'examples/traffic.
 
 test('the API server accepts everything that the chart can render', async ({ cluster }) => {
   const values = join(checkout, 'deploy/chart/ci/everything-values.yaml');
-  // Without the kinds of the Prometheus operator, which this cluster does not have.
-  const withoutOperator = ['--set', 'podMonitor.enabled=false,prometheusRule.enabled=false'];
-  const options = ['--namespace', cluster.namespace, '--values', values, ...withoutOperator];
+  // Without the kinds of the Prometheus operator and of OpenShift, which this cluster does not have.
+  const others = ['podMonitor', 'prometheusRule', 'securityContextConstraints'];
+  const without = ['--set', others.map((name) => `${name}.enabled=false`).join(',')];
+  const options = ['--namespace', cluster.namespace, '--values', values, ...without];
   const yaml = await output(await built('helm'), [...template('second-podcap'), ...options]);
   const file = join(checkout, 'build/everything.yaml');
   await mkdir(dirname(file), { recursive: true });
@@ -76,7 +77,7 @@ async function agents(namespace: string): Promise<ReleasedAgent[]> {
 async function objectsOf(release: string, namespace: string): Promise<string> {
   const kinds = [
     'daemonsets,pods,jobs,secrets,configmaps,serviceaccounts,roles,rolebindings',
-    'clusterroles,clusterrolebindings',
+    'clusterroles,clusterrolebindings,priorityclasses',
     'validatingadmissionpolicies,validatingadmissionpolicybindings',
   ];
   const label = `app.kubernetes.io/instance=${release}`;

@@ -46,13 +46,13 @@ test('lists every npm package that is bundled, and no other', async () => {
   const folders = new Set(Object.keys(metafile.inputs).flatMap((file) => packageFolder(file) ?? []));
   const names = [...folders].map((folder) => folder.replace(/^node_modules\//, ''));
   expect(ofKind('pkg:npm/').map(({ name }) => name)).toEqual(names.toSorted());
-  const texts = await execInAgent('node1', 'cat', '/usr/share/doc/podcap/licences.txt');
+  const texts = await execInAgent('node1', 'cat', '/usr/share/doc/podcap/licenses.txt');
   for (const name of names)
     expect(texts).toMatch(new RegExp(`^== ${name} \\(MIT\\)\\n\\n.*(?:MIT|Permission)`, 'ms'));
 });
 
 test('names the license of each component, or the image has a file that does', async () => {
-  const unnamed = bill.components.filter(({ licences }) => licences.length === 0);
+  const unnamed = bill.components.filter(({ licenses }) => licenses.length === 0);
   for (const { name } of unnamed) {
     expect(await execInAgent('node1', 'cat', `/usr/share/doc/${name}/copyright`)).toMatch(/copyright/i);
   }
@@ -61,7 +61,7 @@ test('names the license of each component, or the image has a file that does', a
     'Node.js',
   );
   for (const { name, version } of bill.components)
-    expect(bill.licences).toContain(`| ${name} | ${version} |`);
+    expect(bill.licenses).toContain(`| ${name} | ${version} |`);
 });
 
 test('is in the format of CycloneDX 1.6', () => {

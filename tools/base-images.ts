@@ -83,7 +83,7 @@ function sourcesList({ main, security }: Mirrors): string {
   ].join('\n');
 }
 
-/** Like debian:bookworm-slim: the essential packages and apt, with no documentation but their licences. */
+/** Like debian:bookworm-slim: the essential packages and apt, with no documentation but their licenses. */
 async function makeDebian(rootfs: string, mirrors: Mirrors): Promise<void> {
   const debootstrap = ['debootstrap', '--variant=minbase', suite, rootfs, mirrors.main];
   await runCommand('unshare', [

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { captureStates } from '../src/agent/observability/capture-states.ts';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
 import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
@@ -88,6 +89,7 @@ function metricsDocument(): string {
     labels.length === 0 ? '' : labels.map((label) => `\`${label}\``).join(', '),
     help,
   ]);
+  const states = captureStates.map(({ state, meaning }) => `\`${state}\` (${meaning})`).join(', ');
   return `# Metrics
 
 ${generated}
@@ -98,12 +100,36 @@ With \`--metrics-tls-folder\`, the metrics are served only on \`--metrics-port\`
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 
-- \`state\` is \`capturing\` (also while the interface is down), \`waiting\` (for the Pod network), \`failed\` (will be retried), \`refused\`, or \`ended\` (the capture has stopped, and its files are kept).
+- \`state\` is one of these, the same words as in \`podcap list\`: ${states}.
 - \`reason\` is the reason of a [refusal](annotations.md#refusals).
 - \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent stopped first), \`suppressed\` (there were too many Events about the same Pod) or \`failed\`.
-- \`--pod-metrics=true\` adds the metrics whose names start with \`podcap_pod_\`: one series for each Pod whose capture the agent reports, labeled with its namespace and name.
+- \`--pod-metrics=true\` adds the metrics whose names start with \`podcap_pod_\`: one series for each name of a Pod whose capture the agent reports, or whose files it keeps. The labels are the namespace and name of the captured Pod. Two Pods with the same name, such as the earlier and the recreated Pod of a StatefulSet, share a series.
 
-[deploy/chart/monitoring](../deploy/chart/monitoring) has alert rules and a Grafana dashboard. The chart can install both.
+## Scraping
+
+The [alert rules and the Grafana dashboard](../deploy/chart/monitoring), which the chart can install, need three things of the scrape configuration. The chart's PodMonitor (\`podMonitor.enabled\`) has them:
+
+- the job is \`podcap\`;
+- the label \`node\` is the name of the agent's Node, which the alerts and the dashboard show. An agent does not send it, because Prometheus knows the Node of each target;
+- \`honor_labels\` is true. Otherwise, where Prometheus adds the labels \`namespace\` and \`pod\` of its target, the metrics of every captured Pod have those of the agent, and the names of the captured Pod are in \`exported_namespace\` and \`exported_pod\`. Agents send the labels of the table above and no others, so they can replace only these two.
+
+Without the Prometheus operator:
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: podcap
+    honor_labels: true
+    kubernetes_sd_configs:
+      - role: pod
+        selectors:
+          - { role: pod, label: app=packet-capture }
+    relabel_configs:
+      - source_labels: [__meta_kubernetes_pod_container_port_name]
+        regex: health # metrics, with metricsTls
+        action: keep
+      - source_labels: [__meta_kubernetes_pod_node_name]
+        target_label: node
+\`\`\`
 `;
 }
 

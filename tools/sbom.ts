@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { componentsOf } from './sbom/components.ts';
 import { openImage } from './sbom/image-contents.ts';
-import { cycloneDx, licenceList } from './sbom/sbom-document.ts';
+import { cycloneDx, licenseList } from './sbom/sbom-document.ts';
 import { must } from './shell.ts';
 import { checkout } from './target.ts';
 
-/** `make sbom`: builds the image and writes what is in it to build/sbom.cdx.json and, for people, build/licences.md. */
+/** `make sbom`: builds the image and writes what is in it to build/sbom.cdx.json and, for people, build/licenses.md. */
 export async function sbom(): Promise<number> {
   await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'build']);
-  const { document, licences } = await billOf(join(checkout, 'build/podcap.tar'));
+  const { document, licenses } = await billOf(join(checkout, 'build/podcap.tar'));
   await mkdir(join(checkout, 'build'), { recursive: true });
   await write('build/sbom.cdx.json', `${JSON.stringify(document, undefined, 2)}\n`);
-  await write('build/licences.md', licences);
+  await write('build/licenses.md', licenses);
   return 0;
 }
 
@@ -25,7 +25,7 @@ export async function billOf(archive: string) {
   return {
     components,
     document: cycloneDx({ version, imageId: image.imageId, created: image.created }, components),
-    licences: licenceList(components),
+    licenses: licenseList(components),
   };
 }
 

@@ -235,8 +235,9 @@ test('without a list a capture still ends with its duration, and other captures 
   expect(scene.server.requests.some(({ kind }) => kind === 'read')).toBe(false);
 });
 
-test('/metrics shows states, packets and the disk, in the text format', async () => {
+test('/metrics shows states, packets, the disk and limits, in the text format', async () => {
   await using scene = await agentScene();
+  await scene.leaveCaptures(folderOfWeb, [{ timeUs: 1_700_000_000_000_000, data: Buffer.from('packet') }]);
   scene.server.script.list.push(
     list('5', [podObject('web', '4', wanted), podObject('bad', '5', { 'tcpdump.antrea.io': 'x' })]),
   );
@@ -246,6 +247,10 @@ test('/metrics shows states, packets and the disk, in the text format', async ()
   expect(await line('podcap_captures_refused{reason="InvalidAnnotation"} 1')).toBe(true);
   expect(await line('podcap_capture_starts_total 1')).toBe(true);
   expect(await line('podcap_pod_packets_captured_total{namespace="default",pod="web"} 0')).toBe(true);
+  const oldest = 'podcap_pod_oldest_packet_timestamp_seconds{namespace="default",pod="web"} 1700000000';
+  expect(await line(oldest)).toBe(true);
+  expect(await line('podcap_receive_ring_bytes 4194304')).toBe(true);
+  expect(await line('podcap_cni_cache_pods 1')).toBe(true);
   expect(await line('podcap_build_info{version="1.2.3"} 1')).toBe(true);
   const helpTexts = (await agent.ask('/metrics')).matchAll(/# HELP (\S+)/g);
   expect([...helpTexts].map(([, name]) => name)).toEqual(metricDescriptions.map(({ name }) => name));

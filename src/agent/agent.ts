@@ -61,7 +61,13 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   // What it opens: each part is closed in reverse order, so that what reports outlives what is reported.
   await using events = eventRecorder({ client: options.client, nodeName, log });
   const status = captureStatuses([reportByLog(log), reportByEvent(events.record, { nodeName })]);
-  const folders = await openCaptureFolders({ root: capturesFolder, groupId: captureUser, clock, log });
+  const folders = await openCaptureFolders({
+    root: capturesFolder,
+    groupId: captureUser,
+    readsPacketTimes: settings.podMetrics,
+    clock,
+    log,
+  });
   await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
   await using networks = await openNetworks(settings, log);
   await using slots = await bufferSlotsIn(capturesFolder, log);
@@ -99,6 +105,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     status,
     plan: planning.latest,
     folders,
+    networks,
     capacity,
     lastContactMs: () => contact.lastMs,
     events,

@@ -1,3 +1,4 @@
+import type { CaptureState } from '../agent/observability/capture-states.ts';
 import { totalsOf } from '../agent/storage/capture-records.ts';
 import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
 import { openSnapshot } from '../agent/storage/snapshot.ts';
@@ -11,7 +12,7 @@ export type ListedRecording = {
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
-  readonly state: 'capturing' | 'ended';
+  readonly state: CaptureState;
   readonly files: number;
   readonly bytes: number;
   /** Packets in those files, as last recorded by the agent. */

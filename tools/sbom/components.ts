@@ -15,7 +15,7 @@ export async function componentsOf(image: ImageFiles, lock: unknown): Promise<Sb
       name: 'debian',
       version: release,
       purl: `pkg:generic/debian@${release}`,
-      licences: ['those of its packages'],
+      licenses: ['those of its packages'],
     },
     ...(await nodeComponents(image)),
     ...bundledPackages(bundle, v.parse(lockSchema, lock)),
@@ -39,13 +39,13 @@ async function nodeComponents(image: ImageFiles): Promise<SbomComponent[]> {
     JSON.parse(await runCommand(image.pathOf('/usr/local/bin/node'), print)),
   );
   const { node = 'unknown', ...others } = versions;
-  const licence = image.has('/usr/share/doc/nodejs/copyright') ? ['MIT', 'and those of its libraries'] : [];
+  const license = image.has('/usr/share/doc/nodejs/copyright') ? ['MIT', 'and those of its libraries'] : [];
   const libraries = Object.entries(others).filter(
     // A library without a version is not in this build.
     ([name, version]) => version !== '' && !notLibraries.has(name),
   );
   return [
-    { kind: 'application', name: 'node', version: node, purl: `pkg:generic/node@${node}`, licences: licence },
+    { kind: 'application', name: 'node', version: node, purl: `pkg:generic/node@${node}`, licenses: license },
     ...libraries.map(([name, version]): SbomComponent => {
       const purl = `pkg:generic/${name}@${encodeURIComponent(version)}?in=node`;
       return {
@@ -53,7 +53,7 @@ async function nodeComponents(image: ImageFiles): Promise<SbomComponent[]> {
         name: `${name} (in node)`,
         version,
         purl,
-        licences: ["in Node's own copyright file"],
+        licenses: ["in Node's own copyright file"],
       };
     }),
   ];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { debianComponent, installedPackages, licencesOf } from './debian.ts';
+import { debianComponent, installedPackages, licensesOf } from './debian.ts';
 
 const status = `Package: tini
 Status: install ok installed
@@ -38,8 +38,8 @@ test('a package URL has everything that a vulnerability scanner looks for', () =
 const format = 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n';
 
 test.each([
-  ['one licence', `${format}\nFiles: *\nLicense: MIT\n text of it\n`, ['MIT']],
-  ['each licence once', `${format}\nLicense: MIT\n\nLicense: Expat\n\nLicense: MIT\n`, ['Expat', 'MIT']],
+  ['one license', `${format}\nFiles: *\nLicense: MIT\n text of it\n`, ['MIT']],
+  ['each license once', `${format}\nLicense: MIT\n\nLicense: Expat\n\nLicense: MIT\n`, ['Expat', 'MIT']],
   ['a choice', `${format}\nLicense: GPL-2+ or Artistic\n`, ['Artistic', 'GPL-2+']],
   ['several', `${format}\nLicense: ISC, BSD-3-clause, and GPL-3+\n`, ['BSD-3-clause', 'GPL-3+', 'ISC']],
   ['a field of several lines', `${format}\nLicense: ISC and\n X11\n`, ['ISC']],
@@ -55,6 +55,6 @@ test.each([
   ],
   ['prose without a name', 'License: do what you like\n', []],
   ['nothing', '', []],
-])('the licences of a copyright file: %s', (_what, copyright, licences) => {
-  expect(licencesOf(copyright)).toEqual(licences);
+])('the licenses of a copyright file: %s', (_what, copyright, licenses) => {
+  expect(licensesOf(copyright)).toEqual(licenses);
 });

@@ -26,20 +26,20 @@ export function debianComponent(found: DebianPackage, release: string, copyright
   const qualifiers = [`arch=${architecture}`, `distro=debian-${release}`];
   if (source !== undefined) qualifiers.push(`upstream=${encodeURIComponent(source)}`);
   const purl = `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?${qualifiers.join('&')}`;
-  return { kind: 'library', name, version, purl, licences: licencesOf(copyright) };
+  return { kind: 'library', name, version, purl, licenses: licensesOf(copyright) };
 }
 
 /** As in `GPL-2+ or Artistic` and `BSD-3-clause, and ISC`. */
-const betweenLicences = /\s*,\s*(?:(?:and|or)\s+)?|\s+(?:and\/or|and|or)(?:\s+|$)/i;
+const betweenLicenses = /\s*,\s*(?:(?:and|or)\s+)?|\s+(?:and\/or|and|or)(?:\s+|$)/i;
 
 /**
- * Returns the names of the licences in a copyright file: its License fields if it is machine-readable, otherwise the
+ * Returns the names of the licenses in a copyright file: its License fields if it is machine-readable, otherwise the
  * files of /usr/share/common-licenses that it refers to. If there are none, a person has to read it.
  */
-export function licencesOf(copyright: string): string[] {
+export function licensesOf(copyright: string): string[] {
   const isMachineReadable = /^Format(?:-Specification)?:.*(?:copyright-format|dep5|DEP5)/im.test(copyright);
   const names = isMachineReadable
-    ? [...copyright.matchAll(/^License: *(.+)$/gm)].flatMap(([, text = '']) => text.split(betweenLicences))
+    ? [...copyright.matchAll(/^License: *(.+)$/gm)].flatMap(([, text = '']) => text.split(betweenLicenses))
     : [...copyright.matchAll(/\/usr\/share\/common-licenses\/([A-Za-z0-9.+-]+)/g)].map(
         ([, name = '']) => name,
       );

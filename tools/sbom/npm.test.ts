@@ -35,17 +35,17 @@ test('lists the packages in the bundle with the data of the lock file, and no ot
       name: '@pinojs/redact',
       version: '0.4.0',
       purl: 'pkg:npm/%40pinojs/redact@0.4.0',
-      licences: ['MIT'],
+      licenses: ['MIT'],
     },
     {
       kind: 'library',
       name: 'pino',
       version: '10.4.0',
       purl: 'pkg:npm/pino@10.4.0',
-      licences: ['MIT'],
+      licenses: ['MIT'],
       sha512: '000102',
     },
-    { kind: 'library', name: 'valibot', version: '1.0.0', purl: 'pkg:npm/valibot@1.0.0', licences: [] },
+    { kind: 'library', name: 'valibot', version: '1.0.0', purl: 'pkg:npm/valibot@1.0.0', licenses: [] },
   ]);
 });
 

@@ -38,7 +38,7 @@ export function bundledPackages(
       name,
       version,
       purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
-      licences: license === undefined ? [] : [license],
+      licenses: license === undefined ? [] : [license],
       ...(sha512 !== undefined && { sha512: Buffer.from(sha512, 'base64').toString('hex') }),
     };
   });

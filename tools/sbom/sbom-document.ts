@@ -30,31 +30,31 @@ export function cycloneDx(
         hashes: [{ alg: 'SHA-256', content: imageId }],
       },
     },
-    components: components.map(({ kind, name, version: componentVersion, purl, licences, sha512 }) => ({
+    components: components.map(({ kind, name, version: componentVersion, purl, licenses, sha512 }) => ({
       type: kind,
       'bom-ref': purl,
       name,
       version: componentVersion,
       purl,
-      ...(licences.length > 0 && { licenses: licences.map((licence) => ({ license: { name: licence } })) }),
+      ...(licenses.length > 0 && { licenses: licenses.map((license) => ({ license: { name: license } })) }),
       ...(sha512 !== undefined && { hashes: [{ alg: 'SHA-512', content: sha512 }] }),
     })),
     dependencies: [{ ref: image, dependsOn: components.map(({ purl }) => purl) }],
   };
 }
 
-/** Returns a table of the components and their licences, in Markdown. */
-export function licenceList(components: readonly SbomComponent[]): string {
+/** Returns a table of the components and their licenses, in Markdown. */
+export function licenseList(components: readonly SbomComponent[]): string {
   const rows = components.map(
-    ({ name, version, licences }) =>
-      `| ${name} | ${version} | ${licences.join(', ') || 'see its copyright file'} |`,
+    ({ name, version, licenses }) =>
+      `| ${name} | ${version} | ${licenses.join(', ') || 'see its copyright file'} |`,
   );
   return [
-    '# Licences of everything in the image',
+    '# Licenses of everything in the image',
     '',
     'Podcap itself: Apache-2.0. The texts are in the image, under `/usr/share/doc`.',
     '',
-    '| component | version | licences |',
+    '| component | version | licenses |',
     '| --- | --- | --- |',
     ...rows,
     '',

@@ -40,9 +40,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Schedules a Pod, an agent or one that purges, to every Node that may have captures. */}}
 {{- define "podcap.placement" -}}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
 nodeSelector:
   {{- merge (dict "kubernetes.io/os" "linux") .Values.nodeSelector | toYaml | nindent 2 }}
 {{- with .Values.tolerations }}
@@ -50,6 +47,56 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- include "podcap.pullSecrets" . }}
+{{- end -}}
+
+{{/*
+The given `affinity`, in which each term for Nodes also demands the given `nodeRequirements`: a Node needs to match only
+one of the terms.
+*/}}
+{{- define "podcap.affinity" -}}
+{{- $affinity := deepCopy .affinity -}}
+{{- if .nodeRequirements -}}
+{{- $nodeAffinity := $affinity.nodeAffinity | default dict -}}
+{{- $required := $nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution | default dict -}}
+{{- $terms := list -}}
+{{- range $required.nodeSelectorTerms | default (list dict) -}}
+{{- $terms = append $terms (set . "matchExpressions" (concat (.matchExpressions | default list) $.nodeRequirements)) -}}
+{{- end -}}
+{{- $_ := set $nodeAffinity "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}
+{{- $_ := set $affinity "nodeAffinity" $nodeAffinity -}}
+{{- end -}}
+{{- with $affinity }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/* Of the agent. */}}
+{{- define "podcap.capabilities" }}
+- SYS_ADMIN # enter the network namespace of a Pod (setns)
+- NET_RAW # read packets; the only capability that tcpdump keeps
+- SETUID # give tcpdump its own user
+- SETGID # ... and a group
+- SETPCAP # remove every other capability from it
+- KILL # send it signals, because its user is a different one
+{{- end -}}
+
+{{/* The agents' PriorityClass. */}}
+{{- define "podcap.priorityClassName" -}}
+{{- if .Values.priorityClass.create }}{{ include "podcap.name" . }}{{ else }}{{ .Values.priorityClass.name }}{{ end -}}
+{{- end -}}
+
+{{/* Not empty if the release has SecurityContextConstraints. */}}
+{{- define "podcap.hasConstraints" -}}
+{{- $enabled := .Values.securityContextConstraints.enabled -}}
+{{- if kindIs "invalid" $enabled -}}
+{{- $enabled = .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- end -}}
+{{- if $enabled }}yes{{ end -}}
+{{- end -}}
+
+{{/* On Nodes with SELinux, as all Nodes of OpenShift are, no other type may access the folders of the Node. */}}
+{{- define "podcap.seLinuxOptions" -}}
+{{- $default := dict -}}
+{{- if include "podcap.hasConstraints" . }}{{ $default = dict "type" "spc_t" }}{{ end -}}
+{{- with .Values.seLinuxOptions | default $default }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{- define "podcap.pullSecrets" -}}

@@ -241,6 +241,22 @@ test('the newest sandbox of a Pod that has a network namespace is its network', 
   expect(await sandbox()).toBe('sandbox1');
 });
 
+test('the Pods of the cache are counted, each once', { repeats: 4 }, async () => {
+  await using scene = await cacheScene('/run/netns/cni-gone');
+  expect(scene.networks.count()).toBe(0);
+  await writeCniEntry(scene.entry);
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2' });
+  await writeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox3' });
+  await writeFile(join(scene.entry.folder, 'network-sandbox4-eth0'), '');
+  await scene.untilRead();
+  // The third is the one that untilRead() writes.
+  expect(scene.networks.count()).toBe(3);
+  await removeCniEntry(scene.entry);
+  await until(() => scene.networks.count() === 3, { what: 'the Pod to be counted by its other sandbox' });
+  await removeCniEntry({ ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox3' });
+  await until(() => scene.networks.count() === 2, { what: 'the Pod to be counted no more' });
+});
+
 test('a folder that appears later, or is replaced, is followed after a resync', async () => {
   await using testbed = await vethTestbed();
   await using parent = await temporaryFolder();

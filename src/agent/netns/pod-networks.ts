@@ -17,6 +17,8 @@ export type PodNetworks = AsyncDisposable & {
   readonly forget: (network: Network) => void;
   /** Calls `listener` when that Pod's networks may have changed, until the returned function is called. */
   readonly onChange: (podUid: string, listener: () => void) => () => void;
+  /** How many Pods have an entry in the cache, those of Pods that are gone included. */
+  readonly count: () => number;
 };
 
 export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange' | 'onLost'>;
@@ -88,6 +90,7 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     absence,
     forget: memory.forget,
     onChange,
+    count: () => new Set(cache.entries().map(({ pod }) => pod.uid)).size,
     async [Symbol.asyncDispose]() {
       forgetting[Symbol.dispose]();
       await cache[Symbol.asyncDispose]();

@@ -1,38 +1,122 @@
 import { expect, test } from 'vitest';
+import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { noTotals } from '../storage/capture-records.ts';
-import { captureStatuses } from './capture-status.ts';
-import { readSamples } from './metric-samples.ts';
+import { type CaptureStatuses, captureStatuses } from './capture-status.ts';
+import { type MetricSources, readSamples } from './metric-samples.ts';
 import { metricsText } from './metrics.ts';
 
+const checkout = { namespace: 'shop', name: 'checkout', uid: 'uid-1' };
+const recreated = { ...checkout, uid: 'uid-2' };
+const spec = { interface: 'eth0', files: 5, fileMegabytes: 1, filter: undefined } as const;
+
 test('Pods are named only where pod metrics are on', () => {
-  expect(textWith(true)).toContain('podcap_pod_packets_captured_total{namespace="shop",pod="checkout"} 7\n');
-  const text = textWith(false);
-  expect(text).toContain('podcap_packets_captured_total 7\n');
-  expect(text).not.toMatch(/shop|checkout/);
+  const status = captureStatuses([]);
+  count(status, checkout, { captured: 7 });
+  expect(text({ status, podMetrics: true })).toContain(
+    'podcap_pod_packets_captured_total{namespace="shop",pod="checkout"} 7\n',
+  );
+  const without = text({ status, podMetrics: false });
+  expect(without).toContain('podcap_packets_captured_total 7\n');
+  expect(without).not.toMatch(/shop|checkout/);
 });
 
-function textWith(podMetrics: boolean): string {
+test('the metrics of a Pod are its counters, the bytes of its files, and how far back they reach', () => {
   const status = captureStatuses([]);
-  const pod = { namespace: 'shop', name: 'checkout', uid: 'uid-1' };
-  status.count(pod, { totals: { ...noTotals, captured: 7 }, isStalled: false });
-  const capacity = {
-    maxCaptures: 1,
-    diskBudgetBytes: 1,
-    bufferBudgetBytes: 1,
-    bufferBytes: 1,
-    minFreeRatio: 0,
-    disk: { availableBytes: 1, capacityBytes: 1 },
-  };
+  count(status, checkout, { captured: 7, dropped: 6, lostAtStop: 5, pruned: 4, missed: 3 });
+  const folders = foldersOf(folder(checkout, { bytes: 1_000, oldestPacketMs: 1_700_000_000_500 }));
+  expect(podMetricsOf({ status, folders })).toEqual([
+    'packets_captured_total 7',
+    'packets_dropped_total 6',
+    'packets_lost_at_stop_total 5',
+    'packets_pruned_total 4',
+    'packets_missed_total 3',
+    'capture_files_bytes 1000',
+    'oldest_packet_timestamp_seconds 1700000000.5',
+  ]);
+});
+
+test('a Pod and the earlier Pod of its name, whose files are kept, have one series', () => {
+  const status = captureStatuses([]);
+  count(status, checkout, { captured: 7 });
+  count(status, recreated, { captured: 30 });
+  const folders = foldersOf(
+    folder(checkout, { bytes: 1_000, oldestPacketMs: 60_000 }),
+    folder(recreated, { bytes: 200, oldestPacketMs: 90_000 }),
+  );
+  const metrics = podMetricsOf({ status, folders });
+  expect(metrics).toContain('packets_captured_total 37');
+  expect(metrics).toContain('capture_files_bytes 1200');
+  expect(metrics).toContain('oldest_packet_timestamp_seconds 60');
+  expect(new Set(metrics.map((line) => line.split(' ')[0])).size).toBe(metrics.length);
+});
+
+test('files without packets reach back to no time', () => {
+  const folders = foldersOf(folder(checkout, { bytes: 24 }));
+  expect(podMetricsOf({ folders })).toEqual(['capture_files_bytes 24']);
+});
+
+test('the receive rings of running captures are counted, also while an interface is down', () => {
+  const status = captureStatuses([]);
+  status.report(checkout, {
+    kind: 'capturing',
+    generation: 1,
+    spec: { ...spec, snaplen: undefined, durationMs: undefined },
+    missedBefore: 0,
+  });
+  status.report(recreated, { kind: 'interfaceDown', generation: 1, interface: 'eth0' });
+  status.report({ ...checkout, uid: 'uid-3' }, { kind: 'waiting' });
+  const metrics = text({ status });
+  expect(metrics).toContain(`podcap_receive_ring_bytes ${2 * capacity.bufferBytes}\n`);
+  expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
+});
+
+test('the limits of the Node and the size of its CNI cache are reported', () => {
+  expect(text({})).toContain(`podcap_captures_limit ${capacity.maxCaptures}\n`);
+  expect(text({ networks: { count: () => 12 } })).toContain('podcap_cni_cache_pods 12\n');
+});
+
+const capacity = {
+  maxCaptures: 250,
+  diskBudgetBytes: 1,
+  bufferBudgetBytes: 1_100_000_000,
+  bufferBytes: 4_194_304,
+  minFreeRatio: 0,
+  disk: { availableBytes: 1, capacityBytes: 1 },
+};
+
+function count(status: CaptureStatuses, pod: PodName, totals: Partial<typeof noTotals>): void {
+  status.count(pod, { totals: { ...noTotals, ...totals }, isStalled: false });
+}
+
+function folder(pod: PodName, state: Partial<FolderState>): FolderState {
+  return { pod, files: 1, bytes: 0, capturedMs: 0, endedMs: undefined, ...state };
+}
+
+function foldersOf(...states: readonly FolderState[]): MetricSources['folders'] {
+  return { states: () => new Map(states.map((state) => [state.pod.uid, state])) };
+}
+
+/** Each metric per Pod without the start of its name and without its labels. */
+function podMetricsOf(sources: Partial<MetricSources>): string[] {
+  const lines = text({ ...sources, podMetrics: true }).matchAll(
+    /^podcap_pod_(\w+)\{namespace="shop",pod="checkout"\} (\S+)$/gm,
+  );
+  return [...lines].map(([, name, value]) => `${name} ${value}`);
+}
+
+function text(sources: Partial<MetricSources>): string {
   return metricsText(
     readSamples({
-      status,
+      status: captureStatuses([]),
       plan: () => undefined,
       folders: { states: () => new Map() },
+      networks: { count: () => 0 },
       capacity: () => capacity,
       lastContactMs: () => undefined,
       events: { counts: () => ({ written: 0, dropped: 0, suppressed: 0, failed: 0 }) },
       version: '1.2.3',
-      podMetrics,
+      podMetrics: false,
+      ...sources,
     }),
   );
 }

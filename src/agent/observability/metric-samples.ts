@@ -1,7 +1,10 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
+import type { PodNetworks } from '../netns/pod-networks.ts';
 import { type Capacity, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
-import type { CaptureFolders } from '../storage/capture-folders.ts';
+import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
+import { addTotals, noTotals } from '../storage/capture-records.ts';
+import { captureStates } from './capture-states.ts';
 import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
 
@@ -10,6 +13,7 @@ export type MetricSources = {
   readonly status: Pick<CaptureStatuses, 'all' | 'totals' | 'counts'>;
   readonly plan: () => Plan | undefined;
   readonly folders: Pick<CaptureFolders, 'states'>;
+  readonly networks: Pick<PodNetworks, 'count'>;
   readonly capacity: () => Capacity;
   /** When the API server last answered, in milliseconds of Unix time; undefined before it first did. */
   readonly lastContactMs: () => number | undefined;
@@ -26,26 +30,26 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     ...stateSamples(statuses, sources.plan()),
     ...refusalSamples(statuses),
     { name: 'podcap_captures_stalled', value: statuses.filter(({ isStalled }) => isStalled).length },
+    { name: 'podcap_captures_limit', value: sources.capacity().maxCaptures },
     ...countSamples(sources.status),
     ...diskSamples(sources),
+    ...receiveRingSamples(statuses, sources.capacity()),
+    { name: 'podcap_cni_cache_pods', value: sources.networks.count() },
     ...contactSamples(sources.lastContactMs()),
     ...eventSamples(sources.events.counts()),
     { name: 'podcap_build_info', labels: { version: sources.version }, value: 1 },
     ...processSamples(),
-    ...(sources.podMetrics ? statuses.flatMap(podSamples) : []),
+    ...(sources.podMetrics ? podSamples(statuses, [...sources.folders.states().values()]) : []),
   ];
 }
 
 function stateSamples(statuses: readonly KnownStatus[], plan: Plan | undefined): MetricSample[] {
   const states = statuses.map(({ status }) => stateOf(status));
-  const counts = (['capturing', 'waiting', 'failed', 'refused'] as const).map(
-    (state) => [state, states.filter((each) => each === state).length] as const,
-  );
   const ended = decisionsOf(plan).filter(({ kind }) => kind === 'keep').length;
-  return [...counts, ['ended', ended] as const].map(([state, value]) => ({
+  return captureStates.map(({ state }) => ({
     name: 'podcap_captures',
     labels: { state },
-    value,
+    value: state === 'ended' ? ended : states.filter((each) => each === state).length,
   }));
 }
 
@@ -95,6 +99,18 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   ];
 }
 
+/** A running capture has one receive ring. While one replaces another there are two for a moment: not counted. */
+function receiveRingSamples(
+  statuses: readonly KnownStatus[],
+  { bufferBytes, bufferBudgetBytes }: Capacity,
+): MetricSample[] {
+  const running = statuses.filter(({ status }) => stateOf(status) === 'capturing');
+  return [
+    { name: 'podcap_receive_ring_bytes', value: running.length * bufferBytes },
+    { name: 'podcap_receive_ring_budget_bytes', value: bufferBudgetBytes },
+  ];
+}
+
 /** None before the first contact: 0 would be a time. */
 function contactSamples(lastContactMs: number | undefined): MetricSample[] {
   if (lastContactMs === undefined) return [];
@@ -117,14 +133,49 @@ function processSamples(): MetricSample[] {
   ];
 }
 
-function podSamples({ pod, totals }: KnownStatus): MetricSample[] {
-  const labels = { namespace: pod.namespace, pod: pod.name };
+/**
+ * A recreated Pod can have the name of one whose files are kept: there is one series for both. Two with the same labels
+ * would be an error in the format.
+ */
+function podSamples(statuses: readonly KnownStatus[], folders: readonly FolderState[]): MetricSample[] {
+  const counters = byName(statuses).flatMap(([labels, known]) => podCounterSamples(labels, known));
+  const files = byName(folders).flatMap(([labels, states]) => podFileSamples(labels, states));
+  return [...counters, ...files];
+}
+
+function podCounterSamples(labels: PodLabels, known: readonly KnownStatus[]): MetricSample[] {
+  const all = known.reduce((total, { totals }) => addTotals(total, totals), noTotals);
+  return podCounters.map(([name, counter]) => ({ name, labels, value: all[counter] }));
+}
+
+/** No time if there is no packet. */
+function podFileSamples(labels: PodLabels, states: readonly FolderState[]): MetricSample[] {
+  const oldestMs = Math.min(...states.flatMap(({ oldestPacketMs }) => oldestPacketMs ?? []));
+  const bytes = sum(states.map((state) => state.bytes));
+  const samples: MetricSample[] = [{ name: 'podcap_pod_capture_files_bytes', labels, value: bytes }];
+  if (oldestMs === Infinity) return samples;
   return [
-    { name: 'podcap_pod_packets_captured_total', labels, value: totals.captured },
-    { name: 'podcap_pod_packets_dropped_total', labels, value: totals.dropped },
-    { name: 'podcap_pod_packets_pruned_total', labels, value: totals.pruned },
-    { name: 'podcap_pod_packets_missed_total', labels, value: totals.missed },
+    ...samples,
+    { name: 'podcap_pod_oldest_packet_timestamp_seconds', labels, value: oldestMs / 1_000 },
   ];
+}
+
+const podCounters = [
+  ['podcap_pod_packets_captured_total', 'captured'],
+  ['podcap_pod_packets_dropped_total', 'dropped'],
+  ['podcap_pod_packets_lost_at_stop_total', 'lostAtStop'],
+  ['podcap_pod_packets_pruned_total', 'pruned'],
+  ['podcap_pod_packets_missed_total', 'missed'],
+] as const;
+
+type PodLabels = { readonly namespace: string; readonly pod: string };
+
+function byName<Of extends { readonly pod: PodName }>(all: readonly Of[]): [PodLabels, Of[]][] {
+  const groups = Map.groupBy(all, ({ pod }) => `${pod.namespace}/${pod.name}`);
+  return [...groups].map(([name, group]) => {
+    const [namespace = '', pod = ''] = name.split('/');
+    return [{ namespace, pod }, group];
+  });
 }
 
 function decisionsOf(plan: Plan | undefined) {

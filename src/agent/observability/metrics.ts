@@ -6,6 +6,7 @@ export const metricDescriptions = [
     'podcap_captures_stalled',
     'Captures that write nothing while packets pass, or whose tcpdump does not respond.',
   ),
+  gauge('podcap_captures_limit', 'The most captures that may run on this Node at a time.'),
   counter('podcap_capture_starts_total', 'Times that tcpdump started to capture.'),
   counter('podcap_capture_failures_total', 'Times that a capture failed to start, or ended with an error.'),
   counter('podcap_packets_captured_total', 'Packets written to capture files.'),
@@ -28,6 +29,18 @@ export const metricDescriptions = [
     "The share of the captures' disk that is available, measured as the kubelet does.",
   ),
   gauge('podcap_disk_min_free_ratio', "The share of the captures' disk that captures must leave free."),
+  gauge(
+    'podcap_receive_ring_bytes',
+    "Kernel memory of the running captures' receive rings, where packets wait for tcpdump.",
+  ),
+  gauge(
+    'podcap_receive_ring_budget_bytes',
+    'The most kernel memory that all receive rings of this Node may use.',
+  ),
+  gauge(
+    'podcap_cni_cache_pods',
+    "Pods with an entry in this Node's CNI cache, even if they are gone. The agent finds the network of no other Pod.",
+  ),
   gauge('podcap_api_last_contact_timestamp_seconds', 'Unix time at which the API server last answered.'),
   counter('podcap_events_total', 'Events by result.', ['result']),
   gauge('podcap_build_info', 'Version of the agent; the value is always 1.', ['version']),
@@ -35,8 +48,14 @@ export const metricDescriptions = [
   counter('process_cpu_seconds_total', 'CPU time of the agent, without its tcpdump processes.'),
   podCounter('podcap_pod_packets_captured_total', 'podcap_packets_captured_total by Pod.'),
   podCounter('podcap_pod_packets_dropped_total', 'podcap_packets_dropped_total by Pod.'),
+  podCounter('podcap_pod_packets_lost_at_stop_total', 'podcap_packets_lost_at_stop_total by Pod.'),
   podCounter('podcap_pod_packets_pruned_total', 'podcap_packets_pruned_total by Pod.'),
   podCounter('podcap_pod_packets_missed_total', 'podcap_packets_missed_total by Pod.'),
+  podGauge('podcap_pod_capture_files_bytes', 'podcap_capture_files_bytes by Pod.'),
+  podGauge(
+    'podcap_pod_oldest_packet_timestamp_seconds',
+    'Unix time of the oldest packet in the capture files: how far back they reach.',
+  ),
 ] as const;
 
 export type MetricName = (typeof metricDescriptions)[number]['name'];
@@ -73,6 +92,10 @@ function gauge<Name extends string>(name: Name, help: string, labels: readonly s
 
 function counter<Name extends string>(name: Name, help: string, labels: readonly string[] = []) {
   return { name, help, labels, type: 'counter' } as const;
+}
+
+function podGauge<Name extends string>(name: Name, help: string) {
+  return gauge(name, help, ['namespace', 'pod']);
 }
 
 function podCounter<Name extends string>(name: Name, help: string) {

@@ -8,6 +8,7 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
 import { type CaptureFolder, captureFolder } from './generations.ts';
+import { oldestPacketUs } from './oldest-packet.ts';
 import { listRingFiles } from './ring-files.ts';
 import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
@@ -41,6 +42,8 @@ export type FolderState = {
   readonly capturedMs: number;
   /** When the Pod ended, by the clock of this boot; undefined while it may be running. */
   readonly endedMs: number | undefined;
+  /** The time of its oldest packet, in milliseconds of Unix time; undefined if there is none, or if it is not read. */
+  readonly oldestPacketMs?: number | undefined;
 };
 
 export type CaptureFoldersOptions = {
@@ -48,6 +51,8 @@ export type CaptureFoldersOptions = {
   readonly root: string;
   /** The group that tcpdump writes with. */
   readonly groupId: number;
+  /** Whether the time of each folder's oldest packet is read when the folder is measured. */
+  readonly readsPacketTimes?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 };
@@ -97,14 +102,15 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
 }
 
 /** Where each UID's folder is, and what it was like when it was last measured. */
-function measuredFolders(paths: Map<string, string>, { clock, log }: CaptureFoldersOptions) {
+function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOptions) {
+  const { log } = options;
   const states = new Map<string, FolderState>();
   /** Kept here too, because a folder without a record has no other place for it. */
   const endedMsOf = new Map<string, number>();
 
   async function measure(uid: string): Promise<void> {
     const path = paths.get(uid);
-    const state = path && (await ifExists(readState(path, clock)));
+    const state = path && (await ifExists(readState(path, options)));
     // It may have been removed meanwhile.
     if (state && paths.get(uid) === path)
       states.set(uid, { ...state, endedMs: state.endedMs ?? endedMsOf.get(uid) });
@@ -147,7 +153,10 @@ function measuredFolders(paths: Map<string, string>, { clock, log }: CaptureFold
   };
 }
 
-async function readState(path: string, clock: Clock): Promise<FolderState> {
+async function readState(
+  path: string,
+  { clock, readsPacketTimes }: CaptureFoldersOptions,
+): Promise<FolderState> {
   const named = parseFolderName(basename(path)) ?? { namespace: '', pod: '', uid: '' };
   const [read, sizes] = await Promise.all([readRecords(path), ringSizes(path)]);
   const records = read.filter((record) => folderName(record) === folderName(named));
@@ -155,12 +164,14 @@ async function readState(path: string, clock: Clock): Promise<FolderState> {
   const { namespace, pod: name, uid } = newest ?? named;
   const { capturedMs } = totalsOf(records);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const oldestUs = readsPacketTimes ? await oldestPacketUs(path) : undefined;
   return {
     pod: { namespace, name, uid },
     files: sizes.length,
     bytes,
     capturedMs,
     endedMs: newest && podEndOf(newest, clock),
+    ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),
   };
 }
 

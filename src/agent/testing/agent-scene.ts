@@ -5,6 +5,7 @@ import { bootClock } from '../../base/clock.ts';
 import { until } from '../../base/until.ts';
 import { kubernetesClient } from '../../kubernetes/client.ts';
 import { type ApiServer, apiServer } from '../../kubernetes/testing/api-server.ts';
+import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
 import { compileNative } from '../../testbed/compile.ts';
 import { freePort } from '../../testbed/loopback-port.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
@@ -46,9 +47,11 @@ export async function agentScene(options: AgentSceneOptions = {}) {
         path.endsWith('/events') ? [`${podOf(body)} ${reasonOf(body)}`] : [],
       ),
     /** Makes a folder of captures, as an earlier agent left it. */
-    async leaveCaptures(name: string) {
+    /** A file of an earlier agent; without packets unless some are given. */
+    async leaveCaptures(name: string, packets: readonly TestPacket[] = []) {
       await mkdir(join(root, name));
-      await writeFile(join(root, name, 'captres-web.1.pcap000000000'), '');
+      const content = packets.length === 0 ? '' : captureFile(packets);
+      await writeFile(join(root, name, 'captres-web.1.pcap000000000'), content);
     },
     tcpdumps: () => testbed.processes(),
     async [Symbol.asyncDispose]() {
