@@ -1,22 +1,19 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { StopReason } from '../observability/capture-status.ts';
-import type { Refusal } from '../planner/refusals.ts';
+import { type Goal, goalOf, isGone, isLeft, mayErase } from './goal.ts';
 import {
+  alive,
   type Desired,
+  filterKey,
   hasLostNetwork,
+  isInFlight,
   isSameCapture,
   keyOf,
-  type Memory,
   type NextSteps,
   type Observed,
   type ObservedCapture,
-  type OngoingState,
-  type Outcome,
   type RingSpec,
   reportOfCapture,
   type Step,
-  type StepKey,
-  startKey,
 } from './pod-state.ts';
 import type { StopHow } from './tcpdump.ts';
 
@@ -58,116 +55,6 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
     ),
     report: reportOf(goal, observed),
   };
-}
-
-/** What must hold now, whatever it was derived from. */
-type Goal =
-  /** Every ring is captured, until that time at the latest. */
-  | { readonly kind: 'run'; readonly rings: readonly RingSpec[]; readonly untilMs?: number }
-  /** Nothing runs, and the recording is closed. */
-  | { readonly kind: 'stop'; readonly how: StopHow; readonly why: StopReason; readonly then: AfterStop };
-
-type AfterStop =
-  | { readonly kind: 'nothing' | 'markEnded' }
-  | { readonly kind: 'report'; readonly refusal: Refusal; readonly untilMs: number }
-  | { readonly kind: 'erase'; readonly step: Step };
-
-function goalOf(desired: Desired, observed: Observed): Goal {
-  if (desired.kind !== 'erase') return ongoingGoal(desired, desired, observed);
-  const { revision, why, meanwhile } = desired;
-  // The files are deleted right after. Whatever the reason: Events have no other one for deleted files.
-  const stop = { kind: 'stop', how: 'kill', why: 'AnnotationRemoved' } as const;
-  if (mayErase(desired, observed)) return { ...stop, then: { kind: 'erase', step: { kind: 'erase', why } } };
-  // What has been closed is not opened again.
-  if (!observed.recording) return { ...stop, then: { kind: 'nothing' } };
-  return ongoingGoal(meanwhile, { revision }, observed);
-}
-
-/** Whether there is anything to be deleted. */
-function isLeft({ folder, recording }: Observed): boolean {
-  return folder !== undefined || recording !== undefined;
-}
-
-type Revision = Pick<Desired, 'revision'>;
-
-function ongoingGoal(state: OngoingState, { revision }: Revision, observed: Observed): Goal {
-  switch (state.kind) {
-    case 'capture': {
-      const refused = refusalInForce(state.rings, { revision }, observed);
-      if (!refused) return { kind: 'run', rings: state.rings };
-      const { refusal, notBeforeMs: untilMs } = refused;
-      return { kind: 'stop', how: 'flush', why: 'Refused', then: { kind: 'report', refusal, untilMs } };
-    }
-    case 'finish':
-      return hasFinished(state, { revision }, observed)
-        ? { kind: 'stop', how: 'flush', why: 'PodEnded', then: { kind: 'markEnded' } }
-        : { kind: 'run', rings: state.rings, untilMs: state.untilMs };
-    case 'rest':
-      return restGoal(state);
-  }
-}
-
-function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
-  const stop = { kind: 'stop', how: 'flush' } as const;
-  switch (why.kind) {
-    case 'refused': {
-      const { refusal } = why;
-      return {
-        ...stop,
-        why: 'Refused',
-        then: { kind: 'report', refusal, untilMs: Number.POSITIVE_INFINITY },
-      };
-    }
-    case 'durationReached':
-      return { ...stop, why: 'DurationReached', then: { kind: 'nothing' } };
-    case 'agentStopped':
-    case 'unknown':
-      return { ...stop, why: 'AgentStopped', then: { kind: 'nothing' } };
-  }
-}
-
-/** What only an attempt has shown to be impossible. A request that has changed since is tried again. */
-function refusalInForce(
-  rings: readonly RingSpec[],
-  { revision }: Revision,
-  { memory: { outcomes }, nowMs }: Observed,
-): (Outcome & { readonly kind: 'refused' }) | undefined {
-  for (const ring of rings) {
-    // What was found out about a filter holds for every request with this filter.
-    const check = ring.filter === undefined ? undefined : outcomes.get(filterKey(ring.filter));
-    if (check?.kind === 'refused') return check;
-    const start = outcomes.get(startKey(ring));
-    if (start?.kind === 'refused' && start.forRevision === revision && nowMs < start.notBeforeMs)
-      return start;
-  }
-  return undefined;
-}
-
-function filterKey(filter: string): StepKey {
-  return keyOf({ kind: 'checkFilter', filter });
-}
-
-/** Whether the captures of an ended Pod are over: it has no network any more, or only the rest of one. */
-function hasFinished(
-  { rings, untilMs }: OngoingState & { readonly kind: 'finish' },
-  revision: Revision,
-  observed: Observed,
-): boolean {
-  const { nowMs, network, recording, memory } = observed;
-  // It ends what runs, and begins nothing.
-  if (!recording || nowMs >= untilMs || refusalInForce(rings, revision, observed)) return true;
-  if (alive(observed).length > 0 || isInFlight(observed, 'start')) return false;
-  return network.kind === 'absent' || (network.kind === 'found' && isGone(network.network, memory));
-}
-
-function isGone({ sandboxId }: Pick<Network, 'sandboxId'>, { goneSandbox }: Memory): boolean {
-  return goneSandbox?.sandboxId === sandboxId;
-}
-
-function mayErase({ revision }: Revision, { memory: { outcomes } }: Observed): boolean {
-  const permission = outcomes.get('askWhetherToErase');
-  // Permission for an older request does not count.
-  return permission?.kind === 'done' && permission.forRevision === revision;
 }
 
 /** A step that is wanted, or only a time at which to look again. */
@@ -215,7 +102,7 @@ function lostSteps(observed: Observed): Wanted[] {
   const { network } = observed;
   return alive(observed).flatMap((capture) =>
     hasLostNetwork(capture, network) && capture.phase.kind !== 'stopping'
-      ? [{ step: stop(capture, 'flush'), atMs: network.sinceMs + networkEndMs }]
+      ? [{ step: stopStep(capture, 'flush'), atMs: network.sinceMs + networkEndMs }]
       : [],
   );
 }
@@ -239,18 +126,18 @@ function otherInterfaces(rings: readonly RingSpec[], observed: Observed): Wanted
     return newest && isSameCapture(newest.spec, ring) ? takeoverMs(newest) : Number.POSITIVE_INFINITY;
   });
   const atMs = Math.max(...takenOverMs);
-  return others.map((capture) => ({ step: stop(capture, 'flush'), atMs }));
+  return others.map((capture) => ({ step: stopStep(capture, 'flush'), atMs }));
 }
 
 function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy: boolean): Wanted[] {
   const ofInterface = alive(observed).filter(({ spec }) => spec.interface === ring.interface);
   const ours = ofInterface.filter((capture) => capture.network.sandboxId === network.sandboxId);
-  const newest = ours.filter(isRunning).at(-1);
+  const newest = ours.findLast(isRunning);
   const older = ours.filter((capture) => isRunning(capture) && capture !== newest);
   const keeping = ours.filter(isRunning).flatMap((capture) => keepSteps(ring, capture));
   if (newest && older.length > 0) {
     const atMs = takeoverMs(newest);
-    return [...keeping, ...older.map((capture) => ({ step: stop(capture, 'flush'), atMs }))];
+    return [...keeping, ...older.map((capture) => ({ step: stopStep(capture, 'flush'), atMs }))];
   }
   if (newest && isSameCapture(newest.spec, ring)) return keeping;
   // One that is about to end is not there to be replaced: what passes until the next one listens is missed.
@@ -277,23 +164,23 @@ function takeoverMs({ listeningMs = Number.POSITIVE_INFINITY }: ObservedCapture)
 }
 
 /** Ensures that nothing runs, then that the recording is closed, and then what follows from the goal. */
-function stopSteps({ how, why, then }: Goal & { readonly kind: 'stop' }, observed: Observed): Wanted[] {
+function stopSteps({ how, why, after }: Goal & { readonly kind: 'stop' }, observed: Observed): Wanted[] {
   if (observed.captures.length > 0) {
     const isToldTo = ({ phase }: ObservedCapture) =>
       phase.kind === 'stopping' && (phase.how === how || phase.how === 'kill');
-    return alive(observed).flatMap((capture) => (isToldTo(capture) ? [] : [now(stop(capture, how))]));
+    return alive(observed).flatMap((capture) => (isToldTo(capture) ? [] : [now(stopStep(capture, how))]));
   }
   if (isInFlight(observed, 'start') || isFolderBusy(observed)) return [];
   if (observed.recording) return [now({ kind: 'close', why })];
-  switch (then.kind) {
+  switch (after.kind) {
     case 'nothing':
       return [];
     case 'report':
-      return Number.isFinite(then.untilMs) ? [{ atMs: then.untilMs }] : [];
+      return Number.isFinite(after.untilMs) ? [{ atMs: after.untilMs }] : [];
     case 'markEnded':
       return observed.folder?.hasEndOfPod === false ? [now({ kind: 'markEnded' })] : [];
     case 'erase':
-      return observed.folder ? [now(then.step)] : [];
+      return observed.folder ? [now(after.step)] : [];
   }
 }
 
@@ -321,7 +208,11 @@ function cancelSteps(goal: Goal, { inFlight }: Observed): Step[] {
 }
 
 /** Delays a step after a failure, and withholds it while one of its key is in flight, or has already succeeded. */
-function notBefore({ step, atMs }: Wanted, { revision }: Revision, observed: Observed): Wanted {
+function notBefore(
+  { step, atMs }: Wanted,
+  { revision }: Pick<Desired, 'revision'>,
+  observed: Observed,
+): Wanted {
   if (!step) return { atMs };
   const key = keyOf(step);
   const outcome = observed.memory.outcomes.get(key);
@@ -338,8 +229,8 @@ function earliest(times: readonly number[], nowMs: number): number | undefined {
 
 function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
   if (goal.kind === 'stop') {
-    const isReported = goal.then.kind === 'report' && !observed.recording;
-    return isReported ? { kind: 'refused', refusal: goal.then.refusal } : undefined;
+    const isReported = goal.after.kind === 'report' && !observed.recording;
+    return isReported ? { kind: 'refused', refusal: goal.after.refusal } : undefined;
   }
   const listening = running(observed).findLast(({ phase }) => phase.kind === 'listening');
   if (listening) return reportOfCapture(listening);
@@ -349,13 +240,8 @@ function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
   return isOverdue ? { kind: 'waiting', problem: network.problem } : { kind: 'waiting' };
 }
 
-function stop({ generation }: ObservedCapture, how: StopHow): Step {
+function stopStep({ generation }: ObservedCapture, how: StopHow): Step {
   return { kind: 'stop', generation, how };
-}
-
-/** Those whose tcpdump has not ended. */
-function alive({ captures }: Observed): ObservedCapture[] {
-  return captures.filter(({ phase }) => phase.kind !== 'ended');
 }
 
 /** Those that are not about to end either. */
@@ -365,8 +251,4 @@ function running(observed: Observed): ObservedCapture[] {
 
 function isRunning({ phase }: ObservedCapture): boolean {
   return phase.kind === 'starting' || phase.kind === 'listening';
-}
-
-function isInFlight({ inFlight }: Observed, kind: Step['kind']): boolean {
-  return [...inFlight.values()].some((step) => step.kind === kind);
 }

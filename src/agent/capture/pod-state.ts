@@ -150,6 +150,10 @@ export function keyOf(step: Step): StepKey {
   }
 }
 
+export function filterKey(filter: string): StepKey {
+  return keyOf({ kind: 'checkFilter', filter });
+}
+
 /** An interface has one start at a time. */
 export function startKey({ interface: name }: Pick<RingSpec, 'interface'>): StepKey {
   return `start ${name}`;
@@ -203,4 +207,14 @@ export function reportOfCapture({
   return isUp
     ? { kind: 'capturing', generation, spec, missedBefore }
     : { kind: 'interfaceDown', generation, interface: spec.interface };
+}
+
+/** Those whose tcpdump has not ended. */
+export function alive({ captures }: Observed): ObservedCapture[] {
+  return captures.filter(({ phase }) => phase.kind !== 'ended');
+}
+
+/** Whether a step of that kind is in flight. */
+export function isInFlight({ inFlight }: Observed, kind: Step['kind']): boolean {
+  return [...inFlight.values()].some((step) => step.kind === kind);
 }

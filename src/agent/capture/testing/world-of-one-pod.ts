@@ -93,7 +93,7 @@ export function act(world: World, what: Act): void {
       listen(world, pick(world.captures, what.which));
       break;
     case 'endCapture':
-      end(world, pick(world.captures, what.which), what.cause);
+      endCapture(world, pick(world.captures, what.which), what.cause);
       break;
     case 'network':
       changeNetwork(world, what.to);
@@ -117,7 +117,7 @@ export function settle(world: World): void {
     const starting = world.captures.find(({ phase }) => phase.kind === 'starting');
     if (key !== undefined) endStep(world, key, true);
     else if (starting?.spec.interface === 'eth0') listen(world, starting);
-    else if (starting) end(world, starting, 'noSuchDevice');
+    else if (starting) endCapture(world, starting, 'noSuchDevice');
     // What is tried again from time to time is settled as well.
     else if (world.wakeAtMs === undefined || world.nowMs > untilMs) return;
     else world.nowMs = Math.max(world.nowMs, world.wakeAtMs);
@@ -248,9 +248,9 @@ function apply(world: World, step: Step, forRevision: number): void {
       return;
     }
     case 'stop':
-      return end(world, captureOf(world, step.generation), 'stopped');
+      return endCapture(world, captureOf(world, step.generation), 'stopped');
     case 'giveUp':
-      return end(world, captureOf(world, step.generation), 'failed');
+      return endCapture(world, captureOf(world, step.generation), 'failed');
     case 'askWhetherToErase':
       world.permittedRevision = forRevision;
       return;
@@ -286,7 +286,7 @@ function listen(world: World, capture: ObservedCapture | undefined): void {
   replace(world, capture.generation, { phase: { kind: 'listening' }, listeningMs: world.nowMs });
 }
 
-function end(world: World, capture: ObservedCapture | undefined, cause: EndingCause): void {
+function endCapture(world: World, capture: ObservedCapture | undefined, cause: EndingCause): void {
   if (!capture || capture.phase.kind === 'ended') return;
   const ending = {
     kind: 'ended',
