@@ -1,11 +1,15 @@
 import { parseArgs } from 'node:util';
 import { settingDescriptions } from '../agent/settings.ts';
+import { podNamePatterns } from '../agent/storage/file-names.ts';
+import { defaultUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap read`, parsed. */
 export type ReadArguments = {
   readonly capturesFolder: string;
   readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
   readonly generation: number | undefined;
+  /** For how long nothing may read the output. */
+  readonly unreadSeconds: number;
 };
 
 /** The command line of `podcap list`, parsed. */
@@ -19,6 +23,7 @@ export type ParsedArguments<Arguments> =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'invalid'; readonly message: string };
 
+const maxUnreadSeconds = 86_400;
 const { capturesFolder } = settingDescriptions;
 const commonHelp = `  --captures-folder <path>   ${capturesFolder.help}
                              (or ${capturesFolder.env}; default: ${capturesFolder.default})
@@ -35,13 +40,15 @@ Writes the captured packets of a Pod to standard output, as one capture file (pc
 The output contains every packet that is in the files when the command starts: whole, in order, and only once where
 two captures overlap. It does not follow the capture. All files are opened at the start, so a slow reader misses
 nothing when the capture deletes old files. Until the command ends, the files that it reads use disk space, even if
-they are deleted.
+they are deleted. So it ends, with exit code 1, when nobody reads its output any more: after a kubectl exec that was
+killed, for example.
 
 If several Pods had that name, the one that was captured last is read. podcap list shows the UID of each.
 
 Options:
   --uid <uid>                read the Pod with this UID
   --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<number>
+  --unread-seconds <number>  end when nobody has read any of the output for this long (default: ${defaultUnreadSeconds})
 ${commonHelp}
 `;
 
@@ -64,6 +71,7 @@ export function readArguments(
   const parsed = parse(args, {
     uid: { type: 'string' },
     generation: { type: 'string' },
+    'unread-seconds': { type: 'string' },
     ...commonOptions,
   });
   if (parsed.kind === 'invalid') return parsed;
@@ -73,12 +81,14 @@ export function readArguments(
   const { uid, generation } = values;
   if ((uid === undefined) === (positionals.length === 0) || positionals.length > 1)
     return invalid('either one <namespace>/<pod> or --uid <uid> is required');
-  if (typeof uid === 'string' && !/^[A-Za-z0-9-]{1,36}$/.test(uid))
+  if (typeof uid === 'string' && !podNamePatterns.uid.test(uid))
     return invalid(`--uid must be the UID of a Pod, not ${JSON.stringify(uid)}`);
   if (typeof generation === 'string' && !/^[0-9]{1,9}$/.test(generation))
     return invalid(`--generation must be a whole number, not ${JSON.stringify(generation)}`);
-  const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(positionals[0] ?? '') ?? [];
-  const pod = typeof uid === 'string' ? { uid } : namespace && name ? { namespace, name } : undefined;
+  const unreadSeconds = Number(values['unread-seconds'] ?? defaultUnreadSeconds);
+  if (!Number.isInteger(unreadSeconds) || unreadSeconds < 1 || unreadSeconds > maxUnreadSeconds)
+    return invalid(`--unread-seconds must be a whole number from 1 to ${maxUnreadSeconds}`);
+  const pod = typeof uid === 'string' ? { uid } : parsePod(positionals[0] ?? '');
   if (!pod)
     return invalid(
       `the Pod must be <namespace>/<pod>, such as default/web, not ${JSON.stringify(positionals[0])}`,
@@ -88,7 +98,14 @@ export function readArguments(
     capturesFolder: folder,
     pod,
     generation: typeof generation === 'string' ? Number(generation) : undefined,
+    unreadSeconds,
   }));
+}
+
+function parsePod(text: string): { readonly namespace: string; readonly name: string } | undefined {
+  const [namespace = '', name = '', ...more] = text.split('/');
+  const isPod = podNamePatterns.namespace.test(namespace) && podNamePatterns.pod.test(name);
+  return isPod && more.length === 0 ? { namespace, name } : undefined;
 }
 
 /** Parses the command line of `podcap list`. */
