@@ -1,4 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
+import type { MissedBefore } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import type { Totals } from '../storage/capture-records.ts';
@@ -33,8 +34,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
   readonly spec: CaptureSpec;
   readonly settings: CaptureSettings;
   readonly pruning: LeftoverPruning;
-  /** It captures packets; `missedBefore` is undefined while it is not known. */
-  readonly onListening: (generation: number, missedBefore: number | undefined) => void;
+  /** It captures packets; called once more when `missedBefore` was not known and is known by now. */
+  readonly onListening: (generation: number, missedBefore: MissedBefore) => void;
   /** Its interface was set down, or is up again; it continues. */
   readonly onInterface: (generation: number, isUp: boolean) => void;
   readonly onEnd: () => void;
@@ -72,6 +73,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation,
     tcpdump,
     files,
+    onGapSettled: (missedBefore) => options.onListening(generation.number, missedBefore),
     // A process stopped by SIGSTOP reacts to no other signal.
     onSilence: () => void tcpdump.giveUp('kill', 'tcpdump does not answer any more'),
   });

@@ -4,7 +4,7 @@ import { type Wakeup, wakeup } from '../../base/wakeup.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type Network, podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
-import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
+import type { MissedBefore, RecorderReport, StopReason } from '../observability/capture-status.ts';
 import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
 import { type RunningRing, ringBytes } from '../planner/capacity.ts';
 import { invalidFilter, noSuchInterface, type Refusal } from '../planner/refusals.ts';
@@ -66,6 +66,8 @@ const healthyMs = 30_000;
 const measureRetryMs = 30_000;
 /** After a failure the next start waits 0.25 to 0.5 s, and after further failures up to 15 to 30 s. */
 const startBackoff: BackoffOptions = { minMs: 500, maxMs: 30_000 };
+/** The capture went on while its interface was down. */
+const nothingMissed: MissedBefore = { kind: 'gap', packets: 0, isSettled: false };
 /** An additional interface may appear later than the Pod's own: how often the agent checks. */
 const interfaceRetryMs = 30_000;
 
@@ -99,8 +101,9 @@ export function startRecorder(options: RecorderOptions): Recorder {
     await pruning[Symbol.asyncDispose]();
     recording.phase = 'ended';
     clearTimeout(recording.measureRetry);
-    const { goal, endedTotals: totals } = recording;
-    options.onReport({ kind: 'stopped', why: goal.kind === 'stop' ? goal.why : 'PodEnded', totals });
+    const { goal } = recording;
+    const why = goal.kind === 'stop' ? goal.why : 'PodEnded';
+    options.onReport({ kind: 'stopped', why, totals: await folder.totals() });
   }
   const ended = runToEnd();
 
@@ -244,7 +247,7 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
       onInterface(generation, isUp) {
         recording.onReport(
           isUp
-            ? { kind: 'capturing', generation, spec, missedBefore: 0 }
+            ? { kind: 'capturing', generation, spec, missedBefore: nothingMissed }
             : { kind: 'interfaceDown', generation, interface: spec.interface },
         );
       },
@@ -299,7 +302,7 @@ async function refuse(recording: RecorderState, { refusal, spec, retryMs }: Impo
 async function stopRefused(recording: RecorderState, current: Capture): Promise<void> {
   await Promise.all([recording.replaced?.stop('flush'), current.stop('flush')]);
   collectEnded(recording);
-  recording.onReport({ kind: 'stopped', why: 'Refused', totals: recording.endedTotals });
+  recording.onReport({ kind: 'stopped', why: 'Refused', totals: await recording.folder.totals() });
   recording.earlier = addTotals(recording.earlier ?? noTotals, recording.endedTotals);
   recording.endedTotals = noTotals;
 }
