@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
+import type { MissedBefore } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder, Generation } from '../storage/generations.ts';
@@ -24,8 +25,8 @@ export type CaptureCounters = {
   readonly totals: () => Totals;
   /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
-  /** The capture is listening. Returns how many packets were missed before, or undefined while that is not known. */
-  readonly start: () => Promise<number | undefined>;
+  /** The capture is listening. Returns how many packets were missed before. */
+  readonly start: () => Promise<MissedBefore>;
   /** Reads the interface's counters: possible only while tcpdump runs. */
   readonly countInterfacePackets: () => Promise<void>;
   /** The same when tcpdump cannot write and stops receiving; does nothing if its statistics give the same number. */
@@ -47,6 +48,8 @@ export type CaptureCountersOptions = {
   readonly overlaps: boolean;
   /** The totals have changed; `isStalled` if packets pass and are not stored, or tcpdump does not answer. */
   readonly onCount: (isStalled: boolean) => void;
+  /** How many packets were missed before is known only now. */
+  readonly onGapSettled: (missedBefore: MissedBefore) => void;
   /** tcpdump has not answered twice in a row. */
   readonly onSilence: () => void;
   readonly log: Logger;
@@ -128,7 +131,7 @@ function update(state: CountersState, readings: Partial<CaptureReadings>): void 
   state.readings = { ...state.readings, ...readings };
 }
 
-async function startCounting(state: CountersState): Promise<number | undefined> {
+async function startCounting(state: CountersState): Promise<MissedBefore> {
   state.listeningMs = performance.now();
   await countInterfacePackets(state);
   const { interfacePackets } = state.readings;
@@ -136,7 +139,16 @@ async function startCounting(state: CountersState): Promise<number | undefined> 
   update(state, { interfacePacketsAtStart: interfacePackets, gap });
   await updateTotals(state);
   state.onCount(false);
-  return state.readings.gap.kind === 'known' ? state.readings.gap.missed : undefined;
+  return missedBefore(state, { isSettled: false });
+}
+
+function missedBefore(
+  { readings: { gap }, generation, overlaps }: CountersState,
+  { isSettled }: { readonly isSettled: boolean },
+): MissedBefore {
+  if (gap.kind === 'unknown') return { kind: 'unknown' };
+  const isFirst = !overlaps && !generation.before && !generation.unsettled;
+  return isFirst ? { kind: 'first', packets: gap.missed } : { kind: 'gap', packets: gap.missed, isSettled };
 }
 
 /** Counts and compares regularly until it is disposed of. */
@@ -189,12 +201,15 @@ async function count(state: CountersState, interfacePackets?: number): Promise<v
   const statistics = await askForStatistics(state.tcpdump);
   if (statistics === 'silence') return noteSilence(state);
   if (!statistics) return;
+  const wasUnknown = state.readings.gap.kind === 'unknown';
   state.unanswered = 0;
   update(state, { statistics });
   // A stop may have read newer ones meanwhile.
   if (interfacePackets !== undefined)
     update(state, { interfacePackets: Math.max(interfacePackets, state.readings.interfacePackets ?? 0) });
   await updateTotals(state);
+  if (wasUnknown && state.readings.gap.kind === 'known')
+    state.onGapSettled(missedBefore(state, { isSettled: true }));
   const before = state.sample;
   const sample = {
     ...statistics,

@@ -2,7 +2,8 @@ import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import { type Capacity, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
-import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
+import { captureStates, podStates } from './capture-states.ts';
+import type { CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
 
 /** What the metrics are made of. It is read when metrics are requested, so no metric has to be kept up to date. */
@@ -37,21 +38,12 @@ export function readSamples(sources: MetricSources): MetricSample[] {
 }
 
 function stateSamples(statuses: readonly KnownStatus[], plan: Plan | undefined): MetricSample[] {
-  const states = statuses.map(({ status }) => stateOf(status));
-  const counts = (['capturing', 'waiting', 'failed', 'refused'] as const).map(
-    (state) => [state, states.filter((each) => each === state).length] as const,
-  );
-  const ended = decisionsOf(plan).filter(({ kind }) => kind === 'keep').length;
-  return [...counts, ['ended', ended] as const].map(([state, value]) => ({
+  const states = podStates(statuses, plan);
+  return captureStates.map((state) => ({
     name: 'podcap_captures',
     labels: { state },
-    value,
+    value: states.filter((each) => each.state === state).length,
   }));
-}
-
-/** tcpdump keeps running while its interface is down. */
-function stateOf({ kind }: CaptureStatus): CaptureStatus['kind'] {
-  return kind === 'interfaceDown' ? 'capturing' : kind;
 }
 
 function refusalSamples(statuses: readonly KnownStatus[]): MetricSample[] {
