@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { captureStates, stateDescriptions } from '../src/agent/observability/capture-states.ts';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
 import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
@@ -50,7 +51,7 @@ Without \`${annotationRules(settings).files.key}\`, the other annotations have n
 
 ## Refusals
 
-If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
+If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in \`podcap list\`, in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
 
 ${table(
   ['reason', 'when', 'until'],
@@ -98,7 +99,7 @@ With \`--metrics-tls-folder\`, the metrics are served only on \`--metrics-port\`
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 
-- \`state\` is \`capturing\` (also while the interface is down), \`waiting\` (for the Pod network), \`failed\` (will be retried), \`refused\`, or \`ended\` (the capture has stopped, and its files are kept).
+- \`state\` is ${stateList()}. \`podcap list\` has the same states.
 - \`reason\` is the reason of a [refusal](annotations.md#refusals).
 - \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent stopped first), \`suppressed\` (there were too many Events about the same Pod) or \`failed\`.
 - \`--pod-metrics=true\` adds the metrics whose names start with \`podcap_pod_\`: one series for each Pod whose capture the agent reports, labeled with its namespace and name.
@@ -152,3 +153,8 @@ function allowedBy({ flag }: SettingDescription): string {
 }
 
 const anyNode = { NODE_NAME: 'node' };
+
+function stateList(): string {
+  const states = captureStates.map((state) => `\`${state}\` (${stateDescriptions[state]})`);
+  return [states.slice(0, -1).join(', '), ...states.slice(-1)].join(' or ');
+}

@@ -26,10 +26,9 @@ export function listText(listed: readonly ListedRecording[], columns: number | u
 
 const gap = '  ';
 
-const headings = [
-  ...['NAMESPACE', 'POD', 'UID', 'STATE', 'REASON', 'FILES', 'BYTES'],
-  ...['PACKETS', 'DROPPED', 'LOST', 'MISSED', 'FIRST', 'LAST'],
-];
+const headings = 'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED FIRST LAST'.split(
+  ' ',
+);
 
 function cellsOf(one: ListedRecording): readonly string[] {
   return [
@@ -49,24 +48,22 @@ function cellsOf(one: ListedRecording): readonly string[] {
   ].map((cell) => plainText(String(cell)));
 }
 
-/** What the table has, from top to bottom. */
+/** What the table has, from top to bottom, except what is not known. */
 function block(one: ListedRecording, columns: number): string {
-  const unknown = 'unknown';
   const counts = [
-    `packets ${one.packets ?? unknown}`,
-    `dropped ${one.dropped ?? unknown}`,
-    `lost ${one.lostAtStop ?? unknown}`,
-    `missed ${one.missed ?? unknown}`,
-  ];
+    ['packets', one.packets],
+    ['dropped', one.dropped],
+    ['lost', one.lostAtStop],
+    ['missed', one.missed],
+  ].flatMap(([name, count]) => (count === undefined ? [] : [`${name} ${count}`]));
+  const { first, last } = one;
   const lines = [
+    reasonOf(one),
     `uid ${one.uid}`,
     `files ${one.files}, bytes ${one.bytes}`,
     counts.join(', '),
-    ...(one.first !== undefined && one.last !== undefined
-      ? [`from ${toTheSecond(one.first)} to ${toTheSecond(one.last)}`]
-      : []),
-    ...(one.reason === undefined ? [] : [reasonOf(one)]),
-  ];
+    first === undefined || last === undefined ? '' : `from ${toTheSecond(first)} to ${toTheSecond(last)}`,
+  ].filter((line) => line !== '');
   const heading = wrapped(`${nameOf(one)}  ${one.state}`, columns, '');
   return [heading, ...lines.map((line) => wrapped(line, columns, gap))].join('');
 }

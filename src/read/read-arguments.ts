@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { captureStates, stateDescriptions } from '../agent/observability/capture-states.ts';
 import { settingDescriptions } from '../agent/settings.ts';
 import { podNamePatterns } from '../agent/storage/file-names.ts';
 import { defaultUnreadSeconds } from './terminal.ts';
@@ -54,9 +55,19 @@ ${commonHelp}
 
 const listHelp = `Usage: podcap list [options]
 
-Lists the Pods whose packets are kept on this Node, with the times of the first and the last packet.
-PACKETS is the number of packets in the files, as last recorded by the agent. A packet that two overlapping captures
-both contain is counted twice.
+Lists the captures of this Node: those of which packets are kept, and those that are waiting, failed or refused.
+
+STATE is one of:
+${captureStates.map((state) => `  ${state.padEnd(9)}  ${stateDescriptions[state]}`).join('\n')}
+  unknown    no agent in this container says anything about it
+REASON is the word of the Pod's Event; its message follows the table. A terminal that is too narrow for the table (with
+kubectl exec -it) gets one paragraph for each capture.
+
+PACKETS is the number of packets in the files. A packet that two overlapping captures both contain is counted twice.
+DROPPED by the kernel, LOST at stop, and MISSED while nothing captured are those of all captures of the Pod. MISSED is
+an upper bound, and includes what passed before the first capture. All counts are as last recorded by the agent, at
+most 20 seconds ago; what is not known is a dash, and is left out of the JSON. FIRST and LAST are the times of the
+first and the last packet.
 
 Options:
   -o, --output <format>      table (default) or json

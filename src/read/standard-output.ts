@@ -20,8 +20,9 @@ const pieceBytes = 4_096;
 export function outputTo(stream: Writable, { unreadMs }: { readonly unreadMs: number }): Output {
   // Each write reports its own error. Without a listener, the same error would also end the process.
   stream.on('error', () => {});
-  let giveUp = () => {};
-  const timer = setTimeout(() => giveUp(), unreadMs);
+  /** Of the piece that is being written. */
+  let giveUp: (() => void) | undefined;
+  const timer = setTimeout(() => giveUp?.(), unreadMs);
 
   function writePiece(piece: Uint8Array): Promise<Written> {
     timer.refresh();

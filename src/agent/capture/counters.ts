@@ -14,7 +14,7 @@ import {
   noReadings,
 } from './capture-totals.ts';
 import { readInterfacePackets } from './interface-counters.ts';
-import { gapBefore, noGap, settleGap } from './missed-packets.ts';
+import { gapBefore, missedBefore, noGap, settleGap } from './missed-packets.ts';
 import { type CounterSample, isStalled } from './stall-detection.ts';
 import type { Ending, Tcpdump } from './tcpdump.ts';
 import type { TcpdumpFiles } from './tcpdump-files.ts';
@@ -87,10 +87,10 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     totals: () => state.totals,
     listeningMs: () => state.listeningMs,
     async start() {
-      const missedBefore = await startCounting(state);
+      const missed = await startCounting(state);
       void enqueue(() => readReceivedAtStart(state));
       timers = startTimers(state, enqueue);
-      return missedBefore;
+      return missed;
     },
     countInterfacePackets: () => countInterfacePackets(state),
     async countInterfacePacketsAtFailure() {
@@ -139,16 +139,12 @@ async function startCounting(state: CountersState): Promise<MissedBefore> {
   update(state, { interfacePacketsAtStart: interfacePackets, gap });
   await updateTotals(state);
   state.onCount(false);
-  return missedBefore(state, { isSettled: false });
+  return missedBefore(state.readings.gap, { isFirst: isFirst(state), isSettled: false });
 }
 
-function missedBefore(
-  { readings: { gap }, generation, overlaps }: CountersState,
-  { isSettled }: { readonly isSettled: boolean },
-): MissedBefore {
-  if (gap.kind === 'unknown') return { kind: 'unknown' };
-  const isFirst = !overlaps && !generation.before && !generation.unsettled;
-  return isFirst ? { kind: 'first', packets: gap.missed } : { kind: 'gap', packets: gap.missed, isSettled };
+/** No capture of this interface is before it. */
+function isFirst({ overlaps, generation: { before, unsettled } }: CountersState): boolean {
+  return !overlaps && !before && !unsettled;
 }
 
 /** Counts and compares regularly until it is disposed of. */
@@ -209,7 +205,7 @@ async function count(state: CountersState, interfacePackets?: number): Promise<v
     update(state, { interfacePackets: Math.max(interfacePackets, state.readings.interfacePackets ?? 0) });
   await updateTotals(state);
   if (wasUnknown && state.readings.gap.kind === 'known')
-    state.onGapSettled(missedBefore(state, { isSettled: true }));
+    state.onGapSettled(missedBefore(state.readings.gap, { isFirst: isFirst(state), isSettled: true }));
   const before = state.sample;
   const sample = {
     ...statistics,
