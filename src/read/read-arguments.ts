@@ -9,7 +9,7 @@ export type ReadArguments = {
   readonly capturesFolder: string;
   readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
   readonly generation: number | undefined;
-  /** For how long nothing may read the output. */
+  /** The output is given up when it has not been read for this long. */
   readonly unreadSeconds: number;
 };
 
@@ -41,7 +41,7 @@ Writes the captured packets of a Pod to standard output, as one capture file (pc
 The output contains every packet that is in the files when the command starts: whole, in order, and only once where
 two captures overlap. It does not follow the capture. All files are opened at the start, so a slow reader misses
 nothing when the capture deletes old files. Until the command ends, the files that it reads use disk space, even if
-they are deleted. So it ends, with exit code 1, when nobody reads its output any more: after a kubectl exec that was
+they are deleted. So it ends, with exit code 1, when its output is no longer read: after a kubectl exec that was
 killed, for example.
 
 If several Pods had that name, the one that was captured last is read. podcap list shows the UID of each.
@@ -49,7 +49,7 @@ If several Pods had that name, the one that was captured last is read. podcap li
 Options:
   --uid <uid>                read the Pod with this UID
   --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<number>
-  --unread-seconds <number>  end when nobody has read any of the output for this long (default: ${defaultUnreadSeconds})
+  --unread-seconds <number>  end when none of the output has been read for this long (default: ${defaultUnreadSeconds})
 ${commonHelp}
 `;
 

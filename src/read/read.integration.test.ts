@@ -85,7 +85,7 @@ test('ends with a message when nobody reads the pipe any more, and lets go of th
   let errors = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
   const [code, signal] = await once(child, 'close');
-  expect([code, signal, errors]).toEqual([1, null, 'podcap: nobody has read the output for 1 s\n']);
+  expect([code, signal, errors]).toEqual([1, null, 'podcap: the output has not been read for 1 s\n']);
   await sending.stop();
 });
 

@@ -13,7 +13,7 @@ export type Terminal = {
 /** The usual exit codes: 1 if the command fails, for example without such a Pod, 2 for a wrong command line. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
-/** The time after which nobody reads the output, unless the user sets another. */
+/** An output that has not been read for this long is given up, unless the user sets another time. */
 export const defaultUnreadSeconds = 60;
 
 /** Prints a message to standard error. Its lines have no character that a terminal acts on. */
@@ -31,5 +31,5 @@ export async function printText(terminal: Terminal, text: string): Promise<numbe
 
 /** The process ends, because the other end of `kubectl exec` may be gone without closing anything. */
 export function unreadMessage(seconds: number): string {
-  return `nobody has read the output for ${seconds} s`;
+  return `the output has not been read for ${seconds} s`;
 }

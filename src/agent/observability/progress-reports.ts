@@ -26,7 +26,7 @@ export type ProgressReportsOptions = Place & {
   readonly log: Logger;
 };
 
-/** Nobody needs to know of a loss that lasts more often. */
+/** A loss that lasts is not reported more often. */
 export const lossEveryMs = 10 * 60_000;
 /** The API server deletes an Event an hour after it was last written. */
 export const progressEveryMs = 45 * 60_000;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
@@ -40,6 +41,23 @@ test.each([
   await using _file = await openStateFile({ capturesFolder, states: () => [waiting], log });
   const path = stateFilePath(capturesFolder);
   await writeFile(path, change(await readFile(path, 'utf8')));
+  expect(await readStates(capturesFolder)).toBeUndefined();
+});
+
+test('no other user can write where the agent does', async () => {
+  const capturesFolder = `/captures-${randomUUID()}`;
+  await using _file = await openStateFile({ capturesFolder, states: () => [waiting], log });
+  expect((await stat(dirname(stateFilePath(capturesFolder)))).mode & 0o777).toBe(0o700);
+});
+
+test.runIf(process.getuid?.() === 0)("says nothing if tcpdump's user has taken the name", async () => {
+  const capturesFolder = `/captures-${randomUUID()}`;
+  const folder = dirname(stateFilePath(capturesFolder));
+  await mkdir(folder);
+  await chown(folder, 10_001, 10_001);
+  await using _file = await openStateFile({ capturesFolder, states: () => [waiting], log });
+  expect(await readdir(folder)).toEqual([]);
+  await writeFile(stateFilePath(capturesFolder), '{}');
   expect(await readStates(capturesFolder)).toBeUndefined();
 });
 

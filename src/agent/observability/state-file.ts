@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFile, unlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import * as v from 'valibot';
 import { coalesced } from '../../base/coalesced.ts';
-import { ifExists } from '../../base/fs-errors.ts';
+import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { openPlainFile } from '../../base/plain-file.ts';
 import { parseProcessStat } from '../../base/process-stat.ts';
 import { every, throttle } from '../../base/timers.ts';
@@ -39,6 +41,7 @@ export async function openStateFile({ capturesFolder, states, log }: StateFileOp
     async () => {
       const text = `${JSON.stringify({ version: 1, writer, states: states() })}\n`;
       if (text === written) return;
+      await makeOwnFolder(dirname(path));
       await replaceFile(path, text);
       written = text;
       hasFailed = false;
@@ -51,7 +54,7 @@ export async function openStateFile({ capturesFolder, states, log }: StateFileOp
   const throttled = throttle(minWriteIntervalMs, writing.run);
   const checking = every(checkEveryMs, async () => throttled.run());
   throttled.run();
-  // Before any tcpdump starts: from then on its user cannot take the name, because the folder is sticky.
+  // Before any tcpdump starts: its user cannot take the name any more.
   await writing.settled();
   return {
     changed: throttled.run,
@@ -59,7 +62,7 @@ export async function openStateFile({ capturesFolder, states, log }: StateFileOp
       checking[Symbol.dispose]();
       throttled[Symbol.dispose]();
       await writing.settled();
-      await ifExists(unlink(path)).catch((error: unknown) =>
+      await rm(dirname(path), { recursive: true, force: true }).catch((error: unknown) =>
         log.warn({ err: error }, 'failed to delete the states of the captures'),
       );
     },
@@ -68,11 +71,12 @@ export async function openStateFile({ capturesFolder, states, log }: StateFileOp
 
 /** By UID, what the agent in this container says now; undefined if none runs here. */
 export async function readStates(capturesFolder: string): Promise<ReadonlyMap<string, PodState> | undefined> {
-  const opened = await ifExists(openPlainFile(stateFilePath(capturesFolder)));
+  const path = stateFilePath(capturesFolder);
+  const folder = await ifExists(lstat(dirname(path)));
+  if (!folder || !isOwn(folder)) return undefined;
+  const opened = await ifExists(openPlainFile(path));
   if (opened?.kind !== 'file') return undefined;
   await using handle = opened.handle;
-  // Any user of the container can write to that folder.
-  if (opened.stats.uid !== process.getuid?.()) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), fileSchema), await handle.readFile('utf8'));
   if (!parsed.success) return undefined;
   const { writer, states } = parsed.output;
@@ -82,9 +86,27 @@ export async function readStates(capturesFolder: string): Promise<ReadonlyMap<st
 
 const noWords = { pod: undefined, reason: undefined, message: undefined };
 
-/** One for each folder of captures, in a tmpfs of the container: it is there on a full disk and a read-only root. */
+/**
+ * One for each folder of captures, in a tmpfs of the container: it is there on a full disk and a read-only root. The
+ * file has a folder of its own, because any user of the container can write to the tmpfs.
+ */
 export function stateFilePath(capturesFolder: string): string {
-  return `/dev/shm/podcap-${createHash('sha256').update(capturesFolder).digest('hex').slice(0, 16)}.json`;
+  const hash = createHash('sha256').update(capturesFolder).digest('hex').slice(0, 16);
+  return `/dev/shm/podcap-${hash}/states.json`;
+}
+
+/** Throws if something else has that name, which is another user's. */
+async function makeOwnFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    if (!isOwn(await lstat(path))) throw new Error(`${path} is not the agent's folder`, { cause: error });
+  }
+}
+
+function isOwn(folder: Stats): boolean {
+  return folder.isDirectory() && folder.uid === process.getuid?.();
 }
 
 /** A process by its pid and start time, which no other process has; undefined if there is none. */
