@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
+import { until } from '../src/base/until.ts';
 import { numbersOf, packetsIn } from './support/captured-packets.ts';
 import { capturedPod, expectCaptured, expectRefused, sendCaptured } from './support/captured-pod.ts';
 import { test } from './support/cluster-test.ts';
@@ -7,6 +8,7 @@ import { range } from './support/consecutive.ts';
 import { captureFolder } from './support/node-captures.ts';
 import { idle } from './support/pod-manifests.ts';
 import { tcpdumpsOf } from './support/pod-processes.ts';
+import { listedState } from './support/read-back.ts';
 
 const filter = 'podcap.dev/filter';
 
@@ -46,6 +48,9 @@ test('refuses 5 Pods that use the network of their Node', async ({ cluster }) =>
       message: expect.stringContaining('the Pod uses the host network'),
     });
     expect(await captureFolder(host)).toBeUndefined();
+    const isListed = async () => (await listedState(host))?.reason === 'HostNetwork';
+    await until(isListed, { what: 'the refusal in podcap list', everyMs: 500 });
+    expect(await listedState(host)).toMatchObject({ state: 'refused', files: 0 });
   }
 });
 

@@ -2,13 +2,12 @@ import { listCommand } from './read/list.ts';
 import { readCommand } from './read/read.ts';
 
 /** `podcap read` and `podcap list` read captures. Everything else starts the agent; only then is its code loaded. */
-async function main([command, ...args]: readonly string[]): Promise<number> {
-  if (command === 'read') return await readCommand(args, process);
-  if (command === 'list') return await listCommand(args, process);
+async function main([command, ...args]: readonly string[]): Promise<void> {
+  // What nobody reads would keep the process alive; everything else is written when a command returns.
+  if (command === 'read') process.exit(await readCommand(args, process));
+  if (command === 'list') process.exit(await listCommand(args, process));
   const { agentCommand } = await import('./agent/agent-command.ts');
-  return await agentCommand();
+  process.exitCode = await agentCommand();
 }
 
-void main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+void main(process.argv.slice(2));

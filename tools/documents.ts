@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { captureStates } from '../src/agent/observability/capture-states.ts';
+import { captureStates, stateDescriptions } from '../src/agent/observability/capture-states.ts';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
 import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
@@ -51,7 +51,7 @@ Without \`${annotationRules(settings).files.key}\`, the other annotations have n
 
 ## Refusals
 
-If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
+If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in \`podcap list\`, in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
 
 ${table(
   ['reason', 'when', 'until'],
@@ -89,7 +89,6 @@ function metricsDocument(): string {
     labels.length === 0 ? '' : labels.map((label) => `\`${label}\``).join(', '),
     help,
   ]);
-  const states = captureStates.map(({ state, meaning }) => `\`${state}\` (${meaning})`).join(', ');
   return `# Metrics
 
 ${generated}
@@ -100,7 +99,7 @@ With \`--metrics-tls-folder\`, the metrics are served only on \`--metrics-port\`
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 
-- \`state\` is one of these, the same words as in \`podcap list\`: ${states}.
+- \`state\` is ${stateList()}. \`podcap list\` has the same states.
 - \`reason\` is the reason of a [refusal](annotations.md#refusals).
 - \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent stopped first), \`suppressed\` (there were too many Events about the same Pod) or \`failed\`.
 - \`--pod-metrics=true\` adds the metrics whose names start with \`podcap_pod_\`: one series for each name of a Pod whose capture the agent reports, or whose files it keeps. The labels are the namespace and name of the captured Pod. Two Pods with the same name, such as the earlier and the recreated Pod of a StatefulSet, share a series.
@@ -178,3 +177,8 @@ function allowedBy({ flag }: SettingDescription): string {
 }
 
 const anyNode = { NODE_NAME: 'node' };
+
+function stateList(): string {
+  const states = captureStates.map((state) => `\`${state}\` (${stateDescriptions[state]})`);
+  return [states.slice(0, -1).join(', '), ...states.slice(-1)].join(' or ');
+}

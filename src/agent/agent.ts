@@ -10,14 +10,17 @@ import { filterChecks } from './capture/filter-check.ts';
 import { startPodLoops } from './capture/pod-loops.ts';
 import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
+import { podStates } from './observability/capture-states.ts';
 import { captureStatuses } from './observability/capture-status.ts';
 import { reportByEvent } from './observability/event-messages.ts';
 import { type HealthOptions, serveHealth } from './observability/health-server.ts';
 import { reportByLog } from './observability/log-messages.ts';
 import { readSamples } from './observability/metric-samples.ts';
 import { metricsText } from './observability/metrics.ts';
+import { progressReports } from './observability/progress-reports.ts';
 import { unreadyReasons } from './observability/readiness.ts';
 import { type SecureMetricsOptions, serveSecureMetrics } from './observability/secure-metrics-server.ts';
+import { openStateFile } from './observability/state-file.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
 import type { PlanLimits } from './planner/plan.ts';
@@ -43,6 +46,8 @@ export type AgentOptions = {
 
 /** An hour after it was last written, the API server deletes an Event. */
 const renewEveryMs = 45 * 60_000;
+/** A loss is reported this soon. */
+const progressCheckEveryMs = 60_000;
 /** A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. */
 const bufferSlots = 16;
 /** A check takes up to a second of CPU time. */
@@ -60,7 +65,19 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
   // What it opens: each part is closed in reverse order, so that what reports outlives what is reported.
   await using events = eventRecorder({ client: options.client, nodeName, log });
-  const status = captureStatuses([reportByLog(log), reportByEvent(events.record, { nodeName })]);
+  const progress = progressReports({
+    nodeName,
+    record: events.record,
+    totalsOf: (uid) => folders.totals(uid),
+    nowMs: clock.nowMs,
+    log,
+  });
+  const status = captureStatuses([
+    reportByLog(log),
+    reportByEvent(events.record, { nodeName }),
+    progress.onStatus,
+    () => states.changed(),
+  ]);
   const folders = await openCaptureFolders({
     root: capturesFolder,
     groupId: captureUser,
@@ -97,7 +114,13 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     onSample: planning.run,
     log,
   });
+  await using states = await openStateFile({
+    capturesFolder,
+    states: () => podStates(status.all(), planning.latest()),
+    log,
+  });
   using _renewing = every(renewEveryMs, async () => status.renew());
+  using _progress = every(progressCheckEveryMs, () => progress.report(status.all()));
 
   // What it serves.
   const contact: Contact = { lastMs: undefined };

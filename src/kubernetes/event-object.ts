@@ -9,6 +9,13 @@ export type PodEvent = {
   /** Is cut to 1,024 bytes of UTF-8. */
   readonly message: string;
   readonly pod: PodReference;
+  /**
+   * Events about one Pod with the same type, reason and subject are one Event, which has the newest message. Without a
+   * subject, only those with the same message are.
+   */
+  readonly subject?: string;
+  /** The message replaces the one before without counting as another occurrence: more is known of the same one. */
+  readonly isCorrection?: boolean;
 };
 
 /** The Pod that an Event is about. */

@@ -54,6 +54,51 @@ test('increments the count of a repeated Event', async () => {
   expect(setup.server.requests[2]?.body).toEqual({ count: 3, lastTimestamp: expect.any(String) });
 });
 
+test('Events about the same subject are one Event, with a count and the newest message', async () => {
+  await using setup = await recorderScene();
+  for (const message of ['10 packets', '20 packets']) {
+    setup.recorder.record({ ...started, message, subject: 'progress' });
+    await setup.recorder.flush(5_000);
+  }
+  expect(setup.server.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH']);
+  const body = { count: 2, lastTimestamp: expect.any(String), message: '20 packets' };
+  expect(setup.server.requests[1]?.body).toEqual(body);
+});
+
+test('a correction replaces the message, and is not another occurrence', async () => {
+  await using setup = await recorderScene();
+  const unknown = { ...started, message: 'not known yet', subject: 'start 1' };
+  const known = { ...unknown, message: 'no gap', isCorrection: true };
+  setup.recorder.record(unknown);
+  await setup.recorder.flush(5_000);
+  setup.recorder.record(known);
+  await setup.recorder.flush(5_000);
+  const body = { count: 1, lastTimestamp: expect.any(String), message: 'no gap' };
+  expect(bodies(setup.server).slice(1)).toEqual([body]);
+});
+
+test('a correction of an Event that still waits is written with it', async () => {
+  await using setup = await recorderScene();
+  setup.server.script.write.push(refusal(503, 'ServiceUnavailable'));
+  setup.recorder.record({ ...started, reason: 'First' });
+  setup.recorder.record({ ...started, message: 'not known yet', subject: 'start 1' });
+  setup.recorder.record({ ...started, message: 'no gap', subject: 'start 1', isCorrection: true });
+  await setup.recorder.flush(5_000);
+  expect(bodies(setup.server).at(-1)).toMatchObject({ message: 'no gap', count: 1 });
+});
+
+test('a correction is written as a new Event when the API server has deleted the one to correct', async () => {
+  await using setup = await recorderScene();
+  const unknown = { ...started, message: 'not known yet', subject: 'start 1' };
+  setup.recorder.record(unknown);
+  await setup.recorder.flush(5_000);
+  setup.server.script.write.push(refusal(404, 'NotFound'));
+  setup.recorder.record({ ...unknown, message: 'no gap', isCorrection: true });
+  await setup.recorder.flush(5_000);
+  expect(setup.server.requests.map(({ method }) => method)).toEqual(['POST', 'PATCH', 'POST']);
+  expect(bodies(setup.server).at(-1)).toMatchObject({ message: 'no gap', count: 1 });
+});
+
 test('writes one Event, with a count, for equal Events that wait together', async () => {
   await using setup = await recorderScene();
   setup.server.script.write.push(refusal(503, 'ServiceUnavailable'));

@@ -143,13 +143,21 @@ export function eventRecorder({
 }
 
 function enqueue(queue: Map<string, PendingEvent>, event: PodEvent): void {
-  const key = JSON.stringify([event.pod.uid, event.type, event.reason, event.message]);
+  const { pod, type, reason, subject, message, isCorrection } = event;
+  const key = JSON.stringify([
+    pod.uid,
+    type,
+    reason,
+    ...(subject === undefined ? [message] : ['about', subject]),
+  ]);
   const now = `${new Date().toISOString().slice(0, 19)}Z`;
   const pending = queue.get(key);
   const seen =
     pending === undefined
       ? { count: 1, firstTimestamp: now, lastTimestamp: now }
-      : { ...pending.seen, count: pending.seen.count + 1, lastTimestamp: now };
+      : isCorrection === true
+        ? pending.seen
+        : { ...pending.seen, count: pending.seen.count + 1, lastTimestamp: now };
   queue.set(key, { event, seen, sinceMs: pending?.sinceMs ?? performance.now() });
 }
 

@@ -1,6 +1,13 @@
 import { ApiError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
-import { type EventSource, eventName, eventObject, type Occurrences, type PodEvent } from './event-object.ts';
+import {
+  cutMessage,
+  type EventSource,
+  eventName,
+  eventObject,
+  type Occurrences,
+  type PodEvent,
+} from './event-object.ts';
 import { lruCache } from './lru-cache.ts';
 
 /** An Event that waits to be written. */
@@ -33,12 +40,16 @@ export function eventWriter({ client, nodeName, remembered, signal }: EventWrite
     const last = written.get(key);
     if (last !== undefined) {
       const { lastTimestamp, count } = pending.seen;
-      const seen = { ...last.seen, count: last.seen.count + count, lastTimestamp };
-      await client.patch({
-        path: `${path}/${last.name}`,
-        body: { count: seen.count, lastTimestamp },
-        signal,
-      });
+      const { subject, message, isCorrection } = pending.event;
+      const seen =
+        isCorrection === true ? last.seen : { ...last.seen, count: last.seen.count + count, lastTimestamp };
+      const body = {
+        count: seen.count,
+        lastTimestamp: seen.lastTimestamp,
+        // The others have the message that they had.
+        ...(subject !== undefined && { message: cutMessage(message) }),
+      };
+      await client.patch({ path: `${path}/${last.name}`, body, signal });
       written.set(key, { name: last.name, seen });
       return;
     }

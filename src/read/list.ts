@@ -1,34 +1,21 @@
-import type { CaptureState } from '../agent/observability/capture-states.ts';
-import { totalsOf } from '../agent/storage/capture-records.ts';
-import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
+import { readStates } from '../agent/observability/state-file.ts';
+import type { Recording } from '../agent/storage/recordings.ts';
 import { openSnapshot } from '../agent/storage/snapshot.ts';
+import { bootClock } from '../base/clock.ts';
+import { plainJson } from '../base/plain-text.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
 import { recordingsIn } from './find-recording.ts';
+import { listText } from './list-layout.ts';
+import { type ListedRecording, listedOf, listedWithoutFiles } from './listed-recording.ts';
 import { type ListArguments, listArguments } from './read-arguments.ts';
-import { exitCodes, printMessage, type Terminal } from './terminal.ts';
-
-/** One row of the list; times are RFC 3339. */
-export type ListedRecording = {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly uid: string;
-  readonly state: CaptureState;
-  readonly files: number;
-  readonly bytes: number;
-  /** Packets in those files, as last recorded by the agent. */
-  readonly packets?: number;
-  /** The times of the first and the last packet in those files. */
-  readonly first?: string;
-  readonly last?: string;
-};
+import { exitCodes, printMessage, printText, type Terminal } from './terminal.ts';
 
 /** `podcap list`: prints the captures on this Node. Returns the exit code. */
 export async function listCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   const parsed = listArguments(args, terminal.env);
   switch (parsed.kind) {
     case 'help':
-      terminal.stdout.write(parsed.text);
-      return exitCodes.done;
+      return await printText(terminal, parsed.text);
     case 'invalid':
       printMessage(terminal, `${parsed.message}\nTry podcap list --help.`);
       return exitCodes.usage;
@@ -43,33 +30,32 @@ async function list({ capturesFolder, output }: ListArguments, terminal: Termina
     printMessage(terminal, recordings.message);
     return exitCodes.failed;
   }
-  const listed: ListedRecording[] = [];
-  for (const recording of recordings) listed.push(await listedOf(recording));
-  terminal.stdout.write(output === 'json' ? `${JSON.stringify(listed, undefined, 2)}\n` : table(listed));
-  return exitCodes.done;
+  const [states, clock] = await Promise.all([readStates(capturesFolder), bootClock()]);
+  const listed = listedWithoutFiles(states, recordings);
+  for (const recording of recordings) {
+    listed.push({ ...listedOf(recording, states, clock), ...(await timesOf(recording, terminal)) });
+  }
+  const sorted = listed.toSorted((a, b) => compare(`${a.namespace}\0${a.pod}`, `${b.namespace}\0${b.pod}`));
+  const text = output === 'json' ? `${plainJson(sorted)}\n` : listText(sorted, columnsOf(terminal));
+  return await printText(terminal, text);
 }
 
-async function listedOf({ namespace, pod, uid, generations }: Recording): Promise<ListedRecording> {
-  const record = newestRecord(generations);
-  const files = generations.flatMap((generation) => generation.files);
-  const records = generations.flatMap((generation) => generation.record ?? []);
-  const totals = record && totalsOf(records);
-  return {
-    namespace,
-    pod,
-    uid,
-    state: record && record.endTime === undefined && record.podEndedMs === undefined ? 'capturing' : 'ended',
-    files: files.length,
-    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    ...(totals && { packets: totals.captured - totals.pruned }),
-    ...(await timesOf(generations)),
-  };
+/** A terminal that does not say how wide it is has the usual 80 columns. */
+function columnsOf({ stdout: { isTTY, columns } }: Terminal): number | undefined {
+  return isTTY === true ? columns || 80 : undefined;
 }
 
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Prints a message for each file that cannot be read. */
 async function timesOf(
-  generations: Recording['generations'],
+  { generations }: Recording,
+  terminal: Terminal,
 ): Promise<Pick<ListedRecording, 'first' | 'last'>> {
   await using snapshot = await openSnapshot(generations);
+  for (const note of snapshot.notes) printMessage(terminal, note);
   let first = Infinity;
   let last = -Infinity;
   for (const source of snapshot.sources) {
@@ -82,33 +68,4 @@ async function timesOf(
 
 function rfc3339(timeUs: number): string {
   return new Date(Math.floor(timeUs / 1_000)).toISOString();
-}
-
-const columns = ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'FIRST', 'LAST'];
-
-function table(listed: readonly ListedRecording[]): string {
-  const rows = listed.map((one) =>
-    [
-      one.namespace,
-      one.pod,
-      one.uid,
-      one.state,
-      one.files,
-      one.bytes,
-      one.packets ?? '-',
-      one.first ?? '-',
-      one.last ?? '-',
-    ].map(String),
-  );
-  const all = [columns, ...rows];
-  const widths = columns.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-          .join('   ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }

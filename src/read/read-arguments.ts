@@ -1,11 +1,16 @@
 import { parseArgs } from 'node:util';
+import { captureStates, stateDescriptions } from '../agent/observability/capture-states.ts';
 import { settingDescriptions } from '../agent/settings.ts';
+import { podNamePatterns } from '../agent/storage/file-names.ts';
+import { defaultUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap read`, parsed. */
 export type ReadArguments = {
   readonly capturesFolder: string;
   readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
   readonly generation: number | undefined;
+  /** The output is given up when it has not been read for this long. */
+  readonly unreadSeconds: number;
 };
 
 /** The command line of `podcap list`, parsed. */
@@ -19,6 +24,7 @@ export type ParsedArguments<Arguments> =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'invalid'; readonly message: string };
 
+const maxUnreadSeconds = 86_400;
 const { capturesFolder } = settingDescriptions;
 const commonHelp = `  --captures-folder <path>   ${capturesFolder.help}
                              (or ${capturesFolder.env}; default: ${capturesFolder.default})
@@ -35,21 +41,33 @@ Writes the captured packets of a Pod to standard output, as one capture file (pc
 The output contains every packet that is in the files when the command starts: whole, in order, and only once where
 two captures overlap. It does not follow the capture. All files are opened at the start, so a slow reader misses
 nothing when the capture deletes old files. Until the command ends, the files that it reads use disk space, even if
-they are deleted.
+they are deleted. So it ends, with exit code 1, when its output is no longer read: after a kubectl exec that was
+killed, for example.
 
 If several Pods had that name, the one that was captured last is read. podcap list shows the UID of each.
 
 Options:
   --uid <uid>                read the Pod with this UID
   --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<number>
+  --unread-seconds <number>  end when none of the output has been read for this long (default: ${defaultUnreadSeconds})
 ${commonHelp}
 `;
 
 const listHelp = `Usage: podcap list [options]
 
-Lists the Pods whose packets are kept on this Node, with the times of the first and the last packet.
-PACKETS is the number of packets in the files, as last recorded by the agent. A packet that two overlapping captures
-both contain is counted twice.
+Lists the captures of this Node: those of which packets are kept, and those that are waiting, failed or refused.
+
+STATE is one of:
+${captureStates.map((state) => `  ${state.padEnd(9)}  ${stateDescriptions[state]}`).join('\n')}
+  unknown    no agent in this container says anything about it
+REASON is the word of the Pod's Event; its message follows the table. A terminal that is too narrow for the table (with
+kubectl exec -it) gets one paragraph for each capture.
+
+PACKETS is the number of packets in the files. A packet that two overlapping captures both contain is counted twice.
+DROPPED by the kernel, LOST at stop, and MISSED while nothing captured are those of all captures of the Pod. MISSED is
+an upper bound, and includes what passed before the first capture. All counts are as last recorded by the agent, at
+most 20 seconds ago; what is not known is a dash, and is left out of the JSON. FIRST and LAST are the times of the
+first and the last packet.
 
 Options:
   -o, --output <format>      table (default) or json
@@ -64,6 +82,7 @@ export function readArguments(
   const parsed = parse(args, {
     uid: { type: 'string' },
     generation: { type: 'string' },
+    'unread-seconds': { type: 'string' },
     ...commonOptions,
   });
   if (parsed.kind === 'invalid') return parsed;
@@ -73,12 +92,14 @@ export function readArguments(
   const { uid, generation } = values;
   if ((uid === undefined) === (positionals.length === 0) || positionals.length > 1)
     return invalid('either one <namespace>/<pod> or --uid <uid> is required');
-  if (typeof uid === 'string' && !/^[A-Za-z0-9-]{1,36}$/.test(uid))
+  if (typeof uid === 'string' && !podNamePatterns.uid.test(uid))
     return invalid(`--uid must be the UID of a Pod, not ${JSON.stringify(uid)}`);
   if (typeof generation === 'string' && !/^[0-9]{1,9}$/.test(generation))
     return invalid(`--generation must be a whole number, not ${JSON.stringify(generation)}`);
-  const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(positionals[0] ?? '') ?? [];
-  const pod = typeof uid === 'string' ? { uid } : namespace && name ? { namespace, name } : undefined;
+  const unreadSeconds = Number(values['unread-seconds'] ?? defaultUnreadSeconds);
+  if (!Number.isInteger(unreadSeconds) || unreadSeconds < 1 || unreadSeconds > maxUnreadSeconds)
+    return invalid(`--unread-seconds must be a whole number from 1 to ${maxUnreadSeconds}`);
+  const pod = typeof uid === 'string' ? { uid } : parsePod(positionals[0] ?? '');
   if (!pod)
     return invalid(
       `the Pod must be <namespace>/<pod>, such as default/web, not ${JSON.stringify(positionals[0])}`,
@@ -88,7 +109,14 @@ export function readArguments(
     capturesFolder: folder,
     pod,
     generation: typeof generation === 'string' ? Number(generation) : undefined,
+    unreadSeconds,
   }));
+}
+
+function parsePod(text: string): { readonly namespace: string; readonly name: string } | undefined {
+  const [namespace = '', name = '', ...more] = text.split('/');
+  const isPod = podNamePatterns.namespace.test(namespace) && podNamePatterns.pod.test(name);
+  return isPod && more.length === 0 ? { namespace, name } : undefined;
 }
 
 /** Parses the command line of `podcap list`. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { constants, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pino } from 'pino';
@@ -75,6 +75,32 @@ test('ends quietly when its reader closes the pipe', async () => {
   await sending.stop();
 });
 
+test('ends with a message when nobody reads the pipe any more, and lets go of the files', async () => {
+  await using testbed = await vethTestbed();
+  await using capture = await startCapture(testbed);
+  await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await capture.hasRotated(2);
+  await using pipe = await unreadPipe();
+  const child = capture.spawnReadTo(pipe.writer.fd, ['--unread-seconds', '1']);
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  const [code, signal] = await once(child, 'close');
+  expect([code, signal, errors]).toEqual([1, null, 'podcap: the output has not been read for 1 s\n']);
+  await sending.stop();
+});
+
+/** A pipe that is open for reading, and that nobody reads: as after a kubectl exec whose kubectl was killed. */
+async function unreadPipe() {
+  await using opening = new AsyncDisposableStack();
+  const folder = opening.use(await temporaryFolder());
+  const path = join(folder.path, 'pipe');
+  await run(['mkfifo', path]);
+  opening.use(await open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  const writer = opening.use(await open(path, constants.O_WRONLY));
+  const opened = opening.move();
+  return { writer, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
 /** How many packets tcpdump, tshark and capinfos find in the file; they fail if it is not valid. */
 async function packetCounts(file: string): Promise<number[]> {
   const lines = [
@@ -119,17 +145,17 @@ async function startCapture(testbed: VethTestbed) {
     if (started.kind === 'ended') throw new Error(started.message);
   };
   await start(1);
-  const spawnRead = () => {
-    const entry = join(import.meta.dirname, '../main.ts');
-    return spawn(process.execPath, [entry, 'read', 'default/web', '--captures-folder', captures.path], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-  };
+  const entry = join(import.meta.dirname, '../main.ts');
+  const args = [entry, 'read', 'default/web', '--captures-folder', captures.path];
+  const spawnRead = () => spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let reads = 0;
   const kept = starting.move();
 
   return {
     spawnRead,
+    /** With a file descriptor as its standard output. */
+    spawnReadTo: (fd: number, more: readonly string[]) =>
+      spawn(process.execPath, [...args, ...more], { stdio: ['ignore', fd, 'pipe'] }),
     startSecond: () => start(2),
     /** Waits for that many more files. */
     async hasRotated(files: number): Promise<void> {

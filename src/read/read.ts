@@ -5,15 +5,14 @@ import { findOverlap } from '../pcap/overlap.ts';
 import { choose, describe, recordingsIn } from './find-recording.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
 import { outputTo } from './standard-output.ts';
-import { exitCodes, printMessage, type Terminal } from './terminal.ts';
+import { exitCodes, printMessage, printText, type Terminal, unreadMessage } from './terminal.ts';
 
 /** `podcap read`: writes the packets of one Pod to standard output, as one capture file. Returns the exit code. */
 export async function readCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   const parsed = readArguments(args, terminal.env);
   switch (parsed.kind) {
     case 'help':
-      terminal.stdout.write(parsed.text);
-      return exitCodes.done;
+      return await printText(terminal, parsed.text);
     case 'invalid':
       printMessage(terminal, `${parsed.message}\nTry podcap read --help.`);
       return exitCodes.usage;
@@ -44,23 +43,26 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
   if (generations.length === 0)
     return fail(terminal, `no generation ${generation}: this Pod has ${numbers(recording.generations)}`);
   await using snapshot = await openSnapshot(generations);
-  return await write(snapshot, terminal);
+  return await write(snapshot, options, terminal);
 }
 
-async function write({ sources, notes }: Snapshot, terminal: Terminal): Promise<number> {
+async function write(
+  { sources, notes }: Snapshot,
+  { unreadSeconds }: ReadArguments,
+  terminal: Terminal,
+): Promise<number> {
   for (const note of notes) printMessage(terminal, note);
   if (sources.length === 0) return fail(terminal, 'there is no capture file yet');
   const header = commonHeader(sources);
   if (!header) return fail(terminal, differentLinkTypes(sources));
   const overlap = await findOverlap(sources);
-  const output = outputTo(terminal.stdout);
-  for await (const bytes of join({
-    sources,
-    overlap,
-    header,
-    onDamage: (message) => printMessage(terminal, message),
-  }))
-    if (!(await output.write(bytes))) break;
+  using output = outputTo(terminal.stdout, { unreadMs: unreadSeconds * 1_000 });
+  const onDamage = (message: string) => printMessage(terminal, message);
+  for await (const bytes of join({ sources, overlap, header, onDamage })) {
+    const written = await output.write(bytes);
+    if (written === 'unread') return fail(terminal, unreadMessage(unreadSeconds));
+    if (written === 'closed') break;
+  }
   return exitCodes.done;
 }
 

@@ -2,23 +2,48 @@ import type { Writable } from 'node:stream';
 import { hasCode } from '../base/fs-errors.ts';
 
 /** Standard output, as long as a program reads it. */
-export type Output = {
-  /** Resolves when the bytes are written; false if the reader has closed the pipe. Rejects on other errors. */
-  readonly write: (bytes: Uint8Array) => Promise<boolean>;
+export type Output = Disposable & {
+  /** Resolves when the bytes are written, or will never be. Rejects on errors other than a closed pipe. */
+  readonly write: (bytes: Uint8Array) => Promise<Written>;
 };
 
-/** Writes to a stream, one chunk at a time. */
-export function outputTo(stream: Writable): Output {
+/** `closed`: the reader has closed the pipe. `unread`: it has taken nothing for too long. */
+export type Written = 'written' | 'closed' | 'unread';
+
+/**
+ * A full pipe can be written again when its reader has taken a page. In pieces of this size, each piece that is written
+ * shows that somebody reads, however slowly.
+ */
+const pieceBytes = 4_096;
+
+/** Writes to a stream, one piece at a time; gives up a piece of which nothing is taken for `unreadMs`. */
+export function outputTo(stream: Writable, { unreadMs }: { readonly unreadMs: number }): Output {
   // Each write reports its own error. Without a listener, the same error would also end the process.
   stream.on('error', () => {});
+  /** Of the piece that is being written. */
+  let giveUp: (() => void) | undefined;
+  const timer = setTimeout(() => giveUp?.(), unreadMs);
+
+  function writePiece(piece: Uint8Array): Promise<Written> {
+    timer.refresh();
+    return new Promise((resolve, reject) => {
+      giveUp = () => resolve('unread');
+      stream.write(piece, (error) => {
+        if (!error) resolve('written');
+        else if (hasCode(error, 'EPIPE')) resolve('closed');
+        else reject(error);
+      });
+    });
+  }
+
   return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => {
-          if (!error) resolve(true);
-          else if (hasCode(error, 'EPIPE')) resolve(false);
-          else reject(error);
-        });
-      }),
+    async write(bytes) {
+      for (let at = 0; at < bytes.length; at += pieceBytes) {
+        const written = await writePiece(bytes.subarray(at, at + pieceBytes));
+        if (written !== 'written') return written;
+      }
+      return 'written';
+    },
+    [Symbol.dispose]: () => clearTimeout(timer),
   };
 }

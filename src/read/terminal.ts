@@ -1,16 +1,35 @@
 import type { Writable } from 'node:stream';
+import { plainText } from '../base/plain-text.ts';
+import { outputTo } from './standard-output.ts';
 
 /** The parts of the process that a command uses. */
 export type Terminal = {
   readonly env: NodeJS.ProcessEnv;
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  /** `columns`: how wide a terminal is; 0 or undefined if that is not known. */
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable;
 };
 
 /** The usual exit codes: 1 if the command fails, for example without such a Pod, 2 for a wrong command line. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
-/** Prints a message to standard error. */
+/** An output that has not been read for this long is given up, unless the user sets another time. */
+export const defaultUnreadSeconds = 60;
+
+/** Prints a message to standard error. Its lines have no character that a terminal acts on. */
 export function printMessage(terminal: Terminal, message: string): void {
-  terminal.stderr.write(`podcap: ${message}\n`);
+  terminal.stderr.write(`podcap: ${message.split('\n').map(plainText).join('\n')}\n`);
+}
+
+/** Prints a text to standard output. Returns the exit code. */
+export async function printText(terminal: Terminal, text: string): Promise<number> {
+  using output = outputTo(terminal.stdout, { unreadMs: defaultUnreadSeconds * 1_000 });
+  if ((await output.write(Buffer.from(text))) !== 'unread') return exitCodes.done;
+  printMessage(terminal, unreadMessage(defaultUnreadSeconds));
+  return exitCodes.failed;
+}
+
+/** The process ends, because the other end of `kubectl exec` may be gone without closing anything. */
+export function unreadMessage(seconds: number): string {
+  return `the output has not been read for ${seconds} s`;
 }

@@ -1,4 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
+import type { MissedBefore } from '../observability/capture-status.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
@@ -54,8 +55,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const files = trackTcpdumpFiles(pruning, file);
   let { spec } = options;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
-  let missedBefore: number | undefined;
-  const interfaceState = trackInterface(onChange);
+  let missedBefore: MissedBefore = { kind: 'unknown' };
+  const interfaceState = trackInterface((isUp) => {
+    if (isUp) missedBefore = nothingMissed;
+    onChange();
+  });
   const tcpdump = startTcpdump({
     ...settings,
     ...spec,
@@ -71,6 +75,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation,
     tcpdump,
     files,
+    onGapSettled(settled) {
+      missedBefore = settled;
+      onChange();
+    },
     // A process stopped by SIGSTOP reacts to no other signal.
     onSilence: () => void tcpdump.giveUp('kill', 'tcpdump does not answer any more'),
   });
@@ -172,18 +180,20 @@ async function withReadableError(ending: Ending, folder: string): Promise<Ending
     : { ...ending, message: await writeErrorMessage(writeError, folder) };
 }
 
+/** The capture went on while its interface was down. */
+const nothingMissed: MissedBefore = { kind: 'gap', packets: 0, isSettled: false };
 /** An interface that is about to be deleted is set down first: only one that stays down this long is reported. */
 const downForMs = 1_000;
 
 function trackInterface(
-  onChange: () => void,
+  onChange: (isUp: boolean) => void,
 ): Disposable & { readonly set: (isUp: boolean) => void; readonly isUp: () => boolean } {
   let timer: NodeJS.Timeout | undefined;
   let isUp = true;
   const change = (isUpNow: boolean) => {
     if (isUp === isUpNow) return;
     isUp = isUpNow;
-    onChange();
+    onChange(isUp);
   };
   return {
     isUp: () => isUp,

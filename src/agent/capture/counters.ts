@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
+import type { MissedBefore } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder, Generation } from '../storage/generations.ts';
@@ -13,7 +14,7 @@ import {
   noReadings,
 } from './capture-totals.ts';
 import { readInterfacePackets } from './interface-counters.ts';
-import { gapBefore, noGap, settleGap } from './missed-packets.ts';
+import { gapBefore, missedBefore, noGap, settleGap } from './missed-packets.ts';
 import { type CounterSample, isStalled } from './stall-detection.ts';
 import type { Ending, Tcpdump } from './tcpdump.ts';
 import type { TcpdumpFiles } from './tcpdump-files.ts';
@@ -24,8 +25,8 @@ export type CaptureCounters = {
   readonly totals: () => Totals;
   /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
-  /** The capture is listening. Returns how many packets were missed before, or undefined while that is not known. */
-  readonly start: () => Promise<number | undefined>;
+  /** The capture is listening. Returns how many packets were missed before. */
+  readonly start: () => Promise<MissedBefore>;
   /** Reads the interface's counters: possible only while tcpdump runs. */
   readonly countInterfacePackets: () => Promise<void>;
   /** The same when tcpdump cannot write and stops receiving; does nothing if its statistics give the same number. */
@@ -50,6 +51,8 @@ export type CaptureCountersOptions = {
   readonly overlaps: () => boolean;
   /** The totals have changed; `isStalled` if packets pass and are not stored, or tcpdump does not answer. */
   readonly onCount: (isStalled: boolean) => void;
+  /** How many packets were missed before is known only now. */
+  readonly onGapSettled: (missedBefore: MissedBefore) => void;
   /** tcpdump has not answered twice in a row. */
   readonly onSilence: () => void;
   readonly log: Logger;
@@ -75,6 +78,7 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     readings: noReadings,
     totals: noTotals,
     listeningMs: undefined,
+    isTakeover: false,
     sample: undefined,
     unanswered: 0,
   };
@@ -87,10 +91,10 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     totals: () => state.totals,
     listeningMs: () => state.listeningMs,
     async start() {
-      const missedBefore = await startCounting(state);
+      const missed = await startCounting(state);
       void enqueue(() => readReceivedAtStart(state));
       timers = startTimers(state, enqueue);
-      return missedBefore;
+      return missed;
     },
     countInterfacePackets: () => countInterfacePackets(state),
     async countInterfacePacketsAtFailure() {
@@ -121,6 +125,8 @@ type CountersState = CaptureCountersOptions & {
   readings: CaptureReadings;
   totals: Totals;
   listeningMs: number | undefined;
+  /** Another capture of the same interface ran when it started. */
+  isTakeover: boolean;
   /** The previous sample of the stall detection. */
   sample: CounterSample | undefined;
   /** How many times in a row tcpdump has not answered. */
@@ -131,15 +137,21 @@ function update(state: CountersState, readings: Partial<CaptureReadings>): void 
   state.readings = { ...state.readings, ...readings };
 }
 
-async function startCounting(state: CountersState): Promise<number | undefined> {
+async function startCounting(state: CountersState): Promise<MissedBefore> {
   state.listeningMs = performance.now();
   await countInterfacePackets(state);
   const { interfacePackets } = state.readings;
-  const gap = state.overlaps() ? noGap : gapBefore(state.generation, interfacePackets);
+  state.isTakeover = state.overlaps();
+  const gap = state.isTakeover ? noGap : gapBefore(state.generation, interfacePackets);
   update(state, { interfacePacketsAtStart: interfacePackets, gap });
   await updateTotals(state);
   state.onCount(false);
-  return state.readings.gap.kind === 'known' ? state.readings.gap.missed : undefined;
+  return missedBefore(state.readings.gap, { isFirst: isFirst(state), isSettled: false });
+}
+
+/** No capture of this interface is before it. */
+function isFirst({ isTakeover, generation: { before, unsettled } }: CountersState): boolean {
+  return !isTakeover && !before && !unsettled;
 }
 
 /** Counts and compares regularly until it is disposed of. */
@@ -192,12 +204,15 @@ async function count(state: CountersState, interfacePackets?: number): Promise<v
   const statistics = await askForStatistics(state.tcpdump);
   if (statistics === 'silence') return noteSilence(state);
   if (!statistics) return;
+  const wasUnknown = state.readings.gap.kind === 'unknown';
   state.unanswered = 0;
   update(state, { statistics });
   // A stop may have read newer ones meanwhile.
   if (interfacePackets !== undefined)
     update(state, { interfacePackets: Math.max(interfacePackets, state.readings.interfacePackets ?? 0) });
   await updateTotals(state);
+  if (wasUnknown && state.readings.gap.kind === 'known')
+    state.onGapSettled(missedBefore(state.readings.gap, { isFirst: isFirst(state), isSettled: true }));
   const before = state.sample;
   const sample = {
     ...statistics,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { type CaptureRecord, createRecord, noTotals, replaceRecord } from '../storage/capture-records.ts';
-import { gapBefore, noGap, settleGap } from './missed-packets.ts';
+import { gapBefore, missedBefore, noGap, settleGap } from './missed-packets.ts';
 
 const before: CaptureRecord = {
   version: 2,
@@ -91,4 +91,20 @@ test('so does a capture of another sandbox that was killed before it knew its ow
   // It was alive, and has counted its own gap.
   await replaceRecord(folder.path, { ...unsettled, missedIfDead: 0 });
   expect(await settleGap(folder.path, unknown, 30_000)).toEqual({ kind: 'known', missed: 42 });
+});
+
+test.each([
+  [noGap, { isFirst: false, isSettled: true }, { kind: 'gap', packets: 0, isSettled: true }],
+  [
+    { kind: 'known', missed: 8 },
+    { isFirst: true, isSettled: false },
+    { kind: 'first', packets: 8 },
+  ],
+  [
+    gapBefore({ unsettled: undefined, before }, 130),
+    { isFirst: false, isSettled: false },
+    { kind: 'unknown' },
+  ],
+] as const)('the gap %j of a start %j is reported as %j', (gap, start, reported) => {
+  expect(missedBefore(gap, start)).toEqual(reported);
 });

@@ -1,3 +1,4 @@
+import type { MissedBefore } from '../observability/capture-status.ts';
 import { type CaptureRecord, deadAfterMs, readRecord } from '../storage/capture-records.ts';
 import type { Generation } from '../storage/generations.ts';
 
@@ -49,6 +50,15 @@ export async function settleGap(folder: string, gap: CaptureGap, sinceStartMs: n
   const hasCountedItsOwn = (gap.before.missedIfDead ?? 0) > 0 && (now.missedIfDead ?? 0) === 0;
   if (hasContinued || hasCountedItsOwn || now.endTime !== undefined) return { kind: 'known', missed };
   return sinceStartMs > deadAfterMs ? { kind: 'known', missed: gap.missedIfDead } : gap;
+}
+
+/** Returns the gap as it is reported; `isFirst` if no capture of the interface is before. Pure. */
+export function missedBefore(
+  gap: CaptureGap,
+  { isFirst, isSettled }: { readonly isFirst: boolean; readonly isSettled: boolean },
+): MissedBefore {
+  if (gap.kind === 'unknown') return { kind: 'unknown' };
+  return isFirst ? { kind: 'first', packets: gap.missed } : { kind: 'gap', packets: gap.missed, isSettled };
 }
 
 function missedSince(before: CaptureRecord | undefined, interfacePacketsAtStart: number): number {

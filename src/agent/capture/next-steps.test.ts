@@ -33,7 +33,7 @@ function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
     spec,
     phase: isListening ? { kind: 'listening' } : { kind: 'starting', sinceMs: nowMs - 100 },
     listeningMs: nowMs - 5_000,
-    missedBefore: 0,
+    missedBefore: { kind: 'first', packets: 0 },
     isUp: true,
     ...fields,
   };

@@ -32,6 +32,8 @@ export type PodRecording = AsyncDisposable & {
   readonly ring: () => RunningRing;
   /** What its captures have counted so far. */
   readonly totals: () => Totals;
+  /** What all captures of the folder have counted. Throws if it cannot be read. */
+  readonly folderTotals: () => Promise<Totals>;
   /** How long the Pod has been captured by now, by earlier recordings as well; undefined before the first capture. */
   readonly capturedMs: () => number | undefined;
   /** Whether a capture has captured. */
@@ -112,6 +114,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     },
     ring: () => ({ size, formerSizes }),
     totals,
+    folderTotals: folder.totals,
     capturedMs: () => earlier && earlier.capturedMs + endedTotals.capturedMs + runningMs(captures),
     hasCaptured: () => hasCaptured,
     [Symbol.asyncDispose]: () => pruning[Symbol.asyncDispose](),

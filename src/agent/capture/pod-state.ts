@@ -1,5 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
+import type { MissedBefore, RecorderReport, StopReason } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { RingSize } from '../planner/capacity.ts';
 import type { DeleteReason } from '../planner/plan.ts';
@@ -80,8 +80,7 @@ export type ObservedCapture = {
   readonly phase: CapturePhase;
   /** When it started to capture; undefined before. */
   readonly listeningMs: number | undefined;
-  /** Packets that passed the interface before it and are in no file; undefined while that is not known. */
-  readonly missedBefore: number | undefined;
+  readonly missedBefore: MissedBefore;
   /** Its interface is not set down. */
   readonly isUp: boolean;
 };

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -234,7 +234,11 @@ test('a changed interface starts with what it counted before as missed', async (
   await until(() => reports.length === 2, { what: 'the capture of lo' });
   await recorder.stop('AgentStopped');
   // Each datagram and the answer that nothing listens, both sent and received.
-  expect(reports[1]).toMatchObject({ kind: 'capturing', generation: 2, missedBefore: 6 });
+  expect(reports[1]).toMatchObject({
+    kind: 'capturing',
+    generation: 2,
+    missedBefore: { kind: 'first', packets: 6 },
+  });
 });
 
 test('a record that cannot be written leaves no tcpdump behind, and does not end the capture', async () => {
@@ -311,7 +315,7 @@ test.each([
     { kind: 'stopped', why: 'Refused', totals: { captured: 10 } },
     { kind: 'refused', refusal: { reason } },
     { kind: 'capturing' },
-    { kind: 'stopped', why: 'AgentStopped', totals: { captured: 3 } },
+    { kind: 'stopped', why: 'AgentStopped', totals: { captured: 13 } },
   ]);
 });
 
@@ -333,12 +337,46 @@ test('the next recorder reports what passed in between, and continues the counts
   await first.recorder.stop('AgentStopped');
   await testbed.sendDatagrams({ count: 30 });
   const second = await scene.record(5);
-  expect(second.reports).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore: 30 }]);
+  const missedBefore = { kind: 'gap', packets: 30, isSettled: false };
+  expect(second.reports).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore }]);
   await testbed.sendDatagrams({ count: 5 });
   await second.recorder.stop('AgentStopped');
   expect(await readRecord(first.path, 2)).toMatchObject({
     totals: { captured: 5 },
   });
+  expect(second.reports.at(-1)).toMatchObject({ kind: 'stopped', totals: { captured: 15, missed: 30 } });
+});
+
+test('a recorder that never captures reports what was captured before', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  const first = await scene.record(5);
+  await testbed.sendDatagrams({ count: 10 });
+  await first.recorder.stop('AgentStopped');
+  await rm(scene.entry.folder, { recursive: true });
+  const second = await scene.record(5, {}, 'waiting');
+  await second.recorder.stop('AnnotationRemoved');
+  expect(second.reports.at(-1)).toMatchObject({ kind: 'stopped', totals: { captured: 10 } });
+});
+
+test('a recorder that takes over from one that still captures reports that there was no gap, when it knows', {
+  timeout: 60_000,
+}, async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  const first = await scene.record(5);
+  await testbed.sendDatagrams({ count: 10 });
+  const second = await scene.record(5);
+  expect(second.reports).toMatchObject([{ kind: 'capturing', missedBefore: { kind: 'unknown' } }]);
+  await testbed.sendDatagrams({ count: 5 });
+  await first.recorder.stop('AgentStopped');
+  const missedBefore = { kind: 'gap', packets: 0, isSettled: true };
+  await until(() => second.reports.length > 1, { what: 'the gap', deadlineMs: 50_000 });
+  expect(second.reports.slice(1)).toMatchObject([{ kind: 'capturing', generation: 2, missedBefore }]);
+  await second.recorder.stop('AgentStopped');
+  // Five of them twice: in both captures.
+  const totals = { captured: 20, duplicated: 5, missed: 0 };
+  expect(second.reports.at(-1)).toMatchObject({ kind: 'stopped', totals });
 });
 
 test('under traffic, everything that is missing between two captures is counted as missed', {

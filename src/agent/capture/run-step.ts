@@ -159,7 +159,8 @@ async function close(
   await closing[Symbol.asyncDispose]();
   // Nobody plans any more when the agent stops.
   if (why !== 'AgentStopped') await folders.measure(pod.uid);
+  const totals = await closing.folderTotals();
   closed();
-  if (why !== 'Refused' || closing.hasCaptured()) report({ kind: 'stopped', why, totals: closing.totals() });
+  if (why !== 'Refused' || closing.hasCaptured()) report({ kind: 'stopped', why, totals });
   onFolders();
 }

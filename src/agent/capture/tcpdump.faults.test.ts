@@ -46,7 +46,7 @@ test.each(times(5))(
     // What passes from now on is missed by the next capture.
     await testbed.sendDatagrams({ count: 10 });
     const next = await scene.record(100);
-    expect(next.reports).toMatchObject([{ kind: 'capturing', missedBefore: 10 }]);
+    expect(next.reports).toMatchObject([{ kind: 'capturing', missedBefore: { packets: 10 } }]);
     await next.recorder.stop('AgentStopped');
   },
 );

@@ -27,7 +27,7 @@ test('reports each change to every listener in order, and an equal status only o
 test('reports an interface that is up again, and does not count it as a start', () => {
   const reported: string[] = [];
   const status = captureStatuses([(_pod, { kind }) => reported.push(kind)]);
-  const started = { kind: 'capturing', generation: 1, spec: specOf(5), missedBefore: 0 } as const;
+  const started = capturing(1);
   status.report(pod, started);
   const down = { kind: 'interfaceDown', generation: 1, interface: 'eth0' } as const;
   status.report(pod, down);
@@ -38,6 +38,30 @@ test('reports an interface that is up again, and does not count it as a start', 
   status.report(pod, down);
   status.report(pod, capturing(2));
   expect(status.counts()).toEqual({ starts: 2, failures: 0 });
+});
+
+test('reports a gap that is known only later, as the same start of the same capture', () => {
+  const reported: unknown[] = [];
+  const status = captureStatuses([
+    (_pod, each) => reported.push('missedBefore' in each && each.missedBefore),
+  ]);
+  const settled = { kind: 'gap', packets: 7, isSettled: true } as const;
+  status.report(pod, { ...capturing(2), missedBefore: { kind: 'unknown' } });
+  status.report(pod, { ...capturing(2), missedBefore: settled });
+  expect(reported).toEqual([{ kind: 'unknown' }, settled]);
+  expect(status.counts()).toEqual({ starts: 1, failures: 0 });
+});
+
+test.each<CaptureStatus>([
+  { kind: 'interfaceDown', generation: 2, interface: 'eth0' },
+  { kind: 'failed', message: 'ended by SIGKILL' },
+  capturing(3),
+])('a gap that is known only later does not replace what has happened since: $kind', (since) => {
+  const status = captureStatuses([]);
+  status.report(pod, { ...capturing(2), missedBefore: { kind: 'unknown' } });
+  status.report(pod, since);
+  status.report(pod, { ...capturing(2), missedBefore: { kind: 'gap', packets: 7, isSettled: true } });
+  expect(status.of(pod.uid)).toEqual(since);
 });
 
 test('reports again what was forgotten', () => {
@@ -58,12 +82,13 @@ test('keeps what a recording counted in the sum after it has ended, and adds the
   status.count(pod, counted(10));
   status.count(pod, counted(25));
   expect(status.totals().captured).toBe(25);
-  status.report(pod, { kind: 'stopped', why: 'PodEnded', totals: counted(30).totals });
-  expect(status.totals().captured).toBe(30);
+  // What earlier agents counted is not in the agent's own sum.
+  status.report(pod, { kind: 'stopped', why: 'PodEnded', totals: counted(1_025).totals });
+  expect(status.totals().captured).toBe(25);
   status.report(pod, capturing(2));
   status.count(pod, counted(5));
   status.count({ ...pod, uid: 'uid-2' }, counted(100));
-  expect(status.totals().captured).toBe(135);
+  expect(status.totals().captured).toBe(130);
   status.forget('uid-1');
   expect(status.counts()).toEqual({ starts: 2, failures: 0 });
 });
@@ -77,6 +102,6 @@ test('renews the reports of problems that persist, and no others', () => {
   expect(reported).toEqual(['uid-1 refused', 'uid-2 capturing', 'uid-1 refused']);
 });
 
-function capturing(generation: number): CaptureStatus {
-  return { kind: 'capturing', generation, spec: specOf(1), missedBefore: 0 };
+function capturing(generation: number): CaptureStatus & { readonly kind: 'capturing' } {
+  return { kind: 'capturing', generation, spec: specOf(1), missedBefore: { kind: 'first', packets: 0 } };
 }

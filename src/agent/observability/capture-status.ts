@@ -43,14 +43,23 @@ export type RecorderReport =
       /** Which start of tcpdump this is, counted over all agents. */
       readonly generation: number;
       readonly spec: CaptureSpec;
-      /** Packets that passed the interface before and are in no file; undefined while that is not known. */
-      readonly missedBefore: number | undefined;
+      readonly missedBefore: MissedBefore;
     }
   /** tcpdump keeps running, but no packets pass. */
   | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** `totals`: of all captures of the Pod, also those of earlier agents. */
   | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
+
+/** How many packets passed the interface before a capture, and are in no file. */
+export type MissedBefore =
+  /** Since the interface was made: it was not captured before. */
+  | { readonly kind: 'first'; readonly packets: number }
+  /** Since the capture before; `isSettled` if that was not known when this one started. */
+  | { readonly kind: 'gap'; readonly packets: number; readonly isSettled: boolean }
+  /** The capture before has no end yet: within half a minute it is known whether it goes on. */
+  | { readonly kind: 'unknown' };
 
 /** A capture is stalled if packets pass and it writes none, or if its tcpdump does not answer. */
 export type Counted = { readonly totals: Totals; readonly isStalled: boolean };
@@ -73,11 +82,12 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   return {
     report(pod, status) {
       const before = known.get(pod.uid);
-      if (status.kind === 'capturing' && !isUpAgain(before?.status, status.generation)) counts.starts += 1;
+      if (isTooLate(before?.status, status)) return;
+      if (status.kind === 'capturing' && !isSameStart(before?.status, status.generation)) counts.starts += 1;
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
       // The recorder counts no more: what it counted moves to the agent's own sum.
-      if (status.kind === 'stopped') ended = addTotals(ended, status.totals);
+      if (status.kind === 'stopped' && before) ended = addTotals(ended, before.totals);
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
       known.set(pod.uid, after);
@@ -98,9 +108,18 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   };
 }
 
-/** The interface is up again: no other start of tcpdump. */
-function isUpAgain(before: CaptureStatus | undefined, generation: number): boolean {
-  return before?.kind === 'interfaceDown' && before.generation === generation;
+/** Its interface is up again, or more is known of it: no other start of tcpdump. */
+function isSameStart(before: CaptureStatus | undefined, generation: number): boolean {
+  return (
+    (before?.kind === 'interfaceDown' || before?.kind === 'capturing') && before.generation === generation
+  );
+}
+
+/** A gap that is known only when its capture is no longer what matters: the totals have it. */
+function isTooLate(before: CaptureStatus | undefined, status: CaptureStatus): boolean {
+  if (status.kind !== 'capturing' || status.missedBefore.kind !== 'gap' || !status.missedBefore.isSettled)
+    return false;
+  return before?.kind !== 'capturing' || before.generation !== status.generation;
 }
 
 const nothingCounted: Counted = { totals: noTotals, isStalled: false };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus } from './capture-status.ts';
-import { eventMessageOf } from './event-messages.ts';
+import { eventMessageOf, lossMessageOf, progressMessageOf, reportByEvent } from './event-messages.ts';
 
 const place = { nodeName: 'node1' };
 const totals = {
@@ -27,17 +27,28 @@ const cases: readonly [CaptureStatus, string | undefined][] = [
   [{ kind: 'waiting' }, undefined],
   [{ kind: 'deleted', why: 'RetentionOver' }, undefined],
   [
-    { kind: 'capturing', generation: 1, spec, missedBefore: 0 },
-    'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; 0 packets passed before',
+    { kind: 'capturing', generation: 1, spec, missedBefore: { kind: 'first', packets: 0 } },
+    'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; no packet passed before',
   ],
   [
-    { kind: 'capturing', generation: 2, spec: special, missedBefore: 1 },
-    'Normal CaptureStarted: capturing lo, keeping the last file of 10 MB, filter "udp port 53", 128 bytes of each packet, for 90 s on node1; 1 packet passed before',
+    { kind: 'capturing', generation: 2, spec: special, missedBefore: { kind: 'first', packets: 1 } },
+    `Normal CaptureStarted: capturing lo, keeping the last file of 10 MB, filter "udp port 53", 128 bytes of each packet, for 90 s on node1; 1 packet passed before, including those of the network's setup, such as neighbour discovery`,
   ],
-  [
-    { kind: 'capturing', generation: 1, spec, missedBefore: undefined },
-    'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; how many packets passed before is not known yet',
-  ],
+  ...(
+    [
+      [
+        { kind: 'unknown' },
+        'whether packets were missed since the previous capture is known in half a minute',
+      ],
+      [{ kind: 'gap', packets: 0, isSettled: true }, 'continued without a gap'],
+      [{ kind: 'gap', packets: 0, isSettled: false }, 'continued without a gap'],
+      [{ kind: 'gap', packets: 1, isSettled: false }, 'at most 1 packet missed since the previous capture'],
+      [{ kind: 'gap', packets: 20, isSettled: true }, 'at most 20 packets missed since the previous capture'],
+    ] as const
+  ).map(([missedBefore, words]): [CaptureStatus, string] => [
+    { kind: 'capturing', generation: 4, spec, missedBefore },
+    `Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; ${words}`,
+  ]),
   [
     { kind: 'interfaceDown', generation: 1, interface: 'eth0' },
     'Warning InterfaceDown: eth0 is down: no packets pass, and capturing continues when it is up',
@@ -68,4 +79,46 @@ const cases: readonly [CaptureStatus, string | undefined][] = [
 test.each(cases)('the Event about %j', (status, expected) => {
   const event = eventMessageOf(status, place);
   expect(event && `${event.type} ${event.reason}: ${event.message}`).toBe(expected);
+});
+
+test('a gap that is known only later corrects the Event of its start', () => {
+  const started = { kind: 'capturing', generation: 4, spec } as const;
+  const unknown = eventMessageOf({ ...started, missedBefore: { kind: 'unknown' } }, place);
+  const missedBefore = { kind: 'gap', packets: 7, isSettled: true } as const;
+  const settled = eventMessageOf({ ...started, missedBefore }, place);
+  expect(unknown?.subject).toBeDefined();
+  expect(settled).toMatchObject({ subject: unknown?.subject, reason: unknown?.reason, isCorrection: true });
+});
+
+const whole = { ...totals, dropped: 9_000, missed: 30 };
+
+test.each([
+  [
+    { dropped: 8_500, lostAtStop: 0, missed: 0 },
+    '8500 dropped by the kernel (9000 in all), because tcpdump did not keep up: podcap.dev/snaplen=128, a podcap.dev/filter, a larger receive ring (--buffer-kib) or fewer captures on the Node help',
+  ],
+  [
+    { dropped: 0, lostAtStop: 2, missed: 12 },
+    '2 lost at stop (3 in all), because they could not be written: the Event CaptureFailed has the cause; at most 12 missed (30 in all), because nothing captured while tcpdump or the agent started again',
+  ],
+])('the Event about the loss %j', (more, words) => {
+  const { type, reason, message } = lossMessageOf(more, whole);
+  expect(`${type} ${reason}: ${message}`).toBe(`Warning PacketsLost: packets that are in no file: ${words}`);
+});
+
+test('the Event of a capture that goes on has its numbers', () => {
+  const { type, reason, message } = progressMessageOf(totals, place);
+  expect(`${type} ${reason}: ${message}`).toBe(
+    'Normal Capturing: still capturing on node1; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+  );
+});
+
+test('an Event has no control characters, whatever tcpdump quotes', () => {
+  const events: string[] = [];
+  const report = reportByEvent(({ message }) => events.push(message), place);
+  report(
+    { namespace: 'default', name: 'web', uid: 'uid-1' },
+    { kind: 'failed', message: 'a \u001b[2J\u009b' },
+  );
+  expect(events).toEqual([String.raw`will be retried: a \u001b[2J\u009b`]);
 });

@@ -1,13 +1,15 @@
-import type { CaptureSpec } from '../planner/annotations.ts';
+import { plainText } from '../../base/plain-text.ts';
+import type { PodEvent } from '../../kubernetes/event-object.ts';
+import { type CaptureSpec, filterAnnotation, snaplenAnnotation } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
-import type { CaptureStatus, StatusListener, StopReason } from './capture-status.ts';
+import type { CaptureStatus, MissedBefore, StatusListener, StopReason } from './capture-status.ts';
 
 /** An Event about a Pod's capture, as kubectl describe shows it. */
 export type EventMessage = {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
-};
+} & Pick<PodEvent, 'subject' | 'isCorrection'>;
 
 /** Where the captures run. */
 export type Place = { readonly nodeName: string };
@@ -26,8 +28,9 @@ export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): Even
       return { type: 'Warning', reason: 'WaitingForNetwork', message };
     }
     case 'capturing': {
-      const message = `${captureOf(status.spec)} on ${nodeName}; ${passedBefore(status.missedBefore)}`;
-      return { type: 'Normal', reason: 'CaptureStarted', message };
+      const { missedBefore, generation, spec } = status;
+      const message = `${captureOf(spec)} on ${nodeName}; ${passedBefore(missedBefore)}`;
+      return { type: 'Normal', reason: 'CaptureStarted', message, ...updateOf(missedBefore, generation) };
     }
     case 'interfaceDown': {
       const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
@@ -71,9 +74,57 @@ function captureOf({
   return `capturing ${name}, ${details.filter((detail) => detail !== false).join(', ')}`;
 }
 
-function passedBefore(packets: number | undefined): string {
-  if (packets === undefined) return 'how many packets passed before is not known yet';
-  return packets === 1 ? '1 packet passed before' : `${packets} packets passed before`;
+function passedBefore(missedBefore: MissedBefore): string {
+  switch (missedBefore.kind) {
+    case 'first':
+      if (missedBefore.packets === 0) return 'no packet passed before';
+      return `${packets(missedBefore.packets)} passed before, including those of the network's setup, such as neighbour discovery`;
+    case 'gap':
+      if (missedBefore.packets === 0) return 'continued without a gap';
+      return `at most ${packets(missedBefore.packets)} missed since the previous capture`;
+    case 'unknown':
+      return 'whether packets were missed since the previous capture is known in half a minute';
+  }
+}
+
+/** What was not known becomes known in the same Event. */
+function updateOf(
+  missedBefore: MissedBefore,
+  generation: number,
+): Pick<EventMessage, 'subject' | 'isCorrection'> {
+  const subject = `start ${generation}`;
+  if (missedBefore.kind === 'unknown') return { subject };
+  return missedBefore.kind === 'gap' && missedBefore.isSettled ? { subject, isCorrection: true } : {};
+}
+
+/** Packets that are in no file, by cause. */
+export type Loss = Pick<Totals, 'dropped' | 'lostAtStop' | 'missed'>;
+
+/**
+ * The Event about packets that a running capture has lost: `more` since the last such Event, `totals` of all captures of
+ * the Pod. It says why, and what helps.
+ */
+export function lossMessageOf(more: Loss, totals: Totals): EventMessage {
+  const causes = [
+    more.dropped > 0 &&
+      `${more.dropped} dropped by the kernel (${totals.dropped} in all), because tcpdump did not keep up: ${snaplenAnnotation}=128, a ${filterAnnotation}, a larger receive ring (--buffer-kib) or fewer captures on the Node help`,
+    more.lostAtStop > 0 &&
+      `${more.lostAtStop} lost at stop (${totals.lostAtStop} in all), because they could not be written: the Event CaptureFailed has the cause`,
+    more.missed > 0 &&
+      `at most ${more.missed} missed (${totals.missed} in all), because nothing captured while tcpdump or the agent started again`,
+  ];
+  const message = `packets that are in no file: ${causes.filter((cause) => cause !== false).join('; ')}`;
+  return { type: 'Warning', reason: 'PacketsLost', message, subject: 'loss' };
+}
+
+/** The Event that a healthy capture always has, with what all captures of the Pod have counted so far. */
+export function progressMessageOf(totals: Totals, { nodeName }: Place): EventMessage {
+  const message = `still capturing on ${nodeName}; ${packetCounts(totals)}`;
+  return { type: 'Normal', reason: 'Capturing', message, subject: 'progress' };
+}
+
+function packets(count: number): string {
+  return count === 1 ? '1 packet' : `${count} packets`;
 }
 
 function packetCounts({ captured, duplicated, dropped, lostAtStop, pruned, missed }: Totals): string {
@@ -81,13 +132,13 @@ function packetCounts({ captured, duplicated, dropped, lostAtStop, pruned, misse
   return `packets captured: ${captured}${duplicates}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}`;
 }
 
-/** Records the Event about each status that has one. */
+/** Records the Event about each status that has one, as text: tcpdump's words can quote anything. */
 export function reportByEvent(
   record: (event: EventMessage & { pod: Parameters<StatusListener>[0] }) => void,
   place: Place,
 ): StatusListener {
   return (pod, status) => {
     const message = eventMessageOf(status, place);
-    if (message) record({ ...message, pod });
+    if (message) record({ ...message, message: plainText(message.message), pod });
   };
 }

@@ -3,10 +3,17 @@ import type { CaptureStatus, StatusListener } from './capture-status.ts';
 
 /** Writes a log line for each status of a Pod's capture: a constant message, with the Pod and the details as fields. */
 export function reportByLog(log: Logger): StatusListener {
-  return ({ namespace, name, uid }, { kind, ...details }) => {
+  return ({ namespace, name, uid }, status) => {
+    const { kind, ...details } = status;
     const fields = { namespace, pod: name, uid, ...details };
-    log[isWarning(kind) ? 'warn' : 'info'](fields, logMessages[kind]);
+    log[isWarning(kind) ? 'warn' : 'info'](fields, logMessageOf(status));
   };
+}
+
+function logMessageOf(status: CaptureStatus): string {
+  const isSettled =
+    status.kind === 'capturing' && status.missedBefore.kind === 'gap' && status.missedBefore.isSettled;
+  return isSettled ? 'gap before the capture is known' : logMessages[status.kind];
 }
 
 /** The messages about captures; other log lines have theirs where they are written. */

@@ -61,7 +61,7 @@ test('the receive rings of running captures are counted, also while an interface
     kind: 'capturing',
     generation: 1,
     spec: { ...spec, snaplen: undefined, durationMs: undefined },
-    missedBefore: 0,
+    missedBefore: { kind: 'first', packets: 0 },
   });
   status.report(recreated, { kind: 'interfaceDown', generation: 1, interface: 'eth0' });
   status.report({ ...checkout, uid: 'uid-3' }, { kind: 'waiting' });

@@ -4,8 +4,8 @@ import { type Capacity, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals } from '../storage/capture-records.ts';
-import { captureStates } from './capture-states.ts';
-import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
+import { captureStates, podStates } from './capture-states.ts';
+import type { CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
 
 /** What the metrics are made of. It is read when metrics are requested, so no metric has to be kept up to date. */
@@ -44,18 +44,12 @@ export function readSamples(sources: MetricSources): MetricSample[] {
 }
 
 function stateSamples(statuses: readonly KnownStatus[], plan: Plan | undefined): MetricSample[] {
-  const states = statuses.map(({ status }) => stateOf(status));
-  const ended = decisionsOf(plan).filter(({ kind }) => kind === 'keep').length;
-  return captureStates.map(({ state }) => ({
+  const states = podStates(statuses, plan);
+  return captureStates.map((state) => ({
     name: 'podcap_captures',
     labels: { state },
-    value: state === 'ended' ? ended : states.filter((each) => each === state).length,
+    value: states.filter((each) => each.state === state).length,
   }));
-}
-
-/** tcpdump keeps running while its interface is down. */
-function stateOf({ kind }: CaptureStatus): CaptureStatus['kind'] {
-  return kind === 'interfaceDown' ? 'capturing' : kind;
 }
 
 function refusalSamples(statuses: readonly KnownStatus[]): MetricSample[] {
@@ -104,7 +98,7 @@ function receiveRingSamples(
   statuses: readonly KnownStatus[],
   { bufferBytes, bufferBudgetBytes }: Capacity,
 ): MetricSample[] {
-  const running = statuses.filter(({ status }) => stateOf(status) === 'capturing');
+  const running = podStates(statuses, undefined).filter(({ state }) => state === 'capturing');
   return [
     { name: 'podcap_receive_ring_bytes', value: running.length * bufferBytes },
     { name: 'podcap_receive_ring_budget_bytes', value: bufferBudgetBytes },

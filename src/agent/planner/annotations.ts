@@ -33,6 +33,7 @@ export type RequestLimits = {
 /** The annotation that asks for a capture, and for how many files of it. */
 export const captureAnnotation = 'tcpdump.antrea.io';
 export const filterAnnotation = 'podcap.dev/filter';
+export const snaplenAnnotation = 'podcap.dev/snaplen';
 
 /**
  * Returns what a Pod's annotations ask for. Pure: knows nothing of other Pods, disks or processes. If several values
@@ -102,7 +103,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       parse: filterExpression,
     },
     snaplen: {
-      key: 'podcap.dev/snaplen',
+      key: snaplenAnnotation,
       allowed: 'a whole number of bytes from 64 to 262144',
       effect: 'keeps this many bytes of each packet; default whole packets; 128 keeps the headers',
       parse: (value) => wholeNumber(value, 64, 262_144),

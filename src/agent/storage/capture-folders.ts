@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { type CaptureRecord, readRecords, replaceRecord, totalsOf } from './capture-records.ts';
+import { type CaptureRecord, readRecords, replaceRecord, type Totals, totalsOf } from './capture-records.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
 import { type CaptureFolder, captureFolder } from './generations.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
@@ -21,6 +21,8 @@ export type CaptureFolders = {
   /** Measures one folder again: how much it has, and how long was captured. */
   readonly measure: (uid: string) => Promise<void>;
   readonly measureAll: () => Promise<void>;
+  /** What all captures of that UID have counted, as last recorded; undefined if nothing is left of it. */
+  readonly totals: (uid: string) => Promise<Totals | undefined>;
   /**
    * The Pod has ended: its retention time starts, and continues if the agent restarts. Returns false if it had started
    * before. Measures the folder too, because nothing is written into it any more.
@@ -72,6 +74,11 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     states: measured.states,
     measure: measured.measure,
     measureAll: measured.measureAll,
+    async totals(uid) {
+      const path = measured.pathOf(uid);
+      const records = path === undefined ? undefined : await ifExists(readRecords(path));
+      return records && totalsOf(records);
+    },
     async open(pod) {
       const path = measured.pathOf(pod.uid) ?? join(root, folderName({ ...pod, pod: pod.name }));
       const makeFolder = async () => {

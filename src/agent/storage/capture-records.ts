@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { openPlainFile } from '../../base/plain-file.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { parseRecordName, recordName } from './file-names.ts';
+import { parseRecordName, podNamePatterns, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -56,9 +56,9 @@ export function addTotals(a: Totals, b: Totals): Totals {
 /** capture.<generation>.json: one start of tcpdump. Only the agent that started it writes the record. */
 const recordSchema = v.object({
   version: v.literal(2),
-  namespace: v.string(),
-  pod: v.string(),
-  uid: v.string(),
+  namespace: v.pipe(v.string(), v.regex(podNamePatterns.namespace)),
+  pod: v.pipe(v.string(), v.regex(podNamePatterns.pod)),
+  uid: v.pipe(v.string(), v.regex(podNamePatterns.uid)),
   generation: count,
   /** Which agent: the name of its Pod. */
   agent: v.string(),
@@ -68,8 +68,8 @@ const recordSchema = v.object({
   snaplen: v.optional(count),
   fileMegabytes: count,
   /** RFC 3339, only for people: no decision depends on it. */
-  startTime: v.string(),
-  endTime: v.optional(v.string()),
+  startTime: v.pipe(v.string(), v.isoTimestamp()),
+  endTime: v.optional(v.pipe(v.string(), v.isoTimestamp())),
   /** Why it ended, in tcpdump's or the agent's words. */
   endMessage: v.optional(v.string()),
   /** In milliseconds of the clock of that boot (clock.ts): when it started, and when the record was last written. */

@@ -17,10 +17,21 @@ export function folderName({ namespace, pod, uid }: PodFolder): string {
   return `${namespace}_${cut(pod)}_${uid}`;
 }
 
+/** What Kubernetes allows at most in these names: none of it can leave a folder, or reach a terminal as a control. */
+export const podNamePatterns = {
+  namespace: /^[a-z0-9-]{1,63}$/,
+  pod: /^[a-z0-9.-]{1,253}$/,
+  uid: /^[A-Za-z0-9-]{1,36}$/,
+} as const;
+
 /** Undefined for a name that `folderName` does not make. */
 export function parseFolderName(name: string): PodFolder | undefined {
-  const [, namespace, pod, uid] = /^([a-z0-9-]{1,63})_([a-z0-9.-]+)_([A-Za-z0-9-]{1,36})$/.exec(name) ?? [];
-  return namespace && pod && uid ? { namespace, pod, uid } : undefined;
+  const [namespace = '', pod = '', uid = '', ...more] = name.split('_');
+  const isOne =
+    podNamePatterns.namespace.test(namespace) &&
+    podNamePatterns.pod.test(pod) &&
+    podNamePatterns.uid.test(uid);
+  return isOne && more.length === 0 ? { namespace, pod, uid } : undefined;
 }
 
 /** The file name that tcpdump gets (-w); it appends the index. */

@@ -28,6 +28,8 @@ export type CaptureFolder = {
   readonly path: string;
   /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */
   readonly createGeneration: (parameters: CaptureParameters) => Promise<Generation>;
+  /** What all captures of the folder counted, also those of other agents. Never rejects. */
+  readonly totals: () => Promise<Totals>;
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
 };
@@ -82,6 +84,10 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
   return {
     path,
     onDeleted,
+    async totals() {
+      const records = await readRecords(path).catch(() => []);
+      return totalsOf(writer.withUnwritten(records));
+    },
     async createGeneration(parameters) {
       await makeFolder();
       await writer.retry();
@@ -131,6 +137,8 @@ type RecordWriter = {
   readonly write: (record: CaptureRecord) => Promise<void>;
   /** Writes what could not be written, on a full disk for example: nothing must be counted from an old record. */
   readonly retry: () => Promise<void>;
+  /** The records of the folder, oldest first, with those in memory that could not be written. */
+  readonly withUnwritten: (written: readonly CaptureRecord[]) => CaptureRecord[];
 };
 
 function recordWriter(path: string): RecordWriter {
@@ -152,6 +160,10 @@ function recordWriter(path: string): RecordWriter {
     async retry() {
       for (const record of unwritten.values()) await write(record);
     },
+    withUnwritten: (written) =>
+      [...written.filter(({ generation }) => !unwritten.has(generation)), ...unwritten.values()].toSorted(
+        (a, b) => a.generation - b.generation,
+      ),
   };
 }
 

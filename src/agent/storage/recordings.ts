@@ -2,7 +2,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { type CaptureRecord, readRecord, startedGenerations } from './capture-records.ts';
-import { type PodFolder, parseFolderName, parseRecordName, type RingFile } from './file-names.ts';
+import { folderName, type PodFolder, parseFolderName, parseRecordName, type RingFile } from './file-names.ts';
 import { listRingFiles } from './ring-files.ts';
 import { orderByAge, orderGenerations } from './ring-order.ts';
 
@@ -18,7 +18,7 @@ export type Recording = {
 
 export type RecordingGeneration = {
   readonly number: number;
-  /** Undefined if it is lost or invalid. */
+  /** Undefined if it is lost, invalid, or not the agent's. */
   readonly record: CaptureRecord | undefined;
   /** Oldest first; empty if all of them have been deleted. */
   readonly files: readonly RecordingFile[];
@@ -49,13 +49,18 @@ export async function readRecording(folder: string, named: PodFolder): Promise<R
   const generations: RecordingGeneration[] = [];
   const started = (await ifExists(startedGenerations(folder))) ?? new Set();
   for (const number of orderGenerations(numbers, started)) {
-    const record = await readRecord(folder, number);
+    const record = await readRecord(folder, number).then((read) => (isOf(named, read) ? read : undefined));
     const ownFiles = files.filter(({ generation }) => generation === number);
     generations.push({ number, record, files: await orderedFiles(folder, ownFiles) });
   }
   const record = newestRecord(generations);
   // A long name is cut in the folder's name, but not in the record.
   return { folder, ...named, pod: record?.pod ?? named.pod, generations };
+}
+
+/** A record that was copied or linked from another Pod's folder is no record of this one. */
+function isOf(named: PodFolder, record: CaptureRecord | undefined): boolean {
+  return record !== undefined && folderName(record) === folderName(named);
 }
 
 /** Undefined if no generation has a valid record. */

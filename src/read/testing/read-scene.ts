@@ -1,6 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { pino } from 'pino';
+import type { PodState } from '../../agent/observability/capture-states.ts';
+import { openStateFile } from '../../agent/observability/state-file.ts';
 import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
 import { folderName, ringFileBase, ringFileName } from '../../agent/storage/file-names.ts';
 import type { PcapHeader } from '../../pcap/pcap-format.ts';
@@ -27,13 +30,14 @@ export type SceneFile = {
 
 /** A captures folder as the agent leaves it, and the commands to read it. */
 export async function readScene() {
-  const root = await temporaryFolder();
+  const opened = new AsyncDisposableStack();
+  const root = opened.use(await temporaryFolder());
   const pathOf = (pod = web) => join(root.path, folderName(pod));
 
   async function run(
     command: typeof readCommand,
     args: readonly string[],
-    options: { readonly isTTY?: boolean },
+    options: { readonly isTTY?: boolean; readonly columns?: number },
   ): Promise<CommandResult> {
     const stdout = Object.assign(new PassThrough(), options);
     const stderr = new PassThrough();
@@ -75,7 +79,12 @@ export async function readScene() {
         ...known,
       });
     },
-    [Symbol.asyncDispose]: () => root[Symbol.asyncDispose](),
+    /** The agent runs, and says this. */
+    async agentSays(states: readonly PodState[]): Promise<void> {
+      const log = pino({ level: 'silent' });
+      opened.use(await openStateFile({ capturesFolder: root.path, states: () => states, log }));
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 

@@ -276,7 +276,7 @@ function startCapture(world: World, spec: ObservedCapture['spec'], network: Netw
     spec,
     phase: { kind: 'starting', sinceMs: world.nowMs },
     listeningMs: undefined,
-    missedBefore: undefined,
+    missedBefore: { kind: 'unknown' },
     isUp: true,
   });
 }

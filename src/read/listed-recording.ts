@@ -1,0 +1,91 @@
+import type { CaptureState, PodState } from '../agent/observability/capture-states.ts';
+import { type CaptureRecord, isOver, totalsOf } from '../agent/storage/capture-records.ts';
+import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
+import type { Clock } from '../base/clock.ts';
+
+/** One entry of the list; times are RFC 3339. What is not known is left out, never 0. */
+export type ListedRecording = {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  /** `unknown`: no agent in this container says anything about it, and no capture of it is running. */
+  readonly state: CaptureState | 'unknown';
+  /** Why, in the word of the Event. */
+  readonly reason?: string;
+  readonly message?: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Packets in those files, and the other counts of all captures of the Pod, as last recorded by the agent. */
+  readonly packets?: number;
+  readonly dropped?: number;
+  readonly lostAtStop?: number;
+  readonly missed?: number;
+  /** The times of the first and the last packet in those files. */
+  readonly first?: string;
+  readonly last?: string;
+};
+
+/** What the agent in this container says, by UID; undefined if none runs. */
+export type AgentStates = ReadonlyMap<string, PodState> | undefined;
+
+/** A recording with its state, without the times of its packets. */
+export function listedOf(
+  { namespace, pod, uid, generations }: Recording,
+  states: AgentStates,
+  clock: Clock,
+): ListedRecording {
+  const record = newestRecord(generations);
+  const files = generations.flatMap((generation) => generation.files);
+  const records = generations.flatMap((generation) => generation.record ?? []);
+  return {
+    namespace,
+    pod,
+    uid,
+    ...stateOf(record, uid, { states, clock }),
+    files: files.length,
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(records.length > 0 && countsOf(records)),
+  };
+}
+
+/** The Pods of which nothing is stored: the refused and waiting ones, for example. */
+export function listedWithoutFiles(states: AgentStates, recordings: readonly Recording[]): ListedRecording[] {
+  const stored = new Set(recordings.map(({ uid }) => uid));
+  return [...(states?.values() ?? [])].flatMap((state) => {
+    if (!state.pod || stored.has(state.uid)) return [];
+    const { namespace, name: pod } = state.pod;
+    return [{ namespace, pod, uid: state.uid, ...wordsOf(state), files: 0, bytes: 0 }];
+  });
+}
+
+function stateOf(
+  record: CaptureRecord | undefined,
+  uid: string,
+  { states, clock }: { readonly states: AgentStates; readonly clock: Clock },
+): Pick<ListedRecording, 'state' | 'reason' | 'message'> {
+  const state = states?.get(uid);
+  if (state) return wordsOf(state);
+  if (record?.podEndedMs !== undefined) return { state: 'ended', reason: 'PodEnded' };
+  // During a rolling update, the other agent may still capture it.
+  if (record && !isOver(record, clock)) return { state: 'capturing' };
+  const message = states
+    ? 'the agent has not decided about it yet'
+    : 'no agent runs in this container, and no other one writes its record';
+  return { state: 'unknown', reason: states ? 'NotDecided' : 'NoAgent', message };
+}
+
+function wordsOf({
+  state,
+  reason,
+  message,
+}: PodState): Pick<ListedRecording, 'state' | 'reason' | 'message'> {
+  return { state, ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) };
+}
+
+function countsOf(
+  records: readonly CaptureRecord[],
+): Pick<ListedRecording, 'packets' | 'dropped' | 'lostAtStop' | 'missed'> {
+  const { captured, pruned, dropped, lostAtStop, missed } = totalsOf(records);
+  const isMissedKnown = (records.at(-1)?.missedIfDead ?? 0) === 0;
+  return { packets: captured - pruned, dropped, lostAtStop, ...(isMissedKnown && { missed }) };
+}
