@@ -36,6 +36,7 @@ test.each<[string, OutputLine]>([
   ['podcap: keeps 5', { kind: 'keeps', files: 5 }],
   ['podcap: keeps 0', { kind: 'keeps', files: 0 }],
   ['podcap: keeps -5', { kind: 'message', text: 'podcap: keeps -5' }],
+  ['podcap: receive ring full', { kind: 'receiveRingFull' }],
   // Only a whole line is the library's.
   ['podcap: interface up and more', { kind: 'message', text: 'podcap: interface up and more' }],
 ])('%j is understood', (line, output) => {

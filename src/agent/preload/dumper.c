@@ -16,6 +16,7 @@
 #include "files-to-keep.h"
 #include "pcap-record.h"
 #include "preload.h"
+#include "receive-ring.h"
 #include "ring.h"
 #include "stop.h"
 #include "write-buffer.h"
@@ -300,6 +301,7 @@ void pcap_dump(unsigned char *user, const struct pcap_pkthdr *header, const unsi
 	size_t bytes = sizeof(record) + record.captured_bytes;
 
 	(void)user;
+	count_received_bytes(bytes);
 	if (record.captured_bytes > MAX_PACKET_BYTES)
 		fail(EMSGSIZE);
 	if (!write_error && !buffer_has_space(bytes))

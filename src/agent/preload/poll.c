@@ -7,6 +7,7 @@
 #include "dumper.h"
 #include "files-to-keep.h"
 #include "last-block.h"
+#include "receive-ring.h"
 #include "stop.h"
 
 #include <errno.h>
@@ -152,6 +153,8 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 	if (!capture.is_stopping) {
 		ready = poll_writing(fds, count, timeout_ms, &before);
 		saved_errno = errno;
+		if (ready > 0)
+			report_full_receive_ring();
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved_errno;
