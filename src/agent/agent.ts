@@ -22,6 +22,7 @@ import { type SecureMetricsOptions, serveSecureMetrics } from './observability/s
 import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
 import type { PlanLimits } from './planner/plan.ts';
+import { reservedRingBytes, ringKib } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
 import type { Settings } from './settings.ts';
 import { type Spawner, startSpawner } from './spawner/spawner.ts';
@@ -194,7 +195,7 @@ function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
-    bufferBytes: settings.bufferKib * 1_024,
+    bufferBytes: reservedRingBytes(settings.bufferKib),
     minFreeRatio: settings.minFreeDiskPercent / 100,
     disk,
   };
@@ -203,7 +204,7 @@ function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
 function captureSettings(settings: Settings, spawner: Spawner): CaptureSettings {
   const { bufferKib, captureUser, agentName } = settings;
   return {
-    bufferKib,
+    bufferKib: bufferKib ?? ringKib.start,
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     spawner,
     agent: agentName,
