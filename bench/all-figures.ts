@@ -10,6 +10,7 @@ import { loss } from './figures/loss.ts';
 import { memory } from './figures/memory.ts';
 import { othersThroughput, othersThroughputTcp } from './figures/others-throughput.ts';
 import { restart } from './figures/restart.ts';
+import { ringMemory } from './figures/ring-memory.ts';
 import { startLatency } from './figures/start-latency.ts';
 import { scale } from './scale/scale.ts';
 
@@ -27,6 +28,7 @@ export const figures: readonly Figure[] = [
   atOnce,
   cpuIdle,
   memory,
+  ringMemory,
   admission,
   scale,
 ];

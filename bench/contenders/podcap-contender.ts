@@ -1,5 +1,5 @@
 import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
-import { readRecords } from '../../src/agent/storage/capture-records.ts';
+import { addTotals, noTotals, readRecords } from '../../src/agent/storage/capture-records.ts';
 import type { BridgeTestbed, TestbedPod } from '../../src/testbed/bridge-testbed.ts';
 import { withDescendants } from '../../src/testbed/descendants.ts';
 import type { WantedLine } from '../support/agent-log.ts';
@@ -66,8 +66,12 @@ export function annotations({ snaplen }: ContenderOptions = {}): Annotations {
 }
 
 async function countsIn(folder: string): Promise<PacketCounts> {
-  const totals = (await readRecords(folder)).at(-1)?.totals;
-  if (!totals) throw new Error(`no record in ${folder}`);
-  const { captured, dropped, lostAtStop } = totals;
-  return { captured, received: captured + dropped + lostAtStop };
+  const records = await readRecords(folder);
+  if (records.length === 0) throw new Error(`no record in ${folder}`);
+  // More than one where the receive ring has grown.
+  const { captured, duplicated, dropped, lostAtStop } = records.reduce(
+    (sum, { totals }) => addTotals(sum, totals),
+    noTotals,
+  );
+  return { captured: captured - duplicated, received: captured + dropped + lostAtStop };
 }

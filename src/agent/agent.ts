@@ -24,6 +24,7 @@ import { openStateFile } from './observability/state-file.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
 import type { PlanLimits } from './planner/plan.ts';
+import { reservedRingBytes, ringKib } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
 import type { Settings } from './settings.ts';
 import { type Spawner, startSpawner } from './spawner/spawner.ts';
@@ -98,7 +99,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     status,
     clock,
     settings: { spawner, agent: settings.agentName },
-    bufferKib: settings.bufferKib,
+    bufferKib: settings.bufferKib ?? ringKib.start,
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
     onFolders: () => disk.sample(),
@@ -225,7 +226,7 @@ function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
-    bufferBytes: settings.bufferKib * 1_024,
+    bufferBytes: reservedRingBytes(settings.bufferKib),
     minFreeRatio: settings.minFreeDiskPercent / 100,
     disk,
   };

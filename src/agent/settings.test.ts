@@ -36,6 +36,15 @@ test('metrics are served without TLS unless a folder of certificates is set', ()
   });
 });
 
+test('receive rings grow and shrink unless their size is fixed', () => {
+  expect(readSettings([], node)).toMatchObject({ settings: { bufferKib: undefined } });
+  expect(readSettings(['--buffer-kib=16384'], node)).toMatchObject({ settings: { bufferKib: 16_384 } });
+  expect(readSettings(['--buffer-kib=1023'], node)).toMatchObject({
+    kind: 'invalid',
+    message: '--buffer-kib (PODCAP_BUFFER_KIB) must be a whole number from 1024 to 1048576, not "1023"',
+  });
+});
+
 test('a missing setting without a default is named with its flag and its variable', () => {
   expect(readSettings([], {})).toMatchObject({
     kind: 'invalid',

@@ -18,9 +18,9 @@ export const settingsSchema = v.object({
   netnsFolder: absolutePath(),
   nativeFolder: absolutePath(),
   maxFiles: wholeNumber(1, 10_000),
-  // Blocks of 256 KiB, each used for a second at most: at a low rate, a tcpdump that stalls for less than 10 s drops
+  // 4 blocks of 256 KiB, each used for a second at most: at a low rate, a tcpdump that stalls for less than 4 s drops
   // nothing.
-  bufferKib: wholeNumber(2_560, 1_048_576),
+  bufferKib: wholeNumberOrNone(1_024, 1_048_576),
   captureUser: wholeNumber(1, 65_533),
   maxFileMegabytes: wholeNumber(1, 10_000),
   maxCaptures: wholeNumber(1, 10_000),
@@ -109,7 +109,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'buffer-budget-megabytes',
     env: 'PODCAP_BUFFER_BUDGET_MEGABYTES',
     default: '1100',
-    help: 'the most kernel memory that the receive rings of all captures of this Node may use, in MB',
+    help: 'the most kernel memory that the receive rings of all captures of this Node may use, in MB; each capture reserves 2 MiB of it, or twice --buffer-kib',
   },
   minFreeDiskPercent: {
     flag: 'min-free-disk-percent',
@@ -132,8 +132,8 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
   bufferKib: {
     flag: 'buffer-kib',
     env: 'PODCAP_BUFFER_KIB',
-    default: '4096',
-    help: "the size of each capture's receive ring in the kernel, in KiB",
+    default: '',
+    help: "a fixed size of each capture's receive ring in the kernel, in KiB; if it is not set, each ring has 1 to 16 MiB, as its traffic requires",
   },
   captureUser: {
     flag: 'capture-user',
@@ -246,8 +246,24 @@ function pathOrNone() {
 }
 
 function wholeNumber(least: number, most: number) {
-  const message = `a whole number from ${least} to ${most}`;
-  const isAllowed = (given: string) =>
-    /^[0-9]{1,9}$/.test(given) && Number(given) >= least && Number(given) <= most;
+  const { isAllowed, message } = wholeNumbers(least, most);
   return v.pipe(v.string(), v.check(isAllowed, message), v.transform(Number));
+}
+
+/** Undefined for an empty text. */
+function wholeNumberOrNone(least: number, most: number) {
+  const { isAllowed, message } = wholeNumbers(least, most);
+  return v.pipe(
+    v.string(),
+    v.check((given) => given === '' || isAllowed(given), message),
+    v.transform((given) => (given === '' ? undefined : Number(given))),
+  );
+}
+
+function wholeNumbers(least: number, most: number) {
+  return {
+    message: `a whole number from ${least} to ${most}`,
+    isAllowed: (given: string) =>
+      /^[0-9]{1,9}$/.test(given) && Number(given) >= least && Number(given) <= most,
+  };
 }

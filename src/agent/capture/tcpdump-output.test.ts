@@ -33,6 +33,10 @@ test.each<[string, OutputLine]>([
   ['podcap: 17 packets in no file', { kind: 'unwritten', packets: 17 }],
   ['podcap: interface down', { kind: 'interface', isUp: false }],
   ['podcap: interface up', { kind: 'interface', isUp: true }],
+  ['podcap: keeps 5', { kind: 'keeps', files: 5 }],
+  ['podcap: keeps 0', { kind: 'keeps', files: 0 }],
+  ['podcap: keeps -5', { kind: 'message', text: 'podcap: keeps -5' }],
+  ['podcap: receive ring full', { kind: 'receiveRingFull' }],
   // Only a whole line is the library's.
   ['podcap: interface up and more', { kind: 'message', text: 'podcap: interface up and more' }],
 ])('%j is understood', (line, output) => {

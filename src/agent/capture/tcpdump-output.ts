@@ -24,6 +24,10 @@ export type OutputListeners = {
   readonly onWriteError?: () => void;
   /** The interface was set down or up; tcpdump continues in both cases. */
   readonly onInterface?: (isUp: boolean) => void;
+  /** It keeps this many of its own files from now on; 0: all of them. */
+  readonly onKeeps?: (files: number) => void;
+  /** Its receive ring is full: the kernel drops packets, or is about to. While that lasts, every 10 s. */
+  readonly onReceiveRingFull?: () => void;
 };
 
 /** What a tcpdump has printed up to its end. */
@@ -88,6 +92,10 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
         return listeners.onFileDeleted?.();
       case 'interface':
         return listeners.onInterface?.(output.isUp);
+      case 'keeps':
+        return listeners.onKeeps?.(output.files);
+      case 'receiveRingFull':
+        return listeners.onReceiveRingFull?.();
       case 'unwritten':
         result = { ...result, unwritten: output.packets };
         return;
@@ -124,6 +132,8 @@ export type OutputLine =
   | { readonly kind: 'writeError'; readonly error: string }
   | { readonly kind: 'unwritten'; readonly packets: number }
   | { readonly kind: 'interface'; readonly isUp: boolean }
+  | { readonly kind: 'keeps'; readonly files: number }
+  | { readonly kind: 'receiveRingFull' }
   /** Anything else: errors, among other things. */
   | { readonly kind: 'message'; readonly text: string; readonly about?: 'interfaceGone' | 'noSuchDevice' };
 
@@ -144,6 +154,9 @@ function parseLibraryLine(line: string): OutputLine | undefined {
     };
   }
   if (line === 'podcap: file deleted') return { kind: 'fileDeleted' };
+  if (line === 'podcap: receive ring full') return { kind: 'receiveRingFull' };
+  const keeps = /^podcap: keeps (\d+)$/.exec(line)?.[1];
+  if (keeps !== undefined) return { kind: 'keeps', files: Number(keeps) };
   const error = /^podcap: not written: (\w+)$/.exec(line)?.[1];
   if (error !== undefined) return { kind: 'writeError', error };
   const packets = /^podcap: (\d+) packets in no file$/.exec(line)?.[1];

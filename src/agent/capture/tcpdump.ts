@@ -16,8 +16,10 @@ export type Tcpdump = {
   /** Resolves when the process is gone. Never rejects. */
   readonly ended: Promise<Ending>;
   readonly hasEnded: () => boolean;
-  /** From now on it keeps this many files; it deletes what is too many when the next file starts. Does nothing if told before. */
+  /** Requests that it keeps this many of its own files, 0: all; it deletes the others at once. Does nothing if requested before. */
   readonly keep: (files: number) => void;
+  /** How many of its own files it keeps, as its library has acknowledged; undefined until then. */
+  readonly keeping: () => number | undefined;
   /** What it has counted by now; undefined if it ends before it answers. */
   readonly count: () => Promise<TcpdumpStatistics | undefined>;
   /**
@@ -60,7 +62,7 @@ export type TcpdumpOptions = OutputListeners & {
   readonly snaplen: number | undefined;
   /** A pcap-filter(7) expression that filter-check.ts has accepted; undefined captures every packet. */
   readonly filter: string | undefined;
-  /** How many of its own files it keeps: it deletes the oldest when it starts another one. */
+  /** How many of its own files it keeps, 0: all. It deletes the oldest when it starts another one. */
   readonly files: number;
 };
 
@@ -69,16 +71,23 @@ const killAfterMs = 5_000;
 
 /** Starts tcpdump. Never throws: a tcpdump that cannot be started ends, and its ending has the reason. */
 export function startTcpdump(options: TcpdumpOptions): Tcpdump {
-  const output = readTcpdumpOutput(options);
+  let keeping: number | undefined;
+  const output = readTcpdumpOutput({
+    ...options,
+    onKeeps(files) {
+      keeping = files;
+      options.onKeeps?.(files);
+    },
+  });
   const program = options.spawner.start({
     netns: options.netns,
     argv: ['tcpdump', ...argumentsOf(options)],
     onLine: output.readLine,
   });
-  let kept: number | undefined;
+  let requested: number | undefined;
   const keep = (files: number) => {
-    if (files !== kept) program.write(`${files}\n`);
-    kept = files;
+    if (files !== requested) program.write(`${files}\n`);
+    requested = files;
   };
   keep(options.files);
   let request: EndRequest | undefined;
@@ -114,6 +123,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     ended,
     hasEnded: () => hasEnded,
     keep,
+    keeping: () => keeping,
     count,
     stop: (how) => end(how, { kind: 'stop' }),
     giveUp: (how, message) => end(how, { kind: 'giveUp', message }),

@@ -95,7 +95,7 @@ const whole = { ...totals, dropped: 9_000, missed: 30 };
 test.each([
   [
     { dropped: 8_500, lostAtStop: 0, missed: 0 },
-    '8500 dropped by the kernel (9000 in all), because tcpdump did not keep up: podcap.dev/snaplen=128, a podcap.dev/filter, a larger receive ring (--buffer-kib) or fewer captures on the Node help',
+    '8500 dropped by the kernel (9000 in all), because tcpdump did not keep up: podcap.dev/snaplen=128, a podcap.dev/filter, more memory for receive rings (--buffer-budget-megabytes) or fewer captures on the Node help',
   ],
   [
     { dropped: 0, lostAtStop: 2, missed: 12 },

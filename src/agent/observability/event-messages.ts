@@ -107,7 +107,7 @@ export type Loss = Pick<Totals, 'dropped' | 'lostAtStop' | 'missed'>;
 export function lossMessageOf(more: Loss, totals: Totals): EventMessage {
   const causes = [
     more.dropped > 0 &&
-      `${more.dropped} dropped by the kernel (${totals.dropped} in all), because tcpdump did not keep up: ${snaplenAnnotation}=128, a ${filterAnnotation}, a larger receive ring (--buffer-kib) or fewer captures on the Node help`,
+      `${more.dropped} dropped by the kernel (${totals.dropped} in all), because tcpdump did not keep up: ${snaplenAnnotation}=128, a ${filterAnnotation}, more memory for receive rings (--buffer-budget-megabytes) or fewer captures on the Node help`,
     more.lostAtStop > 0 &&
       `${more.lostAtStop} lost at stop (${totals.lostAtStop} in all), because they could not be written: the Event CaptureFailed has the cause`,
     more.missed > 0 &&

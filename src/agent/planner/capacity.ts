@@ -8,9 +8,9 @@ export type Capacity = {
   readonly maxCaptures: number;
   /** For the capture files of all captures together. */
   readonly diskBudgetBytes: number;
-  /** For the receive rings of all captures together, in the kernel's memory. */
+  /** For the receive rings of all captures together, in the kernel's memory (receive-rings.ts). */
   readonly bufferBudgetBytes: number;
-  /** What one receive ring uses. */
+  /** What each capture reserves of that: its ring, and the one that replaces it after a change. */
   readonly bufferBytes: number;
   /** This share of the disk is never used, counted as the kubelet does: available / capacity. */
   readonly minFreeRatio: number;

@@ -16,6 +16,7 @@
 #include "files-to-keep.h"
 #include "pcap-record.h"
 #include "preload.h"
+#include "receive-ring.h"
 #include "ring.h"
 #include "stop.h"
 #include "write-buffer.h"
@@ -68,7 +69,7 @@ static struct timespec written_at;
 /* The report for the agent: the files as they were when they were written last. */
 static struct {
 	unsigned long files, packets, pruned;
-	unsigned long reported_files; /* the number of files in the last report */
+	unsigned long reported_files, reported_pruned; /* in the last report */
 	struct timespec reported_at;
 } report;
 
@@ -99,23 +100,29 @@ static void fail(int error)
 	stop_capture();
 }
 
+static bool is_reported(void)
+{
+	return report.reported_files == report.files && report.reported_pruned == report.pruned;
+}
+
 static void report_files(void)
 {
-	if (report.reported_files == report.files)
+	if (is_reported())
 		return;
 	dprintf(STDERR_FILENO, "podcap: file %lu after %lu packets, %lu of them pruned\n", report.files, report.packets,
 		report.pruned);
 	report.reported_files = report.files;
+	report.reported_pruned = report.pruned;
 	report.reported_at = now();
 }
 
 /* Returns in how many milliseconds the report is due, or -1 when there is nothing to report. */
 static int report_files_when_due(void)
 {
-	if (report.reported_files == report.files)
+	if (is_reported())
 		return -1;
 	/* Until this capture's files fill the ring, the agent deletes one of an earlier capture for each of them. */
-	if (report.files > ring.keep && ring.keep > 0) {
+	if (report.files > ring.keep) {
 		struct timespec at = now();
 		int64_t ms = ms_between(&report.reported_at, &at);
 
@@ -190,6 +197,20 @@ int write_before_sleep(void)
 	return until_write;
 }
 
+/* Deletes before it writes: the disk may be full. */
+void take_files_to_keep(void)
+{
+	unsigned long pruned = ring.disk.pruned;
+
+	if (!read_files_to_keep(&ring.keep) || write_error)
+		return;
+	ring_discard_old_files();
+	ring_delete_old_files();
+	if (ring.disk.pruned > pruned)
+		write_everything();
+	dprintf(STDERR_FILENO, "podcap: keeps %lu\n", ring.keep);
+}
+
 /* libpcap writes the header: it knows the numbers of the link types in files. */
 static bool set_file_header(pcap_t *handle)
 {
@@ -219,7 +240,7 @@ static void start_first_file(pcap_t *handle, const char *path)
 		fail(errno);
 		return;
 	}
-	read_files_to_keep(&ring.keep);
+	take_files_to_keep();
 	write_everything();
 }
 
@@ -231,7 +252,9 @@ static void start_next_file(const char *path)
 		fail(ENOMEM);
 		return;
 	}
-	read_files_to_keep(&ring.keep);
+	take_files_to_keep();
+	if (write_error)
+		return;
 	if (!ring_start_file(&at)) {
 		fail(ENOMEM);
 		return;
@@ -278,6 +301,7 @@ void pcap_dump(unsigned char *user, const struct pcap_pkthdr *header, const unsi
 	size_t bytes = sizeof(record) + record.captured_bytes;
 
 	(void)user;
+	count_received_bytes(bytes);
 	if (record.captured_bytes > MAX_PACKET_BYTES)
 		fail(EMSGSIZE);
 	if (!write_error && !buffer_has_space(bytes))

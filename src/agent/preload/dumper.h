@@ -9,6 +9,12 @@
  */
 int write_before_sleep(void);
 
+/*
+ * Applies what the agent has sent meanwhile: how many files to keep. Files beyond that number are deleted at once. Then
+ * acknowledges the newest message.
+ */
+void take_files_to_keep(void);
+
 /* After this, what is captured is in the files, or is counted as in no file. */
 void write_everything(void);
 

@@ -45,6 +45,18 @@ test('on a full disk the file ends with a complete packet, and each packet that 
   expect(numbers.length + ending.unwritten).toBe(captured);
 });
 
+test('a write that fails before the Pod falls silent ends tcpdump as well', async () => {
+  await using scene = await writingScene();
+  await scene.disk.fill();
+  await scene.testbed.sendDatagrams({ count: 10, bytes: 1_000 });
+  const ending = await scene.tcpdump.ended;
+  expect(ending).toMatchObject({
+    writeError: 'ENOSPC',
+    statistics: { captured: 10, received: 10, dropped: 0 },
+  });
+  expect((await scene.numbers()).length + ending.unwritten).toBe(10);
+});
+
 test('on a disk that is full at the start tcpdump ends, and leaves no empty file', async () => {
   await using testbed = await vethTestbed();
   await using disk = await memoryDisk(1);

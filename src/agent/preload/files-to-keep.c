@@ -17,8 +17,10 @@ enum {
 	MAX_READS = 17,
 };
 
-/* Takes the next byte. A read may end within a line: what has been read of it stays here. */
-static void take_byte(char byte, unsigned long *files)
+static bool is_closed;
+
+/* Takes the next byte; true if it completes a message. A read may end within a line: what was read of it stays here. */
+static bool take_byte(char byte, unsigned long *files)
 {
 	static struct {
 		unsigned long number;
@@ -27,22 +29,32 @@ static void take_byte(char byte, unsigned long *files)
 	} line;
 
 	if (byte == '\n') {
-		if (line.digits > 0 && !line.is_malformed)
+		bool is_message = line.digits > 0 && !line.is_malformed;
+
+		if (is_message)
 			*files = line.number;
 		line.number = 0;
 		line.digits = 0;
 		line.is_malformed = false;
-	} else if (byte >= '0' && byte <= '9' && line.digits < MAX_DIGITS) {
+		return is_message;
+	}
+	if (byte >= '0' && byte <= '9' && line.digits < MAX_DIGITS) {
 		line.number = line.number * 10 + (unsigned long)(byte - '0');
 		line.digits += 1;
 	} else {
 		line.is_malformed = true;
 	}
+	return false;
 }
 
-void read_files_to_keep(unsigned long *files)
+int files_to_keep_fd(void)
 {
-	static bool is_closed;
+	return is_closed ? -1 : STDIN_FILENO;
+}
+
+bool read_files_to_keep(unsigned long *files)
+{
+	bool has_message = false;
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	const struct timespec at_once = {0};
 	char bytes[READ_BYTES];
@@ -51,8 +63,9 @@ void read_files_to_keep(unsigned long *files)
 	for (int reads = 0; reads < MAX_READS && !is_closed && ppoll(&input, 1, &at_once, NULL) > 0; reads++) {
 		ssize_t count = read(STDIN_FILENO, bytes, sizeof(bytes));
 
-		is_closed = count == 0 || (count < 0 && errno != EINTR);
+		is_closed = count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN);
 		for (ssize_t i = 0; i < count; i++)
-			take_byte(bytes[i], files);
+			has_message |= take_byte(bytes[i], files);
 	}
+	return has_message;
 }

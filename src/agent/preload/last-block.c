@@ -6,44 +6,14 @@
 #define _GNU_SOURCE
 #include "last-block.h"
 
-#include "preload.h"
+#include "receive-ring.h"
 
 #include <linux/if_packet.h>
 #include <linux/membarrier.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* The receive ring that libpcap has requested last, and has got. */
-static struct {
-	int fd;
-	size_t block_bytes, blocks;
-} receive_ring = {.fd = -1};
-
-static int (*real_setsockopt)(int, int, int, const void *, socklen_t);
-
-__attribute__((constructor)) static void find_real_functions(void)
-{
-	find_real(&real_setsockopt, "setsockopt");
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
-{
-	int result = real_setsockopt(fd, level, name, value, bytes);
-
-	/* Only TPACKET_V3 has blocks, and is requested with this structure. */
-	if (result == 0 && level == SOL_PACKET && name == PACKET_RX_RING && bytes == sizeof(struct tpacket_req3)) {
-		const struct tpacket_req3 *request = value;
-
-		receive_ring.fd = fd;
-		receive_ring.block_bytes = request->tp_block_size;
-		receive_ring.blocks = request->tp_block_nr;
-	}
-	return result;
-}
 
 /*
  * A core may still be copying a packet that was let in before. The packet is in the block once each core has been seen
@@ -55,12 +25,12 @@ static bool wait_for_other_cores(void)
 }
 
 /* The kernel opens blocks one after the other, and numbers them in this order: an open one has the highest number. */
-static struct tpacket_block_desc *newest_block(unsigned char *blocks)
+static struct tpacket_block_desc *newest_block(void)
 {
-	struct tpacket_block_desc *newest = (struct tpacket_block_desc *)blocks;
+	struct tpacket_block_desc *newest = receive_ring_block(0);
 
-	for (size_t i = 1; i < receive_ring.blocks; i++) {
-		struct tpacket_block_desc *block = (struct tpacket_block_desc *)(blocks + i * receive_ring.block_bytes);
+	for (size_t i = 1; i < receive_ring.block_count; i++) {
+		struct tpacket_block_desc *block = receive_ring_block(i);
 
 		if (block->hdr.bh1.seq_num > newest->hdr.bh1.seq_num)
 			newest = block;
@@ -86,21 +56,13 @@ static bool has_open_packets(const struct tpacket_block_desc *block)
 
 bool retire_open_block(int fd)
 {
-	size_t bytes = receive_ring.blocks * receive_ring.block_bytes;
-
 	if (fd != receive_ring.fd || !wait_for_other_cores())
 		return false;
 
-	unsigned char *blocks = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (blocks == MAP_FAILED)
-		return false;
-
 	/* The kernel's timer may do the same at this moment: the second time changes nothing. */
-	struct tpacket_block_desc *newest = newest_block(blocks);
+	struct tpacket_block_desc *newest = newest_block();
 
 	if (has_open_packets(newest))
 		__atomic_fetch_or(&newest->hdr.bh1.block_status, TP_STATUS_USER, __ATOMIC_RELEASE);
-	munmap(blocks, bytes);
 	return true;
 }

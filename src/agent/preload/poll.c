@@ -1,11 +1,13 @@
 /*
  * poll(), in which libpcap waits for the next block. Before tcpdump sleeps here, what is captured is written
- * (dumper.c). When the capture ends, libpcap reads the last block first (last-block.c). How long libpcap would sleep
- * shows whether the interface is down.
+ * (dumper.c). A message of the agent wakes it up, however silent the interface is. When the capture ends, libpcap reads
+ * the last block first (last-block.c). How long libpcap would sleep shows whether the interface is down.
  */
 #define _GNU_SOURCE
 #include "dumper.h"
+#include "files-to-keep.h"
 #include "last-block.h"
+#include "receive-ring.h"
 #include "stop.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +29,8 @@ enum {
 	/* How long libpcap sleeps at most while the interface is down (pcap-linux.c), and at no other time. */
 	INTERFACE_DOWN_TIMEOUT_MS = 1,
 	INTERFACE_CHECK_MS = 100,
+	/* libpcap polls its packet socket, and a descriptor that interrupts it. */
+	LIBPCAP_FDS = 2,
 };
 
 /*
@@ -42,20 +47,46 @@ static int poll_with(struct pollfd *fds, nfds_t count, int timeout_ms, const sig
 	return ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, signals);
 }
 
+/* The same, and takes the agent's messages: `has_message` tells whether it returned for one. */
+static int poll_for_messages(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals,
+			     bool *has_message)
+{
+	struct pollfd all[LIBPCAP_FDS + 1];
+
+	memcpy(all, fds, count * sizeof(*fds));
+	/* A negative descriptor is ignored. */
+	all[count] = (struct pollfd){.fd = files_to_keep_fd(), .events = POLLIN};
+
+	int ready = poll_with(all, count + 1, timeout_ms, signals);
+
+	*has_message = ready > 0 && all[count].revents != 0;
+	if (ready <= 0)
+		return ready;
+	memcpy(fds, all, count * sizeof(*fds));
+	if (!*has_message)
+		return ready;
+	take_files_to_keep();
+	return ready - 1;
+}
+
 /* The same, and writes what is captured meanwhile. */
 static int poll_writing(struct pollfd *fds, nfds_t count, int timeout_ms, const sigset_t *signals)
 {
 	for (;;) {
 		int due_ms = write_before_sleep();
+		bool is_due_first = due_ms >= 0 && (timeout_ms < 0 || due_ms < timeout_ms);
+		bool has_message;
 
-		if (due_ms < 0 || (timeout_ms >= 0 && timeout_ms <= due_ms))
-			return poll_with(fds, count, timeout_ms, signals);
+		if (capture.is_stopping) { /* the write failed: no packet would end the sleep */
+			errno = EINTR;
+			return -1;
+		}
 
-		int ready = poll_with(fds, count, due_ms, signals);
+		int ready = poll_for_messages(fds, count, is_due_first ? due_ms : timeout_ms, signals, &has_message);
 
-		if (ready != 0)
+		if (ready != 0 || !(has_message || is_due_first))
 			return ready;
-		if (timeout_ms > 0)
+		if (timeout_ms > 0 && !has_message)
 			timeout_ms -= due_ms;
 	}
 }
@@ -122,6 +153,8 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 	if (!capture.is_stopping) {
 		ready = poll_writing(fds, count, timeout_ms, &before);
 		saved_errno = errno;
+		if (ready > 0)
+			report_full_receive_ring();
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved_errno;
@@ -156,7 +189,7 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-	bool is_capture = count > 0 && fds[0].fd == capture.fd;
+	bool is_capture = count > 0 && count <= LIBPCAP_FDS && fds[0].fd == capture.fd;
 
 	return is_capture ? poll_capture(fds, count, timeout_ms) : poll_with(fds, count, timeout_ms, NULL);
 }

@@ -10,7 +10,7 @@
  *   ioctl              timestamp-query.c  answers for the kernel, which would wait for the RTNL lock to list timestamps
  *   poll               poll.c             writes before tcpdump sleeps, and at the end lets libpcap read the last block
  *   __poll_chk         poll.c             the same, for a libpcap that is compiled with _FORTIFY_SOURCE
- *   setsockopt         last-block.c       notes where the receive ring is, to find its last block
+ *   setsockopt         receive-ring.c     notes where the receive ring is, to find its last block and to see if it is full
  *   pcap_set_timeout   start.c            keeps the block timeout at a second: each timeout wakes a core
  *   pcap_activate      start.c            notes which handle captures, and requests a longer time slice
  *   pcap_breakloop     stop.c             rejects packets before the loop ends, so that libpcap can empty the ring
@@ -28,6 +28,8 @@
  *   podcap: not written: ENOSPC      a file cannot be written or created: the capture stops, as at SIGTERM
  *   podcap: 17 packets in no file    follows at the end: how many of tcpdump's captured packets are in no file
  *   podcap: interface down           and "up": the interface exists, and no packets pass while it is down
+ *   podcap: keeps 5                  the number of files that the agent has sent last is in effect; 0 keeps all
+ *   podcap: receive ring full        the kernel drops packets, or is about to; every 10 s at most
  *
  * The kernel fills a capture's receive ring block by block (TPACKET_V3, packet_mmap.rst), and retires a block when it
  * is full or when its timeout, a second, has passed. At the end tcpdump alone drops the block that is still open: of
@@ -41,8 +43,8 @@
  * packet socket is the first descriptor that it polls, and an interrupted poll() ends the loop after pcap_breakloop().
  * preload.integration.test.ts fails when one of them changes.
  *
- * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, stop.c, ring.c, write-buffer.c,
- * last-block.c, timestamp-query.c, time-slice.c, preload.c.
+ * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, files-to-keep.c, stop.c, ring.c,
+ * write-buffer.c, last-block.c, receive-ring.c, timestamp-query.c, time-slice.c, preload.c.
  */
 #define _GNU_SOURCE
 #include "preload.h"

@@ -122,7 +122,7 @@ void ring_discard_old_files(void)
 }
 
 /* The agent prunes too, what earlier captures left. The one that deletes a file counts its packets. */
-static void delete_old_files(void)
+void ring_delete_old_files(void)
 {
 	char path[PATH_MAX];
 
@@ -248,7 +248,7 @@ static bool append_to_disk(struct ring_file *file)
 bool ring_write(void)
 {
 	if (has_hole)
-		delete_old_files();
+		ring_delete_old_files();
 	has_hole = false;
 	/* The files before the newest on the disk are complete. */
 	for (struct ring_file *file = open_file.file != NULL ? open_file.file : ring.oldest_kept; file != NULL;
@@ -256,7 +256,7 @@ bool ring_write(void)
 		if (file->number == 0) {
 			if (!create_on_disk(file))
 				return false;
-			delete_old_files();
+			ring_delete_old_files();
 		}
 		if (!append_to_disk(file))
 			return false;

@@ -27,7 +27,7 @@ struct ring_file {
 extern struct ring {
 	struct ring_file *oldest, *oldest_kept, *newest;
 	unsigned long kept_count;
-	unsigned long keep; /* 0 until the agent has sent it: all are kept */
+	unsigned long keep; /* 0, as until the agent has sent a number: all are kept */
 	struct {
 		unsigned long files; /* how many have been started on the disk */
 		unsigned long packets; /* in the files before the newest of them, written or not */
@@ -50,6 +50,9 @@ bool ring_start_file(const struct timespec *now);
 
 /* Discards what is buffered of files that are no longer kept. */
 void ring_discard_old_files(void);
+
+/* Deletes the files on the disk that are no longer kept, before newer ones are written. */
+void ring_delete_old_files(void);
 
 /* Writes everything that is buffered, and deletes files that are no longer kept. Returns false, and sets errno. */
 bool ring_write(void);
