@@ -6,14 +6,11 @@
 #define _GNU_SOURCE
 #include "last-block.h"
 
-#include "preload.h"
-
 #include <linux/if_packet.h>
 #include <linux/membarrier.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,26 +20,11 @@ static struct {
 	size_t block_bytes, blocks;
 } receive_ring = {.fd = -1};
 
-static int (*real_setsockopt)(int, int, int, const void *, socklen_t);
-
-__attribute__((constructor)) static void find_real_functions(void)
+void note_receive_ring(int fd, const struct tpacket_req3 *request)
 {
-	find_real(&real_setsockopt, "setsockopt");
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
-{
-	int result = real_setsockopt(fd, level, name, value, bytes);
-
-	/* Only TPACKET_V3 has blocks, and is requested with this structure. */
-	if (result == 0 && level == SOL_PACKET && name == PACKET_RX_RING && bytes == sizeof(struct tpacket_req3)) {
-		const struct tpacket_req3 *request = value;
-
-		receive_ring.fd = fd;
-		receive_ring.block_bytes = request->tp_block_size;
-		receive_ring.blocks = request->tp_block_nr;
-	}
-	return result;
+	receive_ring.fd = fd;
+	receive_ring.block_bytes = request->tp_block_size;
+	receive_ring.blocks = request->tp_block_nr;
 }
 
 /*

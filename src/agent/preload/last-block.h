@@ -12,7 +12,12 @@ enum {
 	BLOCK_TIMEOUT_MS = 1000,
 };
 
+struct tpacket_req3;
+
 #pragma GCC visibility push(hidden)
+
+/* Notes where the receive ring of that socket is, once the kernel has made it. */
+void note_receive_ring(int fd, const struct tpacket_req3 *request);
 
 /*
  * Retires the open block of that socket's receive ring to libpcap, as the kernel would at the end of the block's
