@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { specOf } from '../testing/fixtures.ts';
-import type { CaptureStatus } from './capture-status.ts';
+import type { CaptureReport } from './capture-status.ts';
 import { eventMessageOf } from './event-messages.ts';
 
 const place = { nodeName: 'node1' };
@@ -23,7 +23,7 @@ const special = {
   durationMs: 90_000,
 };
 
-const cases: readonly [CaptureStatus, string | undefined][] = [
+const cases: readonly [CaptureReport, string | undefined][] = [
   [{ kind: 'waiting' }, undefined],
   [{ kind: 'deleted', why: 'RetentionOver' }, undefined],
   [
@@ -41,6 +41,10 @@ const cases: readonly [CaptureStatus, string | undefined][] = [
   [
     { kind: 'interfaceDown', generation: 1, interface: 'eth0' },
     'Warning InterfaceDown: eth0 is down: no packets pass, and capturing continues when it is up',
+  ],
+  [
+    { kind: 'warning', generation: 1, message: 'tcpdump: WARNING: no address' },
+    'Warning CaptureWarning: tcpdump continues: tcpdump: WARNING: no address',
   ],
   [
     { kind: 'failed', message: 'ended by SIGKILL' },

@@ -1,6 +1,6 @@
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
-import type { CaptureStatus, StatusListener, StopReason } from './capture-status.ts';
+import type { CaptureReport, StatusListener, StopReason } from './capture-status.ts';
 
 /** An Event about a Pod's capture, as kubectl describe shows it. */
 export type EventMessage = {
@@ -13,10 +13,11 @@ export type EventMessage = {
 export type Place = { readonly nodeName: string };
 
 /**
- * The Event about a status; undefined for a status that needs none. All words of Events are here, except why a capture
- * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words).
+ * The Event about a report; undefined for a report that needs none. All words of Events are here, except why a capture
+ * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words), and
+ * tcpdump's warnings.
  */
-export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): EventMessage | undefined {
+export function eventMessageOf(status: CaptureReport, { nodeName }: Place): EventMessage | undefined {
   switch (status.kind) {
     case 'waiting':
     case 'deleted':
@@ -29,6 +30,8 @@ export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): Even
       const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
       return { type: 'Warning', reason: 'InterfaceDown', message };
     }
+    case 'warning':
+      return { type: 'Warning', reason: 'CaptureWarning', message: `tcpdump continues: ${status.message}` };
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will be retried: ${status.message}` };
     case 'refused':
