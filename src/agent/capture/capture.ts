@@ -37,6 +37,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
   readonly onListening: (generation: number, missedBefore: number | undefined) => void;
   /** Its interface was set down, or is up again; it continues. */
   readonly onInterface: (generation: number, isUp: boolean) => void;
+  /** tcpdump warns of something, in its own words; it continues. */
+  readonly onWarning: (generation: number, message: string) => void;
   readonly onEnd: () => void;
 };
 
@@ -65,6 +67,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     onFiles: files.next,
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
     onInterface: interfaceReports.set,
+    onWarning: (message) => options.onWarning(generation.number, message),
     onFileDeleted: () => void endUnlessTakenOver(),
   });
   const counters = openCounters({

@@ -248,6 +248,7 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
             : { kind: 'interfaceDown', generation, interface: spec.interface },
         );
       },
+      onWarning: (generation, message) => recording.onReport({ kind: 'warning', generation, message }),
       onCount: (isStalled) => recording.onCount({ totals: totalsSoFar(recording), isStalled }),
       onEnd: recording.wakeup.wake,
       log,
@@ -381,6 +382,10 @@ function conclude(
   // The Pod's own interface is missing only while its network is being deleted, which is a failure to retry.
   if (cause === 'noSuchDevice' && spec.interface !== podInterface) {
     return { refusal: noSuchInterface(spec.interface, interfaceRetryMs), spec, retryMs: interfaceRetryMs };
+  }
+  if (cause === 'filterRefused' && spec.filter !== undefined) {
+    const refusal = invalidFilter(filterAnnotation, spec.filter, message);
+    return { refusal, spec, retryMs: Number.POSITIVE_INFINITY };
   }
   fail(recording, message);
   return undefined;
