@@ -15,6 +15,17 @@ test('the admission policy of podcap.yaml (chart/templates/_admission.tpl) allow
   );
 });
 
+test('the admission policy refuses the word in filters that stands for a loop, and no other word', async () => {
+  const manifests = await readFile(join(import.meta.dirname, 'podcap.yaml'), 'utf8');
+  const [, pattern = ''] =
+    /variables\.now\["podcap\.dev\/filter"\]\.matches\(r"(.*)"\)/.exec(manifests) ?? [];
+  const loop = new RegExp(pattern);
+  for (const filter of ['protochain 6', 'ip6 protochain \\tcp', 'not (ip protochain 17)'])
+    expect(filter).toMatch(loop);
+  for (const filter of ['proto 6', 'ip proto \\tcp', 'xprotochain', 'protochains'])
+    expect(filter).not.toMatch(loop);
+});
+
 test('a numeric bound that the policy states in words is also in its CEL expression', async () => {
   const manifests = await readFile(join(import.meta.dirname, 'podcap.yaml'), 'utf8');
   const rules = [

@@ -73,6 +73,13 @@ test('the API server allows the same random values as the agent', async ({ guard
   );
 });
 
+test('the API server refuses a filter with a loop', async ({ guarded }) => {
+  for (const filter of ['ip protochain 17', 'tcp or ip6 protochain 6']) {
+    const refusal = await refusalOf(annotateWeb(guarded, 'podcap.dev/filter', filter));
+    expect(refusal?.message).toContain('annotation podcap.dev/filter: the kernel cannot run protochain');
+  }
+});
+
 test('kubectl annotate prints which values are allowed', async ({ guarded: { namespace } }) => {
   const annotate = kubectl('-n', namespace, 'annotate', 'pod', 'web', `${captureAnnotation}=many`);
   await expect(annotate).rejects.toThrow(

@@ -1,4 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import {
+  extensionExamples,
+  type FilterExamples,
+  fragmentExamples,
+  vlanExamples,
+} from '../src/agent/capture/filter-examples.ts';
 import { captureStates, stateDescriptions } from '../src/agent/observability/capture-states.ts';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
@@ -58,8 +64,27 @@ ${table(
   Object.entries(refusalDescriptions).map(([reason, { when, until }]) => [`\`${reason}\``, when, until]),
 )}
 
+## What a filter finds
+
+${[vlanExamples, fragmentExamples, extensionExamples].map(examplesSection).join('\n\n')}
+
+Some filters are refused, because libpcap would have to look at every packet itself, and packets would be lost: loops (\`protochain\`), and filters that are too long for the kernel. \`inbound\` finds what the Pod receives, \`outbound\` what it sends.
+
+Checksums in captures often look wrong (Wireshark, \`tcpdump -v\`), because the packets are captured before the network card would compute them (checksum offload).
+
+## Disk space
+
 A ring counts against the disk budget at its full size, (files + 1) × (file size + 0.07 MB), or with the files that it has if they are more. With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
 `;
+}
+
+/** Of each kind of frame, whether each filter finds it. */
+function examplesSection({ title, introduction, frames, filters }: FilterExamples): string {
+  const rows = filters.map(({ filter, finds }) => [
+    `\`${filter}\``,
+    ...Object.keys(frames).map((frame) => (finds.includes(frame) ? 'yes' : 'no')),
+  ]);
+  return `### ${title}\n\n${introduction}\n\n${table(['filter', ...Object.values(frames)], rows)}`;
 }
 
 function settingsDocument(): string {

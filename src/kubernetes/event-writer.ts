@@ -1,3 +1,4 @@
+import { lruCache } from '../base/lru-cache.ts';
 import { ApiError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type Occurrences,
   type PodEvent,
 } from './event-object.ts';
-import { lruCache } from './lru-cache.ts';
 
 /** An Event that waits to be written. */
 export type PendingEvent = {

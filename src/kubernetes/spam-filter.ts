@@ -1,4 +1,4 @@
-import { lruCache } from './lru-cache.ts';
+import { lruCache } from '../base/lru-cache.ts';
 
 /** Whether one more may pass for this key. Each key has a token bucket, on the monotonic clock. */
 export type SpamFilter = (key: string) => boolean;

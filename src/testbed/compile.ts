@@ -46,7 +46,16 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
 
 /** Compiles one of the testbed's programs, src/testbed/<name>.c; returns its path, build/testbed-<name>. */
 export function compileTestProgram(
-  name: 'bypass' | 'refuse-syscall' | 'sender' | 'shut-down-disk' | 'sink' | 'tcp-pump' | 'witness',
+  name:
+    | 'bypass'
+    | 'frames'
+    | 'refuse-syscall'
+    | 'sender'
+    | 'shut-down-disk'
+    | 'sink'
+    | 'tcp-pump'
+    | 'tun'
+    | 'witness',
 ): Promise<string> {
   return compile({ sources: [join(import.meta.dirname, `${name}.c`)], output: `testbed-${name}` });
 }

@@ -36,6 +36,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly overlaps: () => boolean;
   /** It captures packets. Called once, even if it is to be stopped already. */
   readonly onListening: (capture: ObservedCapture) => void;
+  /** tcpdump warns of something, in its own words; it continues. */
+  readonly onWarning: (generation: number, message: string) => void;
   /** What observe() returns has changed. */
   readonly onChange: () => void;
 };
@@ -68,6 +70,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     onFiles: files.next,
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
     onInterface: interfaceState.set,
+    onWarning: (message) => options.onWarning(generation.number, message),
     onFileDeleted: () => void endUnlessTakenOver(),
   });
   const counters = openCounters({

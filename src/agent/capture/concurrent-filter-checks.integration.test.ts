@@ -64,6 +64,35 @@ describe('checks that wait for each other', () => {
     }
   });
 
+  test('compile a filter once, whatever the result, also for those who ask later', async () => {
+    const path = process.env['PATH'] ?? '';
+    await using waiting = await waitingCompiler(path);
+    await waiting.letThrough();
+    const check = filterChecks({ userId: 10_001, atOnce: 2 });
+    process.env['PATH'] = `${waiting.folder}:${path}`;
+    try {
+      for (const filter of ['tcp', ranges(190), 'tcp', ranges(190)]) await check(filter, never);
+      expect(await check(ranges(190), never)).toMatchObject({ kind: 'rejected' });
+      expect(await waiting.count()).toBe(2);
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+
+  test('refuse a filter that crashes tcpdump, instead of trying again', async () => {
+    const path = process.env['PATH'] ?? '';
+    await using crashing = await compilerFolder(path, 'kill -SEGV $$');
+    process.env['PATH'] = `${crashing.path}:${path}`;
+    try {
+      expect(await filterChecks({ userId: 10_001, atOnce: 1 })('tcp', never)).toEqual({
+        kind: 'rejected',
+        problem: 'tcpdump ends with SIGSEGV when it compiles it',
+      });
+    } finally {
+      process.env['PATH'] = path;
+    }
+  });
+
   test('make way when no Pod needs their results', async () => {
     const path = process.env['PATH'] ?? '';
     await using waiting = await waitingCompiler(path);
@@ -84,6 +113,11 @@ describe('checks that wait for each other', () => {
     }
   });
 });
+
+/** An expression that takes too much time to compile. */
+function ranges(count: number): string {
+  return `portrange ${Array.from({ length: count }, (_, i) => `${2 * i}-${2 * i + 1}`).join('||')}`;
+}
 
 async function annotateWithFilters(): Promise<{ readonly atOnce: number; readonly started: number }> {
   const path = process.env['PATH'] ?? '';

@@ -11,6 +11,9 @@ test.each([
   'icmp[0] = 8',
   'net 10.0.0.0/8 and (port 53 or port 853)',
   'less 128',
+  // Valid for Wi-Fi, and for raw IP.
+  'type mgt',
+  'link[12:2] = 0x86dd and ip',
 ])('%j is accepted', async (filter) => {
   expect(await checkFilter(filter, { userId })).toEqual({ kind: 'accepted' });
 });

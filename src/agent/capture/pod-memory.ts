@@ -1,5 +1,6 @@
 import { podInterface } from '../netns/cni-entry.ts';
-import { noSuchInterface } from '../planner/refusals.ts';
+import { filterAnnotation } from '../planner/annotations.ts';
+import { invalidFilter, noSuchInterface } from '../planner/refusals.ts';
 import {
   type Desired,
   hasLostNetwork,
@@ -93,6 +94,10 @@ export function conclude(
   if (cause === 'noSuchDevice' && spec.interface !== podInterface) {
     const refusal = noSuchInterface(spec.interface, interfaceRetryMs);
     return { kind: 'refused', refusal, retryMs: interfaceRetryMs };
+  }
+  if (cause === 'filterRefused' && spec.filter !== undefined) {
+    const refusal = invalidFilter(filterAnnotation, spec.filter, message);
+    return { kind: 'refused', refusal, retryMs: Number.POSITIVE_INFINITY };
   }
   return { kind: 'failed', message };
 }

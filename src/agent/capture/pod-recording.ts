@@ -5,7 +5,7 @@ import { type RingSize, type RunningRing, ringBytes } from '../planner/capacity.
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import { startLeftoverPruning } from '../storage/prune-leftovers.ts';
-import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
+import { type Capture, type CaptureOptions, type CaptureSettings, startCapture } from './capture.ts';
 import type { ObservedCapture, RingSpec } from './pod-state.ts';
 import type { StopHow } from './tcpdump.ts';
 
@@ -48,6 +48,7 @@ export type PodRecordingOptions = {
   readonly measure: () => Promise<void>;
   /** A capture captures packets, which is called once for each. */
   readonly onListening: (capture: ObservedCapture) => void;
+  readonly onWarning: CaptureOptions['onWarning'];
   /** What captures() returns has changed. */
   readonly onChange: () => void;
   readonly onCount: (counted: Counted) => void;

@@ -163,7 +163,7 @@ export type NextSteps = {
   readonly steps: readonly Step[];
   readonly wakeAtMs: number | undefined;
   /** Undefined while nothing new can be said. */
-  readonly report: Exclude<RecorderReport, { kind: 'stopped' }> | undefined;
+  readonly report: Exclude<RecorderReport, { kind: 'stopped' | 'warning' }> | undefined;
 };
 
 /** What is captured, or was until it is erased. */

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
+import { writeCniEntry } from '../../testbed/write-cni-entry.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
-import type { CheckFilter } from './filter-check.ts';
+import { type CheckFilter, filterChecks } from './filter-check.ts';
 
 /** A check that accepts everything but `udp`, for which it never has a result. */
 function heldCheck() {
@@ -42,6 +43,31 @@ test('a recording that waits for the check of its filter goes on with another on
   expect(reports).toMatchObject([
     { kind: 'capturing', spec: { filter: 'tcp' } },
     { kind: 'capturing', spec: { filter: 'ip' } },
+    { kind: 'stopped' },
+  ]);
+});
+
+test('a filter that is too heavy is refused once, and not checked again by itself', async () => {
+  const real = filterChecks({ userId: 10_001, atOnce: 2 });
+  const asked: string[] = [];
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed, {
+    checkFilter(filter, signal) {
+      asked.push(filter);
+      return real(filter, signal);
+    },
+  });
+  const heavy = `portrange ${Array.from({ length: 190 }, (_, i) => `${2 * i}-${2 * i + 1}`).join('||')}`;
+  const { recorder, reports } = await scene.record(5, { filter: heavy }, 'refused');
+  // Another sandbox makes the recorder look again at what there is to do.
+  await writeCniEntry({ ...scene.entry, sandboxId: 'sandbox2' });
+  recorder.change(specOf(5, { filter: 'udp' }));
+  await until(() => reports.some(({ kind }) => kind === 'capturing'), { what: 'the next capture' });
+  await recorder.stop('AgentStopped');
+  expect(asked).toEqual([heavy, 'udp']);
+  expect(reports).toMatchObject([
+    { kind: 'refused', refusal: { reason: 'InvalidFilter', message: expect.stringContaining('to compile') } },
+    { kind: 'capturing' },
     { kind: 'stopped' },
   ]);
 });

@@ -108,6 +108,7 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
         settings,
         measure: () => folders.measure(pod.uid),
         onListening: (capture) => context.report(reportOfCapture(capture)),
+        onWarning: (generation, message) => status.report(pod, { kind: 'warning', generation, message }),
         onChange: context.onChange,
         onCount: (counted) => status.count(pod, counted),
         log: log.child({ namespace: pod.namespace, pod: pod.name, uid: pod.uid }),

@@ -38,7 +38,23 @@ test.each<[string, OutputLine]>([
   ['podcap: keeps -5', { kind: 'message', text: 'podcap: keeps -5' }],
   ['podcap: receive ring full', { kind: 'receiveRingFull' }],
   // Only a whole line is the library's.
-  ['podcap: interface up and more', { kind: 'message', text: 'podcap: interface up and more' }],
+  ['podcap: interface up and more', { kind: 'warning', text: 'podcap: interface up and more' }],
+  [
+    'podcap: filter takes too long to compile',
+    { kind: 'filterProblem', problem: 'it takes too long to compile' },
+  ],
+  ...[
+    'tcpdump: WARNING: eth0: no IPv4 address assigned',
+    'Warning: Kernel filter failed: Invalid argument',
+    "ERROR: ld.so: object 'podcap-preload.so' from LD_PRELOAD cannot be preloaded: ignored.",
+  ].map((text): [string, OutputLine] => [text, { kind: 'warning', text }]),
+  ...[
+    'tcpdump: data link type LINUX_SLL2',
+    '(That device is not up)',
+    'podcap-spawner: /run/netns/x: Invalid argument',
+    '',
+  ].map((text): [string, OutputLine] => [text, { kind: 'message', text }]),
+  ['tcpdump: \u001b[2J', { kind: 'message', text: 'tcpdump: ?[2J' }],
 ])('%j is understood', (line, output) => {
   expect(parseOutputLine(line)).toEqual(output);
 });
@@ -62,6 +78,7 @@ test('the lines of one tcpdump, from its start to its end', async () => {
     message: '',
     isInterfaceGone: false,
     isNoSuchDevice: false,
+    filterProblem: undefined,
     statistics: { captured: 9, received: 9, dropped: 0 },
     writeError: 'ENOSPC',
     unwritten: 2,
@@ -71,10 +88,18 @@ test('the lines of one tcpdump, from its start to its end', async () => {
 test('messages are joined and cut', () => {
   const output = readTcpdumpOutput({ onFiles() {} });
   output.readLine(noDevice);
-  output.readLine('x'.repeat(1_000));
+  output.readLine(`tcpdump: ${'x'.repeat(1_000)}`);
   const { message, isNoSuchDevice } = output.result();
-  expect(message).toBe(`${noDevice} ${'x'.repeat(499 - noDevice.length)}`);
+  expect(message).toBe(`${noDevice} tcpdump: ${'x'.repeat(490 - noDevice.length)}`);
   expect(isNoSuchDevice).toBe(true);
+});
+
+test('warnings are no part of the message, and a few are passed on, each cut', () => {
+  const warnings: string[] = [];
+  const output = readTcpdumpOutput({ onFiles() {}, onWarning: (text) => warnings.push(text) });
+  for (let line = 0; line < 100; line += 1) output.readLine(`Warning: ${line} ${'x'.repeat(1_000)}`);
+  expect(warnings).toEqual([0, 1, 2, 3, 4].map((line) => `Warning: ${line} ${'x'.repeat(189)}`));
+  expect(output.result().message).toBe('');
 });
 
 test('answers continue when tcpdump counts from 0 again', async () => {

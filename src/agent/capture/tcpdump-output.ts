@@ -1,3 +1,5 @@
+import { parseFilterProblem } from './filter-problem.ts';
+
 /** In packets. received = captured + dropped + lost at stop (tcpdump(1): received includes dropped). */
 export type TcpdumpStatistics = {
   readonly captured: number;
@@ -28,6 +30,8 @@ export type OutputListeners = {
   readonly onKeeps?: (files: number) => void;
   /** Its receive ring is full: the kernel drops packets, or is about to. While that lasts, every 10 s. */
   readonly onReceiveRingFull?: () => void;
+  /** It warns of something, for people, in its own words; it continues. */
+  readonly onWarning?: (text: string) => void;
 };
 
 /** What a tcpdump has printed up to its end. */
@@ -38,6 +42,8 @@ export type TcpdumpResult = {
   readonly isInterfaceGone: boolean;
   /** Its interface did not exist. */
   readonly isNoSuchDevice: boolean;
+  /** Why this interface cannot be captured with this filter, for people; undefined if it can. */
+  readonly filterProblem: string | undefined;
   /** The final statistics; undefined if it was killed before it could print them. */
   readonly statistics: TcpdumpStatistics | undefined;
   /** Why it could not write a file, as errno(3) names it; it ends by itself then (preload/dumper.c). */
@@ -59,6 +65,9 @@ export type OutputReader = {
 
 /** Longer messages are cut: Events and records contain them. */
 const maxMessageLength = 500;
+/** Each warning is an Event and a log line: how many one tcpdump can cause. */
+const maxWarnings = 5;
+const maxWarningLength = 200;
 
 /** Reads what one tcpdump and the preload library in it print. */
 export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
@@ -66,10 +75,12 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
   const unwrap = unwrapCounts();
   let answer = Promise.withResolvers<TcpdumpStatistics>();
   let final: Partial<TcpdumpStatistics> = {};
+  let warnings = 0;
   let result: Omit<TcpdumpResult, 'statistics'> = {
     message: '',
     isInterfaceGone: false,
     isNoSuchDevice: false,
+    filterProblem: undefined,
     writeError: undefined,
     unwritten: 0,
   };
@@ -102,6 +113,13 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
       case 'writeError':
         result = { ...result, writeError: output.error };
         return listeners.onWriteError?.();
+      case 'filterProblem':
+        result = { ...result, filterProblem: output.problem };
+        return;
+      case 'warning':
+        warnings += 1;
+        if (warnings <= maxWarnings) listeners.onWarning?.(output.text.slice(0, maxWarningLength));
+        return;
       case 'message':
         result = {
           ...result,
@@ -135,11 +153,16 @@ export type OutputLine =
   | { readonly kind: 'keeps'; readonly files: number }
   | { readonly kind: 'receiveRingFull' }
   /** Anything else: errors, among other things. */
+  | { readonly kind: 'filterProblem'; readonly problem: string }
+  | { readonly kind: 'warning'; readonly text: string }
+  /** Anything else of tcpdump's: why it ends, and what it does at its start. */
   | { readonly kind: 'message'; readonly text: string; readonly about?: 'interfaceGone' | 'noSuchDevice' };
 
 /** Returns what a line of tcpdump or of the preload library means. Pure. */
 export function parseOutputLine(line: string): OutputLine {
-  return parseLibraryLine(line) ?? parseTcpdumpLine(line);
+  const problem = parseFilterProblem(line);
+  if (problem !== undefined) return { kind: 'filterProblem', problem };
+  return parseLibraryLine(line) ?? parseTcpdumpLine(line.replaceAll(/\p{Cc}/gu, '?'));
 }
 
 /** The preload library's lines (preload/preload.c lists them); undefined for a line of tcpdump's own. */
@@ -173,7 +196,15 @@ function parseTcpdumpLine(line: string): OutputLine {
   if (/^\d+ packets? /.test(line)) return { kind: 'finalCount', count: counts };
   if (/interface disappeared/i.test(line)) return { kind: 'message', text: line, about: 'interfaceGone' };
   if (line.includes('No such device')) return { kind: 'message', text: line, about: 'noSuchDevice' };
-  return { kind: 'message', text: line };
+  return { kind: isWarning(line) ? 'warning' : 'message', text: line };
+}
+
+/**
+ * tcpdump puts its name before what it prints, and WARNING after it if something is wrong and it continues. Other lines
+ * are warnings of libpcap or of the dynamic linker, except the reason in brackets that follows some errors.
+ */
+function isWarning(line: string): boolean {
+  return line.startsWith('tcpdump: WARNING: ') || !/^(tcpdump: |podcap-spawner: |\(|$)/.test(line);
 }
 
 const countPatterns: readonly [keyof TcpdumpStatistics, RegExp][] = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
-import type { CaptureStatus } from '../observability/capture-status.ts';
+import type { CaptureReport } from '../observability/capture-status.ts';
 import { expectAllCounted } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
@@ -112,7 +112,7 @@ async function strike(fault: (scene: Scene) => Promise<void>) {
   return { reports, counts, failures };
 }
 
-function captures(reports: readonly CaptureStatus[]): number {
+function captures(reports: readonly CaptureReport[]): number {
   return reports.filter(({ kind }) => kind === 'capturing').length;
 }
 

@@ -42,9 +42,10 @@ export type Ending = Pick<TcpdumpResult, 'message' | 'statistics' | 'writeError'
 
 /**
  * `stopped`: stop() was called. `interfaceGone`: the Pod's network was deleted. `noSuchDevice`: the interface did not
- * exist. `failed`: everything else.
+ * exist. `filterRefused`: this interface cannot be captured with this filter; the message says why. `failed`: everything
+ * else.
  */
-export type EndingCause = 'stopped' | 'interfaceGone' | 'noSuchDevice' | 'failed';
+export type EndingCause = 'stopped' | 'interfaceGone' | 'noSuchDevice' | 'filterRefused' | 'failed';
 
 export type TcpdumpOptions = OutputListeners & {
   /** Path of the network namespace, for example /run/netns/cni-…. */
@@ -147,11 +148,11 @@ type EndRequest = { readonly kind: 'stop' } | { readonly kind: 'giveUp'; readonl
 
 /** `exit` is the exit of the process in words, for a tcpdump that printed no message. */
 function endingOf(exit: string, result: TcpdumpResult, request: EndRequest | undefined): Ending {
-  const { message, statistics, writeError, unwritten } = result;
+  const { message, filterProblem, statistics, writeError, unwritten } = result;
   return {
     kind: 'ended',
     cause: causeOf(result, request),
-    message: request?.kind === 'giveUp' ? request.message : message || exit,
+    message: request?.kind === 'giveUp' ? request.message : (filterProblem ?? message) || exit,
     statistics,
     writeError,
     unwritten,
@@ -159,11 +160,12 @@ function endingOf(exit: string, result: TcpdumpResult, request: EndRequest | und
 }
 
 function causeOf(
-  { isInterfaceGone, isNoSuchDevice, writeError }: TcpdumpResult,
+  { isInterfaceGone, isNoSuchDevice, filterProblem, writeError }: TcpdumpResult,
   request: EndRequest | undefined,
 ): EndingCause {
   if (isInterfaceGone) return 'interfaceGone';
   if (request?.kind === 'giveUp' || writeError !== undefined) return 'failed';
   if (request?.kind === 'stop') return 'stopped';
+  if (filterProblem !== undefined) return 'filterRefused';
   return isNoSuchDevice ? 'noSuchDevice' : 'failed';
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { breakableDisk, memoryDisk, type TestDisk } from '../../testbed/test-disk.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
-import type { CaptureStatus } from '../observability/capture-status.ts';
+import type { CaptureReport } from '../observability/capture-status.ts';
 import { expectAllCounted } from '../testing/expect-all-counted.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
@@ -136,14 +136,14 @@ async function strike(disk: TestDisk, { fault, repair, isPermanent, isDeleted }:
   return message;
 }
 
-async function untilFailed(reports: readonly CaptureStatus[]) {
+async function untilFailed(reports: readonly CaptureReport[]) {
   return await until(() => reports.find((report) => report.kind === 'failed'), {
     what: 'the failure to be reported',
     deadlineMs: noticedWithinMs,
   });
 }
 
-async function untilCaptured(reports: readonly CaptureStatus[], times: number): Promise<void> {
+async function untilCaptured(reports: readonly CaptureReport[], times: number): Promise<void> {
   await until(() => reports.filter(({ kind }) => kind === 'capturing').length >= times, {
     what: `capture ${times}`,
     deadlineMs: 60_000,

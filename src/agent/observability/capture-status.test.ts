@@ -64,6 +64,20 @@ test.each<CaptureStatus>([
   expect(status.of(pod.uid)).toEqual(since);
 });
 
+test('passes each warning on, which changes neither the status nor its renewal', () => {
+  const reported: string[] = [];
+  const status = captureStatuses([(_pod, { kind }) => reported.push(kind)]);
+  const warning = { kind: 'warning', generation: 1, message: 'no address' } as const;
+  status.report(pod, warning);
+  expect(status.all()).toEqual([]);
+  status.report(pod, capturing(1));
+  status.report(pod, warning);
+  status.report(pod, capturing(1));
+  status.renew();
+  expect(reported).toEqual(['warning', 'capturing', 'warning']);
+  expect(status.of('uid-1')).toEqual(capturing(1));
+});
+
 test('reports again what was forgotten', () => {
   const reported: string[] = [];
   const status = captureStatuses([({ uid }) => reported.push(uid)]);

@@ -9,8 +9,11 @@ import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts'
  * readiness are made from it.
  */
 export type CaptureStatuses = {
-  /** Something happened to that Pod's capture. A status that equals the one before is not reported again. */
-  readonly report: (pod: PodName, status: CaptureStatus) => void;
+  /**
+   * Something happened to that Pod's capture. A status that equals the one before is not reported again; a warning is
+   * passed on and changes no status.
+   */
+  readonly report: (pod: PodName, report: CaptureReport) => void;
   /** What that Pod's recorder has counted so far. */
   readonly count: (pod: PodName, counted: Counted) => void;
   /** Nothing of that UID is left. */
@@ -25,8 +28,11 @@ export type CaptureStatuses = {
   readonly renew: () => void;
 };
 
-/** What last happened to a Pod's capture. */
-export type CaptureStatus = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
+/** What happens to a Pod's capture. */
+export type CaptureReport = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
+
+/** What last happened to a Pod's capture, except for warnings. */
+export type CaptureStatus = Exclude<CaptureReport, { readonly kind: 'warning' }>;
 
 /**
  * Why a recording ended, as capture/ decides it. Its files are deleted if the annotation was removed, and kept
@@ -47,6 +53,8 @@ export type RecorderReport =
     }
   /** tcpdump keeps running, but no packets pass. */
   | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
+  /** tcpdump warns of something, in its own words, and continues. */
+  | { readonly kind: 'warning'; readonly generation: number; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** `totals`: of all captures of the Pod, also those of earlier agents. */
@@ -67,7 +75,7 @@ export type Counted = { readonly totals: Totals; readonly isStalled: boolean };
 export type KnownStatus = Counted & { readonly pod: PodName; readonly status: CaptureStatus };
 
 /** Called for each change, in order. */
-export type StatusListener = (pod: PodName, status: CaptureStatus) => void;
+export type StatusListener = (pod: PodName, report: CaptureReport) => void;
 
 /** Starts empty: a restarted agent knows nothing of the captures before. */
 export function captureStatuses(listeners: readonly StatusListener[]): CaptureStatuses {
@@ -75,12 +83,13 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   const counts = { starts: 0, failures: 0 };
   let ended = noTotals;
 
-  const notify = ({ pod, status }: KnownStatus) => {
-    for (const listener of listeners) listener(pod, status);
+  const notify = (pod: PodName, report: CaptureReport) => {
+    for (const listener of listeners) listener(pod, report);
   };
 
   return {
     report(pod, status) {
+      if (status.kind === 'warning') return notify(pod, status);
       const before = known.get(pod.uid);
       if (isTooLate(before?.status, status)) return;
       if (status.kind === 'capturing' && !isSameStart(before?.status, status.generation)) counts.starts += 1;
@@ -91,7 +100,7 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
       known.set(pod.uid, after);
-      notify(after);
+      notify(pod, status);
     },
     count(pod, counted) {
       const status = known.get(pod.uid)?.status ?? { kind: 'waiting' };
@@ -103,7 +112,7 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
     totals: () => [...known.values()].reduce((sum, { totals }) => addTotals(sum, totals), ended),
     counts: () => counts,
     renew() {
-      for (const each of known.values()) if (isProblem(each.status)) notify(each);
+      for (const each of known.values()) if (isProblem(each.status)) notify(each.pod, each.status);
     },
   };
 }

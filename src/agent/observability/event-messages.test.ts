@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { specOf } from '../testing/fixtures.ts';
-import type { CaptureStatus } from './capture-status.ts';
+import type { CaptureReport } from './capture-status.ts';
 import { eventMessageOf, lossMessageOf, progressMessageOf, reportByEvent } from './event-messages.ts';
 
 const place = { nodeName: 'node1' };
@@ -23,7 +23,7 @@ const special = {
   durationMs: 90_000,
 };
 
-const cases: readonly [CaptureStatus, string | undefined][] = [
+const cases: readonly [CaptureReport, string | undefined][] = [
   [{ kind: 'waiting' }, undefined],
   [{ kind: 'deleted', why: 'RetentionOver' }, undefined],
   [
@@ -45,13 +45,17 @@ const cases: readonly [CaptureStatus, string | undefined][] = [
       [{ kind: 'gap', packets: 1, isSettled: false }, 'at most 1 packet missed since the previous capture'],
       [{ kind: 'gap', packets: 20, isSettled: true }, 'at most 20 packets missed since the previous capture'],
     ] as const
-  ).map(([missedBefore, words]): [CaptureStatus, string] => [
+  ).map(([missedBefore, words]): [CaptureReport, string] => [
     { kind: 'capturing', generation: 4, spec, missedBefore },
     `Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; ${words}`,
   ]),
   [
     { kind: 'interfaceDown', generation: 1, interface: 'eth0' },
     'Warning InterfaceDown: eth0 is down: no packets pass, and capturing continues when it is up',
+  ],
+  [
+    { kind: 'warning', generation: 1, message: 'tcpdump: WARNING: no address' },
+    'Warning CaptureWarning: tcpdump continues: tcpdump: WARNING: no address',
   ],
   [
     { kind: 'failed', message: 'ended by SIGKILL' },

@@ -2,7 +2,7 @@ import { plainText } from '../../base/plain-text.ts';
 import type { PodEvent } from '../../kubernetes/event-object.ts';
 import { type CaptureSpec, filterAnnotation, snaplenAnnotation } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
-import type { CaptureStatus, MissedBefore, StatusListener, StopReason } from './capture-status.ts';
+import type { CaptureReport, MissedBefore, StatusListener, StopReason } from './capture-status.ts';
 
 /** An Event about a Pod's capture, as kubectl describe shows it. */
 export type EventMessage = {
@@ -15,10 +15,11 @@ export type EventMessage = {
 export type Place = { readonly nodeName: string };
 
 /**
- * The Event about a status; undefined for a status that needs none. All words of Events are here, except why a capture
- * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words).
+ * The Event about a report; undefined for a report that needs none. All words of Events are here, except why a capture
+ * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words), and
+ * tcpdump's warnings.
  */
-export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): EventMessage | undefined {
+export function eventMessageOf(status: CaptureReport, { nodeName }: Place): EventMessage | undefined {
   switch (status.kind) {
     case 'deleted':
       return undefined;
@@ -36,6 +37,8 @@ export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): Even
       const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
       return { type: 'Warning', reason: 'InterfaceDown', message };
     }
+    case 'warning':
+      return { type: 'Warning', reason: 'CaptureWarning', message: `tcpdump continues: ${status.message}` };
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will be retried: ${status.message}` };
     case 'refused':

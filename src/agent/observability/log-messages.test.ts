@@ -12,6 +12,7 @@ test('a status is one log line: a constant message, with the Pod and the details
   const report = reportByLog(log);
   report(pod, { kind: 'waiting' });
   report(pod, { kind: 'failed', message: 'ended by SIGKILL' });
+  report(pod, { kind: 'warning', generation: 1, message: 'no address' });
   report(pod, { kind: 'deleted', why: 'RetentionOver' });
   const missedBefore = { kind: 'gap', packets: 7, isSettled: true } as const;
   const settled = { generation: 2, spec: specOf(1), missedBefore };
@@ -19,6 +20,13 @@ test('a status is one log line: a constant message, with the Pod and the details
   expect(lines).toEqual([
     { level: log.levels.values['info'], ...named, msg: 'waiting for the Pod network' },
     { level: log.levels.values['warn'], ...named, message: 'ended by SIGKILL', msg: 'capture failed' },
+    {
+      level: log.levels.values['warn'],
+      ...named,
+      generation: 1,
+      message: 'no address',
+      msg: 'tcpdump printed a warning',
+    },
     { level: log.levels.values['info'], ...named, why: 'RetentionOver', msg: 'captures deleted' },
     {
       level: log.levels.values['info'],

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { CaptureStatus, StatusListener } from './capture-status.ts';
+import type { CaptureReport, StatusListener } from './capture-status.ts';
 
-/** Writes a log line for each status of a Pod's capture: a constant message, with the Pod and the details as fields. */
+/** Writes a log line for each report about a Pod's capture: a constant message, with the Pod and the details as fields. */
 export function reportByLog(log: Logger): StatusListener {
   return ({ namespace, name, uid }, status) => {
     const { kind, ...details } = status;
@@ -10,23 +10,24 @@ export function reportByLog(log: Logger): StatusListener {
   };
 }
 
-function logMessageOf(status: CaptureStatus): string {
+function logMessageOf(status: CaptureReport): string {
   const isSettled =
     status.kind === 'capturing' && status.missedBefore.kind === 'gap' && status.missedBefore.isSettled;
   return isSettled ? 'gap before the capture is known' : logMessages[status.kind];
 }
 
 /** The messages about captures; other log lines have theirs where they are written. */
-const logMessages: Readonly<Record<CaptureStatus['kind'], string>> = {
+const logMessages: Readonly<Record<CaptureReport['kind'], string>> = {
   waiting: 'waiting for the Pod network',
   capturing: 'capture started',
   interfaceDown: 'capture interface is down',
+  warning: 'tcpdump printed a warning',
   failed: 'capture failed',
   refused: 'capture refused',
   stopped: 'capture stopped',
   deleted: 'captures deleted',
 };
 
-function isWarning(kind: CaptureStatus['kind']): boolean {
-  return kind === 'failed' || kind === 'refused' || kind === 'interfaceDown';
+function isWarning(kind: CaptureReport['kind']): boolean {
+  return kind === 'failed' || kind === 'warning' || kind === 'refused' || kind === 'interfaceDown';
 }

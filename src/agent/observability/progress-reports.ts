@@ -94,6 +94,7 @@ export function progressReports(options: ProgressReportsOptions): ProgressReport
 
   return {
     onStatus({ uid }, status) {
+      if (status.kind === 'warning') return;
       const after = reportedAfter(known.get(uid), status, nowMs());
       if (after) known.set(uid, after);
       else known.delete(uid);

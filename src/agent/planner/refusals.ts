@@ -25,7 +25,7 @@ export const refusalDescriptions: Readonly<
     until: 'the Pod is replaced',
   },
   InvalidFilter: {
-    when: 'tcpdump cannot compile the filter, or needs more than 1 s or 64 MB for it; host names are not resolved',
+    when: 'tcpdump cannot compile the filter for this interface, or needs more than 1 s or 64 MB for it, or the kernel cannot run it; host names are not resolved',
     until: 'the annotation is changed',
   },
   NoSuchInterface: {

@@ -2,7 +2,7 @@
  * podcap-preload.so, which the agent preloads into each of its tcpdumps, and into nothing else. With it a capture that
  * stops loses no packet that the kernel has taken for it, and each packet is in a file or in a count.
  *
- * It interposes 5 functions of libc and 8 of libpcap (interposed-functions.integration.test.ts compares this table with
+ * It interposes 5 functions of libc and 10 of libpcap (interposed-functions.integration.test.ts compares this table with
  * what the library exports):
  *
  *   function           file               why
@@ -10,9 +10,11 @@
  *   ioctl              timestamp-query.c  answers for the kernel, which would wait for the RTNL lock to list timestamps
  *   poll               poll.c             writes before tcpdump sleeps, and at the end lets libpcap read the last block
  *   __poll_chk         poll.c             the same, for a libpcap that is compiled with _FORTIFY_SOURCE
- *   setsockopt         receive-ring.c     notes where the receive ring is, to find its last block and to see if it is full
+ *   setsockopt         filter.c           notes whether the kernel takes the filter, and where the receive ring is
  *   pcap_set_timeout   start.c            keeps the block timeout at a second: each timeout wakes a core
  *   pcap_activate      start.c            notes which handle captures, and requests a longer time slice
+ *   pcap_compile       filter.c           reports why a filter does not compile on this link type, and bounds its time
+ *   pcap_setfilter     filter.c           the kernel alone filters: tcpdump alone loses packets with some filters
  *   pcap_breakloop     stop.c             rejects packets before the loop ends, so that libpcap can empty the ring
  *   pcap_dump_open     dumper.c           starts the ring's next file, and prunes: tcpdump alone overwrites its files
  *   pcap_dump          dumper.c           buffers the packet: tcpdump alone writes each by itself, and ignores errors
@@ -30,6 +32,12 @@
  *   podcap: interface down           and "up": the interface exists, and no packets pass while it is down
  *   podcap: keeps 5                  the number of files that the agent has sent last is in effect; 0 keeps all
  *   podcap: receive ring full        the kernel drops packets, or is about to; every 10 s at most
+ *   podcap: filter not compiled for RAW (Raw IP): no VLAN support for Raw IP
+ *                                    the link type of the interface, and libpcap's words; tcpdump ends
+ *   podcap: filter takes too long to compile
+ *                                    tcpdump ends
+ *   podcap: filter of 24 instructions with a loop not in the kernel: EINVAL
+ *                                    or without "with a loop"; EOPNOTSUPP: libpcap cannot put it there; tcpdump ends
  *
  * The kernel fills a capture's receive ring block by block (TPACKET_V3, packet_mmap.rst), and retires a block when it
  * is full or when its timeout, a second, has passed. At the end tcpdump alone drops the block that is still open: of
@@ -44,7 +52,7 @@
  * preload.integration.test.ts fails when one of them changes.
  *
  * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, files-to-keep.c, stop.c, ring.c,
- * write-buffer.c, last-block.c, receive-ring.c, timestamp-query.c, time-slice.c, preload.c.
+ * write-buffer.c, filter.c, last-block.c, receive-ring.c, timestamp-query.c, time-slice.c, preload.c.
  */
 #define _GNU_SOURCE
 #include "preload.h"

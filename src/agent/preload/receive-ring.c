@@ -14,7 +14,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,15 +26,8 @@ enum {
 
 struct receive_ring receive_ring = {.fd = -1};
 
-static int (*real_setsockopt)(int, int, int, const void *, socklen_t);
-
-__attribute__((constructor)) static void find_real_functions(void)
-{
-	find_real(&real_setsockopt, "setsockopt");
-}
-
 /* Without this mapping the capture runs all the same: see receive_ring_block(). */
-static void map_ring(int fd, const struct tpacket_req3 *request)
+void note_receive_ring(int fd, const struct tpacket_req3 *request)
 {
 	size_t bytes = (size_t)request->tp_block_size * request->tp_block_nr;
 	void *blocks = bytes == 0 ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -46,16 +38,6 @@ static void map_ring(int fd, const struct tpacket_req3 *request)
 	receive_ring.block_bytes = request->tp_block_size;
 	receive_ring.block_count = request->tp_block_nr;
 	receive_ring.blocks = blocks;
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
-{
-	int result = real_setsockopt(fd, level, name, value, bytes);
-
-	/* Only TPACKET_V3 has blocks, and is requested with this structure. */
-	if (result == 0 && level == SOL_PACKET && name == PACKET_RX_RING && bytes == sizeof(struct tpacket_req3))
-		map_ring(fd, value);
-	return result;
 }
 
 struct tpacket_block_desc *receive_ring_block(size_t index)

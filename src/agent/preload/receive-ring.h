@@ -13,6 +13,9 @@ extern struct receive_ring {
 	unsigned char *blocks; /* in a mapping of the library's own */
 } receive_ring;
 
+/* Notes where the receive ring of that socket is, once the kernel has made it. */
+void note_receive_ring(int fd, const struct tpacket_req3 *request);
+
 struct tpacket_block_desc *receive_ring_block(size_t index);
 
 /*

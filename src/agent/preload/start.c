@@ -25,13 +25,12 @@ __attribute__((constructor)) static void find_real_functions(void)
 
 /*
  * What arrives between libpcap's bind() and its filter is counted as received and then thrown away unless it matches:
- * the statistics would never add up. pcap_setfilter(), which tcpdump always calls, replaces this filter. Where this one
- * cannot be set, tcpdump captures all the same.
+ * the statistics would never add up. pcap_setfilter(), which tcpdump always calls, replaces this filter (filter.c).
  */
 int bind(int fd, const struct sockaddr *address, socklen_t length)
 {
-	if (address->sa_family == AF_PACKET)
-		(void)reject_all_packets(fd);
+	if (address->sa_family == AF_PACKET && !reject_all_packets(fd))
+		return -1;
 	return real.bind(fd, address, length);
 }
 

@@ -15,10 +15,12 @@
 struct capture capture = {.fd = -1};
 
 static void (*real_breakloop)(pcap_t *);
+static int (*real_setsockopt)(int, int, int, const void *, socklen_t);
 
 __attribute__((constructor)) static void find_real_functions(void)
 {
 	find_real(&real_breakloop, "pcap_breakloop");
+	find_real(&real_setsockopt, "setsockopt");
 }
 
 /* The filter is one instruction, "accept 0 bytes". */
@@ -27,7 +29,7 @@ bool reject_all_packets(int fd)
 	static struct sock_filter instructions[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
 	static const struct sock_fprog program = {.len = 1, .filter = instructions};
 
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+	return real_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
 }
 
 /*

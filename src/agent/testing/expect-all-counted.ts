@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { CaptureStatus } from '../observability/capture-status.ts';
+import type { CaptureReport } from '../observability/capture-status.ts';
 
 /**
  * Expects that each of at least `sent` numbered datagrams, sent after the first capture started, is in a file or in a
@@ -10,7 +10,7 @@ import type { CaptureStatus } from '../observability/capture-status.ts';
  * counts as missed too: more can be counted than was sent, never less. Returns how many more.
  */
 export function expectAllCounted(observed: {
-  readonly reports: readonly CaptureStatus[];
+  readonly reports: readonly CaptureReport[];
   readonly sent: number;
   readonly numbers: readonly number[] | undefined;
 }): number {

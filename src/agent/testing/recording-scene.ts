@@ -9,7 +9,7 @@ import { type WrittenCniEntry, writeCniEntry } from '../../testbed/write-cni-ent
 import { type CheckFilter, filterChecks } from '../capture/filter-check.ts';
 import { startPodLoop } from '../capture/pod-loop.ts';
 import { watchPodNetworks } from '../netns/pod-networks.ts';
-import type { CaptureStatus, Counted } from '../observability/capture-status.ts';
+import type { CaptureReport, Counted } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { openCaptureFolders } from '../storage/capture-folders.ts';
 import { folderName, parseRingFile, type RingFile } from '../storage/file-names.ts';
@@ -66,7 +66,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
   const spawner = await testSpawner();
 
   async function start(count: number, more: Partial<CaptureSpec> = {}) {
-    const reports: CaptureStatus[] = [];
+    const reports: CaptureReport[] = [];
     const counts: Counted[] = [];
     const hasStopped = Promise.withResolvers<void>();
     const loop = startPodLoop(
@@ -120,7 +120,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
   return {
     entry,
     start,
-    async record(count: number, more: Partial<CaptureSpec> = {}, first: CaptureStatus['kind'] = 'capturing') {
+    async record(count: number, more: Partial<CaptureSpec> = {}, first: CaptureReport['kind'] = 'capturing') {
       const started = await start(count, more);
       await until(() => started.reports.some(({ kind }) => kind === first), { what: first });
       return started;
