@@ -35,7 +35,7 @@ test.each<[string, OutputLine]>([
   ['podcap: interface up', { kind: 'interface', isUp: true }],
   ['podcap: keeps 5', { kind: 'keeps', files: 5 }],
   ['podcap: keeps 0', { kind: 'keeps', files: 0 }],
-  ['podcap: keeps -5', { kind: 'message', text: 'podcap: keeps -5' }],
+  ['podcap: keeps -5', { kind: 'warning', text: 'podcap: keeps -5' }],
   ['podcap: receive ring full', { kind: 'receiveRingFull' }],
   // Only a whole line is the library's.
   ['podcap: interface up and more', { kind: 'warning', text: 'podcap: interface up and more' }],
