@@ -39,7 +39,9 @@ Podcap reads these Pod annotations. The upper bounds of \`tcpdump.antrea.io\` an
 
 ${annotationTable(settings)}
 
-Without \`${annotationRules(settings).files.key}\`, the other annotations have no effect.
+Without \`${annotationRules(settings).files.key}\`, the other annotations have no effect. With it, an annotation that starts with \`podcap.dev/\` and is not in the table is refused, because a misspelled filter would otherwise capture everything. Annotations with other prefixes are ignored.
+
+Only annotations of Pods count. On Kubernetes 1.30 and later, the API server [refuses or warns](security.md#who-may-request-a-capture) when you set one that is not allowed, and warns when you set one on a Deployment, another owner of Pods, a Service or a Namespace.
 
 ## When an annotation changes
 
