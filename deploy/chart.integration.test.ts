@@ -87,6 +87,8 @@ test('without values, nothing optional and no privilege is requested', async () 
     'ServiceAccount',
     'ClusterRole',
     'ClusterRoleBinding',
+    'Role',
+    'RoleBinding',
     'DaemonSet',
     'ValidatingAdmissionPolicy',
     'ValidatingAdmissionPolicy',
