@@ -3,7 +3,7 @@ import { specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus } from './capture-status.ts';
 import { eventMessageOf } from './event-messages.ts';
 
-const place = { nodeName: 'node1' };
+const place = { nodeName: 'node1', isUninstall: () => false };
 const totals = {
   captured: 90,
   dropped: 7,
@@ -68,4 +68,13 @@ const cases: readonly [CaptureStatus, string | undefined][] = [
 test.each(cases)('the Event about %j', (status, expected) => {
   const event = eventMessageOf(status, place);
   expect(event && `${event.type} ${event.reason}: ${event.message}`).toBe(expected);
+});
+
+test('the Event about a capture that ends because the agents are uninstalled', () => {
+  const uninstalled = { ...place, isUninstall: () => true };
+  expect(eventMessageOf({ kind: 'stopped', why: 'AgentStopped', totals }, uninstalled)?.message).toBe(
+    'Podcap is being uninstalled, the capture files stay on the Node; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+  );
+  const ended = { kind: 'stopped', why: 'PodEnded', totals } as const;
+  expect(eventMessageOf(ended, uninstalled)).toEqual(eventMessageOf(ended, place));
 });

@@ -9,14 +9,17 @@ export type EventMessage = {
   readonly message: string;
 };
 
-/** Where the captures run. */
-export type Place = { readonly nodeName: string };
+/** Where the captures run, and whether that agent stops because all agents are uninstalled. */
+export type Place = { readonly nodeName: string; readonly isUninstall: () => boolean };
 
 /**
  * The Event about a status; undefined for a status that needs none. All words of Events are here, except why a capture
  * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words).
  */
-export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): EventMessage | undefined {
+export function eventMessageOf(
+  status: CaptureStatus,
+  { nodeName, isUninstall }: Place,
+): EventMessage | undefined {
   switch (status.kind) {
     case 'waiting':
     case 'deleted':
@@ -34,7 +37,7 @@ export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): Even
     case 'refused':
       return { type: 'Warning', ...status.refusal };
     case 'stopped': {
-      const why = stopReasons[status.why];
+      const why = status.why === 'AgentStopped' && isUninstall() ? uninstalled : stopReasons[status.why];
       if (why === undefined) return undefined;
       return { type: 'Normal', reason: 'CaptureStopped', message: `${why}; ${packetCounts(status.totals)}` };
     }
@@ -49,6 +52,8 @@ const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   Refused: 'the new request is refused, the capture files so far are kept',
   AgentStopped: undefined,
 };
+
+const uninstalled = 'Podcap is being uninstalled, the capture files stay on the Node';
 
 function captureOf({
   interface: name,
