@@ -254,10 +254,12 @@ function pathOrNone() {
 
 /** Undefined for an empty text. */
 function objectOrNone() {
-  const isName = (given: string) => /^[a-z0-9-]{1,63}\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(given);
   return v.pipe(
     v.string(),
-    v.check((given) => given === '' || isName(given), 'a namespace and a name, such as kube-system/podcap'),
+    v.regex(
+      /^([a-z0-9-]{1,63}\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$/,
+      'a namespace and a name, such as kube-system/podcap',
+    ),
     v.transform((given) => {
       const [namespace, name] = given.split('/');
       return namespace === undefined || name === undefined ? undefined : { namespace, name };

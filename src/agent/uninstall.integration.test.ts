@@ -18,11 +18,13 @@ test.each([
     await using agent = await scene.start();
     await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the Event' });
     await agent.stop();
-    const stopped = (await scene.events()).filter((event) =>
-      event.startsWith(
-        'CaptureStopped: Podcap is being uninstalled, the capture files stay on the Node; packets',
-      ),
-    );
+    const stopped = scene
+      .events()
+      .filter((event) =>
+        event.startsWith(
+          'CaptureStopped: Podcap is being uninstalled, the capture files stay on the Node; packets',
+        ),
+      );
     expect(stopped).toHaveLength(events);
     expect(scene.eventReasons().filter((reason) => reason === 'CaptureStopped')).toHaveLength(events);
   },
