@@ -4,10 +4,11 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { readSettings, settingDescriptions } from '../src/agent/settings.ts';
 
-/** Settings that the chart sets itself: the names of the agent's Pod and Node, and the paths in its container. */
+/** Settings that the chart sets itself: the names of the agent's Pod, DaemonSet and Node, and the paths in its container. */
 const setByChart = new Set([
   'nodeName',
   'agentName',
+  'daemonSet',
   'capturesFolder',
   'netnsFolder',
   'nativeFolder',

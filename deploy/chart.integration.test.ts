@@ -87,8 +87,12 @@ test('without values, nothing optional and no privilege is requested', async () 
     'ServiceAccount',
     'ClusterRole',
     'ClusterRoleBinding',
+    'Role',
+    'RoleBinding',
     'DaemonSet',
     'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
     'ValidatingAdmissionPolicyBinding',
   ]);
   expect(output).not.toMatch(/privileged|hostNetwork|hostPID|hostIPC|seLinuxOptions/);
@@ -98,19 +102,27 @@ test.each([
   ['minimal', { maxFiles: 100, maxFileMegabytes: 100 }],
   ['everything', { maxFiles: 50, maxFileMegabytes: 10 }],
 ])(
-  "with the values %s, the policy has the agent's annotations, with the same words and limits",
+  "with the values %s, both policies have the agent's annotations, with the same words and limits",
   async (name, limits) => {
     const { output } = await render(join(chart, `ci/${name}-values.yaml`));
     const rules = [...output.matchAll(/"annotation ([^"]*)=" \+\n.*\n +": must be (.*)"/g)].map(
       ([, key, allowed]) => ({ key, allowed }),
     );
-    expect(rules).toEqual(
-      Object.values(annotationRules(limits)).map(({ key, allowed }) => ({ key, allowed })),
-    );
-    const keys = JSON.stringify(rules.map(({ key }) => key));
-    expect(output.split(keys)).toHaveLength(name === 'minimal' ? 3 : 4);
+    const agents = Object.values(annotationRules(limits)).map(({ key, allowed }) => ({ key, allowed }));
+    expect(rules).toEqual([...agents, ...agents]);
   },
 );
+
+test('the cluster of make cluster has the policies of the product, except in the namespaces of tests', async () => {
+  const policies = (yaml: string) =>
+    yaml.split('\n---\n').filter((each) => /^kind: ValidatingAdm.*Policy$/m.test(each));
+  const [product, ours] = await Promise.all(
+    ['podcap', 'podcap-cluster'].map((name) => readFile(join(checkout, `deploy/${name}.yaml`), 'utf8')),
+  );
+  expect(policies(ours ?? '')).toEqual(policies(product ?? ''));
+  expect(policies(ours ?? '')).toHaveLength(2);
+  expect(ours).toContain('matchExpressions:\n        - key: podcap-test\n          operator: DoesNotExist\n');
+});
 
 test('the policies are not installed on an API server that does not have them', async () => {
   const old = ['--kube-version', '1.29.0'];
@@ -172,6 +184,7 @@ test.each([
   ['tolerations: { operator: Exists }', '/tolerations'],
   ['admission: { allowedValues: { failurePolicy: Open } }', '/admission/allowedValues/failurePolicy'],
   ['admission: { allowedUsers: { enabled: "yes" } }', '/admission/allowedUsers/enabled'],
+  ['admission: { warnings: { enabled: 1 } }', '/admission/warnings/enabled'],
   ['admission: { selector: {} }', "'selector' not allowed"],
   ['metricsTls: { secretName: "Not A Name" }', '/metricsTls/secretName'],
   ['networkPolicy: { metricsFrom: monitoring }', '/networkPolicy/metricsFrom'],

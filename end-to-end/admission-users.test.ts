@@ -12,6 +12,7 @@ import {
   waitForPolicy,
 } from './support/admission-policies.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
+import { range } from './support/consecutive.ts';
 import { idle } from './support/pod-manifests.ts';
 import { kubectl } from './support/run-kubectl.ts';
 import { staticPod } from './support/static-pod.ts';
@@ -129,6 +130,27 @@ test('the same holds for kubectl annotate and a server-side apply', async ({ use
     await as(allowed, ...command);
     await expect(as(denied, ...command)).rejects.toThrow('may not set, change or remove Podcap annotations');
   }
+});
+
+test('an unknown annotation, which ends a capture, requires the permission too', async ({ users }) => {
+  const { allowed, denied } = users;
+  for (const key of ['podcap.dev/filters', 'Podcap.dev/filter']) {
+    const change = { annotations: { [key]: 'x' } };
+    expect(await refusalOf(patchPod(allowed, 'recorded', change))).toBeUndefined();
+    expect(await refusalOf(patchPod(denied, 'recorded', change))).toMatchObject({ status: 403 });
+  }
+});
+
+test('of a Pod with more annotations than the policy searches, every change requires the permission', async ({
+  cluster,
+  users: { denied },
+}) => {
+  const many = Object.fromEntries(range(0, 46_000).map((i) => [i.toString(36), '']));
+  await cluster.create(idle({ name: 'many', annotation: '1', annotations: many, ...unscheduled }));
+  expect(await refusalOf(patchPod(denied, 'many', { annotations: { other: 'x' } }))).toMatchObject({
+    status: 403,
+  });
+  expect(await refusalOf(patchPod(denied, 'many', { labels: { team: 'web' } }))).toBeUndefined();
 });
 
 test('users who may not create captures can make changes that leave the annotations as they are', async ({

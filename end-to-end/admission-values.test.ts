@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { annotationRules, captureAnnotation, requestOf } from '../src/agent/planner/annotations.ts';
 import { dryRun, installPolicies, refusalOf, waitForPolicy } from './support/admission-policies.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
+import { range } from './support/consecutive.ts';
 import { idle } from './support/pod-manifests.ts';
 import { kubectl } from './support/run-kubectl.ts';
 import type { TestCluster } from './support/test-cluster.ts';
@@ -10,6 +11,7 @@ import { unscheduled, workload } from './support/workload-manifests.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
 const rules = Object.values(annotationRules(limits));
+const options = rules.map(({ key }) => key).filter((key) => key !== captureAnnotation);
 
 /** A cluster with the policy, and with Pods from before the policy: `web`, and `bad`, whose values it would refuse. */
 const test = clusterTest.extend('guarded', { scope: 'file' }, async ({ cluster }, { onCleanup }) => {
@@ -19,7 +21,7 @@ const test = clusterTest.extend('guarded', { scope: 'file' }, async ({ cluster }
   await cluster.create(idle({ name: 'web', ...unscheduled }));
   const policy = await installPolicies(cluster, 'allowedValues');
   onCleanup(() => policy[Symbol.asyncDispose]());
-  await waitForPolicy(() => annotateWeb(cluster, captureAnnotation, '0'));
+  await waitForPolicy(() => annotateWeb(cluster, { [captureAnnotation]: '0' }));
   return cluster;
 });
 
@@ -57,25 +59,87 @@ test.for<[key: string, values: string[]]>([
   },
 );
 
-test('the API server allows the same random values as the agent', async ({ guarded }) => {
-  const keys = fc.constantFrom(...rules.map(({ key }) => key));
+test('the API server allows the same random annotations as the agent', async ({ guarded }) => {
+  const known = fc.constantFrom(...rules.map(({ key }) => key));
+  const letters = fc.string({
+    unit: fc.constantFrom(...'abefilnorstw-A.'.split('')),
+    minLength: 1,
+    maxLength: 20,
+  });
+  const name = letters.filter((each) => /^[a-z].*[a-z]$/i.test(each));
+  const prefix = fc.constantFrom(
+    'podcap.dev/',
+    'podcap.dev/',
+    'Podcap.dev/',
+    'podcap.de/',
+    'x.podcap.dev/',
+    '',
+  );
+  const unknown = fc.tuple(prefix, name).map((parts) => parts.join(''));
   const number = fc.oneof(fc.nat({ max: 300_000 }), fc.nat({ max: 120 })).map(String);
   const part = fc.tuple(fc.nat({ max: 2_000 }), fc.constantFrom('h', 'm', 's')).map((pair) => pair.join(''));
   const time = fc.array(part, { maxLength: 3 }).map((parts) => parts.join(''));
   // JSON cannot carry half a surrogate pair.
   const text = fc.string({ unit: 'binary', maxLength: 20 }).map((each) => each.toWellFormed());
+  const value = fc.oneof(text, number, time, fc.constantFrom('5', '100', '64', 'tcp', 'lo'));
+  const key = fc.oneof({ weight: 3, arbitrary: known }, { weight: 1, arbitrary: unknown });
+  const kinds = { allowed: 0, refused: 0 };
   await fc.assert(
-    fc.asyncProperty(keys, fc.oneof(text, number, time), async (key, value) => {
-      const refusal = await refusedByApiServer(guarded, key, value);
-      expect(refusal === undefined).toBe(refusedByAgent(key, value) === undefined);
+    fc.asyncProperty(fc.dictionary(key, value, { minKeys: 1, maxKeys: 2 }), async (given) => {
+      const annotations = { [captureAnnotation]: '1', ...given };
+      const refusal = await refusalOf(annotateWeb(guarded, annotations));
+      const { kind } = requestOf({ annotations, hostNetwork: false }, limits);
+      expect(refusal === undefined).toBe(kind === 'capture');
+      kinds[refusal === undefined ? 'allowed' : 'refused'] += 1;
     }),
-    { numRuns: 150 },
+    { numRuns: 200 },
   );
+  expect(Math.min(...Object.values(kinds))).toBeGreaterThan(0);
+});
+
+test('an unknown annotation of a captured Pod is refused, also if it was there before', async ({
+  guarded,
+}) => {
+  const unknown = { 'podcap.dev/filters': 'tcp' };
+  const message = `annotation podcap.dev/filters is unknown: must be one of ${options.join(', ')}`;
+  for (const annotations of [unknown, { 'Podcap.dev/filter': 'tcp' }]) {
+    const [key] = Object.keys(annotations);
+    const refusal = await refusalOf(annotateWeb(guarded, { [captureAnnotation]: '1', ...annotations }));
+    expect(refusal?.message).toContain(message.replace('podcap.dev/filters', key ?? ''));
+  }
+  await guarded.create(idle({ name: 'unused', annotations: unknown, ...unscheduled }));
+  const change = (annotations: object) =>
+    guarded.client.patch({
+      path: `${podsOf(guarded)}/unused`,
+      query: dryRun,
+      body: { metadata: { annotations } },
+    });
+  expect((await refusalOf(change({ [captureAnnotation]: '1' })))?.message).toContain(message);
+  expect(await refusalOf(change({ 'podcap.dev/other': '1' }))).toBeUndefined();
+  expect(await refusalOf(change({ [captureAnnotation]: '1', 'podcap.dev/filters': null }))).toBeUndefined();
+});
+
+// 256 KiB of annotations, the most that fit, with which a loop over them takes the API server more than 30 s.
+test('a Pod with 46,000 annotations is checked like any other, except for unknown annotations', async ({
+  guarded,
+}) => {
+  const others = Object.fromEntries(range(0, 46_000).map((i) => [i.toString(36), '']));
+  const create = (annotations: Readonly<Record<string, string>>) =>
+    refusalOf(
+      guarded.client.create({
+        path: podsOf(guarded),
+        query: dryRun,
+        body: idle({ name: 'large', annotations: { ...others, ...annotations }, ...unscheduled }),
+        deadlineMs: 30_000,
+      }),
+    );
+  expect((await create({ [captureAnnotation]: '0' }))?.message).toContain('annotation tcpdump.antrea.io="0"');
+  expect(await create({ [captureAnnotation]: '1', 'podcap.dev/filters': '' })).toBeUndefined();
 });
 
 test('the API server refuses a filter with a loop', async ({ guarded }) => {
   for (const filter of ['ip protochain 17', 'tcp or ip6 protochain 6']) {
-    const refusal = await refusalOf(annotateWeb(guarded, 'podcap.dev/filter', filter));
+    const refusal = await refusalOf(annotateWeb(guarded, { 'podcap.dev/filter': filter }));
     expect(refusal?.message).toContain('annotation podcap.dev/filter: the kernel cannot run protochain');
   }
 });
@@ -109,8 +173,11 @@ function podsOf({ namespace }: TestCluster): string {
   return `/api/v1/namespaces/${namespace}/pods`;
 }
 
-async function annotateWeb(cluster: TestCluster, key: string, value: string): Promise<unknown> {
-  const body = { metadata: { annotations: { [key]: value } } };
+async function annotateWeb(
+  cluster: TestCluster,
+  annotations: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  const body = { metadata: { annotations } };
   return await cluster.client.patch({ path: `${podsOf(cluster)}/web`, query: dryRun, body });
 }
 
@@ -120,7 +187,7 @@ async function refusedByApiServer(
   key: string,
   value: string,
 ): Promise<string | undefined> {
-  const message = (await refusalOf(annotateWeb(cluster, key, value)))?.message;
+  const message = (await refusalOf(annotateWeb(cluster, { [key]: value })))?.message;
   return message && (new RegExp(`annotation ${key}=".*": must be (.*)$`, 's').exec(message)?.[1] ?? message);
 }
 

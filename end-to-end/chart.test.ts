@@ -33,7 +33,19 @@ test('the API server accepts everything that the chart can render', async ({ clu
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, yaml);
   const applied = await kubectl(...strictDryRun, file);
-  expect(applied.trim().split('\n')).toHaveLength(16);
+  expect(applied.trim().split('\n')).toHaveLength(20);
+});
+
+test('the policies of the deployed agents apply, except in the namespaces of tests', async ({ cluster }) => {
+  const run = [
+    'run',
+    'web',
+    '--image=podcap:latest',
+    '--dry-run=server',
+    '--annotations=tcpdump.antrea.io=0',
+  ];
+  await expect(kubectl('-n', 'default', ...run)).rejects.toThrow('annotation tcpdump.antrea.io="0": must be');
+  await expect(kubectl('-n', cluster.namespace, ...run)).resolves.toContain('pod/web created');
 });
 
 test('a release is installed, upgraded, and uninstalled with its captures, and leaves nothing', async ({

@@ -71,7 +71,7 @@ test('only root and the user of tcpdump can read captures', async ({ captured: {
   await expect(readAs(captureUser + 1)).rejects.toThrow('Permission denied');
 });
 
-test('the API server allows the agent to get, list and watch Pods and to write Events, and nothing else', async () => {
+test('the API server allows the agent to get, list and watch Pods, to write Events, to get its DaemonSet, and nothing else', async () => {
   const account = '--as=system:serviceaccount:kube-system:podcap';
   const can = async (...what: readonly string[]) => {
     return (await kubectl('auth', 'can-i', ...what, account, '--all-namespaces').catch(() => 'no')).trim();
@@ -80,6 +80,11 @@ test('the API server allows the agent to get, list and watch Pods and to write E
   for (const verb of ['create', 'patch']) expect(await can(verb, 'events')).toBe('yes');
   for (const verb of ['create', 'update', 'patch', 'delete']) expect(await can(verb, 'pods')).toBe('no');
   expect(await can('create', 'pods', '--subresource=exec')).toBe('no');
+  const inKubeSystem = (...what: readonly string[]) =>
+    kubectl('auth', 'can-i', ...what, account, '-n', 'kube-system').catch(() => 'no');
+  expect((await inKubeSystem('get', 'daemonsets/podcap')).trim()).toBe('yes');
+  for (const what of ['get daemonsets', 'get daemonsets/kube-proxy', 'delete daemonsets/podcap'])
+    expect(await inKubeSystem(...what.split(' '))).toBe('no');
   for (const resource of ['secrets', 'configmaps', 'nodes']) expect(await can('get', resource)).toBe('no');
 });
 

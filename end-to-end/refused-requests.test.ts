@@ -38,6 +38,19 @@ test('refuses an invalid value of each annotation with an Event that names both,
   expect((await cluster.events(wrong.uid)).map(({ reason }) => reason)).not.toContain('CaptureStarted');
 });
 
+test('refuses an unknown annotation with an Event that suggests a known one, until it is removed', async ({
+  cluster,
+}) => {
+  const web = await cluster.start(idle({ name: 'misspelled', node: 'node1' }));
+  await cluster.annotate('misspelled', { [captureAnnotation]: '5', 'podcap.dev/filters': 'tcp' });
+  await expectRefused(cluster, web, {
+    reason: 'InvalidAnnotation',
+    message: 'annotation podcap.dev/filters is unknown: did you mean podcap.dev/filter?',
+  });
+  await cluster.annotate('misspelled', { 'podcap.dev/filters': null });
+  await cluster.event(web.uid, 'CaptureStarted', 'the last 5 files');
+});
+
 test('refuses 5 Pods that use the network of their Node', async ({ cluster }) => {
   const names = range(0, 5).map((i) => `host-${i}`);
   const spec = { hostNetwork: true };

@@ -1,8 +1,10 @@
-import { Failed, must, output } from './shell.ts';
+import { Failed, must, output, show } from './shell.ts';
 import { checkout, type TargetCluster, withTarget } from './target.ts';
 
 const purgeManifest = `${checkout}/deploy/purge.yaml`;
 const exampleTraffic = `${checkout}/deploy/examples/traffic.yaml`;
+/** The label of the examples that testPod() created, as opposed to those that existed before. */
+const ofTestPod = 'app.kubernetes.io/managed-by=make-test-pod';
 
 /** Builds the image, loads it into the Nodes, applies the manifests, and waits until every agent is ready. */
 export async function deploy(target: TargetCluster): Promise<void> {
@@ -16,7 +18,10 @@ export async function deploy(target: TargetCluster): Promise<void> {
 
 /** Starts traffic-generator and traffic-server, and waits until both are ready. */
 export async function testPod(target: TargetCluster): Promise<void> {
+  const before = await examples(target);
   await kubectl(target, 'apply', '-f', exampleTraffic);
+  const created = (await examples(target)).filter((name) => !before.includes(name));
+  if (created.length > 0) await kubectl(target, 'label', ...created, ofTestPod);
   await kubectl(
     target,
     'wait',
@@ -27,10 +32,17 @@ export async function testPod(target: TargetCluster): Promise<void> {
   );
 }
 
-/** Deletes what deploy() and testPod() applied. The capture files stay on the Nodes. */
+/**
+ * Deletes what deploy() applied and testPod() created. The capture files stay on the Nodes. The agents are deleted
+ * first: only while they have their permissions can they report the end to the captured Pods.
+ */
 export async function undeploy(target: TargetCluster): Promise<void> {
-  await kubectl(target, 'delete', '--ignore-not-found', '-f', exampleTraffic);
-  await kubectl(target, 'delete', '--ignore-not-found', '-f', manifests(target));
+  await kubectl(target, 'delete', 'pods,services', '--selector', ofTestPod);
+  const agents = ['-n', 'kube-system', 'delete', '--ignore-not-found', 'daemonset/podcap'];
+  // An agent on a Node that is down cannot end.
+  const wait = ['--cascade=foreground', '--timeout=60s'];
+  await show(target.kubectl, withTarget(target, ...agents, ...wait));
+  await kubectl(target, 'delete', '--ignore-not-found', '--wait=false', '-f', manifests(target));
   process.stdout.write(
     'the capture files stay on the Nodes, in /var/lib/podcap; to delete them, run: make purge\n',
   );
@@ -53,6 +65,12 @@ export async function purge(target: TargetCluster): Promise<void> {
   } finally {
     await kubectl(target, 'delete', '-f', purgeManifest);
   }
+}
+
+/** Those of the example objects that exist, as kind/name. */
+async function examples(target: TargetCluster): Promise<string[]> {
+  const get = ['get', '--ignore-not-found', '-f', exampleTraffic, '-o', 'name'];
+  return (await output(target.kubectl, withTarget(target, ...get))).split('\n').filter((name) => name !== '');
 }
 
 /** The cluster of this machine shares the disk of a development machine, which is fuller than that of a Node. */

@@ -46,7 +46,9 @@ Podcap reads these Pod annotations. The upper bounds of \`tcpdump.antrea.io\` an
 
 ${annotationTable(settings)}
 
-Without \`${annotationRules(settings).files.key}\`, the other annotations have no effect.
+Without \`${annotationRules(settings).files.key}\`, the other annotations have no effect. With it, an annotation that starts with \`podcap.dev/\` and is not in the table is refused, because a misspelled filter would otherwise capture everything. Annotations with other prefixes are ignored.
+
+Only annotations of Pods count. On Kubernetes 1.30 and later, the API server [refuses or warns](security.md#who-may-request-a-capture) when you set one that is not allowed, and warns when you set one on a Deployment, another owner of Pods, a Service or a Namespace.
 
 ## When an annotation changes
 
@@ -103,7 +105,7 @@ A flag takes precedence over its environment variable, and the variable over the
 
 ${table(['flag', 'environment', 'default', 'allowed', 'what it sets'], rows)}
 
-In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Six settings are not chart values. The chart takes \`--node-name\` and \`--agent-name\` from the agent's own Pod. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\` and \`--metrics-tls-folder\` are fixed paths in the agent's container. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
+In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Seven settings are not chart values. The chart takes \`--node-name\`, \`--agent-name\` and \`--daemon-set\` from the agent's own Pod and DaemonSet. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\` and \`--metrics-tls-folder\` are fixed paths in the agent's container. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
 `;
 }
 

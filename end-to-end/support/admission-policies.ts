@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { until } from '../../src/base/until.ts';
 import { ApiError } from '../../src/kubernetes/api-error.ts';
@@ -9,11 +12,11 @@ import { built } from '../../tools/go-program.ts';
 import { template } from '../../tools/manifests.ts';
 import { output } from '../../tools/shell.ts';
 import { checkout } from '../../tools/target.ts';
-import { kubectl } from './run-kubectl.ts';
+import { kubectl, kubectlCommand } from './run-kubectl.ts';
 import type { TestCluster } from './test-cluster.ts';
 
 /** The policies of the chart, by their value below `admission`. */
-export type Policy = 'allowedValues' | 'allowedUsers';
+export type Policy = 'allowedValues' | 'warnings' | 'allowedUsers';
 
 /** The query of a request that the API server judges like any other, and does not store. */
 export const dryRun = { dryRun: 'All' };
@@ -26,6 +29,7 @@ export async function installPolicies(
   const admission = {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
     allowedValues: { enabled: policies.includes('allowedValues') },
+    warnings: { enabled: policies.includes('warnings') },
     allowedUsers: { enabled: policies.includes('allowedUsers') },
   };
   const folder = join(checkout, 'build/admission');
@@ -51,6 +55,21 @@ export async function refusalOf(request: Promise<unknown>): Promise<ApiError | u
     if (error instanceof ApiError && (error.status === 403 || error.status === 422)) return error;
     throw error;
   }
+}
+
+/**
+ * Runs kubectl, which must succeed, and returns the warnings of the policies that it prints, without the policies'
+ * names. `input` is its standard input, as JSON.
+ */
+export async function warningsOf(args: readonly string[], input: object = {}): Promise<string[]> {
+  const [program, ...all] = kubectlCommand(...args);
+  const child = spawn(program, all, { stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.end(JSON.stringify(input));
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+  return [...stderr.matchAll(/^Warning: Validation failed .*? with binding '[^']*': (.*)$/gm)].map(
+    ([, warning = '']) => warning,
+  );
 }
 
 /** Waits until a policy refuses this request: an API server applies a policy a moment after it exists. */

@@ -17,13 +17,17 @@ export type TestCluster = NamespacePods &
     readonly namespace: string;
   };
 
+/** The label that exempts a namespace from the policies of the deployed chart (deploy/values-cluster.yaml). */
+const unguarded = { 'podcap-test': 'true' };
+
 /** Creates the namespace, and waits until Pods can be created in it. */
 export async function testCluster(): Promise<TestCluster> {
   const client = kubernetesClient(
     kubeconfigConfig(await kubectl('config', 'view', '--raw', '--flatten', '-o', 'json')),
   );
   const namespace = `test-${randomBytes(4).toString('hex')}`;
-  await client.create({ path: '/api/v1/namespaces', body: { metadata: { name: namespace } } });
+  const metadata = { name: namespace, labels: unguarded };
+  await client.create({ path: '/api/v1/namespaces', body: { metadata } });
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
   await until(async () => (await client.get({ path }).catch(() => undefined)) !== undefined, {
     what: 'the ServiceAccount of the namespace',

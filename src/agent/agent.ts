@@ -32,6 +32,7 @@ import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
 import { startDiskSampling } from './storage/disk-sampling.ts';
 import type { FreeSpace } from './storage/free-space.ts';
+import { isUninstalled } from './uninstall.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -66,6 +67,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
   // What it opens: each part is closed in reverse order, so that what reports outlives what is reported.
   await using events = eventRecorder({ client: options.client, nodeName, log });
+  const ending = { isUninstall: false };
+  const place = { nodeName, isUninstall: () => ending.isUninstall };
   const progress = progressReports({
     nodeName,
     record: events.record,
@@ -75,7 +78,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   });
   const status = captureStatuses([
     reportByLog(log),
-    reportByEvent(events.record, { nodeName }),
+    reportByEvent(events.record, place),
     progress.onStatus,
     () => states.changed(),
   ]);
@@ -145,7 +148,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   planning.awaitFirstList();
   log.info({ nodeName, version }, 'agent started');
   for await (const change of watchPods(options, contact)) planning.change(change);
-  log.info({}, 'agent stopping');
+  ending.isUninstall = await isUninstalled(options.client, settings.daemonSet);
+  log.info({ isUninstall: ending.isUninstall }, 'agent stopping');
 }
 
 /** When the API server last answered, in milliseconds of Unix time. */

@@ -19,6 +19,9 @@ test.each([
   ['--max-files=5x', 'must be a whole number from 1 to 10000, not "5x"'],
   ['--captures-folder=captures', 'must be an absolute path, not "captures"'],
   ['--metrics-tls-folder=certs', 'must be an absolute path, not "certs"'],
+  ['--daemon-set=podcap', 'must be a namespace and a name, such as kube-system/podcap, not "podcap"'],
+  ['--daemon-set=a/b/c', 'must be a namespace and a name'],
+  ['--daemon-set=a/..', 'must be a namespace and a name'],
   ['--log-level=loud', 'must be debug, info, warn or error, not "loud"'],
   ['--colour=red', "Unknown option '--colour'"],
   ['--port', "'--port"],
@@ -42,6 +45,13 @@ test('receive rings grow and shrink unless their size is fixed', () => {
   expect(readSettings(['--buffer-kib=1023'], node)).toMatchObject({
     kind: 'invalid',
     message: '--buffer-kib (PODCAP_BUFFER_KIB) must be a whole number from 1024 to 1048576, not "1023"',
+  });
+});
+
+test('the DaemonSet is named by its namespace and its name', () => {
+  expect(readSettings([], node)).toMatchObject({ settings: { daemonSet: undefined } });
+  expect(readSettings(['--daemon-set=kube-system/podcap'], node)).toMatchObject({
+    settings: { daemonSet: { namespace: 'kube-system', name: 'podcap' } },
   });
 });
 

@@ -13,6 +13,7 @@ export type SettingsResult =
 export const settingsSchema = v.object({
   nodeName: text(),
   agentName: text(),
+  daemonSet: objectOrNone(),
   capturesFolder: absolutePath(),
   cniResultsFolder: absolutePath(),
   netnsFolder: absolutePath(),
@@ -56,6 +57,12 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     env: 'POD_NAME',
     default: 'podcap',
     help: "the name of the agent's own Pod, written into records",
+  },
+  daemonSet: {
+    flag: 'daemon-set',
+    env: 'PODCAP_DAEMON_SET',
+    default: '',
+    help: "the agent's own DaemonSet; if it is deleted when the agent stops, the agent reports that on every captured Pod",
   },
   capturesFolder: {
     flag: 'captures-folder',
@@ -242,6 +249,21 @@ function pathOrNone() {
     v.string(),
     v.check((given) => given === '' || given.startsWith('/'), 'an absolute path'),
     v.transform((given) => (given === '' ? undefined : given)),
+  );
+}
+
+/** Undefined for an empty text. */
+function objectOrNone() {
+  return v.pipe(
+    v.string(),
+    v.regex(
+      /^([a-z0-9-]{1,63}\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$/,
+      'a namespace and a name, such as kube-system/podcap',
+    ),
+    v.transform((given) => {
+      const [namespace, name] = given.split('/');
+      return namespace === undefined || name === undefined ? undefined : { namespace, name };
+    }),
   );
 }
 

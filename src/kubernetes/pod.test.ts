@@ -9,6 +9,7 @@ test('keeps the fields of a Pod that Podcap uses', () => {
   const annotations = {
     'tcpdump.antrea.io': '5',
     'podcap.dev/filter': 'tcp',
+    'Podcap.dev/filter': 'udp',
     'kubernetes.io/config.hash': 'abc',
     'kubernetes.io/config.mirror': 'abc',
     'kubectl.kubernetes.io/last-applied-configuration': '{}',
@@ -25,6 +26,7 @@ test('keeps the fields of a Pod that Podcap uses', () => {
       annotations: {
         'tcpdump.antrea.io': '5',
         'podcap.dev/filter': 'tcp',
+        'Podcap.dev/filter': 'udp',
         'kubernetes.io/config.mirror': 'abc',
       },
       hostNetwork: false,

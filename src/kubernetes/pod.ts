@@ -9,7 +9,10 @@ export type Pod = {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  /** Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/*, and the kubelet's config.mirror of a static Pod. */
+  /**
+   * Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/* in upper and lower case, and the kubelet's
+   * config.mirror of a static Pod.
+   */
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
   /** Empty until the Pod is scheduled. */
@@ -91,7 +94,7 @@ const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const readKeys = new Set(['tcpdump.antrea.io', mirrorAnnotation]);
 
 function isRead(key: string): boolean {
-  return readKeys.has(key) || key.startsWith('podcap.dev/');
+  return readKeys.has(key) || key.toLowerCase().startsWith('podcap.dev/');
 }
 
 function problem(issue: v.BaseIssue<unknown>): string {

@@ -35,6 +35,27 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
 {{- toJson $keys -}}
 {{- end -}}
 
+{{/* The keys that an annotation with Podcap's prefix may have. */}}
+{{- define "podcap.optionKeys" -}}
+{{- without (include "podcap.annotationKeys" . | fromJsonArray) "tcpdump.antrea.io" | toJson -}}
+{{- end -}}
+
+{{/* CEL: whether `key` has Podcap's prefix, in which the API server also allows upper case. */}}
+{{- define "podcap.hasPrefix" -}}
+key.lowerAscii().startsWith("podcap.dev/")
+{{- end -}}
+
+{{/* CEL: whether `key` is meant for Podcap, also if Podcap does not know it. */}}
+{{- define "podcap.isForPodcap" -}}
+(key == "tcpdump.antrea.io" || {{ include "podcap.hasPrefix" . }})
+{{- end -}}
+
+{{/*
+The most entries of a map or a list that CEL goes through. The API server evaluates a loop in quadratic time: 46,000
+annotations, which fit into one Pod, occupied it for more than 30 s. 500 take some milliseconds.
+*/}}
+{{- define "podcap.maxEntries" -}}500{{- end -}}
+
 {{/*
 CEL: the annotations that the Pods of `object` or `oldObject` have or will have. A CronJob has its template in
 jobTemplate. A ControllerRevision has an earlier template of a StatefulSet or DaemonSet in data.
@@ -53,53 +74,135 @@ jobTemplate. A ControllerRevision has an earlier template of a StatefulSet or Da
 (request.operation == "CREATE" ? {} : {{ include "podcap.annotationsOf" "oldObject" }})
 {{- end -}}
 
+{{/* CEL: the annotations of `object` or `oldObject` that its Pods do not get: its own, and those of a CronJob's Jobs. */}}
+{{- define "podcap.ownAnnotationsOf" -}}
+[dyn({{ . }}), dyn({{ . }}).?spec.?jobTemplate.orValue({})].map(each, each.?metadata.?annotations.orValue({}))
+{{- end -}}
+
+{{- define "podcap.ownAnnotationsBefore" -}}
+(request.operation == "CREATE" ? [{}, {}] : {{ include "podcap.ownAnnotationsOf" "oldObject" }})
+{{- end -}}
+
+{{/*
+CEL: whether a person makes the request. ServiceAccounts, Nodes and the control plane have names that start with
+`system:`, like the administrator of some distributions, who is in system:masters. What has a controller was created by
+it, unless it is a Pod that existed before: people change annotations of those.
+*/}}
+{{- define "podcap.isByPerson" -}}
+!(request.userInfo.username.startsWith("system:") &&
+  !("system:masters" in request.userInfo.?groups.orValue([]))) &&
+!((request.operation == "CREATE" || request.kind.kind != "Pod") &&
+  {{ include "podcap.isControlled" . | indent 2 | trim }})
+{{- end -}}
+
+{{- define "podcap.isControlled" -}}
+[object.metadata.?ownerReferences.orValue([])].exists(owners, owners.size() <= {{ include "podcap.maxEntries" . }} &&
+  owners.exists(owner, owner.?controller.orValue(false)))
+{{- end -}}
+
+{{/* Templates of Pods, of the kinds that Kubernetes itself has. */}}
+{{- define "podcap.templateRules" -}}
+- apiGroups: [""]
+  apiVersions: [v1]
+  operations: [CREATE, UPDATE]
+  resources: [replicationcontrollers]
+- apiGroups: [apps]
+  apiVersions: [v1]
+  operations: [CREATE, UPDATE]
+  resources: [deployments, replicasets, statefulsets, daemonsets, controllerrevisions]
+- apiGroups: [batch]
+  apiVersions: [v1]
+  operations: [CREATE, UPDATE]
+  resources: [jobs, cronjobs]
+{{- end -}}
+
 {{/*
 Everything that can annotate a Pod: the Pod itself, a binding, whose annotations are copied to the Pod, and the
 templates of Pods. The subresources ephemeralcontainers and resize cannot change annotations.
 */}}
-{{- define "podcap.admissionMatch" -}}
+{{- define "podcap.annotatingRequests" -}}
 matchConstraints:
   resourceRules:
     - apiGroups: [""]
       apiVersions: [v1]
       operations: [CREATE, UPDATE]
-      resources: [pods, pods/status, pods/binding, bindings, replicationcontrollers]
-    - apiGroups: [apps]
-      apiVersions: [v1]
-      operations: [CREATE, UPDATE]
-      resources: [deployments, replicasets, statefulsets, daemonsets, controllerrevisions]
-    - apiGroups: [batch]
-      apiVersions: [v1]
-      operations: [CREATE, UPDATE]
-      resources: [jobs, cronjobs]
-matchConditions:
-  # Nearly every request ends here, because it changes no annotation of Podcap.
-  - name: changes-a-capture
-    expression: |-
-      [{{ include "podcap.annotationsNow" . | indent 6 | trim }}].exists(now,
-        [{{ include "podcap.annotationsBefore" . | indent 8 | trim }}].exists(before,
-          {{ include "podcap.annotationKeys" . }}.exists(key, now[?key] != before[?key])))
-  # Controllers create Pods from templates, and a Node from its manifests. The author of a template has been checked;
-  # that of a manifest cannot be.
-  - name: not-by-a-controller
-    expression: |-
-      !(request.operation == "CREATE" && request.userInfo.username in [
-        "system:kube-controller-manager",
-        "system:serviceaccount:kube-system:replication-controller",
-        "system:serviceaccount:kube-system:deployment-controller",
-        "system:serviceaccount:kube-system:replicaset-controller",
-        "system:serviceaccount:kube-system:statefulset-controller",
-        "system:serviceaccount:kube-system:daemon-set-controller",
-        "system:serviceaccount:kube-system:cronjob-controller",
-        "system:serviceaccount:kube-system:job-controller"])
-  - name: not-a-mirror-of-a-static-pod
-    expression: |-
-      !(request.operation == "CREATE" && request.kind.kind == "Pod" &&
-        "system:nodes" in request.userInfo.?groups.orValue([]) &&
-        "kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))
+      resources: [pods, pods/status, pods/binding, bindings]
+    {{- include "podcap.templateRules" . | nindent 4 }}
 {{- end -}}
 
-{{/* The binding of a policy, with the same name. Arguments: root, the chart's root, and name. */}}
+{{/*
+Nearly every request ends at this match condition, because it changes no annotation of Podcap. If there are too many to
+search, any change counts.
+*/}}
+{{- define "podcap.changesCapture" -}}
+- name: changes-a-capture
+  expression: |-
+    [{{ include "podcap.annotationsNow" . | indent 4 | trim }}].exists(now,
+      [{{ include "podcap.annotationsBefore" . | indent 6 | trim }}].exists(before,
+        now.size() + before.size() > {{ include "podcap.maxEntries" . }} ? now != before :
+          now.exists(key, {{ include "podcap.isForPodcap" . }} && now[?key] != before[?key]) ||
+          before.exists(key, {{ include "podcap.isForPodcap" . }} && !(key in now))))
+{{- end -}}
+
+{{/* CEL: the keys of Podcap that change in one of the places of podcap.ownAnnotationsOf, and not in the template. */}}
+{{- define "podcap.misplacedAt" -}}
+(variables.ownNow[{{ . }}].size() > {{ include "podcap.maxEntries" . }} ? [] :
+  variables.ownNow[{{ . }}].filter(key, {{ include "podcap.isForPodcap" . }} &&
+  variables.ownNow[{{ . }}][?key] != variables.ownBefore[{{ . }}][?key] && !(key in variables.now)))
+{{- end -}}
+
+{{/* The variables of a policy that checks the annotations that the Pods of `object` have or will have. */}}
+{{- define "podcap.annotationVariables" -}}
+- name: now
+  expression: |-
+    {{- include "podcap.annotationsNow" . | nindent 4 }}
+- name: before
+  expression: |-
+    {{- include "podcap.annotationsBefore" . | nindent 4 }}
+# Unchanged values are not checked, so that a Pod with a bad one can still be labeled, updated and deleted.
+- name: given
+  expression: |-
+    {{ include "podcap.annotationKeys" . }}.filter(key,
+      key in variables.now && variables.now[?key] != variables.before[?key])
+- name: startsCapture
+  expression: |-
+    "tcpdump.antrea.io" in variables.now && !("tcpdump.antrea.io" in variables.before)
+# An unchanged one had no effect before, but has one on a capture that starts.
+- name: unknown
+  expression: |-
+    variables.now.size() > {{ include "podcap.maxEntries" . }} ? [] :
+    variables.now.filter(key, {{ include "podcap.hasPrefix" . }} &&
+      !(key in {{ include "podcap.optionKeys" . }}) &&
+      (variables.startsCapture || variables.now[?key] != variables.before[?key]))
+{{- end -}}
+
+{{/* A validation for each annotation. `unless`, in CEL, is what makes any value valid. Arguments: root and unless. */}}
+{{- define "podcap.valueValidations" -}}
+{{- $unless := .unless -}}
+{{- range include "podcap.annotationRules" .root | fromYamlArray }}
+{{- $key := toJson .key }}
+- expression: |-
+    {{ with $unless }}{{ . }} || {{ end }}!({{ $key }} in variables.given) || [variables.now[{{ $key }}]].all(value,
+      {{ .rule }})
+  messageExpression: |-
+    [variables.now[{{ $key }}]].map(value, {{ printf "annotation %s=" .key | toJson }} +
+      strings.quote(size(value) > 40 ? value.substring(0, 40) + "…" : value) +
+      {{ printf ": must be %s" .allowed | toJson }})[0]
+{{- end }}
+{{- /* An early warning: the kernel runs no loops. The agent refuses each filter that the kernel does not run. */}}
+- expression: |-
+    {{ with $unless }}{{ . }} || {{ end }}!("podcap.dev/filter" in variables.given) ||
+      !variables.now["podcap.dev/filter"].matches(r"\bprotochain\b")
+  message: "annotation podcap.dev/filter: the kernel cannot run protochain, and without the kernel packets would be lost"
+{{- end -}}
+
+{{/* The agent suggests the nearest name; CEL lists them all. */}}
+{{- define "podcap.unknownMessage" -}}
+"annotation " + variables.unknown.min() +
+  {{ include "podcap.optionKeys" . | fromJsonArray | join ", " | printf " is unknown: must be one of %s" | toJson }}
+{{- end -}}
+
+{{/* The binding of a policy, with the same name. Arguments: root, the chart's root; name; action, Deny or Warn. */}}
 {{- define "podcap.admissionBinding" -}}
 {{- $root := .root -}}
 apiVersion: admissionregistration.k8s.io/v1
@@ -111,7 +214,7 @@ metadata:
     {{- include "podcap.labels" $root | nindent 4 }}
 spec:
   policyName: {{ .name }}
-  validationActions: [Deny]
+  validationActions: [{{ .action }}]
   {{- with $root.Values.admission.namespaceSelector }}
   matchResources:
     namespaceSelector:

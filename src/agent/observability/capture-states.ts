@@ -85,6 +85,7 @@ const nothingToAdd = { reason: undefined, message: undefined };
 
 /** A state that has an Event says what the Event says. */
 function wordsOf(status: CaptureStatus): Pick<PodState, 'reason' | 'message'> {
-  const { reason, message } = eventMessageOf(status, { nodeName: '' }) ?? nothingToAdd;
+  const { reason, message } =
+    eventMessageOf(status, { nodeName: '', isUninstall: () => false }) ?? nothingToAdd;
   return { reason, message };
 }

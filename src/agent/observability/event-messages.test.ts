@@ -3,7 +3,7 @@ import { specOf } from '../testing/fixtures.ts';
 import type { CaptureReport } from './capture-status.ts';
 import { eventMessageOf, lossMessageOf, progressMessageOf, reportByEvent } from './event-messages.ts';
 
-const place = { nodeName: 'node1' };
+const place = { nodeName: 'node1', isUninstall: () => false };
 const totals = {
   captured: 90,
   dropped: 7,
@@ -125,4 +125,13 @@ test('an Event has no control characters, whatever tcpdump quotes', () => {
     { kind: 'failed', message: 'a \u001b[2J\u009b' },
   );
   expect(events).toEqual([String.raw`will be retried: a \u001b[2J\u009b`]);
+});
+
+test('the Event about a capture that ends because the agents are uninstalled', () => {
+  const uninstalled = { ...place, isUninstall: () => true };
+  expect(eventMessageOf({ kind: 'stopped', why: 'AgentStopped', totals }, uninstalled)?.message).toBe(
+    'Podcap is being uninstalled, the capture files stay on the Node; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+  );
+  const ended = { kind: 'stopped', why: 'PodEnded', totals } as const;
+  expect(eventMessageOf(ended, uninstalled)).toEqual(eventMessageOf(ended, place));
 });

@@ -11,15 +11,18 @@ export type EventMessage = {
   readonly message: string;
 } & Pick<PodEvent, 'subject' | 'isCorrection'>;
 
-/** Where the captures run. */
-export type Place = { readonly nodeName: string };
+/** Where the captures run, and whether that agent stops because all agents are uninstalled. */
+export type Place = { readonly nodeName: string; readonly isUninstall: () => boolean };
 
 /**
  * The Event about a report; undefined for a report that needs none. All words of Events are here, except why a capture
  * is refused (planner/refusals.ts) and why it failed (capture/write-error-message.ts, or tcpdump's own words), and
  * tcpdump's warnings.
  */
-export function eventMessageOf(status: CaptureReport, { nodeName }: Place): EventMessage | undefined {
+export function eventMessageOf(
+  status: CaptureReport,
+  { nodeName, isUninstall }: Place,
+): EventMessage | undefined {
   switch (status.kind) {
     case 'deleted':
       return undefined;
@@ -44,7 +47,7 @@ export function eventMessageOf(status: CaptureReport, { nodeName }: Place): Even
     case 'refused':
       return { type: 'Warning', ...status.refusal };
     case 'stopped': {
-      const why = stopReasons[status.why];
+      const why = status.why === 'AgentStopped' && isUninstall() ? uninstalled : stopReasons[status.why];
       if (why === undefined) return undefined;
       return { type: 'Normal', reason: 'CaptureStopped', message: `${why}; ${packetCounts(status.totals)}` };
     }
@@ -59,6 +62,8 @@ const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   Refused: 'the new request is refused, the capture files so far are kept',
   AgentStopped: undefined,
 };
+
+const uninstalled = 'Podcap is being uninstalled, the capture files stay on the Node';
 
 function captureOf({
   interface: name,
@@ -121,7 +126,7 @@ export function lossMessageOf(more: Loss, totals: Totals): EventMessage {
 }
 
 /** The Event that a healthy capture always has, with what all captures of the Pod have counted so far. */
-export function progressMessageOf(totals: Totals, { nodeName }: Place): EventMessage {
+export function progressMessageOf(totals: Totals, { nodeName }: Pick<Place, 'nodeName'>): EventMessage {
   const message = `still capturing on ${nodeName}; ${packetCounts(totals)}`;
   return { type: 'Normal', reason: 'Capturing', message, subject: 'progress' };
 }

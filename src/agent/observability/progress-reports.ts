@@ -17,7 +17,7 @@ export type ProgressReports = {
   readonly report: (statuses: readonly KnownStatus[]) => Promise<void>;
 };
 
-export type ProgressReportsOptions = Place & {
+export type ProgressReportsOptions = Pick<Place, 'nodeName'> & {
   readonly record: (event: EventMessage & { readonly pod: KnownStatus['pod'] }) => void;
   /** What all captures of the Pod have counted, also those of earlier agents. */
   readonly totalsOf: (uid: string) => Promise<Totals | undefined>;

@@ -126,6 +126,49 @@ test.each([
   expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation', message } });
 });
 
+const options =
+  'podcap.dev/file-size, podcap.dev/interface, podcap.dev/filter, podcap.dev/snaplen, podcap.dev/duration';
+
+test.each([
+  ['podcap.dev/filters', 'did you mean podcap.dev/filter?'],
+  ['podcap.dev/snap-len', 'did you mean podcap.dev/snaplen?'],
+  ['podcap.dev/Filter', 'did you mean podcap.dev/filter?'],
+  ['Podcap.dev/filter', 'did you mean podcap.dev/filter?'],
+  ['podcap.dev/files', `must be one of ${options}`],
+  ['podcap.dev/freeze-on', `must be one of ${options}`],
+  ['podcap.dev/__proto__', `must be one of ${options}`],
+])('the unknown annotation %s is refused, and the message says %j', (key, help) => {
+  const annotations = { [captureAnnotation]: '5', 'podcap.dev/filter': 'tcp', [key]: 'tcp' };
+  expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({
+    kind: 'refused',
+    refusal: { reason: 'InvalidAnnotation', message: `annotation ${key} is unknown: ${help}` },
+  });
+});
+
+test('the first unknown annotation in the order of the alphabet is named, after values that are not allowed', () => {
+  const unknown = { [captureAnnotation]: '5', 'podcap.dev/z': '', 'podcap.dev/a': '' };
+  const message = (annotations: Record<string, string>) => {
+    const request = requestOf({ annotations, hostNetwork: false }, limits);
+    return request.kind === 'refused' ? request.refusal.message : request.kind;
+  };
+  expect(message(unknown)).toContain('annotation podcap.dev/a is unknown');
+  expect(message({ ...unknown, 'podcap.dev/snaplen': '0' })).toContain('annotation podcap.dev/snaplen="0"');
+});
+
+test('annotations of other tools, and unknown ones of a Pod that requests no capture, are ignored', () => {
+  const others = {
+    'podcap.develop/x': '',
+    'x.podcap.dev/filter': '',
+    'tcpdump.antrea.io/x': '',
+    filters: '',
+  };
+  const annotations = { [captureAnnotation]: '5', ...others };
+  expect(requestOf({ annotations, hostNetwork: false }, limits)).toMatchObject({ kind: 'capture' });
+  expect(requestOf({ annotations: { 'podcap.dev/filters': '' }, hostNetwork: false }, limits)).toEqual({
+    kind: 'none',
+  });
+});
+
 test('without the first annotation, the others request nothing', () => {
   const annotations = { 'podcap.dev/filter': '', 'podcap.dev/snaplen': 'x' };
   expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({ kind: 'none' });
@@ -145,9 +188,10 @@ test('for any strings, nothing is requested, or the request is allowed, or it is
     'podcap.dev/snaplen': ['64', '262144'],
     'podcap.dev/duration': ['1s', '1h30m'],
     toString: ['x'],
+    'podcap.dev/unknown': ['x'],
   };
   const keys = Object.values(annotationRules(limits)).map(({ key }) => key);
-  expect(Object.keys(allowed)).toEqual([...keys, 'toString']);
+  expect(Object.keys(allowed)).toEqual([...keys, 'toString', 'podcap.dev/unknown']);
   const settings = Object.entries(allowed).map(([key, some]) =>
     fc.option(fc.oneof(fc.constantFrom(...some), text).map((value) => [key, value] as const)),
   );
@@ -164,7 +208,9 @@ test('for any strings, nothing is requested, or the request is allowed, or it is
         request.kind === 'refused' ? request.refusal : { reason: 'None', message: 'annotation ' };
       expect(refused.reason).toMatch(/^(None|InvalidAnnotation|HostNetwork)$/);
       expect(refused.message).toMatch(refused.reason === 'HostNetwork' ? /host network/ : /^annotation /);
-      const named = Object.keys(given).some((key) => refused.message.includes(`${key}=`));
+      const named = Object.keys(given).some((key) =>
+        new RegExp(`^annotation ${key}(=| is unknown)`).test(refused.message),
+      );
       expect(named).toBe(refused.reason === 'InvalidAnnotation');
     }),
     { numRuns: 2_000 },

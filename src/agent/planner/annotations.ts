@@ -1,6 +1,7 @@
+import { nearestWord } from '../../base/nearest-word.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { podInterface } from '../netns/cni-entry.ts';
-import { hostNetwork, invalidAnnotation, type Refusal } from './refusals.ts';
+import { hostNetwork, invalidAnnotation, type Refusal, unknownAnnotation } from './refusals.ts';
 
 /** What a Pod's annotations ask for: nothing, a capture, or something that is refused. */
 export type Request =
@@ -34,10 +35,12 @@ export type RequestLimits = {
 export const captureAnnotation = 'tcpdump.antrea.io';
 export const filterAnnotation = 'podcap.dev/filter';
 export const snaplenAnnotation = 'podcap.dev/snaplen';
+/** What every other annotation of Podcap starts with. */
+const prefix = 'podcap.dev/';
 
 /**
  * Returns what a Pod's annotations ask for. Pure: knows nothing of other Pods, disks or processes. If several values
- * are not allowed, the refusal names the first in the order of annotationRules.
+ * are not allowed, the refusal names the first in the order of annotationRules; unknown annotations come after them.
  */
 export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits: RequestLimits): Request {
   if (pod.annotations[captureAnnotation] === undefined) return { kind: 'none' };
@@ -47,6 +50,9 @@ export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits:
     if (value === undefined || parse(value) !== undefined) continue;
     return { kind: 'refused', refusal: invalidAnnotation(key, value, allowed) };
   }
+  const known = Object.values(rules).map(({ key }) => key);
+  const unknown = unknownRefusal(Object.keys(pod.annotations), known);
+  if (unknown) return { kind: 'refused', refusal: unknown };
   if (pod.hostNetwork) return { kind: 'refused', refusal: hostNetwork };
   const value = <T>({ key, parse }: AnnotationRule<T>) => {
     const text = pod.annotations[key];
@@ -115,6 +121,20 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       parse: duration,
     },
   } satisfies Record<string, AnnotationRule<unknown>>;
+}
+
+/**
+ * Refuses the first key that only looks like one of Podcap's: without the option that it was meant to be, the capture
+ * would keep something else, and nobody would notice. The API server allows a prefix in upper case too.
+ */
+function unknownRefusal(keys: readonly string[], known: readonly string[]): Refusal | undefined {
+  const isUnknown = (key: string) => key.toLowerCase().startsWith(prefix) && !known.includes(key);
+  const unknown = keys.filter(isUnknown).toSorted()[0];
+  if (unknown === undefined) return undefined;
+  const options = known.filter((key) => key.startsWith(prefix));
+  const names = options.map((key) => key.slice(prefix.length));
+  const near = nearestWord(unknown.slice(prefix.length).toLowerCase(), names);
+  return unknownAnnotation(unknown, { near: near && prefix + near, options });
 }
 
 /** tcpdump must compile it; no one writes a longer filter by hand. */

@@ -8,12 +8,24 @@ import {
   overDiskBudget,
   type Refusal,
   tooManyCaptures,
+  unknownAnnotation,
 } from './refusals.ts';
 
 test.each<[Refusal, string]>([
   [
     invalidAnnotation('tcpdump.antrea.io', 'five\n', 'a whole number'),
     'InvalidAnnotation: annotation tcpdump.antrea.io="five\\n": must be a whole number',
+  ],
+  [
+    unknownAnnotation('podcap.dev/filters', { near: 'podcap.dev/filter', options: [] }),
+    'InvalidAnnotation: annotation podcap.dev/filters is unknown: did you mean podcap.dev/filter?',
+  ],
+  [
+    unknownAnnotation('podcap.dev/x', {
+      near: undefined,
+      options: ['podcap.dev/filter', 'podcap.dev/snaplen'],
+    }),
+    'InvalidAnnotation: annotation podcap.dev/x is unknown: must be one of podcap.dev/filter, podcap.dev/snaplen',
   ],
   [
     hostNetwork,

@@ -17,7 +17,7 @@ export const refusalDescriptions: Readonly<
   Record<RefusalReason, { readonly when: string; readonly until: string }>
 > = {
   InvalidAnnotation: {
-    when: 'an annotation has a value that is not allowed; the message names the annotation and the value',
+    when: 'an annotation has a value that is not allowed, or starts with podcap.dev/ and is unknown; the message names it',
     until: 'the annotation is changed',
   },
   HostNetwork: {
@@ -47,6 +47,15 @@ export const refusalDescriptions: Readonly<
 /** An annotation whose value is not allowed; `allowed` completes the sentence "must be …". */
 export function invalidAnnotation(key: string, value: string, allowed: string): Refusal {
   return { reason: 'InvalidAnnotation', message: `annotation ${key}=${quoted(value)}: must be ${allowed}` };
+}
+
+/** An annotation that Podcap does not know, and the one that is `near`, or else all `options`. */
+export function unknownAnnotation(
+  key: string,
+  { near, options }: { readonly near: string | undefined; readonly options: readonly string[] },
+): Refusal {
+  const help = near === undefined ? `must be one of ${options.join(', ')}` : `did you mean ${near}?`;
+  return { reason: 'InvalidAnnotation', message: `annotation ${key} is unknown: ${help}` };
 }
 
 /** A Pod without a network namespace of its own. */

@@ -75,6 +75,7 @@ async function startAgent(scene: {
     settings: {
       nodeName: 'node1',
       agentName: 'podcap-1',
+      daemonSet: undefined,
       capturesFolder: scene.captures,
       cniResultsFolder: scene.cache,
       netnsFolder: dirname(scene.netns),
