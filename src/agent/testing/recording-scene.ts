@@ -76,6 +76,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       log,
       settings: {
         bufferKib: options.bufferKib ?? 4_096,
+        maxFiles: 100,
         checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
         spawner,
         agent: 'agent',
