@@ -1,7 +1,8 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
-import { type Capacity, ringBytes } from '../planner/capacity.ts';
+import type { Capacity } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
+import { ringBytes } from '../storage/ring-size.ts';
 import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
 
@@ -84,7 +85,7 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   const { diskBudgetBytes, minFreeRatio, disk } = capacity();
   const fileBytes = [...folders.states().values()].map(({ bytes }) => bytes);
   const reservedBytes = decisionsOf(plan()).flatMap((decision) =>
-    decision.kind === 'record' ? [ringBytes(decision.spec)] : [],
+    decision.kind === 'record' || decision.kind === 'wait' ? [ringBytes(decision.spec)] : [],
   );
   return [
     { name: 'podcap_capture_files_bytes', value: sum(fileBytes) },
