@@ -28,7 +28,6 @@ import { type Spawner, startSpawner } from './spawner/spawner.ts';
 import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
 import { startDiskSampling } from './storage/disk-sampling.ts';
-import type { FreeSpace } from './storage/free-space.ts';
 
 export type AgentOptions = {
   readonly settings: Settings;
@@ -81,8 +80,16 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     onResized: () => disk.measure(),
     log,
   });
-  const capacity = () => capacityOf(settings, disk.latest());
-  using planning = startPlanning({ ...options, folders, reconcilers, capturedPods, capacity, limits });
+  const capacity = capacityOf(settings);
+  using planning = startPlanning({
+    ...options,
+    folders,
+    reconcilers,
+    capturedPods,
+    capacity,
+    disk: { latest: () => disk.latest(), measure: () => disk.measure() },
+    limits,
+  });
   using disk = await startDiskSampling({
     root: capturesFolder,
     folders,
@@ -98,7 +105,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     status,
     plan: planning.latest,
     folders,
-    capacity,
+    capacity: () => ({ ...capacity, disk: disk.latest().disk }),
     lastContactMs: () => contact.lastMs,
     events,
     version,
@@ -189,21 +196,21 @@ function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings): P
   return { maxFiles, maxFileMegabytes, retentionMs: retentionSeconds * 1_000 };
 }
 
-function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
+function capacityOf(settings: Settings): Omit<Capacity, 'disk'> {
   return {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
     bufferBytes: settings.bufferKib * 1_024,
     minFreeRatio: settings.minFreeDiskPercent / 100,
-    disk,
   };
 }
 
 function captureSettings(settings: Settings, spawner: Spawner): CaptureSettings {
-  const { bufferKib, captureUser, agentName } = settings;
+  const { bufferKib, maxFiles, captureUser, agentName } = settings;
   return {
     bufferKib,
+    maxFiles,
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     spawner,
     agent: agentName,

@@ -43,6 +43,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
 /** The same for every capture of this agent; units as in TcpdumpOptions. */
 export type CaptureSettings = {
   readonly bufferKib: number;
+  /** The largest N that anyone may ask for. */
+  readonly maxFiles: number;
   /** Checks a filter before tcpdump gets it: one for all captures. */
   readonly checkFilter: CheckFilter;
   readonly spawner: Spawner;

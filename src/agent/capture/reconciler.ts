@@ -109,6 +109,8 @@ async function reconcile(
   switch (decision.kind) {
     case 'record':
       return await ensureRecording(context, decision);
+    case 'wait':
+      return context.running;
     case 'keep':
       return await ensureKept(context, decision);
     case 'forget':

@@ -6,11 +6,12 @@ import { type Network, podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
 import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
-import { type RunningRing, ringBytes } from '../planner/capacity.ts';
+import type { RunningRing } from '../planner/capacity.ts';
 import { invalidFilter, noSuchInterface, type Refusal } from '../planner/refusals.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
+import { ringBytes } from '../storage/ring-size.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
 import {
   type CaptureStep,
@@ -73,12 +74,8 @@ const interfaceRetryMs = 30_000;
 export function startRecorder(options: RecorderOptions): Recorder {
   const { folder, networks, networkUid, log } = options;
   const recorderWakeup = wakeup();
-  const { path } = folder;
-  const pruning = startLeftoverPruning({
-    folder: path,
-    files: options.spec.files,
-    log,
-  });
+  const { maxFiles } = options.settings;
+  const pruning = startLeftoverPruning({ folder, size: options.spec, maxFiles, log });
   const recording: RecorderState = {
     ...options,
     wakeup: recorderWakeup,
@@ -111,7 +108,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
       if (spec.filter !== recording.spec.filter) recording.filterCheck?.abort();
       recording.spec = spec;
       recording.notBeforeMs = 0;
-      pruning.keep(spec.files);
+      pruning.keep(spec);
       // At once, whatever the loop waits for.
       keepRequestedFiles(recording);
       recorderWakeup.wake();
