@@ -81,7 +81,7 @@ test('lost interfaces cost none of the packets of a Pod that is quiet after each
     // Together less than three files.
     await using testbed = await vethTestbed();
     await removeCniEntry(entry);
-    entry = { ...entry, sandboxId: `sandbox${times + 1}`, netns: testbed.netns };
+    entry = { ...scene.entry, sandboxId: `sandbox${times + 1}`, netns: testbed.netns };
     await writeCniEntry(entry);
     await until(() => reports.filter(({ kind }) => kind === 'capturing').length === times + 1, {
       what: `capture ${times}`,

@@ -1,5 +1,6 @@
 import type { FreeSpace } from '../storage/free-space.ts';
 import { mostFileBytes, nominalFileBytes, type RingSize, ringBytes } from '../storage/ring-size.ts';
+import { type Bytes, type EvictableRing, freeCapacity } from './free-capacity.ts';
 import {
   diskAlmostFull,
   evictionsPending,
@@ -55,7 +56,7 @@ export type CapacityRequests = {
   /** In the order in which they get capacity. */
   readonly requested: readonly RequestedRing[];
   /** Rings of ended Pods, oldest first: they are evicted before a requested one is refused. */
-  readonly evictable: readonly { readonly uid: string; readonly bytes: number }[];
+  readonly evictable: readonly EvictableRing[];
   /** The bytes of the other files that stay. */
   readonly otherBytes: number;
   /** What captures that are about to end may have written since they were measured, and may still write. */
@@ -75,9 +76,6 @@ export type Admission = {
   readonly spare: Bytes;
 };
 
-/** Bytes of the disk budget, and bytes of the disk itself. */
-export type Bytes = { readonly budgetBytes: number; readonly diskBytes: number };
-
 /** Whether a running capture is asked for more than before: that is admitted like a new request. */
 export function asksForMore({ spec, running }: Pick<RequestedRing, 'spec' | 'running'>): boolean {
   return running !== undefined && ringBytes(spec) > ringBytes(running.size);
@@ -95,11 +93,10 @@ export function mayOverlap(size: RingSize, spare: Bytes, begun: readonly RingSiz
 
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
 export function admit(requests: CapacityRequests): Admission {
-  const { requested, otherGrowthBytes, capacity } = requests;
+  const { requested, evictable, deletedBytes, capacity } = requests;
   const refused = new Map<string, Refusal>();
   const waiting = new Set<string>();
-  const space = freeCapacity(requests);
-  space.take({ budgetBytes: 0, diskBytes: otherGrowthBytes });
+  const space = freeCapacity({ free: freeBefore(requests), evictable, deletedBytes });
   // Something else fills the disk, or the budget was lowered.
   space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
@@ -207,52 +204,19 @@ function refusalOf(
     : diskAlmostFull(growthBytes(ring), minFreeRatio);
 }
 
-/** Counts down what is free while requests are admitted one after the other. */
-function freeCapacity({
+/** Before any request is admitted: what a request may have on the disk by now stays there, even if it is refused. */
+function freeBefore({
   requested,
   evictable,
   otherBytes,
   otherGrowthBytes,
-  deletedBytes,
   capacity,
-}: CapacityRequests) {
+}: CapacityRequests): Bytes {
   const { diskBudgetBytes, minFreeRatio, disk } = capacity;
-  const left = [...evictable];
-  const evicted = new Set<string>();
-  // What a request may have on the disk by now stays there, even if it is refused.
   const writtenBytes = sumOf(requested) + requested.reduce((sum, ring) => sum + unmeasuredBytes(ring), 0);
-  let budgetBytes = diskBudgetBytes - otherBytes - otherGrowthBytes - writtenBytes - sumOf(left);
-  let diskBytes = disk.availableBytes - minFreeRatio * disk.capacityBytes;
-  /** Evicted, and not free yet. */
-  let pending: Bytes = { budgetBytes: 0, diskBytes: deletedBytes };
-  const mostBytes = (): Bytes => ({
-    budgetBytes: budgetBytes + pending.budgetBytes + sumOf(left),
-    diskBytes: diskBytes + pending.diskBytes + sumOf(left),
-  });
   return {
-    evicted,
-    freeBytes: (): Bytes => ({ budgetBytes, diskBytes }),
-    /** What would be free if everything evictable were gone. */
-    mostBytes,
-    /** Evicts the oldest rings, no more than needed, until that much will be free or none is left. */
-    evictUntilFree(need: Bytes) {
-      while (
-        budgetBytes + pending.budgetBytes < need.budgetBytes ||
-        diskBytes + pending.diskBytes < need.diskBytes
-      ) {
-        const oldest = left.shift();
-        if (!oldest) return;
-        evicted.add(oldest.uid);
-        pending = {
-          budgetBytes: pending.budgetBytes + oldest.bytes,
-          diskBytes: pending.diskBytes + oldest.bytes,
-        };
-      }
-    },
-    take(bytes: Bytes) {
-      budgetBytes -= bytes.budgetBytes;
-      diskBytes -= bytes.diskBytes;
-    },
+    budgetBytes: diskBudgetBytes - otherBytes - otherGrowthBytes - writtenBytes - sumOf(evictable),
+    diskBytes: disk.availableBytes - minFreeRatio * disk.capacityBytes - otherGrowthBytes,
   };
 }
 

@@ -4,13 +4,13 @@ import { type CaptureSpec, type RequestLimits, requestOf } from './annotations.t
 import {
   admit,
   asksForMore,
-  type Bytes,
   type Capacity,
   type RequestedRing,
   type RunningRing,
   unmeasuredBytes,
   type WrittenRing,
 } from './capacity.ts';
+import type { Bytes } from './free-capacity.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */

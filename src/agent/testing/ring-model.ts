@@ -23,18 +23,18 @@ export type ActionOnRing =
   | { readonly kind: 'resize'; readonly size: RingSize };
 
 const maxFiles = 6;
-const write = fc.record({
+const anyWrite = fc.record({
   kind: fc.constant('write' as const),
   packetBytes: fc.array(fc.oneof(fc.constant(262_160), fc.integer({ min: 60, max: 262_160 })), {
     maxLength: 30,
   }),
 });
 const which = fc.nat(3);
-const start = fc.record({ kind: fc.constant('start' as const), listens: fc.boolean() });
-const end = fc.record({ kind: fc.constant('end' as const), which });
-const crash = fc.record({ kind: fc.constant('crash' as const), which });
-const notice = fc.record({ kind: fc.constant('notice' as const) });
-const resize = fc.record({
+const anyStart = fc.record({ kind: fc.constant('start' as const), listens: fc.boolean() });
+const anyEnd = fc.record({ kind: fc.constant('end' as const), which });
+const anyCrash = fc.record({ kind: fc.constant('crash' as const), which });
+const anyNotice = fc.record({ kind: fc.constant('notice' as const) });
+const anyResize = fc.record({
   kind: fc.constant('resize' as const),
   size: fc.record({
     files: fc.integer({ min: 1, max: maxFiles }),
@@ -44,13 +44,21 @@ const resize = fc.record({
 
 /** Also of two agents, whose tcpdumps run at the same time. */
 export const anyActions: fc.Arbitrary<readonly ActionOnRing[]> = fc.array(
-  fc.oneof({ weight: 5, arbitrary: write }, { weight: 3, arbitrary: start }, end, end, crash, notice, resize),
+  fc.oneof(
+    { weight: 5, arbitrary: anyWrite },
+    { weight: 3, arbitrary: anyStart },
+    anyEnd,
+    anyEnd,
+    anyCrash,
+    anyNotice,
+    anyResize,
+  ),
   { maxLength: 60 },
 );
 
 /** One tcpdump after the other, which all capture. */
 export const restartsOnly: fc.Arbitrary<readonly ActionOnRing[]> = fc
-  .array(fc.record({ written: write, ends: fc.oneof(end, crash), noticed: fc.option(notice) }), {
+  .array(fc.record({ written: anyWrite, ends: fc.oneof(anyEnd, anyCrash), noticed: fc.option(anyNotice) }), {
     maxLength: 20,
   })
   .map((runs) =>
