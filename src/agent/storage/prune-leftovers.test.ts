@@ -28,13 +28,15 @@ test('prunes the oldest files when newer ones fill the ring, and more when fewer
   expect(await ringFilesIn(folder.path)).toEqual([ringFile(1, 4)]);
 });
 
-test('leaves the files of a running tcpdump to its library', async () => {
+test('leaves the files of a running tcpdump to its library, unless fewer are asked for', async () => {
   await using folder = await temporaryFolder();
   const ring = ringFolder(folder.path);
   await startGeneration(ring);
-  await makeRingFiles(folder.path, 1, [megabyte, megabyte, megabyte]);
-  await pruneOnce(ring, 1);
+  await makeRingFiles(folder.path, 1, [9 * megabyte, 9 * megabyte, 9 * megabyte]);
+  await pruneOnce(ring, 3);
   expect(await ringFilesIn(folder.path)).toEqual([0, 1, 2].map((index) => ringFile(1, index)));
+  await pruneOnce(ring, 2);
+  expect(await ringFilesIn(folder.path)).toEqual([1, 2].map((index) => ringFile(1, index)));
 });
 
 test('what an earlier agent of the same name was writing is complete: that agent is gone', async () => {

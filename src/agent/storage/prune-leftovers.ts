@@ -96,7 +96,8 @@ async function surplusFiles(
   const files = await listRingFiles(folder.path);
   const starts = await folder.starts(new Set(files.map(({ generation }) => generation)));
   // Usually there is one tcpdump, and it starts a file every few milliseconds: its library prunes them.
-  if (files.every(({ generation }) => starts.get(generation)?.isRunning)) return [];
+  const isOneRing = starts.size === 1 && files.length <= limits.size.files;
+  if (isOneRing && files.every(({ generation }) => starts.get(generation)?.isRunning)) return [];
   const sized = await Promise.all(
     files.map(async (file): Promise<SizedRingFile[]> => {
       const stats = await ifExists(lstat(join(folder.path, file.name)));

@@ -43,9 +43,14 @@ const cases: readonly PruningCase[] = [
     pruned: ['1.0'],
   },
   {
-    what: 'the files of a running tcpdump are left to its library',
-    starts: { 1: [running, megabyte, megabyte, megabyte, megabyte, headerOnly] },
+    what: 'the N files of a running tcpdump are left to its library, whatever they have',
+    starts: { 1: [running, 9 * megabyte, 9 * megabyte, 9 * megabyte] },
     pruned: [],
+  },
+  {
+    what: 'a running tcpdump that is asked for fewer files may write none for long: the agent deletes them',
+    starts: { 1: [running, megabyte, megabyte, megabyte, megabyte, headerOnly] },
+    pruned: ['1.0', '1.1'],
   },
   {
     what: 'nothing before a file that a library has deleted stays',

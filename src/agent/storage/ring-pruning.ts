@@ -33,13 +33,17 @@ export type RingContents = {
  *
  * A ring keeps bytes, not files, so that a start of tcpdump, which begins a file, costs no packets. Its complete files
  * have at most N x M bytes together: the oldest goes when they have more. With the file that is being written, that is
- * at most (N + 1) x M. The files of a running tcpdump are left to its library, which keeps N of them (preload/ring.c):
- * while two run, they are two rings.
+ * at most (N + 1) x M. Of the files of a running tcpdump its library keeps N (preload/ring.c), and the agent deletes only
+ * those beyond them, when fewer are asked for: the library does that with its next file. While two run, they are two
+ * rings.
  */
 export function filesToPrune({ files, starts, size, maxFiles }: RingContents): string[] {
   const ordered = orderForPruning(files, starts);
   const isRunning = ({ generation }: SizedRingFile) => starts.get(generation)?.isRunning ?? false;
-  const superfluous = superfluousFiles(ordered, starts);
+  const superfluous = new Set([
+    ...withoutPackets(ordered, starts),
+    ...beyondNewest(size.files, ordered.filter(isRunning)),
+  ]);
   const left = ordered.filter((file) => !superfluous.has(file));
   const endsAtHole = left.findLastIndex((file, at) => isBehindHole(file, left[at - 1], starts));
   const ended = left.filter((file) => !isRunning(file));
@@ -76,20 +80,21 @@ function orderForPruning(files: readonly SizedRingFile[], starts: StartStates): 
 }
 
 /** Those without packets, of starts that have ended, once a later tcpdump has listened. */
-function superfluousFiles(
-  ordered: readonly SizedRingFile[],
-  starts: StartStates,
-): ReadonlySet<SizedRingFile> {
+function withoutPackets(ordered: readonly SizedRingFile[], starts: StartStates): SizedRingFile[] {
   const newestListener = ordered.findLast(
     ({ generation }) => starts.get(generation)?.hasListened,
   )?.generation;
   const place = ordered.findIndex(({ generation }) => generation === newestListener);
-  return new Set(
-    ordered.filter(
-      ({ bytes, generation }, at) =>
-        bytes <= fileHeaderBytes && at < place && !(starts.get(generation)?.isRunning ?? false),
-    ),
+  return ordered.filter(
+    ({ bytes, generation }, at) =>
+      bytes <= fileHeaderBytes && at < place && !(starts.get(generation)?.isRunning ?? false),
   );
+}
+
+/** Of each of these starts, the files before the newest ones. */
+function beyondNewest(files: number, running: readonly SizedRingFile[]): SizedRingFile[] {
+  const starts = Map.groupBy(running, ({ generation }) => generation);
+  return [...starts.values()].flatMap((ofStart) => ofStart.slice(0, -files));
 }
 
 /** The bytes of the complete files of the running start that has the most. */
