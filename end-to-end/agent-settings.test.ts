@@ -50,8 +50,8 @@ test('deletes the rings of deleted Pods, oldest first, for a new capture, and re
   receiver,
   settings,
 }) => {
-  // A ring of 5 files may take 6.42 MB: two fit, and one of those that have ended and have 2.5 MB.
-  await settings.change('--disk-budget-megabytes=16');
+  // A ring of 5 files may take 7.57 MB: two fit, and one of those that have ended and have 2.5 MB.
+  await settings.change('--disk-budget-megabytes=18');
   const [older, newer] = [
     await podWithDatagrams(cluster, 'older', { receiver, ...megabytes }),
     await podWithDatagrams(cluster, 'newer', { receiver, ...megabytes }),
@@ -70,7 +70,7 @@ test('deletes the rings of deleted Pods, oldest first, for a new capture, and re
   await expectRefused(cluster, third, {
     reason: 'OverBudget',
     message:
-      'the capture may use 7 MB, but all captures on this Node together may use 16 MB: ask for fewer files, or wait until other captures end',
+      'the capture may use 8 MB, and other captures leave less of the 18 MB that all captures on this Node together may use: it starts when enough of them have ended; fewer or smaller files may fit now',
   });
   for (const { folder } of [first, second]) expect(await numbersIn(folder)).toEqual(range(0, 50));
   // No files are deleted for a capture that would not fit even so.
@@ -91,7 +91,7 @@ test('captures nothing while less of the disk is free than the minimum', async (
   await expectRefused(cluster, waiting, {
     reason: 'DiskAlmostFull',
     message:
-      "the capture may use another 7 MB, but 90 % of the Node's disk must stay free: it starts when there is enough free space",
+      "the capture may use another 8 MB, but 90 % of the Node's disk must stay free: it starts when there is enough free space; fewer or smaller files may fit now",
   });
   await settings.change();
   await expectCaptured(cluster, waiting, { receiver });

@@ -128,7 +128,7 @@ test.for([
     annotations: { 'podcap.dev/file-size': '100' },
     reason: 'OverBudget',
     message:
-      'the capture may use 10108 MB, but all captures on this Node together may use 10000 MB: ask for fewer files, or wait until other captures end',
+      'the capture may use 10127 MB, and all captures on this Node together may use 10000 MB: it cannot start on this Node unless you ask for fewer or smaller files',
     change: { [captureAnnotation]: '2' },
     started: 'the last 2 files of 100 MB',
   },

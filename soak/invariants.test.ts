@@ -54,7 +54,7 @@ test.each<[string, Partial<ObservedPod>]>([
   ['a Pod that is not annotated has no folder', { ...idle, folder: folder(0, []) }],
   ['an annotated Pod is captured', { folder: folder(2, [50]) }],
   ['an annotated Pod is captured', { folder: folder(1, []) }],
-  ['N files, and one more for a moment', { folder: folder(4, [100]) }],
+  ['as many bytes as N files have, and the one that is being written', { folder: folder(4, [100]) }],
 ])('%s: violated by %j', (invariant, change) => {
   const now = { pods: [{ ...pod, ...change }], agents: [] };
   expect(settledViolations(start, now, history([])).map((each) => each.invariant)).toEqual([invariant]);
@@ -69,7 +69,7 @@ test.each<[string, Partial<ObservedAgent>]>([
   expect(settledViolations(start, now, history([agent])).map((each) => each.invariant)).toEqual([invariant]);
 });
 
-test('too many files are a violation when observed twice in a row, an unrequested folder at once', () => {
+test('a ring that is too large is a violation when observed twice in a row, an unrequested folder at once', () => {
   const many = { pods: [{ ...pod, folder: folder(4, [100]) }], agents: [] };
   expect(continuousViolations(start, many)).toEqual([]);
   expect(continuousViolations(many, many)).toHaveLength(1);

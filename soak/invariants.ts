@@ -13,7 +13,7 @@ export type ObservedPod = {
   readonly wasEverAnnotated: boolean;
   /** False while the kubelet delays the restart of a container that was killed repeatedly. */
   readonly sends: boolean;
-  /** Its folder and the number of capture files in it; undefined if there is none. */
+  /** Its folder and how many of the largest files of 1 MB its capture files make; undefined if there is none. */
   readonly folder: (ObservedFolder & { readonly files: number }) | undefined;
   /** How many processes write into its folder. */
   readonly tcpdumps: number;
@@ -42,13 +42,13 @@ const invariants = {
   oneTcpdump: 'one tcpdump per capture, none without',
   noFolder: 'a Pod that is not annotated has no folder',
   captured: 'an annotated Pod is captured',
-  fileCount: 'N files, and one more for a moment',
+  ringSize: 'as many bytes as N files have, and the one that is being written',
   counted: 'every datagram is in a file or in a counter',
 } as const;
 
 /**
- * What must hold all the time. A violation of the file count must be observed twice, because a file appears before the
- * oldest is deleted.
+ * What must hold all the time. A ring that is too large must be observed twice, because two overlap while a capture is
+ * replaced.
  */
 export function continuousViolations(before: Observation, now: Observation): Violation[] {
   return now.pods.flatMap((pod) => {
@@ -57,10 +57,10 @@ export function continuousViolations(before: Observation, now: Observation): Vio
     if (!pod.wasEverAnnotated && pod.folder) found.push(violationOf(pod, invariants.noFolder));
     if (
       earlier?.exists &&
-      hasTooManyFiles(earlier, earlier.maxDesiredFiles) &&
-      hasTooManyFiles(pod, pod.maxDesiredFiles)
+      isTooLarge(earlier, earlier.maxDesiredFiles) &&
+      isTooLarge(pod, pod.maxDesiredFiles)
     )
-      found.push(violationOf(pod, invariants.fileCount));
+      found.push(violationOf(pod, invariants.ringSize));
     return found;
   });
 }
@@ -105,7 +105,7 @@ function podViolations(start: ObservedPod | undefined, pod: ObservedPod): Violat
   const [newest, before] = [newestDatagram(pod), start && newestDatagram(start)];
   if (pod.sends && (newest === undefined || newest === before))
     found.push(violationOf(pod, invariants.captured));
-  if (hasTooManyFiles(pod, pod.desiredFiles ?? 0)) found.push(violationOf(pod, invariants.fileCount));
+  if (isTooLarge(pod, pod.desiredFiles ?? 0)) found.push(violationOf(pod, invariants.ringSize));
   return found;
 }
 
@@ -119,7 +119,7 @@ function agentViolations(first: ObservedAgent | undefined, agent: ObservedAgent)
   return violated.map((invariant) => ({ invariant, of: `the agent of ${agent.node}`, detail }));
 }
 
-function hasTooManyFiles({ folder }: ObservedPod, desired: number): boolean {
+function isTooLarge({ folder }: ObservedPod, desired: number): boolean {
   return (folder?.files ?? 0) > desired + 1;
 }
 

@@ -6,6 +6,7 @@ import { rssAnonKib } from '../end-to-end/support/process-resources.ts';
 import { ringFiles } from '../end-to-end/support/ring-contents.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
+import { mostFileBytes } from '../src/agent/storage/ring-size.ts';
 import { ifExists } from '../src/base/fs-errors.ts';
 import { capturedNumbers } from '../src/pcap/testing/captured-numbers.ts';
 import { type ClusterProcess, clusterProcesses, isAgent, sendsFor, writesFor } from './cluster-processes.ts';
@@ -46,7 +47,7 @@ async function observeFolder(folder: string) {
   const { missed, dropped, lostAtStop } = records.at(-1)?.forgotten ?? noTotals;
   return {
     id: `${ino} of ${birthtimeMs}`,
-    files: files.length,
+    files: (await bytesOf(folder, files)) / mostFileBytes({ fileMegabytes: 1 }),
     captures: records.map(({ generation, totals, endTime }, i) => ({
       generation,
       numbers: (numbers.get(generation) ?? []).flatMap((file) => file.numbers),
@@ -56,6 +57,11 @@ async function observeFolder(folder: string) {
     })),
     forgotten: missed + dropped + lostAtStop,
   };
+}
+
+async function bytesOf(folder: string, files: readonly RingFile[]): Promise<number> {
+  const sizes = files.map(async ({ name }) => (await ifExists(stat(join(folder, name))))?.size ?? 0);
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 async function readFiles(folder: string, files: readonly RingFile[]) {

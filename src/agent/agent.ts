@@ -31,7 +31,6 @@ import { type Spawner, startSpawner } from './spawner/spawner.ts';
 import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
 import { startDiskSampling } from './storage/disk-sampling.ts';
-import type { FreeSpace } from './storage/free-space.ts';
 import { isUninstalled } from './uninstall.ts';
 
 export type AgentOptions = {
@@ -101,7 +100,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     networks,
     status,
     clock,
-    settings: { spawner, agent: settings.agentName },
+    settings: { spawner, agent: settings.agentName, maxFiles: settings.maxFiles },
     bufferKib: settings.bufferKib ?? ringKib.start,
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
@@ -109,8 +108,16 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     onResized: () => disk.measure(),
     log,
   });
-  const capacity = () => capacityOf(settings, disk.latest());
-  using planning = startPlanning({ ...options, folders, loops, capturedPods, capacity, limits });
+  const capacity = capacityOf(settings);
+  using planning = startPlanning({
+    ...options,
+    folders,
+    loops,
+    capturedPods,
+    capacity,
+    disk: { latest: () => disk.latest(), measure: () => disk.measure() },
+    limits,
+  });
   using disk = await startDiskSampling({
     root: capturesFolder,
     folders,
@@ -133,7 +140,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     plan: planning.latest,
     folders,
     networks,
-    capacity,
+    capacity: () => ({ ...capacity, disk: disk.latest().disk }),
     lastContactMs: () => contact.lastMs,
     events,
     version,
@@ -225,13 +232,12 @@ function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings): P
   return { maxFiles, maxFileMegabytes, retentionMs: retentionSeconds * 1_000 };
 }
 
-function capacityOf(settings: Settings, disk: FreeSpace): Capacity {
+function capacityOf(settings: Settings): Omit<Capacity, 'disk'> {
   return {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
     bufferBytes: reservedRingBytes(settings.bufferKib),
     minFreeRatio: settings.minFreeDiskPercent / 100,
-    disk,
   };
 }

@@ -1,11 +1,14 @@
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import type { Plan } from './planner/plan.ts';
 import { startPlanning } from './planning.ts';
+import type { DiskSample } from './storage/disk-sampling.ts';
+import type { FreeSpace } from './storage/free-space.ts';
 import { podWith } from './testing/fixtures.ts';
 
 const web = podWith({ uid: 'web', annotations: { 'tcpdump.antrea.io': '5' } });
+const plenty: FreeSpace = { availableBytes: 1e9, capacityBytes: 1e9 };
 const db = podWith({ uid: 'db', annotations: { 'tcpdump.antrea.io': '5' } });
 
 test('many changes at once make one plan after the first', async () => {
@@ -38,7 +41,7 @@ test('Pods that an earlier agent captured come before older ones until their req
     annotations: web.annotations,
     creationTimestamp: '2025-01-01T00:00:00Z',
   });
-  using scene = planningScene([web], 1);
+  using scene = planningScene([web], { maxCaptures: 1 });
   const recorded = () =>
     [...(scene.planning.latest()?.decisions ?? [])].flatMap(([uid, { kind }]) =>
       kind === 'record' ? uid : [],
@@ -56,28 +59,93 @@ test('Pods that an earlier agent captured come before older ones until their req
   expect(recorded()).toEqual(['old']);
 });
 
+describe('a capture that does not fit by a sample of the disk that is newer than the sizes of the captures', () => {
+  const tooLittle = { availableBytes: 1e6, capacityBytes: 1e9 };
+  const kindsOf = (plans: readonly Plan[]) => plans.map(({ decisions }) => decisions.get('web')?.kind);
+
+  test('is refused once all captures are measured', async () => {
+    using scene = planningScene([], { disk: tooLittle, isMeasured: false });
+    scene.planning.change({ kind: 'listed', items: [web] });
+    expect([kindsOf(scene.plans), scene.measurements()]).toEqual([[], 1]);
+    scene.sample({ disk: tooLittle, isMeasured: true });
+    await until(() => scene.plans.length === 1, { what: 'the plan' });
+    expect(kindsOf(scene.plans)).toEqual(['refuse']);
+  });
+
+  test('starts if it fits by then', async () => {
+    using scene = planningScene([], { disk: tooLittle, isMeasured: false });
+    scene.planning.change({ kind: 'listed', items: [web] });
+    scene.sample({ isMeasured: true });
+    await until(() => scene.plans.length === 1, { what: 'the plan' });
+    expect(kindsOf(scene.plans)).toEqual(['record']);
+  });
+
+  test('is refused all the same if they cannot be measured', async () => {
+    using scene = planningScene([], { disk: tooLittle, isMeasured: false });
+    scene.planning.change({ kind: 'listed', items: [web] });
+    await until(() => scene.plans.length === 1, { what: 'the plan' });
+    expect(kindsOf(scene.plans)).toEqual(['refuse']);
+  });
+
+  test('that is refused already needs no further measurement', async () => {
+    using scene = planningScene([], { disk: tooLittle, isMeasured: true });
+    scene.planning.change({ kind: 'listed', items: [web] });
+    scene.sample({ disk: tooLittle, isMeasured: false });
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    expect([kindsOf(scene.plans), scene.measurements()]).toEqual([['refuse', 'refuse'], 0]);
+  });
+});
+
+type SceneOptions = {
+  readonly maxCaptures?: number;
+  readonly disk?: FreeSpace;
+  readonly isMeasured?: boolean;
+};
+
 /** Planning on a Node without folders; `plans` and `noted` are what it passed on. */
-function planningScene(before: readonly (typeof web)[], maxCaptures = 10) {
+function planningScene(before: readonly (typeof web)[], options: SceneOptions = {}) {
   const plans: Plan[] = [];
   const noted: string[][] = [];
+  let measurements = 0;
+  const sampleOf = ({ disk = plenty, isMeasured = true }: SceneOptions): DiskSample => ({
+    disk,
+    bytesOf: new Map(),
+    isMeasured,
+  });
+  let latest = sampleOf(options);
   const planning = startPlanning({
     folders: { states: () => new Map() },
     loops: { apply: (plan) => plans.push(plan), recording: () => new Map() },
     capturedPods: { before, note: (pods) => noted.push(pods.map(({ uid }) => uid)) },
-    capacity: () => ({
-      maxCaptures,
+    capacity: {
+      maxCaptures: options.maxCaptures ?? 10,
       diskBudgetBytes: 1e9,
       bufferBudgetBytes: 1e9,
       bufferBytes: 1e6,
       minFreeRatio: 0,
-      disk: { availableBytes: 1e9, capacityBytes: 1e9 },
-    }),
+    },
+    disk: {
+      latest: () => latest,
+      measure() {
+        measurements += 1;
+      },
+    },
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,
   });
-  return { planning, plans, noted, [Symbol.dispose]: () => planning[Symbol.dispose]() };
+  return {
+    planning,
+    plans,
+    noted,
+    measurements: () => measurements,
+    sample(sample: SceneOptions) {
+      latest = sampleOf(sample);
+      planning.run();
+    },
+    [Symbol.dispose]: () => planning[Symbol.dispose](),
+  };
 }
 
 function uidsOf({ decisions }: Plan): string[] {

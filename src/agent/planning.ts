@@ -5,11 +5,20 @@ import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
 import type { PodLoops } from './capture/pod-loops.ts';
 import type { Capacity } from './planner/capacity.ts';
-import { type NodeState, type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
+import { observedDisk } from './planner/observed-disk.ts';
+import {
+  type Decision,
+  type NodeState,
+  type Plan,
+  type PlanLimits,
+  plan,
+  planAbout,
+} from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import { isForLackOfCapacity } from './planner/refusals.ts';
 import type { CaptureFolders } from './storage/capture-folders.ts';
 import type { CapturedPods } from './storage/captured-pods.ts';
+import type { DiskSampling } from './storage/disk-sampling.ts';
 
 /** Plans whenever something that the plan depends on may have changed, and keeps the Pods of this Node. */
 export type Planning = Disposable & {
@@ -27,8 +36,9 @@ export type PlanningOptions = {
   readonly folders: Pick<CaptureFolders, 'states'>;
   readonly loops: Pick<PodLoops, 'apply' | 'recording'>;
   readonly capturedPods: Pick<CapturedPods, 'before' | 'note'>;
-  readonly capacity: () => Capacity;
   readonly limits: PlanLimits;
+  readonly capacity: Omit<Capacity, 'disk'>;
+  readonly disk: Pick<DiskSampling, 'latest' | 'measure'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Nothing is planned after it is aborted. */
@@ -38,29 +48,44 @@ export type PlanningOptions = {
 /** Many changes of Pods and folders can arrive at once; one plan serves them all. */
 const minPlanIntervalMs = 20;
 const firstListMs = 1_000;
+/** Measuring all captures takes a fraction of this. */
+const measuredWithinMs = 2_000;
 
 /** Passes every plan to the loops, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
-  const { loops, capturedPods, clock, log, signal } = options;
+  const { loops, capturedPods, disk, clock, log, signal } = options;
   /** As the API server lists them. */
   let listed: PodsByUid | undefined;
   /** As an earlier agent knew them: a stand-in while no list arrives. */
   let remembered: PodsByUid | undefined;
   let latest: Plan | undefined;
   let capturedBefore: ReadonlySet<string> = new Set(capturedPods.before.map(({ uid }) => uid));
+  let waitingSinceMs: ReadonlyMap<string, number> = new Map();
+  /** Since when a plan waits until the captures are measured. */
+  let withheldMs: number | undefined;
 
   const planAgain = wakeAt(clock, () => planning.run());
   const planning = throttle(minPlanIntervalMs, () => {
     const pods = listed ?? remembered;
     if (!pods || signal.aborted) return;
-    const next = planFor({ pods, capturedBefore }, options);
+    const next = planFor({ pods, capturedBefore, waitingSinceMs }, options);
+    const nowMs = clock.nowMs();
+    if (!disk.latest().isMeasured && isShorterThan(latest, next)) {
+      withheldMs ??= nowMs;
+      if (nowMs - withheldMs < measuredWithinMs) {
+        disk.measure();
+        return planAgain.at(withheldMs + measuredWithinMs);
+      }
+    }
+    withheldMs = undefined;
+    waitingSinceMs = stillWaiting(waitingSinceMs, next, nowMs);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
     if (!listed) return loops.apply(planAbout(pods, next));
     capturedBefore = stillBefore(capturedBefore, next, loops.recording());
     latest = next;
     loops.apply(next);
-    capturedPods.note(recordedPods(next));
+    capturedPods.note(recordedPods(next, loops.recording()));
   });
 
   const firstListTimer = wakeAt(clock, () => {
@@ -86,17 +111,46 @@ export function startPlanning(options: PlanningOptions): Planning {
 }
 
 function planFor(
-  known: Pick<NodeState, 'pods' | 'capturedBefore'>,
-  { folders, loops, capacity, limits, clock }: PlanningOptions,
+  known: Pick<NodeState, 'pods' | 'capturedBefore' | 'waitingSinceMs'>,
+  { folders, loops, capacity, disk: sampling, limits, clock }: PlanningOptions,
 ): Plan {
+  const { disk, deletedBytes } = observedDisk(sampling.latest(), folders.states());
   return plan({
     ...known,
     folders: folders.states(),
     recording: loops.recording(),
-    capacity: capacity(),
+    capacity: { ...capacity, disk },
+    deletedBytes,
     limits,
     nowMs: clock.nowMs(),
   });
+}
+
+/** Whether a capture is refused, waits or is evicted for lack of capacity that was not before. */
+function isShorterThan(before: Plan | undefined, { decisions }: Plan): boolean {
+  return [...decisions].some(([uid, decision]) => {
+    const earlier = before?.decisions.get(uid);
+    return isShort(decision) && !(earlier && isShort(earlier));
+  });
+}
+
+function isShort(decision: Decision): boolean {
+  if (decision.kind === 'refuse') return isForLackOfCapacity(decision.refusal);
+  return decision.kind === 'wait' || (decision.kind === 'delete' && decision.why === 'Evicted');
+}
+
+/** Since when each capture has waited for evictions, also after its Pod was told. */
+function stillWaiting(
+  sinceMs: ReadonlyMap<string, number>,
+  { decisions }: Plan,
+  nowMs: number,
+): ReadonlyMap<string, number> {
+  return new Map(
+    [...decisions].flatMap(([uid, decision]) => {
+      const since = sinceMs.get(uid) ?? (decision.kind === 'wait' ? nowMs : undefined);
+      return since !== undefined && isShort(decision) ? [[uid, since] as const] : [];
+    }),
+  );
 }
 
 /**
@@ -111,13 +165,14 @@ function stillBefore(
   const isNext = (uid: string) => {
     const decision = decisions.get(uid);
     if (recording.has(uid) || decision === undefined) return false;
-    return (
-      decision.kind === 'record' || (decision.kind === 'refuse' && isForLackOfCapacity(decision.refusal))
-    );
+    return decision.kind === 'record' || isShort(decision);
   };
   return new Set([...capturedBefore].filter(isNext));
 }
 
-function recordedPods({ decisions }: Plan): Pod[] {
-  return [...decisions.values()].flatMap((decision) => (decision.kind === 'record' ? decision.pod : []));
+function recordedPods({ decisions }: Plan, recording: NodeState['recording']): Pod[] {
+  return [...decisions].flatMap(([uid, decision]) => {
+    const isRecorded = decision.kind === 'record' || (decision.kind === 'wait' && recording.has(uid));
+    return isRecorded ? decision.pod : [];
+  });
 }

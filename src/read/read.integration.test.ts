@@ -119,7 +119,12 @@ async function startCapture(testbed: VethTestbed) {
   // tcpdump's user writes there.
   await run(['chmod', '0777', captures.path, folder]);
   const ring = starting.use(
-    startLeftoverPruning({ folder, files: ringFiles, log: pino({ level: 'silent' }) }),
+    startLeftoverPruning({
+      folder: { path: folder, starts: async () => new Map() },
+      size: { files: ringFiles, fileMegabytes: 1 },
+      maxFiles: ringFiles,
+      log: pino({ level: 'silent' }),
+    }),
   );
   const spawner = starting.use(await testSpawner());
   const running: Tcpdump[] = [];

@@ -44,6 +44,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
 
 /** The same for every capture of this agent. */
 export type CaptureSettings = {
+  /** The largest N that anyone may ask for. */
+  readonly maxFiles: number;
   readonly spawner: Spawner;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;

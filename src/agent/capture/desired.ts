@@ -29,6 +29,9 @@ export function desiredAfter(
       return { kind: 'rest', why: { kind: 'refused', refusal: decision.refusal } };
     case 'delete':
       return { kind: 'erase', why: decision.why, meanwhile: ongoing };
+    // What runs continues as it is.
+    case 'wait':
+      return ongoing;
     case 'keep':
       return decision.why === 'DurationReached'
         ? { kind: 'rest', why: { kind: 'durationReached' } }

@@ -46,6 +46,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       .constantFrom('same', 'next', 'absent', 'unreadable')
       .map((to) => ({ kind: 'network', to }) as const),
   },
+  { weight: 1, arbitrary: fc.boolean().map((mayOverlap) => ({ kind: 'capacity', mayOverlap }) as const) },
   { weight: 1, arbitrary: fc.boolean().map((confirms) => ({ kind: 'server', confirms }) as const) },
 );
 

@@ -89,6 +89,18 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     [start(filtered)],
   ],
   [
+    '... or stops the first one before, without capacity for both',
+    captureFiltered,
+    { recording: open, captures: [running()], mayOverlap: false, ...accepted },
+    [stop(1)],
+  ],
+  [
+    '... once the filter is accepted',
+    captureFiltered,
+    { recording: open, captures: [running()], mayOverlap: false },
+    [filter],
+  ],
+  [
     'the replaced capture runs until the new one has listened for longer than the kernel keeps a block',
     captureFiltered,
     {
@@ -262,6 +274,7 @@ test.each(cases)('%s', (_what, state, fields, steps, waitMs) => {
   const observed: Observed = {
     nowMs,
     network: found,
+    mayOverlap: true,
     captures: [],
     folder: undefined,
     recording: undefined,

@@ -8,6 +8,7 @@ import type { CaptureStatus } from '../observability/capture-status.ts';
 import type { Decision, RunningRecording } from '../planner/plan.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import { desiredAfter } from './desired.ts';
+import type { Handovers } from './handovers.ts';
 import { nextSteps } from './next-steps.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from './pod-memory.ts';
 import type { PodRecording } from './pod-recording.ts';
@@ -38,6 +39,8 @@ export type PodLoopOptions = StepOptions & {
   readonly networks: PodNetworks;
   /** The kernel's receive ring of each capture, in KiB. */
   readonly bufferKib: number;
+  /** Whether a capture may start beside the one that it replaces, and notice that one does. */
+  readonly handovers: Handovers;
   /** What the plan uses. */
   readonly clock: Clock;
 };
@@ -163,6 +166,7 @@ function observe(loop: Loop): Observed {
   return {
     nowMs: performance.now(),
     network,
+    mayOverlap: ringsOf(loop.desired).every((ring) => options.handovers.isAllowed(ring)),
     captures: recording?.captures() ?? [],
     folder: folder && { hasEndOfPod: folder.endedMs !== undefined },
     recording: recording && { formerSizes: recording.ring().formerSizes },
@@ -201,6 +205,9 @@ function begin(loop: Loop, step: Step): void {
     case 'cancel':
       return loop.inFlight.get(step.key)?.aborting.abort();
     default: {
+      if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
+        loop.options.handovers.begin(step.spec);
+      }
       const aborting = new AbortController();
       loop.inFlight.set(keyOf(step), { step, aborting });
       void carryOut(loop, step, aborting.signal);

@@ -1,4 +1,5 @@
 import type { Plan, RunningRecording } from '../planner/plan.ts';
+import { openHandovers } from './handovers.ts';
 import { type PodLoop, type PodLoopOptions, startPodLoop } from './pod-loop.ts';
 
 /** Ensures that what runs on this Node matches the plan: one loop per Pod UID. */
@@ -10,13 +11,14 @@ export type PodLoops = AsyncDisposable & {
 };
 
 /** Starts with an empty plan. Disposing of it stops every capture; the files stay. */
-export function startPodLoops(options: PodLoopOptions): PodLoops {
+export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLoops {
+  const handovers = openHandovers();
   const loops = new Map<string, PodLoop>();
 
   function loopOf(uid: string): PodLoop {
     const existing = loops.get(uid);
     if (existing) return existing;
-    const started = startPodLoop(uid, options, () => {
+    const started = startPodLoop(uid, { ...options, handovers }, () => {
       loops.delete(uid);
       options.status.forget(uid);
     });
@@ -25,7 +27,9 @@ export function startPodLoops(options: PodLoopOptions): PodLoops {
   }
 
   return {
-    apply({ decisions }) {
+    apply(plan) {
+      const { decisions } = plan;
+      handovers.planned(plan);
       for (const [uid, decision] of decisions) loopOf(uid).decide(decision);
       for (const [uid, loop] of loops) if (!decisions.has(uid)) loop.decide(undefined);
     },

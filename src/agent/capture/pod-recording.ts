@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { Network } from '../netns/cni-entry.ts';
 import type { Counted } from '../observability/capture-status.ts';
-import { type RingSize, type RunningRing, ringBytes } from '../planner/capacity.ts';
+import type { RunningRing } from '../planner/capacity.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import { startLeftoverPruning } from '../storage/prune-leftovers.ts';
+import { type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { type Capture, type CaptureOptions, type CaptureSettings, startCapture } from './capture.ts';
 import type { ObservedCapture, RingSpec } from './pod-state.ts';
 import type { StopHow } from './tcpdump.ts';
@@ -58,7 +59,12 @@ export type PodRecordingOptions = {
 /** Starts without a capture. */
 export function openRecording(options: PodRecordingOptions): PodRecording {
   const { folder, onChange, onCount, log } = options;
-  const pruning = startLeftoverPruning({ folder: folder.path, files: options.spec.files, log });
+  const pruning = startLeftoverPruning({
+    folder,
+    size: options.spec,
+    maxFiles: options.settings.maxFiles,
+    log,
+  });
   let size: RingSpec = options.spec;
   let formerSizes: readonly RingSize[] = [];
   let captures: readonly Capture[] = [];
@@ -75,7 +81,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     request(spec) {
       formerSizes = withFormer(formerSizes, { former: size, requested: spec });
       size = spec;
-      pruning.keep(spec.files);
+      pruning.keep(spec);
     },
     async start(spec, network) {
       const capture: Capture = await startCapture({

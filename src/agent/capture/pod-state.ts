@@ -1,9 +1,9 @@
 import type { Network } from '../netns/cni-entry.ts';
 import type { MissedBefore, RecorderReport, StopReason } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
-import type { RingSize } from '../planner/capacity.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
+import type { RingSize } from '../storage/ring-size.ts';
 import type { Ending, StopHow } from './tcpdump.ts';
 
 /**
@@ -44,6 +44,8 @@ export type RestReason =
 export type Observed = {
   readonly nowMs: number;
   readonly network: ObservedNetwork;
+  /** Whether a capture may start beside the one that it replaces: there is capacity for both. */
+  readonly mayOverlap: boolean;
   /** In the order in which they started, with those that have ended and are not accounted for. */
   readonly captures: readonly ObservedCapture[];
   /** Undefined if there is none. */

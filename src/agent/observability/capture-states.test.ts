@@ -42,7 +42,11 @@ const cases: readonly [CaptureStatus | undefined, Decision | undefined, string |
 
 test.each(cases)('status %j with decision %j is %s', (status, decision, expected) => {
   const statuses = status ? [{ pod, status, totals, isStalled: false }] : [];
-  const plan: Plan = { decisions: new Map(decision && [[pod.uid, decision]]), nextMs: undefined };
+  const plan: Plan = {
+    decisions: new Map(decision && [[pod.uid, decision]]),
+    nextMs: undefined,
+    spare: { budgetBytes: 0, diskBytes: 0 },
+  };
   const [state, ...others] = podStates(statuses, plan);
   expect(others).toEqual([]);
   const { reason, message } = state ?? {};

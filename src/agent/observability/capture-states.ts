@@ -76,6 +76,7 @@ function decidedState(decision: Decision): Omit<PodState, 'uid'> | undefined {
     case 'refuse':
       return { state: 'refused', pod: decision.pod, ...decision.refusal };
     case 'record':
+    case 'wait':
     case 'delete':
       return undefined;
   }

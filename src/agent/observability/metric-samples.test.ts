@@ -89,7 +89,7 @@ function count(status: CaptureStatuses, pod: PodName, totals: Partial<typeof noT
 }
 
 function folder(pod: PodName, state: Partial<FolderState>): FolderState {
-  return { pod, files: 1, bytes: 0, capturedMs: 0, endedMs: undefined, ...state };
+  return { pod, files: 1, bytes: 0, largestBytes: 0, capturedMs: 0, endedMs: undefined, ...state };
 }
 
 function foldersOf(...states: readonly FolderState[]): MetricSources['folders'] {

@@ -1,9 +1,10 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
-import { type Capacity, ringBytes } from '../planner/capacity.ts';
+import type { Capacity } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals } from '../storage/capture-records.ts';
+import { ringBytes } from '../storage/ring-size.ts';
 import { captureStates, podStates } from './capture-states.ts';
 import type { CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
@@ -82,7 +83,7 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   const { diskBudgetBytes, minFreeRatio, disk } = capacity();
   const fileBytes = [...folders.states().values()].map(({ bytes }) => bytes);
   const reservedBytes = decisionsOf(plan()).flatMap((decision) =>
-    decision.kind === 'record' ? [ringBytes(decision.spec)] : [],
+    decision.kind === 'record' || decision.kind === 'wait' ? [ringBytes(decision.spec)] : [],
   );
   return [
     { name: 'podcap_capture_files_bytes', value: sum(fileBytes) },

@@ -8,7 +8,11 @@ const secret = podWith({ namespace: 'payroll', name: 'merger-with-rival', uid: '
 const record: Decision = { kind: 'record', pod: secret, spec: specOf(1) };
 
 function reasonsFor(status: CaptureStatus | undefined, decision: Decision = record): string[] {
-  const plan = { decisions: new Map([[secret.uid, decision]]), nextMs: undefined };
+  const plan = {
+    decisions: new Map([[secret.uid, decision]]),
+    nextMs: undefined,
+    spare: { budgetBytes: 0, diskBytes: 0 },
+  };
   return unreadyReasons(plan, { of: () => status });
 }
 

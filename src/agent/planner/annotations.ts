@@ -87,7 +87,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
     files: {
       key: captureAnnotation,
       allowed: `a whole number of capture files from 1 to ${maxFiles}`,
-      effect: 'captures the Pod, and keeps this many of the newest files',
+      effect: 'captures the Pod, and keeps as many of its newest packets as this many files hold',
       parse: (value) => wholeNumber(value, 1, maxFiles),
     },
     fileMegabytes: {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { FolderState } from '../storage/capture-folders.ts';
+import { type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { podWith } from '../testing/fixtures.ts';
-import { type RingSize, ringBytes } from './capacity.ts';
+import { mayOverlap } from './capacity.ts';
 import { type NodeState, plan, type RunningRecording } from './plan.ts';
 
 const gigabyte = 1_000_000_000;
@@ -68,6 +69,13 @@ describe('a younger Pod that is captured, next to an older one for which there i
 
   test('stays captured while the agent runs', () => {
     const state = nodeWith({ ...node, running: [['younger', large]] });
+    expect([kindOf('older', state), kindOf('younger', state)]).toEqual(['refuse', 'record']);
+  });
+
+  test('keeps it at the minimum free disk too, if its ring is full', () => {
+    const full = { ...node, folders: [folderOf('younger', { files: 95, bytes: 9.5 * gigabyte })] };
+    const disk = { availableBytes: minFreeBytes, capacityBytes };
+    const state = nodeWith({ ...full, disk, running: [], capturedBefore: ['younger'] });
     expect([kindOf('older', state), kindOf('younger', state)]).toEqual(['refuse', 'record']);
   });
 
@@ -151,7 +159,7 @@ const cases: readonly CapacityCase[] = [
     kinds: ['refuse', 'refuse'],
   },
   {
-    what: 'files that have become too large count until as many small ones exist',
+    what: 'a file that has become too large counts until newer ones fill the ring',
     pods: [
       ['a', { 'tcpdump.antrea.io': '100', 'podcap.dev/file-size': '50' }],
       ['b', largeFiles],
@@ -159,7 +167,8 @@ const cases: readonly CapacityCase[] = [
     folders: [folderOf('a', { files: 50, bytes: 5 * gigabyte })],
     running: [['a', { files: 100, fileMegabytes: 50 }]],
     disk: plenty,
-    diskBudgetBytes: 16 * gigabyte,
+    // Without that file, both would fit.
+    diskBudgetBytes: ringBytes({ files: 100, fileMegabytes: 50 }) + ringBytes(large) + 20_000_000,
     kinds: ['record', 'refuse'],
   },
   {
@@ -197,6 +206,58 @@ const cases: readonly CapacityCase[] = [
     kinds: ['record'],
   },
 ];
+
+describe('a capture that starts before the one that it replaces stops', () => {
+  const ring = ringBytes(large);
+
+  test.each([
+    ['both rings fit', { budgetBytes: ring, diskBytes: ring }, [], true],
+    ['the budget has less than a ring left', { budgetBytes: ring - 1, diskBytes: ring }, [], false],
+    ['the disk has less than a ring left', { budgetBytes: ring, diskBytes: ring - 1 }, [], false],
+    ['another one has begun that takes what is left', { budgetBytes: ring, diskBytes: ring }, [small], false],
+    ['there is enough for both', { budgetBytes: 2 * ring, diskBytes: 2 * ring }, [large], true],
+  ])('%s', (_what, spare, begun, expected) => {
+    expect(mayOverlap(large, spare, begun)).toBe(expected);
+  });
+
+  test('may take what the plan leaves', () => {
+    const state = nodeWith({
+      pods: [['a', smallFiles]],
+      folders: [folderOf('a', { files: 95, bytes: 95_000_000 })],
+      running: [['a', small]],
+      disk: plenty,
+    });
+    expect(plan(state).spare.budgetBytes).toBe(10 * gigabyte - ringBytes(small));
+    expect(plan(state).spare.diskBytes).toBe(
+      plenty.availableBytes - 0.2 * plenty.capacityBytes - (ringBytes(small) - 95_000_000),
+    );
+  });
+});
+
+describe('a request that does not fit', () => {
+  const refusalOf = (sketch: Omit<NodeSketch, 'folders' | 'running'>) => {
+    const decision = plan(nodeWith({ folders: [], running: [], ...sketch })).decisions.get('b');
+    return decision?.kind === 'refuse' ? decision.refusal.message : undefined;
+  };
+
+  test('is told that it never will if its ring alone is larger than the budget', () => {
+    const sketch = { pods: [['b', largeFiles]], disk: plenty, diskBudgetBytes: gigabyte } as const;
+    expect(refusalOf(sketch)).toContain('it cannot start on this Node unless');
+  });
+
+  test('is told the same if its ring alone is larger than what the disk may give', () => {
+    const disk = { availableBytes: 6 * gigabyte, capacityBytes: 8 * gigabyte };
+    expect(refusalOf({ pods: [['b', largeFiles]], disk })).toContain('it cannot start on this Node unless');
+  });
+
+  test('is told that it starts later if others take the budget', () => {
+    const pods = [
+      ['a', largeFiles],
+      ['b', largeFiles],
+    ] as const;
+    expect(refusalOf({ pods, disk: plenty })).toContain('it starts when enough of them have ended');
+  });
+});
 
 test.each(cases)('$what', ({ kinds, ...sketch }) => {
   const state = nodeWith(sketch);
@@ -246,6 +307,8 @@ function nodeWith({ pods, folders, running, capturedBefore, disk, diskBudgetByte
     folders: new Map(folders.map((folder) => [folder.pod.uid, folder])),
     recording: new Map(running.map(([uid, ...sizes]) => [uid, recordingOf(sizes)])),
     capturedBefore: new Set(capturedBefore),
+    waitingSinceMs: new Map(),
+    deletedBytes: 0,
     capacity: {
       maxCaptures: 100,
       diskBudgetBytes: diskBudgetBytes ?? 10 * gigabyte,
@@ -277,6 +340,8 @@ function kindOf(uid: string, state: NodeState): string {
   return plan(state).decisions.get(uid)?.kind ?? 'nothing';
 }
 
-function folderOf(uid: string, size: Pick<FolderState, 'files' | 'bytes'>): FolderState {
-  return { pod: { namespace: 'default', name: uid, uid }, ...size, capturedMs: 0, endedMs: undefined };
+/** Its files have the same size. */
+function folderOf(uid: string, { files, bytes }: Pick<FolderState, 'files' | 'bytes'>): FolderState {
+  const pod = { namespace: 'default', name: uid, uid };
+  return { pod, files, bytes, largestBytes: bytes / files, capturedMs: 0, endedMs: undefined };
 }

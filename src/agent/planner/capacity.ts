@@ -1,6 +1,14 @@
 import type { FreeSpace } from '../storage/free-space.ts';
-import type { CaptureSpec } from './annotations.ts';
-import { diskAlmostFull, overDiskBudget, type Refusal, tooManyCaptures } from './refusals.ts';
+import { mostFileBytes, nominalFileBytes, type RingSize, ringBytes } from '../storage/ring-size.ts';
+import { type Bytes, type EvictableRing, freeCapacity } from './free-capacity.ts';
+import {
+  diskAlmostFull,
+  evictionsPending,
+  neverFits,
+  overDiskBudget,
+  type Refusal,
+  tooManyCaptures,
+} from './refusals.ts';
 
 /** What the captures of a Node may use, and how much of it the disk has. */
 export type Capacity = {
@@ -17,20 +25,24 @@ export type Capacity = {
   readonly disk: FreeSpace;
 };
 
-/** A ring that is to be written. */
-export type RequestedRing = {
-  readonly uid: string;
-  readonly spec: RingSize;
-  /** How many files it had when it was last measured. */
-  readonly files: number;
-  /** How many bytes its files had then. */
+/** What a ring has on the disk, and what is written into it. */
+export type WrittenRing = {
+  /** How many bytes its files had when they were last measured, and the largest of them. */
   readonly bytes: number;
+  readonly largestBytes: number;
   /** What is written already; undefined if no capture runs. */
   readonly running: RunningRing | undefined;
 };
 
-/** N, and how large each file becomes. */
-export type RingSize = Pick<CaptureSpec, 'files' | 'fileMegabytes'>;
+/** A ring that is to be written. */
+export type RequestedRing = WrittenRing & {
+  readonly uid: string;
+  readonly spec: RingSize;
+  /** An earlier agent captured the Pod, and this one does not yet: it keeps its capacity. */
+  readonly wasCaptured: boolean;
+  /** It has waited for so long for what is to be evicted that its Pod is told. */
+  readonly isOverdue: boolean;
+};
 
 /** A ring that a capture writes. */
 export type RunningRing = {
@@ -44,75 +56,80 @@ export type CapacityRequests = {
   /** In the order in which they get capacity. */
   readonly requested: readonly RequestedRing[];
   /** Rings of ended Pods, oldest first: they are evicted before a requested one is refused. */
-  readonly evictable: readonly { readonly uid: string; readonly bytes: number }[];
+  readonly evictable: readonly EvictableRing[];
   /** The bytes of the other files that stay. */
   readonly otherBytes: number;
   /** What captures that are about to end may have written since they were measured, and may still write. */
   readonly otherGrowthBytes: number;
+  /** What was deleted since the disk was sampled: it is not free in that sample, and need not be freed once more. */
+  readonly deletedBytes: number;
   readonly capacity: Capacity;
 };
 
-/** UIDs whose files are deleted, and UIDs whose request is refused; every other request is admitted. */
 export type Admission = {
+  /** UIDs whose files are deleted. */
   readonly evicted: ReadonlySet<string>;
   readonly refused: ReadonlyMap<string, Refusal>;
+  /** UIDs whose request fits once what is evicted is gone. Every other request is admitted. */
+  readonly waiting: ReadonlySet<string>;
+  /** What is left when every admitted ring has become as large as it may. */
+  readonly spare: Bytes;
 };
-
-/**
- * How far a file may pass its size: the packet that fills it is written whole (the largest file of 1 MB that was
- * measured had 1.052 MB, with segmentation offload).
- */
-const fileOverrunBytes = 70_000;
-
-/** The most bytes that a ring takes: for a moment it has one file more than it keeps. */
-export function ringBytes({ files, fileMegabytes }: RingSize): number {
-  return (files + 1) * (fileMegabytes * 1_000_000 + fileOverrunBytes);
-}
 
 /** Whether a running capture is asked for more than before: that is admitted like a new request. */
 export function asksForMore({ spec, running }: Pick<RequestedRing, 'spec' | 'running'>): boolean {
   return running !== undefined && ringBytes(spec) > ringBytes(running.size);
 }
 
+/**
+ * Whether a capture of that size may be replaced by one that starts before it stops: for that moment they are two rings.
+ * If not, it stops first, and what passes meanwhile is missed. `begun` are the other captures that are being replaced
+ * since the plan was made that left `spare`.
+ */
+export function mayOverlap(size: RingSize, spare: Bytes, begun: readonly RingSize[]): boolean {
+  const needBytes = [size, ...begun].reduce((sum, each) => sum + ringBytes(each), 0);
+  return needBytes <= Math.min(spare.budgetBytes, spare.diskBytes);
+}
+
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
 export function admit(requests: CapacityRequests): Admission {
-  const { requested, evictable, otherBytes, otherGrowthBytes, capacity } = requests;
+  const { requested, evictable, deletedBytes, capacity } = requests;
   const refused = new Map<string, Refusal>();
-  // What a request may have on the disk by now stays there, even if it is refused.
-  const writtenBytes = sumOf(requested) + requested.reduce((sum, ring) => sum + unmeasuredBytes(ring), 0);
-  const space = freeCapacity(evictable, otherBytes + otherGrowthBytes + writtenBytes, capacity);
-  space.take({ budgetBytes: 0, diskBytes: otherGrowthBytes });
+  const waiting = new Set<string>();
+  const space = freeCapacity({ free: freeBefore(requests), evictable, deletedBytes });
   // Something else fills the disk, or the budget was lowered.
   space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
   for (const ring of requested) {
     const need = needOf(ring);
     const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
-    if (refusal) {
-      refused.set(ring.uid, refusal);
+    if (!refusal) space.evictUntilFree(need);
+    const isFree = fits(need, space.freeBytes());
+    const pending =
+      !refusal && !isFree && ring.isOverdue ? evictionsPending(shortOf(need, space.freeBytes())) : refusal;
+    if (pending) {
+      refused.set(ring.uid, pending);
       space.take({ budgetBytes: 0, diskBytes: unmeasuredBytes(ring) });
       continue;
     }
-    space.evictUntilFree(need);
+    if (!isFree) waiting.add(ring.uid);
     // A full ring takes the rest of its newest file, and one more for a moment, even if they are not free.
-    space.take({ ...need, diskBytes: growthBytes(ring) });
+    space.take({ budgetBytes: need.budgetBytes, diskBytes: growthBytes(ring) });
     captures += 1;
   }
-  return { evicted: space.evicted, refused };
+  return { evicted: space.evicted, refused, waiting, spare: space.freeBytes() };
 }
 
 /**
- * The most bytes that the ring may have from its last measurement on, with what may have been written since. Files that
- * are larger than the request stay until as many newer ones exist.
+ * The most bytes that the ring may have from its last measurement on, with what may have been written since. A file that
+ * is larger than the request stays until newer ones fill the ring (storage/ring-pruning.ts).
  */
-function mostBytes({ spec, files, bytes, running }: Omit<RequestedRing, 'uid'>): number {
-  const sizes = [spec, ...sizesOf(running)];
-  return Math.max(
-    ...sizes.map((size) => {
-      const fileBytes = ringBytes(size) / (size.files + 1);
-      return Math.max(ringBytes(size), bytes + Math.max(0, size.files - files) * fileBytes);
-    }),
+function mostBytes({ bytes, largestBytes, running }: WrittenRing, spec?: RingSize): number {
+  const sizes = [...(spec ? [spec] : []), ...sizesOf(running)];
+  const written = sizes.map((size) =>
+    Math.max(ringBytes(size), size.files * mostFileBytes(size) + largestBytes),
   );
+  return Math.max(bytes, ...written);
 }
 
 function sizesOf(running: RunningRing | undefined): RingSize[] {
@@ -120,35 +137,51 @@ function sizesOf(running: RunningRing | undefined): RingSize[] {
 }
 
 /** How many bytes a ring that is written may have grown since it was measured, and may grow until its capture ends. */
-export function unmeasuredBytes(ring: Omit<RequestedRing, 'uid' | 'spec'>): number {
-  return ring.running ? growthBytes({ ...ring, spec: ring.running.size }) : 0;
-}
-
-/** How much it may have grown since it was measured, and may still grow. */
-function growthBytes(ring: Omit<RequestedRing, 'uid'>): number {
+export function unmeasuredBytes(ring: WrittenRing): number {
   return mostBytes(ring) - ring.bytes;
 }
 
+/** How much it may have grown since it was measured, and may still grow. */
+function growthBytes(ring: RequestedRing): number {
+  return mostBytes(ring, ring.spec) - ring.bytes;
+}
+
+/** Whether it is captured, or was until the agent started again, and asks for no more than then. */
+function keepsCapacity(ring: RequestedRing): boolean {
+  return ring.running ? !asksForMore(ring) : ring.wasCaptured;
+}
+
 /**
- * Whether a running ring lacks no more than the rest of its newest file: from then on it deletes as much as it writes.
- * It continues however little is free.
+ * Whether a ring that is captured lacks no more than the rest of its newest file: from then on it deletes as much as it
+ * writes. It continues however little is free.
  */
 function isFull(ring: RequestedRing): boolean {
-  if (!ring.running || asksForMore(ring)) return false;
-  return sizesOf(ring.running).every(
-    ({ files, fileMegabytes }) => ring.bytes >= (files - 1) * fileMegabytes * 1_000_000,
+  const sizes = ring.running ? sizesOf(ring.running) : [ring.spec];
+  return (
+    keepsCapacity(ring) && sizes.every((size) => ring.bytes >= (size.files - 1) * nominalFileBytes(size))
   );
 }
 
-/** Bytes of the disk budget, and bytes of the disk itself. */
-type Bytes = { readonly budgetBytes: number; readonly diskBytes: number };
-
-/** What must be free for a ring to be admitted: of the budget, what it asks for beyond what it may have by now. */
+/**
+ * What must be free for a ring to be admitted: of the budget, what it asks for beyond what it may have by now; of the
+ * disk, what it may grow. Without a spare file, a capture close to the limit would start and stop repeatedly.
+ */
 function needOf(ring: RequestedRing): Bytes {
   const diskBytes = growthBytes(ring);
   const budgetBytes = diskBytes - unmeasuredBytes(ring);
   // Nothing is evicted for a full ring, even if less than nothing is left.
-  return { budgetBytes, diskBytes: isFull(ring) ? Number.NEGATIVE_INFINITY : diskBytes };
+  if (isFull(ring)) return { budgetBytes, diskBytes: Number.NEGATIVE_INFINITY };
+  return { budgetBytes, diskBytes: diskBytes + (keepsCapacity(ring) ? 0 : nominalFileBytes(ring.spec)) };
+}
+
+/** What takes no more if it is admitted than if it is refused always fits. */
+function fits(need: Bytes, free: Bytes): boolean {
+  return shortOf(need, free) === undefined;
+}
+
+function shortOf(need: Bytes, free: Bytes): keyof Bytes | undefined {
+  if (need.budgetBytes > Math.max(0, free.budgetBytes)) return 'budgetBytes';
+  return need.diskBytes > Math.max(0, free.diskBytes) ? 'diskBytes' : undefined;
 }
 
 /** How many captures are admitted so far, and the most that can still be freed for the next one. */
@@ -159,49 +192,31 @@ function refusalOf(
   need: Bytes,
   { captures, most, capacity }: Available,
 ): Refusal | undefined {
-  const { maxCaptures, bufferBudgetBytes, bufferBytes, diskBudgetBytes, minFreeRatio } = capacity;
+  const { maxCaptures, bufferBudgetBytes, bufferBytes, diskBudgetBytes, minFreeRatio, disk } = capacity;
   const mostCaptures = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
   if (captures >= mostCaptures) return tooManyCaptures(mostCaptures);
-  // What takes no more if it is admitted than if it is refused is not refused.
-  if (need.budgetBytes > Math.max(0, most.budgetBytes)) {
-    return overDiskBudget(mostBytes(ring), diskBudgetBytes);
-  }
-  // Without a spare file, a capture close to the limit would start and stop repeatedly.
-  const spareBytes = ring.running && !asksForMore(ring) ? 0 : ring.spec.fileMegabytes * 1_000_000;
-  if (need.diskBytes + spareBytes > Math.max(0, most.diskBytes)) {
-    return diskAlmostFull(need.diskBytes, minFreeRatio);
-  }
-  return undefined;
+  const short = shortOf(need, most);
+  if (short === undefined) return undefined;
+  const usableBytes = Math.min(diskBudgetBytes, (1 - minFreeRatio) * disk.capacityBytes);
+  if (ringBytes(ring.spec) > usableBytes) return neverFits(ringBytes(ring.spec), usableBytes);
+  return short === 'budgetBytes'
+    ? overDiskBudget(mostBytes(ring, ring.spec), diskBudgetBytes)
+    : diskAlmostFull(growthBytes(ring), minFreeRatio);
 }
 
-/** Counts down what is free while requests are admitted one after the other. */
-function freeCapacity(
-  evictable: CapacityRequests['evictable'],
-  stayingBytes: number,
-  { diskBudgetBytes, minFreeRatio, disk }: Capacity,
-) {
-  const left = [...evictable];
-  const evicted = new Set<string>();
-  let budgetBytes = diskBudgetBytes - stayingBytes - sumOf(left);
-  let diskBytes = disk.availableBytes - minFreeRatio * disk.capacityBytes;
+/** Before any request is admitted: what a request may have on the disk by now stays there, even if it is refused. */
+function freeBefore({
+  requested,
+  evictable,
+  otherBytes,
+  otherGrowthBytes,
+  capacity,
+}: CapacityRequests): Bytes {
+  const { diskBudgetBytes, minFreeRatio, disk } = capacity;
+  const writtenBytes = sumOf(requested) + requested.reduce((sum, ring) => sum + unmeasuredBytes(ring), 0);
   return {
-    evicted,
-    /** What would be free if everything evictable were evicted. */
-    mostBytes: (): Bytes => ({ budgetBytes: budgetBytes + sumOf(left), diskBytes: diskBytes + sumOf(left) }),
-    /** Evicts the oldest rings, no more than needed, until that much is free or none is left. */
-    evictUntilFree(need: Bytes) {
-      while (budgetBytes < need.budgetBytes || diskBytes < need.diskBytes) {
-        const oldest = left.shift();
-        if (!oldest) return;
-        evicted.add(oldest.uid);
-        budgetBytes += oldest.bytes;
-        diskBytes += oldest.bytes;
-      }
-    },
-    take(bytes: Bytes) {
-      budgetBytes -= bytes.budgetBytes;
-      diskBytes -= bytes.diskBytes;
-    },
+    budgetBytes: diskBudgetBytes - otherBytes - otherGrowthBytes - writtenBytes - sumOf(evictable),
+    diskBytes: disk.availableBytes - minFreeRatio * disk.capacityBytes - otherGrowthBytes,
   };
 }
 

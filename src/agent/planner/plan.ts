@@ -8,7 +8,9 @@ import {
   type RequestedRing,
   type RunningRing,
   unmeasuredBytes,
+  type WrittenRing,
 } from './capacity.ts';
+import type { Bytes } from './free-capacity.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */
@@ -16,11 +18,15 @@ export type Plan = {
   readonly decisions: ReadonlyMap<string, Decision>;
   /** When the next decision changes by time alone, by the clock of `nowMs`. */
   readonly nextMs: number | undefined;
+  /** What the captures of this plan leave: for captures that are replaced while they run (capacity.ts, mayOverlap). */
+  readonly spare: Bytes;
 };
 
 export type Decision =
   /** A capture runs and fills the Pod's folder. */
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
+  /** A capture starts once files of ended Pods, which are being deleted for it, are gone. What runs continues as it is. */
+  | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** No capture is started any more, and the files stay. */
   | { readonly kind: 'keep'; readonly why: KeepReason }
   /** No capture runs, and the files so far stay until the annotation is removed. */
@@ -44,7 +50,11 @@ export type NodeState = {
   readonly recording: ReadonlyMap<string, RunningRecording>;
   /** UIDs of Pods that an earlier agent captured and this one does not yet: they get capacity before other new ones. */
   readonly capturedBefore: ReadonlySet<string>;
+  /** UIDs that wait for files of ended Pods to be deleted, and since when. */
+  readonly waitingSinceMs: ReadonlyMap<string, number>;
   readonly capacity: Capacity;
+  /** What was deleted since the disk was sampled (observed-disk.ts). */
+  readonly deletedBytes: number;
   readonly limits: PlanLimits;
   /** From a monotonic clock (clock.ts). */
   readonly nowMs: number;
@@ -77,8 +87,8 @@ export function plan(state: NodeState): Plan {
 }
 
 /** Returns only the decisions about these Pods: for a list of Pods that may be incomplete. */
-export function planAbout(pods: ReadonlyMap<string, Pod>, { decisions, nextMs }: Plan): Plan {
-  return { decisions: new Map([...decisions].filter(([uid]) => pods.has(uid))), nextMs };
+export function planAbout(pods: ReadonlyMap<string, Pod>, { decisions, ...rest }: Plan): Plan {
+  return { ...rest, decisions: new Map([...decisions].filter(([uid]) => pods.has(uid))) };
 }
 
 /** A decision made from one Pod alone, before capacity is shared out, and when it changes by time alone. */
@@ -124,16 +134,20 @@ function capturedMs(uid: string, { recording, folders, nowMs }: NodeState): numb
 
 /** Shares out the Node's capacity: evicts captures of ended Pods, and refuses what still does not fit. */
 function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeState): Plan {
+  const { capacity, deletedBytes, nowMs, waitingSinceMs } = state;
   const decisions = new Map([...proposals].map(([uid, { decision }]) => [uid, decision]));
-  const { evicted, refused } = admit({
+  const { evicted, refused, waiting, spare } = admit({
     requested: requestedRings(decisions, state),
     evictable: evictableRings(decisions, state),
     ...otherBytes(decisions, state),
-    capacity: state.capacity,
+    capacity,
+    deletedBytes,
   });
-  for (const [uid, refusal] of refused) {
-    const decision = decisions.get(uid);
-    if (decision?.kind === 'record') decisions.set(uid, { kind: 'refuse', pod: decision.pod, refusal });
+  for (const [uid, decision] of decisions) {
+    if (decision.kind !== 'record') continue;
+    const refusal = refused.get(uid);
+    if (refusal) decisions.set(uid, { kind: 'refuse', pod: decision.pod, refusal });
+    else if (waiting.has(uid)) decisions.set(uid, { ...decision, kind: 'wait' });
   }
   for (const uid of evicted) {
     const pod = state.folders.get(uid)?.pod;
@@ -142,8 +156,12 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   const times = [...proposals].flatMap(([uid, { decision, untilMs }]) =>
     untilMs !== undefined && decisions.get(uid) === decision ? [untilMs] : [],
   );
-  return { decisions, nextMs: times.length === 0 ? undefined : Math.min(...times) };
+  for (const uid of waiting) times.push((waitingSinceMs.get(uid) ?? nowMs) + silentWaitMs);
+  return { decisions, nextMs: times.length === 0 ? undefined : Math.min(...times), spare };
 }
+
+/** How long a capture waits for evictions before its Pod is told: usually they take a fraction of a second. */
+export const silentWaitMs = 5_000;
 
 /**
  * The rings to record: the running ones in the order in which they started, those that ask for more after the others;
@@ -151,7 +169,7 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
  */
 function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
-  { recording, capturedBefore, folders }: NodeState,
+  { recording, capturedBefore, folders, waitingSinceMs, nowMs }: NodeState,
 ): RequestedRing[] {
   const started = new Map([...recording.keys()].map((uid, place) => [uid, place]));
   const place = (uid: string, spec: CaptureSpec) => {
@@ -171,9 +189,9 @@ function requestedRings(
     .map(({ uid, spec }) => ({
       uid,
       spec,
-      files: folders.get(uid)?.files ?? 0,
-      bytes: folders.get(uid)?.bytes ?? 0,
-      running: recording.get(uid),
+      ...writtenRing(folders.get(uid), recording.get(uid)),
+      wasCaptured: capturedBefore.has(uid),
+      isOverdue: nowMs - (waitingSinceMs.get(uid) ?? nowMs) >= silentWaitMs,
     }));
 }
 
@@ -198,9 +216,13 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
       decision.kind === 'refuse' ||
       (decision.kind === 'keep' && (decision.why === 'DurationReached' || running));
     if (!stays) continue;
-    const { files, bytes: folderBytes } = folders.get(uid) ?? { files: 0, bytes: 0 };
-    bytes += folderBytes;
-    growthBytes += unmeasuredBytes({ files, bytes: folderBytes, running });
+    const ring = writtenRing(folders.get(uid), running);
+    bytes += ring.bytes;
+    growthBytes += unmeasuredBytes(ring);
   }
   return { otherBytes: bytes, otherGrowthBytes: growthBytes };
+}
+
+function writtenRing(folder: FolderState | undefined, running: RunningRecording | undefined): WrittenRing {
+  return { bytes: folder?.bytes ?? 0, largestBytes: folder?.largestBytes ?? 0, running };
 }

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import {
   diskAlmostFull,
+  evictionsPending,
   hostNetwork,
   invalidAnnotation,
   invalidFilter,
+  neverFits,
   noSuchInterface,
   overDiskBudget,
   type Refusal,
@@ -44,12 +46,20 @@ test.each<[Refusal, string]>([
     'OverBudget: this Node runs at most 100 captures at a time: this one starts when another one ends',
   ],
   [
+    neverFits(10_126_479_000, 10_000_000_000),
+    'OverBudget: the capture may use 10127 MB, and all captures on this Node together may use 10000 MB: it cannot start on this Node unless you ask for fewer or smaller files',
+  ],
+  [
     overDiskBudget(6_420_000, 16_000_000),
-    'OverBudget: the capture may use 7 MB, but all captures on this Node together may use 16 MB: ask for fewer files, or wait until other captures end',
+    'OverBudget: the capture may use 7 MB, and other captures leave less of the 16 MB that all captures on this Node together may use: it starts when enough of them have ended; fewer or smaller files may fit now',
   ],
   [
     diskAlmostFull(6_420_000, 0.9),
-    "DiskAlmostFull: the capture may use another 7 MB, but 90 % of the Node's disk must stay free: it starts when there is enough free space",
+    "DiskAlmostFull: the capture may use another 7 MB, but 90 % of the Node's disk must stay free: it starts when there is enough free space; fewer or smaller files may fit now",
+  ],
+  [
+    evictionsPending('budgetBytes'),
+    'OverBudget: the capture starts when captures of ended Pods are deleted; the agent has not been able to delete them yet, because the API server must confirm it or because of an error in its log',
   ],
 ])('$0.reason reads as a sentence with its facts', ({ reason, message }, words) => {
   expect(`${reason}: ${message}`).toBe(words);

@@ -34,7 +34,8 @@ export const refusalDescriptions: Readonly<
   },
   OverBudget: {
     when: 'a budget of the Node (disk, receive rings, captures) is used up, even after deleting captures of ended Pods',
-    until: 'enough of the budget is free',
+    until:
+      'enough of the budget is free; if the message says that the capture cannot start on this Node: the annotation is changed',
   },
   DiskAlmostFull: {
     when: "the capture would use the part of the Node's disk that must stay free",
@@ -82,16 +83,29 @@ export function tooManyCaptures(maxCaptures: number): Refusal {
   return { reason: 'OverBudget', message };
 }
 
+/** A ring that is larger than everything that captures may use on this Node. */
+export function neverFits(ringBytes: number, usableBytes: number): Refusal {
+  const message = `the capture may use ${megabytes(ringBytes)}, and all captures on this Node together may use ${megabytes(usableBytes)}: it cannot start on this Node unless you ask for fewer or smaller files`;
+  return { reason: 'OverBudget', message };
+}
+
 /** A ring that is larger than what is left of the Node's disk budget. */
 export function overDiskBudget(ringBytes: number, budgetBytes: number): Refusal {
-  const message = `the capture may use ${megabytes(ringBytes)}, but all captures on this Node together may use ${megabytes(budgetBytes)}: ask for fewer files, or wait until other captures end`;
+  const message = `the capture may use ${megabytes(ringBytes)}, and other captures leave less of the ${megabytes(budgetBytes)} that all captures on this Node together may use: it starts when enough of them have ended; fewer or smaller files may fit now`;
   return { reason: 'OverBudget', message };
 }
 
 /** A ring whose growth would use disk space that must stay free. */
 export function diskAlmostFull(growthBytes: number, minFreeRatio: number): Refusal {
-  const message = `the capture may use another ${megabytes(growthBytes)}, but ${Math.round(100 * minFreeRatio)} % of the Node's disk must stay free: it starts when there is enough free space`;
+  const message = `the capture may use another ${megabytes(growthBytes)}, but ${Math.round(100 * minFreeRatio)} % of the Node's disk must stay free: it starts when there is enough free space; fewer or smaller files may fit now`;
   return { reason: 'DiskAlmostFull', message };
+}
+
+/** A ring that fits once captures of ended Pods are deleted, and they are still there. */
+export function evictionsPending(shortOf: 'budgetBytes' | 'diskBytes' | undefined): Refusal {
+  const message =
+    'the capture starts when captures of ended Pods are deleted; the agent has not been able to delete them yet, because the API server must confirm it or because of an error in its log';
+  return { reason: shortOf === 'diskBytes' ? 'DiskAlmostFull' : 'OverBudget', message };
 }
 
 /** Whether it ends by itself when capacity is free, whatever the Pod asks for. */

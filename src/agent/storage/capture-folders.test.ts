@@ -159,6 +159,7 @@ test('the retention time starts when the Pod is marked as ended, and continues w
     pod,
     files: 1,
     bytes: 5,
+    largestBytes: 5,
     capturedMs: 700,
     endedMs: undefined,
   });

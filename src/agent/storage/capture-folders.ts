@@ -40,6 +40,8 @@ export type FolderState = {
   /** How many capture files it has, and their total size. */
   readonly files: number;
   readonly bytes: number;
+  /** The size of the largest one. */
+  readonly largestBytes: number;
   /** How long was captured so far, in milliseconds. */
   readonly capturedMs: number;
   /** When the Pod ended, by the clock of this boot; undefined while it may be running. */
@@ -176,6 +178,7 @@ async function readState(
     pod: { namespace, name, uid },
     files: sizes.length,
     bytes,
+    largestBytes: Math.max(0, ...sizes),
     capturedMs,
     endedMs: newest && podEndOf(newest, clock),
     ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),

@@ -7,6 +7,7 @@ import { openPlainFile } from '../../base/plain-file.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { parseRecordName, podNamePatterns, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
+import type { StartState } from './ring-pruning.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.finite());
@@ -159,6 +160,28 @@ export async function startedGenerations(folder: string): Promise<ReadonlySet<nu
     if (stats && isAgents(stats.uid, ownerId)) started.add(generation);
   }
   return started;
+}
+
+/**
+ * What is known of the start of that generation; undefined if no agent started it. `isDead` tells of a record that is not
+ * over whether its capture is.
+ */
+export async function readStart(
+  folder: string,
+  generation: number,
+  { clock, isDead }: { readonly clock: Clock; readonly isDead: (record: CaptureRecord) => boolean },
+): Promise<StartState | undefined> {
+  const record = await readRecord(folder, generation);
+  if (!record) {
+    const isStarted = (await startedGenerations(folder)).has(generation);
+    return isStarted ? { isRunning: false, hasListened: false, lastMs: Number.NEGATIVE_INFINITY } : undefined;
+  }
+  const { bootId, lastMs } = record.clock;
+  return {
+    isRunning: !isOver(record, clock) && !isDead(record),
+    hasListened: record.interfacePackets !== undefined || record.totals.capturedMs > 0,
+    lastMs: bootId === clock.bootId ? lastMs : Number.NEGATIVE_INFINITY,
+  };
 }
 
 /** The agent owns the Pod's folder, and its sticky bit keeps tcpdump's user from renaming files of others. */

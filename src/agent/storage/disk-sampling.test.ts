@@ -13,7 +13,7 @@ test.each([
   const order: string[] = [];
   using sampling = await startDiskSampling({
     root: folder.path,
-    folders: { measureAll: async () => void order.push('captures') },
+    folders: { measureAll: async () => void order.push('captures'), states: () => new Map() },
     minFreeDiskPercent: 0,
     onSample: () => order.push('plan'),
     log: pino({ level: 'silent' }),

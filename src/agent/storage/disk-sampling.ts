@@ -4,10 +4,21 @@ import { every } from '../../base/timers.ts';
 import type { CaptureFolders } from './capture-folders.ts';
 import { type FreeSpace, freeSpaceOf } from './free-space.ts';
 
+/** How much of the disk was free, and what was known of the captures then. */
+export type DiskSample = {
+  readonly disk: FreeSpace;
+  /** By UID, how many bytes each had when it was last measured. */
+  readonly bytesOf: ReadonlyMap<string, number>;
+  /**
+   * Whether all of them were measured right before. If not, what one of them wrote since then counts twice, as taken
+   * space and as growth.
+   */
+  readonly isMeasured: boolean;
+};
+
 /** Samples how much of the captures' disk is free, and how large the captures are. */
 export type DiskSampling = Disposable & {
-  /** The newest sample of the disk. */
-  readonly latest: () => FreeSpace;
+  readonly latest: () => DiskSample;
   /**
    * Samples the disk again, because a folder appeared or was deleted: space that is free already must not be freed once
    * more. That folder has been measured by then, and the others need not be.
@@ -20,7 +31,7 @@ export type DiskSampling = Disposable & {
 export type DiskSamplingOptions = {
   /** The folder of captures. */
   readonly root: string;
-  readonly folders: Pick<CaptureFolders, 'measureAll'>;
+  readonly folders: Pick<CaptureFolders, 'measureAll' | 'states'>;
   readonly minFreeDiskPercent: number;
   /** Called after each sample of the disk. */
   readonly onSample: () => void;
@@ -32,14 +43,23 @@ const measureEveryMs = 30_000;
 /** Others fill the same disk. Asking how much of it is free costs little. */
 const checkEveryMs = 2_000;
 
-/** Resolves with the first sample taken. Throws what statfs(2) says of the folder. */
+/** Resolves with the first sample taken; the captures have been measured. Throws what statfs(2) says of the folder. */
 export async function startDiskSampling(options: DiskSamplingOptions): Promise<DiskSampling> {
   const { root, folders, onSample, log } = options;
-  let latest = await freeSpaceOf(root);
+  let areMeasured = true;
 
+  async function takeSample(): Promise<DiskSample> {
+    const isMeasured = areMeasured;
+    areMeasured = false;
+    // Before the disk: what is written in between counts twice rather than nowhere.
+    const bytesOf = new Map([...folders.states()].map(([uid, { bytes }]) => [uid, bytes]));
+    return { disk: await freeSpaceOf(root), bytesOf, isMeasured };
+  }
+
+  let latest = await takeSample();
   const sampling = coalesced(
     async () => {
-      latest = await freeSpaceOf(root);
+      latest = await takeSample();
       onSample();
     },
     (error) => log.warn({ err: error }, 'failed to sample the disk'),
@@ -47,6 +67,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
   const measuring = coalesced(
     async () => {
       await folders.measureAll();
+      areMeasured = true;
       sampling.run();
     },
     (error) => log.warn({ err: error }, 'failed to measure captures'),
@@ -57,7 +78,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
   const checkTimer = every(checkEveryMs, async () => {
     const now = await freeSpaceOf(root);
     // In between, the captures are measured only when the minimum is crossed: that changes the plan.
-    if (hasMinimum(now) !== hasMinimum(latest)) measuring.run();
+    if (hasMinimum(now) !== hasMinimum(latest.disk)) measuring.run();
   });
   const measureTimer = every(measureEveryMs, async () => measuring.run());
 

@@ -14,6 +14,7 @@ import {
   noTotals,
   readRecord,
   readRecords,
+  readStart,
   replaceRecord,
   startedGenerations,
   type Totals,
@@ -22,6 +23,7 @@ import {
 import { countDuplicates } from './count-duplicates.ts';
 import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
 import { listRingFiles } from './ring-files.ts';
+import type { StartStates } from './ring-pruning.ts';
 
 /** One Pod's folder, for the recorder that fills it. */
 export type CaptureFolder = {
@@ -30,6 +32,8 @@ export type CaptureFolder = {
   readonly createGeneration: (parameters: CaptureParameters) => Promise<Generation>;
   /** What all captures of the folder counted, also those of other agents. Never rejects. */
   readonly totals: () => Promise<Totals>;
+  /** Those of these generations that an agent started, and whether they still run. */
+  readonly starts: (generations: ReadonlySet<number>) => Promise<StartStates>;
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
 };
@@ -81,12 +85,24 @@ const emptyRecordsKept = 20;
 export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
   const { path, pod, clock, makeFolder, onDeleted } = options;
   const writer = recordWriter(path);
+  const ownGenerations = new Set<number>();
+  let ownAgent: string | undefined;
+  /** This agent has not started it: an earlier process of the same name has, and it is gone. */
+  const isDead = ({ agent, generation }: CaptureRecord) =>
+    agent === ownAgent && !ownGenerations.has(generation);
   return {
     path,
     onDeleted,
     async totals() {
       const records = await readRecords(path).catch(() => []);
       return totalsOf(writer.withUnwritten(records));
+    },
+    async starts(generations) {
+      const states = [...generations].map(
+        async (generation) => [generation, await readStart(path, generation, { clock, isDead })] as const,
+      );
+      const read = await Promise.all(states);
+      return new Map(read.flatMap(([generation, state]) => (state ? [[generation, state]] : [])));
     },
     async createGeneration(parameters) {
       await makeFolder();
@@ -101,6 +117,8 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
         clock,
       });
       const record = await createNext(path, next);
+      ownAgent = parameters.agent;
+      ownGenerations.add(record.generation);
       return startedGeneration(options, writer, { record, preceding: precedingCaptures(records, record) });
     },
   };

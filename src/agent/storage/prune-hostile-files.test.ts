@@ -2,13 +2,12 @@ import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { chmod, chown, mkdir, readdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../testbed/run-program.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { type LeftoverPruning, startLeftoverPruning } from './prune-leftovers.ts';
+import { endedGeneration, makeRingFile, pruningOf, ringFolder } from '../testing/ring-folder.ts';
+import type { LeftoverPruning } from './prune-leftovers.ts';
 
-const log = pino({ level: 'silent' });
 const nameOf = (index: number) => `captres-web.1.pcap00000000${index}`;
 
 // tcpdump's user may write into the folder: anyone who takes over tcpdump can leave anything there.
@@ -24,7 +23,7 @@ describe.each([
   let left: readonly string[];
 
   beforeAll(async () => {
-    regular = await prunedBehind((path) => writeFile(path, ''));
+    regular = await prunedBehind(makeRingFile);
     left = await prunedBehind(make);
   });
 
@@ -40,18 +39,18 @@ describe.each([
 
 test('files whose names claim a large generation push out none of a capture that an agent started', async () => {
   await using folder = await temporaryFolder();
-  await writeFile(join(folder.path, 'capture.1.json'), '');
-  for (const name of [nameOf(1), nameOf(2)]) await writeFile(join(folder.path, name), '');
+  await endedGeneration(ringFolder(folder.path));
+  for (const name of [nameOf(1), nameOf(2)]) await makeRingFile(join(folder.path, name));
   // A record of tcpdump's user makes no difference.
   const claimed = [
     'capture.999999999.json',
     ...[0, 1, 2].map((i) => `captres-web.999999999.pcap00000000${i}`),
   ];
-  for (const name of claimed) await writeFile(join(folder.path, name), '');
+  for (const name of claimed) await makeRingFile(join(folder.path, name));
   if (process.geteuid?.() === 0) await chown(join(folder.path, 'capture.999999999.json'), 10_001, 10_001);
   else await unlink(join(folder.path, 'capture.999999999.json'));
   {
-    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 2, log });
+    await using _pruning = pruningOf(ringFolder(folder.path), 2);
   }
   const left = (await readdir(folder.path)).filter((name) => name.startsWith('captres-'));
   expect(left.toSorted()).toEqual([nameOf(1), nameOf(2)]);
@@ -66,8 +65,8 @@ describe('a ring of two whose oldest file is a named pipe', () => {
   beforeAll(async () => {
     folder = await temporaryFolder();
     await run(['mkfifo', join(folder.path, nameOf(0))]);
-    for (const index of [1, 2, 3]) await writeFile(join(folder.path, nameOf(index)), '');
-    pruning = startLeftoverPruning({ folder: folder.path, files: 2, log });
+    for (const index of [1, 2, 3]) await makeRingFile(join(folder.path, nameOf(index)));
+    pruning = pruningOf(ringFolder(folder.path), 2);
     // Whether it ever settles cannot be observed: if it does, that takes milliseconds.
     hasSettled = await Promise.race([pruning.settled().then(() => true), setTimeout(3_000, false)]);
     left = await readdir(folder.path);
@@ -96,13 +95,13 @@ describe('a ring of two whose oldest file is a named pipe', () => {
 async function prunedBehind(makeOldest: (path: string) => Promise<unknown>): Promise<readonly string[]> {
   await using folder = await temporaryFolder();
   await makeOldest(join(folder.path, nameOf(0)));
-  for (const index of [1, 2, 3]) await writeFile(join(folder.path, nameOf(index)), '');
+  for (const index of [1, 2, 3]) await makeRingFile(join(folder.path, nameOf(index)));
   // The agent does not run as root.
   const root = process.geteuid?.() === 0;
   if (root) await chmod(folder.path, 0o777);
   if (root) process.seteuid?.(10_002);
   try {
-    const pruning = startLeftoverPruning({ folder: folder.path, files: 2, log });
+    const pruning = pruningOf(ringFolder(folder.path), 2);
     await pruning[Symbol.asyncDispose]();
     return (await readdir(folder.path)).toSorted();
   } finally {
@@ -116,7 +115,8 @@ async function folderWithFile(path: string): Promise<void> {
 }
 
 async function unreadableFile(path: string): Promise<void> {
-  await writeFile(path, '', { mode: 0o000 });
+  await makeRingFile(path);
+  await chmod(path, 0o000);
 }
 
 /** Deletes the pipe; anything that has it open for reading reads its end. */

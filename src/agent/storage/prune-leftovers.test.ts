@@ -1,79 +1,117 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { startLeftoverPruning } from './prune-leftovers.ts';
+import {
+  endedGeneration,
+  makeRingFiles,
+  pruningOf,
+  ringFile,
+  ringFolder,
+  startGeneration,
+} from '../testing/ring-folder.ts';
 
-const log = pino({ level: 'silent' });
-const file = (generation: number, index: number) => ({
-  name: `captres-web.${generation}.pcap${String(index).padStart(9, '0')}`,
-  generation,
-  index,
+const megabyte = 1_000_000;
+
+test('prunes the oldest files when newer ones fill the ring, and more when fewer files are asked for', async () => {
+  await using folder = await temporaryFolder();
+  const ring = ringFolder(folder.path);
+  await endedGeneration(ring);
+  await using pruning = pruningOf(ring, 3);
+  await makeRingFiles(folder.path, 1, [megabyte, megabyte, megabyte, megabyte, 300_000]);
+  pruning.prune();
+  await until(async () => (await ringFilesIn(folder.path)).length === 3, { what: '3 files' });
+  expect(await ringFilesIn(folder.path)).toEqual([2, 3, 4].map((index) => ringFile(1, index)));
+  pruning.keep({ files: 1, fileMegabytes: 1 });
+  await until(async () => (await ringFilesIn(folder.path)).length === 1, { what: '1 file' });
+  expect(await ringFilesIn(folder.path)).toEqual([ringFile(1, 4)]);
 });
 
-test('keeps the newest N files when a file appears, and fewer when N becomes smaller', async () => {
+test('leaves the files of a running tcpdump to its library, unless fewer are asked for', async () => {
   await using folder = await temporaryFolder();
-  await using pruning = startLeftoverPruning({ folder: folder.path, files: 3, log });
-  for (let index = 0; index < 5; index += 1) await writeFile(join(folder.path, file(1, index).name), '');
-  pruning.prune();
-  await until(async () => (await readdir(folder.path)).length === 3, { what: '3 files' });
-  expect((await readdir(folder.path)).toSorted()).toEqual([2, 3, 4].map((index) => file(1, index).name));
-  pruning.keep(1);
-  await until(async () => (await readdir(folder.path)).length === 1, { what: '1 file' });
-  expect(await readdir(folder.path)).toEqual([file(1, 4).name]);
+  const ring = ringFolder(folder.path);
+  await startGeneration(ring);
+  await makeRingFiles(folder.path, 1, [9 * megabyte, 9 * megabyte, 9 * megabyte]);
+  await pruneOnce(ring, 3);
+  expect(await ringFilesIn(folder.path)).toEqual([0, 1, 2].map((index) => ringFile(1, index)));
+  await pruneOnce(ring, 2);
+  expect(await ringFilesIn(folder.path)).toEqual([1, 2].map((index) => ringFile(1, index)));
+});
+
+test('what an earlier agent of the same name was writing is complete: that agent is gone', async () => {
+  await using folder = await temporaryFolder();
+  await startGeneration(ringFolder(folder.path));
+  await makeRingFiles(folder.path, 1, [megabyte, megabyte]);
+  const ring = ringFolder(folder.path);
+  await startGeneration(ring);
+  await makeRingFiles(folder.path, 2, [megabyte, megabyte, 24]);
+  await pruneOnce(ring, 3);
+  expect(await ringFilesIn(folder.path)).toEqual(
+    [
+      [1, 1],
+      [2, 0],
+      [2, 1],
+      [2, 2],
+    ].map(([a = 0, b = 0]) => ringFile(a, b)),
+  );
 });
 
 test('prunes what an earlier agent left, and only capture files', async () => {
   await using folder = await temporaryFolder();
   const others = ['capture.1.json', 'notes.txt', 'captres-web.pcap1'];
-  for (const name of [...others, file(1, 8).name, file(1, 9).name])
-    await writeFile(join(folder.path, name), '');
+  for (const name of others) await writeFile(join(folder.path, name), '');
+  await makeRingFiles(folder.path, 1, [megabyte, megabyte]);
   await mkdir(join(folder.path, 'subfolder'));
-  {
-    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 1, log });
-  }
+  await pruneOnce(ringFolder(folder.path), 1);
   expect((await readdir(folder.path)).toSorted()).toEqual(
-    [...others, file(1, 9).name, 'subfolder'].toSorted(),
+    [...others, ringFile(1, 1), 'subfolder'].toSorted(),
   );
 });
 
 test('keeps what was written last, whatever the files say about when', async () => {
   await using folder = await temporaryFolder();
-  for (let index = 0; index < 20; index += 1) {
-    const path = join(folder.path, file(1, index).name);
-    await writeFile(path, '');
-    // The clock was set back after index 4.
-    await utimes(path, 0, index <= 4 ? 100 + index : index);
-  }
-  {
-    await using _pruning = startLeftoverPruning({ folder: folder.path, files: 3, log });
-  }
-  expect((await readdir(folder.path)).toSorted()).toEqual([17, 18, 19].map((index) => file(1, index).name));
+  await makeRingFiles(
+    folder.path,
+    1,
+    Array.from({ length: 20 }, () => megabyte),
+  );
+  // The clock was set back after index 4.
+  for (let index = 0; index < 20; index += 1)
+    await utimes(join(folder.path, ringFile(1, index)), 0, index <= 4 ? 100 + index : index);
+  await pruneOnce(ringFolder(folder.path), 3);
+  expect(await ringFilesIn(folder.path)).toEqual([17, 18, 19].map((index) => ringFile(1, index)));
 });
 
 test('counts the packets of what it deletes', async () => {
   await using folder = await temporaryFolder();
-  const pruning = startLeftoverPruning({ folder: folder.path, files: 1, log });
   for (let index = 0; index < 3; index += 1)
-    await writeFile(join(folder.path, file(1, index).name), pcapOf(10 + index));
+    await writeFile(join(folder.path, ringFile(1, index)), pcapOf({ packets: 10 + index, bytes: megabyte }));
+  const pruning = pruningOf(ringFolder(folder.path), 1);
   await pruning[Symbol.asyncDispose]();
-  expect(await readdir(folder.path)).toEqual([file(1, 2).name]);
+  expect(await ringFilesIn(folder.path)).toEqual([ringFile(1, 2)]);
   expect(pruning.takePruned()).toBe(10 + 11);
   expect(pruning.takePruned()).toBe(0);
 });
 
-/** A capture file with that many empty packets. */
-function pcapOf(packets: number): Buffer {
+async function pruneOnce(...ring: Parameters<typeof pruningOf>): Promise<void> {
+  await pruningOf(...ring)[Symbol.asyncDispose]();
+}
+
+async function ringFilesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^captres-web\.[0-9]/.test(name)).toSorted();
+}
+
+/** A capture file with that many packets, of at least that many bytes. */
+function pcapOf({ packets, bytes }: { readonly packets: number; readonly bytes: number }): Buffer {
   const header = Buffer.alloc(24);
   header.writeUInt32LE(0xa1b2c3d4, 0);
   header.writeUInt16LE(2, 4);
   header.writeUInt16LE(4, 6);
   header.writeUInt32LE(262_144, 16);
   header.writeUInt32LE(1, 20);
-  const packet = Buffer.alloc(17);
-  packet.writeUInt32LE(1, 8);
-  packet.writeUInt32LE(1, 12);
+  const packet = Buffer.alloc(16 + Math.ceil(bytes / packets));
+  packet.writeUInt32LE(packet.length - 16, 8);
+  packet.writeUInt32LE(packet.length - 16, 12);
   return Buffer.concat([header, ...Array.from({ length: packets }, () => packet)]);
 }

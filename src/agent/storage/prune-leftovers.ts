@@ -1,29 +1,31 @@
-import { unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
-import { startedGenerations } from './capture-records.ts';
+import type { CaptureFolder } from './generations.ts';
 import { listRingFiles } from './ring-files.ts';
-import { orderByAge } from './ring-order.ts';
+import { filesToPrune, type SizedRingFile } from './ring-pruning.ts';
+import type { RingSize } from './ring-size.ts';
 
-/** Keeps the newest N capture files of one folder. */
+/** Prunes what earlier captures left in one folder (ring-pruning.ts). */
 export type LeftoverPruning = AsyncDisposable & {
-  /** Deletes the oldest files beyond N: a new file appeared. */
+  /** Deletes what is no longer part of the ring: a new file appeared, or a capture ended. */
   readonly prune: () => void;
-  /** Changes N; files beyond it are deleted at once. */
-  readonly keep: (files: number) => void;
-  /** Resolves when the files beyond N are deleted. */
+  /** Changes the size of the ring, and prunes. */
+  readonly keep: (size: RingSize) => void;
+  /** Resolves when that is done. */
   readonly settled: () => Promise<void>;
   /** How many packets were deleted with their files since the last call. */
   readonly takePruned: () => number;
 };
 
 export type LeftoverPruningOptions = {
-  readonly folder: string;
-  /** N. */
-  readonly files: number;
+  readonly folder: Pick<CaptureFolder, 'path' | 'starts'>;
+  readonly size: RingSize;
+  /** The largest N that anyone may ask for. */
+  readonly maxFiles: number;
   readonly log: Logger;
 };
 
@@ -31,20 +33,25 @@ export type LeftoverPruningOptions = {
 const resyncMs = 30_000;
 
 /**
- * Deletes the oldest files when a new one appears, and when N becomes smaller. These are the files of earlier captures,
- * because the library in each tcpdump deletes that tcpdump's own (preload/ring.c). Deleting is cheaper than tcpdump's
- * own wrap, which truncates the same inode and so makes ext4 write every captured byte to the disk (measured: 648 MB
- * against 0 MB at 1 Gb/s).
+ * Prunes when a file appears, when a capture ends, and when a smaller ring is asked for. Deleting is cheaper than
+ * tcpdump's own wrap, which truncates the same inode and so makes ext4 write every captured byte to the disk (measured:
+ * 648 MB against 0 MB at 1 Gb/s).
  */
 export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverPruning {
-  const { folder, log } = options;
-  let keptFiles = options.files;
+  const { folder, maxFiles, log } = options;
+  let { size } = options;
   let pruned = 0;
 
   async function pruneOne(name: string): Promise<void> {
-    const path = join(folder, name);
+    const path = join(folder.path, name);
     // What cannot be read must not stay: its packets are unknown.
-    const packets = await packetsIn(path).catch(() => 0);
+    const packets = await packetsIn(path).catch((error: unknown) => {
+      log.warn(
+        { file: path, err: error },
+        'pruning a capture file that cannot be read: its packets are not counted',
+      );
+      return 0;
+    });
     // tcpdump prunes the same folder, and so does another agent during a rolling update: the one that deletes a file
     // counts its packets.
     if ((await ifExists(unlink(path).then(() => true))) === true) pruned += packets;
@@ -52,21 +59,20 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 
   const pruning = coalesced(
     async () => {
-      const files = orderByAge(await listRingFiles(folder), await startedGenerations(folder));
-      const surplus = files.slice(0, Math.max(0, files.length - keptFiles));
       const failures: unknown[] = [];
-      for (const { name } of surplus) await pruneOne(name).catch((error: unknown) => failures.push(error));
+      for (const name of await surplusFiles(folder, { size, maxFiles }))
+        await pruneOne(name).catch((error: unknown) => failures.push(error));
       if (failures.length > 0) throw failures[0];
     },
-    (error) => log.warn({ folder, err: error }, 'failed to prune capture files'),
+    (error) => log.warn({ folder: folder.path, err: error }, 'failed to prune capture files'),
   );
 
   pruning.run();
   const timer = setInterval(pruning.run, resyncMs);
   return {
     prune: pruning.run,
-    keep(files) {
-      keptFiles = files;
+    keep(next) {
+      size = next;
       pruning.run();
     },
     settled: pruning.settled,
@@ -81,6 +87,24 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
       await pruning.settled();
     },
   };
+}
+
+async function surplusFiles(
+  folder: LeftoverPruningOptions['folder'],
+  limits: Pick<LeftoverPruningOptions, 'size' | 'maxFiles'>,
+): Promise<string[]> {
+  const files = await listRingFiles(folder.path);
+  const starts = await folder.starts(new Set(files.map(({ generation }) => generation)));
+  // Usually there is one tcpdump, and it starts a file every few milliseconds: its library prunes them.
+  const isOneRing = starts.size === 1 && files.length <= limits.size.files;
+  if (isOneRing && files.every(({ generation }) => starts.get(generation)?.isRunning)) return [];
+  const sized = await Promise.all(
+    files.map(async (file): Promise<SizedRingFile[]> => {
+      const stats = await ifExists(lstat(join(folder.path, file.name)));
+      return stats ? [{ ...file, bytes: stats.size }] : [];
+    }),
+  );
+  return filesToPrune({ ...limits, files: sized.flat(), starts });
 }
 
 /** How many packets the file has; 0 if it does not exist or is no capture file. */

@@ -5,7 +5,10 @@ import { indexCount, type RingFile } from './file-names.ts';
  * around: those that exist form a run that may pass from the last one to 0, and the oldest is the one after the widest
  * gap. No ring has more than a small part of all indices, so only this gap is ever wide. No clock is needed.
  */
-export function orderByAge(files: readonly RingFile[], started: ReadonlySet<number>): RingFile[] {
+export function orderByAge<File extends RingFile>(
+  files: readonly File[],
+  started: ReadonlySet<number>,
+): File[] {
   const byGeneration = Map.groupBy(files, (file) => file.generation);
   return orderGenerations([...byGeneration.keys()], started).flatMap((generation) =>
     unrolled(byGeneration.get(generation) ?? []),
@@ -22,7 +25,7 @@ export function orderGenerations(generations: readonly number[], started: Readon
   );
 }
 
-function unrolled(files: readonly RingFile[]): RingFile[] {
+function unrolled<File extends RingFile>(files: readonly File[]): File[] {
   const sorted = files.toSorted((a, b) => a.index - b.index);
   const gaps = sorted.map((file, position) => {
     const before = sorted.at(position - 1)?.index ?? file.index;

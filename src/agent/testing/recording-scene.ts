@@ -76,7 +76,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         networks,
         bufferKib: options.bufferKib ?? 4_096,
         checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
-        settings: { spawner, agent: 'agent' },
+        settings: { spawner, agent: 'agent', maxFiles: 100 },
         status: {
           report(_pod, status) {
             reports.push(status);
@@ -88,6 +88,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         mayDelete: async () => true,
         onFolders: () => {},
         onResized: () => {},
+        handovers: { isAllowed: () => true, begin: () => {} },
         clock,
         log,
       },

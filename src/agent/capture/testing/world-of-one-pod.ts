@@ -25,6 +25,7 @@ export type World = {
   nowMs: number;
   desired: Desired;
   network: Observed['network'];
+  mayOverlap: boolean;
   sandboxes: number;
   captures: ObservedCapture[];
   generations: number;
@@ -52,7 +53,8 @@ export type Act =
   | { readonly kind: 'listen'; readonly which: number }
   | { readonly kind: 'endCapture'; readonly which: number; readonly cause: EndingCause }
   | { readonly kind: 'network'; readonly to: 'same' | 'next' | 'absent' | 'unreadable' }
-  | { readonly kind: 'server'; readonly confirms: boolean };
+  | { readonly kind: 'server'; readonly confirms: boolean }
+  | { readonly kind: 'capacity'; readonly mayOverlap: boolean };
 
 const bufferKib = 4_096;
 const delayMs = 5_000;
@@ -64,6 +66,7 @@ export function newWorld(): World {
     nowMs: 0,
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     network: { kind: 'absent', problem: 'none', sinceMs: 0 },
+    mayOverlap: true,
     sandboxes: 0,
     captures: [],
     generations: 0,
@@ -100,6 +103,9 @@ export function act(world: World, what: Act): void {
       break;
     case 'server':
       world.confirms = what.confirms;
+      break;
+    case 'capacity':
+      world.mayOverlap = what.mayOverlap;
   }
   react(world);
 }
@@ -151,9 +157,9 @@ function decide(world: World, decision: Decision | undefined): void {
 }
 
 function observe(world: World): Observed {
-  const { nowMs, network, captures, folder, recording, memory } = world;
+  const { nowMs, network, mayOverlap, captures, folder, recording, memory } = world;
   const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
-  return { nowMs, network, captures, folder, recording, memory, inFlight };
+  return { nowMs, network, mayOverlap, captures, folder, recording, memory, inFlight };
 }
 
 function react(world: World): void {
@@ -164,6 +170,14 @@ function react(world: World): void {
     for (const step of steps) begin(world, step);
   }
   throw new Error('the steps never end');
+}
+
+function isReplacedBy({ phase, spec, network }: ObservedCapture, step: Step & { kind: 'start' }): boolean {
+  return (
+    phase.kind !== 'ended' &&
+    spec.interface === step.spec.interface &&
+    network.sandboxId === step.network.sandboxId
+  );
 }
 
 const folderSteps: ReadonlySet<Step['kind']> = new Set(['open', 'close', 'markEnded', 'erase']);
@@ -178,6 +192,9 @@ function begin(world: World, step: Step): void {
     case 'start':
       if (world.captures.filter(({ spec }) => spec.interface === step.spec.interface).length > 1) {
         throw new Error('a third tcpdump of one interface');
+      }
+      if (!world.mayOverlap && world.captures.some((other) => isReplacedBy(other, step))) {
+        throw new Error('started beside another one without capacity for both');
       }
       break;
     case 'stop':

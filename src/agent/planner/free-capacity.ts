@@ -1,0 +1,65 @@
+/** Bytes of the disk budget, and bytes of the disk itself. */
+export type Bytes = { readonly budgetBytes: number; readonly diskBytes: number };
+
+/** The ring of a Pod that has ended. */
+export type EvictableRing = { readonly uid: string; readonly bytes: number };
+
+/** Counts down what is free while requests are admitted one after the other. */
+export type FreeCapacity = {
+  /** The UIDs whose rings are evicted so far. */
+  readonly evicted: ReadonlySet<string>;
+  /** Free now; negative if more is taken than there is. */
+  readonly freeBytes: () => Bytes;
+  /** What would be free if everything evictable were gone. */
+  readonly mostBytes: () => Bytes;
+  /** Evicts the oldest rings, no more than needed, until that much will be free or none is left. */
+  readonly evictUntilFree: (need: Bytes) => void;
+  readonly take: (bytes: Bytes) => void;
+};
+
+export type FreeCapacityOptions = {
+  /** Besides everything that is on the disk. */
+  readonly free: Bytes;
+  /** Oldest first. */
+  readonly evictable: readonly EvictableRing[];
+  /** Deleted since the disk was sampled, and not free in that sample. */
+  readonly deletedBytes: number;
+};
+
+/** What is evicted becomes free only when it is gone: until then it is pending. */
+export function freeCapacity({ free, evictable, deletedBytes }: FreeCapacityOptions): FreeCapacity {
+  const left = [...evictable];
+  const evicted = new Set<string>();
+  let { budgetBytes, diskBytes } = free;
+  let pending: Bytes = { budgetBytes: 0, diskBytes: deletedBytes };
+  const later = (): Bytes => ({
+    budgetBytes: budgetBytes + pending.budgetBytes,
+    diskBytes: diskBytes + pending.diskBytes,
+  });
+  return {
+    evicted,
+    freeBytes: () => ({ budgetBytes, diskBytes }),
+    mostBytes() {
+      const evictableBytes = left.reduce((sum, { bytes }) => sum + bytes, 0);
+      return {
+        budgetBytes: later().budgetBytes + evictableBytes,
+        diskBytes: later().diskBytes + evictableBytes,
+      };
+    },
+    evictUntilFree(need) {
+      while (later().budgetBytes < need.budgetBytes || later().diskBytes < need.diskBytes) {
+        const oldest = left.shift();
+        if (!oldest) return;
+        evicted.add(oldest.uid);
+        pending = {
+          budgetBytes: pending.budgetBytes + oldest.bytes,
+          diskBytes: pending.diskBytes + oldest.bytes,
+        };
+      }
+    },
+    take(bytes) {
+      budgetBytes -= bytes.budgetBytes;
+      diskBytes -= bytes.diskBytes;
+    },
+  };
+}

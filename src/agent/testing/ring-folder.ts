@@ -1,0 +1,63 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { serialQueue } from '../../base/serial-queue.ts';
+import { ringFileBase, ringFileName } from '../storage/file-names.ts';
+import { type CaptureFolder, captureFolder, type Generation } from '../storage/generations.ts';
+import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
+
+/** The folder of the Pod "web" at that path, which exists, at a time that stands still. */
+export function ringFolder(path: string): CaptureFolder {
+  return captureFolder({
+    path,
+    pod: { namespace: 'default', name: 'web', uid: 'uid-1' },
+    clock: { nowMs: () => 1_000, bootId: 'boot' },
+    compareQueue: serialQueue(),
+    makeFolder: async () => {},
+    onDeleted: () => ({ [Symbol.dispose]() {} }),
+  });
+}
+
+/** Takes the next generation of the folder, for a capture of files of 1 MB that runs. */
+export async function startGeneration(folder: CaptureFolder): Promise<Generation> {
+  return await folder.createGeneration({
+    agent: 'podcap-1',
+    interface: 'eth0',
+    sandboxId: 'sandbox1',
+    fileMegabytes: 1,
+  });
+}
+
+/** The same, for one that has ended. */
+export async function endedGeneration(folder: CaptureFolder): Promise<Generation> {
+  const generation = await startGeneration(folder);
+  await generation.note({ endTime: '2026-01-01T00:00:00Z', interfacePackets: 1 });
+  return generation;
+}
+
+/** Prunes a ring of that many files of 1 MB. */
+export function pruningOf(folder: CaptureFolder, files: number): LeftoverPruning {
+  const size = { files, fileMegabytes: 1 };
+  return startLeftoverPruning({ folder, size, maxFiles: 100, log: pino({ level: 'silent' }) });
+}
+
+/** The name of a capture file of that folder. */
+export function ringFile(generation: number, index: number): string {
+  return ringFileName(ringFileBase('web', generation), index);
+}
+
+/** Makes a file of that many bytes, 1 MB by default, which takes no space on the disk. */
+export async function makeRingFile(path: string, bytes = 1_000_000): Promise<void> {
+  await writeFile(path, '');
+  await truncate(path, bytes);
+}
+
+/** Makes capture files of one generation: as many as there are sizes, in bytes. */
+export async function makeRingFiles(
+  folder: string,
+  generation: number,
+  sizes: readonly number[],
+): Promise<void> {
+  for (const [index, bytes] of sizes.entries())
+    await makeRingFile(join(folder, ringFile(generation, index)), bytes);
+}
