@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
+import { trackProgress } from './observability/progress.ts';
 import type { Plan } from './planner/plan.ts';
 import { startPlanning } from './planning.ts';
 import { podWith } from './testing/fixtures.ts';
@@ -72,6 +73,7 @@ function planningScene(before: readonly (typeof web)[], maxCaptures = 10) {
       minFreeRatio: 0,
       disk: { availableBytes: 1e9, capacityBytes: 1e9 },
     }),
+    progress: trackProgress(),
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log: pino({ level: 'silent' }),

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import { throttle, wakeAt } from '../base/timers.ts';
+import { every, throttle, wakeAt } from '../base/timers.ts';
 import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
 import type { Reconcilers } from './capture/reconcilers.ts';
+import type { Progress } from './observability/progress.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { type NodeState, type Plan, type PlanLimits, plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
@@ -29,6 +30,7 @@ export type PlanningOptions = {
   readonly capturedPods: Pick<CapturedPods, 'before' | 'note'>;
   readonly capacity: () => Capacity;
   readonly limits: PlanLimits;
+  readonly progress: Pick<Progress, 'expect'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Nothing is planned after it is aborted. */
@@ -38,6 +40,9 @@ export type PlanningOptions = {
 /** Many changes of Pods and folders can arrive at once; one plan serves them all. */
 const minPlanIntervalMs = 20;
 const firstListMs = 1_000;
+/** Whatever else requests plans: a plan shows that the agent still makes them. */
+const planEveryMs = 15_000;
+const stuckAfterMs = 60_000;
 
 /** Passes every plan to the reconcilers, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
@@ -49,19 +54,29 @@ export function startPlanning(options: PlanningOptions): Planning {
   let latest: Plan | undefined;
   let capturedBefore: ReadonlySet<string> = new Set(capturedPods.before.map(({ uid }) => uid));
 
+  const planned = options.progress.expect('planning', stuckAfterMs);
   const planAgain = wakeAt(clock, () => planning.run());
   const planning = throttle(minPlanIntervalMs, () => {
+    makePlan();
+    planned();
+  });
+  const planTimer = every(planEveryMs, async () => planning.run());
+
+  function makePlan(): void {
     const pods = listed ?? remembered;
     if (!pods || signal.aborted) return;
     const next = planFor({ pods, capturedBefore }, options);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
-    if (!listed) return reconcilers.apply(planAbout(pods, next));
+    if (!listed) {
+      reconcilers.apply(planAbout(pods, next));
+      return;
+    }
     capturedBefore = stillBefore(capturedBefore, next, reconcilers.recording());
     latest = next;
     reconcilers.apply(next);
     capturedPods.note(recordedPods(next));
-  });
+  }
 
   const firstListTimer = wakeAt(clock, () => {
     const { before } = capturedPods;
@@ -80,7 +95,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),
     latest: () => latest,
     [Symbol.dispose]() {
-      for (const each of [firstListTimer, planning, planAgain]) each[Symbol.dispose]();
+      for (const each of [planTimer, firstListTimer, planning, planAgain]) each[Symbol.dispose]();
     },
   };
 }

@@ -22,6 +22,8 @@ export type CniCacheOptions = {
   readonly resyncMs: number;
   /** An entry of that Pod appeared, changed or was deleted. */
   readonly onChange: (podUid: string) => void;
+  /** The whole folder was read once more, or that failed. */
+  readonly onResynced?: () => void;
   readonly log: Logger;
 };
 
@@ -87,7 +89,7 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     onName: async (name) => {
       if (isPodEntry(name)) update(name, read(name));
     },
-    onResync: resync,
+    onResync: () => resync().finally(options.onResynced),
   });
   return {
     entries: () => [...files.values()].flatMap(({ entry }) => entry ?? []).toReversed(),
