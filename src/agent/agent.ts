@@ -13,12 +13,12 @@ import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
 import { captureStatuses } from './observability/capture-status.ts';
 import { reportByEvent } from './observability/event-messages.ts';
-import { type HealthOptions, serveHealth } from './observability/health-server.ts';
+import { serveListeners } from './observability/listeners.ts';
 import { reportByLog } from './observability/log-messages.ts';
 import { readSamples } from './observability/metric-samples.ts';
 import { metricsText } from './observability/metrics.ts';
+import { type Progress, trackProgress } from './observability/progress.ts';
 import { unreadyReasons } from './observability/readiness.ts';
-import { type SecureMetricsOptions, serveSecureMetrics } from './observability/secure-metrics-server.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
 import type { PlanLimits } from './planner/plan.ts';
@@ -46,10 +46,10 @@ export type AgentOptions = {
 const renewEveryMs = 45 * 60_000;
 /** A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. */
 const bufferSlots = 16;
+/** How late a resync of the CNI cache may be before the agent counts as stuck. */
+const resyncStuckAfterMs = 60_000;
 /** A check takes up to a second of CPU time. */
 const filterChecksAtOnce = 2;
-/** How often the certificates of /metrics are read. */
-const rereadCertificatesEveryMs = 10_000;
 
 /**
  * Captures the annotated Pods of one Node until the signal. A change of a Pod takes this path: watchPods -> planning ->
@@ -58,13 +58,14 @@ const rereadCertificatesEveryMs = 10_000;
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { settings, version, clock, log } = options;
   const { nodeName, capturesFolder, captureUser } = settings;
+  const progress = trackProgress();
 
   // What it opens: each part is closed in reverse order, so that what reports outlives what is reported.
   await using events = eventRecorder({ client: options.client, nodeName, log });
   const status = captureStatuses([reportByLog(log), reportByEvent(events.record, { nodeName })]);
   const folders = await openCaptureFolders({ root: capturesFolder, groupId: captureUser, clock, log });
   await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
-  await using networks = await openNetworks(settings, log);
+  await using networks = await openNetworks(settings, progress, log);
   await using slots = await bufferSlotsIn(capturesFolder, log);
   await using spawner = openSpawner(options, slots);
 
@@ -82,12 +83,21 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
   });
   const capacity = () => capacityOf(settings, disk.latest());
-  using planning = startPlanning({ ...options, folders, reconcilers, capturedPods, capacity, limits });
+  using planning = startPlanning({
+    ...options,
+    folders,
+    reconcilers,
+    capturedPods,
+    capacity,
+    limits,
+    progress,
+  });
   using disk = await startDiskSampling({
     root: capturesFolder,
     folders,
     minFreeDiskPercent: settings.minFreeDiskPercent,
     onSample: planning.run,
+    progress,
     log,
   });
   using _renewing = every(renewEveryMs, async () => status.renew());
@@ -104,7 +114,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     version,
     podMetrics: settings.podMetrics,
   };
-  await using _servers = await serve(settings, {
+  await using _servers = await serveListeners(settings, {
+    stuckWork: progress.stuck,
     unreadyReasons: () => unreadyReasons(planning.latest(), status),
     metrics: () => metricsText(readSamples(metricSources)),
     log,
@@ -142,11 +153,13 @@ function podReader({ client, signal }: AgentOptions): Parameters<typeof mayDelet
   return (name) => readPod(client, { ...name, signal });
 }
 
-function openNetworks(settings: Settings, log: Logger) {
+function openNetworks(settings: Settings, progress: Progress, log: Logger) {
+  const resyncMs = settings.cniResyncSeconds * 1_000;
   return watchPodNetworks({
     resultsFolder: settings.cniResultsFolder,
     netnsFolder: settings.netnsFolder,
-    resyncMs: settings.cniResyncSeconds * 1_000,
+    resyncMs,
+    onResynced: progress.expect('reading the CNI cache', resyncMs + resyncStuckAfterMs),
     log,
   });
 }
@@ -168,21 +181,6 @@ function openSpawner({ settings, die }: AgentOptions, slots: FileHandle | undefi
     bufferSlotsFd: slots?.fd,
     onLost: die,
   });
-}
-
-type Served = Pick<HealthOptions, 'unreadyReasons'> & Pick<SecureMetricsOptions, 'metrics' | 'log'>;
-
-/** Probes and metrics on one port; with certificates, the metrics on a port of their own. */
-async function serve(settings: Settings, { metrics, log, ...served }: Served): Promise<AsyncDisposable> {
-  const { port, metricsPort, metricsTlsFolder: folder } = settings;
-  await using servers = new AsyncDisposableStack();
-  const plainMetrics = folder === undefined ? metrics : undefined;
-  servers.use(await serveHealth({ ...served, port, metrics: plainMetrics }));
-  if (folder !== undefined) {
-    const rereadMs = rereadCertificatesEveryMs;
-    servers.use(await serveSecureMetrics({ port: metricsPort, folder, rereadMs, metrics, log }));
-  }
-  return servers.move();
 }
 
 function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings): PlanLimits {
