@@ -49,6 +49,15 @@ test('podcap list -o json prints the same as JSON', async () => {
   ]);
 });
 
+test('podcap list prints a Pod as ended whose end was seen, even if its agent died before it could end its record', async () => {
+  await using scene = await readScene();
+  await scene.record({ totals: noTotals });
+  await scene.podEnd();
+  expect(JSON.parse((await scene.list(['-o', 'json'])).stdout.toString())).toMatchObject([
+    { state: 'ended' },
+  ]);
+});
+
 test('podcap list prints only the heading if nothing is stored', async () => {
   await using scene = await readScene();
   expect((await scene.list([])).stdout.toString()).toMatch(/^NAMESPACE .*LAST\n$/);

@@ -48,7 +48,13 @@ async function list({ capturesFolder, output }: ListArguments, terminal: Termina
   return exitCodes.done;
 }
 
-async function listedOf({ namespace, pod, uid, generations }: Recording): Promise<ListedRecording> {
+async function listedOf({
+  namespace,
+  pod,
+  uid,
+  hasPodEnded,
+  generations,
+}: Recording): Promise<ListedRecording> {
   const record = newestRecord(generations);
   const files = generations.flatMap((generation) => generation.files);
   const records = generations.flatMap((generation) => generation.record ?? []);
@@ -57,7 +63,7 @@ async function listedOf({ namespace, pod, uid, generations }: Recording): Promis
     namespace,
     pod,
     uid,
-    state: record && record.endTime === undefined && record.podEndedMs === undefined ? 'capturing' : 'ended',
+    state: record && record.endTime === undefined && !hasPodEnded ? 'capturing' : 'ended',
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(totals && { packets: totals.captured - totals.pruned }),

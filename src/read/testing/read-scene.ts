@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
 import { folderName, ringFileBase, ringFileName } from '../../agent/storage/file-names.ts';
+import { writePodEnd } from '../../agent/storage/pod-end.ts';
 import type { PcapHeader } from '../../pcap/pcap-format.ts';
 import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
@@ -74,6 +75,9 @@ export async function readScene() {
         forgotten: noTotals,
         ...known,
       });
+    },
+    async podEnd(pod = web): Promise<void> {
+      await writePodEnd(pathOf(pod), { nowMs: () => 5, bootId: 'boot' }, 5);
     },
     [Symbol.asyncDispose]: () => root[Symbol.asyncDispose](),
   };
