@@ -68,7 +68,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
     const folder = options.wrapFolder?.(opened) ?? opened;
     const recorder = startRecorder({
       measure: options.measure ?? (async () => {}),
-      pod,
+      pod: { ...pod, gracePeriodSeconds: 30 },
       networkUid: pod.uid,
       spec: specOf(count, more),
       folder,
