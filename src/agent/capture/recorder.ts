@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type Backoff, type BackoffOptions, backoff } from '../../base/backoff.ts';
 import { type Wakeup, wakeup } from '../../base/wakeup.ts';
-import type { Pod } from '../../kubernetes/pod.ts';
+import { longestEndMs, type Pod } from '../../kubernetes/pod.ts';
 import { type Network, podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { RecorderReport, StopReason } from '../observability/capture-status.ts';
@@ -43,7 +43,7 @@ export type Recorder = {
 };
 
 export type RecorderOptions = {
-  readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid'>;
+  readonly pod: Pick<Pod, 'namespace' | 'name' | 'uid' | 'gracePeriodSeconds'>;
   /** The UID by which the CNI plugin knows the Pod: a static Pod has another one. */
   readonly networkUid: string;
   readonly spec: CaptureSpec;
@@ -58,8 +58,6 @@ export type RecorderOptions = {
   readonly log: Logger;
 };
 
-/** A Pod deleted by force leaves the API before its containers end: how long its network may stay. */
-const podEndMs = 60_000;
 /** A tcpdump that captured for this long was healthy: after its failure, the shortest delay applies again. */
 const healthyMs = 30_000;
 /** A folder that could not be measured is measured again after this time. */
@@ -119,7 +117,8 @@ export function startRecorder(options: RecorderOptions): Recorder {
     },
     endWithPod() {
       if (recording.goal.kind !== 'record') return;
-      recording.goal = { kind: 'endWithPod', untilMs: performance.now() + podEndMs };
+      // A Pod deleted by force leaves the API before its containers end.
+      recording.goal = { kind: 'endWithPod', untilMs: performance.now() + longestEndMs(options.pod) };
       recorderWakeup.wake();
     },
     async stop(why) {
