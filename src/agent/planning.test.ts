@@ -57,8 +57,19 @@ test('Pods that an earlier agent captured come before older ones until their req
   expect(recorded()).toEqual(['old']);
 });
 
+test('planning makes progress without a list too: a server that is away is no reason to restart', () => {
+  let nowMs = 0;
+  const progress = trackProgress(() => nowMs);
+  using scene = planningScene([], 10, progress);
+  nowMs = 70_000;
+  expect(progress.stuck()).toEqual(['planning: not done for 70 s']);
+  scene.planning.run();
+  expect(progress.stuck()).toEqual([]);
+  expect(scene.plans).toEqual([]);
+});
+
 /** Planning on a Node without folders; `plans` and `noted` are what it passed on. */
-function planningScene(before: readonly (typeof web)[], maxCaptures = 10) {
+function planningScene(before: readonly (typeof web)[], maxCaptures = 10, progress = trackProgress()) {
   const plans: Plan[] = [];
   const noted: string[][] = [];
   const planning = startPlanning({
@@ -73,7 +84,7 @@ function planningScene(before: readonly (typeof web)[], maxCaptures = 10) {
       minFreeRatio: 0,
       disk: { availableBytes: 1e9, capacityBytes: 1e9 },
     }),
-    progress: trackProgress(),
+    progress,
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log: pino({ level: 'silent' }),
