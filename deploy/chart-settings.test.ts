@@ -34,9 +34,9 @@ test('the chart has every setting of the agent, and no others', async () => {
 });
 
 test("the chart's defaults are null or, where the chart needs the value itself, those of the agent", async () => {
-  const { port, metricsPort, captureUser, ...others } = Object.fromEntries(await settingsInValues());
-  expect({ port, metricsPort, captureUser }).toEqual({
-    port: settingDescriptions.port.default,
+  const { probePort, metricsPort, captureUser, ...others } = Object.fromEntries(await settingsInValues());
+  expect({ probePort, metricsPort, captureUser }).toEqual({
+    probePort: settingDescriptions.probePort.default,
     metricsPort: settingDescriptions.metricsPort.default,
     captureUser: settingDescriptions.captureUser.default,
   });

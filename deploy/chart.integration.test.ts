@@ -56,7 +56,7 @@ test('every value reaches the manifests', async () => {
     '--cni-resync-seconds=10',
     '--cni-results-folder=/var/lib/cni/cache/results',
     '--log-level=debug',
-    '--port=9999',
+    '--probe-port=9999',
     '--metrics-port=9998',
     '--metrics-tls-folder=/etc/podcap/metrics-tls',
     '--capture-user=20002',
@@ -132,14 +132,14 @@ test('the policies are not installed on an API server that does not have them', 
   expect(output).not.toContain('ValidatingAdmissionPolicy');
 });
 
-test('with TLS, metrics have their own port, which the PodMonitor and the NetworkPolicy use', async () => {
+test('the PodMonitor and the NetworkPolicy use the port of the metrics, over TLS if it is configured', async () => {
   const { output } = await render(join(chart, 'ci/everything-values.yaml'));
   expect(output).toContain('- { name: metrics, containerPort: 9998 }');
   expect(output).toContain('secret: { secretName: podcap-metrics, defaultMode: 0400 }');
   expect(output).toMatch(/- port: metrics\n +scheme: https\n +tlsConfig:\n(?: +.*\n)+ +path: \/metrics/);
   expect(output).toContain('- { protocol: TCP, port: metrics }');
   const plain = await render('-', 'networkPolicy: { enabled: true, metricsFrom: [{ podSelector: {} }] }');
-  expect(plain.output).toContain('- { protocol: TCP, port: health }');
+  expect(plain.output).toContain('- { protocol: TCP, port: metrics }');
   expect(plain.output).not.toContain('metrics-tls');
 });
 
@@ -162,7 +162,7 @@ test.each([
   ['settings: { minFreeDiskPercent: 91 }', '/settings/minFreeDiskPercent'],
   ['settings: { podMetrics: "yes" }', '/settings/podMetrics'],
   ['settings: { logLevel: loud }', '/settings/logLevel'],
-  ['settings: { port: null }', "missing property 'port'"],
+  ['settings: { probePort: null }', "missing property 'probePort'"],
   ['image: podcap', "'/image'"],
   ['image: { repository: "podcap:latest" }', '/image/repository'],
   ['image: { tag: 1.2 }', '/image/tag'],

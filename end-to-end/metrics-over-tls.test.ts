@@ -31,9 +31,9 @@ test('with metricsTls, serves the metrics to clients with a certificate, and on 
   await using secure = await forward(agent, 9781);
   expect(await metricsAt(secure.port, { ca: ca.cert, ...client })).toMatch(/^200 # HELP podcap_/);
   expect(await metricsAt(secure.port, { ca: ca.cert })).toMatch(/^refused/);
-  await using plain = await forward(agent, 9780);
-  expect((await fetch(`http://127.0.0.1:${plain.port}/readyz`)).status).toBe(200);
-  expect((await fetch(`http://127.0.0.1:${plain.port}/metrics`)).status).toBe(404);
+  await using probes = await forward(agent, 9780);
+  expect((await fetch(`http://127.0.0.1:${probes.port}/readyz`)).status).toBe(200);
+  expect((await fetch(`http://127.0.0.1:${probes.port}/metrics`)).status).toBe(404);
 });
 
 /** Forwards a free port of this machine to a port of one of the Pods that `selection` names, until it is disposed of. */

@@ -13,7 +13,7 @@ test("the agents' metrics are in the format of Prometheus and follow its convent
 }, async () => {
   const promtool = await built('promtool');
   for (const { name } of nodes) {
-    const path = `/api/v1/namespaces/kube-system/pods/${await agentOn(name)}:9780/proxy/metrics`;
+    const path = `/api/v1/namespaces/kube-system/pods/${await agentOn(name)}:9781/proxy/metrics`;
     const metrics = await kubectl('get', '--raw', path);
     const checking = promisify(execFile)(promtool, ['check', 'metrics']);
     checking.child.stdin?.end(metrics);

@@ -123,9 +123,9 @@ function metricsDocument(): string {
 
 ${generated}
 
-Each agent serves the metrics of its own Node at \`/metrics\` on \`--port\` (9780), in the Prometheus text format. Counters start at 0 when the agent starts.
+Each agent serves the metrics of its own Node at \`/metrics\` on \`--metrics-port\` (9781), in the Prometheus text format. Counters start at 0 when the agent starts. The metrics are computed at most once a second. A connection ends after one answer, and after 10 s at the latest.
 
-With \`--metrics-tls-folder\`, the metrics are served only on \`--metrics-port\` (9781), over TLS 1.3, to clients that present a certificate issued by the CA in \`ca.crt\`. The agent loads changed certificate files within 10 s. It then closes all connections, so every client must present its certificate again.
+With \`--metrics-tls-folder\`, the metrics are served over TLS 1.3, only to clients that present a certificate issued by the CA in \`ca.crt\`. The agent loads changed certificate files within 10 s. It then closes all connections, so every client must present its certificate again.
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 

@@ -78,7 +78,9 @@ export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
   return {
     async startAgent() {
       server.script.list.push(objects.listed());
-      return await startAgent({ program, settings, server, port: String(await freePort()) });
+      const [probePort, metricsPort] = await Promise.all([freePort(), freePort()]);
+      const ports = { 'probe-port': String(probePort), 'metrics-port': String(metricsPort) };
+      return await startAgent({ program, settings: { ...settings, ...ports }, server, probePort });
     },
     annotate: (changed, annotations) => objects.annotate(changed, annotations),
     folderOf: (pod) =>
@@ -136,13 +138,13 @@ type AgentStartOptions = {
   readonly program: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly server: ApiServer;
-  readonly port: string;
+  readonly probePort: number;
 };
 
-async function startAgent({ program, settings, server, port }: AgentStartOptions): Promise<BenchAgent> {
+async function startAgent({ program, settings, server, probePort }: AgentStartOptions): Promise<BenchAgent> {
   const { flags, environment } = await imageStart();
   const watchesBefore = server.watches.length;
-  const options = Object.entries({ ...settings, port }).map(([name, value]) => `--${name}=${value}`);
+  const options = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   const command = ['--pdeathsig', 'KILL', process.execPath, ...flags, program, ...options];
   const startedMs = Date.now();
   const agent = spawn('setpriv', command, {
@@ -164,7 +166,7 @@ async function startAgent({ program, settings, server, port }: AgentStartOptions
     log,
     async ready() {
       await until(() => server.watches.length > watchesBefore, { what: 'a watch', ...deadline });
-      await until(() => isReady(port), { what: 'the agent to be ready', ...deadline });
+      await until(() => isReady(probePort), { what: 'the agent to be ready', ...deadline });
     },
     stop: () => endWithin(agent, closed, killAfterMs),
     async [Symbol.asyncDispose]() {
@@ -174,7 +176,7 @@ async function startAgent({ program, settings, server, port }: AgentStartOptions
   };
 }
 
-async function isReady(port: string): Promise<boolean> {
+async function isReady(port: number): Promise<boolean> {
   const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
   await response?.arrayBuffer();
   return response?.ok === true;

@@ -13,13 +13,13 @@ import { watchPodNetworks } from './netns/pod-networks.ts';
 import { podStates } from './observability/capture-states.ts';
 import { captureStatuses } from './observability/capture-status.ts';
 import { reportByEvent } from './observability/event-messages.ts';
-import { type HealthOptions, serveHealth } from './observability/health-server.ts';
+import { serveListeners } from './observability/listeners.ts';
 import { reportByLog } from './observability/log-messages.ts';
 import { readSamples } from './observability/metric-samples.ts';
 import { metricsText } from './observability/metrics.ts';
+import { type Progress, trackProgress } from './observability/progress.ts';
 import { progressReports } from './observability/progress-reports.ts';
 import { unreadyReasons } from './observability/readiness.ts';
-import { type SecureMetricsOptions, serveSecureMetrics } from './observability/secure-metrics-server.ts';
 import { openStateFile } from './observability/state-file.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
@@ -51,10 +51,10 @@ const renewEveryMs = 45 * 60_000;
 const progressCheckEveryMs = 60_000;
 /** A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. */
 const bufferSlots = 16;
+/** How late a resync of the CNI cache may be before the agent counts as stuck. */
+const resyncStuckAfterMs = 60_000;
 /** A check takes up to a second of CPU time. */
 const filterChecksAtOnce = 2;
-/** How often the certificates of /metrics are read. */
-const rereadCertificatesEveryMs = 10_000;
 
 /**
  * Captures the annotated Pods of one Node until the signal. A change of a Pod takes this path: watchPods -> planning ->
@@ -63,12 +63,13 @@ const rereadCertificatesEveryMs = 10_000;
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { settings, version, clock, log } = options;
   const { nodeName, capturesFolder, captureUser } = settings;
+  const progress = trackProgress();
 
   // What it opens: each part is closed in reverse order, so that what reports outlives what is reported.
   await using events = eventRecorder({ client: options.client, nodeName, log });
   const ending = { isUninstall: false };
   const place = { nodeName, isUninstall: () => ending.isUninstall };
-  const progress = progressReports({
+  const captureProgress = progressReports({
     nodeName,
     record: events.record,
     totalsOf: (uid) => folders.totals(uid),
@@ -78,7 +79,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const status = captureStatuses([
     reportByLog(log),
     reportByEvent(events.record, place),
-    progress.onStatus,
+    captureProgress.onStatus,
     () => states.changed(),
   ]);
   const folders = await openCaptureFolders({
@@ -89,7 +90,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
   });
   await using capturedPods = await openCapturedPods({ root: capturesFolder, clock, log });
-  await using networks = await openNetworks(settings, log);
+  await using networks = await openNetworks(settings, progress, log);
   await using slots = await bufferSlotsIn(capturesFolder, log);
   await using spawner = openSpawner(options, slots);
 
@@ -117,12 +118,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     capacity,
     disk: { latest: () => disk.latest(), measure: () => disk.measure() },
     limits,
+    progress,
   });
   using disk = await startDiskSampling({
     root: capturesFolder,
     folders,
     minFreeDiskPercent: settings.minFreeDiskPercent,
     onSample: planning.run,
+    progress,
     log,
   });
   await using states = await openStateFile({
@@ -131,7 +134,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
   });
   using _renewing = every(renewEveryMs, async () => status.renew());
-  using _progress = every(progressCheckEveryMs, () => progress.report(status.all()));
+  using _progress = every(progressCheckEveryMs, () => captureProgress.report(status.all()));
 
   // What it serves.
   const contact: Contact = { lastMs: undefined };
@@ -146,7 +149,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     version,
     podMetrics: settings.podMetrics,
   };
-  await using _servers = await serve(settings, {
+  await using _servers = await serveListeners(settings, {
+    stuckWork: progress.stuck,
     unreadyReasons: () => unreadyReasons(planning.latest(), status),
     metrics: () => metricsText(readSamples(metricSources)),
     log,
@@ -185,11 +189,13 @@ function podReader({ client, signal }: AgentOptions): Parameters<typeof mayDelet
   return (name) => readPod(client, { ...name, signal });
 }
 
-function openNetworks(settings: Settings, log: Logger) {
+function openNetworks(settings: Settings, progress: Progress, log: Logger) {
+  const resyncMs = settings.cniResyncSeconds * 1_000;
   return watchPodNetworks({
     resultsFolder: settings.cniResultsFolder,
     netnsFolder: settings.netnsFolder,
-    resyncMs: settings.cniResyncSeconds * 1_000,
+    resyncMs,
+    onResynced: progress.expect('reading the CNI cache', resyncMs + resyncStuckAfterMs),
     log,
   });
 }
@@ -211,21 +217,6 @@ function openSpawner({ settings, die }: AgentOptions, slots: FileHandle | undefi
     bufferSlotsFd: slots?.fd,
     onLost: die,
   });
-}
-
-type Served = Pick<HealthOptions, 'unreadyReasons'> & Pick<SecureMetricsOptions, 'metrics' | 'log'>;
-
-/** Probes and metrics on one port; with certificates, the metrics on a port of their own. */
-async function serve(settings: Settings, { metrics, log, ...served }: Served): Promise<AsyncDisposable> {
-  const { port, metricsPort, metricsTlsFolder: folder } = settings;
-  await using servers = new AsyncDisposableStack();
-  const plainMetrics = folder === undefined ? metrics : undefined;
-  servers.use(await serveHealth({ ...served, port, metrics: plainMetrics }));
-  if (folder !== undefined) {
-    const rereadMs = rereadCertificatesEveryMs;
-    servers.use(await serveSecureMetrics({ port: metricsPort, folder, rereadMs, metrics, log }));
-  }
-  return servers.move();
 }
 
 function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings): PlanLimits {

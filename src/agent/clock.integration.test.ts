@@ -139,7 +139,8 @@ async function clockScene() {
         cniResultsFolder: cache.path,
         netnsFolder: dirname(first.netns),
         nativeFolder,
-        port: String(await freePort()),
+        probePort: String(await freePort()),
+        metricsPort: String(await freePort()),
       };
       return startAgent({ server: server.config.server, ca: server.config.ca, settings: all }, clock.env);
     },

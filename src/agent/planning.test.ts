@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
+import { type Progress, trackProgress } from './observability/progress.ts';
 import type { Plan } from './planner/plan.ts';
 import { startPlanning } from './planning.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';
@@ -96,7 +97,19 @@ describe('a capture that does not fit by a sample of the disk that is newer than
   });
 });
 
+test('planning makes progress without a list too: a server that is away is no reason to restart', () => {
+  let nowMs = 0;
+  const progress = trackProgress(() => nowMs);
+  using scene = planningScene([], { progress });
+  nowMs = 70_000;
+  expect(progress.stuck()).toEqual(['planning: not done for 70 s']);
+  scene.planning.run();
+  expect(progress.stuck()).toEqual([]);
+  expect(scene.plans).toEqual([]);
+});
+
 type SceneOptions = {
+  readonly progress?: Progress;
   readonly maxCaptures?: number;
   readonly disk?: FreeSpace;
   readonly isMeasured?: boolean;
@@ -131,6 +144,7 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
       },
     },
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
+    progress: options.progress ?? trackProgress(),
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,

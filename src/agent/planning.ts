@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import { throttle, wakeAt } from '../base/timers.ts';
+import { every, throttle, wakeAt } from '../base/timers.ts';
 import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
 import type { PodLoops } from './capture/pod-loops.ts';
+import type { Progress } from './observability/progress.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { observedDisk } from './planner/observed-disk.ts';
 import {
@@ -39,6 +40,7 @@ export type PlanningOptions = {
   readonly limits: PlanLimits;
   readonly capacity: Omit<Capacity, 'disk'>;
   readonly disk: Pick<DiskSampling, 'latest' | 'measure'>;
+  readonly progress: Pick<Progress, 'expect'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Nothing is planned after it is aborted. */
@@ -50,6 +52,9 @@ const minPlanIntervalMs = 20;
 const firstListMs = 1_000;
 /** Measuring all captures takes a fraction of this. */
 const measuredWithinMs = 2_000;
+/** Whatever else requests plans: a plan shows that the agent still makes them. */
+const planEveryMs = 15_000;
+const stuckAfterMs = 60_000;
 
 /** Passes every plan to the loops, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
@@ -64,8 +69,15 @@ export function startPlanning(options: PlanningOptions): Planning {
   /** Since when a plan waits until the captures are measured. */
   let withheldMs: number | undefined;
 
+  const planned = options.progress.expect('planning', stuckAfterMs);
   const planAgain = wakeAt(clock, () => planning.run());
   const planning = throttle(minPlanIntervalMs, () => {
+    makePlan();
+    planned();
+  });
+  const planTimer = every(planEveryMs, async () => planning.run());
+
+  function makePlan(): void {
     const pods = listed ?? remembered;
     if (!pods || signal.aborted) return;
     const next = planFor({ pods, capturedBefore, waitingSinceMs }, options);
@@ -74,19 +86,23 @@ export function startPlanning(options: PlanningOptions): Planning {
       withheldMs ??= nowMs;
       if (nowMs - withheldMs < measuredWithinMs) {
         disk.measure();
-        return planAgain.at(withheldMs + measuredWithinMs);
+        planAgain.at(withheldMs + measuredWithinMs);
+        return;
       }
     }
     withheldMs = undefined;
     waitingSinceMs = stillWaiting(waitingSinceMs, next, nowMs);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
-    if (!listed) return loops.apply(planAbout(pods, next));
+    if (!listed) {
+      loops.apply(planAbout(pods, next));
+      return;
+    }
     capturedBefore = stillBefore(capturedBefore, next, loops.recording());
     latest = next;
     loops.apply(next);
     capturedPods.note(recordedPods(next, loops.recording()));
-  });
+  }
 
   const firstListTimer = wakeAt(clock, () => {
     const { before } = capturedPods;
@@ -105,7 +121,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),
     latest: () => latest,
     [Symbol.dispose]() {
-      for (const each of [firstListTimer, planning, planAgain]) each[Symbol.dispose]();
+      for (const each of [planTimer, firstListTimer, planning, planAgain]) each[Symbol.dispose]();
     },
   };
 }

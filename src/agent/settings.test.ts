@@ -5,12 +5,12 @@ const node = { NODE_NAME: 'node1' };
 
 test('a flag overrides the environment, which overrides the default', () => {
   expect(readSettings([], node)).toMatchObject({
-    settings: { nodeName: 'node1', maxFiles: 100, port: 9780 },
+    settings: { nodeName: 'node1', maxFiles: 100, probePort: 9780 },
   });
-  const env = { ...node, PODCAP_MAX_FILES: '7', PODCAP_PORT: '' };
-  expect(readSettings([], env)).toMatchObject({ settings: { maxFiles: 7, port: 9780 } });
-  expect(readSettings(['--max-files=8', '--port', '99'], env)).toMatchObject({
-    settings: { maxFiles: 8, port: 99 },
+  const env = { ...node, PODCAP_MAX_FILES: '7', PODCAP_PROBE_PORT: '' };
+  expect(readSettings([], env)).toMatchObject({ settings: { maxFiles: 7, probePort: 9780 } });
+  expect(readSettings(['--max-files=8', '--probe-port', '99'], env)).toMatchObject({
+    settings: { maxFiles: 8, probePort: 99 },
   });
 });
 
@@ -24,7 +24,7 @@ test.each([
   ['--daemon-set=a/..', 'must be a namespace and a name'],
   ['--log-level=loud', 'must be debug, info, warn or error, not "loud"'],
   ['--colour=red', "Unknown option '--colour'"],
-  ['--port', "'--port"],
+  ['--probe-port', "'--probe-port"],
 ])('%s is refused with a message that names it', (flag, message) => {
   expect(readSettings([flag], node)).toMatchObject({
     kind: 'invalid',

@@ -33,9 +33,9 @@ export const settingsSchema = v.object({
     v.picklist(['true', 'false'], 'true or false'),
     v.transform((given) => given === 'true'),
   ),
-  port: wholeNumber(1, 65_535),
-  metricsTlsFolder: pathOrNone(),
+  probePort: wholeNumber(1, 65_535),
   metricsPort: wholeNumber(1, 65_535),
+  metricsTlsFolder: pathOrNone(),
   cniResyncSeconds: wholeNumber(1, 3_600),
   logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error'),
 });
@@ -148,23 +148,23 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     default: '10001',
     help: 'the user ID and group ID that tcpdump runs with',
   },
-  port: {
-    flag: 'port',
-    env: 'PODCAP_PORT',
+  probePort: {
+    flag: 'probe-port',
+    env: 'PODCAP_PROBE_PORT',
     default: '9780',
-    help: 'the port of /healthz, /readyz and /metrics',
-  },
-  metricsTlsFolder: {
-    flag: 'metrics-tls-folder',
-    env: 'PODCAP_METRICS_TLS_FOLDER',
-    default: '',
-    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served only on --metrics-port, over TLS',
+    help: 'the port of /healthz and /readyz, for the kubelet',
   },
   metricsPort: {
     flag: 'metrics-port',
     env: 'PODCAP_METRICS_PORT',
     default: '9781',
-    help: 'the port of /metrics if --metrics-tls-folder is set',
+    help: 'the port of /metrics',
+  },
+  metricsTlsFolder: {
+    flag: 'metrics-tls-folder',
+    env: 'PODCAP_METRICS_TLS_FOLDER',
+    default: '',
+    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served over TLS, to clients with a certificate',
   },
   cniResyncSeconds: {
     flag: 'cni-resync-seconds',

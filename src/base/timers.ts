@@ -63,4 +63,4 @@ export function wakeAt(
 }
 
 /** The most that setTimeout can count; a longer timeout would fire at once. */
-const longestTimeoutMs = 2 ** 31 - 1;
+export const longestTimeoutMs = 2 ** 31 - 1;

@@ -1,7 +1,9 @@
+import { longestTimeoutMs } from './timers.ts';
+
 /** Wakes one loop that checks its whole state each time. A call while the loop does not wait is not lost. */
 export type Wakeup = {
   readonly wake: () => void;
-  /** Resolves at the next `wake`, at once if it was called since the last wait, or after `ms`. */
+  /** Resolves at the next `wake`, at once if it was called since the last wait, or after `ms`, 24 days at most. */
   readonly wait: (ms?: number) => Promise<void>;
 };
 
@@ -19,7 +21,8 @@ export function wakeup(): Wakeup {
       if (!isAwake) {
         const { promise, resolve } = Promise.withResolvers<void>();
         endWait = resolve;
-        const timer = ms === undefined ? undefined : setTimeout(resolve, Math.max(0, ms));
+        const timer =
+          ms === undefined ? undefined : setTimeout(resolve, Math.min(longestTimeoutMs, Math.max(0, ms)));
         await promise;
         clearTimeout(timer);
         endWait = undefined;

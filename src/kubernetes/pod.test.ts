@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { kubernetesClient } from './client.ts';
-import { networkUidOf, parsePod, readPod } from './pod.ts';
+import { longestEndMs, networkUidOf, parsePod, readPod } from './pod.ts';
 import { apiServer, refusal, type ScriptedAnswer } from './testing/api-server.ts';
 import { podObject } from './testing/pod-object.ts';
 
@@ -32,6 +32,7 @@ test('keeps the fields of a Pod that Podcap uses', () => {
       hostNetwork: false,
       nodeName: 'node1',
       phase: 'Running',
+      gracePeriodSeconds: 30,
     },
   });
 });
@@ -70,8 +71,35 @@ test.each([
     object: { metadata: { ...metadata, deletionTimestamp: '2026-01-02T00:00:00Z' }, spec: {} },
     part: { deletionTimestamp: '2026-01-02T00:00:00Z' },
   },
+  { name: 'no grace period', object: { metadata, spec: {} }, part: { gracePeriodSeconds: 30 } },
+  {
+    name: 'a grace period',
+    object: { metadata, spec: { terminationGracePeriodSeconds: 3_600 } },
+    part: { gracePeriodSeconds: 3_600 },
+  },
+  {
+    name: 'a deletion by force',
+    object: {
+      metadata: { ...metadata, deletionGracePeriodSeconds: 0 },
+      spec: { terminationGracePeriodSeconds: 3_600 },
+    },
+    part: { gracePeriodSeconds: 3_600 },
+  },
+  {
+    name: 'a deletion with a longer grace period',
+    object: {
+      metadata: { ...metadata, deletionGracePeriodSeconds: 600 },
+      spec: { terminationGracePeriodSeconds: 5 },
+    },
+    part: { gracePeriodSeconds: 600 },
+  },
 ])('accepts a Pod with $name', ({ object, part }) => {
   expect(parsePod(object)).toMatchObject({ kind: 'valid', object: part });
+});
+
+test("a Pod's network may exist for longer than its grace period", () => {
+  expect(longestEndMs({ gracePeriodSeconds: 0 })).toBe(60_000);
+  expect(longestEndMs({ gracePeriodSeconds: 3_600 })).toBe(3_660_000);
 });
 
 test.each([
@@ -106,7 +134,13 @@ test('never throws: any value is a Pod, or the problem names the field', () => {
         },
         { requiredKeys: [] },
       ),
-      spec: fc.oneof(fc.record({ hostNetwork: any, nodeName: any }, { requiredKeys: [] }), any),
+      spec: fc.oneof(
+        fc.record(
+          { hostNetwork: any, nodeName: any, terminationGracePeriodSeconds: any },
+          { requiredKeys: [] },
+        ),
+        any,
+      ),
       status: fc.oneof(fc.record({ phase: any }), any),
     },
     { requiredKeys: [] },

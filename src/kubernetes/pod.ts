@@ -21,6 +21,12 @@ export type Pod = {
   readonly phase: string;
   readonly creationTimestamp: string;
   readonly deletionTimestamp?: string;
+  /**
+   * How long its containers may run on after it is deleted, in seconds: the longer one of what its specification and its
+   * deletion give. A deletion by force takes the Pod from the API at once, and gives 0, but the kubelet may still give
+   * the containers what is in the specification.
+   */
+  readonly gracePeriodSeconds: number;
 };
 
 /**
@@ -33,12 +39,20 @@ export function networkUidOf(pod: Pick<Pod, 'uid' | 'annotations'>): string {
   return pod.annotations[mirrorAnnotation] ?? pod.uid;
 }
 
+/**
+ * How long after its deletion the Pod's network may still exist, in milliseconds: the grace period of its containers,
+ * and a minute in which the kubelet notices the deletion and tears the Pod down.
+ */
+export function longestEndMs({ gracePeriodSeconds }: Pick<Pod, 'gracePeriodSeconds'>): number {
+  return gracePeriodSeconds * 1_000 + 60_000;
+}
+
 /** Reduces an object of the API to a Pod; if it is not one, the problem names the field. */
 export function parsePod(object: unknown): ParsedObject<Pod> {
   const parsed = v.safeParse(podSchema, object);
   if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
   const { metadata, spec, status } = parsed.output;
-  const { annotations, deletionTimestamp, ...rest } = metadata;
+  const { annotations, deletionTimestamp, deletionGracePeriodSeconds, ...rest } = metadata;
   return {
     kind: 'valid',
     object: {
@@ -47,6 +61,10 @@ export function parsePod(object: unknown): ParsedObject<Pod> {
       hostNetwork: spec.hostNetwork ?? false,
       nodeName: spec.nodeName ?? '',
       phase: status?.phase ?? 'Pending',
+      gracePeriodSeconds: Math.max(
+        spec.terminationGracePeriodSeconds ?? defaultGracePeriodSeconds,
+        deletionGracePeriodSeconds ?? 0,
+      ),
       ...(deletionTimestamp == null ? {} : { deletionTimestamp }),
     },
   };
@@ -84,12 +102,19 @@ const podSchema = v.object({
     resourceVersion: v.string(),
     creationTimestamp: v.string(),
     deletionTimestamp: v.nullish(v.string()),
+    deletionGracePeriodSeconds: v.nullish(v.number()),
     annotations: v.nullish(v.record(v.string(), v.string())),
   }),
-  spec: v.object({ nodeName: v.optional(v.string()), hostNetwork: v.optional(v.boolean()) }),
+  spec: v.object({
+    nodeName: v.optional(v.string()),
+    hostNetwork: v.optional(v.boolean()),
+    terminationGracePeriodSeconds: v.nullish(v.number()),
+  }),
   status: v.nullish(v.object({ phase: v.optional(v.string()) })),
 });
 
+/** The API server's own. */
+const defaultGracePeriodSeconds = 30;
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const readKeys = new Set(['tcpdump.antrea.io', mirrorAnnotation]);
 

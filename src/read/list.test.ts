@@ -68,6 +68,15 @@ test('podcap list -o json prints the same as JSON', async () => {
   ]);
 });
 
+test('podcap list prints a Pod as ended whose end was seen, even if its agent died before it could end its record', async () => {
+  await using scene = await readScene();
+  await scene.record({ totals: noTotals });
+  await scene.podEnd();
+  expect(JSON.parse((await scene.list(['-o', 'json'])).stdout.toString())).toMatchObject([
+    { state: 'ended' },
+  ]);
+});
+
 test('podcap list prints only the heading if nothing is stored', async () => {
   await using scene = await readScene();
   expect((await scene.list([])).stdout.toString()).toMatch(/^NAMESPACE .*LAST\n$/);
@@ -105,7 +114,8 @@ test('without an agent that says anything, the state is that of a record that is
   const clock = { bootId, startMs: 0, lastMs: nowMs() };
   await scene.record({ clock });
   await scene.record({ clock: { ...clock, lastMs: nowMs() - 60_000 } }, { ...web, uid: 'silent' });
-  await scene.record({ clock, podEndedMs: 1 }, { ...web, uid: 'ended' });
+  await scene.record({ clock }, { ...web, uid: 'ended' });
+  await scene.podEnd({ ...web, uid: 'ended' });
   await scene.record({ clock: { ...clock, bootId: 'another' } }, { ...web, uid: 'rebooted' });
   const statesOf = async () => {
     const { stdout } = await scene.list(['-o', 'json']);

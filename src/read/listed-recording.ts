@@ -29,11 +29,8 @@ export type ListedRecording = {
 export type AgentStates = ReadonlyMap<string, PodState> | undefined;
 
 /** A recording with its state, without the times of its packets. */
-export function listedOf(
-  { namespace, pod, uid, generations }: Recording,
-  states: AgentStates,
-  clock: Clock,
-): ListedRecording {
+export function listedOf(recording: Recording, states: AgentStates, clock: Clock): ListedRecording {
+  const { namespace, pod, uid, generations } = recording;
   const record = newestRecord(generations);
   const files = generations.flatMap((generation) => generation.files);
   const records = generations.flatMap((generation) => generation.record ?? []);
@@ -41,7 +38,7 @@ export function listedOf(
     namespace,
     pod,
     uid,
-    ...stateOf(record, uid, { states, clock }),
+    ...stateOf(record, recording, { states, clock }),
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(records.length > 0 && countsOf(records)),
@@ -60,12 +57,12 @@ export function listedWithoutFiles(states: AgentStates, recordings: readonly Rec
 
 function stateOf(
   record: CaptureRecord | undefined,
-  uid: string,
+  { uid, hasPodEnded }: Pick<Recording, 'uid' | 'hasPodEnded'>,
   { states, clock }: { readonly states: AgentStates; readonly clock: Clock },
 ): Pick<ListedRecording, 'state' | 'reason' | 'message'> {
   const state = states?.get(uid);
   if (state) return wordsOf(state);
-  if (record?.podEndedMs !== undefined) return { state: 'ended', reason: 'PodEnded' };
+  if (hasPodEnded) return { state: 'ended', reason: 'PodEnded' };
   // During a rolling update, the other agent may still capture it.
   if (record && !isOver(record, clock)) return { state: 'capturing' };
   const message = states

@@ -2,12 +2,11 @@ import type { CaptureSpec } from '../planner/annotations.ts';
 import type { Decision } from '../planner/plan.ts';
 import type { DesiredState, OngoingState, RingSpec } from './pod-state.ts';
 
-/** A Pod deleted by force leaves the API before its containers end: how long its network may stay. */
-const podEndMs = 60_000;
-
 export type DesiredOptions = {
   /** The kernel's receive ring of each capture, in KiB. */
   readonly bufferKib: number;
+  /** How long the Pod's network may stay after its end: a Pod deleted by force leaves the API before its containers end. */
+  readonly longestEndMs: number;
   /** By performance.now(). */
   readonly nowMs: number;
 };
@@ -19,12 +18,12 @@ export type DesiredOptions = {
 export function desiredAfter(
   before: DesiredState,
   decision: Decision | undefined,
-  { bufferKib, nowMs }: DesiredOptions,
+  options: DesiredOptions,
 ): DesiredState {
   const ongoing = before.kind === 'erase' ? before.meanwhile : before;
   switch (decision?.kind) {
     case 'record':
-      return { kind: 'capture', rings: ringsOf(decision.spec, bufferKib) };
+      return { kind: 'capture', rings: ringsOf(decision.spec, options.bufferKib) };
     case 'refuse':
       return { kind: 'rest', why: { kind: 'refused', refusal: decision.refusal } };
     case 'delete':
@@ -35,9 +34,9 @@ export function desiredAfter(
     case 'keep':
       return decision.why === 'DurationReached'
         ? { kind: 'rest', why: { kind: 'durationReached' } }
-        : finish(ongoing, nowMs);
+        : finish(ongoing, options);
     case undefined:
-      return finish(ongoing, nowMs);
+      return finish(ongoing, options);
   }
 }
 
@@ -45,10 +44,13 @@ function ringsOf(spec: CaptureSpec, bufferKib: number): RingSpec[] {
   return [{ ...spec, bufferKib }];
 }
 
-function finish(before: OngoingState, nowMs: number): DesiredState {
+function finish(
+  before: OngoingState,
+  { nowMs, longestEndMs }: Pick<DesiredOptions, 'nowMs' | 'longestEndMs'>,
+): DesiredState {
   switch (before.kind) {
     case 'capture':
-      return { kind: 'finish', rings: before.rings, untilMs: nowMs + podEndMs };
+      return { kind: 'finish', rings: before.rings, untilMs: nowMs + longestEndMs };
     case 'finish':
       return before;
     case 'rest':

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Backoff, backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Coalesced, coalesced } from '../../base/coalesced.ts';
-import { networkUidOf, type Pod } from '../../kubernetes/pod.ts';
+import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
 import type { Decision, RunningRecording } from '../planner/plan.ts';
@@ -56,10 +56,11 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
       if (loop.isEnding) return;
       const isSame = isSameDecision(loop.decision, decision);
       loop.decision = decision;
+      if (decision?.kind === 'record') loop.known = decision.pod;
       if (isSame) return;
       if (decision && decision.kind !== 'keep') loop.pod = decision.pod;
-      if (decision?.kind === 'record') loop.networkPod = { ...decision.pod, uid: networkUidOf(decision.pod) };
-      desire(loop, desiredAfter(loop.desired, decision, { ...options, nowMs: performance.now() }));
+      const times = { longestEndMs: loop.known ? longestEndMs(loop.known) : 0, nowMs: performance.now() };
+      desire(loop, desiredAfter(loop.desired, decision, { ...options, ...times }));
     },
     recording() {
       const { recording } = loop;
@@ -90,8 +91,8 @@ type Loop = {
   decision: Decision | undefined;
   desired: Desired;
   pod: PodName;
-  /** The Pod as its network knows it; undefined before it is to be captured. */
-  networkPod: Pick<Pod, 'namespace' | 'name' | 'uid'> | undefined;
+  /** The Pod as it was last seen; undefined before it is to be captured. */
+  known: Pod | undefined;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   unsubscribe: () => void;
@@ -116,7 +117,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     decision: undefined,
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     pod: { namespace: '', name: '', uid },
-    networkPod: undefined,
+    known: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     unsubscribe: () => {},
@@ -152,8 +153,8 @@ async function tick(loop: Loop): Promise<void> {
   if (isIdle(loop) && wakeAtMs === undefined) loop.onIdle();
 }
 
-function isBeingDeleted({ decision }: Loop): boolean {
-  return decision?.kind === 'record' && decision.pod.deletionTimestamp !== undefined;
+function isBeingDeleted({ known }: Loop): boolean {
+  return known?.deletionTimestamp !== undefined;
 }
 
 function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
@@ -177,14 +178,15 @@ function observe(loop: Loop): Observed {
 
 /** Where nothing is captured, no network is needed. */
 async function observeNetwork(loop: Loop): Promise<ObservedNetwork> {
-  const { recording, desired, networkPod, network, options } = loop;
+  const { recording, desired, known, network, options } = loop;
   const nowMs = performance.now();
   const since = (isSame: boolean) => (isSame ? network.sinceMs : nowMs);
   const isNeeded = recording !== undefined || ringsOf(desired).length > 0;
   const absent = (problem: string) => {
     return { kind: 'absent', problem, sinceMs: since(network.kind === 'absent') } as const;
   };
-  if (!isNeeded || !networkPod) return absent('');
+  if (!isNeeded || !known) return absent('');
+  const networkPod = { namespace: known.namespace, name: known.name, uid: networkUidOf(known) };
   try {
     const found = await options.networks.find(networkPod);
     if (!found) return absent(options.networks.absence(networkPod));
@@ -294,7 +296,7 @@ function contextOf(loop: Loop): PodContext {
     recording: () => loop.recording,
     opened(recording) {
       loop.recording = recording;
-      if (loop.networkPod) loop.unsubscribe = options.networks.onChange(loop.networkPod.uid, ticking.run);
+      if (loop.known) loop.unsubscribe = options.networks.onChange(networkUidOf(loop.known), ticking.run);
     },
     closed() {
       loop.recording = undefined;

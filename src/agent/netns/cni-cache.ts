@@ -25,6 +25,8 @@ export type CniCacheOptions = {
   readonly onChange: (podUid: string) => void;
   /** That entry is not in the cache any more: it was deleted, changed or damaged. */
   readonly onLost: (entry: CniEntry) => void;
+  /** The whole folder was read once more, or that failed. */
+  readonly onResynced?: () => void;
   readonly log: Logger;
 };
 
@@ -91,7 +93,7 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     onName: async (name) => {
       if (isPodEntry(name)) update(name, read(name));
     },
-    onResync: resync,
+    onResync: () => resync().finally(options.onResynced),
   });
   return {
     entries: () => [...files.values()].flatMap(({ entry }) => entry ?? []).toReversed(),

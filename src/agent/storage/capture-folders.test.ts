@@ -174,6 +174,70 @@ test('the retention time starts when the Pod is marked as ended, and continues w
   expect((await open(root.path, afterReboot)).states().get('uid-1')?.endedMs).toBe(0);
 });
 
+test('the end of a Pod is not written into a record, which may be that of another agent', async () => {
+  await using root = await temporaryFolder();
+  const ending = await open(root.path);
+  const folder = await ending.open(pod);
+  const { path } = folder;
+  const generation = await folder.createGeneration(parameters);
+  const before = await readFile(join(path, 'capture.1.json'), 'utf8');
+  await ending.markEnded('uid-1');
+  expect(await readFile(join(path, 'capture.1.json'), 'utf8')).toBe(before);
+  await generation.note({ totals: { ...noTotals, captured: 7 } });
+  const next = await open(root.path, { ...boot, nowMs: boot.nowMs + 500 });
+  expect(next.states().get('uid-1')?.endedMs).toBe(boot.nowMs);
+});
+
+test('of two agents, the one that sees the end of a Pod first says when that was', async () => {
+  await using root = await temporaryFolder();
+  const first = await open(root.path);
+  await first.open(pod);
+  const second = await open(root.path, { ...boot, nowMs: boot.nowMs + 500 });
+  await first.markEnded('uid-1');
+  await second.markEnded('uid-1');
+  expect(second.states().get('uid-1')?.endedMs).toBe(boot.nowMs);
+});
+
+test('a Pod that is captured again has not ended, under the next agent either', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  await folders.open(pod);
+  await folders.markEnded('uid-1');
+  await folders.open(pod);
+  expect(folders.states().get('uid-1')?.endedMs).toBeUndefined();
+  expect((await open(root.path)).states().get('uid-1')?.endedMs).toBeUndefined();
+});
+
+test.each(['', '{', '{"bootId":"boot-1"}', '{"bootId":"boot-1","endedMs":1e999}'])(
+  'a Pod whose end is given as %j may be running',
+  async (text) => {
+    await using root = await temporaryFolder();
+    const { path } = await (await open(root.path)).open(pod);
+    await writeFile(join(path, 'pod-end.json'), text);
+    const folders = await open(root.path);
+    expect(folders.states().get('uid-1')?.endedMs).toBeUndefined();
+    await folders.markEnded('uid-1');
+    expect((await open(root.path)).states().get('uid-1')?.endedMs).toBe(boot.nowMs);
+  },
+);
+
+test.skipIf(process.geteuid?.() !== 0)("tcpdump's user cannot say that a Pod has ended", async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const { path } = await folders.open(pod);
+  await folders.markEnded('uid-1');
+  await chown(join(path, 'pod-end.json'), 10_001, 10_001);
+  expect((await open(root.path)).states().get('uid-1')?.endedMs).toBeUndefined();
+});
+
+test('a folder in the place of the end of a Pod does not keep the Pod from being captured', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const { path } = await folders.open(pod);
+  await mkdir(join(path, 'pod-end.json'));
+  expect((await folders.open(pod)).path).toBe(path);
+});
+
 test.each(['', '{', '[]', '{"version":2}'])('a record with the text %j is invalid', async (text) => {
   await using root = await temporaryFolder();
   await writeFile(join(root.path, 'capture.1.json'), text);

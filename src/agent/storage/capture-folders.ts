@@ -5,10 +5,11 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { type CaptureRecord, readRecords, replaceRecord, type Totals, totalsOf } from './capture-records.ts';
-import { folderName, parseFolderName, parseRecordName, parseRingFile } from './file-names.ts';
+import { readRecords, type Totals, totalsOf } from './capture-records.ts';
+import { folderName, parseFolderName, parseRecordName, parseRingFile, podEndName } from './file-names.ts';
 import { type CaptureFolder, captureFolder } from './generations.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
+import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
 import { listRingFiles } from './ring-files.ts';
 import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
@@ -88,6 +89,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
         await shareWithGroup(path, groupId, 0o1770);
       };
       await makeFolder();
+      await removePodEnd(path);
       await measured.add(pod.uid, path);
       const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
       return captureFolder({ path, pod, clock, compareQueue, makeFolder, onDeleted });
@@ -96,8 +98,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       const path = measured.pathOf(uid);
       const endedMs = clock.nowMs();
       if (path === undefined || !measured.markEnded(uid, endedMs)) return false;
-      const newest = (await readRecords(path)).at(-1);
-      if (newest) await replaceRecord(path, { ...newest, podEndedMs: endedMs });
+      await ifExists(writePodEnd(path, clock, endedMs));
       await measured.measure(uid);
       return true;
     },
@@ -114,7 +115,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
 function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOptions) {
   const { log } = options;
   const states = new Map<string, FolderState>();
-  /** Kept here too, because a folder without a record has no other place for it. */
+  /** Kept here too, for a disk that cannot be written. */
   const endedMsOf = new Map<string, number>();
 
   async function measure(uid: string): Promise<void> {
@@ -167,7 +168,11 @@ async function readState(
   { clock, readsPacketTimes }: CaptureFoldersOptions,
 ): Promise<FolderState> {
   const named = parseFolderName(basename(path)) ?? { namespace: '', pod: '', uid: '' };
-  const [read, sizes] = await Promise.all([readRecords(path), ringSizes(path)]);
+  const [read, sizes, endedMs] = await Promise.all([
+    readRecords(path),
+    ringSizes(path),
+    readPodEnd(path, clock),
+  ]);
   const records = read.filter((record) => folderName(record) === folderName(named));
   const newest = records.at(-1);
   const { namespace, pod: name, uid } = newest ?? named;
@@ -180,18 +185,9 @@ async function readState(
     bytes,
     largestBytes: Math.max(0, ...sizes),
     capturedMs,
-    endedMs: newest && podEndOf(newest, clock),
     ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),
+    endedMs,
   };
-}
-
-/**
- * If the record is of another boot, only the fact counts: its Pods ended with the machine, and their retention time
- * starts with this boot.
- */
-function podEndOf({ podEndedMs, clock: { bootId } }: CaptureRecord, clock: Clock): number | undefined {
-  if (podEndedMs === undefined) return undefined;
-  return bootId === clock.bootId ? podEndedMs : 0;
 }
 
 async function ringSizes(path: string): Promise<number[]> {
@@ -231,8 +227,9 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {
   for (const entry of (await ifExists(readdir(path, { withFileTypes: true }))) ?? []) {
     const { name } = entry;
+    const replaced = name.replace(/\.new$/, '');
     const isOwn =
-      parseRingFile(name) !== undefined || parseRecordName(name.replace(/\.new$/, '')) !== undefined;
+      parseRingFile(name) !== undefined || parseRecordName(replaced) !== undefined || replaced === podEndName;
     if (isOwn && !entry.isDirectory()) await ifExists(unlink(join(path, name)));
   }
   try {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
-import { openPlainFile } from '../../base/plain-file.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { isAgents, readAgentFile } from './agent-files.ts';
 import { parseRecordName, podNamePatterns, recordName } from './file-names.ts';
 import { replaceFile } from './replace-file.ts';
 import type { StartState } from './ring-pruning.ts';
@@ -75,8 +75,6 @@ const recordSchema = v.object({
   endMessage: v.optional(v.string()),
   /** In milliseconds of the clock of that boot (clock.ts): when it started, and when the record was last written. */
   clock: v.object({ bootId: v.string(), startMs: milliseconds, lastMs: milliseconds }),
-  /** When the agent saw that the Pod had ended, by the same clock. */
-  podEndedMs: v.optional(milliseconds),
   /** How many packets the interface had counted when the record was last written. */
   interfacePackets: v.optional(count),
   /** Packets missed before it if the capture before is dead: that is not known yet, so they are not in the totals. */
@@ -141,7 +139,7 @@ export function totalsOf(records: readonly CaptureRecord[]): Totals {
 
 /** The record of one generation; undefined if there is none, or if what is there is no valid record of an agent. */
 export async function readRecord(folder: string, generation: number): Promise<CaptureRecord | undefined> {
-  const text = await readText(folder, recordName(generation));
+  const text = await readAgentFile(folder, recordName(generation));
   if (text === undefined) return undefined;
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), text);
   return parsed.success && parsed.output.generation === generation ? parsed.output : undefined;
@@ -184,11 +182,6 @@ export async function readStart(
   };
 }
 
-/** The agent owns the Pod's folder, and its sticky bit keeps tcpdump's user from renaming files of others. */
-function isAgents(userId: number, folderOwnerId: number): boolean {
-  return userId === folderOwnerId || userId === 0;
-}
-
 /** All valid records of a folder, oldest first. */
 export async function readRecords(folder: string): Promise<CaptureRecord[]> {
   const generations = (await readdir(folder)).flatMap((name) => parseRecordName(name) ?? []);
@@ -213,19 +206,6 @@ export async function createRecord(folder: string, record: CaptureRecord): Promi
 /** Replaces the record of its generation; a reader sees the old or the new one. */
 export async function replaceRecord(folder: string, record: CaptureRecord): Promise<void> {
   await replaceFile(join(folder, recordName(record.generation)), serialize(record));
-}
-
-/** A record takes 1 kB, and its filter at most 2 kB. */
-const maxRecordBytes = 65_536;
-
-/** Undefined for what cannot be a record of an agent: tcpdump's user may write into the folder. */
-async function readText(folder: string, name: string): Promise<string | undefined> {
-  const opened = await ifExists(openPlainFile(join(folder, name)));
-  if (opened?.kind !== 'file') return undefined;
-  await using handle = opened.handle;
-  const owner = await ifExists(lstat(folder));
-  if (!owner || !isAgents(opened.stats.uid, owner.uid)) return undefined;
-  return opened.stats.size <= maxRecordBytes ? await handle.readFile('utf8') : undefined;
 }
 
 function serialize(record: CaptureRecord): string {

@@ -87,6 +87,7 @@ const podSchema = v.object({
   phase: v.string(),
   creationTimestamp: v.string(),
   deletionTimestamp: v.exactOptional(v.string()),
+  gracePeriodSeconds: v.number(),
 });
 
 const fileSchema = v.object({ bootId: v.string(), pods: v.array(podSchema) });

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { trackProgress } from '../observability/progress.ts';
 import { startDiskSampling } from './disk-sampling.ts';
 
 test.each([
@@ -16,6 +17,7 @@ test.each([
     folders: { measureAll: async () => void order.push('captures'), states: () => new Map() },
     minFreeDiskPercent: 0,
     onSample: () => order.push('plan'),
+    progress: trackProgress(),
     log: pino({ level: 'silent' }),
   });
   sampling[method]();

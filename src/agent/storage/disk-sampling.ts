@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { every } from '../../base/timers.ts';
+import type { Progress } from '../observability/progress.ts';
 import type { CaptureFolders } from './capture-folders.ts';
 import { type FreeSpace, freeSpaceOf } from './free-space.ts';
 
@@ -35,6 +36,7 @@ export type DiskSamplingOptions = {
   readonly minFreeDiskPercent: number;
   /** Called after each sample of the disk. */
   readonly onSample: () => void;
+  readonly progress: Pick<Progress, 'expect'>;
   readonly log: Logger;
 };
 
@@ -42,11 +44,17 @@ export type DiskSamplingOptions = {
 const measureEveryMs = 30_000;
 /** Others fill the same disk. Asking how much of it is free costs little. */
 const checkEveryMs = 2_000;
+/** By then, the disk does not answer, or something blocks the threads of libuv that would ask it. */
+const stuckAfterMs = 60_000;
+/** It reads every folder of captures: on a slow disk, a long time is no error. */
+const measureStuckAfterMs = 300_000;
 
 /** Resolves with the first sample taken; the captures have been measured. Throws what statfs(2) says of the folder. */
 export async function startDiskSampling(options: DiskSamplingOptions): Promise<DiskSampling> {
-  const { root, folders, onSample, log } = options;
+  const { root, folders, onSample, progress, log } = options;
   let areMeasured = true;
+  const sampled = progress.expect('sampling the disk', stuckAfterMs);
+  const measured = progress.expect('measuring captures', measureStuckAfterMs);
 
   async function takeSample(): Promise<DiskSample> {
     const isMeasured = areMeasured;
@@ -66,7 +74,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
   );
   const measuring = coalesced(
     async () => {
-      await folders.measureAll();
+      await folders.measureAll().finally(measured);
       areMeasured = true;
       sampling.run();
     },
@@ -76,7 +84,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
     100 * availableBytes > options.minFreeDiskPercent * capacityBytes;
 
   const checkTimer = every(checkEveryMs, async () => {
-    const now = await freeSpaceOf(root);
+    const now = await freeSpaceOf(root).finally(sampled);
     // In between, the captures are measured only when the minimum is crossed: that changes the plan.
     if (hasMinimum(now) !== hasMinimum(latest.disk)) measuring.run();
   });

@@ -67,6 +67,9 @@ export function parseRecordName(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
+/** The name of the file that says when the Pod ended. */
+export const podEndName = 'pod-end.json';
+
 function cut(pod: string): string {
   return pod.slice(0, maxPodBytes);
 }

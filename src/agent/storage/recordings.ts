@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { type CaptureRecord, readRecord, startedGenerations } from './capture-records.ts';
 import { folderName, type PodFolder, parseFolderName, parseRecordName, type RingFile } from './file-names.ts';
+import { hasPodEnded } from './pod-end.ts';
 import { listRingFiles } from './ring-files.ts';
 import { orderByAge, orderGenerations } from './ring-order.ts';
 
@@ -12,6 +13,8 @@ export type Recording = {
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
+  /** An agent has seen that the Pod ended. */
+  readonly hasPodEnded: boolean;
   /** One for each start of tcpdump, oldest first. */
   readonly generations: readonly RecordingGeneration[];
 };
@@ -55,7 +58,13 @@ export async function readRecording(folder: string, named: PodFolder): Promise<R
   }
   const record = newestRecord(generations);
   // A long name is cut in the folder's name, but not in the record.
-  return { folder, ...named, pod: record?.pod ?? named.pod, generations };
+  return {
+    folder,
+    ...named,
+    pod: record?.pod ?? named.pod,
+    hasPodEnded: await hasPodEnded(folder),
+    generations,
+  };
 }
 
 /** A record that was copied or linked from another Pod's folder is no record of this one. */

@@ -68,7 +68,7 @@ async function startAgent(scene: {
   nativeFolder: string;
   settings: Partial<Settings>;
 }) {
-  const port = await freePort();
+  const [probePort, metricsPort] = await Promise.all([freePort(), freePort()]);
   const stopping = new AbortController();
   const client = kubernetesClient(scene.server.config);
   const running = runAgent({
@@ -90,9 +90,9 @@ async function startAgent(scene: {
       podMetrics: true,
       bufferKib: 4_096,
       captureUser: 10_001,
-      port,
+      probePort,
+      metricsPort,
       metricsTlsFolder: undefined,
-      metricsPort: 9_781,
       cniResyncSeconds: 5,
       logLevel: 'error',
       ...scene.settings,
@@ -107,6 +107,7 @@ async function startAgent(scene: {
     },
   });
   const ask = async (path: string) => {
+    const port = path === '/metrics' ? metricsPort : probePort;
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     return `${response.status} ${await response.text()}`;
   };

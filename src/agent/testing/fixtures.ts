@@ -26,6 +26,7 @@ export function podWith(fields: Partial<Pod> = {}): Pod {
     nodeName: 'node1',
     phase: 'Running',
     creationTimestamp: '2026-01-01T00:00:00Z',
+    gracePeriodSeconds: 30,
     ...fields,
   };
 }

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import * as v from 'valibot';
 import { bootClock } from '../../base/clock.ts';
 import { kubernetesClient } from '../../kubernetes/client.ts';
+import { blockThreads } from '../../testbed/blocked-threads.ts';
 import { runAgent } from '../agent.ts';
 import { settingsSchema } from '../settings.ts';
 
@@ -18,15 +19,19 @@ export type AgentUsage = {
 };
 
 /**
- * The agent in a child process, for tests of its memory and descriptors. Its parent names the API server. It answers
- * each message of its parent with its usage after a garbage collection, and stops when its parent disconnects.
+ * The agent in a child process, for tests of its memory, descriptors and threads. Its parent names the API server. It
+ * answers the message `usage?` with its usage after a garbage collection, blocks the threads in which it accesses files
+ * at the message `block the threads`, and stops when its parent disconnects.
  */
 async function main(): Promise<void> {
   const { server, ca, settings } = v.parse(startSchema, JSON.parse(process.argv[2] ?? ''));
   const stopping = new AbortController();
   const credentials = { kind: 'token', token: 'any' } as const;
   await using client = kubernetesClient({ server: new URL(server), ca, credentials });
-  process.on('message', () => void usage().then((measured) => process.send?.(measured)));
+  process.on('message', (message) => {
+    if (message === 'block the threads') blockThreads(settings.capturesFolder);
+    else void usage().then((measured) => process.send?.(measured));
+  });
   process.once('disconnect', () => stopping.abort());
   const log = pino({ level: 'warn' });
   await runAgent({

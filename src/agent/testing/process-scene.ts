@@ -19,7 +19,8 @@ export type ProcessScene = AsyncDisposable & {
   readonly agent: ChildProcess;
   /** The agent's watch of Pods, after a list without Pods. */
   readonly watch: WatchStream;
-  readonly port: number;
+  readonly probePort: number;
+  readonly metricsPort: number;
 };
 
 /** Bundles and starts the agent as the image does. */
@@ -40,14 +41,15 @@ export async function processScene(networks: number): Promise<ProcessScene> {
     format: 'cjs',
     supported: { using: true },
   });
-  const port = await freePort();
+  const [probePort, metricsPort] = await Promise.all([freePort(), freePort()]);
   const settings = {
     ...settingsText,
     capturesFolder: captures.path,
     cniResultsFolder: cache.path,
     netnsFolder: dirname(testbeds[0]?.netns ?? ''),
     nativeFolder: await compileNative(),
-    port: String(port),
+    probePort: String(probePort),
+    metricsPort: String(metricsPort),
   };
   const start = JSON.stringify({ server: server.config.server, ca: server.config.ca, settings });
   const { flags, environment } = await imageStart();
@@ -63,7 +65,8 @@ export async function processScene(networks: number): Promise<ProcessScene> {
     server,
     agent,
     watch: await server.nextWatch(),
-    port,
+    probePort,
+    metricsPort,
     async [Symbol.asyncDispose]() {
       agent.disconnect();
       await once(agent, 'exit');

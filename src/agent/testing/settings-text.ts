@@ -13,7 +13,6 @@ export const settingsText = {
   bufferKib: '4096',
   captureUser: '10001',
   metricsTlsFolder: '',
-  metricsPort: '9781',
   cniResyncSeconds: '5',
   logLevel: 'warn',
 };

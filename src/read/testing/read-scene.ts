@@ -6,6 +6,7 @@ import type { PodState } from '../../agent/observability/capture-states.ts';
 import { openStateFile } from '../../agent/observability/state-file.ts';
 import { type CaptureRecord, createRecord, noTotals } from '../../agent/storage/capture-records.ts';
 import { folderName, ringFileBase, ringFileName } from '../../agent/storage/file-names.ts';
+import { writePodEnd } from '../../agent/storage/pod-end.ts';
 import type { PcapHeader } from '../../pcap/pcap-format.ts';
 import { captureFile, type TestPacket } from '../../pcap/testing/capture-files.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
@@ -83,6 +84,9 @@ export async function readScene() {
     async agentSays(states: readonly PodState[]): Promise<void> {
       const log = pino({ level: 'silent' });
       opened.use(await openStateFile({ capturesFolder: root.path, states: () => states, log }));
+    },
+    async podEnd(pod = web): Promise<void> {
+      await writePodEnd(pathOf(pod), { nowMs: () => 5, bootId: 'boot' }, 5);
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

@@ -151,7 +151,7 @@ function decisionOf(decision: (Act & { kind: 'decide' })['decision']): Decision 
 
 function decide(world: World, decision: Decision | undefined): void {
   const { desired, nowMs } = world;
-  const state = desiredAfter(desired, decision, { bufferKib, nowMs });
+  const state = desiredAfter(desired, decision, { bufferKib, longestEndMs: 60_000, nowMs });
   world.desired = { ...state, revision: desired.revision + 1 };
   world.memory = forgetFilters(world.memory, world.desired);
 }

@@ -17,7 +17,30 @@ import {
 } from '../../kubernetes/testing/certificate.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { serveSecureMetrics } from './secure-metrics-server.ts';
+import { renderedAtMostEvery, serveMetrics } from './metrics-server.ts';
+
+test('without TLS, every client reads the metrics, and nothing else', async () => {
+  const log = pino({ level: 'silent' });
+  await using server = await serveMetrics({ port: 0, tls: undefined, metrics: () => 'up 1\n', log });
+  const answers = ['/metrics', '/healthz'].map(async (path) => {
+    return await (await fetch(`http://127.0.0.1:${server.port}${path}`)).text();
+  });
+  expect(await Promise.all(answers)).toEqual(['up 1\n', 'not found\n']);
+});
+
+test('the metrics are made once a second at most, however many clients ask', () => {
+  let [times, nowMs] = [0, 5_000];
+  const metrics = renderedAtMostEvery(
+    1_000,
+    () => `${(times += 1)}`,
+    () => nowMs,
+  );
+  expect([metrics(), metrics()]).toEqual(['1', '1']);
+  nowMs += 999;
+  expect(metrics()).toBe('1');
+  nowMs += 1;
+  expect([metrics(), metrics()]).toEqual(['2', '2']);
+});
 
 // Real certificates and real clients: these tests try which clients TLS lets in.
 
@@ -53,19 +76,15 @@ test('a client that speaks plain HTTP, or an older TLS, reads nothing', async ()
   expect(await scene.ask(client, { maxVersion: 'TLSv1.2' })).toMatch(/^refused/);
 });
 
-test('a new authority shuts out old certificates, on a kept-alive connection and in a resumed session', async () => {
+test('a new authority shuts out old certificates, in a resumed session too', async () => {
   await using scene = await secureScene();
-  using prometheus = scene.keptAlive(client);
-  const [first, second] = [await prometheus.ask(), await prometheus.ask()];
-  expect(second).toEqual(first);
-  prometheus.close();
+  using prometheus = scene.resuming(client);
+  await prometheus.ask();
   expect(await prometheus.ask()).toMatchObject({ answer: '200 up 1\n', isResumed: true });
 
   await scene.write({ ...(await others.sign('server')), ca: others.cert });
   await until(() => scene.logged('certificates read') === 2, { what: 'the change' });
-  // First on the connection that it keeps alive, then on a new one with the session that it has.
-  for (let i = 0; i < 2; i += 1)
-    expect(await prometheus.ask()).toMatchObject({ answer: expect.stringMatching(/^refused/) });
+  expect(await prometheus.ask()).toMatchObject({ answer: expect.stringMatching(/^refused/) });
   expect(await scene.ask(client)).toMatch(/^refused/);
   expect(await scene.ask(await others.sign('client'))).toBe('200 up 1\n');
 });
@@ -101,7 +120,7 @@ test('without certificates every client is refused until there are some', async 
 
 type Files = { readonly cert: string; readonly key: string; readonly ca: string };
 type Asking = { readonly path?: string; readonly port?: number; readonly maxVersion?: 'TLSv1.2' };
-type Answer = { readonly answer: string; readonly localPort?: number; readonly isResumed?: boolean };
+type Answer = { readonly answer: string; readonly isResumed?: boolean };
 
 async function secureScene({ isEmpty = false } = {}) {
   const folder = await temporaryFolder();
@@ -121,8 +140,8 @@ async function secureScene({ isEmpty = false } = {}) {
   }
 
   if (!isEmpty) await write({ ...server, ca: ours.cert });
-  const options = { port: 0, folder: folder.path, rereadMs: 5, metrics: () => 'up 1\n', log };
-  const metrics = await serveSecureMetrics(options);
+  const tls = { folder: folder.path, rereadMs: 5 };
+  const metrics = await serveMetrics({ port: 0, tls, metrics: () => 'up 1\n', log });
   const { port } = metrics;
   return {
     port,
@@ -131,16 +150,10 @@ async function secureScene({ isEmpty = false } = {}) {
     async ask(certificate: Certificate | undefined, asking: Asking = {}): Promise<string> {
       return (await ask({ port, ...identityOf(certificate), agent: false, ...asking })).answer;
     },
-    /** Keeps one connection, and the sessions that the server issued, as Prometheus does. */
-    keptAlive(certificate: Certificate) {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1, ...identityOf(certificate) });
-      return {
-        ask: () => ask({ port, agent }),
-        close() {
-          for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
-        },
-        [Symbol.dispose]: () => agent.destroy(),
-      };
+    /** Keeps the sessions that the server issued, as Prometheus does. */
+    resuming(certificate: Certificate) {
+      const agent = new Agent({ keepAlive: true, ...identityOf(certificate) });
+      return { ask: () => ask({ port, agent }), [Symbol.dispose]: () => agent.destroy() };
     },
     async [Symbol.asyncDispose]() {
       await metrics[Symbol.asyncDispose]();
@@ -163,7 +176,7 @@ async function ask({ path = '/metrics', ...options }: RequestOptions): Promise<A
     const { socket } = response;
     const isResumed = socket instanceof TLSSocket && socket.isSessionReused();
     const answer = `${response.statusCode} ${await text(response)}`;
-    return { answer, localPort: socket.localPort ?? 0, isResumed };
+    return { answer, isResumed };
   } catch (error) {
     return { answer: `refused: ${String(error)}` };
   }
