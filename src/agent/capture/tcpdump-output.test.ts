@@ -33,6 +33,18 @@ test.each<[string, OutputLine]>([
   ['podcap: 17 packets in no file', { kind: 'unwritten', packets: 17 }],
   ['podcap: interface down', { kind: 'interface', isUp: false }],
   ['podcap: interface up', { kind: 'interface', isUp: true }],
+  [
+    'podcap: captures interface 7, named eth0; eth0 is interface 7',
+    { kind: 'captured', captured: { index: 7, name: 'eth0', requestedIndex: 7 } },
+  ],
+  [
+    'podcap: captures interface 7, named a;, named; eth0 is interface 0',
+    { kind: 'message', text: 'podcap: captures interface 7, named a;, named; eth0 is interface 0' },
+  ],
+  [
+    'podcap: captures interface 7, named a;b,; eth0 is interface 0',
+    { kind: 'captured', captured: { index: 7, name: 'a;b,', requestedIndex: undefined } },
+  ],
   // Only a whole line is the library's.
   ['podcap: interface up and more', { kind: 'message', text: 'podcap: interface up and more' }],
 ])('%j is understood', (line, output) => {

@@ -14,6 +14,15 @@ export type FilesStarted = {
   readonly pruned: number;
 };
 
+/** The network interface that a capture is bound to, by its index, whatever its name is. */
+export type CapturedInterface = {
+  readonly index: number;
+  /** What it is called at present. */
+  readonly name: string;
+  /** Which interface has the name that the capture was started with: another one, or none, if it was renamed. */
+  readonly requestedIndex: number | undefined;
+};
+
 /** What happens to a running tcpdump, as it prints it. */
 export type OutputListeners = {
   /** It has started its next capture file, or several at a high rate. */
@@ -24,6 +33,8 @@ export type OutputListeners = {
   readonly onWriteError?: () => void;
   /** The interface was set down or up; tcpdump continues in both cases. */
   readonly onInterface?: (isUp: boolean) => void;
+  /** It is bound to this interface: at its start, and when a name has changed. */
+  readonly onCapturedInterface?: (captured: CapturedInterface) => void;
 };
 
 /** What a tcpdump has printed up to its end. */
@@ -49,6 +60,8 @@ export type OutputReader = {
   readonly listening: Promise<void>;
   /** Resolves with the next answer to SIGUSR1. */
   readonly nextStatistics: () => Promise<TcpdumpStatistics>;
+  /** As it was when the newest statistics were counted; undefined before it captures. */
+  readonly capturedInterface: () => CapturedInterface | undefined;
   /** The result of the lines so far. */
   readonly result: () => TcpdumpResult;
 };
@@ -62,6 +75,7 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
   const unwrap = unwrapCounts();
   let answer = Promise.withResolvers<TcpdumpStatistics>();
   let final: Partial<TcpdumpStatistics> = {};
+  let captured: CapturedInterface | undefined;
   let result: Omit<TcpdumpResult, 'statistics'> = {
     message: '',
     isInterfaceGone: false,
@@ -88,6 +102,9 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
         return listeners.onFileDeleted?.();
       case 'interface':
         return listeners.onInterface?.(output.isUp);
+      case 'captured':
+        captured = output.captured;
+        return listeners.onCapturedInterface?.(captured);
       case 'unwritten':
         result = { ...result, unwritten: output.packets };
         return;
@@ -108,6 +125,7 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
     readLine,
     listening,
     nextStatistics: () => answer.promise,
+    capturedInterface: () => captured,
     result: () => ({ ...result, statistics: completeStatistics(final) }),
   };
 }
@@ -124,6 +142,7 @@ export type OutputLine =
   | { readonly kind: 'writeError'; readonly error: string }
   | { readonly kind: 'unwritten'; readonly packets: number }
   | { readonly kind: 'interface'; readonly isUp: boolean }
+  | { readonly kind: 'captured'; readonly captured: CapturedInterface }
   /** Anything else: errors, among other things. */
   | { readonly kind: 'message'; readonly text: string; readonly about?: 'interfaceGone' | 'noSuchDevice' };
 
@@ -149,7 +168,18 @@ function parseLibraryLine(line: string): OutputLine | undefined {
   const packets = /^podcap: (\d+) packets in no file$/.exec(line)?.[1];
   if (packets !== undefined) return { kind: 'unwritten', packets: Number(packets) };
   const interfaceState = /^podcap: interface (up|down)$/.exec(line)?.[1];
-  return interfaceState === undefined ? undefined : { kind: 'interface', isUp: interfaceState === 'up' };
+  if (interfaceState !== undefined) return { kind: 'interface', isUp: interfaceState === 'up' };
+  const captured = parseCapturedInterface(line);
+  return captured && { kind: 'captured', captured };
+}
+
+function parseCapturedInterface(line: string): CapturedInterface | undefined {
+  const pattern =
+    /^podcap: captures interface (?<index>\d+), named (?<name>[^ ]+); [^ ]+ is interface (?<holder>\d+)$/;
+  const groups = pattern.exec(line)?.groups;
+  if (!groups) return undefined;
+  const { index, name = '', holder } = groups;
+  return { index: Number(index), name, requestedIndex: Number(holder) || undefined };
 }
 
 function parseTcpdumpLine(line: string): OutputLine {

@@ -1,6 +1,7 @@
 import type { Spawner } from '../spawner/spawner.ts';
 import { indexCount } from '../storage/file-names.ts';
 import {
+  type CapturedInterface,
   type OutputListeners,
   readTcpdumpOutput,
   type TcpdumpResult,
@@ -18,6 +19,8 @@ export type Tcpdump = {
   readonly hasEnded: () => boolean;
   /** From now on it keeps this many files; it deletes what is too many when the next file starts. Does nothing if told before. */
   readonly keep: (files: number) => void;
+  /** Which interface it is bound to, as of the newest statistics; undefined before it captures. */
+  readonly capturedInterface: () => CapturedInterface | undefined;
   /** What it has counted by now; undefined if it ends before it answers. */
   readonly count: () => Promise<TcpdumpStatistics | undefined>;
   /**
@@ -114,6 +117,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     ended,
     hasEnded: () => hasEnded,
     keep,
+    capturedInterface: output.capturedInterface,
     count,
     stop: (how) => end(how, { kind: 'stop' }),
     giveUp: (how, message) => end(how, { kind: 'giveUp', message }),

@@ -2,15 +2,17 @@
  * podcap-preload.so, which the agent preloads into each of its tcpdumps, and into nothing else. With it a capture that
  * stops loses no packet that the kernel has taken for it, and each packet is in a file or in a count.
  *
- * It interposes 5 functions of libc and 8 of libpcap (interposed-functions.integration.test.ts compares this table with
+ * It interposes 5 functions of libc and 10 of libpcap (interposed-functions.integration.test.ts compares this table with
  * what the library exports):
  *
  *   function           file               why
  *   bind               start.c            the socket neither takes nor counts a packet before its filter is set
- *   ioctl              timestamp-query.c  answers for the kernel, which would wait for the RTNL lock to list timestamps
+ *   ioctl              ioctl.c            asks about the interface by its index, and without waiting for the RTNL lock
  *   poll               poll.c             writes before tcpdump sleeps, and at the end lets libpcap read the last block
  *   __poll_chk         poll.c             the same, for a libpcap that is compiled with _FORTIFY_SOURCE
  *   setsockopt         last-block.c       notes where the receive ring is, to find its last block
+ *   pcap_create        interface-name.c   notes the name of the interface that tcpdump is started with
+ *   pcap_stats         interface-name.c   reports a renamed interface before tcpdump prints its statistics
  *   pcap_set_timeout   start.c            keeps the block timeout at a second: each timeout wakes a core
  *   pcap_activate      start.c            notes which handle captures, and requests a longer time slice
  *   pcap_breakloop     stop.c             rejects packets before the loop ends, so that libpcap can empty the ring
@@ -28,6 +30,9 @@
  *   podcap: not written: ENOSPC      a file cannot be written or created: the capture stops, as at SIGTERM
  *   podcap: 17 packets in no file    follows at the end: how many of tcpdump's captured packets are in no file
  *   podcap: interface down           and "up": the interface exists, and no packets pass while it is down
+ *   podcap: captures interface 7, named eth1; eth0 is interface 9
+ *                                    at the start, and after each change: the capture was started on eth0, whose
+ *                                    interface is now called eth1; interface 9 has its name (0: none has it)
  *
  * The kernel fills a capture's receive ring block by block (TPACKET_V3, packet_mmap.rst), and retires a block when it
  * is full or when its timeout, a second, has passed. At the end tcpdump alone drops the block that is still open: of
@@ -41,8 +46,8 @@
  * packet socket is the first descriptor that it polls, and an interrupted poll() ends the loop after pcap_breakloop().
  * preload.integration.test.ts fails when one of them changes.
  *
- * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, stop.c, ring.c, write-buffer.c,
- * last-block.c, timestamp-query.c, time-slice.c, preload.c.
+ * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, ioctl.c, interface-name.c, stop.c, ring.c,
+ * write-buffer.c, last-block.c, time-slice.c, preload.c.
  */
 #define _GNU_SOURCE
 #include "preload.h"
