@@ -7,9 +7,9 @@ const repository = resolve(import.meta.dirname, '../..');
 /** What the image is compiled with, too (Dockerfile), and what clang and editors read. */
 const flagsFile = join(repository, 'src/compile_flags.txt');
 
-/** Compiles what the agent starts tcpdump with, the spawner and the preload library; returns their folder. */
+/** Compiles the agent's C programs: the spawner, the preload library and the interface probe; returns their folder. */
 export async function compileNative(): Promise<string> {
-  const [spawner] = await Promise.all([compileSpawner(), compilePreload()]);
+  const [spawner] = await Promise.all([compileSpawner(), compilePreload(), compileInterfaceProbe()]);
   return dirname(spawner);
 }
 
@@ -25,6 +25,10 @@ export async function compilePreload(): Promise<string> {
     output: 'podcap-preload.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
+}
+
+async function compileInterfaceProbe(): Promise<string> {
+  return await compile({ ...(await filesOf('src/agent/interface-probe')), output: 'podcap-interface-probe' });
 }
 
 /** Compiles a program that reads messages as the preload library does (agent/testing); returns its path. */
@@ -46,7 +50,15 @@ async function filesOf(folder: string): Promise<Pick<Compilation, 'sources' | 'h
 
 /** Compiles one of the testbed's programs, src/testbed/<name>.c; returns its path, build/testbed-<name>. */
 export function compileTestProgram(
-  name: 'bypass' | 'refuse-syscall' | 'sender' | 'shut-down-disk' | 'sink' | 'tcp-pump' | 'witness',
+  name:
+    | 'bypass'
+    | 'refuse-syscall'
+    | 'sender'
+    | 'set-gro'
+    | 'shut-down-disk'
+    | 'sink'
+    | 'tcp-pump'
+    | 'witness',
 ): Promise<string> {
   return compile({ sources: [join(import.meta.dirname, `${name}.c`)], output: `testbed-${name}` });
 }
