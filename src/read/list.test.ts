@@ -8,9 +8,10 @@ async function listScene() {
   const scene = await readScene();
   await scene.file({ index: 0, packets: packets(0, 3) });
   await scene.file({ index: 1, packets: packets(3, 4) });
-  const totals = { ...noTotals, captured: 9, pruned: 2 };
+  const totals = { ...noTotals, captured: 9, pruned: 2, unseen: 12 };
   await scene.record({ totals });
-  await scene.record({ generation: 2, endTime: '2026-01-01T00:00:00.000Z' }, ended);
+  const unknown = { ...noTotals, unseen: undefined };
+  await scene.record({ generation: 2, endTime: '2026-01-01T00:00:00.000Z', totals: unknown }, ended);
   return scene;
 }
 
@@ -24,8 +25,8 @@ test('podcap list prints a table of the Pods and what is stored of each', async 
     .split('\n')
     .map((row) => row.split(/ {3,}/));
   expect(rows).toEqual([
-    ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'FIRST', 'LAST'],
-    ['a', 'job', 'b', 'ended', '0', '0', '0', '-', '-'],
+    ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'UNSEEN', 'FIRST', 'LAST'],
+    ['a', 'job', 'b', 'ended', '0', '0', '0', '-', '-', '-'],
     [
       'default',
       'web',
@@ -34,6 +35,7 @@ test('podcap list prints a table of the Pods and what is stored of each', async 
       '2',
       `${2 * 24 + 7 * (16 + 8)}`,
       '7',
+      '12',
       '2023-11-14T22:13:20.000Z',
       '2023-11-14T22:13:20.006Z',
     ],
@@ -45,8 +47,17 @@ test('podcap list -o json prints the same as JSON', async () => {
   const { stdout } = await scene.list(['-o', 'json']);
   expect(JSON.parse(stdout.toString())).toMatchObject([
     { uid: 'b', state: 'ended', files: 0 },
-    { uid: web.uid, state: 'capturing', files: 2, packets: 7, first: '2023-11-14T22:13:20.000Z' },
+    { uid: web.uid, state: 'capturing', files: 2, packets: 7, unseen: 12, first: '2023-11-14T22:13:20.000Z' },
   ]);
+  expect(JSON.parse(stdout.toString())[0]).not.toHaveProperty('unseen');
+});
+
+test('podcap list marks what is unseen as incomplete where a part is unknown', async () => {
+  await using scene = await listScene();
+  await scene.record({ generation: 3, totals: { ...noTotals, unseen: undefined } });
+  expect((await scene.list([])).stdout.toString()).toMatch(/ 7 +12\+ +2023/);
+  const { stdout } = await scene.list(['-o', 'json']);
+  expect(JSON.parse(stdout.toString())[1]).toMatchObject({ unseen: 12, isUnseenPartial: true });
 });
 
 test('podcap list prints only the heading if nothing is stored', async () => {

@@ -1,4 +1,4 @@
-import { totalsOf } from '../agent/storage/capture-records.ts';
+import { type Totals, totalsOf } from '../agent/storage/capture-records.ts';
 import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
 import { openSnapshot } from '../agent/storage/snapshot.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
@@ -16,6 +16,10 @@ export type ListedRecording = {
   readonly bytes: number;
   /** Packets in those files, as last recorded by the agent. */
   readonly packets?: number;
+  /** Packets that the interface counted and tcpdump could not get, at least; absent where that is unknown. */
+  readonly unseen?: number;
+  /** `unseen` is known only of a part of the captures. */
+  readonly isUnseenPartial?: true;
   /** The times of the first and the last packet in those files. */
   readonly first?: string;
   readonly last?: string;
@@ -60,9 +64,13 @@ async function listedOf({ namespace, pod, uid, generations }: Recording): Promis
     state: record && record.endTime === undefined && record.podEndedMs === undefined ? 'capturing' : 'ended',
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    ...(totals && { packets: totals.captured - totals.pruned }),
+    ...(totals && { packets: totals.captured - totals.pruned, ...unseenOf(totals) }),
     ...(await timesOf(generations)),
   };
+}
+
+function unseenOf({ unseen, isUnseenPartial }: Totals): Pick<ListedRecording, 'unseen' | 'isUnseenPartial'> {
+  return { ...(unseen !== undefined && { unseen }), ...(isUnseenPartial && { isUnseenPartial }) };
 }
 
 async function timesOf(
@@ -79,11 +87,16 @@ async function timesOf(
   return { first: rfc3339(first), last: rfc3339(last) };
 }
 
+/** With a plus where a part is unknown. */
+function unseenCell({ unseen, isUnseenPartial }: ListedRecording): string {
+  return unseen === undefined ? '-' : `${unseen}${isUnseenPartial ? '+' : ''}`;
+}
+
 function rfc3339(timeUs: number): string {
   return new Date(Math.floor(timeUs / 1_000)).toISOString();
 }
 
-const columns = ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'FIRST', 'LAST'];
+const columns = ['NAMESPACE', 'POD', 'UID', 'STATE', 'FILES', 'BYTES', 'PACKETS', 'UNSEEN', 'FIRST', 'LAST'];
 
 function table(listed: readonly ListedRecording[]): string {
   const rows = listed.map((one) =>
@@ -95,6 +108,7 @@ function table(listed: readonly ListedRecording[]): string {
       one.files,
       one.bytes,
       one.packets ?? '-',
+      unseenCell(one),
       one.first ?? '-',
       one.last ?? '-',
     ].map(String),

@@ -40,6 +40,14 @@ test('reports an interface that is up again, and does not count it as a start', 
   expect(status.counts()).toEqual({ starts: 2, failures: 0 });
 });
 
+test('counts no start when an interface has its name again', () => {
+  const status = captureStatuses([]);
+  status.report(pod, capturing(1));
+  status.report(pod, { kind: 'interfaceRenamed', generation: 1, interface: 'eth0', name: 'eth1' });
+  status.report(pod, capturing(1));
+  expect(status.counts()).toEqual({ starts: 1, failures: 0 });
+});
+
 test('reports again what was forgotten', () => {
   const reported: string[] = [];
   const status = captureStatuses([({ uid }) => reported.push(uid)]);

@@ -44,9 +44,18 @@ export type RecorderReport =
       readonly spec: CaptureSpec;
       /** Packets that passed the interface before and are in no file; undefined while that is not known. */
       readonly missedBefore: number | undefined;
+      /** Another interface of that name was captured before: this one has taken its place. */
+      readonly isOtherInterface?: true;
     }
   /** tcpdump keeps running, but no packets pass. */
   | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
+  /** tcpdump keeps capturing the interface, whose name is `name` by now; no other has taken its name. */
+  | {
+      readonly kind: 'interfaceRenamed';
+      readonly generation: number;
+      readonly interface: string;
+      readonly name: string;
+    }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
@@ -72,7 +81,7 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   return {
     report(pod, status) {
       const before = known.get(pod.uid);
-      if (status.kind === 'capturing' && !isUpAgain(before?.status, status.generation)) counts.starts += 1;
+      if (status.kind === 'capturing' && !hasContinued(before?.status, status.generation)) counts.starts += 1;
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
       // The recorder counts no more: what it counted moves to the agent's own sum.
@@ -97,16 +106,17 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   };
 }
 
-/** The interface is up again: no other start of tcpdump. */
-function isUpAgain(before: CaptureStatus | undefined, generation: number): boolean {
-  return before?.kind === 'interfaceDown' && before.generation === generation;
+/** The interface is up again, or has its name again: no other start of tcpdump. */
+function hasContinued(before: CaptureStatus | undefined, generation: number): boolean {
+  const isInterface = before?.kind === 'interfaceDown' || before?.kind === 'interfaceRenamed';
+  return isInterface && before.generation === generation;
 }
 
 const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 
 /** What people must still be able to see an hour later. */
 function isProblem({ kind }: CaptureStatus): boolean {
-  return kind === 'refused' || kind === 'failed' || kind === 'interfaceDown';
+  return ['refused', 'failed', 'interfaceDown', 'interfaceRenamed'].includes(kind);
 }
 
 function isSameStatus(a: CaptureStatus, b: CaptureStatus): boolean {

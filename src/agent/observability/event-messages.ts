@@ -23,11 +23,17 @@ export function eventMessageOf(status: CaptureStatus, { nodeName }: Place): Even
       return undefined;
     case 'capturing': {
       const message = `${captureOf(status.spec)} on ${nodeName}; ${passedBefore(status.missedBefore)}`;
-      return { type: 'Normal', reason: 'CaptureStarted', message };
+      if (!status.isOtherInterface) return { type: 'Normal', reason: 'CaptureStarted', message };
+      const replaced = `another interface has become ${status.spec.interface}: ${message}`;
+      return { type: 'Warning', reason: 'InterfaceReplaced', message: replaced };
     }
     case 'interfaceDown': {
       const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
       return { type: 'Warning', reason: 'InterfaceDown', message };
+    }
+    case 'interfaceRenamed': {
+      const message = `${status.interface} was renamed ${JSON.stringify(status.name)}: it is still captured, until another interface becomes ${status.interface}`;
+      return { type: 'Warning', reason: 'InterfaceRenamed', message };
     }
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will be retried: ${status.message}` };
@@ -72,9 +78,15 @@ function passedBefore(packets: number | undefined): string {
   return packets === 1 ? '1 packet passed before' : `${packets} packets passed before`;
 }
 
-function packetCounts({ captured, duplicated, dropped, lostAtStop, pruned, missed }: Totals): string {
+function packetCounts(totals: Totals): string {
+  const { captured, duplicated, dropped, lostAtStop, pruned, missed } = totals;
   const duplicates = duplicated === 0 ? '' : ` (${duplicated} of them duplicated)`;
-  return `packets captured: ${captured}${duplicates}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}`;
+  return `packets captured: ${captured}${duplicates}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}, unseen: ${unseenCount(totals)}`;
+}
+
+function unseenCount({ unseen, isUnseenPartial }: Totals): string {
+  if (unseen === undefined) return 'unknown';
+  return isUnseenPartial ? `${unseen} (unknown for a part)` : `${unseen}`;
 }
 
 /** Records the Event about each status that has one. */

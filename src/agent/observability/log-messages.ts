@@ -14,6 +14,7 @@ const logMessages: Readonly<Record<CaptureStatus['kind'], string>> = {
   waiting: 'waiting for the Pod network',
   capturing: 'capture started',
   interfaceDown: 'capture interface is down',
+  interfaceRenamed: 'capture interface was renamed',
   failed: 'capture failed',
   refused: 'capture refused',
   stopped: 'capture stopped',
@@ -21,5 +22,5 @@ const logMessages: Readonly<Record<CaptureStatus['kind'], string>> = {
 };
 
 function isWarning(kind: CaptureStatus['kind']): boolean {
-  return kind === 'failed' || kind === 'refused' || kind === 'interfaceDown';
+  return ['failed', 'refused', 'interfaceDown', 'interfaceRenamed'].includes(kind);
 }

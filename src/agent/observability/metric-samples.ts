@@ -2,6 +2,7 @@ import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import { type Capacity, ringBytes } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
+import { hasUnknownUnseen } from '../storage/capture-records.ts';
 import type { CaptureStatus, CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
 
@@ -27,6 +28,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     ...refusalSamples(statuses),
     { name: 'podcap_captures_stalled', value: statuses.filter(({ isStalled }) => isStalled).length },
     ...countSamples(sources.status),
+    { name: 'podcap_captures_unseen_unknown', value: statuses.filter(isCountingUnseenUnknown).length },
     ...diskSamples(sources),
     ...contactSamples(sources.lastContactMs()),
     ...eventSamples(sources.events.counts()),
@@ -49,9 +51,9 @@ function stateSamples(statuses: readonly KnownStatus[], plan: Plan | undefined):
   }));
 }
 
-/** tcpdump keeps running while its interface is down. */
+/** tcpdump keeps running while its interface is down, or has another name. */
 function stateOf({ kind }: CaptureStatus): CaptureStatus['kind'] {
-  return kind === 'interfaceDown' ? 'capturing' : kind;
+  return kind === 'interfaceDown' || kind === 'interfaceRenamed' ? 'capturing' : kind;
 }
 
 function refusalSamples(statuses: readonly KnownStatus[]): MetricSample[] {
@@ -67,7 +69,7 @@ function refusalSamples(statuses: readonly KnownStatus[]): MetricSample[] {
 
 function countSamples(status: Pick<CaptureStatuses, 'totals' | 'counts'>): MetricSample[] {
   const { starts, failures } = status.counts();
-  const { captured, dropped, lostAtStop, pruned, missed, duplicated } = status.totals();
+  const { captured, dropped, lostAtStop, pruned, missed, unseen, duplicated } = status.totals();
   return [
     { name: 'podcap_capture_starts_total', value: starts },
     { name: 'podcap_capture_failures_total', value: failures },
@@ -76,8 +78,13 @@ function countSamples(status: Pick<CaptureStatuses, 'totals' | 'counts'>): Metri
     { name: 'podcap_packets_lost_at_stop_total', value: lostAtStop },
     { name: 'podcap_packets_pruned_total', value: pruned },
     { name: 'podcap_packets_missed_total', value: missed },
+    { name: 'podcap_packets_unseen_total', value: unseen ?? 0 },
     { name: 'podcap_packets_duplicated_total', value: duplicated },
   ];
+}
+
+function isCountingUnseenUnknown({ status, totals }: KnownStatus): boolean {
+  return stateOf(status) === 'capturing' && hasUnknownUnseen(totals);
 }
 
 function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[] {
@@ -124,6 +131,9 @@ function podSamples({ pod, totals }: KnownStatus): MetricSample[] {
     { name: 'podcap_pod_packets_dropped_total', labels, value: totals.dropped },
     { name: 'podcap_pod_packets_pruned_total', labels, value: totals.pruned },
     { name: 'podcap_pod_packets_missed_total', labels, value: totals.missed },
+    ...(totals.unseen === undefined
+      ? []
+      : [{ name: 'podcap_pod_packets_unseen_total', labels, value: totals.unseen } as const]),
   ];
 }
 
