@@ -4,9 +4,11 @@ import type { Spawner } from '../spawner/spawner.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
-import { type CaptureCountersOptions, openCounters } from './counters.ts';
+import { type CaptureCountersOptions, type CaptureStart, openCounters } from './counters.ts';
 import type { CheckFilter } from './filter-check.ts';
-import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
+import { type InterfaceCondition, reportInterfaceCondition } from './interface-condition.ts';
+import { countsAsSockets, probeInterface } from './interface-probe.ts';
+import { type Ending, type StopHow, startTcpdump, type Tcpdump } from './tcpdump.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 
@@ -17,6 +19,8 @@ export type Capture = {
   readonly network: Network;
   /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
+  /** Another interface has the name of its interface by now. */
+  readonly isSuperseded: () => boolean;
   /** How it ended; undefined until the process is gone and its record is written. */
   readonly ending: () => Ending | undefined;
   /** From now on it keeps this many of its own files. */
@@ -33,10 +37,10 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'overlaps' | 'onCount'
   readonly spec: CaptureSpec;
   readonly settings: CaptureSettings;
   readonly pruning: LeftoverPruning;
-  /** It captures packets; `missedBefore` is undefined while it is not known. */
-  readonly onListening: (generation: number, missedBefore: number | undefined) => void;
-  /** Its interface was set down, or is up again; it continues. */
-  readonly onInterface: (generation: number, isUp: boolean) => void;
+  /** It captures packets. */
+  readonly onListening: (generation: number, start: CaptureStart) => void;
+  /** Its interface was set down, renamed, or replaced by another one of its name, or is normal again; it continues. */
+  readonly onInterface: (generation: number, condition: InterfaceCondition) => void;
   readonly onEnd: () => void;
 };
 
@@ -56,7 +60,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const generation = await folder.createGeneration(recordOf(options));
   const { file } = generation;
   const files = trackTcpdumpFiles(pruning, file);
-  const interfaceReports = reportInterface((isUp) => options.onInterface(generation.number, isUp));
+  const interfaceReports = reportInterfaceCondition({
+    onChange: (condition) => options.onInterface(generation.number, condition),
+    // Before it listens, the signal would end it.
+    recheck: () => void (counters.listeningMs() !== undefined && tcpdump.count()),
+  });
   const tcpdump = startTcpdump({
     ...settings,
     ...spec,
@@ -64,7 +72,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     file,
     onFiles: files.next,
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
-    onInterface: interfaceReports.set,
+    onInterface: interfaceReports.setUp,
+    onCapturedInterface: interfaceReports.setCaptured,
     onFileDeleted: () => void endUnlessTakenOver(),
   });
   const counters = openCounters({
@@ -72,6 +81,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation,
     tcpdump,
     files,
+    countsAsSockets: () => isCountedAsBySockets(tcpdump, options),
     // A process stopped by SIGSTOP reacts to no other signal.
     onSilence: () => void tcpdump.giveUp('kill', 'tcpdump does not answer any more'),
   });
@@ -90,9 +100,9 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     using _watching = folder.onDeleted(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
-      const missedBefore = await counters.start();
+      const start = await counters.start();
       pruning.prune();
-      options.onListening(generation.number, missedBefore);
+      options.onListening(generation.number, start);
     }
     const ending = await withReadableError(await tcpdump.ended, folder.path);
     await counters.close(ending);
@@ -119,9 +129,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     spec,
     network,
     listeningMs: counters.listeningMs,
+    isSuperseded: interfaceReports.isSuperseded,
     ending: () => ending,
     keep: tcpdump.keep,
     async stop(how) {
+      if (how === 'flush') await counters.countUnseenWithin(countUnseenBeforeStopMs);
       await counters.countInterfacePackets();
       // A killed tcpdump can no longer report its statistics.
       if (how === 'kill') await counters.countWithin(countBeforeKillMs);
@@ -135,6 +147,20 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
 /** How long a tcpdump that is about to be killed may take to report its statistics. */
 const countBeforeKillMs = 200;
+/** A few milliseconds are enough, unless something passed unseen. */
+const countUnseenBeforeStopMs = 1_000;
+
+/** Whether the interface that tcpdump captures counts the same packets as it gets; undefined if it cannot be asked. */
+async function isCountedAsBySockets(
+  tcpdump: Tcpdump,
+  { settings, network }: CaptureOptions,
+): Promise<boolean | undefined> {
+  const captured = tcpdump.capturedInterface();
+  if (!captured) return undefined;
+  const probing = probeInterface(settings.spawner, network.netns, captured.name);
+  const kind = await Promise.race([probing, tcpdump.ended.then(() => undefined)]);
+  return kind?.index === captured.index ? countsAsSockets(kind) : undefined;
+}
 
 function recordOf({
   network,
@@ -156,26 +182,4 @@ async function withReadableError(ending: Ending, folder: string): Promise<Ending
   return writeError === undefined
     ? ending
     : { ...ending, message: await writeErrorMessage(writeError, folder) };
-}
-
-/** An interface that is about to be deleted is set down first: only one that stays down this long is reported. */
-const downForMs = 1_000;
-
-function reportInterface(
-  onChange: (isUp: boolean) => void,
-): Disposable & { readonly set: (isUp: boolean) => void } {
-  let timer: NodeJS.Timeout | undefined;
-  let isReportedDown = false;
-  const report = (isUp: boolean) => {
-    isReportedDown = !isUp;
-    onChange(isUp);
-  };
-  return {
-    set(isUp) {
-      clearTimeout(timer);
-      if (!isUp) timer = setTimeout(() => report(false), downForMs);
-      else if (isReportedDown) report(true);
-    },
-    [Symbol.dispose]: () => clearTimeout(timer),
-  };
 }

@@ -15,7 +15,7 @@ const filtered = specOf(5, { filter: 'udp' });
 const endWithPod = { kind: 'endWithPod', untilMs: nowMs + 60_000 } as const;
 
 function running(fields: Partial<RunningCapture> = {}): RunningCapture {
-  return { spec, network, listeningMs: nowMs - 5_000, ...fields };
+  return { spec, network, listeningMs: nowMs - 5_000, isSuperseded: false, ...fields };
 }
 
 const end: CaptureStep = { kind: 'end' };
@@ -31,6 +31,16 @@ const cases: readonly [string, Partial<RecordingObservation>, CaptureStep][] = [
   ['leaves alone a capture that runs as requested', { current: running() }, forChange],
   ['another number of files starts nothing', { current: running(), spec: specOf(100) }, forChange],
   ['another filter starts a second capture', { current: running(), spec: filtered }, start],
+  [
+    'another interface that has taken the name starts a second capture',
+    { current: running({ isSuperseded: true }) },
+    start,
+  ],
+  [
+    '... once, and the first one is stopped as usual',
+    { current: running(), isReplacing: true },
+    stop('replaced'),
+  ],
   [
     'the replaced capture runs until the new one listens',
     { current: running({ listeningMs: undefined }), isReplacing: true },

@@ -32,6 +32,8 @@ export type RunningCapture = {
   readonly network: Network;
   /** When it started to capture; undefined before. */
   readonly listeningMs: number | undefined;
+  /** Another interface has the name of its interface by now. */
+  readonly isSuperseded: boolean;
 };
 
 export type CaptureStep =
@@ -67,7 +69,7 @@ function dueStep(observation: RecordingObservation, nowMs: number): CaptureStep 
   }
   if (!network) return { kind: 'wait', ms: networkRetryMs, forNetwork: true };
   if (current && isReplacing) return takeOver(current, nowMs);
-  if (current && isSameCapture(current.spec, spec)) return waitForChange;
+  if (current && isSameCapture(current.spec, spec) && !current.isSuperseded) return waitForChange;
   return waitUntil(earliestStartMs(observation, network), nowMs) ?? { kind: 'start', network };
 }
 

@@ -12,6 +12,7 @@ import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts'
 import type { CaptureFolder } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type Capture, type CaptureSettings, startCapture } from './capture.ts';
+import type { InterfaceCondition } from './interface-condition.ts';
 import {
   type CaptureStep,
   hasLostNetwork,
@@ -197,7 +198,11 @@ async function observe(recording: RecorderState): Promise<RecordingObservation> 
     goal,
     spec,
     network,
-    current: current && { ...current, listeningMs: current.listeningMs() },
+    current: current && {
+      ...current,
+      listeningMs: current.listeningMs(),
+      isSuperseded: current.isSuperseded(),
+    },
     isReplacing: replaced !== undefined,
     networkLostMs: recording.networkLostMs,
     goneSandbox,
@@ -237,16 +242,15 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
       settings,
       pruning,
       overlaps: recording.current?.spec.interface === spec.interface,
-      onListening(generation, missedBefore) {
-        recording.onReport({ kind: 'capturing', generation, spec, missedBefore });
+      onListening(generation, { missedBefore, isOtherInterface }) {
+        const report = { kind: 'capturing', generation, spec, missedBefore } as const;
+        recording.onReport(isOtherInterface ? { ...report, isOtherInterface } : report);
         recording.wakeup.wake();
       },
-      onInterface(generation, isUp) {
-        recording.onReport(
-          isUp
-            ? { kind: 'capturing', generation, spec, missedBefore: 0 }
-            : { kind: 'interfaceDown', generation, interface: spec.interface },
-        );
+      onInterface(generation, condition) {
+        const report = interfaceReport(condition, generation, spec);
+        if (report) recording.onReport(report);
+        recording.wakeup.wake();
       },
       onCount: (isStalled) => recording.onCount({ totals: totalsSoFar(recording), isStalled }),
       onEnd: recording.wakeup.wake,
@@ -259,6 +263,24 @@ async function startNext(recording: RecorderState, network: Network): Promise<vo
     addFormer(recording, { former: spec, requested: recording.spec });
   } catch (error) {
     fail(recording, await writeErrorMessage(error, folder.path));
+  }
+}
+
+/** Undefined when it is replaced: the capture that takes over reports it. */
+function interfaceReport(
+  condition: InterfaceCondition,
+  generation: number,
+  spec: CaptureSpec,
+): RecorderReport | undefined {
+  switch (condition.kind) {
+    case 'normal':
+      return { kind: 'capturing', generation, spec, missedBefore: 0 };
+    case 'down':
+      return { kind: 'interfaceDown', generation, interface: spec.interface };
+    case 'renamed':
+      return { kind: 'interfaceRenamed', generation, interface: spec.interface, name: condition.name };
+    case 'replaced':
+      return undefined;
   }
 }
 
