@@ -18,7 +18,8 @@ RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-f
 COPY src src
 # The tests use the same flags (src/testbed/compile.ts).
 RUN gcc @src/compile_flags.txt -shared -fPIC -o podcap-preload.so src/agent/preload/*.c -ldl \
- && gcc @src/compile_flags.txt -o podcap-spawner src/agent/spawner/*.c
+ && gcc @src/compile_flags.txt -o podcap-spawner src/agent/spawner/*.c \
+ && gcc @src/compile_flags.txt -o podcap-interface-probe src/agent/interface-probe/*.c
 # CommonJS, because node:http takes 13 MB more when an ES module imports it. Node 24 supports `using`.
 RUN node_modules/.bin/esbuild podcap=src/main.ts traffic=src/examples/example-traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
@@ -35,7 +36,8 @@ RUN apt-get update \
  && printf '#!/bin/sh\nexec node /usr/lib/podcap/podcap.cjs "$@"\n' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
-COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
+COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap-interface-probe /usr/lib/podcap/
+COPY --from=build /podcap/podcap.cjs /podcap/traffic.cjs /usr/lib/podcap/
 # What is in the bundle, and the licenses of the npm packages and Node. Debian's packages contain theirs.
 COPY --from=build /podcap/bundle.json /podcap/licenses.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright

@@ -86,7 +86,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: 'the folder of podcap-spawner, which starts tcpdump, and of podcap-preload.so, which is preloaded into it',
+    help: 'the folder of podcap-spawner, which starts tcpdump, of podcap-preload.so, which is preloaded into it, and of podcap-interface-probe',
   },
   maxFiles: {
     flag: 'max-files',

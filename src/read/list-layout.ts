@@ -26,9 +26,8 @@ export function listText(listed: readonly ListedRecording[], columns: number | u
 
 const gap = '  ';
 
-const headings = 'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED FIRST LAST'.split(
-  ' ',
-);
+const headings =
+  'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED UNSEEN FIRST LAST'.split(' ');
 
 function cellsOf(one: ListedRecording): readonly string[] {
   return [
@@ -43,6 +42,7 @@ function cellsOf(one: ListedRecording): readonly string[] {
     one.dropped ?? '-',
     one.lostAtStop ?? '-',
     one.missed ?? '-',
+    unseenOf(one) ?? '-',
     toTheSecond(one.first),
     toTheSecond(one.last),
   ].map((cell) => plainText(String(cell)));
@@ -55,6 +55,7 @@ function block(one: ListedRecording, columns: number): string {
     ['dropped', one.dropped],
     ['lost', one.lostAtStop],
     ['missed', one.missed],
+    ['unseen', unseenOf(one)],
   ].flatMap(([name, count]) => (count === undefined ? [] : [`${name} ${count}`]));
   const { first, last } = one;
   const lines = [
@@ -66,6 +67,11 @@ function block(one: ListedRecording, columns: number): string {
   ].filter((line) => line !== '');
   const heading = wrapped(`${nameOf(one)}  ${one.state}`, columns, '');
   return [heading, ...lines.map((line) => wrapped(line, columns, gap))].join('');
+}
+
+/** With a plus where it is unknown for a part. */
+function unseenOf({ unseen, isUnseenPartial }: ListedRecording): string | undefined {
+  return unseen === undefined ? undefined : `${unseen}${isUnseenPartial ? '+' : ''}`;
 }
 
 function nameOf({ namespace, pod }: ListedRecording): string {

@@ -22,10 +22,11 @@ async function listScene() {
   const scene = await readScene();
   await scene.file({ index: 0, packets: packets(0, 3) });
   await scene.file({ index: 1, packets: packets(3, 4) });
-  await scene.record({ totals: { ...noTotals, captured: 5, missed: 8 } });
-  const totals = { ...noTotals, captured: 4, pruned: 2, dropped: 20, lostAtStop: 1, missed: 3 };
+  await scene.record({ totals: { ...noTotals, captured: 5, missed: 8, unseen: 12 } });
+  const totals = { ...noTotals, captured: 4, pruned: 2, dropped: 20, lostAtStop: 1, missed: 3, unseen: 0 };
   await scene.record({ generation: 2, totals });
-  await scene.record({ generation: 2, endTime: '2026-01-01T00:00:00.000Z' }, job);
+  const unknown = { ...noTotals, unseen: undefined };
+  await scene.record({ generation: 2, endTime: '2026-01-01T00:00:00.000Z', totals: unknown }, job);
   await scene.agentSays([capturing, ended, refused]);
   return scene;
 }
@@ -39,10 +40,10 @@ test('podcap list prints a table of the Pods, what is stored of each, and what a
   const bytes = `${2 * 24 + 7 * (16 + 8)}`;
   const from = '2023-11-14T22:13:20Z';
   expect(rows).toEqual([
-    'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED FIRST LAST'.split(' '),
-    ['a', 'job', 'b', 'ended', 'PodEnded', '0', '0', '0', '0', '0', '0', '-', '-'],
-    ['default', 'web', web.uid, 'capturing', '-', '2', bytes, '7', '20', '1', '11', from, from],
-    ['shop', 'cart', 'c', 'refused', 'OverBudget', '0', '0', '-', '-', '-', '-', '-', '-'],
+    'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED UNSEEN FIRST LAST'.split(' '),
+    ['a', 'job', 'b', 'ended', 'PodEnded', '0', '0', '0', '0', '0', '0', '-', '-', '-'],
+    ['default', 'web', web.uid, 'capturing', '-', '2', bytes, '7', '20', '1', '11', '12', from, from],
+    ['shop', 'cart', 'c', 'refused', 'OverBudget', '0', '0', '-', '-', '-', '-', '-', '-', '-'],
   ]);
   expect(messages).toBe(`shop/cart: OverBudget: ${refused.message}\n`);
 });
@@ -61,11 +62,22 @@ test('podcap list -o json prints the same as JSON', async () => {
       dropped: 20,
       lostAtStop: 1,
       missed: 11,
+      unseen: 12,
       first: '2023-11-14T22:13:20.000Z',
       last: '2023-11-14T22:13:20.006Z',
     },
     { namespace: 'shop', pod: 'cart', uid: 'c', state: 'refused', reason, message, files: 0, bytes: 0 },
   ]);
+});
+
+test('podcap list marks what is unseen as incomplete where a part is unknown', async () => {
+  await using scene = await listScene();
+  await scene.record({ generation: 3, totals: { ...noTotals, unseen: undefined } });
+  expect((await scene.list([])).stdout.toString()).toMatch(/ 11 +12\+ +2023/);
+  const { stdout } = await scene.list(['-o', 'json']);
+  const [ended, capturing] = JSON.parse(stdout.toString());
+  expect(capturing).toMatchObject({ unseen: 12, isUnseenPartial: true });
+  expect(ended).not.toHaveProperty('unseen');
 });
 
 test('podcap list prints a Pod as ended whose end was seen, even if its agent died before it could end its record', async () => {
@@ -75,6 +87,14 @@ test('podcap list prints a Pod as ended whose end was seen, even if its agent di
   expect(JSON.parse((await scene.list(['-o', 'json'])).stdout.toString())).toMatchObject([
     { state: 'ended' },
   ]);
+});
+
+test('podcap list marks what is unseen as incomplete where a part is unknown', async () => {
+  await using scene = await listScene();
+  await scene.record({ generation: 3, totals: { ...noTotals, unseen: undefined } });
+  expect((await scene.list([])).stdout.toString()).toMatch(/ 7 +12\+ +2023/);
+  const { stdout } = await scene.list(['-o', 'json']);
+  expect(JSON.parse(stdout.toString())[1]).toMatchObject({ unseen: 12, isUnseenPartial: true });
 });
 
 test('podcap list prints only the heading if nothing is stored', async () => {

@@ -20,6 +20,10 @@ export type ListedRecording = {
   readonly dropped?: number;
   readonly lostAtStop?: number;
   readonly missed?: number;
+  /** At least so many packets that the interface counted and tcpdump could not get. */
+  readonly unseen?: number;
+  /** `unseen` is known only of a part of the captures. */
+  readonly isUnseenPartial?: true;
   /** The times of the first and the last packet in those files. */
   readonly first?: string;
   readonly last?: string;
@@ -81,8 +85,15 @@ function wordsOf({
 
 function countsOf(
   records: readonly CaptureRecord[],
-): Pick<ListedRecording, 'packets' | 'dropped' | 'lostAtStop' | 'missed'> {
-  const { captured, pruned, dropped, lostAtStop, missed } = totalsOf(records);
+): Pick<ListedRecording, 'packets' | 'dropped' | 'lostAtStop' | 'missed' | 'unseen' | 'isUnseenPartial'> {
+  const { captured, pruned, dropped, lostAtStop, missed, unseen, isUnseenPartial } = totalsOf(records);
   const isMissedKnown = (records.at(-1)?.missedIfDead ?? 0) === 0;
-  return { packets: captured - pruned, dropped, lostAtStop, ...(isMissedKnown && { missed }) };
+  return {
+    packets: captured - pruned,
+    dropped,
+    lostAtStop,
+    ...(isMissedKnown && { missed }),
+    ...(unseen !== undefined && { unseen }),
+    ...(isUnseenPartial && { isUnseenPartial }),
+  };
 }

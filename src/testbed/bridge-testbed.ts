@@ -1,5 +1,6 @@
-import { type InterfaceCounters, interfaceCounters } from './interface-packets.ts';
+import type { InterfaceCounters } from '../base/net-dev.ts';
 import {
+  countersIn,
   inNamespace,
   makeNamespace,
   namespacePath,
@@ -57,7 +58,7 @@ export async function bridgeTestbed(count: number): Promise<BridgeTestbed> {
         address: addressOf(i),
         netns: namespacePath(name),
         command,
-        counters: async () => interfaceCounters(await run(command(['cat', '/proc/self/net/dev'])), 'eth0'),
+        counters: () => countersIn(name, 'eth0'),
       };
     }),
     sink,

@@ -7,9 +7,9 @@ const repository = resolve(import.meta.dirname, '../..');
 /** What the image is compiled with, too (Dockerfile), and what clang and editors read. */
 const flagsFile = join(repository, 'src/compile_flags.txt');
 
-/** Compiles what the agent starts tcpdump with, the spawner and the preload library; returns their folder. */
+/** Compiles the agent's C programs: the spawner, the preload library and the interface probe; returns their folder. */
 export async function compileNative(): Promise<string> {
-  const [spawner] = await Promise.all([compileSpawner(), compilePreload()]);
+  const [spawner] = await Promise.all([compileSpawner(), compilePreload(), compileInterfaceProbe()]);
   return dirname(spawner);
 }
 
@@ -25,6 +25,10 @@ export async function compilePreload(): Promise<string> {
     output: 'podcap-preload.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
   });
+}
+
+async function compileInterfaceProbe(): Promise<string> {
+  return await compile({ ...(await filesOf('src/agent/interface-probe')), output: 'podcap-interface-probe' });
 }
 
 /** Compiles a program that reads messages as the preload library does (agent/testing); returns its path. */
@@ -51,6 +55,7 @@ export function compileTestProgram(
     | 'frames'
     | 'refuse-syscall'
     | 'sender'
+    | 'set-gro'
     | 'shut-down-disk'
     | 'sink'
     | 'tcp-pump'

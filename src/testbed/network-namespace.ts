@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../base/fs-errors.ts';
+import { type InterfaceCounters, parseNetDev } from '../base/net-dev.ts';
 import { isLeftover } from './owned-names.ts';
 import { type Argv, run } from './run-program.ts';
 
@@ -48,6 +49,13 @@ export async function removeNamespace(name: string): Promise<void> {
 /** Makes a command run in that namespace, and end with this process. */
 export function inNamespace(name: string, argv: Argv): Argv {
   return ['nsenter', `--net=${namespacePath(name)}`, 'setpriv', '--pdeathsig', 'KILL', ...argv];
+}
+
+/** The counters of an interface in that namespace. */
+export async function countersIn(name: string, interfaceName: string): Promise<InterfaceCounters> {
+  const counters = parseNetDev(await run(inNamespace(name, ['cat', '/proc/self/net/dev'])), interfaceName);
+  if (!counters) throw new Error(`no interface ${interfaceName} in ${name}`);
+  return counters;
 }
 
 /** The path at which that namespace is mounted. */

@@ -10,8 +10,8 @@ test('transmits the datagrams that a test sends, and nothing else', async () => 
   await using witness = await testbed.watchDatagrams();
   expect(await testbed.sendDatagrams({ count: 500, rate: 10_000, firstNumber: 7 })).toBe(500);
   expect(await witness.stop()).toEqual(Array.from({ length: 500 }, (_, i) => i + 7));
-  expect(await testbed.counters('pod')).toEqual({ sentPackets: 500, receivedPackets: 0 });
-  expect(await testbed.counters('node')).toEqual({ sentPackets: 0, receivedPackets: 500 });
+  expect(await testbed.counters('pod')).toEqual({ sentPackets: 500, sentDropped: 0, receivedPackets: 0 });
+  expect(await testbed.counters('node')).toEqual({ sentPackets: 0, sentDropped: 0, receivedPackets: 500 });
 });
 
 test('ends a sender and a witness when the interface is deleted', async () => {

@@ -1,8 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
+import type { InterfaceCounters } from '../base/net-dev.ts';
 import { compileTestProgram } from './compile.ts';
 import { type DatagramOptions, type Sending, startSender } from './datagrams.ts';
-import { type InterfaceCounters, interfaceCounters } from './interface-packets.ts';
 import {
+  countersIn,
   inNamespace,
   makeNamespace,
   namespacePath,
@@ -81,11 +82,7 @@ export async function vethTestbed(): Promise<VethTestbed> {
     command,
     exec,
     processes: () => processesIn(names.pod),
-    counters: async (side) =>
-      interfaceCounters(
-        await exec(side, ['cat', '/proc/self/net/dev']),
-        side === 'pod' ? podInterface : nodeInterface,
-      ),
+    counters: (side) => countersIn(names[side], side === 'pod' ? podInterface : nodeInterface),
     startDatagrams,
     async sendDatagrams(datagrams) {
       await using sending = await startDatagrams(datagrams);

@@ -13,7 +13,7 @@ const statistics = { captured: 90, received: 100, dropped: 4 };
 const final = { captured: 95, received: 105, dropped: 6 };
 
 test.each<[string, Partial<CaptureReadings>, Partial<Totals>]>([
-  ['before anything is read, all are 0', {}, {}],
+  ['before anything is read, all are 0, and what is unseen is unknown', {}, {}],
   ['while it runs, nothing is lost at stop', { statistics }, { captured: 90, dropped: 4 }],
   [
     'at the end, the final statistics count, and what was received, not dropped and not captured is lost',
@@ -38,13 +38,25 @@ test.each<[string, Partial<CaptureReadings>, Partial<Totals>]>([
   ['pruned is what the agent and tcpdump deleted', { pruned: { byAgent: 3, byTcpdump: 20 } }, { pruned: 23 }],
   ['a known gap is missed', { gap: { kind: 'known', missed: 7 } }, { missed: 7 }],
   ['duplicates are those of the capture before', { duplicated: 5 }, { duplicated: 5 }],
+  ['what is known to be unseen', { unseen: { atLeast: 5, isKnown: true } }, { unseen: 5 }],
+  ['0 is known as well', { unseen: { atLeast: 0, isKnown: true } }, { unseen: 0 }],
+  [
+    'what was unseen as long as that was known',
+    { unseen: { atLeast: 5, isKnown: false } },
+    { unseen: 5, isUnseenPartial: true },
+  ],
 ])('%s', (_what, readings, totals) => {
   const of = { interfaceName: 'eth0', capturedMs: 1_000 };
   expect(captureTotals({ ...noReadings, ...readings }, of)).toEqual({
     ...noTotals,
+    unseen: undefined,
     capturedMs: 1_000,
     ...totals,
   });
+});
+
+test('a capture that never listened was to see nothing: nothing of it is unknown', () => {
+  expect(captureTotals(noReadings, { interfaceName: 'eth0', capturedMs: 0 })).toEqual(noTotals);
 });
 
 test.each<[string, Partial<CaptureReadings>, number | undefined]>([
@@ -59,6 +71,17 @@ test.each<[string, Partial<CaptureReadings>, number | undefined]>([
       end: captureEnd({ statistics: final, unwritten: 0 }, undefined),
     },
     113,
+  ],
+  [
+    'tcpdump did not receive 7 of the packets that passed',
+    {
+      interfacePackets: 40,
+      interfacePacketsAtStart: 10,
+      receivedAtStart: 2,
+      unseen: { atLeast: 7, isKnown: true },
+      end: captureEnd({ statistics: final, unwritten: 0 }, undefined),
+    },
+    120,
   ],
   [
     'the interface counted more packets than the socket received',

@@ -1,7 +1,8 @@
-import type { Totals } from '../storage/capture-records.ts';
+import { type Totals, unseenTotals } from '../storage/capture-records.ts';
 import { type CaptureGap, noGap } from './missed-packets.ts';
 import type { Ending } from './tcpdump.ts';
 import type { TcpdumpStatistics } from './tcpdump-output.ts';
+import { type UnseenReading, unknownUnseen } from './unseen-packets.ts';
 
 /** What has been read about the packets of one capture so far. Its totals are computed from this alone. */
 export type CaptureReadings = {
@@ -19,6 +20,7 @@ export type CaptureReadings = {
   readonly gap: CaptureGap;
   /** How many packets the capture before has as well; undefined until the two were compared. */
   readonly duplicated: number | undefined;
+  readonly unseen: UnseenReading;
   readonly end: CaptureEnd | undefined;
 };
 
@@ -36,12 +38,13 @@ export const noReadings: CaptureReadings = {
   pruned: { byAgent: 0, byTcpdump: 0 },
   gap: noGap,
   duplicated: undefined,
+  unseen: unknownUnseen,
   end: undefined,
 };
 
 /** Returns the totals of a capture of that interface, after capturing for `capturedMs`. Pure. */
 export function captureTotals(
-  { statistics, pruned, gap, duplicated, end }: CaptureReadings,
+  { statistics, pruned, gap, duplicated, unseen, end }: CaptureReadings,
   { interfaceName, capturedMs }: { readonly interfaceName: string; readonly capturedMs: number },
 ): Totals {
   const counted = end?.kind === 'reported' ? end.statistics : statistics;
@@ -52,6 +55,8 @@ export function captureTotals(
     pruned: pruned.byAgent + pruned.byTcpdump,
     missed: gap.kind === 'known' ? gap.missed : 0,
     duplicated: duplicated ?? 0,
+    // A capture that never listened was to see nothing.
+    ...unseenTotals(unseen.atLeast, capturedMs > 0 && !unseen.isKnown),
     capturedMs,
   };
 }
@@ -66,7 +71,7 @@ function capturedPackets(statistics: TcpdumpStatistics | undefined, end: Capture
  * were last read up to 15 s before. Undefined if that cannot be known. Pure.
  */
 export function interfacePacketsAtEnd(readings: CaptureReadings): number | undefined {
-  const { interfacePackets, interfacePacketsAtStart, receivedAtStart, statistics, end } = readings;
+  const { interfacePackets, interfacePacketsAtStart, receivedAtStart, statistics, unseen, end } = readings;
   if (interfacePacketsAtStart === undefined || receivedAtStart === undefined) return interfacePackets;
   const received =
     end?.kind === 'reported'
@@ -74,7 +79,10 @@ export function interfacePacketsAtEnd(readings: CaptureReadings): number | undef
       : capturedPackets(statistics, end) + (statistics?.dropped ?? 0);
   // The network card may count as several packets what the socket gets as one: the interface counted at least what was
   // read meanwhile.
-  return Math.max(interfacePackets ?? 0, interfacePacketsAtStart + received - receivedAtStart);
+  return Math.max(
+    interfacePackets ?? 0,
+    interfacePacketsAtStart + received - receivedAtStart + unseen.atLeast,
+  );
 }
 
 /** What tcpdump's ending means for the totals. Pure. */

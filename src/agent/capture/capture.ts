@@ -5,8 +5,10 @@ import type { Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type CaptureCountersOptions, openCounters } from './counters.ts';
+import { type InterfaceCondition, reportInterfaceCondition } from './interface-condition.ts';
+import { countsAsSockets, probeInterface } from './interface-probe.ts';
 import type { CapturePhase, ObservedCapture, RingSpec } from './pod-state.ts';
-import { type Ending, type StopHow, startTcpdump } from './tcpdump.ts';
+import { type Ending, type StopHow, startTcpdump, type Tcpdump } from './tcpdump.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 
@@ -60,9 +62,16 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   let { spec } = options;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
   let missedBefore: MissedBefore = { kind: 'unknown' };
-  const interfaceState = trackInterface((isUp) => {
-    if (isUp) missedBefore = nothingMissed;
-    onChange();
+  let isOtherInterface = false;
+  let condition: InterfaceCondition = { kind: 'normal' };
+  const interfaceReports = reportInterfaceCondition({
+    onChange(changed) {
+      condition = changed;
+      if (changed.kind === 'normal') missedBefore = nothingMissed;
+      onChange();
+    },
+    // Before it listens, the signal would end it.
+    recheck: () => void (counters.listeningMs() !== undefined && tcpdump.count()),
   });
   const tcpdump = startTcpdump({
     ...settings,
@@ -71,7 +80,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     file,
     onFiles: files.next,
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
-    onInterface: interfaceState.set,
+    onInterface: interfaceReports.setUp,
+    onCapturedInterface: interfaceReports.setCaptured,
     onWarning: (message) => options.onWarning(generation.number, message),
     onFileDeleted: () => void endUnlessTakenOver(),
   });
@@ -80,6 +90,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation,
     tcpdump,
     files,
+    countsAsSockets: () => isCountedAsBySockets(tcpdump, options),
     onGapSettled(settled) {
       missedBefore = settled;
       onChange();
@@ -95,7 +106,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     phase,
     listeningMs: counters.listeningMs(),
     missedBefore,
-    isUp: interfaceState.isUp(),
+    isOtherInterface,
+    condition,
   });
 
   async function endWithoutFolder(): Promise<void> {
@@ -108,11 +120,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   }
 
   async function runToEnd(): Promise<Ending> {
-    using _interfaceState = interfaceState;
+    using _interfaceReports = interfaceReports;
     using _watching = folder.onDeleted(() => void endWithoutFolder());
     const started = await tcpdump.started;
     if (started.kind === 'listening') {
-      missedBefore = await counters.start();
+      ({ missedBefore, isOtherInterface } = await counters.start());
       pruning.prune();
       if (phase.kind === 'starting') phase = { kind: 'listening' };
       options.onListening(observe());
@@ -145,6 +157,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     },
     async stop(how) {
       if (phase.kind !== 'ended') phase = { kind: 'stopping', how };
+      if (how === 'flush') await counters.countUnseenWithin(countUnseenBeforeStopMs);
       await counters.countInterfacePackets();
       // A killed tcpdump can no longer report its statistics.
       if (how === 'kill') await counters.countWithin(countBeforeKillMs);
@@ -162,6 +175,20 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
 /** How long a tcpdump that is about to be killed may take to report its statistics. */
 const countBeforeKillMs = 200;
+/** A few milliseconds are enough, unless something passed unseen. */
+const countUnseenBeforeStopMs = 1_000;
+
+/** Whether the interface that tcpdump captures counts the same packets as it gets; undefined if it cannot be asked. */
+async function isCountedAsBySockets(
+  tcpdump: Tcpdump,
+  { settings, network }: CaptureOptions,
+): Promise<boolean | undefined> {
+  const captured = tcpdump.capturedInterface();
+  if (!captured) return undefined;
+  const probing = probeInterface(settings.spawner, network.netns, captured.name);
+  const kind = await Promise.race([probing, tcpdump.ended.then(() => undefined)]);
+  return kind?.index === captured.index ? countsAsSockets(kind) : undefined;
+}
 
 function recordOf({
   network,
@@ -185,28 +212,5 @@ async function withReadableError(ending: Ending, folder: string): Promise<Ending
     : { ...ending, message: await writeErrorMessage(writeError, folder) };
 }
 
-/** The capture went on while its interface was down. */
+/** The capture went on while its interface was down, or had another name. */
 const nothingMissed: MissedBefore = { kind: 'gap', packets: 0, isSettled: false };
-/** An interface that is about to be deleted is set down first: only one that stays down this long is reported. */
-const downForMs = 1_000;
-
-function trackInterface(
-  onChange: (isUp: boolean) => void,
-): Disposable & { readonly set: (isUp: boolean) => void; readonly isUp: () => boolean } {
-  let timer: NodeJS.Timeout | undefined;
-  let isUp = true;
-  const change = (isUpNow: boolean) => {
-    if (isUp === isUpNow) return;
-    isUp = isUpNow;
-    onChange(isUp);
-  };
-  return {
-    isUp: () => isUp,
-    set(isUpNow) {
-      clearTimeout(timer);
-      if (isUpNow) change(true);
-      else timer = setTimeout(() => change(false), downForMs);
-    },
-    [Symbol.dispose]: () => clearTimeout(timer),
-  };
-}

@@ -4,8 +4,9 @@ import { serialQueue } from '../../base/serial-queue.ts';
 import type { MissedBefore } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
-import type { CaptureFolder, Generation } from '../storage/generations.ts';
+import { type CaptureFolder, type Generation, isOtherInterface } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
+import { askForStatistics, askReceived } from './ask-statistics.ts';
 import {
   type CaptureReadings,
   captureEnd,
@@ -13,28 +14,41 @@ import {
   interfacePacketsAtEnd,
   noReadings,
 } from './capture-totals.ts';
-import { readInterfacePackets } from './interface-counters.ts';
+import {
+  type InterfaceReader,
+  type InterfaceReading,
+  interfaceReader,
+  passedPackets,
+} from './interface-counters.ts';
 import { gapBefore, missedBefore, noGap, settleGap } from './missed-packets.ts';
 import { type CounterSample, isStalled } from './stall-detection.ts';
 import type { Ending, Tcpdump } from './tcpdump.ts';
 import type { TcpdumpFiles } from './tcpdump-files.ts';
-import type { TcpdumpStatistics } from './tcpdump-output.ts';
+import { openUnseenCounter, type UnseenCounter, type UnseenSample } from './unseen-counter.ts';
 
 /** One capture's packet counters, in memory and in its record on disk: every packet is in a file or in a counter. */
 export type CaptureCounters = {
   readonly totals: () => Totals;
   /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
-  /** The capture is listening. Returns how many packets were missed before. */
-  readonly start: () => Promise<MissedBefore>;
+  /** The capture is listening. */
+  readonly start: () => Promise<CaptureStart>;
   /** Reads the interface's counters: possible only while tcpdump runs. */
   readonly countInterfacePackets: () => Promise<void>;
+  /** Counts what passed unseen until now, for at most that long: possible only while tcpdump runs. */
+  readonly countUnseenWithin: (ms: number) => Promise<void>;
   /** The same when tcpdump cannot write and stops receiving; does nothing if its statistics give the same number. */
   readonly countInterfacePacketsAtFailure: () => Promise<void>;
   /** Asks tcpdump for its statistics, and waits that long for the answer. */
   readonly countWithin: (ms: number) => Promise<void>;
   /** tcpdump has ended: stops counting and writes the final totals. */
   readonly close: (ending: Ending) => Promise<void>;
+};
+
+export type CaptureStart = {
+  readonly missedBefore: MissedBefore;
+  /** Another interface of that name was captured before, in the same sandbox. */
+  readonly isOtherInterface: boolean;
 };
 
 export type CaptureCountersOptions = {
@@ -49,6 +63,8 @@ export type CaptureCountersOptions = {
    * missed in between.
    */
   readonly overlaps: () => boolean;
+  /** Whether the interface counts the same packets as a socket gets; undefined if that cannot be found out now. */
+  readonly countsAsSockets: () => Promise<boolean | undefined>;
   /** The totals have changed; `isStalled` if packets pass and are not stored, or tcpdump does not answer. */
   readonly onCount: (isStalled: boolean) => void;
   /** How many packets were missed before is known only now. */
@@ -66,19 +82,21 @@ const countEveryMs = 15_000;
 const writtenAfterMs = 3_000;
 /** The ring may delete duplicates: the two captures are compared soon after the earlier one has ended. */
 const compareEveryMs = 1_000;
-/** A healthy tcpdump answers within milliseconds; the rest is for an overloaded machine. */
-const answerWithinMs = 10_000;
 
 /** Counts the packets of one capture until close(). */
 export function openCounters(options: CaptureCountersOptions): CaptureCounters {
-  const { spec, pruning, log } = options;
+  const { spec, tcpdump, pruning, countsAsSockets, log } = options;
+  const reader = interfaceReader(tcpdump, spec.interface);
   const state: CountersState = {
     ...options,
     receivesAll: spec.filter === undefined && spec.interface !== 'lo',
+    reader,
+    unseen: openUnseenCounter({ reader, askReceived: () => askReceived(tcpdump), countsAsSockets }),
     readings: noReadings,
     totals: noTotals,
     listeningMs: undefined,
     isTakeover: false,
+    isFirst: false,
     sample: undefined,
     unanswered: 0,
   };
@@ -91,15 +109,18 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     totals: () => state.totals,
     listeningMs: () => state.listeningMs,
     async start() {
-      const missed = await startCounting(state);
-      void enqueue(() => readReceivedAtStart(state));
+      const { start, interfaceAtStart } = await startCounting(state);
+      void enqueue(() => readReceivedAtStart(state, interfaceAtStart));
       timers = startTimers(state, enqueue);
-      return missed;
+      return start;
     },
-    countInterfacePackets: () => countInterfacePackets(state),
+    async countInterfacePackets() {
+      await countInterfacePackets(state);
+    },
     async countInterfacePacketsAtFailure() {
       if (!state.receivesAll) await countInterfacePackets(state);
     },
+    countUnseenWithin: (ms) => Promise.race([enqueue(() => countUnseen(state)), sleep(ms)]),
     countWithin: (ms) => Promise.race([enqueue(() => count(state)), sleep(ms)]),
     async close(ending) {
       timers?.[Symbol.dispose]();
@@ -122,11 +143,15 @@ type CountersState = CaptureCountersOptions & {
    * packet. With a filter it does not, and lo counts each packet twice.
    */
   readonly receivesAll: boolean;
+  readonly reader: InterfaceReader;
+  readonly unseen: UnseenCounter;
   readings: CaptureReadings;
   totals: Totals;
   listeningMs: number | undefined;
   /** Another capture of the same interface ran when it started. */
   isTakeover: boolean;
+  /** No capture of its interface is before it. */
+  isFirst: boolean;
   /** The previous sample of the stall detection. */
   sample: CounterSample | undefined;
   /** How many times in a row tcpdump has not answered. */
@@ -137,21 +162,24 @@ function update(state: CountersState, readings: Partial<CaptureReadings>): void 
   state.readings = { ...state.readings, ...readings };
 }
 
-async function startCounting(state: CountersState): Promise<MissedBefore> {
+async function startCounting(
+  state: CountersState,
+): Promise<{ readonly start: CaptureStart; readonly interfaceAtStart: InterfaceReading | undefined }> {
   state.listeningMs = performance.now();
-  await countInterfacePackets(state);
+  const { generation, tcpdump } = state;
+  const interfaceAtStart = await countInterfacePackets(state);
   const { interfacePackets } = state.readings;
-  state.isTakeover = state.overlaps();
-  const gap = state.isTakeover ? noGap : gapBefore(state.generation, interfacePackets);
+  const captured = { interfaceIndex: tcpdump.capturedInterface()?.index };
+  const isOther = generation.before !== undefined && isOtherInterface(generation.before, captured);
+  const preceding = generation.precedingOn(captured);
+  state.isTakeover = state.overlaps() && !isOther;
+  state.isFirst = !state.isTakeover && !preceding.before && !preceding.unsettled;
+  const gap = state.isTakeover ? noGap : gapBefore(preceding, interfacePackets);
   update(state, { interfacePacketsAtStart: interfacePackets, gap });
   await updateTotals(state);
   state.onCount(false);
-  return missedBefore(state.readings.gap, { isFirst: isFirst(state), isSettled: false });
-}
-
-/** No capture of this interface is before it. */
-function isFirst({ isTakeover, generation: { before, unsettled } }: CountersState): boolean {
-  return !isTakeover && !before && !unsettled;
+  const missed = missedBefore(state.readings.gap, { isFirst: state.isFirst, isSettled: false });
+  return { start: { missedBefore: missed, isOtherInterface: isOther }, interfaceAtStart };
 }
 
 /** Counts and compares regularly until it is disposed of. */
@@ -159,9 +187,9 @@ function startTimers(state: CountersState, enqueue: Enqueue): Disposable {
   let delayed: NodeJS.Timeout | undefined;
   /** Every number is of a moment whose packets are in the files, in case tcpdump or the agent is killed right after. */
   async function countWhenWritten(): Promise<void> {
-    const interfacePackets = await readNow(state);
+    const reading = await state.reader.read();
     if (state.tcpdump.hasEnded()) return;
-    delayed = setTimeout(() => void enqueue(() => count(state, interfacePackets)), writtenAfterMs);
+    delayed = setTimeout(() => void enqueue(() => count(state, reading)), writtenAfterMs);
   }
   async function compareOnce(): Promise<void> {
     await compare(state, writtenAfterMs);
@@ -178,29 +206,38 @@ function startTimers(state: CountersState, enqueue: Enqueue): Disposable {
   };
 }
 
-async function countInterfacePackets(state: CountersState): Promise<void> {
+async function countInterfacePackets(state: CountersState): Promise<InterfaceReading | undefined> {
   // Before it listens, the process can still be in the agent's own network namespace.
-  if (state.listeningMs === undefined || state.tcpdump.hasEnded()) return;
-  const interfacePackets = await readNow(state);
-  if (interfacePackets !== undefined) update(state, { interfacePackets });
-}
-
-async function readNow({ tcpdump, spec }: CountersState): Promise<number | undefined> {
-  const pid = tcpdump.pid();
-  if (pid === undefined) return undefined;
-  return await readInterfacePackets(pid, spec.interface).catch(() => undefined);
+  if (state.listeningMs === undefined || state.tcpdump.hasEnded()) return undefined;
+  const reading = await state.reader.read();
+  if (reading) update(state, { interfacePackets: passedPackets(reading) });
+  return reading;
 }
 
 /** tcpdump listens before its interface is read: what it has received until then is in both counts. */
-async function readReceivedAtStart(state: CountersState): Promise<void> {
-  const answer = await askForStatistics(state.tcpdump);
-  if (answer !== 'silence') update(state, { receivedAtStart: answer?.received });
+async function readReceivedAtStart(
+  state: CountersState,
+  before: InterfaceReading | undefined,
+): Promise<void> {
+  const received = await askReceived(state.tcpdump);
+  if (received === undefined) return;
+  update(state, { receivedAtStart: received });
+  // While the capture before may still run, only that one counts what both do not see.
+  const mayOverlap = state.isTakeover || state.readings.gap.kind === 'unknown';
+  if (before && state.receivesAll && !mayOverlap) await state.unseen.begin({ before, received });
 }
 
-/** `interfacePackets` were read some seconds ago: they are in the files by now. */
-async function count(state: CountersState, interfacePackets?: number): Promise<void> {
+async function countUnseen(state: CountersState, sample?: UnseenSample): Promise<void> {
+  if (state.listeningMs === undefined || state.tcpdump.hasEnded()) return;
+  await state.unseen.measure(sample);
+  update(state, { unseen: state.unseen.reading() });
+}
+
+/** `earlier` was read some seconds ago: what it counted is in the files by now. */
+async function count(state: CountersState, earlier?: InterfaceReading): Promise<void> {
   // Before it listens, the process may not be tcpdump yet, and the signal would end it.
   if (state.listeningMs === undefined) return;
+  const reading = await state.reader.read();
   const statistics = await askForStatistics(state.tcpdump);
   if (statistics === 'silence') return noteSilence(state);
   if (!statistics) return;
@@ -208,11 +245,14 @@ async function count(state: CountersState, interfacePackets?: number): Promise<v
   state.unanswered = 0;
   update(state, { statistics });
   // A stop may have read newer ones meanwhile.
-  if (interfacePackets !== undefined)
-    update(state, { interfacePackets: Math.max(interfacePackets, state.readings.interfacePackets ?? 0) });
+  if (earlier && state.reader.isSure(earlier))
+    update(state, {
+      interfacePackets: Math.max(passedPackets(earlier), state.readings.interfacePackets ?? 0),
+    });
+  if (reading) await countUnseen(state, { before: reading, received: statistics.received });
   await updateTotals(state);
   if (wasUnknown && state.readings.gap.kind === 'known')
-    state.onGapSettled(missedBefore(state.readings.gap, { isFirst: isFirst(state), isSettled: true }));
+    state.onGapSettled(missedBefore(state.readings.gap, { isFirst: state.isFirst, isSettled: true }));
   const before = state.sample;
   const sample = {
     ...statistics,
@@ -237,6 +277,8 @@ async function compare(state: CountersState, afterMs: number): Promise<void> {
     return 0;
   });
   update(state, { duplicated });
+  // The capture before has ended: what both do not see counts here from now on.
+  if (duplicated !== undefined && state.receivesAll && !state.tcpdump.hasEnded()) await state.unseen.begin();
 }
 
 async function countAtEnd(state: CountersState, ending: Ending): Promise<void> {
@@ -258,26 +300,17 @@ async function updateTotals(state: CountersState, ending?: Ending): Promise<void
   update(state, { gap, pruned: { byAgent, byTcpdump: files.pruned() } });
   state.totals = captureTotals(state.readings, { interfaceName: spec.interface, capturedMs });
   const { interfacePackets } = state.readings;
+  const captured = state.tcpdump.capturedInterface();
   try {
     await generation.note({
       totals: state.totals,
       missedIfDead: gap.kind === 'unknown' ? gap.missedIfDead : 0,
       ...(interfacePackets !== undefined && { interfacePackets }),
+      ...(captured && { interfaceIndex: captured.index }),
       ...(ending && { endTime: new Date().toISOString(), endMessage: ending.message }),
     });
   } catch (error) {
     // On a full disk packets are captured all the same, and the next record has everything.
     log.warn({ err: error }, 'failed to write the capture record');
-  }
-}
-
-/** Returns undefined if tcpdump ends before it answers, and `silence` if it does not answer in time. */
-async function askForStatistics(tcpdump: Tcpdump): Promise<TcpdumpStatistics | 'silence' | undefined> {
-  const answered = new AbortController();
-  const silence = sleep(answerWithinMs, 'silence' as const, { signal: answered.signal });
-  try {
-    return await Promise.race([tcpdump.count(), silence.catch(() => undefined)]);
-  } finally {
-    answered.abort();
   }
 }

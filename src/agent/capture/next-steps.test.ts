@@ -34,7 +34,8 @@ function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
     phase: isListening ? { kind: 'listening' } : { kind: 'starting', sinceMs: nowMs - 100 },
     listeningMs: nowMs - 5_000,
     missedBefore: { kind: 'first', packets: 0 },
-    isUp: true,
+    isOtherInterface: false,
+    condition: { kind: 'normal' },
     ...fields,
   };
 }
@@ -99,6 +100,12 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     captureFiltered,
     { recording: open, captures: [running()], mayOverlap: false },
     [filter],
+  ],
+  [
+    'an interface that has taken the name of the captured one is captured',
+    capture,
+    { recording: open, captures: [running({ condition: { kind: 'replaced' } })] },
+    [start()],
   ],
   [
     'the replaced capture runs until the new one has listened for longer than the kernel keeps a block',

@@ -139,7 +139,9 @@ function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy:
     const atMs = takeoverMs(newest);
     return [...keeping, ...older.map((capture) => ({ step: stopStep(capture, 'flush'), atMs }))];
   }
-  if (newest && isSameCapture(newest.spec, ring)) return keeping;
+  // A capture whose interface is replaced continues until one of the interface that has its name runs.
+  const isRequested = newest && isSameCapture(newest.spec, ring) && newest.condition.kind !== 'replaced';
+  if (isRequested) return keeping;
   // One that is about to end is not there to be replaced: what passes until the next one listens is missed.
   const isEnding = ours.some((capture) => !isRunning(capture));
   if (isEnding || isBusy || ofInterface.length >= mostCaptures || !isReady(ring, observed)) return keeping;

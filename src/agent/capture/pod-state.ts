@@ -4,6 +4,7 @@ import type { CaptureSpec } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { RingSize } from '../storage/ring-size.ts';
+import type { InterfaceCondition } from './interface-condition.ts';
 import type { Ending, StopHow } from './tcpdump.ts';
 
 /**
@@ -83,8 +84,10 @@ export type ObservedCapture = {
   /** When it started to capture; undefined before. */
   readonly listeningMs: number | undefined;
   readonly missedBefore: MissedBefore;
-  /** Its interface is not set down. */
-  readonly isUp: boolean;
+  /** Another interface of that name was captured before. */
+  readonly isOtherInterface: boolean;
+  /** What has become of its interface. */
+  readonly condition: InterfaceCondition;
 };
 
 export type CapturePhase =
@@ -198,16 +201,30 @@ export function isSameCapture(a: RingSpec, b: RingSpec): boolean {
   );
 }
 
-/** What is reported of a capture that captures packets. */
+/** What is reported of a capture that captures packets. Nothing if its interface is replaced: the next capture reports it. */
 export function reportOfCapture({
   generation,
   spec,
   missedBefore,
-  isUp,
-}: ObservedCapture): Exclude<NextSteps['report'], undefined> {
-  return isUp
-    ? { kind: 'capturing', generation, spec, missedBefore }
-    : { kind: 'interfaceDown', generation, interface: spec.interface };
+  isOtherInterface,
+  condition,
+}: ObservedCapture): NextSteps['report'] {
+  switch (condition.kind) {
+    case 'normal':
+      return {
+        kind: 'capturing',
+        generation,
+        spec,
+        missedBefore,
+        ...(isOtherInterface && { isOtherInterface }),
+      };
+    case 'down':
+      return { kind: 'interfaceDown', generation, interface: spec.interface };
+    case 'renamed':
+      return { kind: 'interfaceRenamed', generation, interface: spec.interface, name: condition.name };
+    case 'replaced':
+      return undefined;
+  }
 }
 
 /** Those whose tcpdump has not ended. */

@@ -107,7 +107,10 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
         folder,
         settings,
         measure: () => folders.measure(pod.uid),
-        onListening: (capture) => context.report(reportOfCapture(capture)),
+        onListening(capture) {
+          const report = reportOfCapture(capture);
+          if (report) context.report(report);
+        },
         onWarning: (generation, message) => status.report(pod, { kind: 'warning', generation, message }),
         onChange: context.onChange,
         onCount: (counted) => status.count(pod, counted),

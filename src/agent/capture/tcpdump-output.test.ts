@@ -37,6 +37,18 @@ test.each<[string, OutputLine]>([
   ['podcap: keeps 0', { kind: 'keeps', files: 0 }],
   ['podcap: keeps -5', { kind: 'warning', text: 'podcap: keeps -5' }],
   ['podcap: receive ring full', { kind: 'receiveRingFull' }],
+  [
+    'podcap: captures interface 7, named eth0; eth0 is interface 7',
+    { kind: 'captured', captured: { index: 7, name: 'eth0', requestedIndex: 7 } },
+  ],
+  [
+    'podcap: captures interface 7, named a;, named; eth0 is interface 0',
+    { kind: 'message', text: 'podcap: captures interface 7, named a;, named; eth0 is interface 0' },
+  ],
+  [
+    'podcap: captures interface 7, named a;b,; eth0 is interface 0',
+    { kind: 'captured', captured: { index: 7, name: 'a;b,', requestedIndex: undefined } },
+  ],
   // Only a whole line is the library's.
   ['podcap: interface up and more', { kind: 'warning', text: 'podcap: interface up and more' }],
   [

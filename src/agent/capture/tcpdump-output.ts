@@ -16,6 +16,15 @@ export type FilesStarted = {
   readonly pruned: number;
 };
 
+/** The network interface that a capture is bound to, by its index, whatever its name is. */
+export type CapturedInterface = {
+  readonly index: number;
+  /** What it is called at present. */
+  readonly name: string;
+  /** Which interface has the name that the capture was started with: another one, or none, if it was renamed. */
+  readonly requestedIndex: number | undefined;
+};
+
 /** What happens to a running tcpdump, as it prints it. */
 export type OutputListeners = {
   /** It has started its next capture file, or several at a high rate. */
@@ -32,6 +41,8 @@ export type OutputListeners = {
   readonly onReceiveRingFull?: () => void;
   /** It warns of something, for people, in its own words; it continues. */
   readonly onWarning?: (text: string) => void;
+  /** It is bound to this interface: at its start, and when a name has changed. */
+  readonly onCapturedInterface?: (captured: CapturedInterface) => void;
 };
 
 /** What a tcpdump has printed up to its end. */
@@ -59,6 +70,8 @@ export type OutputReader = {
   readonly listening: Promise<void>;
   /** Resolves with the next answer to SIGUSR1. */
   readonly nextStatistics: () => Promise<TcpdumpStatistics>;
+  /** As it was when the newest statistics were counted; undefined before it captures. */
+  readonly capturedInterface: () => CapturedInterface | undefined;
   /** The result of the lines so far. */
   readonly result: () => TcpdumpResult;
 };
@@ -76,6 +89,7 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
   let answer = Promise.withResolvers<TcpdumpStatistics>();
   let final: Partial<TcpdumpStatistics> = {};
   let warnings = 0;
+  let captured: CapturedInterface | undefined;
   let result: Omit<TcpdumpResult, 'statistics'> = {
     message: '',
     isInterfaceGone: false,
@@ -107,6 +121,9 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
         return listeners.onKeeps?.(output.files);
       case 'receiveRingFull':
         return listeners.onReceiveRingFull?.();
+      case 'captured':
+        captured = output.captured;
+        return listeners.onCapturedInterface?.(captured);
       case 'unwritten':
         result = { ...result, unwritten: output.packets };
         return;
@@ -134,6 +151,7 @@ export function readTcpdumpOutput(listeners: OutputListeners): OutputReader {
     readLine,
     listening,
     nextStatistics: () => answer.promise,
+    capturedInterface: () => captured,
     result: () => ({ ...result, statistics: completeStatistics(final) }),
   };
 }
@@ -152,6 +170,7 @@ export type OutputLine =
   | { readonly kind: 'interface'; readonly isUp: boolean }
   | { readonly kind: 'keeps'; readonly files: number }
   | { readonly kind: 'receiveRingFull' }
+  | { readonly kind: 'captured'; readonly captured: CapturedInterface }
   /** Anything else: errors, among other things. */
   | { readonly kind: 'filterProblem'; readonly problem: string }
   | { readonly kind: 'warning'; readonly text: string }
@@ -185,7 +204,18 @@ function parseLibraryLine(line: string): OutputLine | undefined {
   const packets = /^podcap: (\d+) packets in no file$/.exec(line)?.[1];
   if (packets !== undefined) return { kind: 'unwritten', packets: Number(packets) };
   const interfaceState = /^podcap: interface (up|down)$/.exec(line)?.[1];
-  return interfaceState === undefined ? undefined : { kind: 'interface', isUp: interfaceState === 'up' };
+  if (interfaceState !== undefined) return { kind: 'interface', isUp: interfaceState === 'up' };
+  const captured = parseCapturedInterface(line);
+  return captured && { kind: 'captured', captured };
+}
+
+function parseCapturedInterface(line: string): CapturedInterface | undefined {
+  const pattern =
+    /^podcap: captures interface (?<index>\d+), named (?<name>[^ ]+); [^ ]+ is interface (?<holder>\d+)$/;
+  const groups = pattern.exec(line)?.groups;
+  if (!groups) return undefined;
+  const { index, name = '', holder } = groups;
+  return { index: Number(index), name, requestedIndex: Number(holder) || undefined };
 }
 
 function parseTcpdumpLine(line: string): OutputLine {

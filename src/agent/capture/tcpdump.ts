@@ -1,6 +1,7 @@
 import type { Spawner } from '../spawner/spawner.ts';
 import { indexCount } from '../storage/file-names.ts';
 import {
+  type CapturedInterface,
   type OutputListeners,
   readTcpdumpOutput,
   type TcpdumpResult,
@@ -20,6 +21,8 @@ export type Tcpdump = {
   readonly keep: (files: number) => void;
   /** How many of its own files it keeps, as its library has acknowledged; undefined until then. */
   readonly keeping: () => number | undefined;
+  /** Which interface it is bound to, as of the newest statistics; undefined before it captures. */
+  readonly capturedInterface: () => CapturedInterface | undefined;
   /** What it has counted by now; undefined if it ends before it answers. */
   readonly count: () => Promise<TcpdumpStatistics | undefined>;
   /**
@@ -125,6 +128,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     hasEnded: () => hasEnded,
     keep,
     keeping: () => keeping,
+    capturedInterface: output.capturedInterface,
     count,
     stop: (how) => end(how, { kind: 'stop' }),
     giveUp: (how, message) => end(how, { kind: 'giveUp', message }),

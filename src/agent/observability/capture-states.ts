@@ -56,6 +56,7 @@ function reportedState(status: CaptureStatus): StateAlone | undefined {
     case 'capturing':
       return { state: 'capturing', ...nothingToAdd };
     case 'interfaceDown':
+    case 'interfaceRenamed':
       return { state: 'capturing', ...wordsOf(status) };
     case 'failed':
     case 'refused':

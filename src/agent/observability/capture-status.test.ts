@@ -78,6 +78,14 @@ test('passes each warning on, which changes neither the status nor its renewal',
   expect(status.of('uid-1')).toEqual(capturing(1));
 });
 
+test('counts no start when an interface has its name again', () => {
+  const status = captureStatuses([]);
+  status.report(pod, capturing(1));
+  status.report(pod, { kind: 'interfaceRenamed', generation: 1, interface: 'eth0', name: 'eth1' });
+  status.report(pod, capturing(1));
+  expect(status.counts()).toEqual({ starts: 1, failures: 0 });
+});
+
 test('reports again what was forgotten', () => {
   const reported: string[] = [];
   const status = captureStatuses([({ uid }) => reported.push(uid)]);

@@ -5,7 +5,7 @@ import type { PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 
 /**
- * The state of each Pod's capture, in memory. The recorders (capture/) write it; Events, log lines, metrics and
+ * The state of each Pod's capture, in memory. The loops (capture/) write it; Events, log lines, metrics and
  * readiness are made from it.
  */
 export type CaptureStatuses = {
@@ -40,7 +40,7 @@ export type CaptureStatus = Exclude<CaptureReport, { readonly kind: 'warning' }>
  */
 export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
 
-/** What a recorder (capture/recorder.ts) reports, in the order in which it happens. */
+/** What the loop of a Pod (capture/pod-loop.ts) reports, in the order in which it happens. */
 export type RecorderReport =
   /** `problem`: what is missing, once that takes longer than it should. */
   | { readonly kind: 'waiting'; readonly problem?: string }
@@ -50,9 +50,18 @@ export type RecorderReport =
       readonly generation: number;
       readonly spec: CaptureSpec;
       readonly missedBefore: MissedBefore;
+      /** Another interface of that name was captured before: this one has taken its place. */
+      readonly isOtherInterface?: true;
     }
   /** tcpdump keeps running, but no packets pass. */
   | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
+  /** tcpdump keeps capturing the interface, whose name is `name` by now; no other has taken its name. */
+  | {
+      readonly kind: 'interfaceRenamed';
+      readonly generation: number;
+      readonly interface: string;
+      readonly name: string;
+    }
   /** tcpdump warns of something, in its own words, and continues. */
   | { readonly kind: 'warning'; readonly generation: number; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string }
@@ -117,11 +126,9 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   };
 }
 
-/** Its interface is up again, or more is known of it: no other start of tcpdump. */
+/** Its interface is up or has its name again, or more is known of it: no other start of tcpdump. */
 function isSameStart(before: CaptureStatus | undefined, generation: number): boolean {
-  return (
-    (before?.kind === 'interfaceDown' || before?.kind === 'capturing') && before.generation === generation
-  );
+  return before !== undefined && 'generation' in before && before.generation === generation;
 }
 
 /** A gap that is known only when its capture is no longer what matters: the totals have it. */
@@ -135,7 +142,7 @@ const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 
 /** What people must still be able to see an hour later. */
 function isProblem({ kind }: CaptureStatus): boolean {
-  return kind === 'refused' || kind === 'failed' || kind === 'interfaceDown';
+  return ['refused', 'failed', 'interfaceDown', 'interfaceRenamed'].includes(kind);
 }
 
 function isSameStatus(a: CaptureStatus, b: CaptureStatus): boolean {

@@ -11,6 +11,7 @@ const totals = {
   pruned: 50,
   missed: 2,
   duplicated: 0,
+  unseen: 0,
   capturedMs: 1_000,
 };
 const spec = specOf(5);
@@ -58,6 +59,20 @@ const cases: readonly [CaptureReport, string | undefined][] = [
     'Warning CaptureWarning: tcpdump continues: tcpdump: WARNING: no address',
   ],
   [
+    {
+      kind: 'capturing',
+      generation: 2,
+      spec,
+      missedBefore: { kind: 'gap', packets: 10, isSettled: false },
+      isOtherInterface: true,
+    },
+    'Warning InterfaceReplaced: another interface has become eth0: capturing eth0, keeping the last 5 files of 1 MB on node1; at most 10 packets missed since the previous capture',
+  ],
+  [
+    { kind: 'interfaceRenamed', generation: 1, interface: 'eth0', name: '\u001b[2J' },
+    'Warning InterfaceRenamed: eth0 was renamed "\\u001b[2J": it is still captured, until another interface becomes eth0',
+  ],
+  [
     { kind: 'failed', message: 'ended by SIGKILL' },
     'Warning CaptureFailed: will be retried: ended by SIGKILL',
   ],
@@ -67,15 +82,23 @@ const cases: readonly [CaptureReport, string | undefined][] = [
   ],
   [
     { kind: 'stopped', why: 'PodEnded', totals },
-    'Normal CaptureStopped: the Pod ended, its capture files are kept for the retention time; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+    'Normal CaptureStopped: the Pod ended, its capture files are kept for the retention time; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
   ],
   [
     { kind: 'stopped', why: 'AnnotationRemoved', totals },
-    'Normal CaptureStopped: the annotation was removed, its capture files are deleted; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+    'Normal CaptureStopped: the annotation was removed, its capture files are deleted; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
   ],
   [
     { kind: 'stopped', why: 'Refused', totals: { ...totals, duplicated: 4 } },
-    'Normal CaptureStopped: the new request is refused, the capture files so far are kept; packets captured: 90 (4 of them duplicated), dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+    'Normal CaptureStopped: the new request is refused, the capture files so far are kept; packets captured: 90 (4 of them duplicated), dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
+  ],
+  [
+    { kind: 'stopped', why: 'DurationReached', totals: { ...totals, unseen: undefined } },
+    'Normal CaptureStopped: the duration is over, the capture files are kept; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: unknown',
+  ],
+  [
+    { kind: 'stopped', why: 'DurationReached', totals: { ...totals, unseen: 7, isUnseenPartial: true } },
+    'Normal CaptureStopped: the duration is over, the capture files are kept; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 7 (unknown for a part)',
   ],
   [{ kind: 'stopped', why: 'AgentStopped', totals }, undefined],
 ];

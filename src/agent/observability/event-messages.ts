@@ -34,7 +34,10 @@ export function eventMessageOf(
     case 'capturing': {
       const { missedBefore, generation, spec } = status;
       const message = `${captureOf(spec)} on ${nodeName}; ${passedBefore(missedBefore)}`;
-      return { type: 'Normal', reason: 'CaptureStarted', message, ...updateOf(missedBefore, generation) };
+      const update = updateOf(missedBefore, generation);
+      if (!status.isOtherInterface) return { type: 'Normal', reason: 'CaptureStarted', message, ...update };
+      const replaced = `another interface has become ${spec.interface}: ${message}`;
+      return { type: 'Warning', reason: 'InterfaceReplaced', message: replaced, ...update };
     }
     case 'interfaceDown': {
       const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
@@ -42,6 +45,10 @@ export function eventMessageOf(
     }
     case 'warning':
       return { type: 'Warning', reason: 'CaptureWarning', message: `tcpdump continues: ${status.message}` };
+    case 'interfaceRenamed': {
+      const message = `${status.interface} was renamed ${JSON.stringify(status.name)}: it is still captured, until another interface becomes ${status.interface}`;
+      return { type: 'Warning', reason: 'InterfaceRenamed', message };
+    }
     case 'failed':
       return { type: 'Warning', reason: 'CaptureFailed', message: `will be retried: ${status.message}` };
     case 'refused':
@@ -135,9 +142,15 @@ function packets(count: number): string {
   return count === 1 ? '1 packet' : `${count} packets`;
 }
 
-function packetCounts({ captured, duplicated, dropped, lostAtStop, pruned, missed }: Totals): string {
+function packetCounts(totals: Totals): string {
+  const { captured, duplicated, dropped, lostAtStop, pruned, missed } = totals;
   const duplicates = duplicated === 0 ? '' : ` (${duplicated} of them duplicated)`;
-  return `packets captured: ${captured}${duplicates}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}`;
+  return `packets captured: ${captured}${duplicates}, dropped by kernel: ${dropped}, lost at stop: ${lostAtStop}, pruned: ${pruned}, missed: ${missed}, unseen: ${unseenCount(totals)}`;
+}
+
+function unseenCount({ unseen, isUnseenPartial }: Totals): string {
+  if (unseen === undefined) return 'unknown';
+  return isUnseenPartial ? `${unseen} (unknown for a part)` : `${unseen}`;
 }
 
 /** Records the Event about each status that has one, as text: tcpdump's words can quote anything. */

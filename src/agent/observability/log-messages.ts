@@ -21,6 +21,7 @@ const logMessages: Readonly<Record<CaptureReport['kind'], string>> = {
   waiting: 'waiting for the Pod network',
   capturing: 'capture started',
   interfaceDown: 'capture interface is down',
+  interfaceRenamed: 'capture interface was renamed',
   warning: 'tcpdump printed a warning',
   failed: 'capture failed',
   refused: 'capture refused',
@@ -29,5 +30,5 @@ const logMessages: Readonly<Record<CaptureReport['kind'], string>> = {
 };
 
 function isWarning(kind: CaptureReport['kind']): boolean {
-  return kind === 'failed' || kind === 'warning' || kind === 'refused' || kind === 'interfaceDown';
+  return ['failed', 'warning', 'refused', 'interfaceDown', 'interfaceRenamed'].includes(kind);
 }

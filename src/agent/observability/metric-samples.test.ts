@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { noTotals } from '../storage/capture-records.ts';
+import { specOf } from '../testing/fixtures.ts';
 import { type CaptureStatuses, captureStatuses } from './capture-status.ts';
 import { type MetricSources, readSamples } from './metric-samples.ts';
 import { metricsText } from './metrics.ts';
@@ -30,6 +31,7 @@ test('the metrics of a Pod are its counters, the bytes of its files, and how far
     'packets_lost_at_stop_total 5',
     'packets_pruned_total 4',
     'packets_missed_total 3',
+    'packets_unseen_total 0',
     'capture_files_bytes 1000',
     'oldest_packet_timestamp_seconds 1700000000.5',
   ]);
@@ -48,6 +50,29 @@ test('a Pod and the earlier Pod of its name, whose files are kept, have one seri
   expect(metrics).toContain('capture_files_bytes 1200');
   expect(metrics).toContain('oldest_packet_timestamp_seconds 60');
   expect(new Set(metrics.map((line) => line.split(' ')[0])).size).toBe(metrics.length);
+});
+
+test('a Pod whose unseen packets are unknown has no sample of them, and is counted', () => {
+  const metricsOf = (totals: Partial<typeof noTotals>) => {
+    const status = captureStatuses([]);
+    status.report(checkout, {
+      kind: 'capturing',
+      generation: 1,
+      spec: specOf(1),
+      missedBefore: { kind: 'first', packets: 0 },
+    });
+    count(status, checkout, totals);
+    return text({ status, podMetrics: true });
+  };
+  const known = metricsOf({ unseen: 0 });
+  expect(known).toContain('podcap_pod_packets_unseen_total{namespace="shop",pod="checkout"} 0\n');
+  expect(known).toContain('podcap_captures_unseen_unknown 0\n');
+  const unknown = metricsOf({ unseen: undefined });
+  expect(unknown).not.toContain('podcap_pod_packets_unseen_total');
+  expect(unknown).toContain('podcap_captures_unseen_unknown 1\n');
+  const partial = metricsOf({ unseen: 3, isUnseenPartial: true });
+  expect(partial).toContain('podcap_packets_unseen_total 3\n');
+  expect(partial).toContain('podcap_captures_unseen_unknown 1\n');
 });
 
 test('files without packets reach back to no time', () => {

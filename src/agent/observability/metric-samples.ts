@@ -3,7 +3,7 @@ import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { Capacity } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
-import { addTotals, noTotals } from '../storage/capture-records.ts';
+import { addTotals, hasUnknownUnseen, noTotals } from '../storage/capture-records.ts';
 import { ringBytes } from '../storage/ring-size.ts';
 import { captureStates, podStates } from './capture-states.ts';
 import type { CaptureStatuses, KnownStatus } from './capture-status.ts';
@@ -33,6 +33,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     { name: 'podcap_captures_stalled', value: statuses.filter(({ isStalled }) => isStalled).length },
     { name: 'podcap_captures_limit', value: sources.capacity().maxCaptures },
     ...countSamples(sources.status),
+    { name: 'podcap_captures_unseen_unknown', value: statuses.filter(isCountingUnseenUnknown).length },
     ...diskSamples(sources),
     ...receiveRingSamples(statuses, sources.capacity()),
     { name: 'podcap_cni_cache_pods', value: sources.networks.count() },
@@ -66,7 +67,7 @@ function refusalSamples(statuses: readonly KnownStatus[]): MetricSample[] {
 
 function countSamples(status: Pick<CaptureStatuses, 'totals' | 'counts'>): MetricSample[] {
   const { starts, failures } = status.counts();
-  const { captured, dropped, lostAtStop, pruned, missed, duplicated } = status.totals();
+  const { captured, dropped, lostAtStop, pruned, missed, unseen, duplicated } = status.totals();
   return [
     { name: 'podcap_capture_starts_total', value: starts },
     { name: 'podcap_capture_failures_total', value: failures },
@@ -75,8 +76,14 @@ function countSamples(status: Pick<CaptureStatuses, 'totals' | 'counts'>): Metri
     { name: 'podcap_packets_lost_at_stop_total', value: lostAtStop },
     { name: 'podcap_packets_pruned_total', value: pruned },
     { name: 'podcap_packets_missed_total', value: missed },
+    { name: 'podcap_packets_unseen_total', value: unseen ?? 0 },
     { name: 'podcap_packets_duplicated_total', value: duplicated },
   ];
+}
+
+function isCountingUnseenUnknown({ status, totals }: KnownStatus): boolean {
+  const isCapturing = ['capturing', 'interfaceDown', 'interfaceRenamed'].includes(status.kind);
+  return isCapturing && hasUnknownUnseen(totals);
 }
 
 function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[] {
@@ -140,7 +147,10 @@ function podSamples(statuses: readonly KnownStatus[], folders: readonly FolderSt
 
 function podCounterSamples(labels: PodLabels, known: readonly KnownStatus[]): MetricSample[] {
   const all = known.reduce((total, { totals }) => addTotals(total, totals), noTotals);
-  return podCounters.map(([name, counter]) => ({ name, labels, value: all[counter] }));
+  return podCounters.flatMap(([name, counter]) => {
+    const value = all[counter];
+    return value === undefined ? [] : [{ name, labels, value }];
+  });
 }
 
 /** No time if there is no packet. */
@@ -157,10 +167,12 @@ function podFileSamples(labels: PodLabels, states: readonly FolderState[]): Metr
 
 const podCounters = [
   ['podcap_pod_packets_captured_total', 'captured'],
+
   ['podcap_pod_packets_dropped_total', 'dropped'],
   ['podcap_pod_packets_lost_at_stop_total', 'lostAtStop'],
   ['podcap_pod_packets_pruned_total', 'pruned'],
   ['podcap_pod_packets_missed_total', 'missed'],
+  ['podcap_pod_packets_unseen_total', 'unseen'],
 ] as const;
 
 type PodLabels = { readonly namespace: string; readonly pod: string };

@@ -18,6 +18,14 @@ export const metricDescriptions = [
   counter('podcap_packets_pruned_total', 'Captured packets whose file the ring deleted to keep newer ones.'),
   counter('podcap_packets_missed_total', 'Packets that passed before the first capture or between captures.'),
   counter(
+    'podcap_packets_unseen_total',
+    "Packets that interfaces counted and no packet socket gets, at least: a Pod can send past tcpdump. podcap_captures_unseen_unknown has how many Pods' are not known.",
+  ),
+  gauge(
+    'podcap_captures_unseen_unknown',
+    'Pods of which some unseen packets may not be counted: their interface counts in another way than sockets do, they have a filter, or their capture has just started.',
+  ),
+  counter(
     'podcap_packets_duplicated_total',
     'Packets that two captures wrote while one replaced the other. podcap_packets_captured_total counts them twice.',
   ),
@@ -51,6 +59,10 @@ export const metricDescriptions = [
   podCounter('podcap_pod_packets_lost_at_stop_total', 'podcap_packets_lost_at_stop_total by Pod.'),
   podCounter('podcap_pod_packets_pruned_total', 'podcap_packets_pruned_total by Pod.'),
   podCounter('podcap_pod_packets_missed_total', 'podcap_packets_missed_total by Pod.'),
+  podCounter(
+    'podcap_pod_packets_unseen_total',
+    'podcap_packets_unseen_total by Pod; none while it is unknown.',
+  ),
   podGauge('podcap_pod_capture_files_bytes', 'podcap_capture_files_bytes by Pod.'),
   podGauge(
     'podcap_pod_oldest_packet_timestamp_seconds',

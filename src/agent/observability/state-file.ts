@@ -14,7 +14,7 @@ import { captureStates, type PodState } from './capture-states.ts';
 
 /**
  * The states of all captures, in memory that `podcap list` can read: it is another process in the agent's container.
- * docs/decisions/0028-podcap-list-reads-states-from-shared-memory.md has the reasons.
+ * docs/decisions/0030-podcap-list-reads-states-from-shared-memory.md has the reasons.
  */
 export type StateFile = AsyncDisposable & {
   /** A state may have changed. Never waits and never throws. */

@@ -30,7 +30,7 @@ export type ReceiveRingSizes = {
   readonly nextMs: number | undefined;
 };
 
-/** In KiB. libpcap's blocks have 256 KiB, so the smallest ring has 4 (docs/decisions/0030). */
+/** In KiB. libpcap's blocks have 256 KiB, so the smallest ring has 4 (docs/decisions/0034-receive-rings-grow-and-shrink.md). */
 export const ringKib = { smallest: 1_024, start: 4_096, largest: 16_384 } as const;
 /** From this sum on, new rings are small, and above it silent ones become small. */
 const plentyKib = 100 * 1_024;

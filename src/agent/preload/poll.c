@@ -6,19 +6,18 @@
 #define _GNU_SOURCE
 #include "dumper.h"
 #include "files-to-keep.h"
+#include "interface-name.h"
 #include "last-block.h"
 #include "receive-ring.h"
 #include "stop.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,12 +91,9 @@ static int poll_writing(struct pollfd *fds, nfds_t count, int timeout_ms, const 
 }
 
 /* The kernel clears the index in a socket whose interface is deleted (packet_notifier()), not if it is only down. */
-static bool has_interface(int fd)
+static bool has_interface(void)
 {
-	struct sockaddr_ll bound = {0};
-	socklen_t length = sizeof(bound);
-
-	return getsockname(fd, (struct sockaddr *)&bound, &length) == 0 && bound.sll_ifindex > 0;
+	return captured_interface() > 0;
 }
 
 /* Whether the kernel has retired a block, even while poll() reports an error each time. */
@@ -117,7 +113,7 @@ static bool prepare_last_block(void)
 	const struct timespec pause = {.tv_nsec = LAST_BLOCK_CHECK_MS * 1000000L};
 
 	for (int waited_ms = 0; waited_ms < LAST_BLOCK_WAIT_MS; waited_ms += LAST_BLOCK_CHECK_MS) {
-		if ((capture.is_stopping || !has_interface(capture.fd)) && retire_open_block(capture.fd))
+		if ((capture.is_stopping || !has_interface()) && retire_open_block(capture.fd))
 			break;
 		if (is_readable(capture.fd))
 			return false;
@@ -133,10 +129,12 @@ static bool prepare_last_block(void)
 static int report_interface(int timeout_ms)
 {
 	static bool reported_down;
-	bool is_down = timeout_ms == INTERFACE_DOWN_TIMEOUT_MS && has_interface(capture.fd);
+	bool is_down = timeout_ms == INTERFACE_DOWN_TIMEOUT_MS && has_interface();
 
-	if (is_down != reported_down)
+	if (is_down != reported_down) {
 		dprintf(STDERR_FILENO, "podcap: interface %s\n", is_down ? "down" : "up");
+		report_interface_name();
+	}
 	reported_down = is_down;
 	return is_down ? INTERFACE_CHECK_MS : timeout_ms;
 }
@@ -145,8 +143,13 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	sigset_t all, before;
 	int ready = -1, saved_errno = EINTR;
+	static bool had_error;
 
 	timeout_ms = report_interface(timeout_ms);
+	/* An interface is usually set down to be renamed; libpcap has seen meanwhile that it is up again. */
+	if (had_error)
+		report_interface_name();
+	had_error = false;
 	/* A signal between the check of `is_stopping` and the sleep would not wake it: never, on an idle interface. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
@@ -161,9 +164,10 @@ static int poll_capture(struct pollfd *fds, nfds_t count, int timeout_ms)
 
 	enum end end = NONE;
 
+	had_error = ready > 0 && (fds[0].revents & POLLERR);
 	if (capture.is_stopping)
 		end = STOPPED;
-	else if (ready > 0 && (fds[0].revents & POLLERR))
+	else if (had_error)
 		end = INTERFACE_GONE;
 
 	if (end != NONE && end != flushed_for) {

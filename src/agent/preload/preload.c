@@ -7,10 +7,12 @@
  *
  *   function           file               why
  *   bind               start.c            the socket neither takes nor counts a packet before its filter is set
- *   ioctl              timestamp-query.c  answers for the kernel, which would wait for the RTNL lock to list timestamps
+ *   ioctl              ioctl.c            asks about the interface by its index, and without waiting for the RTNL lock
  *   poll               poll.c             writes before tcpdump sleeps, and at the end lets libpcap read the last block
  *   __poll_chk         poll.c             the same, for a libpcap that is compiled with _FORTIFY_SOURCE
  *   setsockopt         filter.c           notes whether the kernel takes the filter, and where the receive ring is
+ *   pcap_create        interface-name.c   notes the name of the interface that tcpdump is started with
+ *   pcap_stats         interface-name.c   reports a renamed interface before tcpdump prints its statistics
  *   pcap_set_timeout   start.c            keeps the block timeout at a second: each timeout wakes a core
  *   pcap_activate      start.c            notes which handle captures, and requests a longer time slice
  *   pcap_compile       filter.c           reports why a filter does not compile on this link type, and bounds its time
@@ -38,6 +40,9 @@
  *                                    tcpdump ends
  *   podcap: filter of 24 instructions with a loop not in the kernel: EINVAL
  *                                    or without "with a loop"; EOPNOTSUPP: libpcap cannot put it there; tcpdump ends
+ *   podcap: captures interface 7, named eth1; eth0 is interface 9
+ *                                    at the start, and after each change: the capture was started on eth0, whose
+ *                                    interface is now called eth1; interface 9 has its name (0: none has it)
  *
  * The kernel fills a capture's receive ring block by block (TPACKET_V3, packet_mmap.rst), and retires a block when it
  * is full or when its timeout, a second, has passed. At the end tcpdump alone drops the block that is still open: of
@@ -51,8 +56,8 @@
  * packet socket is the first descriptor that it polls, and an interrupted poll() ends the loop after pcap_breakloop().
  * preload.integration.test.ts fails when one of them changes.
  *
- * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, files-to-keep.c, stop.c, ring.c,
- * write-buffer.c, filter.c, last-block.c, receive-ring.c, timestamp-query.c, time-slice.c, preload.c.
+ * Each file depends only on files after it in this list: start.c, poll.c, dumper.c, ioctl.c, interface-name.c,
+ * files-to-keep.c, stop.c, ring.c, write-buffer.c, filter.c, last-block.c, receive-ring.c, time-slice.c, preload.c.
  */
 #define _GNU_SOURCE
 #include "preload.h"

@@ -1,4 +1,5 @@
 /* How a capture starts: with a socket that receives nothing before its filter is set, and blocks of a second. */
+#include "interface-name.h"
 #include "last-block.h"
 #include "preload.h"
 #include "stop.h"
@@ -48,6 +49,7 @@ int pcap_activate(pcap_t *handle)
 	if (status >= 0) {
 		capture.handle = handle;
 		capture.fd = real.fileno(handle);
+		report_interface_name();
 		request_longer_time_slice();
 	}
 	return status;

@@ -39,7 +39,7 @@ export type Program = {
 };
 
 export type SpawnerOptions = {
-  /** The folder of podcap-spawner and podcap-preload.so (preload/). */
+  /** The folder of podcap-spawner, podcap-preload.so (preload/) and podcap-interface-probe (interface-probe/). */
   readonly nativeFolder: string;
   /** The user ID and group ID that the programs run with: numbers need no passwd entry. */
   readonly userId: number;
@@ -136,7 +136,7 @@ function spawnChild({ nativeFolder, userId, bufferSlotsFd }: SpawnerOptions): Ch
     {
       stdio: ['pipe', 'pipe', 'inherit', bufferSlotsFd ?? 'ignore'],
       // The processes that read packets get none of the agent's environment.
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      env: { PATH: `${process.env['PATH']}:${nativeFolder}`, LC_ALL: 'C' },
     },
   );
 }

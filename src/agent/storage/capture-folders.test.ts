@@ -87,6 +87,18 @@ test('a generation knows what all earlier ones counted, and the one before of th
   expect((await folder.createGeneration({ ...parameters, sandboxId: 'sandbox2' })).before).toBeUndefined();
 });
 
+test('a generation finds the one before of the same interface by its index, whatever had its name meanwhile', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  for (const interfaceIndex of [7, 9])
+    await (await folder.createGeneration(parameters)).note({ interfacePackets: 20, interfaceIndex });
+  const third = await folder.createGeneration(parameters);
+  const beforeOn = (interfaceIndex: number | undefined) =>
+    third.precedingOn({ interfaceIndex }).before?.generation;
+  expect([7, 9, 11, undefined].map(beforeOn)).toEqual([1, 2, undefined, 2]);
+  expect(third.before?.generation).toBe(2);
+});
+
 test('a folder without captures has a retention time too', async () => {
   await using root = await temporaryFolder();
   const folders = await open(root.path);

@@ -25,6 +25,10 @@ const totalsSchema = v.object({
   missed: count,
   /** Captured by the capture before as well, while this one took over from it. */
   duplicated: v.optional(count, 0),
+  /** Counted by the interface but not shown to tcpdump's socket, at least this many; undefined where that is unknown. */
+  unseen: v.optional(count),
+  /** `unseen` is known only of a part: another part counted in a way that cannot be compared, or not at all. */
+  isUnseenPartial: v.optional(v.literal(true)),
   /** For how long packets were captured. */
   capturedMs: v.pipe(milliseconds, v.minValue(0)),
 });
@@ -38,8 +42,20 @@ export const noTotals: Totals = {
   pruned: 0,
   missed: 0,
   duplicated: 0,
+  unseen: 0,
   capturedMs: 0,
 };
+
+/** `unseen` of totals of which `known` packets are known. An unknown count is never 0, and a sum never forgets one. Pure. */
+export function unseenTotals(known: number, isPartial: boolean): Pick<Totals, 'unseen' | 'isUnseenPartial'> {
+  if (!isPartial) return { unseen: known };
+  return known === 0 ? { unseen: undefined } : { unseen: known, isUnseenPartial: true };
+}
+
+/** Whether some unseen packets of these totals may not be counted. */
+export function hasUnknownUnseen({ unseen, isUnseenPartial }: Totals): boolean {
+  return unseen === undefined || isUnseenPartial === true;
+}
 
 /** The sum of both, count by count. */
 export function addTotals(a: Totals, b: Totals): Totals {
@@ -50,6 +66,7 @@ export function addTotals(a: Totals, b: Totals): Totals {
     pruned: a.pruned + b.pruned,
     missed: a.missed + b.missed,
     duplicated: a.duplicated + b.duplicated,
+    ...unseenTotals((a.unseen ?? 0) + (b.unseen ?? 0), hasUnknownUnseen(a) || hasUnknownUnseen(b)),
     capturedMs: a.capturedMs + b.capturedMs,
   };
 }
@@ -65,6 +82,8 @@ const recordSchema = v.object({
   agent: v.string(),
   sandboxId: v.string(),
   interface: v.string(),
+  /** By which the kernel knows the interface, whatever its name is; undefined before it was captured. */
+  interfaceIndex: v.optional(count),
   filter: v.optional(v.string()),
   snaplen: v.optional(count),
   fileMegabytes: count,

@@ -41,6 +41,8 @@ export type CaptureFolder = {
 /** One start of tcpdump. */
 export type Generation = PrecedingCaptures & {
   readonly number: number;
+  /** The same for the interface that it has turned out to capture. */
+  readonly precedingOn: (captured: Pick<CaptureRecord, 'interfaceIndex'>) => PrecedingCaptures;
   /** Path of the capture files without their index. */
   readonly file: string;
   /**
@@ -64,7 +66,7 @@ export type PrecedingCaptures = {
 
 type CaptureProgress = Pick<
   CaptureRecord,
-  'endTime' | 'endMessage' | 'interfacePackets' | 'missedIfDead' | 'totals'
+  'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals'
 >;
 
 export type CaptureFolderOptions = {
@@ -119,7 +121,7 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       const record = await createNext(path, next);
       ownAgent = parameters.agent;
       ownGenerations.add(record.generation);
-      return startedGeneration(options, writer, { record, preceding: precedingCaptures(records, record) });
+      return startedGeneration(options, writer, { record, records });
     },
   };
 }
@@ -127,12 +129,14 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
 function startedGeneration(
   { path, pod, clock, compareQueue }: CaptureFolderOptions,
   writer: RecordWriter,
-  started: { readonly record: CaptureRecord; readonly preceding: PrecedingCaptures },
+  started: { readonly record: CaptureRecord; readonly records: readonly CaptureRecord[] },
 ): Generation {
   let { record } = started;
-  const { before } = started.preceding;
+  const preceding = precedingCaptures(started.records, record);
+  const { before } = preceding;
   return {
-    ...started.preceding,
+    ...preceding,
+    precedingOn: ({ interfaceIndex }) => precedingCaptures(started.records, { ...record, interfaceIndex }),
     number: record.generation,
     file: join(path, ringFileBase(pod.name, record.generation)),
     async duplicated(afterMs) {
@@ -211,7 +215,21 @@ function endedWithin(ms: number, { clock: { bootId, lastMs } }: CaptureRecord, c
 }
 
 function isSameInterface(a: CaptureRecord, b: CaptureRecord): boolean {
-  return a.sandboxId === b.sandboxId && a.interface === b.interface && a.clock.bootId === b.clock.bootId;
+  return (
+    a.sandboxId === b.sandboxId &&
+    a.interface === b.interface &&
+    a.clock.bootId === b.clock.bootId &&
+    !isOtherInterface(a, b)
+  );
+}
+
+/** Whether two captures of the same name are of different interfaces: one was renamed or deleted in between. Pure. */
+export function isOtherInterface(
+  a: Pick<CaptureRecord, 'interfaceIndex'>,
+  b: Pick<CaptureRecord, 'interfaceIndex'>,
+): boolean {
+  const [indexA, indexB] = [a.interfaceIndex, b.interfaceIndex];
+  return indexA !== undefined && indexB !== undefined && indexA !== indexB;
 }
 
 /**

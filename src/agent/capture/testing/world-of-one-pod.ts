@@ -294,7 +294,8 @@ function startCapture(world: World, spec: ObservedCapture['spec'], network: Netw
     phase: { kind: 'starting', sinceMs: world.nowMs },
     listeningMs: undefined,
     missedBefore: { kind: 'unknown' },
-    isUp: true,
+    isOtherInterface: false,
+    condition: { kind: 'normal' },
   });
 }
 
