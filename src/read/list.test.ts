@@ -89,14 +89,6 @@ test('podcap list prints a Pod as ended whose end was seen, even if its agent di
   ]);
 });
 
-test('podcap list marks what is unseen as incomplete where a part is unknown', async () => {
-  await using scene = await listScene();
-  await scene.record({ generation: 3, totals: { ...noTotals, unseen: undefined } });
-  expect((await scene.list([])).stdout.toString()).toMatch(/ 7 +12\+ +2023/);
-  const { stdout } = await scene.list(['-o', 'json']);
-  expect(JSON.parse(stdout.toString())[1]).toMatchObject({ unseen: 12, isUnseenPartial: true });
-});
-
 test('podcap list prints only the heading if nothing is stored', async () => {
   await using scene = await readScene();
   expect((await scene.list([])).stdout.toString()).toMatch(/^NAMESPACE .*LAST\n$/);

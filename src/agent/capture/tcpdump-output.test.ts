@@ -43,7 +43,7 @@ test.each<[string, OutputLine]>([
   ],
   [
     'podcap: captures interface 7, named a;, named; eth0 is interface 0',
-    { kind: 'message', text: 'podcap: captures interface 7, named a;, named; eth0 is interface 0' },
+    { kind: 'warning', text: 'podcap: captures interface 7, named a;, named; eth0 is interface 0' },
   ],
   [
     'podcap: captures interface 7, named a;b,; eth0 is interface 0',

@@ -136,7 +136,7 @@ test.each([
 test('the Event of a capture that goes on has its numbers', () => {
   const { type, reason, message } = progressMessageOf(totals, place);
   expect(`${type} ${reason}: ${message}`).toBe(
-    'Normal Capturing: still capturing on node1; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+    'Normal Capturing: still capturing on node1; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
   );
 });
 
@@ -153,7 +153,7 @@ test('an Event has no control characters, whatever tcpdump quotes', () => {
 test('the Event about a capture that ends because the agents are uninstalled', () => {
   const uninstalled = { ...place, isUninstall: () => true };
   expect(eventMessageOf({ kind: 'stopped', why: 'AgentStopped', totals }, uninstalled)?.message).toBe(
-    'Podcap is being uninstalled, the capture files stay on the Node; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2',
+    'Podcap is being uninstalled, the capture files stay on the Node; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
   );
   const ended = { kind: 'stopped', why: 'PodEnded', totals } as const;
   expect(eventMessageOf(ended, uninstalled)).toEqual(eventMessageOf(ended, place));
