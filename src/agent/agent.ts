@@ -24,7 +24,7 @@ import { openStateFile } from './observability/state-file.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { mayDelete } from './planner/may-delete.ts';
 import type { PlanLimits } from './planner/plan.ts';
-import { reservedRingBytes, ringKib } from './planner/receive-rings.ts';
+import { reservedRingBytes } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
 import type { Settings } from './settings.ts';
 import { type Spawner, startSpawner } from './spawner/spawner.ts';
@@ -102,11 +102,11 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     status,
     clock,
     settings: { spawner, agent: settings.agentName, maxFiles: settings.maxFiles },
-    bufferKib: settings.bufferKib ?? ringKib.start,
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
     onFolders: () => disk.sample(),
     onResized: () => disk.measure(),
+    requestPlan: () => planning.run(),
     log,
   });
   const capacity = capacityOf(settings);
@@ -229,6 +229,7 @@ function capacityOf(settings: Settings): Omit<Capacity, 'disk'> {
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
     bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
     bufferBytes: reservedRingBytes(settings.bufferKib),
+    fixedBufferKib: settings.bufferKib,
     minFreeRatio: settings.minFreeDiskPercent / 100,
   };
 }

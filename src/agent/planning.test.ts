@@ -135,6 +135,7 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
       diskBudgetBytes: 1e9,
       bufferBudgetBytes: 1e9,
       bufferBytes: 1e6,
+      fixedBufferKib: 4_096,
       minFreeRatio: 0,
     },
     disk: {

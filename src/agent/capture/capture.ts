@@ -17,8 +17,8 @@ export type Capture = {
   readonly generation: number;
   /** What it captures and does at this moment. */
   readonly observe: () => ObservedCapture;
-  /** From now on it keeps this many of its own files. */
-  readonly keep: (files: number) => void;
+  /** Requests that it keeps this many of its own files. Resolves when its library has acknowledged a number, or it has ended. */
+  readonly keep: (files: number) => Promise<void>;
   /** Resolves when it has ended. */
   readonly stop: (how: StopHow) => Promise<void>;
   /** Kills it because something is wrong, with a message for people. Resolves when it has ended. */
@@ -38,6 +38,10 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly overlaps: () => boolean;
   /** It captures packets. Called once, even if it is to be stopped already. */
   readonly onListening: (capture: ObservedCapture) => void;
+  /** Another capture, which this one replaces only to have another receive ring; undefined otherwise. */
+  readonly resizes: ObservedCapture | undefined;
+  /** Its receive ring is full. */
+  readonly onReceiveRingFull: () => void;
   /** tcpdump warns of something, in its own words; it continues. */
   readonly onWarning: (generation: number, message: string) => void;
   /** What observe() returns has changed. */
@@ -59,7 +63,9 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const generation = await folder.createGeneration(recordOf(options));
   const { file } = generation;
   const files = trackTcpdumpFiles(pruning, file);
-  let { spec } = options;
+  const { spec } = options;
+  let acknowledged = Promise.withResolvers<void>();
+  let isRingFull = false;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
   let missedBefore: MissedBefore = { kind: 'unknown' };
   let isOtherInterface = false;
@@ -82,6 +88,16 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
     onInterface: interfaceReports.setUp,
     onCapturedInterface: interfaceReports.setCaptured,
+    onKeeps() {
+      acknowledged.resolve();
+      acknowledged = Promise.withResolvers();
+      onChange();
+    },
+    onReceiveRingFull() {
+      if (isRingFull) return;
+      isRingFull = true;
+      options.onReceiveRingFull();
+    },
     onWarning: (message) => options.onWarning(generation.number, message),
     onFileDeleted: () => void endUnlessTakenOver(),
   });
@@ -102,13 +118,23 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const observe = (): ObservedCapture => ({
     generation: generation.number,
     network,
-    spec,
+    spec: { ...spec, files: tcpdump.keeping() ?? spec.files },
     phase,
     listeningMs: counters.listeningMs(),
-    missedBefore,
+    silentSinceMs: counters.silentSinceMs(),
+    isRingFull: isRingFull || counters.totals().dropped > 0,
+    reported: reported(),
     isOtherInterface,
     condition,
   });
+
+  /** Nobody is told of a capture that went on in another receive ring. */
+  function reported(): ObservedCapture['reported'] {
+    const hasGoneOn = options.resizes && missedBefore.kind === 'gap' && missedBefore.packets === 0;
+    return hasGoneOn && options.resizes
+      ? options.resizes.reported
+      : { generation: generation.number, missedBefore };
+  }
 
   async function endWithoutFolder(): Promise<void> {
     await tcpdump.giveUp('flush', await writeErrorMessage('ENOENT', folder.path));
@@ -151,9 +177,9 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   return {
     generation: generation.number,
     observe,
-    keep(count) {
-      spec = { ...spec, files: count };
+    async keep(count) {
       tcpdump.keep(count);
+      if (tcpdump.keeping() !== count) await Promise.race([acknowledged.promise, tcpdump.ended]);
     },
     async stop(how) {
       if (phase.kind !== 'ended') phase = { kind: 'stopping', how };

@@ -31,6 +31,8 @@ export type CaptureCounters = {
   readonly totals: () => Totals;
   /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
+  /** Since when it has received nothing, by performance.now(), to the next count; undefined before it captures. */
+  readonly silentSinceMs: () => number | undefined;
   /** The capture is listening. */
   readonly start: () => Promise<CaptureStart>;
   /** Reads the interface's counters: possible only while tcpdump runs. */
@@ -95,6 +97,7 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     readings: noReadings,
     totals: noTotals,
     listeningMs: undefined,
+    silentSinceMs: undefined,
     isTakeover: false,
     isFirst: false,
     sample: undefined,
@@ -108,6 +111,7 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
   return {
     totals: () => state.totals,
     listeningMs: () => state.listeningMs,
+    silentSinceMs: () => state.silentSinceMs,
     async start() {
       const { start, interfaceAtStart } = await startCounting(state);
       void enqueue(() => readReceivedAtStart(state, interfaceAtStart));
@@ -148,6 +152,7 @@ type CountersState = CaptureCountersOptions & {
   readings: CaptureReadings;
   totals: Totals;
   listeningMs: number | undefined;
+  silentSinceMs: number | undefined;
   /** Another capture of the same interface ran when it started. */
   isTakeover: boolean;
   /** No capture of its interface is before it. */
@@ -166,6 +171,7 @@ async function startCounting(
   state: CountersState,
 ): Promise<{ readonly start: CaptureStart; readonly interfaceAtStart: InterfaceReading | undefined }> {
   state.listeningMs = performance.now();
+  state.silentSinceMs = state.listeningMs;
   const { generation, tcpdump } = state;
   const interfaceAtStart = await countInterfacePackets(state);
   const { interfacePackets } = state.readings;
@@ -243,6 +249,8 @@ async function count(state: CountersState, earlier?: InterfaceReading): Promise<
   if (!statistics) return;
   const wasUnknown = state.readings.gap.kind === 'unknown';
   state.unanswered = 0;
+  if (statistics.received !== (state.readings.statistics?.received ?? 0))
+    state.silentSinceMs = performance.now();
   update(state, { statistics });
   // A stop may have read newer ones meanwhile.
   if (earlier && state.reader.isSure(earlier))

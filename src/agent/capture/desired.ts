@@ -3,7 +3,7 @@ import type { Decision } from '../planner/plan.ts';
 import type { DesiredState, OngoingState, RingSpec } from './pod-state.ts';
 
 export type DesiredOptions = {
-  /** The kernel's receive ring of each capture, in KiB. */
+  /** The kernel's receive ring of its capture, in KiB. */
   readonly bufferKib: number;
   /** How long the Pod's network may stay after its end: a Pod deleted by force leaves the API before its containers end. */
   readonly longestEndMs: number;

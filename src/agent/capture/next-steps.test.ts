@@ -8,6 +8,7 @@ const nowMs = 100_000;
 const network = { sandboxId: 'a', netns: '/run/netns/a' };
 const spec = { ...specOf(5), bufferKib: 4_096 };
 const filtered = { ...spec, filter: 'udp' };
+const larger = { ...spec, bufferKib: 16_384 };
 const found: Observed['network'] = { kind: 'found', network, sinceMs: 0 };
 const other: Observed['network'] = {
   kind: 'found',
@@ -33,7 +34,9 @@ function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
     spec,
     phase: isListening ? { kind: 'listening' } : { kind: 'starting', sinceMs: nowMs - 100 },
     listeningMs: nowMs - 5_000,
-    missedBefore: { kind: 'first', packets: 0 },
+    silentSinceMs: undefined,
+    isRingFull: false,
+    reported: { generation: 1, missedBefore: { kind: 'first', packets: 0 } },
     isOtherInterface: false,
     condition: { kind: 'normal' },
     ...fields,
@@ -100,6 +103,18 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     captureFiltered,
     { recording: open, captures: [running()], mayOverlap: false },
     [filter],
+  ],
+  [
+    'another receive ring starts a second capture',
+    { kind: 'capture', rings: [larger] },
+    { recording: open, captures: [running()] },
+    [start(larger)],
+  ],
+  [
+    '... but stops nothing without capacity for both',
+    { kind: 'capture', rings: [larger] },
+    { recording: open, captures: [running()], mayOverlap: false },
+    [],
   ],
   [
     'an interface that has taken the name of the captured one is captured',

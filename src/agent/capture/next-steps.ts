@@ -1,4 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
+import { isSameTcpdump } from '../planner/annotations.ts';
 import { type Goal, goalOf, isGone, isLeft, mayErase } from './goal.ts';
 import {
   alive,
@@ -145,8 +146,11 @@ function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy:
   // One that is about to end is not there to be replaced: what passes until the next one listens is missed.
   const isEnding = ours.some((capture) => !isRunning(capture));
   if (isEnding || isBusy || ofInterface.length >= mostCaptures || !isReady(ring, observed)) return keeping;
-  // Without capacity for both, what passes between them is missed.
-  if (newest && !observed.mayOverlap) return [...keeping, now(stopStep(newest, 'flush'))];
+  if (newest && !observed.mayOverlap) {
+    // Without capacity for both, what passes between them is missed: another receive ring is not worth that.
+    const isOnlyResized = isSameTcpdump(newest.spec, ring) && newest.condition.kind !== 'replaced';
+    return isOnlyResized ? keeping : [...keeping, now(stopStep(newest, 'flush'))];
+  }
   const { memory } = observed;
   const atMs = isGone(network, memory) ? (memory.goneSandbox?.untilMs ?? 0) : 0;
   return [...keeping, { step: { kind: 'start', spec: ring, network }, atMs }];

@@ -5,7 +5,8 @@ import { type Coalesced, coalesced } from '../../base/coalesced.ts';
 import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
-import type { Decision, RunningRecording } from '../planner/plan.ts';
+import type { Decision, RunningReceiveRing, RunningRecording } from '../planner/plan.ts';
+import { ringKib } from '../planner/receive-rings.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import { desiredAfter } from './desired.ts';
 import type { Handovers } from './handovers.ts';
@@ -18,6 +19,7 @@ import {
   keyOf,
   type Memory,
   type Observed,
+  type ObservedCapture,
   type ObservedNetwork,
   ringsOf,
   type Step,
@@ -29,16 +31,17 @@ import { type LastingStep, type PodContext, runStep, type StepOptions } from './
 
 /** Ensures that what runs for one Pod UID, and what is on disk, matches the newest decision about it. */
 export type PodLoop = AsyncDisposable & {
-  /** Undefined if there is no decision any more: what runs ends with its Pod. */
-  readonly decide: (decision: Decision | undefined) => void;
+  /**
+   * Without a decision, what runs ends with its Pod. `bufferKib` is the size of its capture's receive ring; without one,
+   * it stays as it is.
+   */
+  readonly decide: (decision: Decision | undefined, bufferKib?: number) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
   readonly recording: () => RunningRecording | undefined;
 };
 
 export type PodLoopOptions = StepOptions & {
   readonly networks: PodNetworks;
-  /** The kernel's receive ring of each capture, in KiB. */
-  readonly bufferKib: number;
   /** Whether a capture may start beside the one that it replaces, and notice that one does. */
   readonly handovers: Handovers;
   /** What the plan uses. */
@@ -52,21 +55,27 @@ const healthyMs = 30_000;
 export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () => void): PodLoop {
   const loop = newLoop(uid, options, onIdle);
   return {
-    decide(decision) {
+    decide(decision, bufferKib = loop.bufferKib) {
       if (loop.isEnding) return;
-      const isSame = isSameDecision(loop.decision, decision);
+      const isSame = isSameDecision(loop.decision, decision) && bufferKib === loop.bufferKib;
       loop.decision = decision;
+      loop.bufferKib = bufferKib;
       if (decision?.kind === 'record') loop.known = decision.pod;
       if (isSame) return;
       if (decision && decision.kind !== 'keep') loop.pod = decision.pod;
       const times = { longestEndMs: loop.known ? longestEndMs(loop.known) : 0, nowMs: performance.now() };
-      desire(loop, desiredAfter(loop.desired, decision, { ...options, ...times }));
+      desire(loop, desiredAfter(loop.desired, decision, { bufferKib, ...times }));
     },
     recording() {
       const { recording } = loop;
       if (!recording) return undefined;
       const capturedMs = recording.capturedMs() ?? options.folders.states().get(uid)?.capturedMs ?? 0;
-      return { capturedMs, atMs: options.clock.nowMs(), ...recording.ring() };
+      return {
+        capturedMs,
+        atMs: options.clock.nowMs(),
+        ...recording.ring(),
+        receiveRing: receiveRingOf(loop),
+      };
     },
     async [Symbol.asyncDispose]() {
       loop.isEnding = true;
@@ -89,6 +98,7 @@ type Loop = {
   onIdle: () => void;
   isEnding: boolean;
   decision: Decision | undefined;
+  bufferKib: number;
   desired: Desired;
   pod: PodName;
   /** The Pod as it was last seen; undefined before it is to be captured. */
@@ -115,6 +125,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     onIdle,
     isEnding: false,
     decision: undefined,
+    bufferKib: ringKib.smallest,
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     pod: { namespace: '', name: '', uid },
     known: undefined,
@@ -156,6 +167,32 @@ async function tick(loop: Loop): Promise<void> {
 function isBeingDeleted({ known }: Loop): boolean {
   return known?.deletionTimestamp !== undefined;
 }
+
+/** That of its newest tcpdump, from the moment its start is decided; undefined if none runs. */
+function receiveRingOf({ recording, inFlight, options }: Loop): RunningReceiveRing | undefined {
+  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
+  const sumKib = (captures: readonly ObservedCapture[]) =>
+    captures.reduce((sum, { spec }) => sum + spec.bufferKib, 0);
+  const starting = [...inFlight.values()].flatMap(({ step }) =>
+    step.kind === 'start' ? [step.spec] : [],
+  )[0];
+  if (starting) {
+    return { spec: starting, kib: starting.bufferKib, replacedKib: sumKib(running), ...justStarted };
+  }
+  const newest = running.at(-1);
+  if (!newest) return undefined;
+  const { spec, isRingFull: isFull, silentSinceMs } = newest;
+  const silentForMs = silentSinceMs === undefined ? undefined : performance.now() - silentSinceMs;
+  return {
+    spec,
+    kib: spec.bufferKib,
+    replacedKib: sumKib(running.slice(0, -1)),
+    silentSinceMs: silentForMs === undefined ? undefined : options.clock.nowMs() - silentForMs,
+    isFull,
+  };
+}
+
+const justStarted = { silentSinceMs: undefined, isFull: false } as const;
 
 function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
   return (isEnding || decision === undefined) && !recording && inFlight.size === 0;

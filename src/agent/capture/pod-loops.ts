@@ -30,7 +30,7 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
     apply(plan) {
       const { decisions } = plan;
       handovers.planned(plan);
-      for (const [uid, decision] of decisions) loopOf(uid).decide(decision);
+      for (const [uid, decision] of decisions) loopOf(uid).decide(decision, plan.bufferKib.get(uid));
       for (const [uid, loop] of loops) if (!decisions.has(uid)) loop.decide(undefined);
     },
     recording: () =>

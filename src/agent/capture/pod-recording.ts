@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Network } from '../netns/cni-entry.ts';
 import type { Counted } from '../observability/capture-status.ts';
+import { isSameTcpdump } from '../planner/annotations.ts';
 import type { RunningRing } from '../planner/capacity.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
@@ -20,7 +21,8 @@ export type PodRecording = AsyncDisposable & {
   readonly request: (spec: RingSpec) => void;
   /** Throws if the folder cannot be written. */
   readonly start: (spec: RingSpec, network: Network) => Promise<void>;
-  readonly keep: (generation: number, files: number) => void;
+  /** Resolves when it has acknowledged, or ended. */
+  readonly keep: (generation: number, files: number) => Promise<void>;
   /** Resolves when it has ended. */
   readonly stop: (generation: number, how: StopHow) => Promise<void>;
   /** Resolves when it has ended. */
@@ -50,6 +52,7 @@ export type PodRecordingOptions = {
   /** A capture captures packets, which is called once for each. */
   readonly onListening: (capture: ObservedCapture) => void;
   readonly onWarning: CaptureOptions['onWarning'];
+  readonly onReceiveRingFull: () => void;
   /** What captures() returns has changed. */
   readonly onChange: () => void;
   readonly onCount: (counted: Counted) => void;
@@ -89,6 +92,9 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
         spec,
         network,
         pruning,
+        resizes: captures
+          .map((other) => other.observe())
+          .findLast((other) => isResizedBy(other, spec, network)),
         overlaps: () => captures.some((other) => other !== capture && isReplaceable(other, spec, network)),
         onChange,
         onCount: (isStalled) => onCount({ totals: totals(), isStalled }),
@@ -98,7 +104,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       // The request may have changed while it started.
       formerSizes = withFormer(formerSizes, { former: spec, requested: size });
     },
-    keep: (generation, files) => captureOf(generation)?.keep(files),
+    keep: async (generation, files) => await captureOf(generation)?.keep(files),
     stop: async (generation, how) => await captureOf(generation)?.stop(how),
     giveUp: async (generation, message) => await captureOf(generation)?.giveUp(message),
     account(generation) {
@@ -126,6 +132,16 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     hasCaptured: () => hasCaptured,
     [Symbol.asyncDispose]: () => pruning[Symbol.asyncDispose](),
   };
+}
+
+/** Whether the other capture differs only in its receive ring. */
+function isResizedBy(other: ObservedCapture, spec: RingSpec, { sandboxId }: Network): boolean {
+  return (
+    other.phase.kind === 'listening' &&
+    other.network.sandboxId === sandboxId &&
+    other.condition.kind !== 'replaced' &&
+    isSameTcpdump(other.spec, spec)
+  );
 }
 
 /** Two captures that overlap count once. */

@@ -1,6 +1,6 @@
 import type { Network } from '../netns/cni-entry.ts';
 import type { MissedBefore, RecorderReport, StopReason } from '../observability/capture-status.ts';
-import type { CaptureSpec } from '../planner/annotations.ts';
+import { type CaptureSpec, isSameTcpdump } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { RingSize } from '../storage/ring-size.ts';
@@ -78,12 +78,17 @@ export type ObservedCapture = {
   /** Which start of tcpdump this is, counted over all agents. */
   readonly generation: number;
   readonly network: Network;
-  /** What it captures; `files` is what its library has been told. */
+  /** What it captures; `files` is what its library has acknowledged. */
   readonly spec: RingSpec;
   readonly phase: CapturePhase;
   /** When it started to capture; undefined before. */
   readonly listeningMs: number | undefined;
-  readonly missedBefore: MissedBefore;
+  /** Since when it has received nothing, to the last count; undefined before it captures. */
+  readonly silentSinceMs: number | undefined;
+  /** Its receive ring was full, or packets were dropped. */
+  readonly isRingFull: boolean;
+  /** What people are told of its start: that of the first capture, if only the receive ring has changed since. */
+  readonly reported: { readonly generation: number; readonly missedBefore: MissedBefore };
   /** Another interface of that name was captured before. */
   readonly isOtherInterface: boolean;
   /** What has become of its interface. */
@@ -142,6 +147,7 @@ export function keyOf(step: Step): StepKey {
     case 'start':
       return startKey(step.spec);
     case 'keep':
+      return `${step.kind} ${step.generation} ${step.files}`;
     case 'account':
     case 'giveUp':
       return `${step.kind} ${step.generation}`;
@@ -190,41 +196,36 @@ export function hasLostNetwork(capture: Pick<ObservedCapture, 'network'>, networ
   return network.network.sandboxId !== capture.network.sandboxId;
 }
 
-/** Whether both need the same tcpdump: it can change the number of files, and the planner handles the duration. */
+/** Whether both need the same tcpdump, and the same receive ring. */
 export function isSameCapture(a: RingSpec, b: RingSpec): boolean {
-  return (
-    a.interface === b.interface &&
-    a.filter === b.filter &&
-    a.snaplen === b.snaplen &&
-    a.fileMegabytes === b.fileMegabytes &&
-    a.bufferKib === b.bufferKib
-  );
+  return isSameTcpdump(a, b) && a.bufferKib === b.bufferKib;
 }
 
 /** What is reported of a capture that captures packets. Nothing if its interface is replaced: the next capture reports it. */
 export function reportOfCapture({
-  generation,
   spec,
-  missedBefore,
+  reported: { generation, missedBefore },
   isOtherInterface,
   condition,
 }: ObservedCapture): NextSteps['report'] {
+  const name = spec.interface;
   switch (condition.kind) {
-    case 'normal':
-      return {
-        kind: 'capturing',
-        generation,
-        spec,
-        missedBefore,
-        ...(isOtherInterface && { isOtherInterface }),
-      };
+    case 'normal': {
+      const report = { kind: 'capturing', generation, spec: requestOf(spec), missedBefore } as const;
+      return isOtherInterface ? { ...report, isOtherInterface } : report;
+    }
     case 'down':
-      return { kind: 'interfaceDown', generation, interface: spec.interface };
+      return { kind: 'interfaceDown', generation, interface: name };
     case 'renamed':
-      return { kind: 'interfaceRenamed', generation, interface: spec.interface, name: condition.name };
+      return { kind: 'interfaceRenamed', generation, interface: name, name: condition.name };
     case 'replaced':
       return undefined;
   }
+}
+
+/** What people have asked for. */
+function requestOf({ bufferKib: _bufferKib, ...spec }: RingSpec): CaptureSpec {
+  return spec;
 }
 
 /** Those whose tcpdump has not ended. */

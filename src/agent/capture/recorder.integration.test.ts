@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -353,7 +353,9 @@ test('a recorder that never captures reports what was captured before', async ()
   const first = await scene.record(5);
   await testbed.sendDatagrams({ count: 10 });
   await first.recorder.stop('AgentStopped');
-  await rm(scene.entry.folder, { recursive: true });
+  // Its network is another Pod's now.
+  await removeCniEntry(scene.entry);
+  await writeCniEntry({ ...scene.entry, podUid: 'other' });
   const second = await scene.record(5, {}, 'waiting');
   await second.recorder.stop('AnnotationRemoved');
   expect(second.reports.at(-1)).toMatchObject({ kind: 'stopped', totals: { captured: 10 } });
@@ -366,7 +368,7 @@ test('a recorder that takes over from one that still captures reports that there
   await using scene = await recordingScene(testbed);
   const first = await scene.record(5);
   await testbed.sendDatagrams({ count: 10 });
-  const second = await scene.record(5);
+  const second = await scene.record(5, {}, 'capturing', 'another agent');
   expect(second.reports).toMatchObject([{ kind: 'capturing', missedBefore: { kind: 'unknown' } }]);
   await testbed.sendDatagrams({ count: 5 });
   await first.recorder.stop('AgentStopped');

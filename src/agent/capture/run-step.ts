@@ -28,6 +28,8 @@ export type StepOptions = {
    * disk, what the others wrote since they were measured would count twice, and could end one of them.
    */
   readonly onResized: () => void;
+  /** A receive ring is full: the plan may give its capture a larger one. */
+  readonly requestPlan: () => void;
   readonly log: Logger;
 };
 
@@ -62,7 +64,7 @@ export async function runStep(
     case 'start':
       return await start(step, recording);
     case 'keep':
-      recording?.keep(step.generation, step.files);
+      await recording?.keep(step.generation, step.files);
       return done;
     case 'stop':
       await recording?.stop(step.generation, step.how);
@@ -111,6 +113,7 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
           const report = reportOfCapture(capture);
           if (report) context.report(report);
         },
+        onReceiveRingFull: options.requestPlan,
         onWarning: (generation, message) => status.report(pod, { kind: 'warning', generation, message }),
         onChange: context.onChange,
         onCount: (counted) => status.count(pod, counted),

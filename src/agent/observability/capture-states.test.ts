@@ -46,6 +46,7 @@ test.each(cases)('status %j with decision %j is %s', (status, decision, expected
     decisions: new Map(decision && [[pod.uid, decision]]),
     nextMs: undefined,
     spare: { budgetBytes: 0, diskBytes: 0 },
+    bufferKib: new Map(),
   };
   const [state, ...others] = podStates(statuses, plan);
   expect(others).toEqual([]);

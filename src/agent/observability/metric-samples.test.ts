@@ -105,6 +105,7 @@ const capacity = {
   diskBudgetBytes: 1,
   bufferBudgetBytes: 1_100_000_000,
   bufferBytes: 4_194_304,
+  fixedBufferKib: 4_096,
   minFreeRatio: 0,
   disk: { availableBytes: 1, capacityBytes: 1 },
 };

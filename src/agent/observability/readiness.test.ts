@@ -12,6 +12,7 @@ function reasonsFor(status: CaptureStatus | undefined, decision: Decision = reco
     decisions: new Map([[secret.uid, decision]]),
     nextMs: undefined,
     spare: { budgetBytes: 0, diskBytes: 0 },
+    bufferKib: new Map(),
   };
   return unreadyReasons(plan, { of: () => status });
 }

@@ -170,3 +170,13 @@ function duration(text: string): number | undefined {
   const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
   return ms >= 1_000 && ms <= 168 * 3_600_000 ? ms : undefined;
 }
+
+/** Whether the same tcpdump serves both: it can change the number of files, and the planner handles the duration. */
+export function isSameTcpdump(a: CaptureSpec, b: CaptureSpec): boolean {
+  return (
+    a.interface === b.interface &&
+    a.filter === b.filter &&
+    a.snaplen === b.snaplen &&
+    a.fileMegabytes === b.fileMegabytes
+  );
+}

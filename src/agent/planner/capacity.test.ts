@@ -314,6 +314,7 @@ function nodeWith({ pods, folders, running, capturedBefore, disk, diskBudgetByte
       diskBudgetBytes: diskBudgetBytes ?? 10 * gigabyte,
       bufferBudgetBytes: gigabyte,
       bufferBytes: 4_000_000,
+      fixedBufferKib: 4_096,
       minFreeRatio: 0.2,
       disk: disk ?? { availableBytes: minFreeBytes, capacityBytes },
     },
@@ -325,7 +326,7 @@ function nodeWith({ pods, folders, running, capturedBefore, disk, diskBudgetByte
 function recordingOf(sizes: readonly RingSize[]): RunningRecording {
   const size = sizes.at(-1);
   if (!size) throw new Error('a capture without a request');
-  return { capturedMs: 0, atMs: 0, size, formerSizes: sizes.slice(0, -1) };
+  return { capturedMs: 0, atMs: 0, size, formerSizes: sizes.slice(0, -1), receiveRing: undefined };
 }
 
 /** How many bytes the planned captures may grow. */

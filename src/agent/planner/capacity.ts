@@ -20,6 +20,8 @@ export type Capacity = {
   readonly bufferBudgetBytes: number;
   /** What each capture reserves of that: its ring, and the one that replaces it after a change. */
   readonly bufferBytes: number;
+  /** The size of every receive ring, in KiB; undefined lets them grow and shrink. */
+  readonly fixedBufferKib: number | undefined;
   /** This share of the disk is never used, counted as the kubelet does: available / capacity. */
   readonly minFreeRatio: number;
   readonly disk: FreeSpace;
@@ -192,9 +194,9 @@ function refusalOf(
   need: Bytes,
   { captures, most, capacity }: Available,
 ): Refusal | undefined {
-  const { maxCaptures, bufferBudgetBytes, bufferBytes, diskBudgetBytes, minFreeRatio, disk } = capacity;
-  const mostCaptures = Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
-  if (captures >= mostCaptures) return tooManyCaptures(mostCaptures);
+  const { diskBudgetBytes, minFreeRatio, disk } = capacity;
+  const limit = mostCaptures(capacity);
+  if (captures >= limit) return tooManyCaptures(limit);
   const short = shortOf(need, most);
   if (short === undefined) return undefined;
   const usableBytes = Math.min(diskBudgetBytes, (1 - minFreeRatio) * disk.capacityBytes);
@@ -202,6 +204,15 @@ function refusalOf(
   return short === 'budgetBytes'
     ? overDiskBudget(mostBytes(ring, ring.spec), diskBudgetBytes)
     : diskAlmostFull(growthBytes(ring), minFreeRatio);
+}
+
+/** The most captures that have a receive ring. */
+export function mostCaptures({
+  maxCaptures,
+  bufferBudgetBytes,
+  bufferBytes,
+}: Pick<Capacity, 'maxCaptures' | 'bufferBudgetBytes' | 'bufferBytes'>): number {
+  return Math.min(maxCaptures, Math.floor(bufferBudgetBytes / bufferBytes));
 }
 
 /** Before any request is admitted: what a request may have on the disk by now stays there, even if it is refused. */

@@ -23,6 +23,7 @@ const capacity: Capacity = {
   diskBudgetBytes: 1_000_000_000,
   bufferBudgetBytes: 1_000_000_000,
   bufferBytes: 4_000_000,
+  fixedBufferKib: 4_096,
   minFreeRatio: 0.2,
   disk: { availableBytes: 50_000_000_000, capacityBytes: 100_000_000_000 },
 };
@@ -550,7 +551,7 @@ function kinds(state: NodeState): string[] {
 
 /** A capture that runs, and was asked for that from the start. */
 function running(size: RingSize, formerSizes: readonly RingSize[] = []): RunningRecording {
-  return { capturedMs: 0, atMs: nowMs, size, formerSizes };
+  return { capturedMs: 0, atMs: nowMs, size, formerSizes, receiveRing: undefined };
 }
 
 /** Its files have the same size. */

@@ -1,16 +1,18 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
-import { type CaptureSpec, type RequestLimits, requestOf } from './annotations.ts';
+import { type CaptureSpec, isSameTcpdump, type RequestLimits, requestOf } from './annotations.ts';
 import {
   admit,
   asksForMore,
   type Capacity,
+  mostCaptures,
   type RequestedRing,
   type RunningRing,
   unmeasuredBytes,
   type WrittenRing,
 } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
+import { type ReceiveRing, type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */
@@ -20,6 +22,8 @@ export type Plan = {
   readonly nextMs: number | undefined;
   /** What the captures of this plan leave: for captures that are replaced while they run (capacity.ts, mayOverlap). */
   readonly spare: Bytes;
+  /** The receive ring of each capture that is to run, in KiB, by UID (receive-rings.ts). */
+  readonly bufferKib: ReadonlyMap<string, number>;
 };
 
 export type Decision =
@@ -60,7 +64,17 @@ export type NodeState = {
   readonly nowMs: number;
 };
 
-export type RunningRecording = CapturedTime & RunningRing;
+export type RunningRecording = CapturedTime &
+  RunningRing & {
+    /** Undefined if no tcpdump runs. */
+    readonly receiveRing: RunningReceiveRing | undefined;
+  };
+
+/** The receive ring of the newest tcpdump of a recording, and what that captures. */
+export type RunningReceiveRing = Omit<ReceiveRing, 'key' | 'isReplaced'> & {
+  readonly kib: number;
+  readonly spec: CaptureSpec;
+};
 
 /** How long a Pod had been captured by the time `atMs`, all its captures together. */
 export type CapturedTime = { readonly capturedMs: number; readonly atMs: number };
@@ -136,8 +150,9 @@ function capturedMs(uid: string, { recording, folders, nowMs }: NodeState): numb
 function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeState): Plan {
   const { capacity, deletedBytes, nowMs, waitingSinceMs } = state;
   const decisions = new Map([...proposals].map(([uid, { decision }]) => [uid, decision]));
+  const requested = requestedRings(decisions, state);
   const { evicted, refused, waiting, spare } = admit({
-    requested: requestedRings(decisions, state),
+    requested,
     evictable: evictableRings(decisions, state),
     ...otherBytes(decisions, state),
     capacity,
@@ -157,7 +172,47 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
     untilMs !== undefined && decisions.get(uid) === decision ? [untilMs] : [],
   );
   for (const uid of waiting) times.push((waitingSinceMs.get(uid) ?? nowMs) + silentWaitMs);
-  return { decisions, nextMs: times.length === 0 ? undefined : Math.min(...times), spare };
+  const rings = receiveRingSizes(receiveRings(decisions, requested, state), ringLimits(capacity), nowMs);
+  if (rings.nextMs !== undefined) times.push(rings.nextMs);
+  const nextMs = times.length === 0 ? undefined : Math.min(...times);
+  return { decisions, nextMs, spare, bufferKib: rings.kib };
+}
+
+/** The receive rings of what is to run, in the order in which they get memory, and of what is about to end. */
+function receiveRings(
+  decisions: ReadonlyMap<string, Decision>,
+  requested: readonly Pick<RequestedRing, 'uid'>[],
+  { recording }: NodeState,
+): ReceiveRing[] {
+  const wanted = requested.flatMap(({ uid }): ReceiveRing[] => {
+    const decision = decisions.get(uid);
+    if (decision?.kind !== 'record') return [];
+    const running = recording.get(uid)?.receiveRing;
+    if (!running) return [{ key: uid, ...noRing }];
+    return [{ ...running, key: uid, isReplaced: !isSameTcpdump(running.spec, decision.spec) }];
+  });
+  const others = [...recording].flatMap(([uid, { receiveRing }]) =>
+    receiveRing && decisions.get(uid)?.kind !== 'record'
+      ? [{ ...noRing, key: uid, kib: receiveRing.kib, replacedKib: receiveRing.replacedKib }]
+      : [],
+  );
+  return [...wanted, ...others];
+}
+
+const noRing = {
+  kib: undefined,
+  replacedKib: 0,
+  isReplaced: false,
+  silentSinceMs: undefined,
+  isFull: false,
+} as const;
+
+function ringLimits({ bufferBudgetBytes, fixedBufferKib, ...capacity }: Capacity): ReceiveRingLimits {
+  return {
+    budgetBytes: bufferBudgetBytes,
+    maxRings: mostCaptures({ bufferBudgetBytes, ...capacity }),
+    fixedKib: fixedBufferKib,
+  };
 }
 
 /** How long a capture waits for evictions before its Pod is told: usually they take a fraction of a second. */

@@ -65,7 +65,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
   };
   const spawner = await testSpawner();
 
-  async function start(count: number, more: Partial<CaptureSpec> = {}) {
+  async function start(count: number, more: Partial<CaptureSpec> = {}, agent = 'agent') {
     const reports: CaptureReport[] = [];
     const counts: Counted[] = [];
     const hasStopped = Promise.withResolvers<void>();
@@ -74,9 +74,8 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       {
         folders,
         networks,
-        bufferKib: options.bufferKib ?? 4_096,
         checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
-        settings: { spawner, agent: 'agent', maxFiles: 100 },
+        settings: { spawner, agent, maxFiles: 100 },
         status: {
           report(_pod, status) {
             reports.push(status);
@@ -88,6 +87,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         mayDelete: async () => true,
         onFolders: () => {},
         onResized: () => {},
+        requestPlan: () => {},
         handovers: { isAllowed: () => true, begin: () => {} },
         clock,
         log,
@@ -95,7 +95,8 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       () => {},
     );
     const recorder = {
-      change: (spec: CaptureSpec) => loop.decide({ kind: 'record', pod: podWith(pod), spec }),
+      change: (spec: CaptureSpec, bufferKib = options.bufferKib ?? 4_096) =>
+        loop.decide({ kind: 'record', pod: podWith(pod), spec }, bufferKib),
       endWithPod: () => loop.decide({ kind: 'keep', why: 'PodEnded' }),
       async stop(why: 'AgentStopped' | 'AnnotationRemoved') {
         if (why === 'AgentStopped') return await loop[Symbol.asyncDispose]();

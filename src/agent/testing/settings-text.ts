@@ -2,6 +2,7 @@
 export const settingsText = {
   nodeName: 'node1',
   agentName: 'podcap-1',
+  daemonSet: '',
   maxFiles: '100',
   maxFileMegabytes: '100',
   maxCaptures: '250',

@@ -293,7 +293,9 @@ function startCapture(world: World, spec: ObservedCapture['spec'], network: Netw
     spec,
     phase: { kind: 'starting', sinceMs: world.nowMs },
     listeningMs: undefined,
-    missedBefore: { kind: 'unknown' },
+    silentSinceMs: undefined,
+    isRingFull: false,
+    reported: { generation: world.generations, missedBefore: { kind: 'unknown' } },
     isOtherInterface: false,
     condition: { kind: 'normal' },
   });
