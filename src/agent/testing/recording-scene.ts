@@ -122,8 +122,13 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
   return {
     entry,
     start,
-    async record(count: number, more: Partial<CaptureSpec> = {}, first: CaptureReport['kind'] = 'capturing') {
-      const started = await start(count, more);
+    async record(
+      count: number,
+      more: Partial<CaptureSpec> = {},
+      first: CaptureReport['kind'] = 'capturing',
+      agent?: string,
+    ) {
+      const started = await start(count, more, agent);
       await until(() => started.reports.some(({ kind }) => kind === first), { what: first });
       return started;
     },
