@@ -75,9 +75,9 @@ test('podcap list marks what is unseen as incomplete where a part is unknown', a
   await scene.record({ generation: 3, totals: { ...noTotals, unseen: undefined } });
   expect((await scene.list([])).stdout.toString()).toMatch(/ 11 +12\+ +2023/);
   const { stdout } = await scene.list(['-o', 'json']);
-  const [ended, capturing] = JSON.parse(stdout.toString());
-  expect(capturing).toMatchObject({ unseen: 12, isUnseenPartial: true });
-  expect(ended).not.toHaveProperty('unseen');
+  const [ofJob, ofWeb] = JSON.parse(stdout.toString());
+  expect(ofWeb).toMatchObject({ unseen: 12, isUnseenPartial: true });
+  expect(ofJob).not.toHaveProperty('unseen');
 });
 
 test('podcap list prints a Pod as ended whose end was seen, even if its agent died before it could end its record', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Refusal } from '../planner/refusals.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { nextSteps } from './next-steps.ts';
 import { noMemory } from './pod-memory.ts';
@@ -51,13 +52,16 @@ const stop = (generation: number, how: 'flush' | 'kill' = 'flush'): Step => ({
 });
 const ask: Step = { kind: 'askWhetherToErase', why: 'AnnotationRemoved' };
 
-function remembered(
-  key: StepKey,
-  outcome: Partial<Outcome> & Pick<Outcome, 'kind'>,
-): Pick<Observed, 'memory'> {
-  const whole = { forRevision: 7, atMs: nowMs - 100, message: 'broken', ...outcome } as Outcome;
+function remembered(key: StepKey, outcome: EndOfAttempt): Pick<Observed, 'memory'> {
+  const whole: Outcome = { forRevision: 7, atMs: nowMs - 100, ...outcome };
   return { memory: { ...noMemory, outcomes: new Map([[key, whole]]) } };
 }
+
+type EndOfAttempt = { readonly forRevision?: number } & (
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly message: string; readonly notBeforeMs: number }
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly notBeforeMs: number }
+);
 
 function inFlight(...steps: [StepKey, Step][]): Pick<Observed, 'inFlight'> {
   return { inFlight: new Map(steps) };
@@ -155,7 +159,10 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     'what failed is tried again later',
     capture,
-    { recording: open, ...remembered('start eth0', { kind: 'failed', notBeforeMs: nowMs + 500 }) },
+    {
+      recording: open,
+      ...remembered('start eth0', { kind: 'failed', message: 'broken', notBeforeMs: nowMs + 500 }),
+    },
     [],
     500,
   ],
@@ -164,7 +171,12 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     capture,
     {
       recording: open,
-      ...remembered('start eth0', { kind: 'failed', forRevision: 6, notBeforeMs: nowMs + 500 }),
+      ...remembered('start eth0', {
+        kind: 'failed',
+        message: 'broken',
+        forRevision: 6,
+        notBeforeMs: nowMs + 500,
+      }),
     },
     [start()],
   ],

@@ -171,8 +171,6 @@ function isBeingDeleted({ known }: Loop): boolean {
 /** That of its newest tcpdump, from the moment its start is decided; undefined if none runs. */
 function receiveRingOf({ recording, inFlight, options }: Loop): RunningReceiveRing | undefined {
   const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
-  const sumKib = (captures: readonly ObservedCapture[]) =>
-    captures.reduce((sum, { spec }) => sum + spec.bufferKib, 0);
   const starting = [...inFlight.values()].flatMap(({ step }) =>
     step.kind === 'start' ? [step.spec] : [],
   )[0];
@@ -193,6 +191,10 @@ function receiveRingOf({ recording, inFlight, options }: Loop): RunningReceiveRi
 }
 
 const justStarted = { silentSinceMs: undefined, isFull: false } as const;
+
+function sumKib(captures: readonly ObservedCapture[]): number {
+  return captures.reduce((sum, { spec }) => sum + spec.bufferKib, 0);
+}
 
 function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
   return (isEnding || decision === undefined) && !recording && inFlight.size === 0;
@@ -237,21 +239,17 @@ async function observeNetwork(loop: Loop): Promise<ObservedNetwork> {
 
 /** Starts a step; when it is over, the loop looks again. */
 function begin(loop: Loop, step: Step): void {
-  switch (step.kind) {
-    case 'account':
-      account(loop, step.generation);
-      return loop.ticking.run();
-    case 'cancel':
-      return loop.inFlight.get(step.key)?.aborting.abort();
-    default: {
-      if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
-        loop.options.handovers.begin(step.spec);
-      }
-      const aborting = new AbortController();
-      loop.inFlight.set(keyOf(step), { step, aborting });
-      void carryOut(loop, step, aborting.signal);
-    }
+  if (step.kind === 'account') {
+    account(loop, step.generation);
+    return loop.ticking.run();
   }
+  if (step.kind === 'cancel') return loop.inFlight.get(step.key)?.aborting.abort();
+  if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
+    loop.options.handovers.begin(step.spec);
+  }
+  const aborting = new AbortController();
+  loop.inFlight.set(keyOf(step), { step, aborting });
+  void carryOut(loop, step, aborting.signal);
 }
 
 /** Never rejects. */

@@ -114,7 +114,8 @@ export function afterCapture(
       return memory;
     case 'sandboxGone':
       return { ...memory, goneSandbox: { sandboxId: network.sandboxId, untilMs: nowMs + sandboxEndMs } };
-    default:
+    case 'refused':
+    case 'failed':
       return afterStep(
         memory,
         { key: startKey(spec), kind: 'start', forRevision, nowMs, delayMs },

@@ -155,7 +155,12 @@ export function keyOf(step: Step): StepKey {
       return `${step.kind} ${step.generation} ${step.how}`;
     case 'cancel':
       return `${step.kind} ${step.key}`;
-    default:
+    case 'open':
+    case 'measure':
+    case 'close':
+    case 'markEnded':
+    case 'askWhetherToErase':
+    case 'erase':
       return step.kind;
   }
 }

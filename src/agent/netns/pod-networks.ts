@@ -104,11 +104,11 @@ function lostEntries() {
   /** Namespaces without the Pod's interface: nothing is left of these networks. */
   const ended = new Set<string>();
   return {
-    add(entry: CniEntry): void {
+    add: (entry: CniEntry): void => {
       const { netns } = entry.network;
       if (!ended.has(netns)) lost.set(netns, entry);
     },
-    forget({ netns }: Network): void {
+    forget: ({ netns }: Network): void => {
       ended.add(netns);
       lost.delete(netns);
     },
@@ -118,7 +118,7 @@ function lostEntries() {
       const named = new Set(entries.map(({ network }) => network.netns));
       return [...entries, ...[...lost.values()].filter(({ network }) => !named.has(network.netns))];
     },
-    async forgetGone(): Promise<void> {
+    forgetGone: async (): Promise<void> => {
       for (const netns of new Set([...lost.keys(), ...ended])) {
         if (await isPodNetwork(netns)) continue;
         lost.delete(netns);

@@ -182,34 +182,34 @@ function isReplacedBy({ phase, spec, network }: ObservedCapture, step: Step & { 
 
 const folderSteps: ReadonlySet<Step['kind']> = new Set(['open', 'close', 'markEnded', 'erase']);
 
+/** What must never be done. */
+function problemOf({ captures, desired, ...world }: World, step: Step): string | undefined {
+  const isOfInterface = ({ spec }: ObservedCapture) =>
+    step.kind === 'start' && spec.interface === step.spec.interface;
+  const isBeside = step.kind === 'start' && captures.some((other) => isReplacedBy(other, step));
+  const problems: readonly [boolean, string][] = [
+    [captures.filter(isOfInterface).length > 1, 'a third tcpdump of one interface'],
+    [isBeside && !world.mayOverlap, 'started beside another one without capacity for both'],
+    [step.kind === 'open' && desired.kind !== 'capture', 'opened without a request'],
+    [step.kind === 'close' && captures.length > 0, 'closed while a tcpdump runs'],
+    [
+      step.kind === 'erase' && world.permittedRevision !== desired.revision,
+      'erased without permission for this revision',
+    ],
+    [step.kind === 'erase' && world.recording !== undefined, 'erased while it is recorded'],
+  ];
+  return problems.find(([isProblem]) => isProblem)?.[1];
+}
+
 function begin(world: World, step: Step): void {
-  switch (step.kind) {
-    case 'account':
-      return account(world, step.generation);
-    case 'cancel':
-      world.inFlight.delete(step.key);
-      return;
-    case 'start':
-      if (world.captures.filter(({ spec }) => spec.interface === step.spec.interface).length > 1) {
-        throw new Error('a third tcpdump of one interface');
-      }
-      if (!world.mayOverlap && world.captures.some((other) => isReplacedBy(other, step))) {
-        throw new Error('started beside another one without capacity for both');
-      }
-      break;
-    case 'stop':
-      replace(world, step.generation, { phase: { kind: 'stopping', how: step.how } });
-      break;
-    case 'open':
-      if (world.desired.kind !== 'capture') throw new Error('opened without a request');
-      break;
-    case 'erase':
-      if (world.permittedRevision !== world.desired.revision) throw new Error('erased without permission');
-      if (world.captures.length > 0 || world.recording) throw new Error('erased while it is recorded');
-      break;
-    case 'close':
-      if (world.captures.length > 0) throw new Error('closed while a tcpdump runs');
+  if (step.kind === 'account') return account(world, step.generation);
+  if (step.kind === 'cancel') {
+    world.inFlight.delete(step.key);
+    return;
   }
+  const problem = problemOf(world, step);
+  if (problem !== undefined) throw new Error(problem);
+  if (step.kind === 'stop') replace(world, step.generation, { phase: { kind: 'stopping', how: step.how } });
   const key = keyOf(step);
   const others = [...world.inFlight.values()].map((begun) => begun.step.kind);
   if (folderSteps.has(step.kind) && others.some((kind) => folderSteps.has(kind))) {
@@ -282,6 +282,11 @@ function apply(world: World, step: Step, forRevision: number): void {
       return;
     case 'erase':
       world.folder = undefined;
+      return;
+    case 'checkFilter':
+    case 'account':
+    case 'cancel':
+      return;
   }
 }
 
