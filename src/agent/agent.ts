@@ -143,6 +143,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     plan: planning.latest,
     folders,
     networks,
+    recording: loops.recording,
     capacity: () => ({ ...capacity, disk: disk.latest().disk }),
     lastContactMs: () => contact.lastMs,
     events,

@@ -80,18 +80,16 @@ test('files without packets reach back to no time', () => {
   expect(podMetricsOf({ folders })).toEqual(['capture_files_bytes 24']);
 });
 
-test('the receive rings of running captures are counted, also while an interface is down', () => {
-  const status = captureStatuses([]);
-  status.report(checkout, {
-    kind: 'capturing',
-    generation: 1,
-    spec: { ...spec, snaplen: undefined, durationMs: undefined },
-    missedBefore: { kind: 'first', packets: 0 },
-  });
-  status.report(recreated, { kind: 'interfaceDown', generation: 1, interface: 'eth0' });
-  status.report({ ...checkout, uid: 'uid-3' }, { kind: 'waiting' });
-  const metrics = text({ status });
-  expect(metrics).toContain(`podcap_receive_ring_bytes ${2 * capacity.bufferBytes}\n`);
+test('the receive rings are those of all tcpdumps that run, also of one that is replaced', () => {
+  const ring = { spec: specOf(1), silentSinceMs: undefined, isFull: false };
+  const recording = () =>
+    new Map([
+      ['uid-1', { receiveRing: { ...ring, kib: 16_384, replacedKib: 4_096 } }],
+      ['uid-2', { receiveRing: { ...ring, kib: 1_024, replacedKib: 0 } }],
+      ['uid-3', { receiveRing: undefined }],
+    ]);
+  const metrics = text({ recording });
+  expect(metrics).toContain(`podcap_receive_ring_bytes ${(16_384 + 4_096 + 1_024) * 1_024}\n`);
   expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
 });
 
@@ -137,6 +135,7 @@ function text(sources: Partial<MetricSources>): string {
       plan: () => undefined,
       folders: { states: () => new Map() },
       networks: { count: () => 0 },
+      recording: () => new Map(),
       capacity: () => capacity,
       lastContactMs: () => undefined,
       events: { counts: () => ({ written: 0, dropped: 0, suppressed: 0, failed: 0 }) },
