@@ -8,7 +8,6 @@ import { metricsText } from './metrics.ts';
 
 const checkout = { namespace: 'shop', name: 'checkout', uid: 'uid-1' };
 const recreated = { ...checkout, uid: 'uid-2' };
-const spec = { interface: 'eth0', files: 5, fileMegabytes: 1, filter: undefined } as const;
 
 test('Pods are named only where pod metrics are on', () => {
   const status = captureStatuses([]);
