@@ -23,6 +23,8 @@ export type CniCacheOptions = {
   readonly resyncMs: number;
   /** An entry of that Pod appeared, changed or was deleted. */
   readonly onChange: (podUid: string) => void;
+  /** That entry is in the cache since now. */
+  readonly onFound: (entry: CniEntry) => void;
   /** That entry is not in the cache any more: it was deleted, changed or damaged. */
   readonly onLost: (entry: CniEntry) => void;
   /** The whole folder was read once more, or that failed. */
@@ -57,7 +59,10 @@ export async function followCniCache(options: CniCacheOptions): Promise<CniCache
     if (after === before) return;
     files.delete(name);
     if (after) files.set(name, after);
-    if (before?.entry && !isDeepStrictEqual(before.entry, after?.entry)) options.onLost(before.entry);
+    if (!isDeepStrictEqual(before?.entry, after?.entry)) {
+      if (after?.entry) options.onFound(after.entry);
+      if (before?.entry) options.onLost(before.entry);
+    }
     notify(before);
     notify(after);
   }

@@ -49,6 +49,18 @@ test.each<[string, (entry: WrittenCniEntry) => Promise<void>]>([
   expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
 });
 
+test('a sandbox whose entry is deleted is not found again when the next one is gone', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  await removeCniEntry(scene.entry);
+  const next = { ...scene.entry, sandboxId: 'sandbox2', netns: '/run/netns/cni-gone' };
+  await writeCniEntry(next);
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
 test('a network whose entry is lost is not found once its namespace is gone', async () => {
   await using testbed = await vethTestbed();
   await using folder = await temporaryFolder();

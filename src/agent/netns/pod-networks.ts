@@ -21,7 +21,7 @@ export type PodNetworks = AsyncDisposable & {
   readonly count: () => number;
 };
 
-export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange' | 'onLost'>;
+export type PodNetworksOptions = Omit<CniCacheOptions, 'onChange' | 'onFound' | 'onLost'>;
 
 /** The type of a file system that holds namespaces (linux/magic.h, NSFS_MAGIC). */
 const nsfsMagic = 0x6e736673;
@@ -50,7 +50,11 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     onChange(podUid) {
       for (const listener of listeners.get(podUid) ?? []) listener();
     },
-    onLost: memory.add,
+    onFound: memory.forgetOlder,
+    onLost(entry) {
+      const others = cache.entries().filter((other) => isSamePod(other.pod, entry.pod));
+      void memory.add(entry, others);
+    },
   });
   const forgetting = every(options.resyncMs, memory.forgetGone, (error) =>
     log.warn({ err: error }, 'failed to check the networks of lost CNI cache entries'),
@@ -98,19 +102,27 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
   };
 }
 
-/** Entries that are not in the cache any more, as long as their namespaces exist. */
+/** Of each Pod, the newest entry that is not in the cache any more, as long as its namespace exists. */
 function lostEntries() {
   const lost = new Map<string, CniEntry>();
   /** Namespaces without the Pod's interface: nothing is left of these networks. */
   const ended = new Set<string>();
   return {
-    add: (entry: CniEntry): void => {
+    /** `others` are the Pod's entries in the cache: where one of them has a namespace, the Pod has another sandbox. */
+    add: async (entry: CniEntry, others: readonly CniEntry[]): Promise<void> => {
       const { netns } = entry.network;
-      if (!ended.has(netns)) lost.set(netns, entry);
+      for (const other of others) {
+        if (other.network.netns !== netns && (await isPodNetwork(other.network.netns).catch(() => false)))
+          return;
+      }
+      if (!ended.has(netns)) lost.set(keyOf(entry.pod), entry);
+    },
+    forgetOlder: ({ pod }: CniEntry): void => {
+      lost.delete(keyOf(pod));
     },
     forget: ({ netns }: Network): void => {
       ended.add(netns);
-      lost.delete(netns);
+      for (const [key, { network }] of lost) if (network.netns === netns) lost.delete(key);
     },
     /** The entries of the cache, and after them the lost ones whose namespace no entry of the cache names. */
     beside(entries: readonly CniEntry[]): readonly CniEntry[] {
@@ -119,13 +131,14 @@ function lostEntries() {
       return [...entries, ...[...lost.values()].filter(({ network }) => !named.has(network.netns))];
     },
     forgetGone: async (): Promise<void> => {
-      for (const netns of new Set([...lost.keys(), ...ended])) {
-        if (await isPodNetwork(netns)) continue;
-        lost.delete(netns);
-        ended.delete(netns);
-      }
+      for (const [key, { network }] of lost) if (!(await isPodNetwork(network.netns))) lost.delete(key);
+      for (const netns of ended) if (!(await isPodNetwork(netns))) ended.delete(netns);
     },
   };
+}
+
+function keyOf({ namespace, name, uid }: PodInNetwork): string {
+  return `${namespace}/${name}/${uid}`;
 }
 
 /**
