@@ -107,6 +107,10 @@ export function executor(cluster: TestCluster, receiver: HostReceiver): Executor
         return await set(change.pod, { 'podcap.dev/snaplen': String(change.bytes) });
       case 'filter':
         return await set(change.pod, { 'podcap.dev/filter': change.filter });
+      case 'hostileFilter':
+        await set(change.pod, { 'podcap.dev/filter': change.filter });
+        await sleep(change.ms);
+        return await set(change.pod, { 'podcap.dev/filter': change.after });
     }
   }
 

@@ -6,6 +6,7 @@ import { cutPower } from '../cluster/machine.ts';
 import { restartAgents } from '../end-to-end/support/agent-daemonset.ts';
 import { agentOn } from '../end-to-end/support/agents.ts';
 import { partition, reconnect } from '../end-to-end/support/network-partition.ts';
+import { captureFolder } from '../end-to-end/support/node-captures.ts';
 import { processesOf, spawnerProgram, tcpdumpsOf } from '../end-to-end/support/pod-processes.ts';
 import { kubectl } from '../end-to-end/support/run-kubectl.ts';
 import { freeSpaceOf } from '../src/agent/storage/free-space.ts';
@@ -23,6 +24,8 @@ export async function inject(fault: Fault, podNamed: (pod: string) => SoakPod): 
       return signal(await tcpdumpsOf(podNamed(fault.pod)), 'SIGKILL');
     case 'pauseTcpdump':
       return await pause(await tcpdumpsOf(podNamed(fault.pod)), fault.ms);
+    case 'hostileFiles':
+      return await leaveHostileFiles(podNamed(fault.pod));
     case 'killContainer':
       return signal(await processesOf(podNamed(fault.pod).uid, 'node'), 'SIGKILL');
     case 'killAgent':
@@ -58,6 +61,25 @@ export async function inject(fault: Fault, podNamed: (pod: string) => SoakPod): 
         deadlineMs: 120_000,
       });
   }
+}
+
+/** The user that tcpdump runs as, in the deployed chart. */
+const captureUser = 10_001;
+
+/** Leaves in a Pod's folder what a compromised tcpdump could. Does nothing if the Pod has no folder. */
+async function leaveHostileFiles({ name, uid, node }: SoakPod): Promise<void> {
+  const folder = await captureFolder({ uid, node });
+  if (folder === undefined) return;
+  const as = ['--reuid', String(captureUser), '--regid', String(captureUser), '--clear-groups'];
+  const script = [
+    // Pipes block whoever opens them; there are more of them than the agent has threads for files.
+    `for i in 1 2 3 4 5 6; do mkfifo captres-${name}.900.pcap00000000$i; done`,
+    `ln -s /proc/self/mem captres-${name}.901.pcap000000000`,
+    `head -c 100000 /dev/urandom >captres-${name}.999999999.pcap000000000`,
+    'mkfifo capture.902.json; echo {} >capture.999999999.json',
+    'true',
+  ];
+  await must('setpriv', [...as, 'sh', '-c', `cd ${folder} && { ${script.join('; ')}; } 2>/dev/null || true`]);
 }
 
 /** Waits for an agent: the previous one may have just been deleted. */

@@ -41,9 +41,11 @@ async function observePod(
 
 async function observeFolder(folder: string) {
   const { ino, birthtimeMs } = await stat(folder);
-  const files = await ringFiles(folder);
-  const numbers = Map.groupBy(await readFiles(folder, files), ({ generation }) => generation);
   const records = await readRecords(folder);
+  // Files of other generations are hostile: to read one could block.
+  const started = new Set(records.map(({ generation }) => generation));
+  const files = (await ringFiles(folder)).filter(({ generation }) => started.has(generation));
+  const numbers = Map.groupBy(await readFiles(folder, files), ({ generation }) => generation);
   const { missed, dropped, lostAtStop } = records.at(-1)?.forgotten ?? noTotals;
   return {
     id: `${ino} of ${birthtimeMs}`,
@@ -52,7 +54,7 @@ async function observeFolder(folder: string) {
       generation,
       numbers: (numbers.get(generation) ?? []).flatMap((file) => file.numbers),
       missed: totals.missed,
-      dropped: totals.dropped + totals.lostAtStop,
+      dropped: totals.dropped + totals.lostAtStop + (totals.unseen ?? 0),
       wasCut: endTime === undefined && i < records.length - 1,
     })),
     forgotten: missed + dropped + lostAtStop,

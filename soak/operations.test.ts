@@ -21,7 +21,7 @@ test.each([1, 2, 3, 4_294_967_295])(
       expect(desired.size).toBeLessThanOrEqual(6);
       expect(pauseMs).toBeGreaterThanOrEqual(0);
     }
-    expect(kinds.size).toBe(21);
+    expect(kinds.size).toBe(23);
     expect(faults).toBeGreaterThan(400);
   },
 );

@@ -15,12 +15,22 @@ export type PodChange =
   /** A new tcpdump takes over. */
   | { readonly kind: 'snaplen'; readonly pod: string; readonly bytes: number }
   /** A new tcpdump takes over. Every filter matches what the Pod sends. */
-  | { readonly kind: 'filter'; readonly pod: string; readonly filter: string };
+  | { readonly kind: 'filter'; readonly pod: string; readonly filter: string }
+  /** A filter that is refused, for that long, and then another one. */
+  | {
+      readonly kind: 'hostileFilter';
+      readonly pod: string;
+      readonly filter: string;
+      readonly ms: number;
+      readonly after: string;
+    };
 
 /** What fails, and for how long. */
 export type Fault =
   | { readonly kind: 'killTcpdump'; readonly pod: string }
   | { readonly kind: 'pauseTcpdump'; readonly pod: string; readonly ms: number }
+  /** tcpdump's user leaves pipes, links and false names in the Pod's folder. */
+  | { readonly kind: 'hostileFiles'; readonly pod: string }
   | { readonly kind: 'killContainer'; readonly pod: string }
   | { readonly kind: 'killAgent'; readonly node: string }
   | { readonly kind: 'killSpawner'; readonly node: string }
@@ -50,6 +60,10 @@ export type DesiredPod = {
 };
 
 const nodes = ['node1', 'node2'] as const;
+/** More than a second to compile. */
+const heavyFilter = `portrange ${Array.from({ length: 190 }, (_, i) => `${2 * i}-${2 * i + 1}`).join('||')}`;
+/** Invalid; a loop, which the kernel does not run; and one that takes too long to compile. */
+const hostileFilters = ['tcp port', 'ip protochain 17', heavyFilter] as const;
 const filters = ['udp', 'ip and udp', 'udp and greater 500', 'udp and not port 53'] as const;
 /** How many Pods exist at a time, at most. */
 const maxPods = 6;
@@ -82,6 +96,8 @@ export function desiredAfter(before: DesiredPods, operation: Operation): Desired
       return pod ? after.set(operation.pod, { ...pod, files: undefined }) : before;
     case 'snaplen':
     case 'filter':
+    case 'hostileFilter':
+    case 'hostileFiles':
     case 'killTcpdump':
     case 'pauseTcpdump':
     case 'killContainer':
@@ -102,9 +118,16 @@ export function desiredAfter(before: DesiredPods, operation: Operation): Desired
 
 /** Whether it is a fault, and not a change of a Pod. */
 export function isFault(operation: Operation): operation is Fault {
-  return !['create', 'delete', 'annotate', 'unannotate', 'flap', 'snaplen', 'filter'].includes(
-    operation.kind,
-  );
+  return ![
+    'create',
+    'delete',
+    'annotate',
+    'unannotate',
+    'flap',
+    'snaplen',
+    'filter',
+    'hostileFilter',
+  ].includes(operation.kind);
 }
 
 function nextOperation(desired: DesiredPods, random: Random): Operation {
@@ -120,6 +143,7 @@ function nextOperation(desired: DesiredPods, random: Random): Operation {
     { kind: 'killTcpdump', pod },
     { kind: 'pauseTcpdump', pod, ms: random.whole(200, 3_000) },
     { kind: 'pauseTcpdump', pod, ms: random.whole(200, 3_000) },
+    { kind: 'hostileFiles', pod },
     { kind: 'killContainer', pod },
     { kind: 'killAgent', node },
     { kind: 'killSpawner', node },
@@ -154,6 +178,13 @@ function podChange({ captured, idle }: PodChoices, random: Random): PodChange {
     choices.push({ kind: 'unannotate', pod: random.pick([some, ...more]) });
     choices.push({ kind: 'snaplen', pod: random.pick([some, ...more]), bytes: random.whole(128, 2_000) });
     choices.push({ kind: 'filter', pod: random.pick([some, ...more]), filter: random.pick(filters) });
+    choices.push({
+      kind: 'hostileFilter',
+      pod: random.pick([some, ...more]),
+      filter: random.pick(hostileFilters),
+      ms: random.whole(500, 8_000),
+      after: random.pick(filters),
+    });
   }
   // Pods are created faster than they are deleted.
   return captured.length + idle.length < maxPods && random.whole(1, 3) === 1 ? create : random.pick(choices);
