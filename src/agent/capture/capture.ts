@@ -8,7 +8,7 @@ import { type CaptureCountersOptions, openCounters } from './counters.ts';
 import { type InterfaceCondition, reportInterfaceCondition } from './interface-condition.ts';
 import { countsAsSockets, probeInterface } from './interface-probe.ts';
 import type { CapturePhase, ObservedCapture, RingSpec } from './pod-state.ts';
-import { type Ending, type StopHow, startTcpdump, type Tcpdump } from './tcpdump.ts';
+import { type Ending, startTcpdump, type Tcpdump } from './tcpdump.ts';
 import { trackTcpdumpFiles } from './tcpdump-files.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 
@@ -19,8 +19,8 @@ export type Capture = {
   readonly observe: () => ObservedCapture;
   /** Requests that it keeps this many of its own files. Resolves when its library has acknowledged a number, or it has ended. */
   readonly keep: (files: number) => Promise<void>;
-  /** Resolves when it has ended. */
-  readonly stop: (how: StopHow) => Promise<void>;
+  /** Ends it, with every packet in a file or in a counter. Resolves when it has ended. */
+  readonly stop: () => Promise<void>;
   /** Kills it because something is wrong, with a message for people. Resolves when it has ended. */
   readonly giveUp: (message: string) => Promise<void>;
   readonly totals: () => Totals;
@@ -181,13 +181,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
       tcpdump.keep(count);
       if (tcpdump.keeping() !== count) await Promise.race([acknowledged.promise, tcpdump.ended]);
     },
-    async stop(how) {
-      if (phase.kind !== 'ended') phase = { kind: 'stopping', how };
-      if (how === 'flush') await counters.countUnseenWithin(countUnseenBeforeStopMs);
+    async stop() {
+      if (phase.kind !== 'ended') phase = { kind: 'stopping' };
+      await counters.countUnseenWithin(countUnseenBeforeStopMs);
       await counters.countInterfacePackets();
-      // A killed tcpdump can no longer report its statistics.
-      if (how === 'kill') await counters.countWithin(countBeforeKillMs);
-      await tcpdump.stop(how);
+      await tcpdump.stop('flush');
       await ended;
     },
     async giveUp(message) {
@@ -199,8 +197,6 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   };
 }
 
-/** How long a tcpdump that is about to be killed may take to report its statistics. */
-const countBeforeKillMs = 200;
 /** A few milliseconds are enough, unless something passed unseen. */
 const countUnseenBeforeStopMs = 1_000;
 

@@ -41,8 +41,6 @@ export type CaptureCounters = {
   readonly countUnseenWithin: (ms: number) => Promise<void>;
   /** The same when tcpdump cannot write and stops receiving; does nothing if its statistics give the same number. */
   readonly countInterfacePacketsAtFailure: () => Promise<void>;
-  /** Asks tcpdump for its statistics, and waits that long for the answer. */
-  readonly countWithin: (ms: number) => Promise<void>;
   /** tcpdump has ended: stops counting and writes the final totals. */
   readonly close: (ending: Ending) => Promise<void>;
 };
@@ -125,7 +123,6 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
       if (!state.receivesAll) await countInterfacePackets(state);
     },
     countUnseenWithin: (ms) => Promise.race([enqueue(() => countUnseen(state)), sleep(ms)]),
-    countWithin: (ms) => Promise.race([enqueue(() => count(state)), sleep(ms)]),
     async close(ending) {
       timers?.[Symbol.dispose]();
       await enqueue(() => compare(state, 0));

@@ -14,14 +14,13 @@ import {
   type Step,
   startKey,
 } from './pod-state.ts';
-import type { StopHow } from './tcpdump.ts';
 
 /** What must hold now, whatever it was derived from. */
 export type Goal =
   /** Every ring is captured, until that time at the latest. */
   | { readonly kind: 'run'; readonly rings: readonly RingSpec[]; readonly untilMs?: number }
   /** Nothing runs, and the recording is closed. */
-  | { readonly kind: 'stop'; readonly how: StopHow; readonly why: StopReason; readonly after: AfterStop };
+  | { readonly kind: 'stop'; readonly why: StopReason; readonly after: AfterStop };
 
 type AfterStop =
   | { readonly kind: 'nothing' | 'markEnded' }
@@ -32,8 +31,8 @@ type AfterStop =
 export function goalOf(desired: Desired, observed: Observed): Goal {
   if (desired.kind !== 'erase') return ongoingGoal(desired, desired, observed);
   const { revision, why, meanwhile } = desired;
-  // The files are deleted right after. Whatever the reason: Events have no other one for deleted files.
-  const stopped = { kind: 'stop', how: 'kill', why: 'AnnotationRemoved' } as const;
+  // Whatever the reason: Events have no other one for deleted files.
+  const stopped = { kind: 'stop', why: 'AnnotationRemoved' } as const;
   if (mayErase(desired, observed))
     return { ...stopped, after: { kind: 'erase', step: { kind: 'erase', why } } };
   // What has been closed is not opened again.
@@ -54,11 +53,11 @@ function ongoingGoal(state: OngoingState, { revision }: Revision, observed: Obse
       const refused = refusalInForce(state.rings, { revision }, observed);
       if (!refused) return { kind: 'run', rings: state.rings };
       const { refusal, notBeforeMs: untilMs } = refused;
-      return { kind: 'stop', how: 'flush', why: 'Refused', after: { kind: 'report', refusal, untilMs } };
+      return { kind: 'stop', why: 'Refused', after: { kind: 'report', refusal, untilMs } };
     }
     case 'finish':
       return hasFinished(state, { revision }, observed)
-        ? { kind: 'stop', how: 'flush', why: 'PodEnded', after: { kind: 'markEnded' } }
+        ? { kind: 'stop', why: 'PodEnded', after: { kind: 'markEnded' } }
         : { kind: 'run', rings: state.rings, untilMs: state.untilMs };
     case 'rest':
       return restGoal(state);
@@ -66,7 +65,7 @@ function ongoingGoal(state: OngoingState, { revision }: Revision, observed: Obse
 }
 
 function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
-  const stopped = { kind: 'stop', how: 'flush' } as const;
+  const stopped = { kind: 'stop' } as const;
   switch (why.kind) {
     case 'refused': {
       const { refusal } = why;

@@ -16,7 +16,6 @@ import {
   reportOfCapture,
   type Step,
 } from './pod-state.ts';
-import type { StopHow } from './tcpdump.ts';
 
 /** How long tcpdump may take to notice that its interface is gone. */
 const networkEndMs = 1_000;
@@ -103,7 +102,7 @@ function lostSteps(observed: Observed): Wanted[] {
   const { network } = observed;
   return alive(observed).flatMap((capture) =>
     hasLostNetwork(capture, network) && capture.phase.kind !== 'stopping'
-      ? [{ step: stopStep(capture, 'flush'), atMs: network.sinceMs + networkEndMs }]
+      ? [{ step: stopStep(capture), atMs: network.sinceMs + networkEndMs }]
       : [],
   );
 }
@@ -127,7 +126,7 @@ function otherInterfaces(rings: readonly RingSpec[], observed: Observed): Wanted
     return newest && isSameCapture(newest.spec, ring) ? takeoverMs(newest) : Number.POSITIVE_INFINITY;
   });
   const atMs = Math.max(...takenOverMs);
-  return others.map((capture) => ({ step: stopStep(capture, 'flush'), atMs }));
+  return others.map((capture) => ({ step: stopStep(capture), atMs }));
 }
 
 function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy: boolean): Wanted[] {
@@ -138,7 +137,7 @@ function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy:
   const keeping = ours.filter(isRunning).flatMap((capture) => keepSteps(ring, capture));
   if (newest && older.length > 0) {
     const atMs = takeoverMs(newest);
-    return [...keeping, ...older.map((capture) => ({ step: stopStep(capture, 'flush'), atMs }))];
+    return [...keeping, ...older.map((capture) => ({ step: stopStep(capture), atMs }))];
   }
   // A capture whose interface is replaced continues until one of the interface that has its name runs.
   const isRequested = newest && isSameCapture(newest.spec, ring) && newest.condition.kind !== 'replaced';
@@ -149,7 +148,7 @@ function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy:
   if (newest && !observed.mayOverlap) {
     // Without capacity for both, what passes between them is missed: another receive ring is not worth that.
     const isOnlyResized = isSameTcpdump(newest.spec, ring) && newest.condition.kind !== 'replaced';
-    return isOnlyResized ? keeping : [...keeping, now(stopStep(newest, 'flush'))];
+    return isOnlyResized ? keeping : [...keeping, now(stopStep(newest))];
   }
   const { memory } = observed;
   const atMs = isGone(network, memory) ? (memory.goneSandbox?.untilMs ?? 0) : 0;
@@ -172,11 +171,11 @@ function takeoverMs({ listeningMs = Number.POSITIVE_INFINITY }: ObservedCapture)
 }
 
 /** Ensures that nothing runs, then that the recording is closed, and then what follows from the goal. */
-function stopSteps({ how, why, after }: Goal & { readonly kind: 'stop' }, observed: Observed): Wanted[] {
+function stopSteps({ why, after }: Goal & { readonly kind: 'stop' }, observed: Observed): Wanted[] {
   if (observed.captures.length > 0) {
-    const isToldTo = ({ phase }: ObservedCapture) =>
-      phase.kind === 'stopping' && (phase.how === how || phase.how === 'kill');
-    return alive(observed).flatMap((capture) => (isToldTo(capture) ? [] : [now(stopStep(capture, how))]));
+    return alive(observed).flatMap((capture) =>
+      capture.phase.kind === 'stopping' ? [] : [now(stopStep(capture))],
+    );
   }
   if (isInFlight(observed, 'start') || isFolderBusy(observed)) return [];
   if (observed.recording) return [now({ kind: 'close', why })];
@@ -248,8 +247,8 @@ function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
   return isOverdue ? { kind: 'waiting', problem: network.problem } : { kind: 'waiting' };
 }
 
-function stopStep({ generation }: ObservedCapture, how: StopHow): Step {
-  return { kind: 'stop', generation, how };
+function stopStep({ generation }: ObservedCapture): Step {
+  return { kind: 'stop', generation };
 }
 
 /** Those that are not about to end either. */

@@ -9,7 +9,6 @@ import { startLeftoverPruning } from '../storage/prune-leftovers.ts';
 import { type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { type Capture, type CaptureOptions, type CaptureSettings, startCapture } from './capture.ts';
 import type { ObservedCapture, RingSpec } from './pod-state.ts';
-import type { StopHow } from './tcpdump.ts';
 
 /** What one Pod's recording owns, from its first request until nothing of it runs: its captures and their counts. */
 export type PodRecording = AsyncDisposable & {
@@ -24,7 +23,7 @@ export type PodRecording = AsyncDisposable & {
   /** Resolves when it has acknowledged, or ended. */
   readonly keep: (generation: number, files: number) => Promise<void>;
   /** Resolves when it has ended. */
-  readonly stop: (generation: number, how: StopHow) => Promise<void>;
+  readonly stop: (generation: number) => Promise<void>;
   /** Resolves when it has ended. */
   readonly giveUp: (generation: number, message: string) => Promise<void>;
   /** Removes a capture that has ended, and adds its counts to the totals. Returns it as it was observed last. */
@@ -105,7 +104,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       formerSizes = withFormer(formerSizes, { former: spec, requested: size });
     },
     keep: async (generation, files) => await captureOf(generation)?.keep(files),
-    stop: async (generation, how) => await captureOf(generation)?.stop(how),
+    stop: async (generation) => await captureOf(generation)?.stop(),
     giveUp: async (generation, message) => await captureOf(generation)?.giveUp(message),
     account(generation) {
       const capture = captureOf(generation);

@@ -5,7 +5,7 @@ import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { RingSize } from '../storage/ring-size.ts';
 import type { InterfaceCondition } from './interface-condition.ts';
-import type { Ending, StopHow } from './tcpdump.ts';
+import type { Ending } from './tcpdump.ts';
 
 /**
  * The states of one Pod that the loop (pod-loop.ts) compares: what should run, and what does. All times are of
@@ -98,7 +98,7 @@ export type ObservedCapture = {
 export type CapturePhase =
   | { readonly kind: 'starting'; readonly sinceMs: number }
   | { readonly kind: 'listening' }
-  | { readonly kind: 'stopping'; readonly how: StopHow }
+  | { readonly kind: 'stopping' }
   | { readonly kind: 'ended'; readonly ending: Ending };
 
 /** How a step ended. Another step of the same key begins at `notBeforeMs` at the earliest. */
@@ -116,7 +116,7 @@ export type Step =
   | { readonly kind: 'start'; readonly spec: RingSpec; readonly network: Network }
   /** Tells a tcpdump how many files it keeps. */
   | { readonly kind: 'keep'; readonly generation: number; readonly files: number }
-  | { readonly kind: 'stop'; readonly generation: number; readonly how: StopHow }
+  | { readonly kind: 'stop'; readonly generation: number }
   /** Kills a tcpdump that does not start to capture, which is a failure. */
   | { readonly kind: 'giveUp'; readonly generation: number }
   /** Adds the counts of a capture that has ended to the recording's; the capture is no longer observed then. */
@@ -148,11 +148,10 @@ export function keyOf(step: Step): StepKey {
       return startKey(step.spec);
     case 'keep':
       return `${step.kind} ${step.generation} ${step.files}`;
+    case 'stop':
     case 'account':
     case 'giveUp':
       return `${step.kind} ${step.generation}`;
-    case 'stop':
-      return `${step.kind} ${step.generation} ${step.how}`;
     case 'cancel':
       return `${step.kind} ${step.key}`;
     case 'open':

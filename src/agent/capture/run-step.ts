@@ -67,7 +67,7 @@ export async function runStep(
       await recording?.keep(step.generation, step.files);
       return done;
     case 'stop':
-      await recording?.stop(step.generation, step.how);
+      await recording?.stop(step.generation);
       return done;
     case 'giveUp':
       await recording?.giveUp(step.generation, 'tcpdump does not start to capture');

@@ -209,7 +209,7 @@ function begin(world: World, step: Step): void {
   }
   const problem = problemOf(world, step);
   if (problem !== undefined) throw new Error(problem);
-  if (step.kind === 'stop') replace(world, step.generation, { phase: { kind: 'stopping', how: step.how } });
+  if (step.kind === 'stop') replace(world, step.generation, { phase: { kind: 'stopping' } });
   const key = keyOf(step);
   const others = [...world.inFlight.values()].map((begun) => begun.step.kind);
   if (folderSteps.has(step.kind) && others.some((kind) => folderSteps.has(kind))) {
