@@ -35,6 +35,8 @@ export const progressEveryMs = 45 * 60_000;
 export type Reported = {
   /** What was missed before the Pod was captured is no loss. */
   readonly expectedMissed: number;
+  /** The newest start of which that is known: the same one is reported again when the number of files changes. */
+  readonly generation: number | undefined;
   readonly loss: Loss;
   readonly lossMs: number | undefined;
   /** When the last Event of any kind was recorded. */
@@ -111,6 +113,7 @@ export function progressReports(options: ProgressReportsOptions): ProgressReport
 
 const nothingReported: Reported = {
   expectedMissed: 0,
+  generation: undefined,
   loss: { dropped: 0, lostAtStop: 0, missed: 0 },
   lossMs: undefined,
   eventMs: 0,
@@ -123,10 +126,11 @@ function reportedAfter(
   nowMs: number,
 ): Reported | undefined {
   if (status.kind === 'stopped' || status.kind === 'deleted') return undefined;
-  const { expectedMissed, ...others } = reported ?? nothingReported;
-  const isFirst = status.kind === 'capturing' && status.missedBefore.kind === 'first';
-  const more = isFirst ? status.missedBefore.packets : 0;
-  return { ...others, expectedMissed: expectedMissed + more, eventMs: nowMs };
+  const before = { ...(reported ?? nothingReported), eventMs: nowMs };
+  if (status.kind !== 'capturing' || status.generation === before.generation) return before;
+  const { generation, missedBefore } = status;
+  const more = missedBefore.kind === 'first' ? missedBefore.packets : 0;
+  return { ...before, generation, expectedMissed: before.expectedMissed + more };
 }
 
 function lossReported({ loss }: Reported, more: Loss, lossMs: number): Pick<Reported, 'loss' | 'lossMs'> {
