@@ -141,6 +141,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const metricSources = {
     status,
     plan: planning.latest,
+    loops,
     folders,
     networks,
     capacity: () => ({ ...capacity, disk: disk.latest().disk }),

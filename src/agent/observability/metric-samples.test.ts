@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { RunningRecording } from '../planner/plan.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
@@ -8,7 +9,6 @@ import { metricsText } from './metrics.ts';
 
 const checkout = { namespace: 'shop', name: 'checkout', uid: 'uid-1' };
 const recreated = { ...checkout, uid: 'uid-2' };
-const spec = { interface: 'eth0', files: 5, fileMegabytes: 1, filter: undefined } as const;
 
 test('Pods are named only where pod metrics are on', () => {
   const status = captureStatuses([]);
@@ -80,18 +80,19 @@ test('files without packets reach back to no time', () => {
   expect(podMetricsOf({ folders })).toEqual(['capture_files_bytes 24']);
 });
 
-test('the receive rings of running captures are counted, also while an interface is down', () => {
-  const status = captureStatuses([]);
-  status.report(checkout, {
-    kind: 'capturing',
-    generation: 1,
-    spec: { ...spec, snaplen: undefined, durationMs: undefined },
-    missedBefore: { kind: 'first', packets: 0 },
+test('the receive rings count at the size that they have, with those that are being replaced', () => {
+  const none = { capturedMs: 0, atMs: 0, size: specOf(1), formerSizes: [], receiveRing: undefined };
+  const withRing = (kib: number, replacedKib: number): RunningRecording => ({
+    ...none,
+    receiveRing: { spec: specOf(1), kib, replacedKib, silentSinceMs: undefined, isFull: false },
   });
-  status.report(recreated, { kind: 'interfaceDown', generation: 1, interface: 'eth0' });
-  status.report({ ...checkout, uid: 'uid-3' }, { kind: 'waiting' });
-  const metrics = text({ status });
-  expect(metrics).toContain(`podcap_receive_ring_bytes ${2 * capacity.bufferBytes}\n`);
+  const recording = new Map([
+    ['small', withRing(1_024, 0)],
+    ['growing', withRing(16_384, 4_096)],
+    ['without a tcpdump', none],
+  ]);
+  const metrics = text({ loops: { recording: () => recording } });
+  expect(metrics).toContain(`podcap_receive_ring_bytes ${21 * 1_024 * 1_024}\n`);
   expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
 });
 
@@ -104,8 +105,8 @@ const capacity = {
   maxCaptures: 250,
   diskBudgetBytes: 1,
   bufferBudgetBytes: 1_100_000_000,
-  bufferBytes: 4_194_304,
-  fixedBufferKib: 4_096,
+  bufferBytes: 2_097_152,
+  fixedBufferKib: undefined,
   minFreeRatio: 0,
   disk: { availableBytes: 1, capacityBytes: 1 },
 };
@@ -135,6 +136,7 @@ function text(sources: Partial<MetricSources>): string {
     readSamples({
       status: captureStatuses([]),
       plan: () => undefined,
+      loops: { recording: () => new Map() },
       folders: { states: () => new Map() },
       networks: { count: () => 0 },
       capacity: () => capacity,

@@ -1,7 +1,7 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { Capacity } from '../planner/capacity.ts';
-import type { Plan } from '../planner/plan.ts';
+import type { Plan, RunningRecording } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, hasUnknownUnseen, noTotals } from '../storage/capture-records.ts';
 import { ringBytes } from '../storage/ring-size.ts';
@@ -13,6 +13,7 @@ import type { MetricSample } from './metrics.ts';
 export type MetricSources = {
   readonly status: Pick<CaptureStatuses, 'all' | 'totals' | 'counts'>;
   readonly plan: () => Plan | undefined;
+  readonly loops: { readonly recording: () => ReadonlyMap<string, RunningRecording> };
   readonly folders: Pick<CaptureFolders, 'states'>;
   readonly networks: Pick<PodNetworks, 'count'>;
   readonly capacity: () => Capacity;
@@ -35,7 +36,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     ...countSamples(sources.status),
     { name: 'podcap_captures_unseen_unknown', value: statuses.filter(isCountingUnseenUnknown).length },
     ...diskSamples(sources),
-    ...receiveRingSamples(statuses, sources.capacity()),
+    ...receiveRingSamples(sources),
     { name: 'podcap_cni_cache_pods', value: sources.networks.count() },
     ...contactSamples(sources.lastContactMs()),
     ...eventSamples(sources.events.counts()),
@@ -101,15 +102,14 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   ];
 }
 
-/** A running capture has one receive ring. While one replaces another there are two for a moment: not counted. */
-function receiveRingSamples(
-  statuses: readonly KnownStatus[],
-  { bufferBytes, bufferBudgetBytes }: Capacity,
-): MetricSample[] {
-  const running = podStates(statuses, undefined).filter(({ state }) => state === 'capturing');
+/** While one tcpdump replaces another, both have a ring. */
+function receiveRingSamples({ loops, capacity }: MetricSources): MetricSample[] {
+  const kib = [...loops.recording().values()].flatMap(({ receiveRing: ring }) =>
+    ring ? [ring.kib + ring.replacedKib] : [],
+  );
   return [
-    { name: 'podcap_receive_ring_bytes', value: running.length * bufferBytes },
-    { name: 'podcap_receive_ring_budget_bytes', value: bufferBudgetBytes },
+    { name: 'podcap_receive_ring_bytes', value: sum(kib) * 1_024 },
+    { name: 'podcap_receive_ring_budget_bytes', value: capacity().bufferBudgetBytes },
   ];
 }
 
@@ -167,7 +167,6 @@ function podFileSamples(labels: PodLabels, states: readonly FolderState[]): Metr
 
 const podCounters = [
   ['podcap_pod_packets_captured_total', 'captured'],
-
   ['podcap_pod_packets_dropped_total', 'dropped'],
   ['podcap_pod_packets_lost_at_stop_total', 'lostAtStop'],
   ['podcap_pod_packets_pruned_total', 'pruned'],
