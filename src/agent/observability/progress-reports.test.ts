@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus, MissedBefore } from './capture-status.ts';
-import { lossEveryMs, progressEveryMs, progressReports } from './progress-reports.ts';
+import { lossEveryMs, progressEveryMs, progressReports, reportedAfter } from './progress-reports.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const minuteMs = 60_000;
@@ -72,6 +72,14 @@ test.each<CaptureStatus>([
   scene.says(status);
   for (let minute = 0; minute < 60; minute += 1) await scene.passes(1, { dropped: minute });
   expect(scene.events).toEqual([]);
+});
+
+test.each<CaptureStatus>([
+  { kind: 'waiting' },
+  { kind: 'failed', message: 'ended by SIGKILL' },
+  { kind: 'refused', refusal: { reason: 'HostNetwork', message: 'because' } },
+])('nothing is kept of a Pod that is $kind and was never captured', (status) => {
+  expect(reportedAfter(undefined, status, 0)).toBeUndefined();
 });
 
 test('however a capture loses packets, its Events are never too many, never too late, and add up to the loss', async () => {

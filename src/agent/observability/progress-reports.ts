@@ -70,7 +70,7 @@ function lossSince(totals: Loss, { loss, expectedMissed }: Reported): Loss {
   };
 }
 
-/** Starts with nothing reported; keeps a few numbers for each capture until it stops. */
+/** Starts with nothing reported; keeps a few numbers for each capture from its start until it stops. */
 export function progressReports(options: ProgressReportsOptions): ProgressReports {
   const { record, totalsOf, nowMs, log } = options;
   const known = new Map<string, Reported>();
@@ -119,13 +119,17 @@ const nothingReported: Reported = {
   eventMs: 0,
 };
 
-/** Undefined once its recording has ended: the next one counts from 0. */
-function reportedAfter(
+/**
+ * Undefined before it captures, because a Pod that is only ever refused or waits reports no end, and once its recording
+ * has ended: the next one counts from 0. Pure.
+ */
+export function reportedAfter(
   reported: Reported | undefined,
   status: CaptureStatus,
   nowMs: number,
 ): Reported | undefined {
   if (status.kind === 'stopped' || status.kind === 'deleted') return undefined;
+  if (!reported && status.kind !== 'capturing') return undefined;
   const before = { ...(reported ?? nothingReported), eventMs: nowMs };
   if (status.kind !== 'capturing' || status.generation === before.generation) return before;
   const { generation, missedBefore } = status;
