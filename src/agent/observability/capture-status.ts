@@ -14,7 +14,7 @@ export type CaptureStatuses = {
    * passed on and changes no status.
    */
   readonly report: (pod: PodName, report: CaptureReport) => void;
-  /** What that Pod's recorder has counted so far. */
+  /** What that Pod's recording has counted so far. */
   readonly count: (pod: PodName, counted: Counted) => void;
   /** Nothing of that UID is left. */
   readonly forget: (uid: string) => void;
@@ -108,7 +108,7 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
       }
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
-      // The recorder counts no more: what it counted moves to the agent's own sum.
+      // The recording counts no more: what it counted moves to the agent's own sum.
       if (status.kind === 'stopped' && before) ended = addTotals(ended, before.totals);
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
