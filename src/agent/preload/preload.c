@@ -2,7 +2,7 @@
  * podcap-preload.so, which the agent preloads into each of its tcpdumps, and into nothing else. With it a capture that
  * stops loses no packet that the kernel has taken for it, and each packet is in a file or in a count.
  *
- * It interposes 5 functions of libc and 10 of libpcap (interposed-functions.integration.test.ts compares this table with
+ * It interposes 5 functions of libc and 12 of libpcap (interposed-functions.integration.test.ts compares this table with
  * what the library exports):
  *
  *   function           file               why
