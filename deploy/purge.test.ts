@@ -5,16 +5,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { capturedPodsFile } from '../src/agent/storage/captured-pods.ts';
-import { folderName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
+import { folderName, podEndName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
 
 const script = join(import.meta.dirname, 'chart/files/purge.sh');
 const uid = '6d1f4c1e-9f5c-4b2e-8f0e-3a2b1c0d9e8f';
-/** What an agent leaves in a folder, including the record that it was replacing when it was killed. */
+/** What an agent leaves in a folder, including what it was replacing when it was killed. */
 const ofAnAgent = [
   `${ringFileBase('web', 1)}000`,
   `${ringFileBase('web', 12)}7`,
   recordName(1),
   `${recordName(2)}.new`,
+  podEndName,
+  `${podEndName}.new`,
 ];
 
 let captures: string;

@@ -16,6 +16,14 @@ test.each(['docs/annotations.md', 'docs/settings.md', 'docs/metrics.md', 'README
   },
 );
 
+test('the scrape configuration names the port that serves the metrics', async () => {
+  const port = /container_port_name\]\n +regex: (.+)\n/.exec(documents.get('docs/metrics.md') ?? '')?.[1];
+  const manifests = await readFile(`${checkout}/deploy/podcap.yaml`, 'utf8');
+  expect(manifests).toContain(
+    `- { name: ${port}, containerPort: ${settingDescriptions.metricsPort.default} }`,
+  );
+});
+
 test('the row of a setting has its flag, variable, default, allowed values and help text', () => {
   const { flag, env } = settingDescriptions.maxFiles;
   const row = documents

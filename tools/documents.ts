@@ -76,7 +76,6 @@ Checksums in captures often look wrong (Wireshark, \`tcpdump -v\`), because the 
 
 ## Disk space
 
-A ring counts against the disk budget at its full size, (files + 1) × (file size + 0.07 MB), or with the files that it has if they are more. With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
 A ring keeps bytes: complete files of at most files × file size together, and the file that is being written. Each start of tcpdump begins a file. So after restarts there can be more files than you asked for, some of them partly filled, and a restart costs no packets.
 
 A ring counts against the disk budget at its full size, (files + 1) × (file size + 0.27 MB), or with the files that it has if they are more: the last packet of a file can have 262,144 bytes. With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
@@ -154,7 +153,7 @@ scrape_configs:
           - { role: pod, label: app=packet-capture }
     relabel_configs:
       - source_labels: [__meta_kubernetes_pod_container_port_name]
-        regex: health # metrics, with metricsTls
+        regex: metrics
         action: keep
       - source_labels: [__meta_kubernetes_pod_node_name]
         target_label: node

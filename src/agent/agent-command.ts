@@ -1,9 +1,9 @@
-import { pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { bootClock } from '../base/clock.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
 import { serviceAccountConfig } from '../kubernetes/client-config.ts';
 import { runAgent } from './agent.ts';
+import { openPlainLog } from './observability/plain-log.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** Runs the agent until SIGTERM or SIGINT, and returns the exit code: 2 for a setting that is not allowed. */
@@ -24,7 +24,7 @@ export async function agentCommand(): Promise<number> {
 async function run(settings: Settings): Promise<number> {
   // Only root and the capturing group may read packets, whichever process creates the file.
   process.umask(0o027);
-  const log = pino({ level: settings.logLevel });
+  const log = openPlainLog(settings.logLevel);
   try {
     await using client = kubernetesClient(await serviceAccountConfig());
     const { version } = packageJson;

@@ -31,6 +31,13 @@ async function listScene() {
   return scene;
 }
 
+test('the help explains the states and counts', async () => {
+  await using scene = await readScene();
+  const help = (await scene.list(['--help'])).stdout.toString();
+  for (const column of ['STATE', 'REASON', 'PACKETS', 'DROPPED', 'LOST', 'MISSED', 'UNSEEN', 'FIRST', 'LAST'])
+    expect(help).toContain(column);
+});
+
 test('podcap list prints a table of the Pods, what is stored of each, and what all its captures counted', async () => {
   await using scene = await listScene();
   const { code, stdout, stderr } = await scene.list([]);

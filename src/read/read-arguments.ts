@@ -65,7 +65,8 @@ kubectl exec -it) gets one paragraph for each capture.
 
 PACKETS is the number of packets in the files. A packet that two overlapping captures both contain is counted twice.
 DROPPED by the kernel, LOST at stop, and MISSED while nothing captured are those of all captures of the Pod. MISSED is
-an upper bound, and includes what passed before the first capture. All counts are as last recorded by the agent, at
+an upper bound, and includes what passed before the first capture. UNSEEN is how many the Pod sent past every packet
+capture, at least; 12+ if that is not known for a part of the captures. All counts are as last recorded by the agent, at
 most 20 seconds ago; what is not known is a dash, and is left out of the JSON. FIRST and LAST are the times of the
 first and the last packet.
 

@@ -87,6 +87,12 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     [{ kind: 'keep', generation: 1, files: 5 }],
   ],
   [
+    'a capture that is replaced for another file size keeps its files until then',
+    capture,
+    { recording: open, captures: [running({ spec: { ...spec, files: 9, fileMegabytes: 3 } })] },
+    [start()],
+  ],
+  [
     'another filter starts a second capture',
     captureFiltered,
     { recording: open, captures: [running()], ...accepted },

@@ -161,8 +161,11 @@ function isReady({ filter }: RingSpec, { recording, memory: { outcomes } }: Obse
   return filter === undefined || outcomes.get(filterKey(filter))?.kind === 'done';
 }
 
-function keepSteps({ files }: RingSpec, { generation, spec }: ObservedCapture): Wanted[] {
-  return spec.files === files ? [] : [now({ kind: 'keep', generation, files })];
+/** One that writes files of another size is about to be replaced: N of its files may hold less than N of the new size. */
+function keepSteps({ files, fileMegabytes }: RingSpec, { generation, spec }: ObservedCapture): Wanted[] {
+  return spec.files === files || spec.fileMegabytes !== fileMegabytes
+    ? []
+    : [now({ kind: 'keep', generation, files })];
 }
 
 /** When the captures before this one are stopped: both have captured for a moment then. */

@@ -52,16 +52,27 @@ test('reports a gap that is known only later, as the same start of the same capt
   expect(status.counts()).toEqual({ starts: 1, failures: 0 });
 });
 
-test.each<CaptureStatus>([
-  { kind: 'interfaceDown', generation: 2, interface: 'eth0' },
-  { kind: 'failed', message: 'ended by SIGKILL' },
-  capturing(3),
-])('a gap that is known only later does not replace what has happened since: $kind', (since) => {
-  const status = captureStatuses([]);
+test('a capture whose gap is known captures again after a problem, and is not counted as another start', () => {
+  const reported: unknown[] = [];
+  const status = captureStatuses([
+    (_pod, each) => reported.push('missedBefore' in each ? each.missedBefore : each.kind),
+  ]);
+  const goingOn = { ...capturing(2), missedBefore: { kind: 'gap', packets: 0, isSettled: true } } as const;
   status.report(pod, { ...capturing(2), missedBefore: { kind: 'unknown' } });
-  status.report(pod, since);
-  status.report(pod, { ...capturing(2), missedBefore: { kind: 'gap', packets: 7, isSettled: true } });
-  expect(status.of(pod.uid)).toEqual(since);
+  status.report(pod, goingOn);
+  // A tcpdump that was to replace it.
+  status.report(pod, { kind: 'failed', message: 'ended by SIGKILL' });
+  status.report(pod, goingOn);
+  expect(status.of(pod.uid)).toEqual(goingOn);
+  expect(status.counts()).toEqual({ starts: 1, failures: 1 });
+  // An Event of its own: a correction would leave the failure the last word.
+  const { missedBefore } = goingOn;
+  expect(reported).toEqual([
+    { kind: 'unknown' },
+    missedBefore,
+    'failed',
+    { ...missedBefore, isSettled: false },
+  ]);
 });
 
 test('passes each warning on, which changes neither the status nor its renewal', () => {
@@ -120,8 +131,11 @@ test('renews the reports of problems that persist, and no others', () => {
   const status = captureStatuses([({ uid }, { kind }) => reported.push(`${uid} ${kind}`)]);
   status.report(pod, { kind: 'refused', refusal: { reason: 'HostNetwork', message: '' } });
   status.report({ ...pod, uid: 'uid-2' }, capturing(1));
+  status.report({ ...pod, uid: 'uid-3' }, { kind: 'waiting' });
+  status.report({ ...pod, uid: 'uid-4' }, { kind: 'waiting', problem: 'no entry' });
+  reported.splice(0);
   status.renew();
-  expect(reported).toEqual(['uid-1 refused', 'uid-2 capturing', 'uid-1 refused']);
+  expect(reported).toEqual(['uid-1 refused', 'uid-4 waiting']);
 });
 
 function capturing(generation: number): CaptureStatus & { readonly kind: 'capturing' } {

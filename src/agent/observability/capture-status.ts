@@ -14,7 +14,7 @@ export type CaptureStatuses = {
    * passed on and changes no status.
    */
   readonly report: (pod: PodName, report: CaptureReport) => void;
-  /** What that Pod's recorder has counted so far. */
+  /** What that Pod's recording has counted so far. */
   readonly count: (pod: PodName, counted: Counted) => void;
   /** Nothing of that UID is left. */
   readonly forget: (uid: string) => void;
@@ -90,6 +90,8 @@ export type StatusListener = (pod: PodName, report: CaptureReport) => void;
 export function captureStatuses(listeners: readonly StatusListener[]): CaptureStatuses {
   const known = new Map<string, KnownStatus>();
   const counts = { starts: 0, failures: 0 };
+  /** By UID, the newest start that is counted: an interface can be up again, or a failure beside it over. */
+  const started = new Map<string, number>();
   let ended = noTotals;
 
   const notify = (pod: PodName, report: CaptureReport) => {
@@ -100,22 +102,27 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
     report(pod, status) {
       if (status.kind === 'warning') return notify(pod, status);
       const before = known.get(pod.uid);
-      if (isTooLate(before?.status, status)) return;
-      if (status.kind === 'capturing' && !isSameStart(before?.status, status.generation)) counts.starts += 1;
+      if (status.kind === 'capturing' && started.get(pod.uid) !== status.generation) {
+        started.set(pod.uid, status.generation);
+        counts.starts += 1;
+      }
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
-      // The recorder counts no more: what it counted moves to the agent's own sum.
+      // The recording counts no more: what it counted moves to the agent's own sum.
       if (status.kind === 'stopped' && before) ended = addTotals(ended, before.totals);
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
       known.set(pod.uid, after);
-      notify(pod, status);
+      notify(pod, isCorrection(before?.status, status) ? status : withoutCorrection(status));
     },
     count(pod, counted) {
       const status = known.get(pod.uid)?.status ?? { kind: 'waiting' };
       known.set(pod.uid, { pod, status, ...counted });
     },
-    forget: (uid) => known.delete(uid),
+    forget(uid) {
+      known.delete(uid);
+      started.delete(uid);
+    },
     of: (uid) => known.get(uid)?.status,
     all: () => [...known.values()],
     totals: () => [...known.values()].reduce((sum, { totals }) => addTotals(sum, totals), ended),
@@ -126,23 +133,25 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   };
 }
 
-/** Its interface is up or has its name again, or more is known of it: no other start of tcpdump. */
-function isSameStart(before: CaptureStatus | undefined, generation: number): boolean {
-  return before !== undefined && 'generation' in before && before.generation === generation;
+/** Whether a start that has been reported, and nothing else, is reported with a gap that was not known before. */
+function isCorrection(before: CaptureStatus | undefined, status: CaptureStatus): boolean {
+  if (status.kind !== 'capturing' || before?.kind !== 'capturing') return false;
+  const isKnown = before.missedBefore.kind === 'gap' && before.missedBefore.isSettled;
+  return before.generation === status.generation && !isKnown;
 }
 
-/** A gap that is known only when its capture is no longer what matters: the totals have it. */
-function isTooLate(before: CaptureStatus | undefined, status: CaptureStatus): boolean {
-  if (status.kind !== 'capturing' || status.missedBefore.kind !== 'gap' || !status.missedBefore.isSettled)
-    return false;
-  return before?.kind !== 'capturing' || before.generation !== status.generation;
+/** It captures again, or keeps another number of files: that is news, whenever its gap became known. */
+function withoutCorrection(status: CaptureStatus): CaptureStatus {
+  if (status.kind !== 'capturing' || status.missedBefore.kind !== 'gap') return status;
+  return { ...status, missedBefore: { ...status.missedBefore, isSettled: false } };
 }
 
 const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 
 /** What people must still be able to see an hour later. */
-function isProblem({ kind }: CaptureStatus): boolean {
-  return ['refused', 'failed', 'interfaceDown', 'interfaceRenamed'].includes(kind);
+function isProblem(status: CaptureStatus): boolean {
+  if (status.kind === 'waiting') return status.problem !== undefined;
+  return ['refused', 'failed', 'interfaceDown', 'interfaceRenamed'].includes(status.kind);
 }
 
 function isSameStatus(a: CaptureStatus, b: CaptureStatus): boolean {

@@ -101,8 +101,8 @@ const capacity = {
   maxCaptures: 250,
   diskBudgetBytes: 1,
   bufferBudgetBytes: 1_100_000_000,
-  bufferBytes: 4_194_304,
-  fixedBufferKib: 4_096,
+  bufferBytes: 2_097_152,
+  fixedBufferKib: undefined,
   minFreeRatio: 0,
   disk: { availableBytes: 1, capacityBytes: 1 },
 };

@@ -167,7 +167,6 @@ function podFileSamples(labels: PodLabels, states: readonly FolderState[]): Metr
 
 const podCounters = [
   ['podcap_pod_packets_captured_total', 'captured'],
-
   ['podcap_pod_packets_dropped_total', 'dropped'],
   ['podcap_pod_packets_lost_at_stop_total', 'lostAtStop'],
   ['podcap_pod_packets_pruned_total', 'pruned'],

@@ -28,6 +28,16 @@ test('without TLS, every client reads the metrics, and nothing else', async () =
   expect(await Promise.all(answers)).toEqual(['up 1\n', 'not found\n']);
 });
 
+test('metrics that cannot be read are an error of that answer, and do not end the agent', async () => {
+  const metrics = () => {
+    throw new Error('EMFILE: too many open files, uv_resident_set_memory');
+  };
+  const log = pino({ level: 'silent' });
+  await using server = await serveMetrics({ port: 0, tls: undefined, metrics, log });
+  const answer = await fetch(`http://127.0.0.1:${server.port}/metrics`);
+  expect([answer.status, await answer.text()]).toEqual([503, 'the metrics cannot be read\n']);
+});
+
 test('the metrics are made once a second at most, however many clients ask', () => {
   let [times, nowMs] = [0, 5_000];
   const metrics = renderedAtMostEvery(

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { boundedServer } from '../../base/bounded-server.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import { every } from '../../base/timers.ts';
-import { answerOneRequest, type Routes } from './http-routes.ts';
+import { answerOneRequest, type RouteResponse, type Routes } from './http-routes.ts';
 
 /** /metrics, on a port of its own. */
 export type MetricsServer = AsyncDisposable & { readonly port: number };
@@ -34,25 +34,36 @@ const renderEveryMs = 1_000;
 
 /** Serves until it is disposed of. Throws if the port is taken. */
 export async function serveMetrics(options: MetricsServerOptions): Promise<MetricsServer> {
-  const body = renderedAtMostEvery(renderEveryMs, options.metrics);
-  const routes: Routes = { '/metrics': () => ({ status: 200, body: body() }) };
+  const routes: Routes = {
+    '/metrics': renderedAtMostEvery(renderEveryMs, () => responseWith(options)),
+  };
   return options.tls
     ? await serveOverTls({ ...options, tls: options.tls, routes })
     : await servePlain(options.port, routes);
 }
 
 /** Calls `render` only if its last result is older than that. */
-export function renderedAtMostEvery(
+export function renderedAtMostEvery<T>(
   ms: number,
-  render: () => string,
+  render: () => T,
   nowMs = () => performance.now(),
-): () => string {
-  let last: { readonly atMs: number; readonly text: string } | undefined;
+): () => T {
+  let last: { readonly atMs: number; readonly rendered: T } | undefined;
   return () => {
     const atMs = nowMs();
-    if (!last || atMs - last.atMs >= ms) last = { atMs, text: render() };
-    return last.text;
+    if (!last || atMs - last.atMs >= ms) last = { atMs, rendered: render() };
+    return last.rendered;
   };
+}
+
+/** Reading the memory of the process, for one, fails while no descriptor is left: that must not end the captures. */
+function responseWith({ metrics, log }: Pick<MetricsServerOptions, 'metrics' | 'log'>): RouteResponse {
+  try {
+    return { status: 200, body: metrics() };
+  } catch (error) {
+    log.warn({ err: error }, 'failed to read the metrics');
+    return { status: 503, body: 'the metrics cannot be read\n' };
+  }
 }
 
 async function servePlain(port: number, routes: Routes): Promise<MetricsServer> {

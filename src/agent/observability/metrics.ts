@@ -19,11 +19,11 @@ export const metricDescriptions = [
   counter('podcap_packets_missed_total', 'Packets that passed before the first capture or between captures.'),
   counter(
     'podcap_packets_unseen_total',
-    "Packets that interfaces counted and no packet socket gets, at least: a Pod can send past tcpdump. podcap_captures_unseen_unknown has how many Pods' are not known.",
+    'Packets that interfaces counted but no packet socket gets, at least: a Pod can send past tcpdump. podcap_captures_unseen_unknown is the number of Pods for which that is not known.',
   ),
   gauge(
     'podcap_captures_unseen_unknown',
-    'Pods of which some unseen packets may not be counted: their interface counts in another way than sockets do, they have a filter, or their capture has just started.',
+    'Pods whose unseen packets may be counted only in part: their interface counts differently from sockets, they have a filter, or their capture has just started.',
   ),
   counter(
     'podcap_packets_duplicated_total',

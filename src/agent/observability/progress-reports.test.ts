@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus, MissedBefore } from './capture-status.ts';
-import { lossEveryMs, progressEveryMs, progressReports } from './progress-reports.ts';
+import { lossEveryMs, progressEveryMs, progressReports, reportedAfter } from './progress-reports.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const minuteMs = 60_000;
@@ -40,6 +40,18 @@ test('what passed between two captures is a loss, and what passed before the fir
   expect(scene.events).toEqual([expect.stringContaining('at most 5 missed (1013 in all)')]);
 });
 
+test('a start that is reported again, with another number of files, hides no loss', async () => {
+  const scene = reportsScene();
+  const start = {
+    kind: 'capturing',
+    generation: 1,
+    missedBefore: { kind: 'first', packets: 20_000 },
+  } as const;
+  for (const files of [1, 2, 3]) scene.says({ ...start, spec: specOf(files) });
+  await scene.passes(1, { missed: 20_005 });
+  expect(scene.events).toEqual([expect.stringContaining('at most 5 missed')]);
+});
+
 test('a healthy capture has a new Event with its numbers before the last one expires', async () => {
   const scene = reportsScene();
   scene.starts({ kind: 'first', packets: 0 });
@@ -60,6 +72,14 @@ test.each<CaptureStatus>([
   scene.says(status);
   for (let minute = 0; minute < 60; minute += 1) await scene.passes(1, { dropped: minute });
   expect(scene.events).toEqual([]);
+});
+
+test.each<CaptureStatus>([
+  { kind: 'waiting' },
+  { kind: 'failed', message: 'ended by SIGKILL' },
+  { kind: 'refused', refusal: { reason: 'HostNetwork', message: 'because' } },
+])('nothing is kept of a Pod that is $kind and was never captured', (status) => {
+  expect(reportedAfter(undefined, status, 0)).toBeUndefined();
 });
 
 test('however a capture loses packets, its Events are never too many, never too late, and add up to the loss', async () => {
@@ -89,6 +109,7 @@ function reportsScene() {
   let ms = 0;
   let status: CaptureStatus = { kind: 'waiting' };
   let totals = noTotals;
+  let generation = 0;
   const earlier = { captured: 1_000, dropped: 1_000, lostAtStop: 1_000, missed: 1_000 };
   const reports = progressReports({
     nodeName: 'node1',
@@ -116,7 +137,7 @@ function reportsScene() {
     times: (reason: string) => events.filter(({ text }) => text.includes(reason)).map((event) => event.ms),
     says,
     starts: (missedBefore: MissedBefore) =>
-      says({ kind: 'capturing', generation: 1, spec: specOf(1), missedBefore }),
+      says({ kind: 'capturing', generation: (generation += 1), spec: specOf(1), missedBefore }),
     /** That many minutes later, this much is counted. */
     async passes(minutes: number, counted: Partial<typeof noTotals>) {
       ms += minutes * minuteMs;

@@ -35,6 +35,8 @@ export const progressEveryMs = 45 * 60_000;
 export type Reported = {
   /** What was missed before the Pod was captured is no loss. */
   readonly expectedMissed: number;
+  /** The newest start of which that is known: the same one is reported again when the number of files changes. */
+  readonly generation: number | undefined;
   readonly loss: Loss;
   readonly lossMs: number | undefined;
   /** When the last Event of any kind was recorded. */
@@ -68,7 +70,7 @@ function lossSince(totals: Loss, { loss, expectedMissed }: Reported): Loss {
   };
 }
 
-/** Starts with nothing reported; keeps a few numbers for each capture until it stops. */
+/** Starts with nothing reported; keeps a few numbers for each capture from its start until it stops. */
 export function progressReports(options: ProgressReportsOptions): ProgressReports {
   const { record, totalsOf, nowMs, log } = options;
   const known = new Map<string, Reported>();
@@ -111,22 +113,28 @@ export function progressReports(options: ProgressReportsOptions): ProgressReport
 
 const nothingReported: Reported = {
   expectedMissed: 0,
+  generation: undefined,
   loss: { dropped: 0, lostAtStop: 0, missed: 0 },
   lossMs: undefined,
   eventMs: 0,
 };
 
-/** Undefined once its recording has ended: the next one counts from 0. */
-function reportedAfter(
+/**
+ * Undefined before it captures, because a Pod that is only ever refused or waits reports no end, and once its recording
+ * has ended: the next one counts from 0. Pure.
+ */
+export function reportedAfter(
   reported: Reported | undefined,
   status: CaptureStatus,
   nowMs: number,
 ): Reported | undefined {
   if (status.kind === 'stopped' || status.kind === 'deleted') return undefined;
-  const { expectedMissed, ...others } = reported ?? nothingReported;
-  const isFirst = status.kind === 'capturing' && status.missedBefore.kind === 'first';
-  const more = isFirst ? status.missedBefore.packets : 0;
-  return { ...others, expectedMissed: expectedMissed + more, eventMs: nowMs };
+  if (!reported && status.kind !== 'capturing') return undefined;
+  const before = { ...(reported ?? nothingReported), eventMs: nowMs };
+  if (status.kind !== 'capturing' || status.generation === before.generation) return before;
+  const { generation, missedBefore } = status;
+  const more = missedBefore.kind === 'first' ? missedBefore.packets : 0;
+  return { ...before, generation, expectedMissed: before.expectedMissed + more };
 }
 
 function lossReported({ loss }: Reported, more: Loss, lossMs: number): Pick<Reported, 'loss' | 'lossMs'> {

@@ -25,7 +25,7 @@ import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
 import { listRingFiles } from './ring-files.ts';
 import type { StartStates } from './ring-pruning.ts';
 
-/** One Pod's folder, for the recorder that fills it. */
+/** One Pod's folder, for the recording that fills it. */
 export type CaptureFolder = {
   readonly path: string;
   /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */

@@ -21,6 +21,7 @@ type PruningCase = {
   /** The index of the first file of generations that do not begin with 0. */
   readonly firstIndices?: Readonly<Record<number, number>>;
   readonly files?: number;
+  readonly fileMegabytes?: number;
   readonly maxFiles?: number;
   /** Deleted files, as <generation>.<index>. */
   readonly pruned: readonly string[];
@@ -51,6 +52,13 @@ const cases: readonly PruningCase[] = [
     what: 'a running tcpdump that is asked for fewer files may write none for long: the agent deletes them',
     starts: { 1: [running, megabyte, megabyte, megabyte, megabyte, headerOnly] },
     pruned: ['1.0', '1.1'],
+  },
+  {
+    what: 'files that a tcpdump still writes stay while fewer and larger ones are asked for that hold more',
+    starts: { 1: [running, megabyte, megabyte, 300_000] },
+    files: 2,
+    fileMegabytes: 2,
+    pruned: [],
   },
   {
     what: 'nothing before a file that a library has deleted stays',
@@ -113,25 +121,28 @@ const cases: readonly PruningCase[] = [
   },
 ];
 
-test.each(cases)('$what', ({ starts, lastMs = {}, firstIndices = {}, files = 3, maxFiles = 100, pruned }) => {
-  const ring: RingContents = {
-    files: Object.entries(starts).flatMap(([generation, [, ...sizes]]) =>
-      sizes.map((bytes, at) =>
-        fileOf(Number(generation), (firstIndices[Number(generation)] ?? 0) + at, bytes),
+test.each(cases)(
+  '$what',
+  ({ starts, lastMs = {}, firstIndices = {}, files = 3, fileMegabytes = 1, maxFiles = 100, pruned }) => {
+    const ring: RingContents = {
+      files: Object.entries(starts).flatMap(([generation, [, ...sizes]]) =>
+        sizes.map((bytes, at) =>
+          fileOf(Number(generation), (firstIndices[Number(generation)] ?? 0) + at, bytes),
+        ),
       ),
-    ),
-    starts: new Map(
-      Object.entries(starts).flatMap(([key, [state]]) => {
-        const generation = Number(key);
-        return state ? [[generation, { ...state, lastMs: lastMs[generation] ?? generation }]] : [];
-      }),
-    ),
-    size: { files, fileMegabytes: 1 },
-    maxFiles,
-  };
-  const names = new Map(ring.files.map(({ name, generation, index }) => [name, `${generation}.${index}`]));
-  expect(filesToPrune(ring).map((name) => names.get(name))).toEqual(pruned);
-});
+      starts: new Map(
+        Object.entries(starts).flatMap(([key, [state]]) => {
+          const generation = Number(key);
+          return state ? [[generation, { ...state, lastMs: lastMs[generation] ?? generation }]] : [];
+        }),
+      ),
+      size: { files, fileMegabytes },
+      maxFiles,
+    };
+    const names = new Map(ring.files.map(({ name, generation, index }) => [name, `${generation}.${index}`]));
+    expect(filesToPrune(ring).map((name) => names.get(name))).toEqual(pruned);
+  },
+);
 
 describe('for any history of one Pod', () => {
   test('the files never take more than N + 1 complete ones, and a ring for each further tcpdump that runs', () => {

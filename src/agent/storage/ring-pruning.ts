@@ -42,7 +42,7 @@ export function filesToPrune({ files, starts, size, maxFiles }: RingContents): s
   const isRunning = ({ generation }: SizedRingFile) => starts.get(generation)?.isRunning ?? false;
   const superfluous = new Set([
     ...withoutPackets(ordered, starts),
-    ...beyondNewest(size.files, ordered.filter(isRunning)),
+    ...beyondNewest(size, ordered.filter(isRunning)),
   ]);
   const left = ordered.filter((file) => !superfluous.has(file));
   const endsAtHole = left.findLastIndex((file, at) => isBehindHole(file, left[at - 1], starts));
@@ -91,10 +91,18 @@ function withoutPackets(ordered: readonly SizedRingFile[], starts: StartStates):
   );
 }
 
-/** Of each of these starts, the files before the newest ones. */
-function beyondNewest(files: number, running: readonly SizedRingFile[]): SizedRingFile[] {
+/**
+ * Of each of these starts, the files before the newest ones. Fewer and larger files may be asked for, by another start:
+ * the files of the smaller size go only if the others have as many bytes as N - 1 of the larger ones.
+ */
+function beyondNewest(size: RingSize, running: readonly SizedRingFile[]): SizedRingFile[] {
   const starts = Map.groupBy(running, ({ generation }) => generation);
-  return [...starts.values()].flatMap((ofStart) => ofStart.slice(0, -files));
+  const leastBytes = (size.files - 1) * nominalFileBytes(size);
+  return [...starts.values()].flatMap((ofStart) =>
+    ofStart
+      .slice(0, -size.files)
+      .filter((_file, at) => sumOf(ofStart.slice(at + 1, -1).map(sizeIn(size))) >= leastBytes),
+  );
 }
 
 /** The bytes of the complete files of the running start that has the most. */
