@@ -46,7 +46,7 @@ test('what passed another eth0 before it is captured counts as missed', async ()
   await testbed.sendDatagrams({ count: 10, firstNumber: 5 });
   await until(() => reports.length > 1, { what: 'the second capture' });
   await recorder.stop('AgentStopped');
-  expect(reports[1]).toMatchObject({ kind: 'capturing', missedBefore: 10 });
+  expect(reports[1]).toMatchObject({ kind: 'capturing', missedBefore: { kind: 'first', packets: 10 } });
   expect(await scene.numbers(path)).toEqual([0, 1, 2, 3, 4]);
   const indexes = await Promise.all([1, 2].map(async (n) => (await readRecord(path, n))?.interfaceIndex));
   expect(new Set(indexes)).toHaveLength(2);
@@ -81,7 +81,11 @@ test('when eth0 is deleted and another eth0 appears, that one is captured, and r
   await testbed.sendDatagrams({ count: 10, firstNumber: 60 });
   await recorder.stop('AgentStopped');
   // The new interface has counted fewer packets than the first one had.
-  expect(reports[1]).toMatchObject({ generation: 2, isOtherInterface: true, missedBefore: 10 });
+  expect(reports[1]).toMatchObject({
+    generation: 2,
+    isOtherInterface: true,
+    missedBefore: { kind: 'first', packets: 10 },
+  });
   expect(await scene.numbers(path, 2)).toEqual([60, 61, 62, 63, 64, 65, 66, 67, 68, 69]);
 });
 
