@@ -37,8 +37,11 @@ export type PodLoop = AsyncDisposable & {
    */
   readonly decide: (decision: Decision | undefined, bufferKib?: number) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
-  readonly recording: () => RunningRecording | undefined;
+  readonly recording: () => LoopRecording | undefined;
 };
+
+/** `openedMs`: when it was opened, by performance.now(). */
+export type LoopRecording = RunningRecording & { readonly openedMs: number };
 
 export type PodLoopOptions = StepOptions & {
   readonly networks: PodNetworks;
@@ -71,6 +74,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
       if (!recording) return undefined;
       const capturedMs = recording.capturedMs() ?? options.folders.states().get(uid)?.capturedMs ?? 0;
       return {
+        openedMs: loop.openedMs,
         capturedMs,
         atMs: options.clock.nowMs(),
         ...recording.ring(),
@@ -105,6 +109,7 @@ type Loop = {
   known: Pod | undefined;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
+  openedMs: number;
   unsubscribe: () => void;
   readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
   readonly delays: Map<StepKey, Backoff>;
@@ -131,6 +136,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     known: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
+    openedMs: 0,
     unsubscribe: () => {},
     inFlight: new Map(),
     delays: new Map(),
@@ -331,6 +337,7 @@ function contextOf(loop: Loop): PodContext {
     recording: () => loop.recording,
     opened(recording) {
       loop.recording = recording;
+      loop.openedMs = performance.now();
       if (loop.known) loop.unsubscribe = options.networks.onChange(networkUidOf(loop.known), ticking.run);
     },
     closed() {
