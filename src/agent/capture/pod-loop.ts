@@ -110,6 +110,8 @@ type Loop = {
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
+  /** Two of its captures run, or are about to. */
+  handover: Disposable | undefined;
   unsubscribe: () => void;
   readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
   readonly delays: Map<StepKey, Backoff>;
@@ -137,6 +139,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
+    handover: undefined,
     unsubscribe: () => {},
     inFlight: new Map(),
     delays: new Map(),
@@ -159,6 +162,7 @@ function desire(loop: Loop, state: DesiredState): void {
 async function tick(loop: Loop): Promise<void> {
   clearTimeout(loop.timer);
   loop.network = await observeNetwork(loop);
+  endHandover(loop);
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
   // A Pod that is being deleted gets no other network.
   const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
@@ -251,11 +255,20 @@ function begin(loop: Loop, step: Step): void {
   }
   if (step.kind === 'cancel') return loop.inFlight.get(step.key)?.aborting.abort();
   if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
-    loop.options.handovers.begin(step.spec);
+    loop.handover ??= loop.options.handovers.begin(step.spec);
   }
   const aborting = new AbortController();
   loop.inFlight.set(keyOf(step), { step, aborting });
   void carryOut(loop, step, aborting.signal);
+}
+
+/** One capture is left of two. */
+function endHandover(loop: Loop): void {
+  const { recording, inFlight } = loop;
+  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
+  if (running.length > 1 || [...inFlight.values()].some(({ step }) => step.kind === 'start')) return;
+  loop.handover?.[Symbol.dispose]();
+  loop.handover = undefined;
 }
 
 /** Never rejects. */
