@@ -142,6 +142,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     status,
     plan: planning.latest,
     folders,
+    recording: loops.recording,
     networks,
     capacity: () => ({ ...capacity, disk: disk.latest().disk }),
     lastContactMs: () => contact.lastMs,

@@ -8,7 +8,6 @@ import { metricsText } from './metrics.ts';
 
 const checkout = { namespace: 'shop', name: 'checkout', uid: 'uid-1' };
 const recreated = { ...checkout, uid: 'uid-2' };
-const spec = { interface: 'eth0', files: 5, fileMegabytes: 1, filter: undefined } as const;
 
 test('Pods are named only where pod metrics are on', () => {
   const status = captureStatuses([]);
@@ -80,18 +79,15 @@ test('files without packets reach back to no time', () => {
   expect(podMetricsOf({ folders })).toEqual(['capture_files_bytes 24']);
 });
 
-test('the receive rings of running captures are counted, also while an interface is down', () => {
-  const status = captureStatuses([]);
-  status.report(checkout, {
-    kind: 'capturing',
-    generation: 1,
-    spec: { ...spec, snaplen: undefined, durationMs: undefined },
-    missedBefore: { kind: 'first', packets: 0 },
-  });
-  status.report(recreated, { kind: 'interfaceDown', generation: 1, interface: 'eth0' });
-  status.report({ ...checkout, uid: 'uid-3' }, { kind: 'waiting' });
-  const metrics = text({ status });
-  expect(metrics).toContain(`podcap_receive_ring_bytes ${2 * capacity.bufferBytes}\n`);
+test('the receive rings that exist are counted, each with its size, also while one replaces another', () => {
+  const ring = { spec: specOf(1), silentSinceMs: undefined, isFull: false };
+  const recording = new Map([
+    ['uid-1', { receiveRing: { ...ring, kib: 1_024, replacedKib: 0 } }],
+    ['uid-2', { receiveRing: { ...ring, kib: 16_384, replacedKib: 4_096 } }],
+    ['uid-3', { receiveRing: undefined }],
+  ]);
+  const metrics = text({ recording: () => recording });
+  expect(metrics).toContain(`podcap_receive_ring_bytes ${21_504 * 1_024}\n`);
   expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
 });
 
@@ -136,6 +132,7 @@ function text(sources: Partial<MetricSources>): string {
       status: captureStatuses([]),
       plan: () => undefined,
       folders: { states: () => new Map() },
+      recording: () => new Map(),
       networks: { count: () => 0 },
       capacity: () => capacity,
       lastContactMs: () => undefined,

@@ -1,7 +1,7 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { Capacity } from '../planner/capacity.ts';
-import type { Plan } from '../planner/plan.ts';
+import type { Plan, RunningRecording } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, hasUnknownUnseen, noTotals } from '../storage/capture-records.ts';
 import { ringBytes } from '../storage/ring-size.ts';
@@ -14,6 +14,8 @@ export type MetricSources = {
   readonly status: Pick<CaptureStatuses, 'all' | 'totals' | 'counts'>;
   readonly plan: () => Plan | undefined;
   readonly folders: Pick<CaptureFolders, 'states'>;
+  /** What is being recorded, by UID. */
+  readonly recording: () => ReadonlyMap<string, Pick<RunningRecording, 'receiveRing'>>;
   readonly networks: Pick<PodNetworks, 'count'>;
   readonly capacity: () => Capacity;
   /** When the API server last answered, in milliseconds of Unix time; undefined before it first did. */
@@ -35,7 +37,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     ...countSamples(sources.status),
     { name: 'podcap_captures_unseen_unknown', value: statuses.filter(isCountingUnseenUnknown).length },
     ...diskSamples(sources),
-    ...receiveRingSamples(statuses, sources.capacity()),
+    ...receiveRingSamples(sources),
     { name: 'podcap_cni_cache_pods', value: sources.networks.count() },
     ...contactSamples(sources.lastContactMs()),
     ...eventSamples(sources.events.counts()),
@@ -101,15 +103,14 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   ];
 }
 
-/** A running capture has one receive ring. While one replaces another there are two for a moment: not counted. */
-function receiveRingSamples(
-  statuses: readonly KnownStatus[],
-  { bufferBytes, bufferBudgetBytes }: Capacity,
-): MetricSample[] {
-  const running = podStates(statuses, undefined).filter(({ state }) => state === 'capturing');
+/** A tcpdump and the one that replaces it have a ring each. */
+function receiveRingSamples({ recording, capacity }: MetricSources): MetricSample[] {
+  const kib = [...recording().values()].map(({ receiveRing }) =>
+    receiveRing ? receiveRing.kib + receiveRing.replacedKib : 0,
+  );
   return [
-    { name: 'podcap_receive_ring_bytes', value: running.length * bufferBytes },
-    { name: 'podcap_receive_ring_budget_bytes', value: bufferBudgetBytes },
+    { name: 'podcap_receive_ring_bytes', value: sum(kib) * 1_024 },
+    { name: 'podcap_receive_ring_budget_bytes', value: capacity().bufferBudgetBytes },
   ];
 }
 
