@@ -3,6 +3,7 @@ import { type Backoff, backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Coalesced, coalesced } from '../../base/coalesced.ts';
 import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
+import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
 import type { Decision, RunningReceiveRing, RunningRecording } from '../planner/plan.ts';
@@ -339,7 +340,9 @@ function account(loop: Loop, generation: number): void {
   const { revision: forRevision } = loop.desired;
   loop.memory = afterCapture(loop.memory, last, conclusion, { forRevision, nowMs, delayMs });
   if (conclusion.kind === 'failed') reportStatus(loop, conclusion);
-  if (conclusion.kind === 'sandboxGone') loop.options.networks.forget(last.network);
+  // A Pod can lose any other interface while it runs.
+  if (conclusion.kind === 'sandboxGone' && spec.interface === podInterface)
+    loop.options.networks.forget(last.network);
 }
 
 function contextOf(loop: Loop): PodContext {
