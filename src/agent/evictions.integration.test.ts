@@ -32,7 +32,9 @@ describe('a capture that needs the space of files of an ended Pod', () => {
 
   test('tells its Pod after some seconds what it waits for', () => {
     expect(whenNotDeleted.refusals).toEqual([
-      expect.stringMatching(/^OverBudget: the capture starts when captures of ended Pods are deleted/),
+      expect.stringMatching(
+        /^OverBudget: the capture starts when captures that are not needed any more are deleted/,
+      ),
     ]);
   });
 

@@ -99,7 +99,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
       options.onReceiveRingFull();
     },
     onWarning: (message) => options.onWarning(generation.number, message),
-    onFileDeleted: () => void endUnlessTakenOver(),
+    onFileDeleted: () =>
+      void endUnlessTakenOver().catch((error: unknown) =>
+        log.warn({ err: error }, 'failed to look for the files of a later capture'),
+      ),
   });
   const counters = openCounters({
     ...options,
@@ -166,8 +169,12 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const ended = runToEnd()
     .catch(async (error: unknown): Promise<Ending> => {
       log.warn({ err: error }, 'failed to count or record a capture');
-      // No tcpdump may run without counters.
-      return await tcpdump.giveUp('kill', error instanceof Error ? error.message : String(error));
+      // No tcpdump may run without counters, and no counters without tcpdump.
+      const ending = await tcpdump.giveUp('kill', error instanceof Error ? error.message : String(error));
+      await counters
+        .close(ending)
+        .catch((closeError: unknown) => log.warn({ err: closeError }, 'failed to end the counters'));
+      return ending;
     })
     .then((ending) => {
       phase = { kind: 'ended', ending };

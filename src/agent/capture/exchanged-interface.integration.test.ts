@@ -1,7 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { until } from '../../base/until.ts';
+import { happens, until } from '../../base/until.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
+import { entryPath } from '../../testbed/write-cni-entry.ts';
 import { readRecord } from '../storage/capture-records.ts';
+import { specOf } from '../testing/fixtures.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
 
 // The interface of a capture is the one with its index, whatever becomes of its name.
@@ -98,6 +101,20 @@ test('another eth0 that takes the name later is captured from then on', async ()
   await ip(testbed, addOther);
   await until(() => reports.length > 2, { what: 'the second capture' });
   expect(reports.map(({ kind }) => kind)).toEqual(['capturing', 'interfaceRenamed', 'capturing']);
+  await recorder.stop('AgentStopped');
+});
+
+test('a Pod that loses an additional interface keeps its network, also when the CNI cache is cleared', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  await ip(testbed, ['link add net1 type veth peer name net2', 'link set net1 up']);
+  const { recorder, reports } = await scene.record(3, { interface: 'net1' });
+  await ip(testbed, ['link delete net1']);
+  await until(() => reports.at(-1)?.kind === 'refused', { what: 'the end of the capture' });
+  await rm(entryPath(scene.entry));
+  recorder.change(specOf(3));
+  const isCaptured = () => reports.at(-1)?.kind === 'capturing';
+  expect(await happens(isCaptured, { withinMs: 5_000 })).toBe(true);
   await recorder.stop('AgentStopped');
 });
 

@@ -5,22 +5,31 @@ import type { RingSize } from '../storage/ring-size.ts';
 /** Shares out what the newest plan leaves among the captures that are replaced while they run. */
 export type Handovers = {
   readonly isAllowed: (size: RingSize) => boolean;
-  /** A capture of that size has started beside the one that it replaces. */
-  readonly begin: (size: RingSize) => void;
+  /** A capture of that size starts beside the one that it replaces. To be disposed of when only one of them is left. */
+  readonly begin: (size: RingSize) => Disposable;
 };
 
-/** `planned` is to be called with each plan. Before the first one, no handover is allowed. */
+/**
+ * `planned` is to be called with each plan: a plan counts one ring for each capture, also while two are written. Before
+ * the first one, no handover is allowed.
+ */
 export function openHandovers(): Handovers & { readonly planned: (plan: Pick<Plan, 'spare'>) => void } {
   let spare: Plan['spare'] = { budgetBytes: 0, diskBytes: 0 };
-  let begun: readonly RingSize[] = [];
+  const begun = new Set<{ readonly size: RingSize }>();
   return {
-    isAllowed: (size) => mayOverlap(size, spare, begun),
+    isAllowed: (size) =>
+      mayOverlap(
+        size,
+        spare,
+        [...begun].map((each) => each.size),
+      ),
     begin(size) {
-      begun = [...begun, size];
+      const handover = { size };
+      begun.add(handover);
+      return { [Symbol.dispose]: () => void begun.delete(handover) };
     },
     planned(plan) {
       ({ spare } = plan);
-      begun = [];
     },
   };
 }

@@ -1,9 +1,19 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { specOf } from '../testing/fixtures.ts';
-import { type Act, act, newWorld, settle, type World } from './testing/world-of-one-pod.ts';
+import {
+  type Act,
+  act,
+  existingInterfaces,
+  newWorld,
+  settle,
+  type World,
+} from './testing/world-of-one-pod.ts';
 
-const specs = [specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })] as const;
+const specs = [specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })];
+const elsewhere = ['lo', 'net1'].flatMap((name) =>
+  [96, undefined].map((snaplen) => specOf(5, { interface: name, snaplen })),
+);
 const unwilling = specOf(5, { filter: 'too heavy' });
 const unknown = specOf(5, { interface: 'net7' });
 
@@ -13,7 +23,7 @@ const decisions = fc.oneof(
   {
     weight: 4,
     arbitrary: fc
-      .constantFrom(...specs, unwilling, unknown)
+      .constantFrom(...specs, ...elsewhere, unwilling, unknown)
       .map((spec) => ({ kind: 'record', spec }) as const),
   },
   {
@@ -50,22 +60,48 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.boolean().map((confirms) => ({ kind: 'server', confirms }) as const) },
 );
 
-test('once the world stops changing, what runs and what is on disk become what is desired', () => {
-  fc.assert(
-    fc.property(fc.array(acts, { maxLength: 60 }), (history) => {
-      const world = newWorld();
-      for (const each of history) act(world, each);
-      act(world, { kind: 'server', confirms: true });
-      settle(world);
-      expect(stateOf(world)).toEqual(desiredStateOf(world));
-    }),
-    { numRuns: 4_000 },
-  );
-});
+/** People who cannot decide between two interfaces. */
+const backAndForth: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc
+      .constantFrom(specOf(5), specOf(5, { snaplen: 96 }), ...elsewhere.slice(0, 2))
+      .map((spec) => ({ kind: 'decide', decision: { kind: 'record', spec } }) as const),
+  },
+  { weight: 3, arbitrary: fc.nat(1).map((which) => ({ kind: 'endStep', which, succeeds: true }) as const) },
+  { weight: 3, arbitrary: fc.nat(1).map((which) => ({ kind: 'listen', which }) as const) },
+  { weight: 1, arbitrary: fc.nat(400).map((ms) => ({ kind: 'pass', ms }) as const) },
+  { weight: 1, arbitrary: fc.boolean().map((mayOverlap) => ({ kind: 'capacity', mayOverlap }) as const) },
+);
+
+test.each([
+  ['anything happens', fc.array(acts, { maxLength: 60, size: 'max' }), 4_000],
+  [
+    'an interface is asked for, and another one',
+    fc
+      .array(backAndForth, { maxLength: 40, size: 'max' })
+      .map((history): Act[] => [{ kind: 'network', to: 'same' }, ...history]),
+    4_000,
+  ],
+] as const)(
+  'once the world stops changing, what runs and what is on disk become what is desired, after %s',
+  (_what, histories, numRuns) => {
+    fc.assert(
+      fc.property(histories, (history) => {
+        const world = newWorld();
+        for (const each of history) act(world, each);
+        act(world, { kind: 'server', confirms: true });
+        settle(world);
+        expect(stateOf(world)).toEqual(desiredStateOf(world));
+      }),
+      { numRuns },
+    );
+  },
+);
 
 test('nothing waits for ever: what is not as desired is looked at again', () => {
   fc.assert(
-    fc.property(fc.array(acts, { maxLength: 60 }), (history) => {
+    fc.property(fc.array(acts, { maxLength: 60, size: 'max' }), (history) => {
       const world = newWorld();
       for (const each of history) act(world, each);
       act(world, { kind: 'server', confirms: false });
@@ -103,7 +139,7 @@ function desiredStateOf({ desired, network, folder }: World): ReturnType<typeof 
     case 'capture': {
       const [spec] = desired.rings;
       if (!spec || spec.filter === 'too heavy') return nothing;
-      const isCaptured = network.kind === 'found' && spec.interface === 'eth0';
+      const isCaptured = network.kind === 'found' && existingInterfaces.has(spec.interface);
       const captures = isCaptured
         ? [{ spec, sandboxId: network.network.sandboxId, phase: 'listening' as const }]
         : [];
@@ -111,7 +147,7 @@ function desiredStateOf({ desired, network, folder }: World): ReturnType<typeof 
         ...base,
         hasFolder: true,
         captures,
-        isRecording: spec.interface === 'eth0' || network.kind !== 'found',
+        isRecording: existingInterfaces.has(spec.interface) || network.kind !== 'found',
       };
     }
   }

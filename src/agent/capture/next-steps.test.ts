@@ -9,6 +9,7 @@ const nowMs = 100_000;
 const network = { sandboxId: 'a', netns: '/run/netns/a' };
 const spec = { ...specOf(5), bufferKib: 4_096 };
 const filtered = { ...spec, filter: 'udp' };
+const loopback = { ...spec, interface: 'lo' };
 const larger = { ...spec, bufferKib: 16_384 };
 const found: Observed['network'] = { kind: 'found', network, sinceMs: 0 };
 const other: Observed['network'] = {
@@ -117,10 +118,83 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     [start(larger)],
   ],
   [
-    '... but stops nothing without capacity for both',
+    '... but stops nothing without capacity for both, and waits for that',
     { kind: 'capture', rings: [larger] },
     { recording: open, captures: [running()], mayOverlap: false },
     [],
+    5_000,
+  ],
+  [
+    'another interface starts a second capture',
+    { kind: 'capture', rings: [loopback] },
+    { recording: open, captures: [running()] },
+    [start(loopback)],
+  ],
+  [
+    '... or stops the first one before, without capacity for both',
+    { kind: 'capture', rings: [loopback] },
+    { recording: open, captures: [running()], mayOverlap: false },
+    [stop(1)],
+  ],
+  [
+    '... and starts once that one has ended',
+    { kind: 'capture', rings: [loopback] },
+    {
+      recording: open,
+      captures: [running({ phase: { kind: 'stopping' } })],
+      mayOverlap: false,
+    },
+    [],
+  ],
+  [
+    'a third interface does not start a third capture',
+    { kind: 'capture', rings: [loopback] },
+    {
+      recording: open,
+      captures: [
+        running(),
+        running({ generation: 2, spec: { ...spec, interface: 'net1' }, listeningMs: undefined }),
+      ],
+    },
+    [stop(2)],
+    60_000 - 100,
+  ],
+  [
+    'of two captures that are not wanted any more, the one that the other has replaced makes room',
+    { kind: 'capture', rings: [loopback] },
+    {
+      recording: open,
+      captures: [running({ spec: { ...loopback, snaplen: 96 } }), running({ generation: 2 })],
+    },
+    [stop(1)],
+  ],
+  [
+    '... whichever interface that is of',
+    { kind: 'capture', rings: [loopback] },
+    {
+      recording: open,
+      captures: [running(), running({ generation: 2, spec: { ...loopback, snaplen: 96 } })],
+    },
+    [stop(1)],
+  ],
+  [
+    'an interface that is wanted again before it was replaced stays captured, and the other one is stopped',
+    capture,
+    { recording: open, captures: [running(), running({ generation: 2, spec: loopback })] },
+    [stop(2)],
+  ],
+  [
+    'a capture that is stopped for two reasons is stopped once',
+    { kind: 'capture', rings: [loopback] },
+    {
+      recording: open,
+      network: { ...other, sinceMs: nowMs - 1_000 },
+      captures: [
+        running(),
+        running({ generation: 2, spec: loopback, network: { sandboxId: 'b', netns: '/b' } }),
+      ],
+    },
+    [stop(1)],
   ],
   [
     'an interface that has taken the name of the captured one is captured',

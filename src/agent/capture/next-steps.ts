@@ -21,8 +21,10 @@ import {
 const networkEndMs = 1_000;
 /** When one capture replaces another, both capture for this long: both have what passes at the change. */
 const overlapMs = 300;
-/** Of one interface: one that is replaced, or whose sandbox is gone, and the next one. */
+/** For one ring: one that is replaced, or whose sandbox is gone, and the next one. */
 const mostCaptures = 2;
+/** Every plan can leave more capacity than the one before: how often the loop looks. */
+const capacityRetryMs = 5_000;
 /** A Pod gets its network within seconds; after this time, people are told what is missing. */
 const networkDueMs = 60_000;
 /** A change of the network wakes the loop; this is for a network that could not be read. */
@@ -47,8 +49,10 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
   ];
   const due = wanted.map((each) => notBefore(each, desired, observed));
   const steps = due.flatMap(({ step, atMs }) => (atMs <= observed.nowMs && step ? [step] : []));
+  // There may be two reasons to stop a capture.
+  const byKey = new Map(steps.map((step) => [keyOf(step), step]));
   return {
-    steps: [...steps, ...cancelSteps(goal, observed)],
+    steps: [...byKey.values(), ...cancelSteps(goal, observed)],
     wakeAtMs: earliest(
       due.map(({ atMs }) => atMs),
       observed.nowMs,
@@ -87,7 +91,7 @@ function runSteps({ rings, untilMs }: Goal & { readonly kind: 'run' }, observed:
     ...stuckSteps(observed),
     ...otherInterfaces(rings, observed),
     ...(network.kind === 'found'
-      ? rings.flatMap((ring) => ringSteps(ring, network.network, observed, isBusy))
+      ? rings.flatMap((ring) => ringSteps(ring, { rings, network: network.network }, observed))
       : [{ atMs: observed.nowMs + networkRetryMs }, { atMs: network.sinceMs + networkDueMs }]),
     ...(untilMs === undefined ? [] : [{ atMs: untilMs }]),
   ];
@@ -115,21 +119,37 @@ function stuckSteps(observed: Observed): Wanted[] {
   );
 }
 
-/** Captures of interfaces that are not wanted any more run until every ring that is wanted has been taken over. */
+/**
+ * Of the captures of interfaces that are not wanted any more, the one that has listened last runs until every interface
+ * that is wanted is captured: as requested, or by a later capture.
+ */
 function otherInterfaces(rings: readonly RingSpec[], observed: Observed): Wanted[] {
-  const others = running(observed).filter(
-    (capture) => !rings.some((ring) => ring.interface === capture.spec.interface),
-  );
-  if (others.length === 0) return [];
-  const takenOverMs = rings.map((ring) => {
-    const newest = running(observed).findLast(({ spec }) => spec.interface === ring.interface);
-    return newest && isSameCapture(newest.spec, ring) ? takeoverMs(newest) : Number.POSITIVE_INFINITY;
+  const others = ofOtherInterfaces(rings, running(observed));
+  const last = others.findLast(isListening);
+  return others.map((capture) => {
+    const step = stopStep(capture);
+    if (!last || !isListening(capture)) return now(step);
+    if (capture !== last) return { step, atMs: takeoverMs(last) };
+    const takenOverMs = rings.map((ring) => {
+      const newest = running(observed).findLast(({ spec }) => spec.interface === ring.interface);
+      const isTakeover = newest && (isSameCapture(newest.spec, ring) || newest.generation > last.generation);
+      return isTakeover ? takeoverMs(newest) : Number.POSITIVE_INFINITY;
+    });
+    return { step, atMs: Math.max(...takenOverMs) };
   });
-  const atMs = Math.max(...takenOverMs);
-  return others.map((capture) => ({ step: stopStep(capture), atMs }));
 }
 
-function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy: boolean): Wanted[] {
+function ofOtherInterfaces(
+  rings: readonly RingSpec[],
+  captures: readonly ObservedCapture[],
+): ObservedCapture[] {
+  return captures.filter((capture) => !rings.some((ring) => ring.interface === capture.spec.interface));
+}
+
+/** What one ring of several is captured in. */
+type Surroundings = { readonly rings: readonly RingSpec[]; readonly network: Network };
+
+function ringSteps(ring: RingSpec, { rings, network }: Surroundings, observed: Observed): Wanted[] {
   const ofInterface = alive(observed).filter(({ spec }) => spec.interface === ring.interface);
   const ours = ofInterface.filter((capture) => capture.network.sandboxId === network.sandboxId);
   const newest = ours.findLast(isRunning);
@@ -140,19 +160,40 @@ function ringSteps(ring: RingSpec, network: Network, observed: Observed, isBusy:
     return [...keeping, ...older.map((capture) => ({ step: stopStep(capture), atMs }))];
   }
   // A capture whose interface is replaced continues until one of the interface that has its name runs.
-  const isRequested = newest && isSameCapture(newest.spec, ring) && newest.condition.kind !== 'replaced';
-  if (isRequested) return keeping;
+  const isReplaced = newest?.condition.kind === 'replaced';
+  if (newest && isSameCapture(newest.spec, ring) && !isReplaced) return keeping;
+  const others = ofOtherInterfaces(rings, alive(observed));
+  // Two are enough: one that another interface's capture has replaced makes room for the next one.
+  const successor = others.findLast(isListening);
+  if (newest && successor && successor.generation > newest.generation)
+    return [...keeping, { step: stopStep(newest), atMs: takeoverMs(successor) }];
   // One that is about to end is not there to be replaced: what passes until the next one listens is missed.
   const isEnding = ours.some((capture) => !isRunning(capture));
-  if (isEnding || isBusy || ofInterface.length >= mostCaptures || !isReady(ring, observed)) return keeping;
-  if (newest && !observed.mayOverlap) {
-    // Without capacity for both, what passes between them is missed: another receive ring is not worth that.
-    const isOnlyResized = isSameTcpdump(newest.spec, ring) && newest.condition.kind !== 'replaced';
-    return isOnlyResized ? keeping : [...keeping, now(stopStep(newest))];
+  if (isEnding || isFolderBusy(observed) || !isReady(ring, observed)) return keeping;
+  const starting = startsOfOthers(ring, observed);
+  const isAlone = !newest && others.length + starting === 0;
+  if (isAlone || observed.mayOverlap) {
+    const isFree = ofInterface.length + others.length + starting < mostCaptures;
+    return isFree ? [...keeping, startStep(ring, network, observed)] : keeping;
   }
-  const { memory } = observed;
+  // Without capacity for both, what passes between them is missed: another receive ring is not worth that.
+  if (newest && isSameTcpdump(newest.spec, ring) && !isReplaced)
+    return [...keeping, { atMs: observed.nowMs + capacityRetryMs }];
+  const replaced = [...(newest ? [newest] : []), ...others.filter(isRunning)];
+  return [...keeping, ...replaced.map((capture) => now(stopStep(capture)))];
+}
+
+function startStep(ring: RingSpec, network: Network, { memory }: Observed): Wanted {
   const atMs = isGone(network, memory) ? (memory.goneSandbox?.untilMs ?? 0) : 0;
-  return [...keeping, { step: { kind: 'start', spec: ring, network }, atMs }];
+  return { step: { kind: 'start', spec: ring, network }, atMs };
+}
+
+/** Of one interface, one start is in flight; after a changed request, there may be one of another interface. */
+function startsOfOthers(ring: RingSpec, { inFlight }: Observed): number {
+  const starts = [...inFlight.values()].filter(
+    (step) => step.kind === 'start' && step.spec.interface !== ring.interface,
+  );
+  return starts.length;
 }
 
 /** The recording is open, and the filter accepted. */
@@ -242,7 +283,7 @@ function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
     const isReported = goal.after.kind === 'report' && !observed.recording;
     return isReported ? { kind: 'refused', refusal: goal.after.refusal } : undefined;
   }
-  const listening = running(observed).findLast(({ phase }) => phase.kind === 'listening');
+  const listening = observed.captures.findLast(isListening);
   if (listening) return reportOfCapture(listening);
   const { network, nowMs } = observed;
   if (network.kind !== 'absent' || alive(observed).length > 0) return undefined;
@@ -261,4 +302,8 @@ function running(observed: Observed): ObservedCapture[] {
 
 function isRunning({ phase }: ObservedCapture): boolean {
   return phase.kind === 'starting' || phase.kind === 'listening';
+}
+
+function isListening({ phase }: ObservedCapture): boolean {
+  return phase.kind === 'listening';
 }

@@ -3,6 +3,7 @@ import { type Backoff, backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Coalesced, coalesced } from '../../base/coalesced.ts';
 import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
+import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
 import type { Decision, RunningReceiveRing, RunningRecording } from '../planner/plan.ts';
@@ -37,8 +38,11 @@ export type PodLoop = AsyncDisposable & {
    */
   readonly decide: (decision: Decision | undefined, bufferKib?: number) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
-  readonly recording: () => RunningRecording | undefined;
+  readonly recording: () => LoopRecording | undefined;
 };
+
+/** `openedMs`: when it was opened, by performance.now(). */
+export type LoopRecording = RunningRecording & { readonly openedMs: number };
 
 export type PodLoopOptions = StepOptions & {
   readonly networks: PodNetworks;
@@ -71,6 +75,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
       if (!recording) return undefined;
       const capturedMs = recording.capturedMs() ?? options.folders.states().get(uid)?.capturedMs ?? 0;
       return {
+        openedMs: loop.openedMs,
         capturedMs,
         atMs: options.clock.nowMs(),
         ...recording.ring(),
@@ -105,6 +110,9 @@ type Loop = {
   known: Pod | undefined;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
+  openedMs: number;
+  /** Two of its captures run, or are about to. */
+  handover: Disposable | undefined;
   unsubscribe: () => void;
   readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
   readonly delays: Map<StepKey, Backoff>;
@@ -131,6 +139,8 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     known: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
+    openedMs: 0,
+    handover: undefined,
     unsubscribe: () => {},
     inFlight: new Map(),
     delays: new Map(),
@@ -153,6 +163,7 @@ function desire(loop: Loop, state: DesiredState): void {
 async function tick(loop: Loop): Promise<void> {
   clearTimeout(loop.timer);
   loop.network = await observeNetwork(loop);
+  endHandover(loop);
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
   // A Pod that is being deleted gets no other network.
   const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
@@ -224,7 +235,8 @@ async function observeNetwork(loop: Loop): Promise<ObservedNetwork> {
   const absent = (problem: string) => {
     return { kind: 'absent', problem, sinceMs: since(network.kind === 'absent') } as const;
   };
-  if (!isNeeded || !known) return absent('');
+  // It is looked for from the moment it is needed.
+  if (!isNeeded || !known) return { kind: 'absent', problem: '', sinceMs: nowMs };
   const networkPod = { namespace: known.namespace, name: known.name, uid: networkUidOf(known) };
   try {
     const found = await options.networks.find(networkPod);
@@ -245,11 +257,20 @@ function begin(loop: Loop, step: Step): void {
   }
   if (step.kind === 'cancel') return loop.inFlight.get(step.key)?.aborting.abort();
   if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
-    loop.options.handovers.begin(step.spec);
+    loop.handover ??= loop.options.handovers.begin(step.spec);
   }
   const aborting = new AbortController();
   loop.inFlight.set(keyOf(step), { step, aborting });
   void carryOut(loop, step, aborting.signal);
+}
+
+/** One capture is left of two. */
+function endHandover(loop: Loop): void {
+  const { recording, inFlight } = loop;
+  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
+  if (running.length > 1 || [...inFlight.values()].some(({ step }) => step.kind === 'start')) return;
+  loop.handover?.[Symbol.dispose]();
+  loop.handover = undefined;
 }
 
 /** Never rejects. */
@@ -320,7 +341,9 @@ function account(loop: Loop, generation: number): void {
   const { revision: forRevision } = loop.desired;
   loop.memory = afterCapture(loop.memory, last, conclusion, { forRevision, nowMs, delayMs });
   if (conclusion.kind === 'failed') reportStatus(loop, conclusion);
-  if (conclusion.kind === 'sandboxGone') loop.options.networks.forget(last.network);
+  // A Pod can lose any other interface while it runs.
+  if (conclusion.kind === 'sandboxGone' && spec.interface === podInterface)
+    loop.options.networks.forget(last.network);
 }
 
 function contextOf(loop: Loop): PodContext {
@@ -331,6 +354,7 @@ function contextOf(loop: Loop): PodContext {
     recording: () => loop.recording,
     opened(recording) {
       loop.recording = recording;
+      loop.openedMs = performance.now();
       if (loop.known) loop.unsubscribe = options.networks.onChange(networkUidOf(loop.known), ticking.run);
     },
     closed() {

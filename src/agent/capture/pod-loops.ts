@@ -19,6 +19,8 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
     const existing = loops.get(uid);
     if (existing) return existing;
     const started = startPodLoop(uid, { ...options, handovers }, () => {
+      // It can still look once more, when another one has taken its place.
+      if (loops.get(uid) !== started) return;
       loops.delete(uid);
       options.status.forget(uid);
     });
@@ -33,13 +35,14 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
       for (const [uid, decision] of decisions) loopOf(uid).decide(decision, plan.bufferKib.get(uid));
       for (const [uid, loop] of loops) if (!decisions.has(uid)) loop.decide(undefined);
     },
-    recording: () =>
-      new Map(
-        [...loops].flatMap(([uid, { recording }]) => {
-          const now = recording();
-          return now ? [[uid, now] as const] : [];
-        }),
-      ),
+    recording() {
+      const recordings = [...loops].flatMap(([uid, { recording }]) => {
+        const now = recording();
+        return now ? [[uid, now] as const] : [];
+      });
+      // A loop exists before its recording: while its Pod is refused, for example.
+      return new Map(recordings.toSorted(([, a], [, b]) => a.openedMs - b.openedMs));
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([...loops.values()].map((loop) => loop[Symbol.asyncDispose]()));
     },

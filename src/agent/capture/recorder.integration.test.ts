@@ -225,6 +225,29 @@ test('a size that is requested again while the folder is measured still counts a
   await recorder.stop('AgentStopped');
 });
 
+test('a capture that cannot be counted ends, and so do its counters', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed, {
+    wrapFolder: (folder) => ({
+      ...folder,
+      async createGeneration(parameters) {
+        const generation = await folder.createGeneration(parameters);
+        if (generation.number > 1) return generation;
+        return {
+          ...generation,
+          precedingOn() {
+            throw new Error('broken');
+          },
+        };
+      },
+    }),
+  });
+  const { recorder, path } = await scene.record(5);
+  expect(await readRecord(path, 1)).toMatchObject({ endMessage: 'broken', endTime: expect.any(String) });
+  expect(await scene.tcpdumps()).toHaveLength(1);
+  await recorder.stop('AgentStopped');
+});
+
 test('a changed interface starts with what it counted before as missed', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);

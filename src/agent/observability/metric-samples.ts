@@ -14,8 +14,9 @@ export type MetricSources = {
   readonly status: Pick<CaptureStatuses, 'all' | 'totals' | 'counts'>;
   readonly plan: () => Plan | undefined;
   readonly folders: Pick<CaptureFolders, 'states'>;
-  readonly networks: Pick<PodNetworks, 'count'>;
+  /** What is being recorded, by UID. */
   readonly recording: () => ReadonlyMap<string, Pick<RunningRecording, 'receiveRing'>>;
+  readonly networks: Pick<PodNetworks, 'count'>;
   readonly capacity: () => Capacity;
   /** When the API server last answered, in milliseconds of Unix time; undefined before it first did. */
   readonly lastContactMs: () => number | undefined;

@@ -63,6 +63,10 @@ export type CapacityRequests = {
   readonly otherBytes: number;
   /** What captures that are about to end may have written since they were measured, and may still write. */
   readonly otherGrowthBytes: number;
+  /** The bytes of files that are to be deleted, whatever fits: until then they are there. */
+  readonly leavingBytes: number;
+  /** What captures in these folders may have written since they were measured, and may still write. */
+  readonly leavingGrowthBytes: number;
   /** What was deleted since the disk was sampled: it is not free in that sample, and need not be freed once more. */
   readonly deletedBytes: number;
   readonly capacity: Capacity;
@@ -72,7 +76,7 @@ export type Admission = {
   /** UIDs whose files are deleted. */
   readonly evicted: ReadonlySet<string>;
   readonly refused: ReadonlyMap<string, Refusal>;
-  /** UIDs whose request fits once what is evicted is gone. Every other request is admitted. */
+  /** UIDs whose request fits once what is evicted, or is deleted anyway, is gone. Every other request is admitted. */
   readonly waiting: ReadonlySet<string>;
   /** What is left when every admitted ring has become as large as it may. */
   readonly spare: Bytes;
@@ -95,10 +99,12 @@ export function mayOverlap(size: RingSize, spare: Bytes, begun: readonly RingSiz
 
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
 export function admit(requests: CapacityRequests): Admission {
-  const { requested, evictable, deletedBytes, capacity } = requests;
+  const { requested, evictable, capacity } = requests;
   const refused = new Map<string, Refusal>();
   const waiting = new Set<string>();
-  const space = freeCapacity({ free: freeBefore(requests), evictable, deletedBytes });
+  const leavingBytes = requests.leavingBytes + requests.leavingGrowthBytes;
+  const pending = { budgetBytes: leavingBytes, diskBytes: leavingBytes + requests.deletedBytes };
+  const space = freeCapacity({ free: freeBefore(requests), evictable, pending });
   // Something else fills the disk, or the budget was lowered.
   space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
@@ -107,10 +113,10 @@ export function admit(requests: CapacityRequests): Admission {
     const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
     if (!refusal) space.evictUntilFree(need);
     const isFree = fits(need, space.freeBytes());
-    const pending =
+    const refusalNow =
       !refusal && !isFree && ring.isOverdue ? evictionsPending(shortOf(need, space.freeBytes())) : refusal;
-    if (pending) {
-      refused.set(ring.uid, pending);
+    if (refusalNow) {
+      refused.set(ring.uid, refusalNow);
       space.take({ budgetBytes: 0, diskBytes: unmeasuredBytes(ring) });
       continue;
     }
@@ -221,13 +227,17 @@ function freeBefore({
   evictable,
   otherBytes,
   otherGrowthBytes,
+  leavingBytes,
+  leavingGrowthBytes,
   capacity,
 }: CapacityRequests): Bytes {
   const { diskBudgetBytes, minFreeRatio, disk } = capacity;
   const writtenBytes = sumOf(requested) + requested.reduce((sum, ring) => sum + unmeasuredBytes(ring), 0);
+  const unwrittenBytes = otherGrowthBytes + leavingGrowthBytes;
   return {
-    budgetBytes: diskBudgetBytes - otherBytes - otherGrowthBytes - writtenBytes - sumOf(evictable),
-    diskBytes: disk.availableBytes - minFreeRatio * disk.capacityBytes - otherGrowthBytes,
+    budgetBytes:
+      diskBudgetBytes - otherBytes - leavingBytes - unwrittenBytes - writtenBytes - sumOf(evictable),
+    diskBytes: disk.availableBytes - minFreeRatio * disk.capacityBytes - unwrittenBytes,
   };
 }
 

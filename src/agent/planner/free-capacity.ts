@@ -22,16 +22,16 @@ export type FreeCapacityOptions = {
   readonly free: Bytes;
   /** Oldest first. */
   readonly evictable: readonly EvictableRing[];
-  /** Deleted since the disk was sampled, and not free in that sample. */
-  readonly deletedBytes: number;
+  /** What becomes free whatever is evicted, and is not free yet. */
+  readonly pending: Bytes;
 };
 
 /** What is evicted becomes free only when it is gone: until then it is pending. */
-export function freeCapacity({ free, evictable, deletedBytes }: FreeCapacityOptions): FreeCapacity {
+export function freeCapacity({ free, evictable, ...options }: FreeCapacityOptions): FreeCapacity {
   const left = [...evictable];
   const evicted = new Set<string>();
   let { budgetBytes, diskBytes } = free;
-  let pending: Bytes = { budgetBytes: 0, diskBytes: deletedBytes };
+  let { pending } = options;
   const later = (): Bytes => ({
     budgetBytes: budgetBytes + pending.budgetBytes,
     diskBytes: diskBytes + pending.diskBytes,

@@ -235,6 +235,18 @@ test('a running capture goes on as it is while it waits for evictions', () => {
   expect(kinds(state)).toEqual(['a wait', 'x delete Evicted']);
 });
 
+test('what is being deleted counts until it is gone, and its capture until it ends', () => {
+  const pods = new Map([...nodeWith(['a'], {}).pods, ['x', podWith({ uid: 'x' })] as const]);
+  const folders = new Map([['x', folderWith('x', { files: 1, bytes: 4_000_000 })]]);
+  const state = nodeWith([], { pods, folders, capacity: { ...capacity, diskBudgetBytes: 9_500_000 } });
+  expect(kinds(state)).toEqual(['a record', 'x delete AnnotationRemoved']);
+  const recording = new Map([['x', running(specOf(3))]]);
+  expect(kinds({ ...state, recording })).toEqual(['a wait', 'x delete AnnotationRemoved']);
+  const tighter = { ...capacity, diskBudgetBytes: 9_000_000 };
+  expect(kinds({ ...state, capacity: tighter })).toEqual(['a wait', 'x delete AnnotationRemoved']);
+  expect(kinds({ ...state, capacity: tighter, folders: new Map() })).toEqual(['a record']);
+});
+
 test('space of files that are deleted, and not free in the newest sample, is not freed once more', () => {
   const disk = { availableBytes: 22_000_000, capacityBytes: 100_000_000 };
   const folders = new Map([['x', folderWith('x', { files: 1, bytes: 8_000_000, endedMs: nowMs })]]);
@@ -422,7 +434,8 @@ function writtenBy({ decisions }: Plan, state: NodeState, when: 'now' | 'when wh
     const folder = state.folders.get(key) ?? folderWith(key);
     const { bytes } = folder;
     if (decision.kind === 'delete') {
-      if (decision.why === 'Evicted') sums.evicted += bytes;
+      const writing = state.recording.get(key);
+      sums.evicted += mostOf(folder, writing ? [writing.size, ...writing.formerSizes] : []);
       continue;
     }
     const now = state.recording.get(key);

@@ -261,21 +261,27 @@ function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, rec
     .toSorted((a, b) => a.endedMs - b.endedMs || a.uid.localeCompare(b.uid));
 }
 
-/** The bytes of files that are neither requested nor evictable: of refused Pods, and of captures about to end. */
+/**
+ * The bytes of files that are neither requested nor evictable: of refused Pods, of captures about to end, and of what is
+ * to be deleted, which may have to wait for the API server.
+ */
 function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recording }: NodeState) {
-  let bytes = 0;
-  let growthBytes = 0;
+  const other = { otherBytes: 0, otherGrowthBytes: 0, leavingBytes: 0, leavingGrowthBytes: 0 };
   for (const [uid, decision] of decisions) {
     const running = recording.get(uid);
+    const ring = writtenRing(folders.get(uid), running);
     const stays =
       decision.kind === 'refuse' ||
       (decision.kind === 'keep' && (decision.why === 'DurationReached' || running));
-    if (!stays) continue;
-    const ring = writtenRing(folders.get(uid), running);
-    bytes += ring.bytes;
-    growthBytes += unmeasuredBytes(ring);
+    if (stays) {
+      other.otherBytes += ring.bytes;
+      other.otherGrowthBytes += unmeasuredBytes(ring);
+    } else if (decision.kind === 'delete') {
+      other.leavingBytes += ring.bytes;
+      other.leavingGrowthBytes += unmeasuredBytes(ring);
+    }
   }
-  return { otherBytes: bytes, otherGrowthBytes: growthBytes };
+  return other;
 }
 
 function writtenRing(folder: FolderState | undefined, running: RunningRecording | undefined): WrittenRing {

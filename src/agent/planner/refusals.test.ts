@@ -59,7 +59,7 @@ test.each<[Refusal, string]>([
   ],
   [
     evictionsPending('budgetBytes'),
-    'OverBudget: the capture starts when captures of ended Pods are deleted; the agent has not been able to delete them yet, because the API server must confirm it or because of an error in its log',
+    'OverBudget: the capture starts when captures that are not needed any more are deleted; the agent has not been able to delete them yet, because the API server must confirm it or because of an error in its log',
   ],
 ])('$0.reason reads as a sentence with its facts', ({ reason, message }, words) => {
   expect(`${reason}: ${message}`).toBe(words);

@@ -101,10 +101,10 @@ export function diskAlmostFull(growthBytes: number, minFreeRatio: number): Refus
   return { reason: 'DiskAlmostFull', message };
 }
 
-/** A ring that fits once captures of ended Pods are deleted, and they are still there. */
+/** A ring that fits once other captures are deleted, and they are still there. */
 export function evictionsPending(shortOf: 'budgetBytes' | 'diskBytes' | undefined): Refusal {
   const message =
-    'the capture starts when captures of ended Pods are deleted; the agent has not been able to delete them yet, because the API server must confirm it or because of an error in its log';
+    'the capture starts when captures that are not needed any more are deleted; the agent has not been able to delete them yet, because the API server must confirm it or because of an error in its log';
   return { reason: shortOf === 'diskBytes' ? 'DiskAlmostFull' : 'OverBudget', message };
 }
 

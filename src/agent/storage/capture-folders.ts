@@ -183,7 +183,8 @@ async function readState(
     pod: { namespace, name, uid },
     files: sizes.length,
     bytes,
-    largestBytes: Math.max(0, ...sizes),
+    // tcpdump's user can make more files than a call can have arguments.
+    largestBytes: sizes.reduce((largest, size) => Math.max(largest, size), 0),
     capturedMs,
     ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),
     endedMs,

@@ -180,22 +180,27 @@ export async function startedGenerations(folder: string): Promise<ReadonlySet<nu
 }
 
 /**
- * What is known of the start of that generation; undefined if no agent started it. `isDead` tells of a record that is not
- * over whether its capture is.
+ * What is known of the start of that generation; undefined if no agent started it. `isRunning` tells of its record whether
+ * its capture may still run.
  */
 export async function readStart(
   folder: string,
   generation: number,
-  { clock, isDead }: { readonly clock: Clock; readonly isDead: (record: CaptureRecord) => boolean },
+  { clock, isRunning }: { readonly clock: Clock; readonly isRunning: (record: CaptureRecord) => boolean },
 ): Promise<StartState | undefined> {
   const record = await readRecord(folder, generation);
   if (!record) {
-    const isStarted = (await startedGenerations(folder)).has(generation);
+    // One generation costs one look, however many there are: tcpdump's user can make files of any.
+    const [stats, owner] = [
+      await ifExists(lstat(join(folder, recordName(generation)))),
+      await ifExists(lstat(folder)),
+    ];
+    const isStarted = stats !== undefined && owner !== undefined && isAgents(stats.uid, owner.uid);
     return isStarted ? { isRunning: false, hasListened: false, lastMs: Number.NEGATIVE_INFINITY } : undefined;
   }
   const { bootId, lastMs } = record.clock;
   return {
-    isRunning: !isOver(record, clock) && !isDead(record),
+    isRunning: isRunning(record),
     hasListened: record.interfacePackets !== undefined || record.totals.capturedMs > 0,
     lastMs: bootId === clock.bootId ? lastMs : Number.NEGATIVE_INFINITY,
   };

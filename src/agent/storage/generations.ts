@@ -23,7 +23,7 @@ import {
 import { countDuplicates } from './count-duplicates.ts';
 import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
 import { listRingFiles } from './ring-files.ts';
-import type { StartStates } from './ring-pruning.ts';
+import type { StartState, StartStates } from './ring-pruning.ts';
 
 /** One Pod's folder, for the recording that fills it. */
 export type CaptureFolder = {
@@ -89,9 +89,11 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
   const writer = recordWriter(path);
   const ownGenerations = new Set<number>();
   let ownAgent: string | undefined;
-  /** This agent has not started it: an earlier process of the same name has, and it is gone. */
-  const isDead = ({ agent, generation }: CaptureRecord) =>
-    agent === ownAgent && !ownGenerations.has(generation);
+  const isRunning = (record: CaptureRecord) => {
+    // An earlier process of the same name has started it, and is gone.
+    const isDead = record.agent === ownAgent && !ownGenerations.has(record.generation);
+    return !isDead && !isOver(record, clock);
+  };
   return {
     path,
     onDeleted,
@@ -100,11 +102,12 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       return totalsOf(writer.withUnwritten(records));
     },
     async starts(generations) {
-      const states = [...generations].map(
-        async (generation) => [generation, await readStart(path, generation, { clock, isDead })] as const,
-      );
-      const read = await Promise.all(states);
-      return new Map(read.flatMap(([generation, state]) => (state ? [[generation, state]] : [])));
+      const states = new Map<number, StartState>();
+      for (const generation of generations) {
+        const state = await readStart(path, generation, { clock, isRunning });
+        if (state) states.set(generation, state);
+      }
+      return states;
     },
     async createGeneration(parameters) {
       await makeFolder();

@@ -41,6 +41,11 @@ test('takes generations that no agent started for older than all others', () => 
   ]);
 });
 
+test('orders more files than a call can have arguments', () => {
+  const run = Array.from({ length: 200_000 }, (_, index) => file(1, index));
+  expect(orderByAge(run, new Set()).length).toBe(run.length);
+});
+
 test('orders a run of any length, from any start', () => {
   const starts = fc.oneof(fc.nat(last), fc.integer({ min: last - 100, max: last }));
   fc.assert(

@@ -31,6 +31,8 @@ function unrolled<File extends RingFile>(files: readonly File[]): File[] {
     const before = sorted.at(position - 1)?.index ?? file.index;
     return position === 0 ? file.index + indexCount - before : file.index - before;
   });
-  const start = gaps.indexOf(Math.max(...gaps));
+  // tcpdump's user can make more files than a call can have arguments.
+  const widest = gaps.reduce((most, gap) => Math.max(most, gap), 0);
+  const start = gaps.indexOf(widest);
   return [...sorted.slice(start), ...sorted.slice(0, start)];
 }

@@ -88,7 +88,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         onFolders: () => {},
         onResized: () => {},
         requestPlan: () => {},
-        handovers: { isAllowed: () => true, begin: () => {} },
+        handovers: { isAllowed: () => true, begin: () => ({ [Symbol.dispose]() {} }) },
         clock,
         log,
       },

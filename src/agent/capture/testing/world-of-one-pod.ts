@@ -56,6 +56,8 @@ export type Act =
   | { readonly kind: 'server'; readonly confirms: boolean }
   | { readonly kind: 'capacity'; readonly mayOverlap: boolean };
 
+/** Every other name is of no interface. */
+export const existingInterfaces: ReadonlySet<string> = new Set(['eth0', 'lo', 'net1']);
 const bufferKib = 4_096;
 const delayMs = 5_000;
 /** More than any wait of the next steps. */
@@ -122,7 +124,7 @@ export function settle(world: World): void {
     const [key] = world.inFlight.keys();
     const starting = world.captures.find(({ phase }) => phase.kind === 'starting');
     if (key !== undefined) endStep(world, key, true);
-    else if (starting?.spec.interface === 'eth0') listen(world, starting);
+    else if (starting && existingInterfaces.has(starting.spec.interface)) listen(world, starting);
     else if (starting) endCapture(world, starting, 'noSuchDevice');
     // What is tried again from time to time is settled as well.
     else if (world.wakeAtMs === undefined || world.nowMs > untilMs) return;
@@ -172,23 +174,19 @@ function react(world: World): void {
   throw new Error('the steps never end');
 }
 
-function isReplacedBy({ phase, spec, network }: ObservedCapture, step: Step & { kind: 'start' }): boolean {
-  return (
-    phase.kind !== 'ended' &&
-    spec.interface === step.spec.interface &&
-    network.sandboxId === step.network.sandboxId
-  );
+function isReplacedBy({ phase, network }: ObservedCapture, step: Step & { kind: 'start' }): boolean {
+  return phase.kind !== 'ended' && network.sandboxId === step.network.sandboxId;
 }
 
 const folderSteps: ReadonlySet<Step['kind']> = new Set(['open', 'close', 'markEnded', 'erase']);
 
 /** What must never be done. */
 function problemOf({ captures, desired, ...world }: World, step: Step): string | undefined {
-  const isOfInterface = ({ spec }: ObservedCapture) =>
-    step.kind === 'start' && spec.interface === step.spec.interface;
-  const isBeside = step.kind === 'start' && captures.some((other) => isReplacedBy(other, step));
+  const starts = [...world.inFlight.values()].filter((begun) => begun.step.kind === 'start').length;
+  const isBeside =
+    step.kind === 'start' && (starts > 0 || captures.some((other) => isReplacedBy(other, step)));
   const problems: readonly [boolean, string][] = [
-    [captures.filter(isOfInterface).length > 1, 'a third tcpdump of one interface'],
+    [step.kind === 'start' && captures.length + starts > 1, 'a third tcpdump of one Pod'],
     [isBeside && !world.mayOverlap, 'started beside another one without capacity for both'],
     [step.kind === 'open' && desired.kind !== 'capture', 'opened without a request'],
     [step.kind === 'close' && captures.length > 0, 'closed while a tcpdump runs'],
@@ -307,7 +305,7 @@ function startCapture(world: World, spec: ObservedCapture['spec'], network: Netw
 }
 
 function listen(world: World, capture: ObservedCapture | undefined): void {
-  if (capture?.phase.kind !== 'starting' || capture.spec.interface !== 'eth0') return;
+  if (capture?.phase.kind !== 'starting' || !existingInterfaces.has(capture.spec.interface)) return;
   replace(world, capture.generation, { phase: { kind: 'listening' }, listeningMs: world.nowMs });
 }
 
