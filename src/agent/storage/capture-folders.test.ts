@@ -29,6 +29,24 @@ test('each start of tcpdump takes the next generation, and never one that files 
   expect(next.file).toBe(join(folder.path, 'captres-web.4.pcap'));
 });
 
+test("a start of this recorder runs until its end is noted, however old its record is; another agent's, while it is written", async () => {
+  await using root = await temporaryFolder();
+  const time = { ...boot };
+  const folder = await (await open(root.path, time)).open(pod);
+  const other = await (await open(root.path, time)).open(pod);
+  const own = await folder.createGeneration(parameters);
+  await other.createGeneration({ ...parameters, agent: 'podcap-2' });
+  const running = async () =>
+    [...(await folder.starts(new Set([1, 2])))].flatMap(([generation, { isRunning }]) =>
+      isRunning ? generation : [],
+    );
+  expect(await running()).toEqual([1, 2]);
+  time.nowMs += 60_000;
+  expect(await running()).toEqual([1]);
+  await own.note({ endTime: '2026-01-01T00:00:00.000Z' });
+  expect(await running()).toEqual([]);
+});
+
 test.skipIf(process.geteuid?.() !== 0)(
   "a record of tcpdump's user is none, and takes no number",
   async () => {

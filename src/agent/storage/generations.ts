@@ -87,12 +87,15 @@ const emptyRecordsKept = 20;
 export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
   const { path, pod, clock, makeFolder, onDeleted } = options;
   const writer = recordWriter(path);
-  const ownGenerations = new Set<number>();
+  /** Those that this folder's recorder has started, and whose end is not noted yet. */
+  const ownRunning = new Set<number>();
   let ownAgent: string | undefined;
   const isRunning = (record: CaptureRecord) => {
-    // An earlier process of the same name has started it, and is gone.
-    const isDead = record.agent === ownAgent && !ownGenerations.has(record.generation);
-    return !isDead && !isOver(record, clock);
+    if (record.endTime !== undefined) return false;
+    // However old its record is: the agent can have been stopped for a while, or the disk full.
+    if (ownRunning.has(record.generation)) return true;
+    // Otherwise an earlier process of the same name has started it, and is gone.
+    return record.agent !== ownAgent && !isOver(record, clock);
   };
   return {
     path,
@@ -123,8 +126,9 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       });
       const record = await createNext(path, next);
       ownAgent = parameters.agent;
-      ownGenerations.add(record.generation);
-      return startedGeneration(options, writer, { record, records });
+      ownRunning.add(record.generation);
+      const onEnd = () => void ownRunning.delete(record.generation);
+      return startedGeneration(options, writer, { record, records, onEnd });
     },
   };
 }
@@ -132,7 +136,11 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
 function startedGeneration(
   { path, pod, clock, compareQueue }: CaptureFolderOptions,
   writer: RecordWriter,
-  started: { readonly record: CaptureRecord; readonly records: readonly CaptureRecord[] },
+  started: {
+    readonly record: CaptureRecord;
+    readonly records: readonly CaptureRecord[];
+    readonly onEnd: () => void;
+  },
 ): Generation {
   let { record } = started;
   const preceding = precedingCaptures(started.records, record);
@@ -152,7 +160,11 @@ function startedGeneration(
     },
     async note(known) {
       record = { ...record, ...known, clock: { ...record.clock, lastMs: clock.nowMs() } };
-      await writer.write(record);
+      try {
+        await writer.write(record);
+      } finally {
+        if (record.endTime !== undefined) started.onEnd();
+      }
     },
   };
 }
