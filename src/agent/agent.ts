@@ -105,7 +105,6 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
     onFolders: () => disk.sample(),
-    onResized: () => disk.measure(),
     requestPlan: () => planning.run(),
     log,
   });

@@ -1,5 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { MissedBefore, RecorderReport, StopReason } from '../observability/capture-status.ts';
+import type { MissedBefore, RecordingReport, StopReason } from '../observability/capture-status.ts';
 import { type CaptureSpec, isSameTcpdump } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
@@ -178,7 +178,7 @@ export type NextSteps = {
   readonly steps: readonly Step[];
   readonly wakeAtMs: number | undefined;
   /** Undefined while nothing new can be said. */
-  readonly report: Exclude<RecorderReport, { kind: 'stopped' | 'warning' }> | undefined;
+  readonly report: Exclude<RecordingReport, { kind: 'stopped' | 'warning' }> | undefined;
 };
 
 /** What is captured, or was until it is erased. */

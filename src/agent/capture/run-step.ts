@@ -23,11 +23,6 @@ export type StepOptions = {
   readonly mayDelete: (deletion: Pick<Decision & { kind: 'delete' }, 'pod' | 'why'>) => Promise<boolean>;
   /** A folder was made or deleted, or its contents were measured: the plan depends on folders too. */
   readonly onFolders: () => void;
-  /**
-   * What a former request wrote is measured: the plan needs all captures as they are now. Beside a newer sample of the
-   * disk, what the others wrote since they were measured would count twice, and could end one of them.
-   */
-  readonly onResized: () => void;
   /** A receive ring is full: the plan may give its capture a larger one. */
   readonly requestPlan: () => void;
   readonly log: Logger;
@@ -74,7 +69,7 @@ export async function runStep(
       return done;
     case 'measure':
       await recording?.measure();
-      options.onResized();
+      options.onFolders();
       return done;
     case 'close':
       await close(step, context, options);

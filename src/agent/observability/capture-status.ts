@@ -29,7 +29,7 @@ export type CaptureStatuses = {
 };
 
 /** What happens to a Pod's capture. */
-export type CaptureReport = RecorderReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
+export type CaptureReport = RecordingReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
 
 /** What last happened to a Pod's capture, except for warnings. */
 export type CaptureStatus = Exclude<CaptureReport, { readonly kind: 'warning' }>;
@@ -41,7 +41,7 @@ export type CaptureStatus = Exclude<CaptureReport, { readonly kind: 'warning' }>
 export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
 
 /** What the loop of a Pod (capture/pod-loop.ts) reports, in the order in which it happens. */
-export type RecorderReport =
+export type RecordingReport =
   /** `problem`: what is missing, once that takes longer than it should. */
   | { readonly kind: 'waiting'; readonly problem?: string }
   | {

@@ -86,7 +86,6 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         },
         mayDelete: async () => true,
         onFolders: () => {},
-        onResized: () => {},
         requestPlan: () => {},
         handovers: { isAllowed: () => true, begin: () => ({ [Symbol.dispose]() {} }) },
         clock,
