@@ -56,7 +56,6 @@ async function loopsScene() {
     status: { report: () => {}, count: () => {}, forget: () => {} },
     mayDelete: async () => true,
     onFolders: () => {},
-    onResized: () => {},
     requestPlan: () => {},
     clock,
     log,
