@@ -89,7 +89,8 @@ function countsOf(
   const { captured, pruned, dropped, lostAtStop, missed, unseen, isUnseenPartial } = totalsOf(records);
   const isMissedKnown = (records.at(-1)?.missedIfDead ?? 0) === 0;
   return {
-    packets: captured - pruned,
+    // A capture that died with its Node was counted up to 18 s before its end, and pruned to its end.
+    packets: Math.max(0, captured - pruned),
     dropped,
     lostAtStop,
     ...(isMissedKnown && { missed }),

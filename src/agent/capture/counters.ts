@@ -41,6 +41,8 @@ export type CaptureCounters = {
   readonly countUnseenWithin: (ms: number) => Promise<void>;
   /** The same when tcpdump cannot write and stops receiving; does nothing if its statistics give the same number. */
   readonly countInterfacePacketsAtFailure: () => Promise<void>;
+  /** After close(): that many more packets were pruned. */
+  readonly addPruned: (packets: number) => Promise<void>;
   /** tcpdump has ended: stops counting and writes the final totals. */
   readonly close: (ending: Ending) => Promise<void>;
 };
@@ -123,6 +125,14 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
       if (!state.receivesAll) await countInterfacePackets(state);
     },
     countUnseenWithin: (ms) => Promise.race([enqueue(() => countUnseen(state)), sleep(ms)]),
+    async addPruned(packets) {
+      const { byAgent, byTcpdump } = state.readings.pruned;
+      update(state, { pruned: { byAgent: byAgent + packets, byTcpdump } });
+      state.totals = { ...state.totals, pruned: state.totals.pruned + packets };
+      await state.generation
+        .note({ totals: state.totals })
+        .catch((error: unknown) => log.warn({ err: error }, 'failed to write the capture record'));
+    },
     async close(ending) {
       timers?.[Symbol.dispose]();
       await enqueue(() => compare(state, 0));

@@ -71,6 +71,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
   let formerSizes: readonly RingSize[] = [];
   let captures: readonly Capture[] = [];
   let endedTotals = noTotals;
+  let lastEnded: Capture | undefined;
   let earlier: Totals | undefined;
   let hasCaptured = false;
 
@@ -112,6 +113,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       const last = capture.observe();
       captures = captures.filter((other) => other !== capture);
       endedTotals = addTotals(endedTotals, capture.totals());
+      lastEnded = capture;
       hasCaptured ||= last.listeningMs !== undefined;
       return last;
     },
@@ -129,7 +131,15 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     folderTotals: folder.totals,
     capturedMs: () => earlier && earlier.capturedMs + endedTotals.capturedMs + runningMs(captures),
     hasCaptured: () => hasCaptured,
-    [Symbol.asyncDispose]: () => pruning[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await pruning[Symbol.asyncDispose]();
+      // The newest file of an ended capture is complete: it can push out older ones, which no capture counts any more.
+      const pruned = pruning.takePruned();
+      if (pruned === 0 || !lastEnded) return;
+      await lastEnded.addPruned(pruned);
+      endedTotals = addTotals(endedTotals, { ...noTotals, pruned });
+      onCount({ totals: totals(), isStalled: false });
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { removeCniEntry, writeCniEntry } from '../../testbed/write-cni-entry.ts';
-import { readRecords } from '../storage/capture-records.ts';
+import { readRecords, totalsOf } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene, ringFilesOf } from '../testing/recording-scene.ts';
 
@@ -94,6 +94,24 @@ test('lost interfaces cost none of the packets of a Pod that is quiet after each
   }
   await recorder.stop('AgentStopped');
   expect(await scene.numbers(path)).toEqual(Array.from({ length: sent }, (_value, number) => number));
+});
+
+test('what is pruned after the last capture has ended is counted, too', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  let sent = 0;
+  let path = '';
+  for (let times = 0; times < 4; times += 1) {
+    const started = await scene.record(1);
+    ({ path } = started);
+    await testbed.sendDatagrams({ ...burst, count: 600, firstNumber: sent });
+    sent += 600;
+    await started.recorder.stop('AgentStopped');
+  }
+  const { captured, pruned } = totalsOf(await readRecords(path));
+  const inFiles = (await scene.numbers(path)).length;
+  expect(inFiles).toBeLessThan(sent);
+  expect({ captured, inFiles: captured - pruned }).toEqual({ captured: sent, inFiles });
 });
 
 test('when the Pod sends again, the ring keeps N complete files and no more, and they have no hole', async () => {
