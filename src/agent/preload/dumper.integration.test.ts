@@ -1,10 +1,11 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ifExists } from '../../base/fs-errors.ts';
 import { until } from '../../base/until.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
 import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
+import { run } from '../../testbed/run-program.ts';
 import { memoryDisk } from '../../testbed/test-disk.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';
@@ -122,6 +123,28 @@ test('a deletion of the file that is being written is reported once, with the ne
   await until(() => scene.deletions() > 0, { what: 'the deletion to be reported' });
   expect(await scene.tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 3 } });
   expect(scene.deletions()).toBe(1);
+});
+
+test.each([
+  { name: 'a named pipe', make: async (path: string) => void (await run(['mkfifo', path])) },
+  { name: 'a link', make: (path: string, target: string) => symlink(target, path) },
+])('replaces $name that has the path of its next file', async ({ make }) => {
+  await using scene = await writingScene({ files: 100, diskMegabytes: 20 });
+  const target = join(scene.disk.path, 'target');
+  await writeFile(target, 'untouched');
+  const next = join(scene.disk.path, `${base}000000001`);
+  await make(next, target);
+  await scene.testbed.sendDatagrams({ count: 1_500, rate: 5_000, bytes: 1_000 });
+  const isReplaced = async () => (await lstat(next)).isFile() && (await scene.numbers()).length === 1_500;
+  await until(isReplaced, { what: 'the last datagram' });
+  expect(await readFile(target, 'utf8')).toBe('untouched');
+});
+
+test('ends, and says why, when its next file has the path of a folder', async () => {
+  await using scene = await writingScene({ files: 100, diskMegabytes: 20 });
+  await mkdir(join(scene.disk.path, `${base}000000001`));
+  await scene.testbed.sendDatagrams({ count: 1_500, rate: 5_000, bytes: 1_000 });
+  expect(await scene.tcpdump.ended).toMatchObject({ cause: 'failed', writeError: expect.any(String) });
 });
 
 const ringMegabytes = 10;
