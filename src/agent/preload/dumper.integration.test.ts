@@ -5,6 +5,7 @@ import { ifExists } from '../../base/fs-errors.ts';
 import { until } from '../../base/until.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
 import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
+import { compileTestProgram } from '../../testbed/compile.ts';
 import { run } from '../../testbed/run-program.ts';
 import { memoryDisk } from '../../testbed/test-disk.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
@@ -148,6 +149,24 @@ test('ends, and says why, when its next file has the path of a folder', async ()
 });
 
 const ringMegabytes = 10;
+
+test('captures a flood while another process holds all slots, of which there are more than a loop can try', async () => {
+  await using testbed = await vethTestbed();
+  await using disk = await memoryDisk(2 * ringMegabytes);
+  await using slots = await openWriteBufferSlots(disk.path, 1);
+  await using spawner = await testSpawner(slots.fd);
+  const locked = Promise.withResolvers<void>();
+  const argv = [await compileTestProgram('hold-slots')] as const;
+  const other = spawner.start({ netns: testbed.netns, argv, onLine: () => locked.resolve() });
+  await locked.promise;
+  const file = join(disk.path, base);
+  const tcpdump = start(spawner, testbed, file, { files: ringFiles });
+  await tcpdump.started;
+  await testbed.sendDatagrams({ ...flood, count: 10_000 });
+  expect(await tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 10_000 } });
+  other.kill('SIGKILL');
+  await other.ended;
+});
 
 test('with two floods and one slot, one ring is buffered, and the other once the first tcpdump is killed', async () => {
   await using testbed = await vethTestbed();
