@@ -1,7 +1,8 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ifExists } from '../../base/fs-errors.ts';
+import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { until } from '../../base/until.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
 import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
@@ -126,6 +127,23 @@ test('a deletion of the file that is being written is reported once, with the ne
   expect(scene.deletions()).toBe(1);
 });
 
+test('while nobody reads its reports, tcpdump captures, and it reports the newest file afterwards', async () => {
+  await using scene = await writingScene({ files: 100, diskMegabytes: 20 });
+  const pid = scene.tcpdump.pid() ?? 0;
+  const spawner = Number(/^PPid:\s*(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  process.kill(spawner, 'SIGSTOP');
+  try {
+    fillPipe(`/proc/${pid}/fd/2`);
+    // 930 fill a file.
+    await scene.testbed.sendDatagrams({ count: 5_000, rate: 5_000, bytes: 1_000 });
+    await until(async () => (await scene.numbers()).length === 5_000, { what: 'the last datagram' });
+  } finally {
+    process.kill(spawner, 'SIGCONT');
+  }
+  await until(() => scene.files.at(-1)?.started === 6, { what: 'the report' });
+  expect(await scene.tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 5_000, dropped: 0 } });
+});
+
 test.each([
   { name: 'a named pipe', make: async (path: string) => void (await run(['mkfifo', path])) },
   { name: 'a link', make: (path: string, target: string) => symlink(target, path) },
@@ -198,6 +216,23 @@ test('with two floods and one slot, one ring is buffered, and the other once the
     };
   }
 });
+
+/** Writes empty lines into the pipe until it has no space left. */
+function fillPipe(path: string): void {
+  const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    for (let bytes = 4_096; bytes >= 1; ) {
+      try {
+        writeSync(descriptor, '\n'.repeat(bytes));
+      } catch (error) {
+        if (!hasCode(error, 'EAGAIN')) throw error;
+        bytes = Math.floor(bytes / 2);
+      }
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 async function anonymousMegabytes(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
