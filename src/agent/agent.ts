@@ -49,7 +49,10 @@ export type AgentOptions = {
 const renewEveryMs = 45 * 60_000;
 /** A loss is reported this soon. */
 const progressCheckEveryMs = 60_000;
-/** A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. */
+/**
+ * A write buffer takes up to 16 MiB (preload/write-buffer.h): not every one of a hundred captures gets one. As many as
+ * preload/write-buffer.c tries.
+ */
 const bufferSlots = 16;
 /** How late a resync of the CNI cache may be before the agent counts as stuck. */
 const resyncStuckAfterMs = 60_000;

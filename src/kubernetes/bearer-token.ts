@@ -39,8 +39,10 @@ export function bearerToken(
 async function readToken(path: string, last: string | undefined): Promise<string> {
   try {
     const token = (await readFile(path, 'utf8')).trim();
-    if (token !== '') return token;
-    throw new Error('the file is empty');
+    if (token === '') throw new Error('the file is empty');
+    // An HTTP header cannot have them: half a file, or another one.
+    if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('the file has characters that no token has');
+    return token;
   } catch (cause) {
     if (last !== undefined) return last;
     throw new Error(`cannot read the token in ${path}`, { cause });

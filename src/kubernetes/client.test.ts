@@ -181,6 +181,34 @@ test('throws an ApiError when no token can be read', async () => {
   expect((await failure(client.get({ path }))).reason).toBe('TokenUnreadable');
 });
 
+test.each([
+  { name: 'a control character', text: 'fir\x00st' },
+  { name: 'two lines', text: 'first\nsecond' },
+  { name: 'a character beyond ASCII', text: 'first…' },
+])('throws an ApiError for a token with $name, until the file has a valid one', async ({ text }) => {
+  await using token = await tokenFile(text);
+  await using server = await apiServer({ kind: 'token-file', path: token.path });
+  await using client = kubernetesClient(server.config);
+  const thrown = await failure(client.get({ path }));
+  expect(thrown).toMatchObject({ reason: 'TokenUnreadable', status: undefined });
+  expect(thrown.message).not.toContain('first');
+  const stream = client.stream({ path, responseMs: 60_000, idleMs: 60_000 });
+  expect((await failure(stream)).reason).toBe('TokenUnreadable');
+  await token.write('third');
+  await client.get({ path });
+  expect(server.requests.map(({ authorization }) => authorization)).toEqual(['Bearer third']);
+});
+
+test('uses the last token while the file has no valid one', async () => {
+  await using token = await tokenFile('first');
+  await using server = await apiServer({ kind: 'token-file', path: token.path });
+  await using client = kubernetesClient(server.config);
+  await client.get({ path });
+  await token.write('sec\x00ond');
+  server.accept('second');
+  expect(await failure(client.get({ path }))).toMatchObject({ status: 401 });
+});
+
 test('streams bytes as they arrive, and throws when the server goes silent', async () => {
   await using server = await apiServer();
   await using client = kubernetesClient(server.config);

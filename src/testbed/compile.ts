@@ -53,6 +53,7 @@ export function compileTestProgram(
   name:
     | 'bypass'
     | 'frames'
+    | 'hold-slots'
     | 'refuse-syscall'
     | 'sender'
     | 'set-gro'

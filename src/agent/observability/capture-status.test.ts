@@ -75,6 +75,25 @@ test('a capture whose gap is known captures again after a problem, and is not co
   ]);
 });
 
+test('corrects the start whose gap became known while its interface was down, before it captures again', () => {
+  const reported: unknown[] = [];
+  const status = captureStatuses([
+    (_pod, each) => reported.push('missedBefore' in each ? each.missedBefore : each.kind),
+  ]);
+  const down = { kind: 'interfaceDown', generation: 2, interface: 'eth0' } as const;
+  const settled = { kind: 'gap', packets: 7, isSettled: true } as const;
+  status.report(pod, { ...capturing(2), missedBefore: { kind: 'unknown' } });
+  status.report(pod, down);
+  status.report(pod, { ...capturing(2), missedBefore: settled });
+  const again = { ...settled, isSettled: false };
+  expect(reported).toEqual([{ kind: 'unknown' }, 'interfaceDown', settled, again]);
+  // Once: what follows is news.
+  status.report(pod, down);
+  status.report(pod, { ...capturing(2), missedBefore: settled });
+  expect(reported.slice(4)).toEqual(['interfaceDown', again]);
+  expect(status.counts()).toEqual({ starts: 1, failures: 0 });
+});
+
 test('passes each warning on, which changes neither the status nor its renewal', () => {
   const reported: string[] = [];
   const status = captureStatuses([(_pod, { kind }) => reported.push(kind)]);

@@ -92,6 +92,8 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
   const counts = { starts: 0, failures: 0 };
   /** By UID, the newest start that is counted: an interface can be up again, or a failure beside it over. */
   const started = new Map<string, number>();
+  /** By UID, the newest start that was reported without knowing the gap before it. */
+  const uncorrected = new Map<string, number>();
   let ended = noTotals;
 
   const notify = (pod: PodName, report: CaptureReport) => {
@@ -113,7 +115,13 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
       known.set(pod.uid, after);
-      notify(pod, isCorrection(before?.status, status) ? status : withoutCorrection(status));
+      const corrects = isCorrection(before?.status, status);
+      // The gap became known while the interface was down, for example.
+      if (corrects || isSettledStart(status, uncorrected.get(pod.uid))) notify(pod, status);
+      if (!corrects) notify(pod, withoutCorrection(status));
+      if (status.kind !== 'capturing') return;
+      if (status.missedBefore.kind === 'unknown') uncorrected.set(pod.uid, status.generation);
+      else uncorrected.delete(pod.uid);
     },
     count(pod, counted) {
       const status = known.get(pod.uid)?.status ?? { kind: 'waiting' };
@@ -122,6 +130,7 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
     forget(uid) {
       known.delete(uid);
       started.delete(uid);
+      uncorrected.delete(uid);
     },
     of: (uid) => known.get(uid)?.status,
     all: () => [...known.values()],
@@ -138,6 +147,11 @@ function isCorrection(before: CaptureStatus | undefined, status: CaptureStatus):
   if (status.kind !== 'capturing' || before?.kind !== 'capturing') return false;
   const isKnown = before.missedBefore.kind === 'gap' && before.missedBefore.isSettled;
   return before.generation === status.generation && !isKnown;
+}
+
+function isSettledStart(status: CaptureStatus, generation: number | undefined): boolean {
+  if (status.kind !== 'capturing' || status.generation !== generation) return false;
+  return status.missedBefore.kind === 'gap' && status.missedBefore.isSettled;
 }
 
 /** It captures again, or keeps another number of files: that is news, whenever its gap became known. */

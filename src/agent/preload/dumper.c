@@ -22,12 +22,14 @@
 #include "write-buffer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +39,8 @@ enum {
 	WRITE_INTERVAL_MS = 1000,
 	/* The agent gets a report of new files at most this often. */
 	REPORT_INTERVAL_MS = 20,
+	/* An agent that reads no reports is looked at this often. */
+	UNREAD_INTERVAL_MS = 1000,
 	/* The largest packet that tcpdump can request (-s). */
 	MAX_PACKET_BYTES = 262144,
 	/* libpcap's PCAP_ERRBUF_SIZE */
@@ -116,6 +120,19 @@ static void report_files(void)
 	report.reported_at = now();
 }
 
+/*
+ * Whether the agent reads what is reported. While it does not, because it is stopped for example, the pipe must not
+ * fill up: a write would wait for the agent, and nothing would be captured meanwhile. The other half of the pipe is for
+ * reports that cannot be repeated.
+ */
+static bool are_reports_read(void)
+{
+	int pipe_bytes = fcntl(STDERR_FILENO, F_GETPIPE_SZ);
+	int unread_bytes;
+
+	return pipe_bytes < 0 || ioctl(STDERR_FILENO, FIONREAD, &unread_bytes) < 0 || unread_bytes <= pipe_bytes / 2;
+}
+
 /* Returns in how many milliseconds the report is due, or -1 when there is nothing to report. */
 static int report_files_when_due(void)
 {
@@ -129,6 +146,8 @@ static int report_files_when_due(void)
 		if (ms < REPORT_INTERVAL_MS)
 			return REPORT_INTERVAL_MS - ms;
 	}
+	if (!are_reports_read())
+		return UNREAD_INTERVAL_MS;
 	report_files();
 	return -1;
 }
@@ -137,7 +156,7 @@ void write_everything(void)
 {
 	if (write_error)
 		return;
-	if (ring_notices_deletion())
+	if (are_reports_read() && ring_notices_deletion())
 		dprintf(STDERR_FILENO, "podcap: file deleted\n");
 
 	bool written = ring_write();

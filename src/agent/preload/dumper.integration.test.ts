@@ -1,10 +1,13 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ifExists } from '../../base/fs-errors.ts';
+import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { until } from '../../base/until.ts';
 import { countRecords } from '../../pcap/pcap-file.ts';
 import { capturedNumbers } from '../../pcap/testing/captured-numbers.ts';
+import { compileTestProgram } from '../../testbed/compile.ts';
+import { run } from '../../testbed/run-program.ts';
 import { memoryDisk } from '../../testbed/test-disk.ts';
 import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump, type Tcpdump, type TcpdumpOptions } from '../capture/tcpdump.ts';
@@ -124,7 +127,64 @@ test('a deletion of the file that is being written is reported once, with the ne
   expect(scene.deletions()).toBe(1);
 });
 
+test('while nobody reads its reports, tcpdump captures, and it reports the newest file afterwards', async () => {
+  await using scene = await writingScene({ files: 100, diskMegabytes: 20 });
+  const pid = scene.tcpdump.pid() ?? 0;
+  const spawner = Number(/^PPid:\s*(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  process.kill(spawner, 'SIGSTOP');
+  try {
+    fillPipe(`/proc/${pid}/fd/2`);
+    // 930 fill a file.
+    await scene.testbed.sendDatagrams({ count: 5_000, rate: 5_000, bytes: 1_000 });
+    await until(async () => (await scene.numbers()).length === 5_000, { what: 'the last datagram' });
+  } finally {
+    process.kill(spawner, 'SIGCONT');
+  }
+  await until(() => scene.files.at(-1)?.started === 6, { what: 'the report' });
+  expect(await scene.tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 5_000, dropped: 0 } });
+});
+
+test.each([
+  { name: 'a named pipe', make: async (path: string) => void (await run(['mkfifo', path])) },
+  { name: 'a link', make: (path: string, target: string) => symlink(target, path) },
+])('replaces $name that has the path of its next file', async ({ make }) => {
+  await using scene = await writingScene({ files: 100, diskMegabytes: 20 });
+  const target = join(scene.disk.path, 'target');
+  await writeFile(target, 'untouched');
+  const next = join(scene.disk.path, `${base}000000001`);
+  await make(next, target);
+  await scene.testbed.sendDatagrams({ count: 1_500, rate: 5_000, bytes: 1_000 });
+  const isReplaced = async () => (await lstat(next)).isFile() && (await scene.numbers()).length === 1_500;
+  await until(isReplaced, { what: 'the last datagram' });
+  expect(await readFile(target, 'utf8')).toBe('untouched');
+});
+
+test('ends, and says why, when its next file has the path of a folder', async () => {
+  await using scene = await writingScene({ files: 100, diskMegabytes: 20 });
+  await mkdir(join(scene.disk.path, `${base}000000001`));
+  await scene.testbed.sendDatagrams({ count: 1_500, rate: 5_000, bytes: 1_000 });
+  expect(await scene.tcpdump.ended).toMatchObject({ cause: 'failed', writeError: expect.any(String) });
+});
+
 const ringMegabytes = 10;
+
+test('captures a flood while another process holds all slots, of which there are more than a loop can try', async () => {
+  await using testbed = await vethTestbed();
+  await using disk = await memoryDisk(2 * ringMegabytes);
+  await using slots = await openWriteBufferSlots(disk.path, 1);
+  await using spawner = await testSpawner(slots.fd);
+  const locked = Promise.withResolvers<void>();
+  const argv = [await compileTestProgram('hold-slots')] as const;
+  const other = spawner.start({ netns: testbed.netns, argv, onLine: () => locked.resolve() });
+  await locked.promise;
+  const file = join(disk.path, base);
+  const tcpdump = start(spawner, testbed, file, { files: ringFiles });
+  await tcpdump.started;
+  await testbed.sendDatagrams({ ...flood, count: 10_000 });
+  expect(await tcpdump.stop('flush')).toMatchObject({ statistics: { captured: 10_000 } });
+  other.kill('SIGKILL');
+  await other.ended;
+});
 
 test('with two floods and one slot, one ring is buffered, and the other once the first tcpdump is killed', async () => {
   await using testbed = await vethTestbed();
@@ -156,6 +216,23 @@ test('with two floods and one slot, one ring is buffered, and the other once the
     };
   }
 });
+
+/** Writes empty lines into the pipe until it has no space left. */
+function fillPipe(path: string): void {
+  const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    for (let bytes = 4_096; bytes >= 1; ) {
+      try {
+        writeSync(descriptor, '\n'.repeat(bytes));
+      } catch (error) {
+        if (!hasCode(error, 'EAGAIN')) throw error;
+        bytes = Math.floor(bytes / 2);
+      }
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 async function anonymousMegabytes(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');

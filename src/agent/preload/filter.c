@@ -31,6 +31,10 @@
 enum {
 	/* Nearly every filter compiles in less. The others compile one at a time: the cores of a Node are for its Pods. */
 	COMPILE_ALONE_AFTER_MS = 50,
+	/* As long as this: a compromised tcpdump can hold the lock, and must not keep other Pods from being captured. */
+	WAIT_SECONDS = 5,
+	/* In case the wait began only after the signal that ends it. */
+	WAIT_AGAIN_SECONDS = 1,
 	/* More than filter-check.ts allows: the same filter is a larger program on an interface that has VLAN tags. */
 	COMPILE_SECONDS = 3,
 };
@@ -69,21 +73,37 @@ __attribute__((constructor)) static void find_real_functions(void)
 /* A file that all tcpdumps of the agent share, open to be locked; -1 if that is not possible. */
 static int shared_file = -1;
 
+/* The signal itself ends the wait. */
+static void end_wait(int signal)
+{
+	(void)signal;
+}
+
 /* In a signal handler. The lock ends with the descriptor, or with the process. */
 static void wait_for_other_compilations(int signal)
 {
+	const struct itimerval longest = {
+		.it_value = {.tv_sec = WAIT_SECONDS},
+		.it_interval = {.tv_sec = WAIT_AGAIN_SECONDS},
+	};
+	const struct itimerval never = {0};
 	int saved_errno = errno;
 
 	(void)signal;
+	setitimer(ITIMER_REAL, &longest, NULL);
 	(void)flock(shared_file, LOCK_EX);
+	setitimer(ITIMER_REAL, &never, NULL);
 	errno = saved_errno;
 }
 
 static void compile_alone_later(void)
 {
 	const struct itimerval after = {.it_value = {.tv_usec = COMPILE_ALONE_AFTER_MS * 1000}};
+	/* Without SA_RESTART, which signal() sets. */
+	const struct sigaction at_end = {.sa_handler = end_wait};
 
 	shared_file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	sigaction(SIGALRM, &at_end, NULL);
 	signal(SIGVTALRM, wait_for_other_compilations);
 	setitimer(ITIMER_VIRTUAL, &after, NULL);
 }
@@ -94,6 +114,7 @@ static void let_others_compile(void)
 
 	setitimer(ITIMER_VIRTUAL, &never, NULL);
 	signal(SIGVTALRM, SIG_DFL);
+	signal(SIGALRM, SIG_DFL);
 	if (shared_file >= 0)
 		close(shared_file);
 	shared_file = -1;

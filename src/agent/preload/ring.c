@@ -169,6 +169,20 @@ static size_t write_all(int fd, struct iovec *segments, int count)
 	return written;
 }
 
+/*
+ * Whatever has the path is replaced, not opened: a compromised tcpdump can make a link there, or a pipe, which would be
+ * waited for.
+ */
+static int open_new(const char *path)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int fd = open(path, flags, 0666);
+
+	if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+		fd = open(path, flags, 0666);
+	return fd;
+}
+
 /* Creates the file, with its header. Returns false, and sets errno; then nothing is left of the file. */
 static bool create_on_disk(struct ring_file *file)
 {
@@ -178,7 +192,7 @@ static bool create_on_disk(struct ring_file *file)
 	path_of(ring.disk.files + 1, path, sizeof(path));
 	close_file();
 
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = open_new(path);
 
 	if (fd < 0)
 		return false;

@@ -10,6 +10,8 @@
 enum {
 	/* A file whose bytes are slots. The agent opens it for all its captures (capture/write-buffer-slots.ts). */
 	SLOTS_FD = 3,
+	/* A compromised tcpdump can make that file longer: the agent never has more slots (agent.ts). */
+	MAX_SLOTS = 16,
 	NO_SLOT = -1,
 };
 
@@ -89,7 +91,7 @@ bool buffer_may_grow(void)
 	struct stat slots;
 
 	if (slot == NO_SLOT && fstat(SLOTS_FD, &slots) == 0)
-		for (off_t index = 0; index < slots.st_size && slot == NO_SLOT; index++)
+		for (off_t index = 0; index < slots.st_size && index < MAX_SLOTS && slot == NO_SLOT; index++)
 			if (lock_slot(index, F_WRLCK))
 				slot = index;
 	return slot != NO_SLOT;

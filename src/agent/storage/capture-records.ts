@@ -206,12 +206,20 @@ export async function readStart(
   };
 }
 
+/** tcpdump's user can make any number of records: this many are open at a time. */
+const recordsAtOnce = 16;
+
 /** All valid records of a folder, oldest first. */
 export async function readRecords(folder: string): Promise<CaptureRecord[]> {
   const generations = (await readdir(folder)).flatMap((name) => parseRecordName(name) ?? []);
   const sorted = generations.toSorted((a, b) => a - b);
-  const records = await Promise.all(sorted.map((generation) => readRecord(folder, generation)));
-  return records.filter((record) => record !== undefined);
+  const records: CaptureRecord[] = [];
+  for (let at = 0; at < sorted.length; at += recordsAtOnce) {
+    const some = sorted.slice(at, at + recordsAtOnce);
+    const read = await Promise.all(some.map((generation) => readRecord(folder, generation)));
+    records.push(...read.filter((record) => record !== undefined));
+  }
+  return records;
 }
 
 /** Returns false if another agent has taken that generation, during a rolling update. */

@@ -49,12 +49,12 @@ export async function readRecording(folder: string, named: PodFolder): Promise<R
     ...names.flatMap((name) => parseRecordName(name) ?? []),
     ...files.map(({ generation }) => generation),
   ];
+  const filesOf = Map.groupBy(files, ({ generation }) => generation);
   const generations: RecordingGeneration[] = [];
   const started = (await ifExists(startedGenerations(folder))) ?? new Set();
   for (const number of orderGenerations(numbers, started)) {
     const record = await readRecord(folder, number).then((read) => (isOf(named, read) ? read : undefined));
-    const ownFiles = files.filter(({ generation }) => generation === number);
-    generations.push({ number, record, files: await orderedFiles(folder, ownFiles) });
+    generations.push({ number, record, files: await orderedFiles(folder, filesOf.get(number) ?? []) });
   }
   const record = newestRecord(generations);
   // A long name is cut in the folder's name, but not in the record.

@@ -15,3 +15,19 @@ test('starts after the last file that was deleted before it could be opened, so 
     files.slice(2).map(({ path }) => path),
   ]);
 });
+
+test('opens no more files than it may, the newest of all generations', async () => {
+  await using scene = await readScene();
+  for (const index of [0, 1, 2]) await scene.file({ generation: 1, index, packets: packets(index, 1) });
+  for (const index of [0, 1]) await scene.file({ generation: 2, index, packets: packets(3 + index, 1) });
+  const recording = await readRecording(scene.pathOf(), web);
+  const generations = recording?.generations ?? [];
+  await using snapshot = await openSnapshot(generations, 3);
+  expect(
+    snapshot.sources.map(({ generation, files }) => [generation, files.map(({ path }) => path)]),
+  ).toEqual([
+    [1, generations[0]?.files.slice(2).map(({ path }) => path)],
+    [2, generations[1]?.files.map(({ path }) => path)],
+  ]);
+  expect(snapshot.notes).toEqual(['only the newest 3 of 5 files are read']);
+});

@@ -6,32 +6,47 @@ import type { RecordingGeneration } from './recordings.ts';
 /** The capture files of some generations, held open as they were at one moment. */
 export type Snapshot = AsyncDisposable & {
   readonly sources: readonly GenerationSource[];
-  /** A message for each file that is not a valid capture file. */
+  /** A message for each file that is not a valid capture file, and if not all files are in the snapshot. */
   readonly notes: readonly string[];
 };
 
 export type GenerationSource = Source & { readonly generation: number };
 
 /**
- * Opens the newest file of each generation first: pruning deletes the oldest, so only the start can be missing, and
- * what is open has no gap.
+ * Twice as many as a ring can have (settings.ts): tcpdump's user can make more, and open files must not use up the
+ * process's descriptors.
  */
-export async function openSnapshot(generations: readonly RecordingGeneration[]): Promise<Snapshot> {
+const mostFiles = 20_000;
+
+/**
+ * Opens the newest file of each generation first, and the newest generation first: pruning deletes the oldest, so only
+ * the start can be missing, and what is open has no gap. Opens no more than `most` files.
+ */
+export async function openSnapshot(
+  generations: readonly RecordingGeneration[],
+  most = mostFiles,
+): Promise<Snapshot> {
   await using opening = new AsyncDisposableStack();
   const sources: GenerationSource[] = [];
   const notes: string[] = [];
-  for (const { number, record, files } of generations) {
+  let looked = 0;
+  for (const { number, record, files } of generations.toReversed()) {
     const opened: PcapFile[] = [];
     for (const { path } of files.toReversed()) {
+      if (looked >= most) break;
+      looked += 1;
       const file = await ifExists(openPcap(path));
       if (file === undefined) break;
-      if (file.kind === 'not-pcap') notes.push(file.message);
-      if (file.kind === 'pcap') opened.unshift(opening.use(file));
+      if (file.kind === 'not-pcap') notes.unshift(file.message);
+      if (file.kind === 'pcap') opened.push(opening.use(file));
     }
+    opened.reverse();
     const header = opened[0]?.header;
     const place = record ? `${record.sandboxId} ${record.interface}` : '';
-    if (header) sources.push({ generation: number, header, place, files: opened });
+    if (header) sources.unshift({ generation: number, header, place, files: opened });
   }
+  const all = generations.reduce((sum, { files }) => sum + files.length, 0);
+  if (all > most) notes.push(`only the newest ${most} of ${all} files are read`);
   const files = opening.move();
   return { sources, notes, [Symbol.asyncDispose]: () => files.disposeAsync() };
 }
