@@ -100,6 +100,7 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     silentSinceMs: undefined,
     isTakeover: false,
     isFirst: false,
+    writtenInterfacePackets: undefined,
     sample: undefined,
     unanswered: 0,
   };
@@ -164,6 +165,8 @@ type CountersState = CaptureCountersOptions & {
   isTakeover: boolean;
   /** No capture of its interface is before it. */
   isFirst: boolean;
+  /** What the interface had counted at a moment whose packets are in the files. */
+  writtenInterfacePackets: number | undefined;
   /** The previous sample of the stall detection. */
   sample: CounterSample | undefined;
   /** How many times in a row tcpdump has not answered. */
@@ -187,12 +190,24 @@ async function startCounting(
   const preceding = generation.precedingOn(captured);
   state.isTakeover = state.overlaps() && !isOther;
   state.isFirst = !state.isTakeover && !preceding.before && !preceding.unsettled;
-  const gap = state.isTakeover ? noGap : gapBefore(preceding, interfacePackets);
+  const gap = gapBefore(preceding, interfacePackets);
+  state.writtenInterfacePackets = interfacePackets;
   update(state, { interfacePacketsAtStart: interfacePackets, gap });
   await updateTotals(state);
   state.onCount(false);
-  const missed = missedBefore(state.readings.gap, { isFirst: state.isFirst, isSettled: false });
+  const missed = missedAtStart(state);
   return { start: { missedBefore: missed, isOtherInterface: isOther }, interfaceAtStart };
+}
+
+/** One that is replaced while it runs has captured everything until now, unless its end shows something else. */
+function missedAtStart({ readings: { gap }, isTakeover, isFirst }: CountersState): MissedBefore {
+  const expected = isTakeover && gap.kind === 'unknown' ? noGap : gap;
+  return missedBefore(expected, { isFirst, isSettled: false });
+}
+
+/** It was reported so at the start. */
+function isExpectedGap({ readings: { gap }, isTakeover }: CountersState): boolean {
+  return isTakeover && gap.kind === 'known' && gap.missed === 0;
 }
 
 /** Counts and compares regularly until it is disposed of. */
@@ -260,13 +275,15 @@ async function count(state: CountersState, earlier?: InterfaceReading): Promise<
     state.silentSinceMs = performance.now();
   update(state, { statistics });
   // A stop may have read newer ones meanwhile.
-  if (earlier && state.reader.isSure(earlier))
+  if (earlier && state.reader.isSure(earlier)) {
+    state.writtenInterfacePackets = passedPackets(earlier);
     update(state, {
       interfacePackets: Math.max(passedPackets(earlier), state.readings.interfacePackets ?? 0),
     });
+  }
   if (reading) await countUnseen(state, { before: reading, received: statistics.received });
   await updateTotals(state);
-  if (wasUnknown && state.readings.gap.kind === 'known')
+  if (wasUnknown && state.readings.gap.kind === 'known' && !isExpectedGap(state))
     state.onGapSettled(missedBefore(state.readings.gap, { isFirst: state.isFirst, isSettled: true }));
   const before = state.sample;
   const sample = {
@@ -300,6 +317,8 @@ async function countAtEnd(state: CountersState, ending: Ending): Promise<void> {
   const isKilled = state.listeningMs !== undefined && !ending.statistics;
   const packetsInFiles = isKilled ? await state.files.packets().catch(() => undefined) : undefined;
   update(state, { end: captureEnd(ending, packetsInFiles) });
+  // What passed after its last count may be in no file, whatever was read when it was to stop.
+  if (isKilled) update(state, { interfacePackets: state.writtenInterfacePackets });
   if (state.receivesAll) update(state, { interfacePackets: interfacePacketsAtEnd(state.readings) });
   await updateTotals(state, ending);
 }

@@ -107,6 +107,47 @@ test('a new sandbox under the same UID is captured into new files', async () => 
   expect((await ringFilesOf(path)).map(({ generation }) => generation)).toEqual([1, 2]);
 });
 
+test('what a stopped tcpdump with a filter could not write before it was killed counts as missed', async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  const first = await scene.record(5, { filter: 'udp' });
+  await testbed.sendDatagrams({ count: 10 });
+  await until(async () => (await scene.numbers(first.path)).length === 10, {
+    what: '10 datagrams in a file',
+  });
+  process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
+  await testbed.sendDatagrams({ count: 20, firstNumber: 10 });
+  await first.recorder.stop('AgentStopped');
+  const { reports, recorder } = await scene.record(5, { filter: 'udp' });
+  await recorder.stop('AgentStopped');
+  const [started] = reports.filter(({ kind }) => kind === 'capturing');
+  expect(started).toMatchObject({ missedBefore: { kind: 'gap' } });
+  const { packets } =
+    started?.kind === 'capturing' && started.missedBefore.kind === 'gap'
+      ? started.missedBefore
+      : { packets: 0 };
+  expect(packets).toBeGreaterThanOrEqual(20);
+});
+
+test('what a replaced tcpdump could not write before it was killed counts as missed', {
+  timeout: 60_000,
+}, async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await recordingScene(testbed);
+  const { recorder, reports, path } = await scene.record(5);
+  await testbed.sendDatagrams({ count: 10 });
+  await until(async () => (await scene.numbers(path)).length === 10, { what: '10 datagrams in a file' });
+  process.kill(await scene.tcpdumpPid(), 'SIGSTOP');
+  await testbed.sendDatagrams({ count: 20, firstNumber: 10 });
+  recorder.change(specOf(5, { snaplen: 1_000 }));
+  await until(async () => ((await readRecord(path, 2))?.totals.missed ?? 0) >= 20, {
+    what: 'the datagrams to count',
+    deadlineMs: 40_000,
+  });
+  expect(reports.at(-1)).toMatchObject({ kind: 'capturing', missedBefore: { kind: 'gap', isSettled: true } });
+  await recorder.stop('AgentStopped');
+});
+
 test('a tcpdump that is killed is started again, and the failure is reported', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
