@@ -78,6 +78,21 @@ test('a network whose entry is lost is not found once its namespace is gone', as
   await run(['mount', '--bind', testbed.netns, path]);
 });
 
+test("a network whose entry is lost is the next Pod's once an entry gives it to that Pod, which then keeps it", async () => {
+  await using testbed = await vethTestbed();
+  await using scene = await cacheScene(testbed.netns);
+  await writeCniEntry(scene.entry);
+  await untilFound(scene.networks);
+  await removeCniEntry(scene.entry);
+  const next = { ...scene.entry, podUid: 'pod-2', sandboxId: 'sandbox2' };
+  await writeCniEntry(next);
+  await untilFound(scene.networks, 'pod-2');
+  await removeCniEntry(next);
+  await scene.untilRead();
+  expect(await scene.networks.find(podOf('pod-2'))).toMatchObject({ sandboxId: 'sandbox2' });
+  expect(await scene.networks.find(podOf('pod-1'))).toBeUndefined();
+});
+
 test('what is missing is named: the entry, its namespace, or another Pod that claims it', async () => {
   await using testbed = await vethTestbed();
   await using scene = await cacheScene(testbed.netns);

@@ -50,7 +50,7 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     onChange(podUid) {
       for (const listener of listeners.get(podUid) ?? []) listener();
     },
-    onFound: memory.forgetOlder,
+    onFound: memory.supersede,
     onLost(entry) {
       const others = cache.entries().filter((other) => isSamePod(other.pod, entry.pod));
       void memory.add(entry, others);
@@ -74,7 +74,9 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
     listeners.set(podUid, ofPod.add(listener));
     return () => {
       ofPod.delete(listener);
-      if (ofPod.size === 0) listeners.delete(podUid);
+      if (ofPod.size > 0) return;
+      listeners.delete(podUid);
+      logged.delete(podUid);
     };
   }
 
@@ -107,6 +109,11 @@ function lostEntries() {
   const lost = new Map<string, CniEntry>();
   /** Namespaces without the Pod's interface: nothing is left of these networks. */
   const ended = new Set<string>();
+
+  function forgetClaims(netns: string): void {
+    for (const [key, { network }] of lost) if (network.netns === netns) lost.delete(key);
+  }
+
   return {
     /** `others` are the Pod's entries in the cache: where one of them has a namespace, the Pod has another sandbox. */
     add: async (entry: CniEntry, others: readonly CniEntry[]): Promise<void> => {
@@ -117,12 +124,14 @@ function lostEntries() {
       }
       if (!ended.has(netns)) lost.set(keyOf(entry.pod), entry);
     },
-    forgetOlder: ({ pod }: CniEntry): void => {
+    /** Forgets what the cache now knows better: that Pod's entry, and every lost claim to that namespace. */
+    supersede: ({ pod, network }: CniEntry): void => {
       lost.delete(keyOf(pod));
+      forgetClaims(network.netns);
     },
     forget: ({ netns }: Network): void => {
       ended.add(netns);
-      for (const [key, { network }] of lost) if (network.netns === netns) lost.delete(key);
+      forgetClaims(netns);
     },
     /** The entries of the cache, and after them the lost ones whose namespace no entry of the cache names. */
     beside(entries: readonly CniEntry[]): readonly CniEntry[] {
