@@ -123,8 +123,9 @@ async function whileCaptured<T>(
   return result;
 }
 
+/** To a Pod that is not captured: a packet crosses one captured interface, as in the figure `loss`. */
 async function send({ testbed }: RingNode, from: TestbedPod, load: Load, durationMs: number): Promise<void> {
-  const to = testbed.pods.find((pod) => pod !== from);
+  const to = testbed.pods[captures];
   if (!to) throw new Error('no Pod to send to');
   await load.send({ from, to, sink: testbed.sink }, durationMs);
 }

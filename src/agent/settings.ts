@@ -140,7 +140,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'buffer-kib',
     env: 'PODCAP_BUFFER_KIB',
     default: '',
-    help: "a fixed size of each capture's receive ring in the kernel, in KiB; if it is not set, each ring has 1 to 16 MiB, as its traffic requires",
+    help: "a fixed size of each capture's receive ring in the kernel, in KiB; if it is not set, each ring has 1 to 32 MiB, as its traffic requires",
   },
   captureUser: {
     flag: 'capture-user',

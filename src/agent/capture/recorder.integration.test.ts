@@ -120,7 +120,7 @@ test('what a stopped tcpdump with a filter could not write before it was killed 
   await first.recorder.stop('AgentStopped');
   const { reports, recorder } = await scene.record(5, { filter: 'udp' });
   await recorder.stop('AgentStopped');
-  const [started] = reports.filter(({ kind }) => kind === 'capturing');
+  const started = reports.find(({ kind }) => kind === 'capturing');
   expect(started).toMatchObject({ missedBefore: { kind: 'gap' } });
   const { packets } =
     started?.kind === 'capturing' && started.missedBefore.kind === 'gap'

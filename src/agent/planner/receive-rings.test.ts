@@ -9,7 +9,7 @@ import {
 } from './receive-rings.ts';
 
 const mib = 1_024;
-const { smallest, start, largest } = ringKib;
+const { smallest, start, large, largest } = ringKib;
 const plenty: ReceiveRingLimits = { budgetBytes: 2 ** 30, maxRings: 250, fixedKib: undefined };
 const nowMs = 1_000_000;
 
@@ -30,7 +30,7 @@ function sizes(rings: readonly ReceiveRing[], limits: Partial<ReceiveRingLimits>
 const notStarted = { kib: undefined, silentSinceMs: undefined } as const;
 const silent = { silentSinceMs: nowMs - silentMs } as const;
 /** 100 MiB in large rings of busy captures. */
-const hundredMib = many(6, { kib: largest }).concat(ring('small', { kib: start }));
+const hundredMib = many(6, { kib: large }).concat(ring('small', { kib: start }));
 
 describe('a capture that starts', () => {
   test.each<[string, readonly ReceiveRing[], number]>([
@@ -60,21 +60,28 @@ describe('a capture that starts', () => {
 
 describe('a capture whose ring was full', () => {
   test.each<[string, ReceiveRing, number]>([
-    ['goes from 1 straight to 16 MiB', ring('a', { kib: smallest, isFull: true }), largest],
-    ['goes from 4 straight to 16 MiB', ring('a', { isFull: true }), largest],
-    ['stays at 16 MiB', ring('a', { kib: largest, isFull: true }), largest],
+    ['goes from 1 straight to 16 MiB', ring('a', { kib: smallest, isFull: true }), large],
+    ['goes from 4 straight to 16 MiB', ring('a', { isFull: true }), large],
+    ['goes from 16 to 32 MiB', ring('a', { kib: large, isFull: true }), largest],
+    ['stays at 32 MiB', ring('a', { kib: largest, isFull: true }), largest],
     ['waits while another tcpdump is being replaced', ring('a', { isFull: true, replacedKib: start }), start],
     ['waits until it listens', ring('a', { isFull: true, silentSinceMs: undefined }), start],
     ['stays if it has been silent since', ring('a', { isFull: true, ...silent }), start],
-    ['grows when its filter changes, too', ring('a', { isFull: true, isReplaced: true }), largest],
+    ['grows when its filter changes, too', ring('a', { isFull: true, isReplaced: true }), large],
   ])('%s', (_what, each, expected) => {
     expect(sizes([each])).toEqual([expected]);
+  });
+
+  test('stays at 16 MiB where the budget has no room for 32 as well', () => {
+    const limits = (mebibytes: number) => ({ budgetBytes: mebibytes * 2 ** 20, maxRings: 1 });
+    expect(sizes([ring('a', { kib: large, isFull: true })], limits(48))).toEqual([largest]);
+    expect(sizes([ring('a', { kib: large, isFull: true })], limits(47))).toEqual([large]);
   });
 
   test('grows as far as the budget allows, the first captures first', () => {
     // Each takes 12 MiB more, and its old ring until it has ended.
     const limits = { budgetBytes: (3 * (4 + 1) + 2 * 15 + 14) * 2 ** 20, maxRings: 3 };
-    expect(sizes(many(3, { isFull: true }), limits)).toEqual([largest, largest, start]);
+    expect(sizes(many(3, { isFull: true }), limits)).toEqual([large, large, start]);
   });
 });
 
@@ -84,13 +91,13 @@ describe('a capture that has been silent for five minutes', () => {
   });
 
   test('goes to 1 MiB while they take more, and no more captures than needed', () => {
-    const rings = [ring('busy', { kib: largest }), ...many(25, silent)];
+    const rings = [ring('busy', { kib: large }), ...many(25, silent)];
     // 116 MiB: six times three less is 98.
     expect(sizes(rings).filter((kib) => kib === smallest)).toHaveLength(6);
   });
 
   test('goes to 1 MiB from 16 as well', () => {
-    expect(sizes([...hundredMib, ring('grown', { kib: largest, ...silent })]).at(-1)).toBe(smallest);
+    expect(sizes([...hundredMib, ring('grown', { kib: large, ...silent })]).at(-1)).toBe(smallest);
   });
 
   test('the one that has been silent for longest goes first', () => {
@@ -127,8 +134,8 @@ test('a hundred silent captures take 175 MiB at once and 100 later', () => {
 });
 
 test('a changed request keeps the size of the ring, or takes 1 MiB where both do not fit', () => {
-  const changed = ring('a', { kib: largest, isReplaced: true });
-  expect(sizes([changed], { budgetBytes: 32 * 2 ** 20, maxRings: 1 })).toEqual([largest]);
+  const changed = ring('a', { kib: large, isReplaced: true });
+  expect(sizes([changed], { budgetBytes: 32 * 2 ** 20, maxRings: 1 })).toEqual([large]);
   expect(sizes([changed], { budgetBytes: 31 * 2 ** 20, maxRings: 1 })).toEqual([smallest]);
   expect(sizes([changed], { budgetBytes: 3 * 2 ** 20, maxRings: 1 })).toEqual([smallest]);
 });

@@ -31,7 +31,7 @@ export type ReceiveRingSizes = {
 };
 
 /** In KiB. libpcap's blocks have 256 KiB, so the smallest ring has 4 (docs/decisions/0034-receive-rings-grow-and-shrink.md). */
-export const ringKib = { smallest: 1_024, start: 4_096, largest: 16_384 } as const;
+export const ringKib = { smallest: 1_024, start: 4_096, large: 16_384, largest: 32_768 } as const;
 /** From this sum on, new rings are small, and above it silent ones become small. */
 const plentyKib = 100 * 1_024;
 export const silentMs = 5 * 60_000;
@@ -64,7 +64,7 @@ export function receiveRingSizes(
   const settled = running.filter(({ replacedKib }) => replacedKib === 0);
   const sizes = openSizes(rings, limits);
   for (const ring of settled) {
-    if (isToGrow(ring, nowMs) && sizes.set(ring, ringKib.largest)) continue;
+    if (isToGrow(ring, nowMs) && sizes.set(ring, nextKib(ring.kib))) continue;
     if (ring.isReplaced && !sizes.set(ring, ring.kib)) sizes.set(ring, ringKib.smallest);
   }
   for (const ring of rings.filter(({ kib }) => kib === undefined)) {
@@ -115,6 +115,11 @@ function openSizes(rings: readonly ReceiveRing[], { budgetBytes, maxRings }: Rec
       return true;
     },
   };
+}
+
+/** What a ring that was full gets next. Hardly any needs more than the first step; the second is for TCP at full speed. */
+function nextKib(kib: number): number {
+  return kib < ringKib.large ? ringKib.large : ringKib.largest;
 }
 
 /** What a ring has of the budget: itself, and what it replaces, or else the smallest one that may replace it. */

@@ -7,8 +7,8 @@ import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { startTcpdump } from '../capture/tcpdump.ts';
 import { plainCapture, testSpawner } from '../testing/tcpdump-fixtures.ts';
 
-// 1,024 KiB are 4 blocks, the fewest that Podcap uses; 16,384 the most.
-test.each([1_024, 4_096, 16_384])(
+// 1,024 KiB are 4 blocks, the fewest that Podcap uses; 32,768 the most.
+test.each([1_024, 4_096, 16_384, 32_768])(
   'a receive ring of %i KiB that is full is reported, and its statistics are not reset',
   async (bufferKib) => {
     await using capture = await startCapture(bufferKib);
@@ -51,7 +51,7 @@ test('a receive ring that is full again and again is reported once in ten second
 });
 
 test('the kernel makes a ring of exactly the size that is requested', async () => {
-  for (const kib of [1_024, 4_096, 16_384]) {
+  for (const kib of [1_024, 4_096, 16_384, 32_768]) {
     await using capture = await startCapture(kib);
     const maps = await readFile(`/proc/${capture.tcpdump.pid()}/maps`, 'utf8');
     const sizes = [...maps.matchAll(/^(\w+)-(\w+) .* socket:\[\d+\]$/gm)].map(
