@@ -41,8 +41,8 @@ export type VethTestbed = AsyncDisposable & {
   readonly startDatagrams: (datagrams?: DatagramOptions) => Promise<Sending>;
   /** Sends `count` datagrams; returns how many were sent. */
   readonly sendDatagrams: (datagrams: DatagramOptions & { readonly count: number }) => Promise<number>;
-  /** Sends from the Pod to the sink, bypassing the queue of its interface, so that no packet socket sees it. */
-  readonly sendPastQueue: (count: number) => Promise<void>;
+  /** Sends from the Pod to the sink what no packet socket sees: past its interface's queue, or through AF_XDP. */
+  readonly sendUnseen: (count: number, way?: UnseenWay) => Promise<void>;
   /** Starts to record the datagrams that pass the Pod's interface. */
   readonly watchDatagrams: (port?: number) => Promise<Witness>;
   readonly setInterface: (state: 'up' | 'down') => Promise<void>;
@@ -51,6 +51,8 @@ export type VethTestbed = AsyncDisposable & {
   /** Deletes the interface at the Node's end, as the teardown of a Pod does. */
   readonly deleteInterface: () => Promise<void>;
 };
+
+export type UnseenWay = 'qdisc' | 'xdp';
 
 const podInterface = 'eth0';
 const nodeInterface = 'host0';
@@ -88,8 +90,8 @@ export async function vethTestbed(): Promise<VethTestbed> {
       await using sending = await startDatagrams(datagrams);
       return (await sending.ended).sent;
     },
-    async sendPastQueue(count) {
-      const args = [podInterface, addresses.pod, addresses.sink, macs.node, String(count)];
+    async sendUnseen(count, way = 'qdisc') {
+      const args = [way, podInterface, addresses.pod, addresses.sink, macs.node, String(count)];
       await exec('pod', [await compileTestProgram('bypass'), ...args]);
     },
     watchDatagrams: (port) => startWitness((argv) => command('pod', argv), podInterface, port),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { compileTestProgram } from '../../testbed/compile.ts';
 import { startPump, startSink } from '../../testbed/tcp-stream.ts';
-import { type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
+import { type UnseenWay, type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { readRecord } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
@@ -10,10 +10,13 @@ import { recordingScene } from '../testing/recording-scene.ts';
 
 // Packets that an interface counts and no packet socket gets (unseen-packets.ts), with a real tcpdump.
 
-test('packets that are sent past the queue are counted as unseen, and no others', async () => {
+test.each<[string, UnseenWay]>([
+  ['past the queue', 'qdisc'],
+  ['through AF_XDP', 'xdp'],
+])('packets that are sent %s are counted as unseen, and no others', async (_what, way) => {
   const { totals, passed } = await recordWhile(async (testbed) => {
     await testbed.sendDatagrams({ count: 100 });
-    await testbed.sendPastQueue(500);
+    await testbed.sendUnseen(500, way);
     await testbed.sendDatagrams({ count: 100 });
   });
   expect(passed).toBe(700);
@@ -25,10 +28,10 @@ test('what was unseen is not missed by the next capture', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const first = await scene.record(3);
-  await testbed.sendPastQueue(300);
+  await testbed.sendUnseen(300);
   await first.recorder.stop('AgentStopped');
   const second = await scene.record(3);
-  await testbed.sendPastQueue(200);
+  await testbed.sendUnseen(200);
   await second.recorder.stop('AgentStopped');
   expect((await readRecord(first.path, 1))?.totals).toMatchObject({ unseen: 300, missed: 0 });
   expect((await readRecord(first.path, 2))?.totals).toMatchObject({ unseen: 200, missed: 0 });
@@ -40,10 +43,10 @@ test('while one capture takes over from another, nothing is counted as unseen tw
   await using scene = await recordingScene(testbed);
   const { recorder, path } = await scene.record(3);
   const isOver = async () => (await readRecord(path, 1))?.endTime !== undefined;
-  await testbed.sendPastQueue(20);
+  await testbed.sendUnseen(20);
   recorder.change(specOf(3, { fileMegabytes: 2 }));
   let sent = 20;
-  for (; !(await isOver()); sent += 20) await testbed.sendPastQueue(20);
+  for (; !(await isOver()); sent += 20) await testbed.sendUnseen(20);
   await recorder.stop('AgentStopped');
   const records = await Promise.all([1, 2].map((generation) => readRecord(path, generation)));
   const [first = 0, second = 0] = records.map((record) => record?.totals.unseen);
@@ -94,7 +97,7 @@ test.each<[string, Partial<CaptureSpec>, (testbed: VethTestbed) => Promise<void>
   ['of a bridge', { interface: 'br0' }, addBridge],
   ['with receive offload', {}, turnReceiveOffloadOn],
 ])('%s, it is unknown how many packets are unseen', async (_what, spec, prepare) => {
-  const { totals } = await recordWhile((testbed) => testbed.sendPastQueue(100), { spec, prepare });
+  const { totals } = await recordWhile((testbed) => testbed.sendUnseen(100), { spec, prepare });
   expect(totals.unseen).toBeUndefined();
 });
 
