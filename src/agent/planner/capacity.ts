@@ -57,6 +57,8 @@ export type RunningRing = {
 export type CapacityRequests = {
   /** In the order in which they get capacity. */
   readonly requested: readonly RequestedRing[];
+  /** Captures that run and are not requested any more: each has its place, and its receive ring, until it has ended. */
+  readonly endingCaptures: number;
   /** Rings of ended Pods, oldest first: they are evicted before a requested one is refused. */
   readonly evictable: readonly EvictableRing[];
   /** The bytes of the other files that stay. */
@@ -76,7 +78,7 @@ export type Admission = {
   /** UIDs whose files are deleted. */
   readonly evicted: ReadonlySet<string>;
   readonly refused: ReadonlyMap<string, Refusal>;
-  /** UIDs whose request fits once what is evicted, or is deleted anyway, is gone. Every other request is admitted. */
+  /** UIDs whose request fits once what is evicted, deleted or ending anyway is gone. Every other request is admitted. */
   readonly waiting: ReadonlySet<string>;
   /** What is left when every admitted ring has become as large as it may. */
   readonly spare: Bytes;
@@ -99,7 +101,8 @@ export function mayOverlap(size: RingSize, spare: Bytes, begun: readonly RingSiz
 
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
 export function admit(requests: CapacityRequests): Admission {
-  const { requested, evictable, capacity } = requests;
+  const { requested, endingCaptures, evictable, capacity } = requests;
+  const limit = mostCaptures(capacity);
   const refused = new Map<string, Refusal>();
   const waiting = new Set<string>();
   const leavingBytes = requests.leavingBytes + requests.leavingGrowthBytes;
@@ -112,9 +115,12 @@ export function admit(requests: CapacityRequests): Admission {
     const need = needOf(ring);
     const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
     if (!refusal) space.evictUntilFree(need);
-    const isFree = fits(need, space.freeBytes());
+    const hasPlace = ring.running !== undefined || captures + endingCaptures < limit;
+    const isFree = hasPlace && fits(need, space.freeBytes());
     const refusalNow =
-      !refusal && !isFree && ring.isOverdue ? evictionsPending(shortOf(need, space.freeBytes())) : refusal;
+      !refusal && !isFree && ring.isOverdue
+        ? overdue(hasPlace ? shortOf(need, space.freeBytes()) : 'captures', limit)
+        : refusal;
     if (refusalNow) {
       refused.set(ring.uid, refusalNow);
       space.take({ budgetBytes: 0, diskBytes: unmeasuredBytes(ring) });
@@ -190,6 +196,11 @@ function fits(need: Bytes, free: Bytes): boolean {
 function shortOf(need: Bytes, free: Bytes): keyof Bytes | undefined {
   if (need.budgetBytes > Math.max(0, free.budgetBytes)) return 'budgetBytes';
   return need.diskBytes > Math.max(0, free.diskBytes) ? 'diskBytes' : undefined;
+}
+
+/** Why a request still waits. */
+function overdue(missing: keyof Bytes | 'captures' | undefined, limit: number): Refusal {
+  return missing === 'captures' ? tooManyCaptures(limit) : evictionsPending(missing);
 }
 
 /** How many captures are admitted so far, and the most that can still be freed for the next one. */

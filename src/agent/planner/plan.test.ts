@@ -202,6 +202,20 @@ test('more captures than are allowed, or than the receive rings have memory for,
   ]);
 });
 
+test('the capture of a deleted Pod has its place until it ends: the next one waits, and its Pod is told if that takes long', () => {
+  const folders = new Map(['b', 'x'].map((key) => [key, folderWith(key)]));
+  const recording = new Map(['b', 'x'].map((key) => [key, running(specOf(3))]));
+  const state = nodeWith(['a', 'b'], { folders, recording, capacity: { ...capacity, maxCaptures: 2 } });
+  expect(kinds(state)).toEqual(['a wait', 'b record', 'x keep']);
+  const waitingSinceMs = new Map([['a', nowMs - silentWaitMs]]);
+  expect(kinds({ ...state, waitingSinceMs })).toEqual(['a refuse OverBudget', 'b record', 'x keep']);
+  expect(kinds({ ...state, recording: new Map([['b', running(specOf(3))]]) })).toEqual([
+    'a record',
+    'b record',
+    'x keep',
+  ]);
+});
+
 test('before a capture is refused, the oldest rings of ended Pods are evicted, and no more than needed', () => {
   const ended = (name: string, endedMs: number) =>
     [name, folderWith(name, { bytes: 3_000_000, endedMs })] as const;
@@ -313,6 +327,8 @@ test('for any Node: decisions only for known UIDs, never too many captures, no d
   fc.assert(
     fc.property(anyNode(), (state) => {
       const { decisions } = plan(state);
+      const isRecorded = (key: string) => decisions.get(key)?.kind === 'record';
+      const ending = [...state.recording.keys()].filter((key) => !isRecorded(key));
       expect(
         new Set(decisions.keys()).isSubsetOf(new Set([...state.pods.keys(), ...state.folders.keys()])),
       ).toBe(true);
@@ -320,6 +336,9 @@ test('for any Node: decisions only for known UIDs, never too many captures, no d
         decision.kind === 'record' ? [decision.spec] : [],
       );
       expect(specs.length).toBeLessThanOrEqual(state.capacity.maxCaptures);
+      expect(specs.length + ending.length).toBeLessThanOrEqual(
+        Math.max(state.capacity.maxCaptures, state.recording.size),
+      );
       for (const [key, decision] of decisions) {
         if (decision.kind !== 'delete') continue;
         const pod = state.pods.get(key);

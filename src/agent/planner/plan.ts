@@ -29,7 +29,7 @@ export type Plan = {
 export type Decision =
   /** A capture runs and fills the Pod's folder. */
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
-  /** A capture starts once files of ended Pods, which are being deleted for it, are gone. What runs continues as it is. */
+  /** A capture starts once files are deleted, or captures have ended, that take its place. What runs continues as it is. */
   | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** No capture is started any more, and the files stay. */
   | { readonly kind: 'keep'; readonly why: KeepReason }
@@ -54,7 +54,7 @@ export type NodeState = {
   readonly recording: ReadonlyMap<string, RunningRecording>;
   /** UIDs of Pods that an earlier agent captured and this one does not yet: they get capacity before other new ones. */
   readonly capturedBefore: ReadonlySet<string>;
-  /** UIDs that wait for files of ended Pods to be deleted, and since when. */
+  /** UIDs that wait for files to be deleted or captures to end, and since when. */
   readonly waitingSinceMs: ReadonlyMap<string, number>;
   readonly capacity: Capacity;
   /** What was deleted since the disk was sampled (observed-disk.ts). */
@@ -153,6 +153,7 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   const requested = requestedRings(decisions, state);
   const { evicted, refused, waiting, spare } = admit({
     requested,
+    endingCaptures: endingCaptures(decisions, state),
     evictable: evictableRings(decisions, state),
     ...otherBytes(decisions, state),
     capacity,
@@ -215,7 +216,7 @@ function ringLimits({ bufferBudgetBytes, fixedBufferKib, ...capacity }: Capacity
   };
 }
 
-/** How long a capture waits for evictions before its Pod is told: usually they take a fraction of a second. */
+/** How long a capture waits before its Pod is told: usually they take a fraction of a second. */
 export const silentWaitMs = 5_000;
 
 /**
@@ -248,6 +249,11 @@ function requestedRings(
       wasCaptured: capturedBefore.has(uid),
       isOverdue: nowMs - (waitingSinceMs.get(uid) ?? nowMs) >= silentWaitMs,
     }));
+}
+
+/** For example those of Pods that were deleted, which are captured until their network is gone. */
+function endingCaptures(decisions: ReadonlyMap<string, Decision>, { recording }: NodeState): number {
+  return [...recording.keys()].filter((uid) => decisions.get(uid)?.kind !== 'record').length;
 }
 
 /** The rings of ended Pods, oldest first, except those that are still being written. */
