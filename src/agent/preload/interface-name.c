@@ -25,8 +25,12 @@ static struct {
 	int (*stats)(pcap_t *, struct pcap_stat *);
 } real;
 
+/* Not the one of ioctl.c, which uses this file. */
+static int (*real_ioctl)(int, unsigned long, ...);
+
 __attribute__((constructor)) static void find_real_functions(void)
 {
+	find_real(&real_ioctl, "ioctl");
 	find_real(&real.create, "pcap_create");
 	find_real(&real.stats, "pcap_stats");
 }
@@ -52,11 +56,11 @@ void report_interface_name(void)
 	struct ifreq captured = {.ifr_ifindex = index}, requested = {0};
 
 	/* A deleted interface has no name: tcpdump ends. */
-	if (index <= 0 || ioctl(capture.fd, SIOCGIFNAME, &captured) < 0)
+	if (index <= 0 || real_ioctl(capture.fd, SIOCGIFNAME, &captured) < 0)
 		return;
 	memcpy(requested.ifr_name, requested_name, IFNAMSIZ);
 
-	int holder = ioctl(capture.fd, SIOCGIFINDEX, &requested) < 0 ? 0 : requested.ifr_ifindex;
+	int holder = real_ioctl(capture.fd, SIOCGIFINDEX, &requested) < 0 ? 0 : requested.ifr_ifindex;
 
 	if (holder == reported.holder && strncmp(captured.ifr_name, reported.name, IFNAMSIZ) == 0)
 		return;
