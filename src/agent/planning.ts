@@ -14,6 +14,7 @@ import {
   type PlanLimits,
   plan,
   planAbout,
+  type Wait,
 } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import { isForLackOfCapacity } from './planner/refusals.ts';
@@ -65,7 +66,7 @@ export function startPlanning(options: PlanningOptions): Planning {
   let remembered: PodsByUid | undefined;
   let latest: Plan | undefined;
   let capturedBefore: ReadonlySet<string> = new Set(capturedPods.before.map(({ uid }) => uid));
-  let waitingSinceMs: ReadonlyMap<string, number> = new Map();
+  let waits: ReadonlyMap<string, Wait> = new Map();
   /** Since when a plan waits until the captures are measured. */
   let withheldMs: number | undefined;
 
@@ -80,7 +81,7 @@ export function startPlanning(options: PlanningOptions): Planning {
   function makePlan(): void {
     const pods = listed ?? remembered;
     if (!pods || signal.aborted) return;
-    const next = planFor({ pods, capturedBefore, waitingSinceMs }, options);
+    const next = planFor({ pods, capturedBefore, waits }, options);
     const nowMs = clock.nowMs();
     if (!disk.latest().isMeasured && isShorterThan(latest, next)) {
       withheldMs ??= nowMs;
@@ -91,7 +92,7 @@ export function startPlanning(options: PlanningOptions): Planning {
       }
     }
     withheldMs = undefined;
-    waitingSinceMs = stillWaiting(waitingSinceMs, next, nowMs);
+    waits = stillWaiting(waits, next, nowMs);
     planAgain.at(next.nextMs);
     // What is remembered may lack Pods: conclude nothing about the others.
     if (!listed) {
@@ -127,7 +128,7 @@ export function startPlanning(options: PlanningOptions): Planning {
 }
 
 function planFor(
-  known: Pick<NodeState, 'pods' | 'capturedBefore' | 'waitingSinceMs'>,
+  known: Pick<NodeState, 'pods' | 'capturedBefore' | 'waits'>,
   { folders, loops, capacity, disk: sampling, limits, clock }: PlanningOptions,
 ): Plan {
   const { disk, deletedBytes } = observedDisk(sampling.latest(), folders.states());
@@ -142,11 +143,12 @@ function planFor(
   });
 }
 
-/** Whether a capture is refused, waits or is evicted for lack of capacity that was not before. */
+/** Whether a capture is refused, waits or is evicted for lack of capacity that was not before: measuring may find some. */
 function isShorterThan(before: Plan | undefined, { decisions }: Plan): boolean {
   return [...decisions].some(([uid, decision]) => {
     const earlier = before?.decisions.get(uid);
-    return isShort(decision) && !(earlier && isShort(earlier));
+    const waitsForPlace = decision.kind === 'wait' && decision.waitsFor === 'place';
+    return isShort(decision) && !waitsForPlace && !(earlier && isShort(earlier));
   });
 }
 
@@ -155,16 +157,18 @@ function isShort(decision: Decision): boolean {
   return decision.kind === 'wait' || (decision.kind === 'delete' && decision.why === 'Evicted');
 }
 
-/** Since when each capture has waited for evictions, also after its Pod was told. */
+/** What each capture waits for, and since when, also after its Pod was told. */
 function stillWaiting(
-  sinceMs: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, Wait>,
   { decisions }: Plan,
   nowMs: number,
-): ReadonlyMap<string, number> {
+): ReadonlyMap<string, Wait> {
   return new Map(
     [...decisions].flatMap(([uid, decision]) => {
-      const since = sinceMs.get(uid) ?? (decision.kind === 'wait' ? nowMs : undefined);
-      return since !== undefined && isShort(decision) ? [[uid, since] as const] : [];
+      const wait = before.get(uid);
+      const isNew = decision.kind === 'wait' && decision.waitsFor !== wait?.waitsFor;
+      const now = isNew ? { waitsFor: decision.waitsFor, sinceMs: nowMs } : wait;
+      return now && isShort(decision) ? [[uid, now] as const] : [];
     }),
   );
 }

@@ -269,8 +269,11 @@ function endHandover(loop: Loop): void {
   const { recording, inFlight } = loop;
   const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
   if (running.length > 1 || [...inFlight.values()].some(({ step }) => step.kind === 'start')) return;
-  loop.handover?.[Symbol.dispose]();
+  if (!loop.handover) return;
+  loop.handover[Symbol.dispose]();
   loop.handover = undefined;
+  // It grows no further while it takes over from another.
+  if (running[0]?.isRingFull) loop.options.requestPlan();
 }
 
 /** Never rejects. */

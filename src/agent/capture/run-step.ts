@@ -154,13 +154,20 @@ async function start(
 async function close(
   { why }: Step & { readonly kind: 'close' },
   { pod, recording, closed, report }: PodContext,
-  { onFolders, folders }: StepOptions,
+  { onFolders, folders, log }: StepOptions,
 ): Promise<void> {
   const closing = recording();
   if (!closing) return;
   await closing[Symbol.asyncDispose]();
   // Nobody plans any more when the agent stops.
-  if (why !== 'AgentStopped') await folders.measure(pod.uid);
+  if (why !== 'AgentStopped') {
+    await folders.measure(pod.uid).catch((error: unknown) => {
+      log.warn(
+        { namespace: pod.namespace, pod: pod.name, err: error },
+        'failed to measure the files of a capture',
+      );
+    });
+  }
   const totals = await closing.folderTotals();
   closed();
   if (why !== 'Refused' || closing.hasCaptured()) report({ kind: 'stopped', why, totals });

@@ -35,6 +35,8 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
   const logged = new Map<string, string>();
 
   function logDisputed(pod: PodInNetwork, disputed: readonly string[]): void {
+    // It would be remembered for good.
+    if (!listeners.has(pod.uid)) return;
     const now = disputed.join(' ');
     if (now === (logged.get(pod.uid) ?? '')) return;
     if (now === '') logged.delete(pod.uid);
@@ -51,10 +53,7 @@ export async function watchPodNetworks(options: PodNetworksOptions): Promise<Pod
       for (const listener of listeners.get(podUid) ?? []) listener();
     },
     onFound: memory.supersede,
-    onLost(entry) {
-      const others = cache.entries().filter((other) => isSamePod(other.pod, entry.pod));
-      void memory.add(entry, others);
-    },
+    onLost: (entry) => void memory.add(entry, () => cache.entries()),
   });
   const forgetting = every(options.resyncMs, memory.forgetGone, (error) =>
     log.warn({ err: error }, 'failed to check the networks of lost CNI cache entries'),
@@ -115,14 +114,18 @@ function lostEntries() {
   }
 
   return {
-    /** `others` are the Pod's entries in the cache: where one of them has a namespace, the Pod has another sandbox. */
-    add: async (entry: CniEntry, others: readonly CniEntry[]): Promise<void> => {
-      const { netns } = entry.network;
-      for (const other of others) {
+    /**
+     * Not if the Pod has an entry whose namespace exists: that is its next sandbox. And not if the entry of another Pod
+     * names this namespace.
+     */
+    add: async ({ pod, network }: CniEntry, cached: () => readonly CniEntry[]): Promise<void> => {
+      const { netns } = network;
+      for (const other of cached().filter((each) => isSamePod(each.pod, pod))) {
         if (other.network.netns !== netns && (await isPodNetwork(other.network.netns).catch(() => false)))
           return;
       }
-      if (!ended.has(netns)) lost.set(keyOf(entry.pod), entry);
+      const isNextPods = cached().some((each) => each.network.netns === netns && !isSamePod(each.pod, pod));
+      if (!ended.has(netns) && !isNextPods) lost.set(keyOf(pod), { pod, network });
     },
     /** Forgets what the cache now knows better: that Pod's entry, and every lost claim to that namespace. */
     supersede: ({ pod, network }: CniEntry): void => {

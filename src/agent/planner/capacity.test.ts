@@ -307,7 +307,7 @@ function nodeWith({ pods, folders, running, capturedBefore, disk, diskBudgetByte
     folders: new Map(folders.map((folder) => [folder.pod.uid, folder])),
     recording: new Map(running.map(([uid, ...sizes]) => [uid, recordingOf(sizes)])),
     capturedBefore: new Set(capturedBefore),
-    waitingSinceMs: new Map(),
+    waits: new Map(),
     deletedBytes: 0,
     capacity: {
       maxCaptures: 100,

@@ -36,14 +36,17 @@ export type WrittenRing = {
   readonly running: RunningRing | undefined;
 };
 
+/** For a capture that is ending, or for files that are being deleted. */
+export type WaitsFor = 'place' | 'space';
+
 /** A ring that is to be written. */
 export type RequestedRing = WrittenRing & {
   readonly uid: string;
   readonly spec: RingSize;
   /** An earlier agent captured the Pod, and this one does not yet: it keeps its capacity. */
   readonly wasCaptured: boolean;
-  /** It has waited for so long for what is to be evicted that its Pod is told. */
-  readonly isOverdue: boolean;
+  /** What it has waited for so long that its Pod is to be told. */
+  readonly overdue: WaitsFor | undefined;
 };
 
 /** A ring that a capture writes. */
@@ -79,7 +82,7 @@ export type Admission = {
   readonly evicted: ReadonlySet<string>;
   readonly refused: ReadonlyMap<string, Refusal>;
   /** UIDs whose request fits once what is evicted, deleted or ending anyway is gone. Every other request is admitted. */
-  readonly waiting: ReadonlySet<string>;
+  readonly waiting: ReadonlyMap<string, WaitsFor>;
   /** What is left when every admitted ring has become as large as it may. */
   readonly spare: Bytes;
 };
@@ -101,32 +104,33 @@ export function mayOverlap(size: RingSize, spare: Bytes, begun: readonly RingSiz
 
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
 export function admit(requests: CapacityRequests): Admission {
-  const { requested, endingCaptures, evictable, capacity } = requests;
+  const { requested, evictable, capacity } = requests;
   const limit = mostCaptures(capacity);
   const refused = new Map<string, Refusal>();
-  const waiting = new Set<string>();
+  const waiting = new Map<string, WaitsFor>();
   const leavingBytes = requests.leavingBytes + requests.leavingGrowthBytes;
   const pending = { budgetBytes: leavingBytes, diskBytes: leavingBytes + requests.deletedBytes };
   const space = freeCapacity({ free: freeBefore(requests), evictable, pending });
   // Something else fills the disk, or the budget was lowered.
   space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
+  let ending = requests.endingCaptures;
   for (const ring of requested) {
     const need = needOf(ring);
+    const hasPlace = ring.running !== undefined || captures + ending < limit;
     const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
-    if (!refusal) space.evictUntilFree(need);
-    const hasPlace = ring.running !== undefined || captures + endingCaptures < limit;
-    const isFree = hasPlace && fits(need, space.freeBytes());
+    if (!refusal && hasPlace) space.evictUntilFree(need);
+    const short = shortOf(need, space.freeBytes());
+    const waitsFor = hasPlace ? short && 'space' : 'place';
     const refusalNow =
-      !refusal && !isFree && ring.isOverdue
-        ? overdue(hasPlace ? shortOf(need, space.freeBytes()) : 'captures', limit)
-        : refusal;
+      refusal ?? (waitsFor && waitsFor === ring.overdue ? stillWaits(short, { waitsFor, limit }) : undefined);
     if (refusalNow) {
       refused.set(ring.uid, refusalNow);
       space.take({ budgetBytes: 0, diskBytes: unmeasuredBytes(ring) });
+      if (ring.running) ending += 1;
       continue;
     }
-    if (!isFree) waiting.add(ring.uid);
+    if (waitsFor) waiting.set(ring.uid, waitsFor);
     // A full ring takes the rest of its newest file, and one more for a moment, even if they are not free.
     space.take({ budgetBytes: need.budgetBytes, diskBytes: growthBytes(ring) });
     captures += 1;
@@ -188,19 +192,18 @@ function needOf(ring: RequestedRing): Bytes {
   return { budgetBytes, diskBytes: diskBytes + (keepsCapacity(ring) ? 0 : nominalFileBytes(ring.spec)) };
 }
 
-/** What takes no more if it is admitted than if it is refused always fits. */
-function fits(need: Bytes, free: Bytes): boolean {
-  return shortOf(need, free) === undefined;
-}
-
+/** What is missing. What takes no more if it is admitted than if it is refused always fits. */
 function shortOf(need: Bytes, free: Bytes): keyof Bytes | undefined {
   if (need.budgetBytes > Math.max(0, free.budgetBytes)) return 'budgetBytes';
   return need.diskBytes > Math.max(0, free.diskBytes) ? 'diskBytes' : undefined;
 }
 
-/** Why a request still waits. */
-function overdue(missing: keyof Bytes | 'captures' | undefined, limit: number): Refusal {
-  return missing === 'captures' ? tooManyCaptures(limit) : evictionsPending(missing);
+/** What the Pod of an overdue request is told. */
+function stillWaits(
+  short: keyof Bytes | undefined,
+  { waitsFor, limit }: { readonly waitsFor: WaitsFor; readonly limit: number },
+): Refusal {
+  return waitsFor === 'place' ? tooManyCaptures(limit) : evictionsPending(short);
 }
 
 /** How many captures are admitted so far, and the most that can still be freed for the next one. */

@@ -4,7 +4,7 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { mostFileBytes, type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
-import type { Capacity } from './capacity.ts';
+import type { Capacity, WaitsFor } from './capacity.ts';
 import {
   type Decision,
   type NodeState,
@@ -12,6 +12,7 @@ import {
   plan,
   type RunningRecording,
   silentWaitMs,
+  type Wait,
 } from './plan.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };
@@ -173,7 +174,7 @@ test.each(cases)('$what', ({ pod, hasFolder, folder, capturedMs, decision, nextM
     limits,
     nowMs,
     capturedBefore: new Set(),
-    waitingSinceMs: new Map(),
+    waits: new Map(),
     deletedBytes: 0,
   });
   expect({ decision: planned.decisions.get(uid), nextMs: planned.nextMs }).toMatchObject({
@@ -207,13 +208,45 @@ test('the capture of a deleted Pod has its place until it ends: the next one wai
   const recording = new Map(['b', 'x'].map((key) => [key, running(specOf(3))]));
   const state = nodeWith(['a', 'b'], { folders, recording, capacity: { ...capacity, maxCaptures: 2 } });
   expect(kinds(state)).toEqual(['a wait', 'b record', 'x keep']);
-  const waitingSinceMs = new Map([['a', nowMs - silentWaitMs]]);
-  expect(kinds({ ...state, waitingSinceMs })).toEqual(['a refuse OverBudget', 'b record', 'x keep']);
+  const waits = overdueWaits(['a'], 'place');
+  expect(kinds({ ...state, waits })).toEqual(['a refuse OverBudget', 'b record', 'x keep']);
   expect(kinds({ ...state, recording: new Map([['b', running(specOf(3))]]) })).toEqual([
     'a record',
     'b record',
     'x keep',
   ]);
+});
+
+test('a running capture that is refused has its place until it ends, too', () => {
+  const pods = new Map(
+    [{ 'tcpdump.antrea.io': '100', 'podcap.dev/file-size': '10' }, { 'tcpdump.antrea.io': '1' }].map(
+      (annotations, index) => {
+        const key = index === 0 ? 'a' : 'b';
+        return [key, podWith({ uid: key, annotations })] as const;
+      },
+    ),
+  );
+  const state = nodeWith([], {
+    pods,
+    recording: new Map([['a', running(specOf(1))]]),
+    capacity: { ...capacity, maxCaptures: 1, diskBudgetBytes: 100_000_000 },
+  });
+  expect(kinds(state)).toEqual(['a refuse OverBudget', 'b wait']);
+});
+
+test('nothing is evicted for a capture before it has a place, and its Pod is not told too early of the eviction', () => {
+  const folders = new Map([
+    ['x', folderWith('x')],
+    ['y', folderWith('y', { files: 1, bytes: 3_000_000, endedMs: nowMs - 500 })],
+  ]);
+  const state = nodeWith(['a'], {
+    folders,
+    recording: new Map([['x', running(specOf(1))]]),
+    waits: overdueWaits(['a'], 'place'),
+    capacity: { ...capacity, maxCaptures: 1, diskBudgetBytes: 8_000_000 },
+  });
+  expect(kinds(state)).toEqual(['a refuse OverBudget', 'x keep', 'y keep']);
+  expect(kinds({ ...state, recording: new Map() })).toEqual(['a wait', 'x keep', 'y delete Evicted']);
 });
 
 test('before a capture is refused, the oldest rings of ended Pods are evicted, and no more than needed', () => {
@@ -230,9 +263,9 @@ test('a capture that waits for evictions starts when they are gone, and its Pod 
   expect(kinds(state)).toEqual(['a wait', 'b wait', 'x delete Evicted']);
   expect(plan(state).nextMs).toBe(nowMs + silentWaitMs);
   expect(kinds({ ...state, folders: new Map() })).toEqual(['a record', 'b record']);
-  const waitingSinceMs = new Map(['a', 'b'].map((key) => [key, nowMs - silentWaitMs]));
+  const waits = overdueWaits(['a', 'b'], 'space');
   const overdue = ['a refuse OverBudget', 'b refuse OverBudget', 'x delete Evicted'];
-  expect(kinds({ ...state, waitingSinceMs })).toEqual(overdue);
+  expect(kinds({ ...state, waits })).toEqual(overdue);
 });
 
 test('a running capture goes on as it is while it waits for evictions', () => {
@@ -506,7 +539,7 @@ function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState
     folders: new Map(),
     recording: new Map(),
     capturedBefore: new Set(),
-    waitingSinceMs: new Map(),
+    waits: new Map(),
     deletedBytes: 0,
     capacity,
     limits,
@@ -558,7 +591,7 @@ function anyNode(): fc.Arbitrary<NodeState> {
         ]),
       ),
       capturedBefore: new Set(capturedBefore),
-      waitingSinceMs: new Map(),
+      waits: new Map(),
       deletedBytes: 0,
       capacity: {
         ...capacity,
@@ -569,6 +602,11 @@ function anyNode(): fc.Arbitrary<NodeState> {
       limits,
       nowMs,
     }));
+}
+
+/** They have waited for that until now. */
+function overdueWaits(keys: readonly string[], waitsFor: WaitsFor): ReadonlyMap<string, Wait> {
+  return new Map(keys.map((key) => [key, { waitsFor, sinceMs: nowMs - silentWaitMs }]));
 }
 
 function kinds(state: NodeState): string[] {

@@ -9,6 +9,7 @@ import {
   type RequestedRing,
   type RunningRing,
   unmeasuredBytes,
+  type WaitsFor,
   type WrittenRing,
 } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
@@ -30,7 +31,7 @@ export type Decision =
   /** A capture runs and fills the Pod's folder. */
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** A capture starts once files are deleted, or captures have ended, that take its place. What runs continues as it is. */
-  | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec }
+  | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec; readonly waitsFor: WaitsFor }
   /** No capture is started any more, and the files stay. */
   | { readonly kind: 'keep'; readonly why: KeepReason }
   /** No capture runs, and the files so far stay until the annotation is removed. */
@@ -44,6 +45,8 @@ export type KeepReason = 'PodEnded' | 'DurationReached';
 /** `Evicted`: the Pod had ended, and another capture needs the space. */
 export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
 
+export type Wait = { readonly waitsFor: WaitsFor; readonly sinceMs: number };
+
 /** Everything that a plan is made from. */
 export type NodeState = {
   /** The Pods of this Node by UID. */
@@ -55,7 +58,7 @@ export type NodeState = {
   /** UIDs of Pods that an earlier agent captured and this one does not yet: they get capacity before other new ones. */
   readonly capturedBefore: ReadonlySet<string>;
   /** UIDs that wait for files to be deleted or captures to end, and since when. */
-  readonly waitingSinceMs: ReadonlyMap<string, number>;
+  readonly waits: ReadonlyMap<string, Wait>;
   readonly capacity: Capacity;
   /** What was deleted since the disk was sampled (observed-disk.ts). */
   readonly deletedBytes: number;
@@ -148,7 +151,7 @@ function capturedMs(uid: string, { recording, folders, nowMs }: NodeState): numb
 
 /** Shares out the Node's capacity: evicts captures of ended Pods, and refuses what still does not fit. */
 function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeState): Plan {
-  const { capacity, deletedBytes, nowMs, waitingSinceMs } = state;
+  const { capacity, deletedBytes, nowMs, waits } = state;
   const decisions = new Map([...proposals].map(([uid, { decision }]) => [uid, decision]));
   const requested = requestedRings(decisions, state);
   const { evicted, refused, waiting, spare } = admit({
@@ -162,8 +165,9 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   for (const [uid, decision] of decisions) {
     if (decision.kind !== 'record') continue;
     const refusal = refused.get(uid);
+    const waitsFor = waiting.get(uid);
     if (refusal) decisions.set(uid, { kind: 'refuse', pod: decision.pod, refusal });
-    else if (waiting.has(uid)) decisions.set(uid, { ...decision, kind: 'wait' });
+    else if (waitsFor) decisions.set(uid, { ...decision, kind: 'wait', waitsFor });
   }
   for (const uid of evicted) {
     const pod = state.folders.get(uid)?.pod;
@@ -172,7 +176,10 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
   const times = [...proposals].flatMap(([uid, { decision, untilMs }]) =>
     untilMs !== undefined && decisions.get(uid) === decision ? [untilMs] : [],
   );
-  for (const uid of waiting) times.push((waitingSinceMs.get(uid) ?? nowMs) + silentWaitMs);
+  for (const [uid, waitsFor] of waiting) {
+    const wait = waits.get(uid);
+    times.push((wait?.waitsFor === waitsFor ? wait.sinceMs : nowMs) + silentWaitMs);
+  }
   const rings = receiveRingSizes(receiveRings(decisions, requested, state), ringLimits(capacity), nowMs);
   if (rings.nextMs !== undefined) times.push(rings.nextMs);
   const nextMs = times.length === 0 ? undefined : Math.min(...times);
@@ -225,7 +232,7 @@ export const silentWaitMs = 5_000;
  */
 function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
-  { recording, capturedBefore, folders, waitingSinceMs, nowMs }: NodeState,
+  { recording, capturedBefore, folders, waits, nowMs }: NodeState,
 ): RequestedRing[] {
   const started = new Map([...recording.keys()].map((uid, place) => [uid, place]));
   const place = (uid: string, spec: CaptureSpec) => {
@@ -247,8 +254,12 @@ function requestedRings(
       spec,
       ...writtenRing(folders.get(uid), recording.get(uid)),
       wasCaptured: capturedBefore.has(uid),
-      isOverdue: nowMs - (waitingSinceMs.get(uid) ?? nowMs) >= silentWaitMs,
+      overdue: overdue(waits.get(uid), nowMs),
     }));
+}
+
+function overdue(wait: Wait | undefined, nowMs: number): WaitsFor | undefined {
+  return wait && nowMs - wait.sinceMs >= silentWaitMs ? wait.waitsFor : undefined;
 }
 
 /** For example those of Pods that were deleted, which are captured until their network is gone. */

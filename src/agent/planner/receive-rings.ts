@@ -63,9 +63,16 @@ export function receiveRingSizes(
   const running = rings.flatMap((ring) => (ring.kib === undefined ? [] : [{ ...ring, kib: ring.kib }]));
   const settled = running.filter(({ replacedKib }) => replacedKib === 0);
   const sizes = openSizes(rings, limits);
+  // A first step saves more packets than a second one.
+  for (const nextKib of [ringKib.large, ringKib.largest]) {
+    for (const ring of settled) {
+      const isStep = nextKibOf(ring.kib) === nextKib;
+      if (isStep && isToGrow(ring, nowMs)) sizes.set(ring, nextKib);
+    }
+  }
   for (const ring of settled) {
-    if (isToGrow(ring, nowMs) && sizes.set(ring, nextKib(ring.kib))) continue;
-    if (ring.isReplaced && !sizes.set(ring, ring.kib)) sizes.set(ring, ringKib.smallest);
+    if (ring.isReplaced && sizes.kib.get(ring.key) === ring.kib && !sizes.set(ring, ring.kib))
+      sizes.set(ring, ringKib.smallest);
   }
   for (const ring of rings.filter(({ kib }) => kib === undefined)) {
     if (sizes.sumKib() >= plentyKib || !sizes.set(ring, ringKib.start)) sizes.set(ring, ringKib.smallest);
@@ -118,7 +125,7 @@ function openSizes(rings: readonly ReceiveRing[], { budgetBytes, maxRings }: Rec
 }
 
 /** What a ring that was full gets next. Hardly any needs more than the first step; the second is for TCP at full speed. */
-function nextKib(kib: number): number {
+function nextKibOf(kib: number): number {
   return kib < ringKib.large ? ringKib.large : ringKib.largest;
 }
 
