@@ -492,7 +492,8 @@ function writtenBy({ decisions }: Plan, state: NodeState, when: 'now' | 'when wh
     }
     const now = state.recording.get(key);
     const written = now ? [now.size, ...now.formerSizes] : [];
-    const isRecorded = decision.kind === 'record' || (decision.kind === 'wait' && when !== 'now');
+    const isNext = decision.kind === 'wait' && decision.waitsFor === 'space' && when !== 'now';
+    const isRecorded = decision.kind === 'record' || isNext;
     const most = mostOf(folder, isRecorded ? [decision.spec, ...written] : written);
     sums.onDisk += bytes;
     sums.most += most;
