@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { readRecords, totalsOf } from '../../src/agent/storage/capture-records.ts';
-import { parseRecordName, parseRingFile } from '../../src/agent/storage/file-names.ts';
+import { parseRecordName, parseRingFile, podEndName } from '../../src/agent/storage/file-names.ts';
 import { numbersOf, packetsIn } from './captured-packets.ts';
 import { expectConsecutive, range } from './consecutive.ts';
 import { printFigures } from './print-figures.ts';
@@ -95,12 +95,14 @@ async function countsOf({ folder, receiver }: SendingPod) {
   };
 }
 
-/** Files that are neither a record nor a capture file with a record. */
+/** Files that are neither a record, the note of the Pod's end, nor a capture file with a record. */
 async function unexpectedFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder);
   const records = new Set(names.map(parseRecordName));
   return names.filter((name) => {
     const file = parseRingFile(name);
-    return file ? !records.has(file.generation) : parseRecordName(name.replace(/\.new$/, '')) === undefined;
+    if (file) return !records.has(file.generation);
+    const written = name.replace(/\.new$/, '');
+    return written !== podEndName && parseRecordName(written) === undefined;
   });
 }
