@@ -1,0 +1,230 @@
+import type { PacketReader } from '../packet-reader.ts';
+import { PacketHeap } from './packet-heap.ts';
+
+/** One of the captures that are merged. */
+export type MergeInput = {
+  readonly open: () => Promise<PacketReader>;
+  /** The time of its first packet, if that is known: it is opened only when its turn comes. */
+  readonly startsAt?: PacketTime;
+};
+
+export type PacketTime = { readonly seconds: number; readonly nanoseconds: number };
+
+/** What happened to one input so far. */
+export type InputCounts = {
+  readonly packets: number;
+  /** Packets with an earlier time than one before them in the same input. They keep their place and their time. */
+  readonly stepsBack: number;
+  /** Packets that came after later ones of other inputs, because the input was slow. */
+  readonly late: number;
+};
+
+export type MergeOptions = {
+  /** An input that has nothing for this long delays the others no more; Infinity for files. */
+  readonly slowAfterMs: number;
+  /** An input is slow, has caught up again, or could not be read to its end. */
+  readonly onGap: (gap: Gap) => void;
+};
+
+/** `failed`: what follows of the input is missing, and why. */
+export type Gap = { readonly input: number } & (
+  | { readonly kind: 'slow' | 'resumed' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+);
+
+/**
+ * The packets of several inputs in the order of their times. Within an input, the order stays as it is. Allocates nothing
+ * per packet, and waits for an input only if its next packet is not in memory.
+ */
+export class MergedPackets implements AsyncDisposable {
+  readonly #inputs: readonly MergeInput[];
+  readonly #options: MergeOptions;
+  readonly #heap: PacketHeap;
+  readonly #readers: (PacketReader | undefined)[];
+  readonly #counts: { packets: number; stepsBack: number; late: number }[];
+  /** Inputs whose next packet is being read, and for which the others wait. */
+  readonly #awaited = new Set<number>();
+  readonly #slow = new Set<number>();
+  /** Inputs that have a packet again, and are not in the heap yet: it must not change while its top is the current one. */
+  readonly #arrived: number[] = [];
+  #changed: (() => void) | undefined;
+  #isStarted = false;
+  #latestSeconds = Number.NEGATIVE_INFINITY;
+  #latestNanoseconds = 0;
+  /** The index of the input that the current packet is from. */
+  input = -1;
+
+  constructor(inputs: readonly MergeInput[], options: MergeOptions) {
+    this.#inputs = inputs;
+    this.#options = options;
+    this.#heap = new PacketHeap(inputs.length);
+    this.#readers = inputs.map(() => undefined);
+    this.#counts = inputs.map(() => ({ packets: 0, stepsBack: 0, late: 0 }));
+  }
+
+  get counts(): readonly InputCounts[] {
+    return this.#counts;
+  }
+
+  /** The reader of the current packet. It is closed when its input has ended. */
+  get reader(): PacketReader {
+    const reader = this.#readers[this.input];
+    if (!reader) throw new Error('there is no current packet: call next() first');
+    return reader;
+  }
+
+  /** Moves to the next packet; false at the end. A promise only if an input must be read first. */
+  next(): boolean | Promise<boolean> {
+    if (!this.#isStarted) return this.#start();
+    if (this.input >= 0) this.#advance(this.input);
+    if (this.#arrived.length > 0) this.#pushArrived();
+    return this.#awaited.size === 0 ? this.#select() : this.#settle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader?.[Symbol.asyncDispose]()));
+  }
+
+  #start(): Promise<boolean> {
+    this.#isStarted = true;
+    for (const [input, { startsAt }] of this.#inputs.entries()) {
+      if (startsAt) this.#heap.push(input, startsAt.seconds, startsAt.nanoseconds);
+      else this.#await(input, this.#open(input));
+    }
+    return this.#settle();
+  }
+
+  async #open(input: number): Promise<boolean> {
+    const reader = await this.#inputs[input]?.open();
+    this.#readers[input] = reader;
+    return (await reader?.next()) ?? false;
+  }
+
+  /** Passes the current packet, which is from the input at the top. */
+  #advance(input: number): void {
+    const reader = this.#readers[input];
+    const more = reader?.next() ?? false;
+    if (more === true && reader) {
+      const { seconds, nanoseconds } = reader.packet;
+      this.#count(input, seconds, nanoseconds);
+      this.#heap.replaceTop(seconds, nanoseconds);
+      return;
+    }
+    this.#heap.pop();
+    if (more === false) this.#await(input, Promise.resolve(false));
+    else if (more !== true) this.#await(input, more);
+  }
+
+  /** The input has a packet again when that is in memory. */
+  #await(input: number, more: Promise<boolean>): void {
+    this.#awaited.add(input);
+    void this.#arrive(input, more).then(() => {
+      this.#awaited.delete(input);
+      this.#changed?.();
+    });
+  }
+
+  /** Closes the input at its end. Never rejects. */
+  async #arrive(input: number, more: Promise<boolean>): Promise<void> {
+    try {
+      const hasPacket = await more;
+      if (this.#slow.delete(input)) this.#options.onGap({ input, kind: 'resumed' });
+      if (hasPacket) this.#arrived.push(input);
+      else await this.#close(input);
+    } catch (error) {
+      this.#slow.delete(input);
+      this.#options.onGap({ input, kind: 'failed', error });
+      await this.#close(input).catch(() => {});
+    }
+  }
+
+  async #close(input: number): Promise<void> {
+    const reader = this.#readers[input];
+    this.#readers[input] = undefined;
+    await reader?.[Symbol.asyncDispose]();
+  }
+
+  #pushArrived(): void {
+    for (const input of this.#arrived.splice(0)) {
+      const packet = this.#readers[input]?.packet;
+      if (!packet) continue;
+      this.#count(input, packet.seconds, packet.nanoseconds);
+      this.#heap.push(input, packet.seconds, packet.nanoseconds);
+    }
+  }
+
+  #count(input: number, seconds: number, nanoseconds: number): void {
+    const counts = this.#counts[input];
+    if (!counts) return;
+    counts.packets += 1;
+    if (this.#heap.isStepBack(input, seconds, nanoseconds)) counts.stepsBack += 1;
+    else if (isBefore(seconds, nanoseconds, this.#latestSeconds, this.#latestNanoseconds)) counts.late += 1;
+  }
+
+  /** Waits until every input has a packet, has ended, or is slow. */
+  async #settle(): Promise<boolean> {
+    const { slowAfterMs, onGap } = this.#options;
+    const deadline = performance.now() + slowAfterMs;
+    while (this.#awaited.size > 0) {
+      if (await this.#change(deadline - performance.now())) continue;
+      for (const input of this.#awaited) {
+        this.#slow.add(input);
+        onGap({ input, kind: 'slow' });
+      }
+      this.#awaited.clear();
+    }
+    this.#pushArrived();
+    return await this.#select();
+  }
+
+  /** Resolves when an input has a packet or has ended: true; false if that takes longer. */
+  #change(withinMs: number): Promise<boolean> {
+    if (withinMs <= 0) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const timer = withinMs === Infinity ? undefined : setTimeout(() => resolve(false), withinMs);
+      this.#changed = () => {
+        clearTimeout(timer);
+        this.#changed = undefined;
+        resolve(true);
+      };
+    });
+  }
+
+  #select(): boolean | Promise<boolean> {
+    const input = this.#heap.top;
+    if (input < 0) return this.#slow.size > 0 ? this.#selectSlow() : this.#end();
+    const reader = this.#readers[input];
+    if (!reader) return this.#selectUnopened(input);
+    this.input = input;
+    const { seconds, nanoseconds } = reader.packet;
+    if (isBefore(this.#latestSeconds, this.#latestNanoseconds, seconds, nanoseconds)) {
+      this.#latestSeconds = seconds;
+      this.#latestNanoseconds = nanoseconds;
+    }
+    return true;
+  }
+
+  #end(): false {
+    this.input = -1;
+    return false;
+  }
+
+  #selectUnopened(input: number): Promise<boolean> {
+    this.#heap.pop();
+    this.input = -1;
+    this.#await(input, this.#open(input));
+    return this.#settle();
+  }
+
+  /** There is nothing to write without the slow inputs. */
+  async #selectSlow(): Promise<boolean> {
+    this.input = -1;
+    while (this.#arrived.length === 0 && this.#slow.size > 0) await this.#change(Infinity);
+    this.#pushArrived();
+    return await this.#select();
+  }
+}
+
+function isBefore(secondsA: number, nanosecondsA: number, secondsB: number, nanosecondsB: number): boolean {
+  return secondsA === secondsB ? nanosecondsA < nanosecondsB : secondsA < secondsB;
+}
