@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Gap, MergedPackets, type MergeInput } from './merged-packets.ts';
+import { type Gap, MergedPackets, type MergeInput, type MergeOptions } from './merged-packets.ts';
 import { type ListedPacket, listedPackets, orderOf } from './testing/listed-packets.ts';
 
 test('packets come in the order of their times, and of the inputs where times are equal', async () => {
@@ -61,7 +61,10 @@ test('an input is opened only when the time of its first packet is reached, and 
 test('an input that is slow delays the others no more, and its packets come when they are there', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const gaps: Gap[] = [];
-  await using merged = merge([[{ ns: 10 }, { ns: 15, after: promise }, { ns: 40 }], at(20, 30)], gaps);
+  await using merged = merge([[{ ns: 10 }, { ns: 15, after: promise }, { ns: 40 }], at(20, 30)], {
+    ...options(gaps),
+    slowAfterMs: 50,
+  });
   const order: string[] = [];
   for (let count = 0; count < 3; count += 1) {
     await merged.next();
@@ -79,7 +82,9 @@ test('an input that is slow delays the others no more, and its packets come when
 
 test('a slow input that comes back while a packet of another is being used changes nothing of that packet', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  await using merged = merge([[{ ns: 1 }, { ns: 2, after: promise }, { ns: 3 }], at(10, 20, 30)], []);
+  await using merged = merge([[{ ns: 1 }, { ns: 2, after: promise }, { ns: 3 }], at(10, 20, 30)], {
+    slowAfterMs: 50,
+  });
   await merged.next();
   await merged.next();
   expect([merged.input, merged.reader.packet.nanoseconds]).toEqual([1, 10]);
@@ -94,7 +99,7 @@ test('what cannot be read any more is reported, and the others go on', async () 
   const gaps: Gap[] = [];
   const fails = Promise.reject(error);
   fails.catch(() => {});
-  await using merged = merge([[{ ns: 10 }, { ns: 20, after: fails }], at(15, 25)], gaps);
+  await using merged = merge([[{ ns: 10 }, { ns: 20, after: fails }], at(15, 25)], options(gaps));
   expect(await orderOf(merged)).toEqual(['0:10', '1:15', '1:25']);
   expect(gaps).toEqual([{ input: 0, kind: 'failed', error }]);
 });
@@ -112,23 +117,26 @@ function at(...times: readonly number[]): ListedPacket[] {
   return times.map((ns) => ({ ns }));
 }
 
-function merge(inputs: readonly (readonly ListedPacket[])[], gaps: Gap[] = []): MergedPackets {
+function merge(
+  inputs: readonly (readonly ListedPacket[])[],
+  given: Partial<MergeOptions> = {},
+): MergedPackets {
   return new MergedPackets(
     inputs.map((packets) => ({ open: async () => listedPackets(packets) })),
-    options(gaps),
+    { ...options([]), ...given },
   );
 }
 
-function options(gaps: Gap[]) {
-  return { slowAfterMs: 50, onGap: (gap: Gap) => gaps.push(gap) };
+function options(gaps: Gap[]): MergeOptions {
+  return { slowAfterMs: Infinity, onGap: (gap) => gaps.push(gap) };
 }
 
 /** By the latest time so far, then by input, then by position. */
 function sorted(inputs: readonly (readonly number[])[]): string[] {
   return inputs
     .flatMap((times, input) =>
-      times.map((ns, at) => ({ ns, input, at, key: Math.max(...times.slice(0, at + 1)) })),
+      times.map((ns, position) => ({ ns, input, position, key: Math.max(...times.slice(0, position + 1)) })),
     )
-    .toSorted((a, b) => a.key - b.key || a.input - b.input || a.at - b.at)
+    .toSorted((a, b) => a.key - b.key || a.input - b.input || a.position - b.position)
     .map(({ input, ns }) => `${input}:${ns}`);
 }

@@ -82,7 +82,7 @@ export class MergedPackets implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#readers.map((reader) => reader?.[Symbol.asyncDispose]()));
+    await Promise.all(this.#readers.map(async (reader) => await reader?.[Symbol.asyncDispose]()));
   }
 
   #start(): Promise<boolean> {
@@ -163,30 +163,32 @@ export class MergedPackets implements AsyncDisposable {
 
   /** Waits until every input has a packet, has ended, or is slow. */
   async #settle(): Promise<boolean> {
-    const { slowAfterMs, onGap } = this.#options;
-    const deadline = performance.now() + slowAfterMs;
-    while (this.#awaited.size > 0) {
-      if (await this.#change(deadline - performance.now())) continue;
-      for (const input of this.#awaited) {
-        this.#slow.add(input);
-        onGap({ input, kind: 'slow' });
-      }
-      this.#awaited.clear();
-    }
+    let isSettled = false;
+    // Not before what has arrived meanwhile is seen: this process itself may have been the slow one.
+    const giveUp = () => setImmediate(() => (isSettled ? undefined : this.#giveUp()));
+    const { slowAfterMs } = this.#options;
+    const timer = slowAfterMs === Infinity ? undefined : setTimeout(giveUp, slowAfterMs);
+    while (this.#awaited.size > 0) await this.#change();
+    isSettled = true;
+    clearTimeout(timer);
     this.#pushArrived();
     return await this.#select();
   }
 
-  /** Resolves when an input has a packet or has ended: true; false if that takes longer. */
-  #change(withinMs: number): Promise<boolean> {
-    if (withinMs <= 0) return Promise.resolve(false);
+  /** Waits no longer for those that have nothing yet. */
+  #giveUp(): void {
+    for (const input of this.#awaited) {
+      this.#slow.add(input);
+      this.#options.onGap({ input, kind: 'slow' });
+    }
+    this.#awaited.clear();
+    this.#changed?.();
+  }
+
+  /** Resolves when an input has a packet, has ended, or is slow. */
+  #change(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = withinMs === Infinity ? undefined : setTimeout(() => resolve(false), withinMs);
-      this.#changed = () => {
-        clearTimeout(timer);
-        this.#changed = undefined;
-        resolve(true);
-      };
+      this.#changed = resolve;
     });
   }
 
@@ -219,7 +221,7 @@ export class MergedPackets implements AsyncDisposable {
   /** There is nothing to write without the slow inputs. */
   async #selectSlow(): Promise<boolean> {
     this.input = -1;
-    while (this.#arrived.length === 0 && this.#slow.size > 0) await this.#change(Infinity);
+    while (this.#arrived.length === 0 && this.#slow.size > 0) await this.#change();
     this.#pushArrived();
     return await this.#select();
   }
