@@ -104,7 +104,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     networks,
     status,
     clock,
-    settings: { spawner, agent: settings.agentName, maxFiles: settings.maxFiles },
+    settings: { spawner, agent: settings.agentName, nodeName, maxFiles: settings.maxFiles },
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
     mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
     onFolders: () => disk.sample(),

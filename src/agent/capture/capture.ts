@@ -57,6 +57,7 @@ export type CaptureSettings = {
   readonly spawner: Spawner;
   /** The name of the agent's own Pod, for the records. */
   readonly agent: string;
+  readonly nodeName: string;
 };
 
 /** Starts tcpdump in a generation of its own. Throws if the folder cannot be written. */
@@ -229,7 +230,9 @@ function recordOf({
 }: CaptureOptions): Parameters<CaptureFolder['createGeneration']>[0] {
   return {
     agent: settings.agent,
+    node: settings.nodeName,
     sandboxId: network.sandboxId,
+    addresses: [...network.addresses],
     interface: spec.interface,
     fileMegabytes: spec.fileMegabytes,
     ...(spec.filter !== undefined && { filter: spec.filter }),

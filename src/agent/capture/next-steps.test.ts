@@ -6,7 +6,7 @@ import { noMemory } from './pod-memory.ts';
 import type { DesiredState, Observed, ObservedCapture, Outcome, Step, StepKey } from './pod-state.ts';
 
 const nowMs = 100_000;
-const network = { sandboxId: 'a', netns: '/run/netns/a' };
+const network = { sandboxId: 'a', netns: '/run/netns/a', addresses: [] };
 const spec = { ...specOf(5), bufferKib: 4_096 };
 const filtered = { ...spec, filter: 'udp' };
 const loopback = { ...spec, interface: 'lo' };
@@ -14,7 +14,7 @@ const larger = { ...spec, bufferKib: 16_384 };
 const found: Observed['network'] = { kind: 'found', network, sinceMs: 0 };
 const other: Observed['network'] = {
   kind: 'found',
-  network: { sandboxId: 'b', netns: '/b' },
+  network: { sandboxId: 'b', netns: '/b', addresses: [] },
   sinceMs: nowMs - 900,
 };
 const lost: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 900 };
@@ -191,7 +191,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
       network: { ...other, sinceMs: nowMs - 1_000 },
       captures: [
         running(),
-        running({ generation: 2, spec: loopback, network: { sandboxId: 'b', netns: '/b' } }),
+        running({ generation: 2, spec: loopback, network: { sandboxId: 'b', netns: '/b', addresses: [] } }),
       ],
     },
     [stop(1)],
@@ -294,7 +294,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     'a new sandbox is captured while the tcpdump of the old one ends',
     capture,
     { recording: open, captures: [running()], network: other },
-    [{ kind: 'start', spec, network: { sandboxId: 'b', netns: '/b' } }],
+    [{ kind: 'start', spec, network: { sandboxId: 'b', netns: '/b', addresses: [] } }],
     100,
   ],
   [

@@ -52,7 +52,7 @@ async function loopsScene() {
     folders: await openCaptureFolders({ root: folder.path, groupId: 10_001, clock, log }),
     networks,
     checkFilter: async () => ({ kind: 'accepted' }),
-    settings: { spawner, agent: 'agent', maxFiles: 100 },
+    settings: { spawner, agent: 'agent', nodeName: 'node1', maxFiles: 100 },
     status: { report: () => {}, count: () => {}, forget: () => {} },
     mayDelete: async () => true,
     onFolders: () => {},

@@ -9,9 +9,36 @@ const whole = { folder: '', podUid: 'uid-1', sandboxId: 'sandbox1', netns: '/var
 test('an entry has the Pod, its sandbox, and the network namespace as the agent has it mounted', () => {
   expect(parseCniEntry(cniEntryText(whole), netnsFolder)).toEqual({
     pod: { namespace: 'default', name: 'web', uid: 'uid-1' },
-    network: { sandboxId: 'sandbox1', netns: '/run/netns/cni-1' },
+    network: { sandboxId: 'sandbox1', netns: '/run/netns/cni-1', addresses: ['10.244.0.5'] },
   });
 });
+
+test.each([
+  [
+    'both families',
+    { ips: [{ address: '10.0.0.5/24' }, { address: 'fd00::5/64' }] },
+    ['10.0.0.5', 'fd00::5'],
+  ],
+  ['no list', { ip4: { ip: '10.0.0.5/24' } }, []],
+  ['no result', undefined, []],
+  [
+    'what is no address',
+    { ips: [{ address: '10.0.0/8' }, { address: 5 }, null, { address: '10.0.0.6/32' }] },
+    ['10.0.0.6'],
+  ],
+  ['a list that is none', { ips: '10.0.0.5' }, []],
+  [
+    'an endless list',
+    { ips: Array.from({ length: 1_000 }, () => ({ address: '10.0.0.5/8' })) },
+    Array(16).fill('10.0.0.5'),
+  ],
+])(
+  'the addresses of a result with %s are read, and an entry is valid without any',
+  (_what, result, addresses) => {
+    const text = JSON.stringify({ ...JSON.parse(cniEntryText(whole)), result });
+    expect(parseCniEntry(text, netnsFolder)?.network.addresses).toEqual(addresses);
+  },
+);
 
 test('an entry that is cut anywhere is invalid', () => {
   const text = cniEntryText(whole);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { basename, join, normalize } from 'node:path';
 import * as v from 'valibot';
 
@@ -10,6 +11,8 @@ export type Network = {
   readonly sandboxId: string;
   /** Path of the network namespace, as it is mounted in the agent's container. */
   readonly netns: string;
+  /** The Pod's IP addresses; none where the entry has none. */
+  readonly addresses: readonly string[];
 };
 
 /** A Pod as its CNI plugin knows it: the runtime passes all three on from the kubelet. */
@@ -34,19 +37,32 @@ const entrySchema = v.object({
   ifName: v.literal(podInterface),
   netns: v.pipe(v.string(), v.startsWith('/')),
   cniArgs: v.array(v.tuple([v.string(), v.string()])),
+  result: v.fallback(v.looseObject({ ips: v.fallback(v.array(v.unknown()), []) }), { ips: [] }),
 });
+
+/** An address with the length of its prefix, of CNI 0.3 and later; results of CNI 0.2 have no such list. */
+const addressSchema = v.object({ address: v.string() });
+const mostAddresses = 16;
 
 /** Undefined for anything but a complete entry of a Pod: libcni writes in place, so a read can see half of it. */
 export function parseCniEntry(text: string, netnsFolder: string): CniEntry | undefined {
   const parsed = v.safeParse(entrySchema, parseJson(text));
   if (!parsed.success) return undefined;
-  const { containerId, netns, cniArgs } = parsed.output;
+  const { containerId, netns, cniArgs, result } = parsed.output;
   const args = new Map(cniArgs);
   const uid = args.get('K8S_POD_UID');
   const path = mountedPath(netns, netnsFolder);
   if (!uid || !path) return undefined;
   const pod = { namespace: args.get('K8S_POD_NAMESPACE') ?? '', name: args.get('K8S_POD_NAME') ?? '', uid };
-  return { pod, network: { sandboxId: containerId, netns: path } };
+  return { pod, network: { sandboxId: containerId, netns: path, addresses: addressesIn(result.ips) } };
+}
+
+function addressesIn(ips: readonly unknown[]): string[] {
+  return ips.slice(0, mostAddresses).flatMap((ip) => {
+    const parsed = v.safeParse(addressSchema, ip);
+    const [address = ''] = parsed.success ? parsed.output.address.split('/') : [];
+    return isIP(address) === 0 ? [] : [address];
+  });
 }
 
 /** Uses only the last part, because the entry has the Node's path: the result is always in the mounted folder. */

@@ -25,7 +25,11 @@ test('an entry that appears is reported and found', async () => {
   await using scene = await cacheScene(testbed.netns);
   const reports = scene.listen('pod-1');
   await writeCniEntry(scene.entry);
-  expect(await untilFound(scene.networks)).toEqual({ sandboxId: 'sandbox1', netns: testbed.netns });
+  expect(await untilFound(scene.networks)).toEqual({
+    sandboxId: 'sandbox1',
+    netns: testbed.netns,
+    addresses: ['10.244.0.5'],
+  });
   expect(reports.times).toBeGreaterThan(0);
   expect(await scene.networks.find(podOf('pod-2'))).toBeUndefined();
 });

@@ -4,7 +4,7 @@ import { networksOf } from './pod-networks.ts';
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const entry = (sandboxId: string, netns: string, of: Partial<typeof pod> = {}) => ({
   pod: { ...pod, ...of },
-  network: { sandboxId, netns },
+  network: { sandboxId, netns, addresses: [] },
 });
 
 test('a Pod has one network for each of its sandboxes, in the order of the entries', () => {
@@ -34,5 +34,5 @@ test('a Pod still gets its network that no other Pod has', () => {
     entry('own', '/run/netns/own'),
     entry('others', '/run/netns/of-another', { uid: 'uid-2' }),
   ];
-  expect(networksOf(pod, entries).networks).toEqual([{ sandboxId: 'own', netns: '/run/netns/own' }]);
+  expect(networksOf(pod, entries).networks).toEqual([entry('own', '/run/netns/own').network]);
 });

@@ -80,7 +80,10 @@ const recordSchema = v.object({
   generation: count,
   /** Which agent: the name of its Pod. */
   agent: v.string(),
+  node: v.optional(v.string()),
   sandboxId: v.string(),
+  /** The Pod's IP addresses, as the CNI cache has them. */
+  addresses: v.optional(v.array(v.string())),
   interface: v.string(),
   /** By which the kernel knows the interface, whatever its name is; undefined before it was captured. */
   interfaceIndex: v.optional(count),
@@ -108,7 +111,7 @@ export type CaptureRecord = v.InferOutput<typeof recordSchema>;
 /** What is known of a capture before it starts. */
 export type CaptureParameters = Pick<
   CaptureRecord,
-  'agent' | 'sandboxId' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
+  'agent' | 'node' | 'sandboxId' | 'addresses' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
 >;
 
 export type NewRecordOptions = {

@@ -331,7 +331,11 @@ function changeNetwork(world: World, to: (Act & { kind: 'network' })['to']): voi
     const sandboxId = `sandbox${world.sandboxes}`;
     const isSame = world.network.kind === 'found' && world.network.network.sandboxId === sandboxId;
     if (!isSame)
-      world.network = { kind: 'found', network: { sandboxId, netns: `/netns/${sandboxId}` }, sinceMs };
+      world.network = {
+        kind: 'found',
+        network: { sandboxId, netns: `/netns/${sandboxId}`, addresses: [] },
+        sinceMs,
+      };
   }
 }
 
