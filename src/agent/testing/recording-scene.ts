@@ -75,7 +75,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         folders,
         networks,
         checkFilter: options.checkFilter ?? filterChecks({ userId: 10_001, atOnce: 2 }),
-        settings: { spawner, agent, maxFiles: 100 },
+        settings: { spawner, agent, nodeName: 'node1', maxFiles: 100 },
         status: {
           report(_pod, status) {
             reports.push(status);
