@@ -1,5 +1,5 @@
-import { listCommand } from './read/list.ts';
-import { readCommand } from './read/read.ts';
+import { listCommand } from './commands/list.ts';
+import { readCommand } from './commands/read.ts';
 
 /** `podcap read` and `podcap list` read captures. Everything else starts the agent; only then is its code loaded. */
 async function main([command, ...args]: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { ListedRecording } from '../../src/read/listed-recording.ts';
+import type { ListedRecording } from '../../src/commands/listed-recording.ts';
 import { agentOn } from './agents.ts';
 import type { PodOnNode } from './node-captures.ts';
 import { kubectlCommand } from './run-kubectl.ts';

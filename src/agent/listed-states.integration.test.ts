@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
+import { listCommand } from '../commands/list.ts';
 import { list } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
-import { listCommand } from '../read/list.ts';
 import { agentScene } from './testing/agent-scene.ts';
 
 const wanted = { 'tcpdump.antrea.io': '2' };

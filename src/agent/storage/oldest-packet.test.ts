@@ -2,7 +2,7 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { packets, readScene, web } from '../../read/testing/read-scene.ts';
+import { packets, readScene, web } from '../../commands/testing/read-scene.ts';
 import { openCaptureFolders } from './capture-folders.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
 

@@ -1,7 +1,7 @@
 import { utimes } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { packets, readScene, web } from '../../read/testing/read-scene.ts';
+import { packets, readScene, web } from '../../commands/testing/read-scene.ts';
 import { readRecording } from './recordings.ts';
 
 describe('an unpruned ring: three files from before the clock was set back by an hour, and two from after', () => {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { packets, readScene, web } from '../../read/testing/read-scene.ts';
+import { packets, readScene, web } from '../../commands/testing/read-scene.ts';
 import { readRecording } from './recordings.ts';
 import { openSnapshot } from './snapshot.ts';
 
