@@ -1,0 +1,69 @@
+import { readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../testbed/temporary-folder.ts';
+import { createOutputFile, type OutputFile } from './output-file.ts';
+
+test('a file has its name only when it is complete', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  {
+    await using file = await create(path);
+    await file.write(Buffer.from('one '));
+    expect(await readdir(folder.path)).toEqual(['web.pcapng.part']);
+    await file.write(Buffer.from('two'));
+    await file.complete();
+  }
+  expect(await readdir(folder.path)).toEqual(['web.pcapng']);
+  expect(await readFile(path, 'utf8')).toBe('one two');
+});
+
+test('a file that is given up leaves nothing, and what had its name stays', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  await writeFile(path, 'older');
+  {
+    await using file = await create(path);
+    await file.write(Buffer.from('newer'));
+  }
+  expect(await readdir(folder.path)).toEqual(['web.pcapng']);
+  expect(await readFile(path, 'utf8')).toBe('older');
+});
+
+test('of two that write the same file, the second is told', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  await using first = await create(path);
+  expect(await createOutputFile(path)).toEqual({ kind: 'exists', partPath: `${path}.part` });
+  await first.complete();
+  expect(await readdir(folder.path)).toEqual(['web.pcapng']);
+});
+
+test('a link stays, and the file that it leads to is replaced', async () => {
+  await using folder = await temporaryFolder();
+  const target = join(folder.path, 'target');
+  const link = join(folder.path, 'link');
+  await writeFile(target, 'older');
+  await symlink(target, link);
+  await using file = await create(link);
+  await file.write(Buffer.from('newer'));
+  await file.complete();
+  expect([await readlink(link), await readFile(target, 'utf8')]).toEqual([target, 'newer']);
+});
+
+test('a device is written, and not replaced', async () => {
+  await using file = await create('/dev/null');
+  await file.write(Buffer.from('nothing'));
+  await file.complete();
+  await expect(readdir('/dev')).resolves.not.toContain('null.part');
+});
+
+test('an error names the file', async () => {
+  await expect(createOutputFile('/nowhere/web.pcapng')).rejects.toThrow('/nowhere/web.pcapng.part');
+});
+
+async function create(path: string): Promise<OutputFile> {
+  const file = await createOutputFile(path);
+  if ('kind' in file) throw new Error(`${file.partPath} exists`);
+  return file;
+}

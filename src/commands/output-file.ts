@@ -1,0 +1,65 @@
+import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { hasCode, ifExists } from '../base/fs-errors.ts';
+
+/**
+ * A file that appears under its name only when it is complete. Until then it is `<name>.part`, and if it is disposed of
+ * before, it is deleted, and what had that name stays.
+ */
+export type OutputFile = AsyncDisposable & {
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  /** Gives the file its name. */
+  readonly complete: () => Promise<void>;
+};
+
+/** `exists`: somebody else writes `<name>.part` at this moment, or was killed while doing so. */
+export type OutputFileResult = OutputFile | { readonly kind: 'exists'; readonly partPath: string };
+
+/**
+ * Starts to write a file, which may exist and is replaced then; a link stays, and what it leads to is replaced. A device
+ * or a pipe is written as it is. Throws the errors of open(2).
+ */
+export async function createOutputFile(path: string): Promise<OutputFileResult> {
+  const target = (await ifExists(realpath(path))) ?? path;
+  const existing = await ifExists(stat(target));
+  if (existing && !existing.isFile()) return writeDirectly(await open(target, 'w'));
+  const partPath = `${target}.part`;
+  try {
+    return writePart(await open(partPath, 'wx'), partPath, target);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return { kind: 'exists', partPath };
+    throw error;
+  }
+}
+
+function writePart(handle: FileHandle, partPath: string, target: string): OutputFile {
+  let isComplete = false;
+  return {
+    write: (bytes) => writeAll(handle, bytes),
+    async complete() {
+      await handle.close();
+      await rename(partPath, target);
+      isComplete = true;
+    },
+    async [Symbol.asyncDispose]() {
+      if (isComplete) return;
+      await handle.close();
+      await ifExists(unlink(partPath));
+    },
+  };
+}
+
+function writeDirectly(handle: FileHandle): OutputFile {
+  return {
+    write: (bytes) => writeAll(handle, bytes),
+    complete: async () => {},
+    [Symbol.asyncDispose]: () => handle.close(),
+  };
+}
+
+/** write(2) can take less than it is given. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, at);
+    at += bytesWritten;
+  }
+}
