@@ -24,6 +24,8 @@ export type MergeOptions = {
   readonly slowAfterMs: number;
   /** An input is slow, has caught up again, or could not be read to its end. */
   readonly onGap: (gap: Gap) => void;
+  /** An input has no more packets; its reader is closed afterwards. */
+  readonly onEnd?: (input: number, reader: PacketReader) => void;
 };
 
 /** `failed`: what follows of the input is missing, and why. */
@@ -140,8 +142,10 @@ export class MergedPackets implements AsyncDisposable {
 
   async #close(input: number): Promise<void> {
     const reader = this.#readers[input];
+    if (!reader) return;
     this.#readers[input] = undefined;
-    await reader?.[Symbol.asyncDispose]();
+    this.#options.onEnd?.(input, reader);
+    await reader[Symbol.asyncDispose]();
   }
 
   #pushArrived(): void {

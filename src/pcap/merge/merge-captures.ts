@@ -1,0 +1,99 @@
+import type { CaptureInterface } from '../capture-interface.ts';
+import type { CurrentPacket } from '../packet-reader.ts';
+import type { PacketWriter, WriteProblem } from '../packet-writer.ts';
+import type { MergedPackets } from './merged-packets.ts';
+import { type WrittenInterfaces, writtenInterfaces } from './written-interfaces.ts';
+
+export type MergeCaptures = {
+  readonly merged: MergedPackets;
+  readonly writer: PacketWriter;
+  /** Interfaces that are known before the first packet is read. */
+  readonly interfaces: readonly CaptureInterface[];
+  /** The description of the interface of a reader, with a name where its capture has none. */
+  readonly describe: (input: number, description: CaptureInterface) => CaptureInterface;
+  /** Whether a packet of that input is written. */
+  readonly keeps: (packet: CurrentPacket, input: number, description: CaptureInterface) => boolean;
+};
+
+/** Why the output cannot have the next packet; the rest is not written. */
+export type MergeEnd = { readonly kind: 'end' } | ({ readonly kind: 'problem' } & WriteProblem);
+
+/**
+ * The bytes of the merged capture. Each chunk is valid until the next one is requested. Where an input must be waited
+ * for, what is pending comes first, so that a reader of the output sees packets as soon as they are there.
+ */
+export async function* mergeCaptures(options: MergeCaptures): AsyncGenerator<Uint8Array, MergeEnd> {
+  const { merged, writer, interfaces } = options;
+  const written = writtenInterfaces(writer);
+  const numbers = new InputNumbers(options, written);
+  for (const description of interfaces) {
+    const number = written.numberOf(description);
+    if (typeof number !== 'number') return { kind: 'problem', ...number };
+  }
+  for (;;) {
+    let more = merged.next();
+    if (typeof more !== 'boolean') {
+      if (writer.pendingBytes > 0 && (await isStillPending(more))) yield writer.take();
+      more = await more;
+    }
+    if (!more) break;
+    const problem = writeCurrent(options, numbers, written);
+    if (problem) return { kind: 'problem', ...problem };
+    if (writer.pendingBytes >= chunkBytes) yield writer.take();
+  }
+  writer.end(written.statistics());
+  yield writer.take();
+  return { kind: 'end' };
+}
+
+/** Written at once. */
+const chunkBytes = 512 * 1024;
+/** What comes within this time needs no write of its own. */
+const flushAfterMs = 20;
+
+async function isStillPending(more: Promise<boolean>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<true>();
+  const timer = setTimeout(() => resolve(true), flushAfterMs);
+  const isPending = await Promise.race([promise, more.then(() => false)]);
+  clearTimeout(timer);
+  return isPending;
+}
+
+function writeCurrent(
+  { merged, writer, keeps }: MergeCaptures,
+  numbers: InputNumbers,
+  written: WrittenInterfaces,
+): WriteProblem | undefined {
+  const { input, reader } = merged;
+  const { packet } = reader;
+  const description = reader.interfaces[packet.interfaceIndex];
+  if (!description || !keeps(packet, input, description)) return undefined;
+  const number = numbers.numberOf(input, packet.interfaceIndex, description);
+  if (typeof number !== 'number') return number;
+  const problem = writer.writePacket(packet, number, 0);
+  if (!problem) written.count(number, packet);
+  return problem;
+}
+
+/** The numbers of the inputs' interfaces in the output. Their descriptions are compared once for each of them. */
+class InputNumbers {
+  readonly #describe: MergeCaptures['describe'];
+  readonly #written: WrittenInterfaces;
+  readonly #byInput: number[][] = [];
+
+  constructor({ describe }: MergeCaptures, written: WrittenInterfaces) {
+    this.#describe = describe;
+    this.#written = written;
+  }
+
+  numberOf(input: number, index: number, description: CaptureInterface): number | WriteProblem {
+    const known = this.#byInput[input]?.[index];
+    if (known !== undefined) return known;
+    const number = this.#written.numberOf(this.#describe(input, description));
+    if (typeof number !== 'number') return number;
+    const numbers = this.#byInput[input] ?? [];
+    this.#byInput[input] = numbers;
+    numbers[index] = number;
+    return number;
+  }
+}
