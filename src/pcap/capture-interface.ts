@@ -13,6 +13,8 @@ export type CaptureInterface = {
   /** The capture filter, in libpcap's syntax. */
   readonly filter: string | undefined;
   readonly comment: string | undefined;
+  /** The length of the frame check sequence at the end of each packet (if_fcslen), in bytes, if the writer said it. */
+  readonly frameCheckBytes?: number | undefined;
 };
 
 /** Units per second: `base` to the power of `exponent`. Microseconds, which are usual, are 10 to the power of 6. */

@@ -30,7 +30,14 @@ export type CurrentPacket = {
   capturedBytes: number;
   dataAt: number;
   buffer: Uint8Array;
+  /** The options of its pcapng block as they are: `optionsBytes` of `buffer` from `optionsAt` on; 0 bytes: none. */
+  optionsAt: number;
+  optionsBytes: number;
+  optionsAreLittleEndian: boolean;
 };
+
+/** What the writer of a capture counted on an interface (interface statistics blocks); undefined if it did not say. */
+export type ReceivedPackets = { readonly received: number | undefined; readonly dropped: number | undefined };
 
 /** What a reader could not read. The packets before it were read, and in pcapng those after it as well, if `resumedAt`. */
 export type Damage = {

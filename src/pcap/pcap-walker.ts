@@ -1,0 +1,212 @@
+import type { CaptureFormat } from './capture-format.ts';
+import { microseconds, nanoseconds } from './capture-interface.ts';
+import type { CurrentPacket } from './packet-reader.ts';
+import { fileHeaderBytes, maxPacketBytes, recordHeaderBytes } from './pcap-format.ts';
+import type { ReadBuffer } from './read-buffer.ts';
+import {
+  endWith,
+  foundPacket,
+  isOver,
+  needsMore,
+  type Step,
+  type Walker,
+  type WalkerParts,
+} from './walker.ts';
+
+/**
+ * Reads the file header, which is in the buffer as a whole, and passes it. Versions are those of wiretap: 2 and later.
+ * Undefined after what goes into the message of an error.
+ */
+export function beginPcap(
+  parts: WalkerParts,
+  { littleEndian, resolution }: CaptureFormat & { kind: 'pcap' },
+): Walker | { readonly what: string } {
+  const { buffer, table } = parts;
+  const view = buffer.view;
+  const at = buffer.at;
+  const major = view.getUint16(at + 4, littleEndian);
+  const minor = view.getUint16(at + 6, littleEndian);
+  const network = view.getUint32(at + 20, littleEndian);
+  if (major < 2) return { what: `has the pcap version ${major}.${minor}; only 2.0 and later can be read` };
+  if ((network & reservedBits) !== 0)
+    return { what: `has the link type 0x${network.toString(16)}, with bits that are reserved` };
+  table.beginSection();
+  table.add({
+    linkType: network & 0xffff,
+    snaplen: view.getUint32(at + 16, littleEndian),
+    resolution: resolution === 'us' ? microseconds : nanoseconds,
+    offsetSeconds: 0n,
+    name: undefined,
+    description: undefined,
+    filter: undefined,
+    comment: undefined,
+    // In units of 16 bits.
+    frameCheckBytes: (network & frameCheckBit) === 0 ? undefined : 2 * (network >>> 28),
+  });
+  buffer.at += fileHeaderBytes;
+  return new PcapWalker(parts, {
+    littleEndian,
+    fractions: resolution === 'us' ? 1_000_000 : 1_000_000_000,
+    order: lengthOrder(major, minor),
+  });
+}
+
+/** The link-type field of draft-ietf-opsawg-pcap, section 4. */
+const reservedBits = 0x03ff_0000;
+const frameCheckBit = 0x0400_0000;
+
+/**
+ * Before version 2.3, and in DG/UX's 543.0, the original length came first. Some wrote 2.3 and the old order: then the
+ * smaller one is the captured length (wiretap, libpcap.c).
+ */
+type LengthOrder = 'captured-first' | 'original-first' | 'smaller-is-captured';
+
+function lengthOrder(major: number, minor: number): LengthOrder {
+  if (major === 543 || (major === 2 && minor < 3)) return 'original-first';
+  return major === 2 && minor === 3 ? 'smaller-is-captured' : 'captured-first';
+}
+
+type RecordFormat = {
+  readonly littleEndian: boolean;
+  /** Units per second. */
+  readonly fractions: number;
+  readonly order: LengthOrder;
+};
+
+class PcapWalker implements Walker {
+  readonly #parts: WalkerParts;
+  readonly #buffer: ReadBuffer;
+  readonly #packet: CurrentPacket;
+  readonly #littleEndian: boolean;
+  readonly #fractions: number;
+  readonly #order: LengthOrder;
+  readonly #interfaceIndex: number;
+  /** Up to this offset, zeros are records: something else follows. */
+  #zerosUntil = 0;
+  /** Up to this offset, the current run of zeros has been looked at: a stream can come byte by byte. */
+  #scannedTo = 0;
+  /** The offset of the last record that was found. */
+  #lastRecord = 0;
+
+  constructor(parts: WalkerParts, { littleEndian, fractions, order }: RecordFormat) {
+    this.#parts = parts;
+    this.#buffer = parts.buffer;
+    this.#packet = parts.packet;
+    this.#littleEndian = littleEndian;
+    this.#fractions = fractions;
+    this.#order = order;
+    this.#interfaceIndex = parts.table.section[0]?.index ?? 0;
+  }
+
+  step(): Step {
+    const buffer = this.#buffer;
+    const { at, view } = buffer;
+    const little = this.#littleEndian;
+    const unread = buffer.filled - at;
+    if (unread < recordHeaderBytes) return this.#needs(recordHeaderBytes);
+    const seconds = view.getUint32(at, little);
+    const fraction = view.getUint32(at + 4, little);
+    let captured = view.getUint32(at + 8, little);
+    let original = view.getUint32(at + 12, little);
+    if (this.#order !== 'captured-first' && (this.#order === 'original-first' || captured > original)) {
+      [captured, original] = [original, captured];
+    }
+    if (captured > maxPacketBytes)
+      return this.#corrupt(`a packet of ${captured} bytes; no packet has more than ${maxPacketBytes}`);
+    if (unread < recordHeaderBytes + captured) return this.#needs(recordHeaderBytes + captured);
+    if (captured === 0 && original === 0 && seconds === 0 && fraction === 0) {
+      const step = this.#checkZeros();
+      if (step !== foundPacket) return step;
+    }
+    const packet = this.#packet;
+    packet.interfaceIndex = this.#interfaceIndex;
+    this.#setTime(seconds, fraction);
+    packet.originalBytes = original;
+    packet.capturedBytes = captured;
+    packet.dataAt = at + recordHeaderBytes;
+    packet.buffer = buffer.bytes;
+    packet.optionsBytes = 0;
+    this.#lastRecord = buffer.offset + at;
+    buffer.at = at + recordHeaderBytes + captured;
+    return foundPacket;
+  }
+
+  /** The products and quotients are exact: powers of 2, and less than 2^53. */
+  #setTime(seconds: number, fraction: number): void {
+    const packet = this.#packet;
+    const fractions = this.#fractions;
+    let carry = 0;
+    // A fraction of a second or more is invalid, but every reader adds it.
+    if (fraction >= fractions) carry = Math.floor(fraction / fractions);
+    packet.seconds = seconds + carry;
+    const rest = fraction - carry * fractions;
+    packet.nanoseconds = fractions === 1_000_000 ? rest * 1000 : rest;
+
+    const upper = (seconds >>> 16) * fractions;
+    const upperHigh = Math.floor(upper / 65_536);
+    const lower = (upper - upperHigh * 65_536) * 65_536 + (seconds & 0xffff) * fractions + fraction;
+    const lowerHigh = Math.floor(lower / 4_294_967_296);
+    packet.timeHigh = upperHigh + lowerHigh;
+    packet.timeLow = lower - lowerHigh * 4_294_967_296;
+  }
+
+  #needs(bytes: number): Step {
+    const buffer = this.#buffer;
+    if (!buffer.ended) {
+      buffer.wanted = bytes;
+      return needsMore;
+    }
+    if (buffer.filled === buffer.at) return isOver;
+    if (this.#isLostAtEnd() && isZero(buffer.bytes, buffer.at, buffer.filled))
+      return this.#corrupt(lostAtEnd);
+    const what = `the file ends inside a packet, ${buffer.filled - buffer.at} bytes after its start`;
+    return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
+  }
+
+  /** A record can be all zero, but what a crash has lost looks the same: what follows the zeros decides. */
+  #checkZeros(): Step {
+    const buffer = this.#buffer;
+    if (buffer.offset + buffer.at < this.#zerosUntil) return foundPacket;
+    const end = zerosEnd(buffer.bytes, Math.max(buffer.at, this.#scannedTo - buffer.offset), buffer.filled);
+    this.#scannedTo = buffer.offset + end;
+    if (end < buffer.filled || (buffer.ended && !this.#isLostAtEnd())) {
+      this.#zerosUntil = buffer.offset + end;
+      return foundPacket;
+    }
+    // No writer leaves a run of zeros that is as long as the buffer.
+    if (buffer.ended || end - buffer.at === buffer.bytes.length) return this.#corrupt(lostAtEnd);
+    buffer.wanted = Math.min(buffer.bytes.length, end - buffer.at + recordHeaderBytes);
+    return needsMore;
+  }
+
+  /**
+   * Whether a block of the file system starts after the start of the last record. A crashed Node leaves files whose
+   * last blocks are zeros.
+   */
+  #isLostAtEnd(): boolean {
+    const { offset, filled } = this.#buffer;
+    const lastBlock = (Math.ceil((offset + filled) / fileSystemBlockBytes) - 1) * fileSystemBlockBytes;
+    return lastBlock > this.#lastRecord;
+  }
+
+  #corrupt(what: string): Step {
+    const { at, offset } = this.#buffer;
+    return endWith(this.#parts, { kind: 'corrupt', offset: offset + at, what });
+  }
+}
+
+const lostAtEnd = 'zeros instead of packets, as after a crash';
+
+/** Of ext4 and xfs. */
+const fileSystemBlockBytes = 4096;
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  return zerosEnd(bytes, from, to) === to;
+}
+
+/** The first byte that is not zero, or the end. */
+function zerosEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] === 0) at += 1;
+  return at;
+}

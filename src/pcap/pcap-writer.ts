@@ -1,0 +1,98 @@
+import type { CaptureInterface } from './capture-interface.ts';
+import { linkTypeName } from './link-type-name.ts';
+import type { CurrentPacket } from './packet-reader.ts';
+import { type PacketWriter, type WriteProblem, writtenSnaplen } from './packet-writer.ts';
+import { fileHeaderBytes, recordHeaderBytes, serializeHeader } from './pcap-format.ts';
+import { WriteBuffer } from './write-buffer.ts';
+
+/**
+ * Writes pcap, little endian, with nanoseconds if one of the interfaces that are added before the first packet has
+ * finer times than microseconds; times are rounded down. All interfaces need one link type, and the seconds 32 bits.
+ */
+export function pcapWriter(): PacketWriter {
+  const buffer = new WriteBuffer();
+  const interfaces: CaptureInterface[] = [];
+  let resolution: 'us' | 'ns' | undefined;
+  const begin = () => {
+    resolution = interfaces.some(isFinerThanMicroseconds) ? 'ns' : 'us';
+    writeHeader(buffer, interfaces, resolution);
+  };
+  return {
+    addInterface: (description) => {
+      const first = interfaces[0] ?? description;
+      if (first.linkType !== description.linkType) return linkTypesDiffer(first, description);
+      interfaces.push(description);
+      return interfaces.length - 1;
+    },
+    writePacket: (packet) => {
+      const { seconds } = packet;
+      if (seconds < 0 || seconds > 0xffff_ffff) return timeOutOfRange(seconds);
+      if (resolution === undefined) begin();
+      writeRecord(buffer, packet, resolution === 'us' ? 1000 : 1);
+      return undefined;
+    },
+    writeNames: () => {},
+    end: () => {
+      if (resolution === undefined) begin();
+    },
+    get pendingBytes() {
+      return buffer.at;
+    },
+    take: () => buffer.take(),
+  };
+}
+
+function isFinerThanMicroseconds({ resolution: { base, exponent } }: CaptureInterface): boolean {
+  return base === 10 ? exponent > 6 : exponent > 0;
+}
+
+function writeHeader(
+  buffer: WriteBuffer,
+  interfaces: readonly CaptureInterface[],
+  resolution: 'us' | 'ns',
+): void {
+  const [first] = interfaces;
+  const frameCheckBytes = first?.frameCheckBytes;
+  const isCommon = interfaces.every((one) => one.frameCheckBytes === frameCheckBytes);
+  const upperBits = frameCheckBytes !== undefined && isCommon ? frameCheckBits(frameCheckBytes) : 0;
+  buffer.reserve(fileHeaderBytes);
+  // Without an interface there are no packets, and any link type will do.
+  const linkType = ((first?.linkType ?? 1) | upperBits) >>> 0;
+  buffer.bytes.set(
+    serializeHeader({ byteOrder: 'little', resolution, snaplen: writtenSnaplen, linkType }),
+    buffer.at,
+  );
+  buffer.at += fileHeaderBytes;
+}
+
+/** The length of the frame check sequence in units of 16 bits, and that it is there. */
+function frameCheckBits(frameCheckBytes: number): number {
+  return (Math.min(frameCheckBytes >>> 1, 15) << 28) | 0x0400_0000;
+}
+
+function writeRecord(buffer: WriteBuffer, packet: CurrentPacket, unitNanoseconds: number): void {
+  buffer.reserve(recordHeaderBytes + packet.capturedBytes);
+  const { at, view } = buffer;
+  view.setUint32(at, packet.seconds, true);
+  view.setUint32(at + 4, Math.floor(packet.nanoseconds / unitNanoseconds), true);
+  view.setUint32(at + 8, packet.capturedBytes, true);
+  view.setUint32(at + 12, packet.originalBytes, true);
+  buffer.at = at + recordHeaderBytes;
+  buffer.append(packet.buffer, packet.dataAt, packet.capturedBytes);
+}
+
+function linkTypesDiffer(first: CaptureInterface, second: CaptureInterface): WriteProblem {
+  const one = ({ name, linkType }: CaptureInterface) =>
+    `${name === undefined ? 'one interface' : name} has ${linkTypeName(linkType)}`;
+  return {
+    reason: 'LinkTypesDiffer',
+    message: `pcap has one link type for all packets, but ${one(first)} and ${one(second)}: write pcapng`,
+  };
+}
+
+function timeOutOfRange(seconds: number): WriteProblem {
+  return {
+    reason: 'TimeOutOfRange',
+    message: `pcap has times from 1970 to 2106, but a packet has ${seconds} s since 1970: write pcapng`,
+  };
+}
