@@ -81,22 +81,15 @@ function parseTermHere(cursor: TokenCursor): Matcher | Problem {
 
 /** What follows a whole expression, and is no operator. */
 function leftOver(token: Token, cursor: TokenCursor): Problem {
-  switch (token.kind) {
-    case 'bad':
-      return problemAt(token, token.message);
-    case 'close':
-      return problemAt(token, 'no parenthesis is open that this one could close');
-    case 'comparison':
-      return problemAt(token, 'only the length is compared, such as "len > 1000"');
-    case 'word': {
-      if (isTermStart(token)) break;
-      const parsed = parseTerm(cursor);
-      if (isProblem(parsed)) return parsed;
-      break;
-    }
-    default:
-  }
+  if (token.kind === 'bad') return problemAt(token, token.message);
+  if (token.kind === 'close') return problemAt(token, 'no parenthesis is open that this one could close');
+  if (token.kind === 'comparison')
+    return problemAt(token, 'only the length is compared, such as "len > 1000"');
   const before = cursor.previous();
+  if (token.kind === 'word' && !isTermStart(token)) {
+    const unknown = parseTerm(cursor);
+    if (isProblem(unknown)) return unknown;
+  }
   const between = before === undefined ? '' : ` between ${shown(before)} and ${shown(token)}`;
   return problemAt(token, `write "and" or "or"${between}`);
 }
