@@ -13,6 +13,8 @@ export type CaptureInterface = {
   /** The capture filter, in libpcap's syntax. */
   readonly filter: string | undefined;
   readonly comment: string | undefined;
+  /** The IP addresses of the Pod or host that it belongs to (if_IPv4addr, if_IPv6addr). */
+  readonly addresses?: readonly string[] | undefined;
   /** The length of the frame check sequence at the end of each packet (if_fcslen), in bytes, if the writer said it. */
   readonly frameCheckBytes?: number | undefined;
 };

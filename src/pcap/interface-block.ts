@@ -1,4 +1,5 @@
 import { type CaptureInterface, microseconds, type TimeResolution } from './capture-interface.ts';
+import { addressText } from './interface-addresses.ts';
 import type { ReceivedPackets } from './packet-reader.ts';
 import {
   type BlockOption,
@@ -38,6 +39,7 @@ export function readInterface(bytes: Uint8Array, view: DataView, body: BlockBody
       description: text(interfaceOption.description),
       filter: filterOf(view, options) ? text(interfaceOption.filter, 1) : undefined,
       comment: text(commentOption),
+      addresses: addressesOf(bytes, options),
       frameCheckBytes: frameCheckBytesOf(view, options),
     },
     problem: isWhole ? undefined : 'an interface with an option that is longer than its block',
@@ -81,6 +83,15 @@ function offsetOf(view: DataView, options: readonly BlockOption[], littleEndian:
 function frameCheckBytesOf(view: DataView, options: readonly BlockOption[]): number | undefined {
   const option = find(options, interfaceOption.frameCheckLength, 1);
   return option && view.getUint8(option.valueAt);
+}
+
+function addressesOf(bytes: Uint8Array, options: readonly BlockOption[]): readonly string[] | undefined {
+  const addresses = options.flatMap(({ code, valueAt, valueBytes }) => {
+    if (code === interfaceOption.ipv4Address && valueBytes === 8) return addressText(bytes, valueAt, 4);
+    if (code === interfaceOption.ipv6Address && valueBytes === 17) return addressText(bytes, valueAt, 6);
+    return [];
+  });
+  return addresses.length === 0 ? undefined : addresses;
 }
 
 /** Whether there is a filter in libpcap's syntax: its first byte is 0. */

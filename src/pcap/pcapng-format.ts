@@ -30,6 +30,8 @@ export const sectionOption = { userApplication: 4 } as const;
 export const interfaceOption = {
   name: 2,
   description: 3,
+  ipv4Address: 4,
+  ipv6Address: 5,
   timeResolution: 9,
   filter: 11,
   frameCheckLength: 13,

@@ -1,4 +1,5 @@
 import type { CaptureInterface } from './capture-interface.ts';
+import { addressBytes, addressOption } from './interface-addresses.ts';
 import { appendPacketOptions } from './packet-options.ts';
 import type { CurrentPacket } from './packet-reader.ts';
 import {
@@ -74,6 +75,10 @@ function writeInterface(buffer: WriteBuffer, description: CaptureInterface): voi
   appendText(buffer, commentOption, comment);
   appendText(buffer, interfaceOption.name, name);
   appendText(buffer, interfaceOption.description, description.description);
+  for (const address of (description.addresses ?? []).flatMap((each) => addressBytes(each) ?? [])) {
+    const code = address.length === 4 ? interfaceOption.ipv4Address : interfaceOption.ipv6Address;
+    appendValue(buffer, code, addressOption(address));
+  }
   const units = (resolution.base === 2 ? 0x80 : 0) | resolution.exponent;
   appendValue(buffer, interfaceOption.timeResolution, Uint8Array.of(units));
   // A first byte of 0 says that what follows is in libpcap's syntax.

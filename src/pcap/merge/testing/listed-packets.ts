@@ -25,6 +25,9 @@ export function listedPackets(
     capturedBytes: 0,
     dataAt: 0,
     buffer: new Uint8Array(0),
+    optionsAt: 0,
+    optionsBytes: 0,
+    optionsAreLittleEndian: true,
   };
   const arrive = ({ ns }: ListedPacket) => {
     packet.seconds = Math.floor(ns / 1e9);
