@@ -6,6 +6,10 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
   // What nobody reads would keep the process alive; everything else is written when a command returns.
   if (command === 'read') process.exit(await readCommand(args, process));
   if (command === 'list') process.exit(await listCommand(args, process));
+  if (command === 'merge') {
+    const { mergeCommand } = await import('./commands/merge.ts');
+    process.exit(await mergeCommand(args, process));
+  }
   const { agentCommand } = await import('./agent/agent-command.ts');
   process.exitCode = await agentCommand();
 }

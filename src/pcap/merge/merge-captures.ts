@@ -15,8 +15,10 @@ export type MergeCaptures = {
   readonly keeps: (packet: CurrentPacket, input: number, description: CaptureInterface) => boolean;
 };
 
-/** Why the output cannot have the next packet; the rest is not written. */
-export type MergeEnd = { readonly kind: 'end' } | ({ readonly kind: 'problem' } & WriteProblem);
+/** How many packets are written; or why the output cannot have the next one. */
+export type MergeEnd =
+  | { readonly kind: 'end'; readonly packets: number }
+  | ({ readonly kind: 'problem' } & WriteProblem);
 
 /**
  * The bytes of the merged capture. Each chunk is valid until the next one is requested. Where an input must be waited
@@ -41,9 +43,10 @@ export async function* mergeCaptures(options: MergeCaptures): AsyncGenerator<Uin
     if (problem) return { kind: 'problem', ...problem };
     if (writer.pendingBytes >= chunkBytes) yield writer.take();
   }
-  writer.end(written.statistics());
+  const statistics = written.statistics();
+  writer.end(statistics);
   yield writer.take();
-  return { kind: 'end' };
+  return { kind: 'end', packets: statistics.reduce((sum, { delivered = 0n }) => sum + Number(delivered), 0) };
 }
 
 /** Written at once. */

@@ -1,0 +1,27 @@
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
+import { addressBytes } from '../pcap/interface-addresses.ts';
+import type { AddressName } from '../pcap/packet-writer.ts';
+import type { ScannedCapture } from './merge-inputs.ts';
+
+/** The addresses of the Pods, each with `namespace/pod`. An address that two Pods have had has no name. */
+export function addressNames(
+  captures: readonly ScannedCapture[],
+  describe: (input: number, description: CaptureInterface) => CaptureInterface,
+): readonly AddressName[] {
+  const names = new Map<string, Set<string>>();
+  for (const [input, { interfaces, addresses = [] }] of captures.entries())
+    for (const [index, description] of interfaces.entries()) {
+      const { name = '' } = describe(input, description);
+      for (const address of addresses[index] ?? [])
+        names.set(address, (names.get(address) ?? new Set()).add(withoutInterface(name)));
+    }
+  return [...names].flatMap(([text, [name, ...others]]) => {
+    const address = addressBytes(text);
+    return address && name !== undefined && others.length === 0 ? [{ address, name }] : [];
+  });
+}
+
+/** Of `namespace/pod/interface`, the Pod. */
+function withoutInterface(name: string): string {
+  return name.split('/').length === 3 ? name.slice(0, name.lastIndexOf('/')) : name;
+}

@@ -1,0 +1,72 @@
+import type { Side } from '../pcap/merge/conversation-sides.ts';
+import type { PacketTime } from '../pcap/merge/merged-packets.ts';
+import { type CaptureFormat, parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
+import { invalidArguments, type ParsedArguments, parseCommandLine } from './command-line.ts';
+
+/** The command line of `podcap merge`, parsed. */
+export type MergeArguments = {
+  /** Paths, or `-` for standard input. */
+  readonly files: readonly string[];
+  /** A path, or `-` for standard output. */
+  readonly to: string;
+  readonly format: CaptureFormat;
+  readonly side: Side | undefined;
+  readonly since: PacketTime | undefined;
+  readonly until: PacketTime | undefined;
+  readonly names: boolean;
+};
+
+const mergeHelp = `Usage: podcap merge <file>... --to <file> [options]
+
+Merges capture files (pcap or pcapng) into one, in the order of their packets' times:
+
+  podcap merge web.pcapng db.pcapng --to both.pcapng
+  podcap merge *.pcapng --to - | wireshark -k -i -
+
+Each packet keeps its time, its length and, within its file, its place: where a clock was set back, that is reported. In
+pcapng, each packet keeps its interface (frame.interface_name in Wireshark: <namespace>/<pod>/<interface>). A file is
+read as far as it can be; if packets are missing, the exit code is 3. The output has its name only when it is complete.
+A file can be - for standard input, or a pipe.
+
+Options:
+  --to <file>                where to write; - is standard output
+  --format <format>          pcapng (default); or pcap, which has no interfaces and one link type
+  --side <client|server>     if both ends of a conversation were captured, keep what the client captured, or the server.
+                             Otherwise both are kept, and look like retransmissions. The client is who opened a TCP
+                             connection. For UDP, and if a connection's start was not captured, it is who uses the
+                             higher port; if the ports are equal, who sent first
+  --names                    name the Pods' addresses, for Wireshark (-N n); editcap 4.0 and mergecap 4.0 fail on such files
+${rangeHelp}
+  -h, --help                 print this help
+`;
+
+/** Parses the command line of `podcap merge`; `nowMs` is in epoch milliseconds. */
+export function mergeArguments(args: readonly string[], nowMs: number): ParsedArguments<MergeArguments> {
+  const parsed = parseCommandLine(args, {
+    to: { type: 'string' },
+    format: { type: 'string' },
+    side: { type: 'string' },
+    names: { type: 'boolean' },
+    since: { type: 'string' },
+    until: { type: 'string' },
+  });
+  if (parsed.kind === 'invalid') return parsed;
+  const { values, positionals: files } = parsed;
+  if (values['help'] === true) return { kind: 'help', text: mergeHelp };
+  const { to, side } = values;
+  if (files.length === 0) return invalidArguments('at least one capture file is required');
+  if (files.includes('')) return invalidArguments('the name of a file is empty');
+  if (files.filter((file) => file === '-').length > 1)
+    return invalidArguments('standard input (-) can be read only once');
+  if (typeof to !== 'string' || to === '')
+    return invalidArguments('--to is required: a file, or - for standard output');
+  if (side !== undefined && side !== 'client' && side !== 'server')
+    return invalidArguments(`--side must be client or server, not ${JSON.stringify(side)}`);
+  const format = parseFormat(values['format']);
+  if (typeof format !== 'string') return format;
+  const names = values['names'] === true;
+  if (names && format === 'pcap') return invalidArguments('--names needs --format pcapng: pcap has no names');
+  const range = parseTimeRange(values, nowMs);
+  if ('kind' in range) return range;
+  return { kind: 'arguments', arguments: { files, to, format, side, names, ...range } };
+}

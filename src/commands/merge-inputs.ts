@@ -1,0 +1,108 @@
+import { basename } from 'node:path';
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
+import type { CaptureReader } from '../pcap/capture-reader.ts';
+import { createDecoder } from '../pcap/decode/decoder.ts';
+import type { MergeInput, PacketTime } from '../pcap/merge/merged-packets.ts';
+import { ownAddresses } from '../pcap/merge/own-addresses.ts';
+import type { Damage } from '../pcap/packet-reader.ts';
+import type { NamedCapture } from './open-capture.ts';
+
+/** What is known of a capture before it is merged. */
+export type ScannedCapture = {
+  readonly capture: NamedCapture;
+  /** Of its first packet; undefined if it is a stream. */
+  readonly startsAt: PacketTime | undefined;
+  /** Described before its first packet. */
+  readonly interfaces: readonly CaptureInterface[];
+  /** By the index of the interface; undefined if nobody asked for them. */
+  readonly addresses: readonly ReadonlySet<string>[] | undefined;
+};
+
+/** Without the captures that have no packets; why those could not be read, if so. The message names what is no capture. */
+export type ScanResult =
+  | {
+      readonly kind: 'scanned';
+      readonly captures: readonly ScannedCapture[];
+      readonly damage: readonly Damage[];
+    }
+  | { readonly kind: 'unusable'; readonly message: string };
+
+const scannedAtOnce = 16;
+
+/** Looks at the start of each file. A stream cannot be read twice: it is only opened when it is merged. */
+export async function scanCaptures(
+  captures: readonly NamedCapture[],
+  { withAddresses }: { readonly withAddresses: boolean },
+): Promise<ScanResult> {
+  const scanned: ScannedCapture[] = [];
+  const damage: Damage[] = [];
+  for (let at = 0; at < captures.length; at += scannedAtOnce) {
+    const some = captures.slice(at, at + scannedAtOnce);
+    const results = await Promise.all(some.map((capture) => scan(capture, withAddresses)));
+    for (const result of results) {
+      if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
+      if (result.kind === 'empty') damage.push(...result.damage);
+      else scanned.push(result);
+    }
+  }
+  return { kind: 'scanned', captures: scanned, damage };
+}
+
+type Scan =
+  | ({ readonly kind: 'scanned' } & ScannedCapture)
+  | { readonly kind: 'empty'; readonly damage: readonly Damage[] }
+  | { readonly kind: 'not-capture'; readonly message: string };
+
+async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
+  if (capture.fileBytes === undefined)
+    return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], addresses: undefined };
+  const opened = await capture.open(smallBufferBytes);
+  if (opened.kind === 'not-capture') return opened;
+  await using reader = opened.reader;
+  if (!(await reader.next())) return { kind: 'empty', damage: reader.damage };
+  const { seconds, nanoseconds } = reader.packet;
+  const interfaces = [...reader.interfaces];
+  const addresses = withAddresses ? await addressesOf(capture) : undefined;
+  return { kind: 'scanned', capture, startsAt: { seconds, nanoseconds }, interfaces, addresses };
+}
+
+async function addressesOf(capture: NamedCapture): Promise<readonly ReadonlySet<string>[]> {
+  const opened = await capture.open(smallBufferBytes);
+  if (opened.kind === 'not-capture') return [];
+  await using reader = opened.reader;
+  return await ownAddresses(reader, createDecoder());
+}
+
+const smallBufferBytes = 16 * 1024;
+const largeBufferBytes = 256 * 1024;
+/** Captures that overlap share this much for large buffers; more than that get small ones. */
+const buffersBytes = 64 * 1024 * 1024;
+
+/** The captures as inputs of a merge, each opened when its first packet is due. `onOpen` and `onEnd` get its reader. */
+export function mergeInputs(
+  captures: readonly ScannedCapture[],
+  onOpen: (input: number, reader: CaptureReader) => void,
+): { readonly inputs: readonly MergeInput[]; readonly onEnd: () => void } {
+  let openReaders = 0;
+  const inputs = captures.map(({ capture, startsAt }, input): MergeInput => {
+    const open = async () => {
+      const hasSpace = (openReaders + 1) * largeBufferBytes <= buffersBytes;
+      const opened = await capture.open(hasSpace ? largeBufferBytes : smallBufferBytes);
+      if (opened.kind === 'not-capture') throw new Error(opened.message);
+      openReaders += 1;
+      onOpen(input, opened.reader);
+      return opened.reader;
+    };
+    return { open, ...(startsAt && { startsAt }) };
+  });
+  const onEnd = () => {
+    openReaders -= 1;
+  };
+  return { inputs, onEnd };
+}
+
+/** The interface with a name: that of its file, if it has none of its own. The files of one ring have the same. */
+export function namedInterface(description: CaptureInterface, captureName: string): CaptureInterface {
+  if (description.name !== undefined && description.name !== '') return description;
+  return { ...description, name: basename(captureName).replace(/(\.pcap)\d+$/, '$1') };
+}

@@ -1,0 +1,138 @@
+import type { Readable } from 'node:stream';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
+import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
+import { MergedPackets } from '../pcap/merge/merged-packets.ts';
+import type { PacketWriter } from '../pcap/packet-writer.ts';
+import { pcapWriter } from '../pcap/pcap-writer.ts';
+import { pcapngWriter } from '../pcap/pcapng-writer.ts';
+import { addressNames } from './address-names.ts';
+import { type CaptureOutput, openCaptureOutput } from './capture-output.ts';
+import { type MergeArguments, mergeArguments } from './merge-arguments.ts';
+import { mergeInputs, namedInterface, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
+import { MergeReport } from './merge-report.ts';
+import { packetSelection } from './merge-selection.ts';
+import { type NamedCapture, namedCapture } from './open-capture.ts';
+import {
+  defaultUnreadSeconds,
+  exitCodes,
+  printMessage,
+  printText,
+  type Terminal,
+  unreadMessage,
+} from './terminal.ts';
+
+export type MergeTerminal = Terminal & { readonly stdin: Readable };
+
+/** `podcap merge`: writes the packets of several captures in time order. Returns the exit code. */
+export async function mergeCommand(args: readonly string[], terminal: MergeTerminal): Promise<number> {
+  const parsed = mergeArguments(args, Date.now());
+  switch (parsed.kind) {
+    case 'help':
+      return await printText(terminal, parsed.text);
+    case 'invalid':
+      printMessage(terminal, `${parsed.message}\nTry podcap merge --help.`);
+      return exitCodes.usage;
+    case 'arguments':
+      return await merge(parsed.arguments, terminal);
+  }
+}
+
+async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<number> {
+  if (options.to === '-' && terminal.stdout.isTTY === true) {
+    printMessage(
+      terminal,
+      'a capture file cannot be shown on a terminal: redirect the output, or use --to <file>',
+    );
+    return exitCodes.usage;
+  }
+  const named = await nameCaptures(options.files, terminal.stdin);
+  if ('message' in named) return fail(terminal, named.message);
+  const scan = await scanCaptures(named, { withAddresses: options.side !== undefined || options.names });
+  if (scan.kind === 'unusable') return fail(terminal, scan.message);
+  const { captures, damage } = scan;
+  const report = new MergeReport(terminal, captures);
+  report.damaged(damage);
+  const opened = await openCaptureOutput(options.to, terminal);
+  if (opened.kind === 'unusable') return fail(terminal, opened.message);
+  await using output = opened.output;
+  return await write({ options, captures, output, report, terminal });
+}
+
+async function nameCaptures(
+  files: readonly string[],
+  stdin: Readable,
+): Promise<readonly NamedCapture[] | { readonly message: string }> {
+  const named: NamedCapture[] = [];
+  for (const file of files) {
+    try {
+      named.push(await namedCapture(file, stdin));
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      return { message: `${file} cannot be read: ${error.message}` };
+    }
+  }
+  return named;
+}
+
+type Write = {
+  readonly options: MergeArguments;
+  readonly captures: readonly ScannedCapture[];
+  readonly output: CaptureOutput;
+  readonly report: MergeReport;
+  readonly terminal: Terminal;
+};
+
+/** A pipe that sends nothing for this long is not waited for any more. */
+const slowAfterMs = 2_000;
+
+async function write({ options, captures, output, report, terminal }: Write): Promise<number> {
+  const capturing = new Set<number>();
+  const { inputs, onEnd } = mergeInputs(captures, (input) => capturing.add(input));
+  const areFiles = captures.every(({ capture }) => capture.fileBytes !== undefined);
+  await using merged = new MergedPackets(inputs, {
+    slowAfterMs: areFiles ? Infinity : slowAfterMs,
+    onGap: (gap) => report.gap(gap),
+    onEnd: (input, reader) => {
+      capturing.delete(input);
+      onEnd();
+      report.damaged(reader.damage);
+    },
+  });
+  const describe = (input: number, description: CaptureInterface) =>
+    namedInterface(description, captures[input]?.capture.name ?? '');
+  const writer = writerOf(options);
+  if (options.names) writer.writeNames(addressNames(captures, describe));
+  const keeps = packetSelection({ ...options, captures, isCapturing: (input) => capturing.has(input) });
+  const interfaces = captures.flatMap((capture, input) =>
+    capture.interfaces.map((each) => describe(input, each)),
+  );
+  const chunks = mergeCaptures({ merged, writer, interfaces, describe, keeps });
+  let writtenBytes = 0;
+  for (;;) {
+    const chunk = await chunks.next();
+    if (chunk.done) {
+      if (chunk.value.kind === 'problem') return fail(terminal, chunk.value.message);
+      await output.complete();
+      report.done(merged.counts, {
+        packets: chunk.value.packets,
+        to: options.to === '-' ? undefined : options.to,
+      });
+      return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
+    }
+    const written = await output.write(chunk.value);
+    if (written === 'unread') return fail(terminal, unreadMessage(defaultUnreadSeconds));
+    if (written === 'closed') return exitCodes.done;
+    writtenBytes += chunk.value.length;
+    report.progress(writtenBytes);
+  }
+}
+
+function writerOf({ format }: MergeArguments): PacketWriter {
+  return format === 'pcap' ? pcapWriter() : pcapngWriter(`podcap ${packageJson.version}`);
+}
+
+function fail(terminal: Terminal, message: string): number {
+  printMessage(terminal, message);
+  return exitCodes.failed;
+}
