@@ -82,7 +82,7 @@ class InputsReader implements CaptureReader {
   constructor(inputs: readonly OpenInput[], bufferBytes: number) {
     this.#inputs = inputs;
     this.#buffer = new ReadBuffer(bufferBytes);
-    this.packet = emptyPacket(this.#buffer.bytes);
+    this.packet = emptyPacket(this.#buffer);
   }
 
   get interfaces() {

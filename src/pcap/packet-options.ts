@@ -13,7 +13,8 @@ export type PacketOptions = {
 
 /** Reads the options of a packet, up to the first that is longer than its block. */
 export function packetOptions(packet: CurrentPacket): PacketOptions {
-  const { view, options } = optionsOf(packet);
+  const { view } = packet;
+  const options = optionsOf(packet);
   const little = packet.optionsAreLittleEndian;
   const flags = options.find(isFlags);
   const dropped = options.find(isDropCount);
@@ -37,7 +38,8 @@ export function appendPacketOptions(
   packet: CurrentPacket,
   droppedBefore: number,
 ): boolean {
-  const { view, options } = optionsOf(packet);
+  const { view } = packet;
+  const options = optionsOf(packet);
   const little = packet.optionsAreLittleEndian;
   // Each option is written at most once, and a drop count can be new.
   buffer.reserve(packet.optionsBytes + 3 + dropCountBytes);
@@ -61,18 +63,8 @@ export function appendPacketOptions(
 
 const dropCountBytes = 12;
 
-function optionsOf({
-  buffer,
-  optionsAt,
-  optionsBytes,
-  optionsAreLittleEndian: littleEndian,
-}: CurrentPacket): {
-  readonly view: DataView;
-  readonly options: readonly BlockOption[];
-} {
-  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  const { options } = readOptions(view, { from: optionsAt, to: optionsAt + optionsBytes, littleEndian });
-  return { view, options };
+function optionsOf({ view, optionsAt, optionsBytes, optionsAreLittleEndian: littleEndian }: CurrentPacket) {
+  return readOptions(view, { from: optionsAt, to: optionsAt + optionsBytes, littleEndian }).options;
 }
 
 function isFlags({ code, valueBytes }: BlockOption): boolean {
@@ -96,6 +88,6 @@ function appendOption(buffer: WriteBuffer, source: Uint8Array, option: BlockOpti
   beginOption(buffer, option);
   const end = buffer.at + padded(option.valueBytes);
   buffer.bytes.fill(0, buffer.at, end);
-  buffer.append(source, option.valueAt, option.valueBytes);
+  buffer.bytes.set(source.subarray(option.valueAt, option.valueAt + option.valueBytes), buffer.at);
   buffer.at = end;
 }

@@ -125,6 +125,7 @@ class PcapWalker implements Walker {
     packet.capturedBytes = captured;
     packet.dataAt = at + recordHeaderBytes;
     packet.buffer = buffer.bytes;
+    packet.view = view;
     packet.optionsBytes = 0;
     this.#lastRecord = buffer.offset + at;
     buffer.at = at + recordHeaderBytes + captured;

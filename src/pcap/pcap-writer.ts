@@ -78,7 +78,7 @@ function writeRecord(buffer: WriteBuffer, packet: CurrentPacket, unitNanoseconds
   view.setUint32(at + 8, packet.capturedBytes, true);
   view.setUint32(at + 12, packet.originalBytes, true);
   buffer.at = at + recordHeaderBytes;
-  buffer.append(packet.buffer, packet.dataAt, packet.capturedBytes);
+  buffer.appendData(packet);
 }
 
 function linkTypesDiffer(first: CaptureInterface, second: CaptureInterface): WriteProblem {

@@ -117,6 +117,7 @@ export class PcapngWalker implements Walker {
     packet.originalBytes = view.getUint32(at + 24, little);
     packet.dataAt = at + 28;
     packet.buffer = buffer.bytes;
+    packet.view = view;
     packet.optionsAt = at + 28 + padded(captured);
     packet.optionsBytes = at + length - 4 - packet.optionsAt;
     packet.optionsAreLittleEndian = little;
@@ -143,6 +144,7 @@ export class PcapngWalker implements Walker {
     packet.originalBytes = original;
     packet.dataAt = at + 12;
     packet.buffer = buffer.bytes;
+    packet.view = view;
     packet.optionsBytes = 0;
     buffer.at = at + length;
     return foundPacket;

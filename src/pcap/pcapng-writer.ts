@@ -106,7 +106,7 @@ function writePacket(buffer: WriteBuffer, packet: CurrentPacket, interfaceNumber
   // The padding first: the data overwrites the rest of its four bytes.
   view.setUint32(at + 24 + dataBytes, dataBytes === 0 ? packet.originalBytes : 0, true);
   buffer.at = at + 28;
-  buffer.append(packet.buffer, packet.dataAt, capturedBytes);
+  buffer.appendData(packet);
   buffer.at = at + 28 + dataBytes;
 }
 

@@ -31,7 +31,7 @@ export function endWith({ damages, name }: WalkerParts, damage: FoundDamage): ty
   return isOver;
 }
 
-export function emptyPacket(buffer: Uint8Array): CurrentPacket {
+export function emptyPacket({ bytes, view }: ReadBuffer): CurrentPacket {
   return {
     interfaceIndex: 0,
     timeHigh: 0,
@@ -41,7 +41,8 @@ export function emptyPacket(buffer: Uint8Array): CurrentPacket {
     originalBytes: 0,
     capturedBytes: 0,
     dataAt: 0,
-    buffer,
+    buffer: bytes,
+    view,
     optionsAt: 0,
     optionsBytes: 0,
     optionsAreLittleEndian: true,

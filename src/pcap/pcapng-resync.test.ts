@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest';
+import { captureBytes, someData } from './testing/capture-bytes.ts';
+import { readBytes } from './testing/read-capture.ts';
+
+const { section, interfaceBlock, packet, block, u16, u32 } = captureBytes('little');
+const start = Buffer.concat([section(), interfaceBlock()]);
+const good = packet();
+const next = packet({ low: 200 });
+const at = start.length + good.length;
+
+/** Damage between two packets: what is there, and what the reader says about it. */
+test.each<[what: string, damaged: Buffer, says: string, resumedAfter?: number]>([
+  ['a wrong second length', packet({ second: 77 }), 'a block with two different lengths, 52 and 77'],
+  ['a length of 0', Buffer.alloc(64), 'no block of type 0 can have 0 bytes'],
+  [
+    'an odd length',
+    Buffer.concat([u32(6), u32(33), Buffer.alloc(28)]),
+    'no block of type 6 can have 33 bytes',
+  ],
+  ['a length that is too short', block(6, Buffer.alloc(8)), 'no block of type 6 can have 20 bytes'],
+  [
+    'a huge length',
+    Buffer.concat([u32(6), u32(0x7fff_fffc)]),
+    'no block of type 6 can have 2147483644 bytes',
+  ],
+  [
+    'an unknown block of 17 MiB',
+    Buffer.concat([u32(77), u32(17 * 2 ** 20)]),
+    'no block of type 77 can have 17825792 bytes',
+  ],
+  ['an unknown interface', packet({ id: 1 }), 'a packet of an interface that is not described'],
+  [
+    'more data than its block',
+    packet({ captured: 30 }),
+    'a packet of 30 bytes, more than its block or any packet has',
+  ],
+  [
+    'too large a packet',
+    packet({ data: Buffer.alloc(262_145) }),
+    'a packet of 262145 bytes, more than its block or any packet has',
+  ],
+  [
+    'a simple packet that is cut',
+    block(3, Buffer.concat([u32(30), someData])),
+    'a packet of 30 bytes, more than its block or any packet has',
+  ],
+  [
+    'a section without a byte order',
+    block(0x0a0d0d0a, Buffer.alloc(16)),
+    'a section header without a byte order',
+  ],
+  [
+    'a section of 8 bytes',
+    Buffer.concat([section().subarray(0, 4), u32(8), section().subarray(8)]),
+    'no section header can have 8 bytes',
+  ],
+  [
+    'an option that is longer than the block',
+    interfaceBlock({ options: Buffer.concat([u16(2), u16(99)]) }),
+    'an interface with an option that is longer than its block',
+  ],
+  [
+    'an unknown block with two lengths',
+    block(99, Buffer.alloc(40), 44),
+    'a block with two different lengths, 52 and 44',
+  ],
+])('after %s, the next packet is found', async (_what, damaged, says) => {
+  const bytes = Buffer.concat([start, good, damaged, next, good]);
+  const resumedAt = at + damaged.length;
+  for (const chunkBytes of [bytes.length, 5]) {
+    const read = await readBytes(bytes, { chunkBytes });
+    expect(read.packets.map(({ time }) => time % 1000n)).toEqual([452n, 552n, 452n]);
+    const message = `capture, byte ${at}: ${says}; read on from byte ${resumedAt}`;
+    expect(read.damage).toEqual([{ kind: 'corrupt', offset: at, resumedAt, message }]);
+  }
+});
+
+test('what a damaged place hides is looked for as a section and as an interface too', async () => {
+  const read = await readBytes(
+    Buffer.concat([
+      start,
+      Buffer.alloc(40),
+      start,
+      good,
+      Buffer.alloc(8),
+      interfaceBlock(),
+      packet({ id: 1 }),
+    ]),
+  );
+  expect(read.packets.map(({ interfaceIndex }) => interfaceIndex)).toEqual([0, 1]);
+  expect(read.damage.map(({ resumedAt }) => resumedAt)).toEqual([88, 196]);
+});
+
+test('only what is aligned to 4 bytes is taken for a block', async () => {
+  const read = await readBytes(Buffer.concat([start, Buffer.alloc(42), good, Buffer.alloc(2), next]));
+  expect(read.packets).toHaveLength(1);
+});
+
+// Its data could be a capture file that somebody has downloaded.
+test('a packet that is cut at the end is not searched for blocks', async () => {
+  const inner = packet({ data: Buffer.concat([good, good]) });
+  const read = await readBytes(Buffer.concat([start, good, inner.subarray(0, -4)]));
+  expect(read.packets).toHaveLength(1);
+  expect(read.damage).toMatchObject([{ kind: 'cut', offset: at, resumedAt: undefined }]);
+});
+
+test('a length that reaches beyond the end of the file is damage like others', async () => {
+  const damaged = packet();
+  damaged.writeUInt32LE(10_000, 4);
+  const read = await readBytes(Buffer.concat([start, damaged, next]));
+  expect(read.packets).toHaveLength(1);
+  expect(read.damage).toMatchObject([{ kind: 'corrupt', offset: start.length, resumedAt: at }]);
+});
+
+test('damage everywhere is counted after the first hundred places', async () => {
+  const bad = Array.from({ length: 150 }, () => Buffer.concat([Buffer.alloc(8), good]));
+  const read = await readBytes(Buffer.concat([start, ...bad]));
+  expect(read.packets).toHaveLength(150);
+  expect(read.damage).toHaveLength(101);
+  expect(read.damage.at(-1)?.message).toBe('50 more damaged places after byte 5988');
+});
