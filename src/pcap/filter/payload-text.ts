@@ -1,3 +1,4 @@
+import { characterAt } from './character-at.ts';
 import type { Matcher, Problem } from './matcher.ts';
 
 /** Bytes to search for: at each place, one of two. They are equal where only one byte will do. */
@@ -27,7 +28,7 @@ export function quotedText(text: string, at: number): QuotedText | Problem {
       next += escape.length;
       continue;
     }
-    const character = String.fromCodePoint(text.codePointAt(next) ?? 0);
+    const character = characterAt(text, next);
     lower.push(...encoder.encode(asciiLower(character)));
     upper.push(...encoder.encode(asciiUpper(character)));
     value.push(character);
