@@ -7,11 +7,14 @@ export type Terminal = {
   readonly env: NodeJS.ProcessEnv;
   /** `columns`: how wide a terminal is; 0 or undefined if that is not known. */
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
 };
 
-/** The usual exit codes: 1 if the command fails, for example without such a Pod, 2 for a wrong command line. */
-export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+/**
+ * The usual exit codes: 1 if the command fails, for example without such a Pod, 2 for a wrong command line. 3 if it is
+ * done, but packets are missing in the result.
+ */
+export const exitCodes = { done: 0, failed: 1, usage: 2, incomplete: 3 } as const;
 
 /** An output that has not been read for this long is given up, unless the user sets another time. */
 export const defaultUnreadSeconds = 60;
