@@ -1,7 +1,13 @@
-import { parseArgs } from 'node:util';
 import { captureStates, stateDescriptions } from '../agent/observability/capture-states.ts';
 import { settingDescriptions } from '../agent/settings.ts';
 import { podNamePatterns } from '../agent/storage/file-names.ts';
+import {
+  invalidArguments as invalid,
+  type OptionTypes,
+  type OptionValues,
+  type ParsedArguments,
+  parseCommandLine,
+} from './command-line.ts';
 import { defaultUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap read`, parsed. */
@@ -18,11 +24,6 @@ export type ListArguments = {
   readonly capturesFolder: string;
   readonly output: 'table' | 'json';
 };
-
-export type ParsedArguments<Arguments> =
-  | { readonly kind: 'arguments'; readonly arguments: Arguments }
-  | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'invalid'; readonly message: string };
 
 const maxUnreadSeconds = 86_400;
 const { capturesFolder } = settingDescriptions;
@@ -80,7 +81,7 @@ export function readArguments(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): ParsedArguments<ReadArguments> {
-  const parsed = parse(args, {
+  const parsed = parseCommandLine(args, {
     uid: { type: 'string' },
     generation: { type: 'string' },
     'unread-seconds': { type: 'string' },
@@ -125,7 +126,7 @@ export function listArguments(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): ParsedArguments<ListArguments> {
-  const parsed = parse(args, { output: { type: 'string', short: 'o' }, ...commonOptions });
+  const parsed = parseCommandLine(args, { output: { type: 'string', short: 'o' }, ...commonOptions });
   if (parsed.kind === 'invalid') return parsed;
   const { values, positionals } = parsed;
   if (values['help'] === true) return { kind: 'help', text: listHelp };
@@ -137,30 +138,10 @@ export function listArguments(
   return withFolder(values, env, (folder) => ({ capturesFolder: folder, output }));
 }
 
-type Options = NonNullable<Parameters<typeof parseArgs>[0]>['options'];
-
-const commonOptions = {
-  'captures-folder': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const satisfies Options;
-
-type Values = Readonly<Record<string, unknown>>;
-type Invalid = { readonly kind: 'invalid'; readonly message: string };
-
-function parse(
-  args: readonly string[],
-  options: NonNullable<Options>,
-): { readonly kind: 'given'; readonly values: Values; readonly positionals: readonly string[] } | Invalid {
-  try {
-    return { kind: 'given', ...parseArgs({ args: [...args], options, allowPositionals: true }) };
-  } catch (error) {
-    // An unknown option, or one without a value: Node's message names it.
-    return invalid(error instanceof Error ? error.message : String(error));
-  }
-}
+const commonOptions = { 'captures-folder': { type: 'string' } } as const satisfies OptionTypes;
 
 function withFolder<Arguments>(
-  values: Values,
+  values: OptionValues,
   env: NodeJS.ProcessEnv,
   make: (folder: string) => Arguments,
 ): ParsedArguments<Arguments> {
@@ -173,8 +154,4 @@ function withFolder<Arguments>(
       `--captures-folder (${capturesFolder.env}) must be an absolute path, not ${JSON.stringify(folder)}`,
     );
   return { kind: 'arguments', arguments: make(folder) };
-}
-
-function invalid(message: string): Invalid {
-  return { kind: 'invalid', message };
 }

@@ -113,10 +113,25 @@ function badAddress(token: Token): Problem {
 }
 
 function addressMatcher(network: Network, direction: Direction): Matcher {
-  const scratch = new Uint16Array(addressWords);
-  const isSource: Matcher = ({ packet: { source } }) =>
-    source !== undefined && isInNetwork(source, network, scratch);
+  const isIn = rememberedTest(network);
+  const isSource: Matcher = ({ packet: { source } }) => source !== undefined && isIn(source);
   const isDestination: Matcher = ({ packet: { destination } }) =>
-    destination !== undefined && isInNetwork(destination, network, scratch);
+    destination !== undefined && isIn(destination);
   return directed({ isSource, isDestination }, direction);
+}
+
+/** To look an address up takes much less time than to read it. */
+const rememberedAddresses = 1_024;
+
+function rememberedTest(network: Network): (address: string) => boolean {
+  const scratch = new Uint16Array(addressWords);
+  const remembered = new Map<string, boolean>();
+  return (address) => {
+    const known = remembered.get(address);
+    if (known !== undefined) return known;
+    const isIn = isInNetwork(address, network, scratch);
+    if (remembered.size === rememberedAddresses) remembered.clear();
+    remembered.set(address, isIn);
+    return isIn;
+  };
 }

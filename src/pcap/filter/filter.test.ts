@@ -60,6 +60,15 @@ test.each([
   ['host ::ffff:10.0.0.1', []],
 ])('%j compares addresses by value: %j', (text, names) => expect(matched(text)).toEqual(names));
 
+test('compares more addresses than it remembers, and the same ones again', () => {
+  const filter = parseFilter('net 10.0.3.0/24');
+  const matching = Array.from({ length: 6_000 }, (_, at) => at % 3_000).filter((at) => {
+    const source = `10.0.${at >> 8}.${at & 255}`;
+    return filter.kind === 'filter' && filter.matches(subjectOf({ source }));
+  });
+  expect(matching).toEqual([0, 0].flatMap(() => Array.from({ length: 256 }, (_, at) => 3 * 256 + at)));
+});
+
 test.each([
   ['pod web', ['hello']],
   ['pod web*', ['syn', 'synAck', 'hello']],

@@ -1,3 +1,4 @@
+import { characterAt } from './character-at.ts';
 import type { Matcher, Problem } from './matcher.ts';
 
 /** Bytes to search for: at each place, one of two. They are equal where only one byte will do. */
@@ -27,7 +28,7 @@ export function quotedText(text: string, at: number): QuotedText | Problem {
       next += escape.length;
       continue;
     }
-    const character = String.fromCodePoint(text.codePointAt(next) ?? 0);
+    const character = characterAt(text, next);
     lower.push(...encoder.encode(asciiLower(character)));
     upper.push(...encoder.encode(asciiUpper(character)));
     value.push(character);
@@ -65,45 +66,62 @@ function escapeAt(text: string, at: number): { readonly byte: number; readonly l
  * Matches packets whose payload contains the bytes. Names in DNS packets are cut into labels, so there the line that
  * describes the packet is searched as well.
  */
-export function textMatcher({ lower, upper }: BytePattern): Matcher {
+export function textMatcher(pattern: BytePattern): Matcher {
+  const search: Search = { ...pattern, shifts: shiftsOf(pattern) };
   return ({ packet, buffer, dataAt, capturedBytes }) => {
     const { payload } = packet;
     const from = dataAt + Math.max(0, payload.from);
     const to = Math.min(buffer.length, dataAt + Math.min(payload.to, capturedBytes));
-    if (bytesContain(buffer, { from, to }, { lower, upper })) return true;
-    return packet.protocols.includes('dns') && lineContains(packet.info, { lower, upper });
+    if (bytesContain(buffer, { from, to }, search)) return true;
+    return packet.protocols.includes('dns') && lineContains(packet.info, pattern);
   };
+}
+
+/** `shifts`: how far a match can be at least, by the byte where the pattern would have its last one. */
+type Search = BytePattern & { readonly shifts: Uint16Array };
+
+/** The table of Horspool, "Practical fast searching in strings", 1980. */
+function shiftsOf({ lower, upper }: BytePattern): Uint16Array {
+  const last = lower.length - 1;
+  const shifts = new Uint16Array(256).fill(lower.length);
+  for (let at = 0; at < last; at += 1) {
+    shifts[lower[at] ?? 0] = last - at;
+    shifts[upper[at] ?? 0] = last - at;
+  }
+  return shifts;
 }
 
 function bytesContain(
   buffer: Uint8Array,
   { from, to }: { readonly from: number; readonly to: number },
-  { lower, upper }: BytePattern,
+  { lower, upper, shifts }: Search,
 ): boolean {
-  const { length } = lower;
-  const first = lower[0];
-  const otherFirst = upper[0];
-  for (let at = from; at <= to - length; at += 1) {
-    const byte = buffer[at];
-    if (byte !== first && byte !== otherFirst) continue;
-    let same = 1;
-    while (same < length && (buffer[at + same] === lower[same] || buffer[at + same] === upper[same]))
-      same += 1;
-    if (same === length) return true;
+  const last = lower.length - 1;
+  const lowerLast = lower[last];
+  const upperLast = upper[last];
+  let end = from + last;
+  while (end < to) {
+    const byte = buffer[end] ?? 0;
+    if (byte === lowerLast || byte === upperLast) {
+      let at = last - 1;
+      while (at >= 0 && isOneOf(buffer[end - last + at], lower[at], upper[at])) at -= 1;
+      if (at < 0) return true;
+    }
+    end += shifts[byte] ?? 1;
   }
   return false;
 }
 
+function isOneOf(byte: number | undefined, lower: number | undefined, upper: number | undefined): boolean {
+  return byte === lower || byte === upper;
+}
+
 function lineContains(line: string, { lower, upper }: BytePattern): boolean {
   const { length } = lower;
-  for (let at = 0; at <= line.length - length; at += 1) {
-    let same = 0;
-    while (same < length) {
-      const code = line.charCodeAt(at + same);
-      if (code !== lower[same] && code !== upper[same]) break;
-      same += 1;
-    }
-    if (same === length) return true;
+  for (let from = 0; from <= line.length - length; from += 1) {
+    let at = 0;
+    while (at < length && isOneOf(line.charCodeAt(from + at), lower[at], upper[at])) at += 1;
+    if (at === length) return true;
   }
   return false;
 }

@@ -1,3 +1,4 @@
+import { characterAt } from './character-at.ts';
 import type { TextSpan } from './matcher.ts';
 import { type BytePattern, quotedText } from './payload-text.ts';
 
@@ -89,7 +90,7 @@ const libpcapBytes =
   'expressions over bytes, such as tcp[13] & 2 != 0 in libpcap, are not supported: TCP flags are syn, fin, rst, ack, psh, urg; lengths are len > 1000';
 
 function badAt(text: string, at: number): Token {
-  const character = String.fromCodePoint(text.codePointAt(at) ?? 0);
+  const character = characterAt(text, at);
   const bad = { kind: 'bad', text: character, at, length: character.length } as const;
   switch (character) {
     case '[':

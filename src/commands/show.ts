@@ -1,0 +1,110 @@
+import { parseFilter } from '../pcap/filter/filter.ts';
+import type { Problem } from '../pcap/filter/matcher.ts';
+import { showProblem } from '../pcap/filter/show-problem.ts';
+import type { PacketReader } from '../pcap/packet-reader.ts';
+import { type ShowArguments, showArguments } from './show-arguments.ts';
+import { type PacketLines, type ShowPackets, showPackets } from './show-packets.ts';
+import { outputTo } from './standard-output.ts';
+import { exitCodes, printMessage, printText, type Terminal, unreadMessage } from './terminal.ts';
+
+/** What reads captures and understands packets. */
+export type ShowParts = {
+  /** Opens a file by its path, or `-`: standard input. Throws the errors of open(2) and read(2), as the reader does. */
+  readonly openReader: (file: string) => Promise<OpenedReader>;
+  /** Makes the decoder of one capture. */
+  readonly decoder: () => Pick<PacketLines, 'decode'>;
+  readonly lineOf: PacketLines['lineOf'];
+};
+
+export type OpenedReader =
+  | { readonly kind: 'capture'; readonly reader: PacketReader }
+  /** The message has the path. */
+  | { readonly kind: 'not-capture'; readonly message: string };
+
+export type ShowTerminal = Terminal & { readonly stdin: { readonly isTTY?: boolean } };
+
+/** `podcap show`: prints the packets of a capture file, a line for each. Returns the exit code. */
+export async function showCommand(
+  args: readonly string[],
+  terminal: ShowTerminal,
+  parts: ShowParts,
+): Promise<number> {
+  const parsed = showArguments(args);
+  switch (parsed.kind) {
+    case 'help':
+      return await printText(terminal, parsed.text);
+    case 'invalid':
+      return refuse(terminal, `${parsed.message}\nTry podcap show --help.`);
+    case 'arguments':
+      return await show(parsed.arguments, terminal, parts);
+  }
+}
+
+async function show(
+  { file, filter: text, count }: ShowArguments,
+  terminal: ShowTerminal,
+  { openReader, decoder, lineOf }: ShowParts,
+): Promise<number> {
+  const filter = parseFilter(text);
+  if (filter.kind === 'invalid') return refuse(terminal, filterMessage(text, filter, terminal));
+  if (file === '-' && terminal.stdin.isTTY === true)
+    return refuse(terminal, 'standard input is a terminal: write a capture to it, as in ... | podcap show -');
+  const opened = await attempt(() => openReader(file));
+  if (opened.kind === 'failed') return fail(terminal, `${file} cannot be read: ${opened.why}`);
+  if (opened.result.kind === 'not-capture') return fail(terminal, opened.result.message);
+  await using reader = opened.result.reader;
+  using output = outputTo(terminal.stdout, { unreadMs: unreadSeconds * 1_000 });
+  const { matches } = filter;
+  const { decode } = decoder();
+  return await showReader({ reader, decode, lineOf, matches, count, output }, file, terminal);
+}
+
+/** People pause between two pages. But the other end of `kubectl exec` may be gone without closing anything. */
+const unreadSeconds = 3_600;
+
+async function showReader(options: ShowPackets, file: string, terminal: Terminal): Promise<number> {
+  const shown = await attempt(() => showPackets(options));
+  const { damage } = options.reader;
+  for (const { message } of damage) printMessage(terminal, message);
+  if (shown.kind === 'failed') {
+    printMessage(terminal, `${file} was not shown to its end: ${shown.why}`);
+    return exitCodes.incomplete;
+  }
+  const { ended, packets, lines } = shown.result;
+  if (ended === 'unread') return fail(terminal, unreadMessage(unreadSeconds));
+  if (ended === 'end' && lines === 0 && terminal.stderr.isTTY === true)
+    printMessage(terminal, packets === 0 ? 'there is no packet' : `no packet of ${packets} matches`);
+  return damage.length > 0 ? exitCodes.incomplete : exitCodes.done;
+}
+
+type Attempt<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  | { readonly kind: 'failed'; readonly why: string };
+
+/** Errors of the operating system are for people to read; others are thrown. */
+async function attempt<Result>(action: () => Promise<Result>): Promise<Attempt<Result>> {
+  try {
+    return { kind: 'done', result: await action() };
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return { kind: 'failed', why: error.message };
+    throw error;
+  }
+}
+
+function filterMessage(text: string, problem: Problem, { stderr: { isTTY, columns } }: Terminal): string {
+  const width = isTTY === true ? (columns || 80) - indent.length : Infinity;
+  const lines = showProblem(text, problem, width).split('\n');
+  return ['the filter is wrong:', ...lines.map((line) => indent + line)].join('\n');
+}
+
+const indent = '  ';
+
+function refuse(terminal: Terminal, message: string): number {
+  printMessage(terminal, message);
+  return exitCodes.usage;
+}
+
+function fail(terminal: Terminal, message: string): number {
+  printMessage(terminal, message);
+  return exitCodes.failed;
+}
