@@ -82,6 +82,13 @@ test('podcap read writes a valid file without a gap while the ring rotates, also
     expect(records.tcpdump).toBeGreaterThanOrEqual(numbers.length);
     expect(records).toEqual({ tcpdump: records.tcpdump, tshark: records.tcpdump, capinfos: records.tcpdump });
   }
+  const path = join(output.path, 'pcapng.pcapng');
+  await writeFile(path, await readBack(busy, 'pcapng'));
+  const { tcpdump, tshark, capinfos } = await packetsReadBy(path);
+  expect(tcpdump).toBeGreaterThan(4 * 600);
+  expect([tshark, capinfos]).toEqual([tcpdump, tcpdump]);
+  const names = await run(['tshark', '-n', '-c', '1', '-r', path, '-T', 'fields', '-e', 'frame.interface_name']);
+  expect(names.trim()).toBe(`${cluster.namespace}/busy/eth0`);
   await deleteSendingPod(cluster, busy);
 });
 

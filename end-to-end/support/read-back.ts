@@ -6,8 +6,11 @@ import type { PodOnNode } from './node-captures.ts';
 import { kubectlCommand } from './run-kubectl.ts';
 
 /** What `podcap read` in the container of the Node's agent writes to its standard output. */
-export async function readBack({ uid, node }: Pick<PodOnNode, 'uid' | 'node'>): Promise<Buffer> {
-  return await podcap(node, ['read', '--uid', uid]);
+export async function readBack(
+  { uid, node }: Pick<PodOnNode, 'uid' | 'node'>,
+  format: 'pcap' | 'pcapng' = 'pcap',
+): Promise<Buffer> {
+  return await podcap(node, ['read', '--uid', uid, '--format', format]);
 }
 
 /** What `podcap list` in the container of the Node's agent says about the Pod; undefined if it does not list it. */

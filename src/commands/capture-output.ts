@@ -1,4 +1,3 @@
-import { unlinkSync } from 'node:fs';
 import { createOutputFile } from './output-file.ts';
 import { outputTo, type Written } from './standard-output.ts';
 import { defaultUnreadSeconds, type Terminal } from './terminal.ts';

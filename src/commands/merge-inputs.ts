@@ -78,27 +78,35 @@ const largeBufferBytes = 256 * 1024;
 /** Captures that overlap share this much for large buffers; more than that get small ones. */
 const buffersBytes = 64 * 1024 * 1024;
 
-/** The captures as inputs of a merge, each opened when its first packet is due. `onOpen` and `onEnd` get its reader. */
-export function mergeInputs(
-  captures: readonly ScannedCapture[],
-  onOpen: (input: number, reader: CaptureReader) => void,
-): { readonly inputs: readonly MergeInput[]; readonly onEnd: () => void } {
-  let openReaders = 0;
-  const inputs = captures.map(({ capture, startsAt }, input): MergeInput => {
-    const open = async () => {
-      const hasSpace = (openReaders + 1) * largeBufferBytes <= buffersBytes;
-      const opened = await capture.open(hasSpace ? largeBufferBytes : smallBufferBytes);
-      if (opened.kind === 'not-capture') throw new Error(opened.message);
-      openReaders += 1;
-      onOpen(input, opened.reader);
-      return opened.reader;
-    };
-    return { open, ...(startsAt && { startsAt }) };
-  });
-  const onEnd = () => {
-    openReaders -= 1;
+/** The captures as inputs of a merge, each opened when its first packet is due. */
+export type MergeInputs = {
+  readonly inputs: readonly MergeInput[];
+  readonly isOpen: (input: number) => boolean;
+  /** The input has ended: what its reader knows. */
+  readonly ended: (input: number) => CaptureReader | undefined;
+};
+
+export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
+  const readers = new Map<number, CaptureReader>();
+  const open = async (input: number, { capture }: ScannedCapture) => {
+    const hasSpace = (readers.size + 1) * largeBufferBytes <= buffersBytes;
+    const opened = await capture.open(hasSpace ? largeBufferBytes : smallBufferBytes);
+    if (opened.kind === 'not-capture') throw new Error(opened.message);
+    readers.set(input, opened.reader);
+    return opened.reader;
   };
-  return { inputs, onEnd };
+  return {
+    inputs: captures.map((capture, input) => ({
+      open: () => open(input, capture),
+      ...(capture.startsAt && { startsAt: capture.startsAt }),
+    })),
+    isOpen: (input) => readers.has(input),
+    ended(input) {
+      const reader = readers.get(input);
+      readers.delete(input);
+      return reader;
+    },
+  };
 }
 
 /** The interface with a name: that of its file, if it has none of its own. The files of one ring have the same. */

@@ -1,10 +1,11 @@
-import type { CaptureReader } from '../pcap/capture-reader.ts';
 import type { Gap, InputCounts } from '../pcap/merge/merged-packets.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 import { printMessage, type Terminal } from './terminal.ts';
 
 const progressEveryMs = 200;
+/** About as many captures as fit on a screen. */
+const mostLines = 10;
 
 /** Tells on standard error how far a merge is, what could not be read, and what was merged. */
 export class MergeReport {
@@ -36,10 +37,6 @@ export class MergeReport {
       this.#say(`${name} sends again: its packets follow, some of them later than others of the same time`);
   }
 
-  ended(reader: CaptureReader): void {
-    this.damaged(reader.damage);
-  }
-
   /** Shows how much is written, on a terminal. */
   progress(writtenBytes: number): void {
     const { stderr } = this.#terminal;
@@ -56,20 +53,25 @@ export class MergeReport {
     counts: readonly InputCounts[],
     written: { readonly packets: number; readonly to: string | undefined },
   ): void {
-    for (const [input, { stepsBack }] of counts.entries()) {
-      if (stepsBack === 0) continue;
-      const name = this.#captures[input]?.capture.name ?? '';
-      this.#say(
-        `${name}: ${stepsBack} packets are earlier than one before them; they keep their place and their time`,
-      );
-    }
+    this.#stepsBack(counts);
     const late = counts.reduce((sum, each) => sum + each.late, 0);
-    if (late > 0) this.#say(`${late} packets came too late for their place`);
+    if (late > 0) this.#say(`${packetCount(late)} came too late for their place`);
     this.#clear();
     if (written.to === undefined) return;
     const seconds = ((performance.now() - this.#startMs) / 1_000).toFixed(1);
     const captures = counts.length === 1 ? '1 capture' : `${counts.length} captures`;
-    this.#say(`wrote ${written.packets} packets of ${captures} to ${written.to} in ${seconds} s`);
+    this.#say(`wrote ${packetCount(written.packets)} of ${captures} to ${written.to} in ${seconds} s`);
+  }
+
+  #stepsBack(counts: readonly InputCounts[]): void {
+    const stepping = counts.flatMap(({ stepsBack }, input) => (stepsBack > 0 ? [{ stepsBack, input }] : []));
+    for (const { stepsBack, input } of stepping.slice(0, mostLines)) {
+      const name = this.#captures[input]?.capture.name ?? '';
+      const packets = packetCount(stepsBack);
+      this.#say(`${name}: ${packets} with an earlier time than one before; the order of the file stays`);
+    }
+    const more = stepping.length - mostLines;
+    if (more > 0) this.#say(`${more} more captures have packets with an earlier time than one before`);
   }
 
   #warn(message: string): void {
@@ -86,6 +88,10 @@ export class MergeReport {
     if (this.#isShown) this.#terminal.stderr.write('\r\u001b[K');
     this.#isShown = false;
   }
+}
+
+function packetCount(packets: number): string {
+  return packets === 1 ? '1 packet' : `${packets} packets`;
 }
 
 function megabytes(bytes: number): string {

@@ -1,13 +1,11 @@
 import type { Readable } from 'node:stream';
-import packageJson from '../../package.json' with { type: 'json' };
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
-import type { PacketWriter } from '../pcap/packet-writer.ts';
-import { pcapWriter } from '../pcap/pcap-writer.ts';
-import { pcapngWriter } from '../pcap/pcapng-writer.ts';
 import { addressNames } from './address-names.ts';
 import { type CaptureOutput, openCaptureOutput } from './capture-output.ts';
+import { captureWriter } from './capture-writer.ts';
+import { inputStatistics } from './input-statistics.ts';
 import { type MergeArguments, mergeArguments } from './merge-arguments.ts';
 import { mergeInputs, namedInterface, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
 import { MergeReport } from './merge-report.ts';
@@ -87,27 +85,36 @@ type Write = {
 const slowAfterMs = 2_000;
 
 async function write({ options, captures, output, report, terminal }: Write): Promise<number> {
-  const capturing = new Set<number>();
-  const { inputs, onEnd } = mergeInputs(captures, (input) => capturing.add(input));
+  const counted = inputStatistics();
+  const describe = (input: number, description: CaptureInterface) =>
+    namedInterface(description, captures[input]?.capture.name ?? '');
+  const { inputs, isOpen, ended } = mergeInputs(captures);
   const areFiles = captures.every(({ capture }) => capture.fileBytes !== undefined);
   await using merged = new MergedPackets(inputs, {
     slowAfterMs: areFiles ? Infinity : slowAfterMs,
     onGap: (gap) => report.gap(gap),
-    onEnd: (input, reader) => {
-      capturing.delete(input);
-      onEnd();
+    onEnd(input) {
+      const reader = ended(input);
+      if (!reader) return;
+      counted.add(reader, (description) => describe(input, description));
       report.damaged(reader.damage);
     },
   });
-  const describe = (input: number, description: CaptureInterface) =>
-    namedInterface(description, captures[input]?.capture.name ?? '');
-  const writer = writerOf(options);
+  const writer = captureWriter(options.format);
   if (options.names) writer.writeNames(addressNames(captures, describe));
-  const keeps = packetSelection({ ...options, captures, isCapturing: (input) => capturing.has(input) });
+  const keeps = packetSelection({ ...options, captures, isCapturing: isOpen });
   const interfaces = captures.flatMap((capture, input) =>
     capture.interfaces.map((each) => describe(input, each)),
   );
-  const chunks = mergeCaptures({ merged, writer, interfaces, describe, keeps });
+  const chunks = mergeCaptures({
+    merged,
+    writer,
+    interfaces,
+    describe,
+    keeps,
+    droppedBefore: () => 0,
+    known: counted.known,
+  });
   let writtenBytes = 0;
   for (;;) {
     const chunk = await chunks.next();
@@ -126,10 +133,6 @@ async function write({ options, captures, output, report, terminal }: Write): Pr
     writtenBytes += chunk.value.length;
     report.progress(writtenBytes);
   }
-}
-
-function writerOf({ format }: MergeArguments): PacketWriter {
-  return format === 'pcap' ? pcapWriter() : pcapngWriter(`podcap ${packageJson.version}`);
 }
 
 function fail(terminal: Terminal, message: string): number {

@@ -2,6 +2,13 @@ import { captureStates, stateDescriptions } from '../agent/observability/capture
 import { settingDescriptions } from '../agent/settings.ts';
 import { podNamePatterns } from '../agent/storage/file-names.ts';
 import {
+  type CaptureFormat,
+  parseFormat,
+  parseTimeRange,
+  rangeHelp,
+  type TimeRange,
+} from './capture-options.ts';
+import {
   invalidArguments as invalid,
   type OptionTypes,
   type OptionValues,
@@ -11,10 +18,11 @@ import {
 import { defaultUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap read`, parsed. */
-export type ReadArguments = {
+export type ReadArguments = TimeRange & {
   readonly capturesFolder: string;
   readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
   readonly generation: number | undefined;
+  readonly format: CaptureFormat;
   /** The output is given up when it has not been read for this long. */
   readonly unreadSeconds: number;
 };
@@ -34,9 +42,9 @@ const commonHelp = `  --captures-folder <path>   ${capturesFolder.help}
 const readHelp = `Usage: podcap read <namespace>/<pod> [options]
        podcap read --uid <uid> [options]
 
-Writes the captured packets of a Pod to standard output, as one capture file (pcap):
+Writes the captured packets of a Pod to standard output, as one capture file:
 
-  kubectl exec -n kube-system <agent> -- podcap read default/web > web.pcap
+  kubectl exec -n kube-system <agent> -- podcap read default/web > web.pcapng
   kubectl exec -n kube-system <agent> -- podcap read default/web | wireshark -k -i -
 
 The output contains every packet that is in the files when the command starts: whole, in order, and only once where
@@ -45,11 +53,16 @@ nothing when the capture deletes old files. Until the command ends, the files th
 they are deleted. So it ends, with exit code 1, when its output is no longer read: after a kubectl exec that was
 killed, for example.
 
+In pcapng, the interface of a packet is <namespace>/<pod>/<interface>, and the file ends with what its captures counted,
+which also shows that it is complete.
+
 If several Pods had that name, the one that was captured last is read. podcap list shows the UID of each.
 
 Options:
   --uid <uid>                read the Pod with this UID
   --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<number>
+  --format <format>          pcapng (default); or pcap, which has no interfaces and one link type
+${rangeHelp}
   --unread-seconds <number>  end when none of the output has been read for this long (default: ${defaultUnreadSeconds})
 ${commonHelp}
 `;
@@ -84,6 +97,9 @@ export function readArguments(
   const parsed = parseCommandLine(args, {
     uid: { type: 'string' },
     generation: { type: 'string' },
+    format: { type: 'string' },
+    since: { type: 'string' },
+    until: { type: 'string' },
     'unread-seconds': { type: 'string' },
     ...commonOptions,
   });
@@ -107,7 +123,13 @@ export function readArguments(
       `the Pod must be <namespace>/<pod>, such as default/web, not ${JSON.stringify(positionals[0])}`,
     );
 
+  const format = parseFormat(values['format']);
+  if (typeof format !== 'string') return format;
+  const range = parseTimeRange(values, Date.now());
+  if ('kind' in range) return range;
   return withFolder(values, env, (folder) => ({
+    ...range,
+    format,
     capturesFolder: folder,
     pod,
     generation: typeof generation === 'string' ? Number(generation) : undefined,

@@ -151,7 +151,7 @@ async function startCapture(testbed: VethTestbed) {
   };
   await start(1);
   const entry = join(import.meta.dirname, '../main.ts');
-  const args = [entry, 'read', 'default/web', '--captures-folder', captures.path];
+  const args = [entry, 'read', 'default/web', '--format', 'pcap', '--captures-folder', captures.path];
   const spawnRead = () => spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let reads = 0;
   const kept = starting.move();

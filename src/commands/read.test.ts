@@ -15,7 +15,7 @@ describe('podcap read', () => {
     await using scene = await readScene();
     for (const [at, index] of [indexCount - 3, indexCount - 2, indexCount - 1, 0, 1].entries())
       await scene.file({ index, packets: packets(10 * at, 10) });
-    expect(await scene.read(['default/web'])).toEqual({
+    expect(await scene.read(['default/web', '--format', 'pcap'])).toEqual({
       code: 0,
       stdout: captureFile(packets(0, 50)),
       stderr: '',
@@ -33,7 +33,7 @@ describe('podcap read', () => {
     for (const index of [0, 2]) await scene.file({ index, packets: packets(10 * index, 10) });
     const path = join(scene.pathOf(), nameOf(1));
     await make(path);
-    const { code, stdout, stderr } = await scene.read(['default/web']);
+    const { code, stdout, stderr } = await scene.read(['default/web', '--format', 'pcap']);
     expect({ code, stdout }).toEqual({
       code: 0,
       stdout: captureFile([...packets(0, 10), ...packets(20, 10)]),
@@ -49,9 +49,9 @@ describe('podcap read', () => {
     await scene.file({ generation: 2, index: 1, packets: packets(300, 300) });
     await scene.file({ generation: 10, index: 0, packets: packets(10_000, 5) });
     for (const generation of [1, 2, 10]) await scene.record({ generation });
-    const { stdout } = await scene.read(['default/web']);
+    const { stdout } = await scene.read(['default/web', '--format', 'pcap']);
     expect(stdout).toEqual(captureFile([...packets(0, 600), ...packets(10_000, 5)]));
-    const second = await scene.read(['default/web', '--generation', '2']);
+    const second = await scene.read(['default/web', '--format', 'pcap', '--generation', '2']);
     expect(second.stdout).toEqual(captureFile(packets(150, 450)));
   });
 
@@ -61,7 +61,7 @@ describe('podcap read', () => {
     await scene.file({ generation: 2, index: 0, packets: packets(0, 9) });
     await scene.record({ generation: 1 });
     await scene.record({ generation: 2, interface: 'net1' });
-    const { stdout } = await scene.read(['default/web']);
+    const { stdout } = await scene.read(['default/web', '--format', 'pcap']);
     expect(stdout).toEqual(captureFile([...packets(0, 9), ...packets(0, 9)]));
   });
 
@@ -74,11 +74,11 @@ describe('podcap read', () => {
     await scene.record({ startTime: '2026-01-02T00:00:00.000Z' });
     await scene.file({ index: 0, packets: packets(9, 1) }, { ...web, namespace: 'other', uid: 'x' });
 
-    const newest = await scene.read(['default/web']);
+    const newest = await scene.read(['default/web', '--format', 'pcap']);
     expect(newest.stdout).toEqual(captureFile(packets(5, 1)));
     expect(newest.stderr).toContain(`--uid ${web.uid}  default/web captured 2026-01-02T00:00:00.000Z to now`);
     expect(newest.stderr).toContain('--uid older');
-    expect((await scene.read(['--uid', 'older'])).stdout).toEqual(captureFile(packets(0, 1)));
+    expect((await scene.read(['--uid', 'older', '--format', 'pcap'])).stdout).toEqual(captureFile(packets(0, 1)));
   });
 
   test('skips files that are not capture files, and an incomplete last record', async () => {
@@ -89,7 +89,7 @@ describe('podcap read', () => {
     const bytes = captureFile(packets(4, 2));
     await writeFile(join(scene.pathOf(), nameOf(3)), bytes.subarray(0, bytes.length - 1));
     await writeFile(join(scene.pathOf(), nameOf(4)), '');
-    const { code, stdout, stderr } = await scene.read(['default/web']);
+    const { code, stdout, stderr } = await scene.read(['default/web', '--format', 'pcap']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: captureFile(packets(0, 5)) });
     expect(stderr).toMatch(/captres-web\.1\.pcap000000001 is not a pcap file/);
   });
@@ -99,11 +99,11 @@ describe('podcap read', () => {
     await scene.file({ index: 0, packets: packets(0, 1) });
     const header = { ...microseconds, linkType: 113 };
     await scene.file({ generation: 2, index: 0, packets: packets(0, 1), header });
-    const { code, stdout, stderr } = await scene.read(['default/web']);
+    const { code, stdout, stderr } = await scene.read(['default/web', '--format', 'pcap']);
     expect([code, stdout.length]).toEqual([1, 0]);
     expect(stderr).toContain('--generation 1  link type 1\n');
     expect(stderr).toContain('--generation 2  link type 113\n');
-    expect((await scene.read(['default/web', '--generation', '2'])).code).toBe(0);
+    expect((await scene.read(['default/web', '--format', 'pcap', '--generation', '2'])).code).toBe(0);
   });
 
   test('ends quietly when the reader has closed the pipe', async () => {
@@ -147,7 +147,7 @@ describe('podcap read', () => {
   test('writes nothing but its help to a terminal', async () => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 1) });
-    expect(await scene.read(['default/web'], { isTTY: true })).toMatchObject({ code: 2 });
+    expect(await scene.read(['default/web', '--format', 'pcap'], { isTTY: true })).toMatchObject({ code: 2 });
     const help = await scene.read(['--help'], { isTTY: true });
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout.toString()).toContain('podcap read <namespace>/<pod>');
@@ -156,7 +156,7 @@ describe('podcap read', () => {
   test('reports that there is no capture file yet', async () => {
     await using scene = await readScene();
     await scene.record({});
-    expect(await scene.read(['default/web'])).toMatchObject({
+    expect(await scene.read(['default/web', '--format', 'pcap'])).toMatchObject({
       code: 1,
       stderr: 'podcap: there is no capture file yet\n',
     });

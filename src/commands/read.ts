@@ -1,9 +1,14 @@
 import type { Recording, RecordingGeneration } from '../agent/storage/recordings.ts';
 import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
-import { commonHeader, join } from '../pcap/join.ts';
+import { joinedPackets } from '../pcap/join.ts';
+import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { findOverlap } from '../pcap/overlap.ts';
+import type { CurrentPacket } from '../pcap/packet-reader.ts';
+import { isInRange } from './capture-options.ts';
+import { captureWriter } from './capture-writer.ts';
 import { choose, describe, recordingsIn } from './find-recording.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
+import { recordingInterfaces } from './recording-interfaces.ts';
 import { outputTo } from './standard-output.ts';
 import { exitCodes, printMessage, printText, type Terminal, unreadMessage } from './terminal.ts';
 
@@ -48,32 +53,54 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
 
 async function write(
   { sources, notes }: Snapshot,
-  { unreadSeconds }: ReadArguments,
+  { format, since, until, unreadSeconds }: ReadArguments,
   terminal: Terminal,
 ): Promise<number> {
   for (const note of notes) printMessage(terminal, note);
   if (sources.length === 0) return fail(terminal, 'there is no capture file yet');
-  const header = commonHeader(sources);
-  if (!header) return fail(terminal, differentLinkTypes(sources));
   const overlap = await findOverlap(sources);
   using output = outputTo(terminal.stdout, { unreadMs: unreadSeconds * 1_000 });
-  const onDamage = (message: string) => printMessage(terminal, message);
-  for await (const bytes of join({ sources, overlap, header, onDamage })) {
-    const written = await output.write(bytes);
-    if (written === 'unread') return fail(terminal, unreadMessage(unreadSeconds));
-    if (written === 'closed') break;
+  const { interfaces, known, droppedBefore } = recordingInterfaces(sources);
+  await using joined = joinedPackets({ sources, overlap, interfaces });
+  const chunks = mergeCaptures({
+    merged: { next: () => joined.next(), input: 0, reader: joined },
+    writer: captureWriter(format),
+    interfaces,
+    describe: (_, description) => description,
+    keeps: (packet) => isInRange({ since, until }, packet),
+    droppedBefore: firstOfEach(droppedBefore),
+    known,
+  });
+  for (;;) {
+    const chunk = await chunks.next();
+    if (chunk.done) {
+      if (chunk.value.kind === 'problem')
+        return fail(terminal, withGenerations(chunk.value.message, sources));
+      for (const { message } of joined.damage) printMessage(terminal, message);
+      return exitCodes.done;
+    }
+    const result = await output.write(chunk.value);
+    if (result === 'unread') return fail(terminal, unreadMessage(unreadSeconds));
+    if (result === 'closed') return exitCodes.done;
   }
-  return exitCodes.done;
 }
 
-function differentLinkTypes(sources: readonly GenerationSource[]): string {
+/** The number for the first packet of each source, except for the first packet of all. */
+function firstOfEach(droppedBefore: (source: number) => number): (packet: CurrentPacket) => number {
+  const written = new Set<number>();
+  return ({ interfaceIndex: source }) => {
+    if (written.has(source)) return 0;
+    written.add(source);
+    return written.size === 1 ? 0 : droppedBefore(source);
+  };
+}
+
+/** pcap has no place for something: the generations say which of them can be read alone. */
+function withGenerations(message: string, sources: readonly GenerationSource[]): string {
   const types = sources.map(
     ({ generation, header }) => `  --generation ${generation}  link type ${header.linkType}`,
   );
-  return [
-    'a capture file has only one link type, but these generations differ; read them one by one:',
-    ...types,
-  ].join('\n');
+  return [message, 'or read the generations one by one:', ...types].join('\n');
 }
 
 function numbers(generations: readonly RecordingGeneration[]): string {

@@ -9,13 +9,13 @@ import {
 import { detectFormat } from './capture-format.ts';
 import { DamageList } from './damage-list.ts';
 import { InterfaceTable } from './interface-table.ts';
-import type { PacketReader, ReceivedPackets } from './packet-reader.ts';
+import { emptyPacket, type PacketReader, type ReceivedPackets } from './packet-reader.ts';
 import { fileHeaderBytes } from './pcap-format.ts';
 import { beginPcap } from './pcap-walker.ts';
 import { PcapngWalker } from './pcapng-walker.ts';
 import { defaultBufferBytes, ReadBuffer } from './read-buffer.ts';
 import { readSectionHeader, sectionHeaderBytes } from './section-header.ts';
-import { emptyPacket, foundPacket, isOver, needsMore, type Step, type Walker } from './walker.ts';
+import { foundPacket, isOver, needsMore, type Step, type Walker } from './walker.ts';
 
 export type CaptureReader = PacketReader & {
   /** By the index of the interface. Complete only after `next` has returned false. */
@@ -70,7 +70,7 @@ async function openInputs(inputs: readonly OpenInput[], options: CaptureOptions)
 }
 
 class InputsReader implements CaptureReader {
-  readonly packet;
+  readonly packet = emptyPacket();
   readonly #inputs: readonly OpenInput[];
   readonly #buffer: ReadBuffer;
   readonly #table = new InterfaceTable();
@@ -82,7 +82,6 @@ class InputsReader implements CaptureReader {
   constructor(inputs: readonly OpenInput[], bufferBytes: number) {
     this.#inputs = inputs;
     this.#buffer = new ReadBuffer(bufferBytes);
-    this.packet = emptyPacket(this.#buffer);
   }
 
   get interfaces() {

@@ -1,60 +1,107 @@
+import { type CaptureInterface, microseconds, nanoseconds } from './capture-interface.ts';
 import type { Overlap, OverlapStart } from './overlap.ts';
-import { type PcapHeader, serializeHeader } from './pcap-format.ts';
+import { type Damage, emptyPacket, type PacketReader } from './packet-reader.ts';
+import { type PcapHeader, recordHeaderBytes } from './pcap-format.ts';
+import { setRecordTime } from './pcap-record-time.ts';
 import { type Source, SourceReader } from './source.ts';
 
 export type Join = {
   /** In the order in which they started to capture. */
   readonly sources: readonly Source[];
   readonly overlap: Overlap;
-  /** The header of the joined file. */
-  readonly header: PcapHeader;
-  /** Called when the rest of a file cannot be read; the message names the file. */
-  readonly onDamage?: (message: string) => void;
+  /** Those of the sources, in the same order. */
+  readonly interfaces: readonly CaptureInterface[];
 };
 
-/** One header for the records of all sources; undefined if their link types differ: a pcap file has only one. */
-export function commonHeader(sources: readonly Source[]): PcapHeader | undefined {
-  const [first] = sources;
-  if (!first || sources.some(({ header }) => header.linkType !== first.header.linkType)) return undefined;
-  return { ...first.header, snaplen: Math.max(...sources.map(({ header }) => header.snaplen)) };
+/** The interface of a source, as far as its header says it. */
+export function interfaceOf({ linkType, snaplen, resolution }: PcapHeader): CaptureInterface {
+  return {
+    linkType,
+    snaplen,
+    resolution: resolution === 'us' ? microseconds : nanoseconds,
+    offsetSeconds: 0n,
+    name: undefined,
+    description: undefined,
+    filter: undefined,
+    comment: undefined,
+  };
 }
 
 /**
- * The bytes of one capture file: a header, then each packet of the sources once. Sources follow one another; where they
- * overlap, their packets are ordered by time. Each chunk is valid until the next one is requested.
+ * Each packet of the sources once. Sources follow one another; where they overlap, their packets are ordered by time. The
+ * interface of a packet has the index of its source. The caller closes the files of the sources.
  */
-export async function* join(options: Join): AsyncGenerator<Uint8Array, void> {
-  const buffer = new Uint8Array(chunkBytes);
-  let filled = 0;
-  const header = serializeHeader(options.header);
-  buffer.set(header);
-  filled = header.length;
-
-  for await (const span of spans(options)) {
-    if (filled + span.length > chunkBytes) {
-      yield buffer.subarray(0, filled);
-      filled = 0;
-    }
-    if (span.length > chunkBytes / 2) {
-      if (filled > 0) yield buffer.subarray(0, filled);
-      filled = 0;
-      yield span;
-    } else {
-      buffer.set(span, filled);
-      filled += span.length;
-    }
-  }
-  yield buffer.subarray(0, filled);
+export function joinedPackets(join: Join): PacketReader {
+  return new JoinedPackets(join);
 }
 
-/** Small spans are collected into chunks, so that a packet does not cost a write of its own. */
-const chunkBytes = 128 * 1024;
+class JoinedPackets implements PacketReader {
+  readonly packet = emptyPacket();
+  readonly interfaces: readonly CaptureInterface[];
+  readonly damage: Damage[] = [];
+  readonly #headers: readonly PcapHeader[];
+  readonly #spans: AsyncGenerator<Span, void>;
+  #header: PcapHeader | undefined;
+  #at = 0;
+
+  constructor(join: Join) {
+    this.#headers = join.sources.map(({ header }) => header);
+    this.interfaces = join.interfaces;
+    this.#spans = spans(join, (message) => {
+      this.damage.push({ kind: 'corrupt', message, offset: 0, resumedAt: undefined });
+    });
+  }
+
+  next(): boolean | Promise<boolean> {
+    if (this.#at >= this.packet.buffer.length) return this.#nextSpan();
+    this.#read();
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spans.return();
+  }
+
+  async #nextSpan(): Promise<boolean> {
+    const { packet } = this;
+    const next = await this.#spans.next();
+    if (next.done) return false;
+    const { source, bytes } = next.value;
+    this.#header = this.#headers[source];
+    this.#at = 0;
+    packet.interfaceIndex = source;
+    packet.buffer = bytes;
+    packet.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#read();
+    return true;
+  }
+
+  /** Reads the record at `#at`, which is a whole one. */
+  #read(): void {
+    const { packet } = this;
+    const { view } = packet;
+    const at = this.#at;
+    const isLittle = this.#header?.byteOrder === 'little';
+    const fractions = this.#header?.resolution === 'ns' ? 1_000_000_000 : 1_000_000;
+    setRecordTime(packet, view.getUint32(at, isLittle), view.getUint32(at + 4, isLittle), fractions);
+    packet.capturedBytes = view.getUint32(at + 8, isLittle);
+    packet.originalBytes = view.getUint32(at + 12, isLittle);
+    packet.dataAt = at + recordHeaderBytes;
+    this.#at = packet.dataAt + packet.capturedBytes;
+  }
+}
+
+/** Whole records of one source, back to back; at least one. */
+type Span = { readonly source: number; readonly bytes: Uint8Array };
 
 /** A source that is being read. */
 type Active = { readonly index: number; readonly reader: SourceReader };
 
-/** The records, back to back, in their order in the joined file. */
-async function* spans({ sources, overlap, header, onDamage }: Join): AsyncGenerator<Uint8Array, void> {
+/** The records in their order. */
+async function* spans(
+  { sources, overlap }: Omit<Join, 'interfaces'>,
+  onDamage: (message: string) => void,
+): AsyncGenerator<Span, void> {
   let active: Active[] = [];
   let next = 0;
   for (;;) {
@@ -63,10 +110,7 @@ async function* spans({ sources, overlap, header, onDamage }: Join): AsyncGenera
     const source = sources[next];
     if (source && (active.length === 0 || (start && hasReached(active, start)))) {
       const skip = overlap.duplicates[next] ?? [];
-      active.push({
-        index: next,
-        reader: new SourceReader(source, { skip, as: header, ...(onDamage && { onDamage }) }),
-      });
+      active.push({ index: next, reader: new SourceReader(source, { skip, onDamage }) });
       next += 1;
       continue;
     }
@@ -74,7 +118,7 @@ async function* spans({ sources, overlap, header, onDamage }: Join): AsyncGenera
     if (!earliest) return;
     const others = active.filter((one) => one !== earliest).map(({ reader }) => reader.timeUs);
     const stop = start?.source === earliest.index ? start : undefined;
-    yield earliest.reader.take(Math.min(...others), stop);
+    yield { source: earliest.index, bytes: earliest.reader.take(Math.min(...others), stop) };
   }
 }
 

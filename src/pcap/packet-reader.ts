@@ -38,6 +38,26 @@ export type CurrentPacket = {
   optionsAreLittleEndian: boolean;
 };
 
+/** A packet without bytes, for a reader to fill in. */
+export function emptyPacket(): CurrentPacket {
+  const buffer = new Uint8Array(0);
+  return {
+    interfaceIndex: 0,
+    timeHigh: 0,
+    timeLow: 0,
+    seconds: 0,
+    nanoseconds: 0,
+    originalBytes: 0,
+    capturedBytes: 0,
+    dataAt: 0,
+    buffer,
+    view: new DataView(buffer.buffer),
+    optionsAt: 0,
+    optionsBytes: 0,
+    optionsAreLittleEndian: true,
+  };
+}
+
 /** What the writer of a capture counted on an interface (interface statistics blocks); undefined if it did not say. */
 export type ReceivedPackets = { readonly received: number | undefined; readonly dropped: number | undefined };
 

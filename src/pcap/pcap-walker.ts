@@ -2,6 +2,7 @@ import type { CaptureFormat } from './capture-format.ts';
 import { microseconds, nanoseconds } from './capture-interface.ts';
 import type { CurrentPacket } from './packet-reader.ts';
 import { fileHeaderBytes, maxPacketBytes, recordHeaderBytes } from './pcap-format.ts';
+import { setRecordTime } from './pcap-record-time.ts';
 import type { ReadBuffer } from './read-buffer.ts';
 import {
   endWith,
@@ -120,7 +121,7 @@ class PcapWalker implements Walker {
     }
     const packet = this.#packet;
     packet.interfaceIndex = this.#interfaceIndex;
-    this.#setTime(seconds, fraction);
+    setRecordTime(packet, seconds, fraction, this.#fractions);
     packet.originalBytes = original;
     packet.capturedBytes = captured;
     packet.dataAt = at + recordHeaderBytes;
@@ -130,25 +131,6 @@ class PcapWalker implements Walker {
     this.#lastRecord = buffer.offset + at;
     buffer.at = at + recordHeaderBytes + captured;
     return foundPacket;
-  }
-
-  /** The products and quotients are exact: powers of 2, and less than 2^53. */
-  #setTime(seconds: number, fraction: number): void {
-    const packet = this.#packet;
-    const fractions = this.#fractions;
-    let carry = 0;
-    // A fraction of a second or more is invalid, but every reader adds it.
-    if (fraction >= fractions) carry = Math.floor(fraction / fractions);
-    packet.seconds = seconds + carry;
-    const rest = fraction - carry * fractions;
-    packet.nanoseconds = fractions === 1_000_000 ? rest * 1000 : rest;
-
-    const upper = (seconds >>> 16) * fractions;
-    const upperHigh = Math.floor(upper / 65_536);
-    const lower = (upper - upperHigh * 65_536) * 65_536 + (seconds & 0xffff) * fractions + fraction;
-    const lowerHigh = Math.floor(lower / 4_294_967_296);
-    packet.timeHigh = upperHigh + lowerHigh;
-    packet.timeLow = lower - lowerHigh * 4_294_967_296;
   }
 
   #needs(bytes: number): Step {

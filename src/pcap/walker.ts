@@ -30,21 +30,3 @@ export function endWith({ damages, name }: WalkerParts, damage: FoundDamage): ty
   damages.add(name, damage);
   return isOver;
 }
-
-export function emptyPacket({ bytes, view }: ReadBuffer): CurrentPacket {
-  return {
-    interfaceIndex: 0,
-    timeHigh: 0,
-    timeLow: 0,
-    seconds: 0,
-    nanoseconds: 0,
-    originalBytes: 0,
-    capturedBytes: 0,
-    dataAt: 0,
-    buffer: bytes,
-    view,
-    optionsAt: 0,
-    optionsBytes: 0,
-    optionsAreLittleEndian: true,
-  };
-}

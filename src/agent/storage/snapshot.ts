@@ -1,6 +1,7 @@
 import { ifExists } from '../../base/fs-errors.ts';
 import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
 import type { Source } from '../../pcap/source.ts';
+import type { CaptureRecord } from './capture-records.ts';
 import type { RecordingGeneration } from './recordings.ts';
 
 /** The capture files of some generations, held open as they were at one moment. */
@@ -10,7 +11,10 @@ export type Snapshot = AsyncDisposable & {
   readonly notes: readonly string[];
 };
 
-export type GenerationSource = Source & { readonly generation: number };
+export type GenerationSource = Source & {
+  readonly generation: number;
+  readonly record: CaptureRecord | undefined;
+};
 
 /**
  * Twice as many as a ring can have (settings.ts): tcpdump's user can make more, and open files must not use up the
@@ -43,7 +47,7 @@ export async function openSnapshot(
     opened.reverse();
     const header = opened[0]?.header;
     const place = record ? `${record.sandboxId} ${record.interface}` : '';
-    if (header) sources.unshift({ generation: number, header, place, files: opened });
+    if (header) sources.unshift({ generation: number, record, header, place, files: opened });
   }
   const all = generations.reduce((sum, { files }) => sum + files.length, 0);
   if (all > most) notes.push(`only the newest ${most} of ${all} files are read`);

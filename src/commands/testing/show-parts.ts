@@ -49,6 +49,7 @@ export function readerOf({ packets, interfaces = [ethernet], damage = [] }: Test
     optionsAt: 0,
     optionsBytes: 0,
     optionsAreLittleEndian: true,
+    view: new DataView(buffer.buffer),
   };
 
   function next(): boolean | Promise<boolean> {

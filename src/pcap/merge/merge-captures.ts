@@ -2,10 +2,11 @@ import type { CaptureInterface } from '../capture-interface.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
 import type { PacketWriter, WriteProblem } from '../packet-writer.ts';
 import type { MergedPackets } from './merged-packets.ts';
-import { type WrittenInterfaces, writtenInterfaces } from './written-interfaces.ts';
+import { type KnownStatistics, type WrittenInterfaces, writtenInterfaces } from './written-interfaces.ts';
 
 export type MergeCaptures = {
-  readonly merged: MergedPackets;
+  /** The packets of one or more inputs; the members describe the current one. */
+  readonly merged: Pick<MergedPackets, 'next' | 'input' | 'reader'>;
   readonly writer: PacketWriter;
   /** Interfaces that are known before the first packet is read. */
   readonly interfaces: readonly CaptureInterface[];
@@ -13,6 +14,10 @@ export type MergeCaptures = {
   readonly describe: (input: number, description: CaptureInterface) => CaptureInterface;
   /** Whether a packet of that input is written. */
   readonly keeps: (packet: CurrentPacket, input: number, description: CaptureInterface) => boolean;
+  /** How many packets are missing between this packet and the one before it of the same interface; asked once. */
+  readonly droppedBefore: (packet: CurrentPacket, input: number) => number;
+  /** What is known of an interface of the output at the end. */
+  readonly known: (description: CaptureInterface) => KnownStatistics;
 };
 
 /** How many packets are written; or why the output cannot have the next one. */
@@ -43,10 +48,9 @@ export async function* mergeCaptures(options: MergeCaptures): AsyncGenerator<Uin
     if (problem) return { kind: 'problem', ...problem };
     if (writer.pendingBytes >= chunkBytes) yield writer.take();
   }
-  const statistics = written.statistics();
-  writer.end(statistics);
+  writer.end(written.statistics(options.known));
   yield writer.take();
-  return { kind: 'end', packets: statistics.reduce((sum, { delivered = 0n }) => sum + Number(delivered), 0) };
+  return { kind: 'end', packets: written.packets() };
 }
 
 /** Written at once. */
@@ -63,7 +67,7 @@ async function isStillPending(more: Promise<boolean>): Promise<boolean> {
 }
 
 function writeCurrent(
-  { merged, writer, keeps }: MergeCaptures,
+  { merged, writer, keeps, droppedBefore }: MergeCaptures,
   numbers: InputNumbers,
   written: WrittenInterfaces,
 ): WriteProblem | undefined {
@@ -73,7 +77,7 @@ function writeCurrent(
   if (!description || !keeps(packet, input, description)) return undefined;
   const number = numbers.numberOf(input, packet.interfaceIndex, description);
   if (typeof number !== 'number') return number;
-  const problem = writer.writePacket(packet, number, 0);
+  const problem = writer.writePacket(packet, number, droppedBefore(packet, input));
   if (!problem) written.count(number, packet);
   return problem;
 }

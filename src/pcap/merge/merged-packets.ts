@@ -25,7 +25,7 @@ export type MergeOptions = {
   /** An input is slow, has caught up again, or could not be read to its end. */
   readonly onGap: (gap: Gap) => void;
   /** An input has no more packets; its reader is closed afterwards. */
-  readonly onEnd?: (input: number, reader: PacketReader) => void;
+  readonly onEnd?: (input: number) => void;
 };
 
 /** `failed`: what follows of the input is missing, and why. */
@@ -144,7 +144,7 @@ export class MergedPackets implements AsyncDisposable {
     const reader = this.#readers[input];
     if (!reader) return;
     this.#readers[input] = undefined;
-    this.#options.onEnd?.(input, reader);
+    this.#options.onEnd?.(input);
     await reader[Symbol.asyncDispose]();
   }
 

@@ -2,8 +2,10 @@ import type { CaptureInterface } from '../capture-interface.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
 import type { PacketWriter, WriteProblem, WrittenStatistics } from '../packet-writer.ts';
 
-/** What the readers of an interface's packets say that its capture counted; undefined where none of them says it. */
-export type CountedPackets = { readonly received: number | undefined; readonly dropped: number | undefined };
+/** What is known of an interface besides the packets that are written. */
+export type KnownStatistics = Partial<
+  Pick<WrittenStatistics, 'received' | 'dropped' | 'delivered' | 'comment'>
+>;
 
 /** The interfaces of a merged capture: those of the inputs, the same description once. */
 export type WrittenInterfaces = {
@@ -11,10 +13,11 @@ export type WrittenInterfaces = {
   readonly numberOf: (description: CaptureInterface) => number | WriteProblem;
   /** Counts a packet that was written. */
   readonly count: (interfaceNumber: number, packet: CurrentPacket) => void;
-  /** Adds what an input says that its interface counted. */
-  readonly addCounted: (description: CaptureInterface, counted: CountedPackets) => void;
-  /** How many packets are written, the times of the first and the last one, and what was counted, for each interface. */
-  readonly statistics: () => readonly WrittenStatistics[];
+  readonly packets: () => number;
+  /** The times of the first and the last packet of each interface, how many are written, and what else is known. */
+  readonly statistics: (
+    known: (description: CaptureInterface) => KnownStatistics,
+  ) => readonly WrittenStatistics[];
 };
 
 /** Describes the interfaces to the writer as they appear. */
@@ -24,13 +27,13 @@ export function writtenInterfaces(writer: Pick<PacketWriter, 'addInterface'>): W
 
   return {
     numberOf(description) {
-      const key = keyOf(description);
+      const key = interfaceKey(description);
       const known = numbers.get(key);
       if (known !== undefined) return known;
       const number = writer.addInterface(description);
       if (typeof number !== 'number') return number;
       numbers.set(key, number);
-      totals[number] = { packets: 0, first: undefined, lastHigh: 0, lastLow: 0, counted: undefined };
+      totals[number] = { description, packets: 0, first: undefined, lastHigh: 0, lastLow: 0 };
       return number;
     },
     count(interfaceNumber, { timeHigh, timeLow }) {
@@ -43,43 +46,34 @@ export function writtenInterfaces(writer: Pick<PacketWriter, 'addInterface'>): W
         total.lastLow = timeLow;
       }
     },
-    addCounted(description, counted) {
-      const total = totals[numbers.get(keyOf(description)) ?? -1];
-      if (total) total.counted = total.counted ? sumOf(total.counted, counted) : counted;
-    },
-    statistics: () =>
-      totals.map(({ packets, first, lastHigh, lastLow, counted }, interfaceNumber) => ({
+    packets: () => totals.reduce((sum, { packets }) => sum + packets, 0),
+    statistics: (known) =>
+      totals.map(({ description, packets, first, lastHigh, lastLow }, interfaceNumber) => ({
         interfaceNumber,
         start: first,
         end: first === undefined ? undefined : unitsOf(lastHigh, lastLow),
-        received: counted?.received === undefined ? undefined : BigInt(counted.received),
-        dropped: counted?.dropped === undefined ? undefined : BigInt(counted.dropped),
         delivered: BigInt(packets),
+        ...known(description),
       })),
   };
 }
 
 /** Of one interface. Changed for each packet, so that it costs no allocation. */
 type Total = {
+  readonly description: CaptureInterface;
   packets: number;
   /** The time of its first packet. */
   first: bigint | undefined;
   /** The latest time of a packet. */
   lastHigh: number;
   lastLow: number;
-  counted: CountedPackets | undefined;
 };
-
-function sumOf(a: CountedPackets, b: CountedPackets): CountedPackets {
-  const add = (one: number | undefined, other: number | undefined) =>
-    one === undefined || other === undefined ? undefined : one + other;
-  return { received: add(a.received, b.received), dropped: add(a.dropped, b.dropped) };
-}
 
 function unitsOf(high: number, low: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-function keyOf({ offsetSeconds, ...rest }: CaptureInterface): string {
+/** Equal descriptions have the same. */
+export function interfaceKey({ offsetSeconds, ...rest }: CaptureInterface): string {
   return JSON.stringify({ offsetSeconds: offsetSeconds.toString(), ...rest });
 }

@@ -1,10 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { commonHeader, join } from '../join.ts';
+import { interfaceOf, joinedPackets } from '../join.ts';
 import { findOverlap, type Overlap } from '../overlap.ts';
 import { openPcap, type PcapFile } from '../pcap-file.ts';
-import { type PcapHeader, recordHeaderBytes, recordsIn, serializeHeader } from '../pcap-format.ts';
+import {
+  type PcapHeader,
+  parseHeader,
+  recordHeaderBytes,
+  recordsIn,
+  serializeHeader,
+} from '../pcap-format.ts';
+import { pcapWriter } from '../pcap-writer.ts';
 import type { Source } from '../source.ts';
 
 export type TestPacket = {
@@ -61,15 +68,24 @@ export async function joined(sources: readonly TestSource[]): Promise<Joined> {
 /** Joins open sources. */
 export async function joinAll(sources: readonly Source[]): Promise<Joined> {
   const overlap = await findOverlap(sources);
-  const header = commonHeader(sources);
-  if (!header) throw new Error('the link types differ');
-  const damages: string[] = [];
-  const chunks: Buffer[] = [];
-  for await (const chunk of join({ sources, overlap, header, onDamage: (message) => damages.push(message) }))
-    chunks.push(Buffer.from(chunk));
-  const bytes = Buffer.concat(chunks);
-  const packets = [...recordsIn(bytes.subarray(24), header)].map(({ data }) => Buffer.from(data));
+  const interfaces = sources.map(({ header }) => interfaceOf(header));
+  await using reader = joinedPackets({ sources, overlap, interfaces });
+  const writer = pcapWriter();
+  for (const description of interfaces) writer.addInterface(description);
+  while (await reader.next()) writer.writePacket(reader.packet, reader.packet.interfaceIndex, 0);
+  writer.end([]);
+  const bytes = Buffer.from(writer.take());
+  const damages = reader.damage.map(({ message }) => message);
+  const packets = [...recordsIn(bytes.subarray(24), writtenHeader(bytes))].map(({ data }) =>
+    Buffer.from(data),
+  );
   return { bytes, packets, overlap, damages };
+}
+
+function writtenHeader(bytes: Buffer): PcapHeader {
+  const parsed = parseHeader(bytes);
+  if (parsed.kind !== 'pcap') throw new Error(`what is joined is ${parsed.kind}`);
+  return parsed.header;
 }
 
 /** Writes the sources into a temporary folder and opens them. */

@@ -1,5 +1,5 @@
 import { microseconds } from '../../capture-interface.ts';
-import type { PacketReader } from '../../packet-reader.ts';
+import { emptyPacket, type PacketReader } from '../../packet-reader.ts';
 import type { MergedPackets } from '../merged-packets.ts';
 
 /** A packet of a test: its time in nanoseconds, and what happens before it is there. */
@@ -15,20 +15,7 @@ export function listedPackets(
   onDispose: () => void = () => {},
 ): PacketReader {
   let at = -1;
-  const packet = {
-    interfaceIndex: 0,
-    timeHigh: 0,
-    timeLow: 0,
-    seconds: 0,
-    nanoseconds: 0,
-    originalBytes: 0,
-    capturedBytes: 0,
-    dataAt: 0,
-    buffer: new Uint8Array(0),
-    optionsAt: 0,
-    optionsBytes: 0,
-    optionsAreLittleEndian: true,
-  };
+  const packet = emptyPacket();
   const arrive = ({ ns }: ListedPacket) => {
     packet.seconds = Math.floor(ns / 1e9);
     packet.nanoseconds = ns % 1e9;

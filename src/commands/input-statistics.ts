@@ -1,0 +1,43 @@
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
+import type { CaptureReader } from '../pcap/capture-reader.ts';
+import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interfaces.ts';
+
+/** What the inputs of a merge say that their interfaces counted, summed up by the interfaces of the output. */
+export type InputStatistics = {
+  /** Adds what an input that has ended says; `describe` names its interfaces as in the output. */
+  readonly add: (
+    reader: CaptureReader,
+    describe: (description: CaptureInterface) => CaptureInterface,
+  ) => void;
+  /** Unknown unless each of its inputs says it. */
+  readonly known: (description: CaptureInterface) => KnownStatistics;
+};
+
+export function inputStatistics(): InputStatistics {
+  const sums = new Map<string, Sum>();
+  return {
+    add({ interfaces, received }, describe) {
+      for (const [index, description] of interfaces.entries()) {
+        const key = interfaceKey(describe(description));
+        const counted = received[index];
+        sums.set(key, sumOf(sums.get(key), { received: counted?.received, dropped: counted?.dropped }));
+      }
+    },
+    known(description) {
+      const { received, dropped } = sums.get(interfaceKey(description)) ?? {};
+      return {
+        received: received === undefined ? undefined : BigInt(received),
+        dropped: dropped === undefined ? undefined : BigInt(dropped),
+      };
+    },
+  };
+}
+
+type Sum = { readonly received: number | undefined; readonly dropped: number | undefined };
+
+function sumOf(before: Sum | undefined, counted: Sum): Sum {
+  if (!before) return counted;
+  const add = (a: number | undefined, b: number | undefined) =>
+    a === undefined || b === undefined ? undefined : a + b;
+  return { received: add(before.received, counted.received), dropped: add(before.dropped, counted.dropped) };
+}

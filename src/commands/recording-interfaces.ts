@@ -1,0 +1,64 @@
+import { addTotals, type CaptureRecord, type Totals } from '../agent/storage/capture-records.ts';
+import type { GenerationSource } from '../agent/storage/snapshot.ts';
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
+import { interfaceOf } from '../pcap/join.ts';
+import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interfaces.ts';
+
+/** The interfaces of a recording: those of its generations, which are the same unless the request was changed. */
+export type RecordingInterfaces = {
+  /** One for each generation, in the order of the sources. */
+  readonly interfaces: readonly CaptureInterface[];
+  /** What its captures counted. */
+  readonly known: (description: CaptureInterface) => KnownStatistics;
+  /** How many packets are missing before the first packet of a generation; 0 where nothing comes before it. */
+  readonly droppedBefore: (source: number) => number;
+};
+
+/** From the records of the generations. What has no record, or an invalid one, has no name and no counts. */
+export function recordingInterfaces(sources: readonly GenerationSource[]): RecordingInterfaces {
+  const interfaces = sources.map(({ header, record }) => describe(interfaceOf(header), record));
+  const totals = new Map<string, Totals | undefined>();
+  for (const [source, { record }] of sources.entries()) {
+    const description = interfaces[source];
+    if (!description) continue;
+    const key = interfaceKey(description);
+    const before = totals.get(key);
+    const isFirst = !totals.has(key);
+    totals.set(key, record && (isFirst ? record.totals : before && addTotals(before, record.totals)));
+  }
+  return {
+    interfaces,
+    known: (description) => knownOf(totals.get(interfaceKey(description))),
+    droppedBefore(source) {
+      const previous = sources[source - 1]?.record;
+      if (!previous) return 0;
+      return (sources[source]?.record?.totals.missed ?? 0) + previous.totals.lostAtStop;
+    },
+  };
+}
+
+function describe(described: CaptureInterface, record: CaptureRecord | undefined): CaptureInterface {
+  if (!record) return described;
+  const { namespace, pod, uid, node, addresses, filter, snaplen } = record;
+  return {
+    ...described,
+    name: `${namespace}/${pod}/${record.interface}`,
+    description: `${node === undefined ? '' : `Node ${node}, `}Pod UID ${uid}`,
+    filter,
+    comment: snaplen === undefined ? undefined : `only the first ${snaplen} bytes of each packet were kept`,
+    ...(addresses && addresses.length > 0 && { addresses }),
+  };
+}
+
+/** `delivered`: to tcpdump, with what is pruned by now. */
+function knownOf(totals: Totals | undefined): KnownStatistics {
+  if (!totals) return {};
+  const { captured, dropped, lostAtStop, pruned, missed, unseen, isUnseenPartial } = totals;
+  const unseenText = unseen === undefined ? 'unknown' : `${unseen}${isUnseenPartial ? ' or more' : ''}`;
+  return {
+    received: BigInt(captured + dropped + lostAtStop),
+    dropped: BigInt(dropped),
+    delivered: BigInt(captured),
+    comment: `pruned ${pruned}, lost at stop ${lostAtStop}, missed at most ${missed}, unseen ${unseenText}`,
+  };
+}
