@@ -1,4 +1,4 @@
-import { lruCache } from '../../base/lru-cache.ts';
+import { recentMap } from './recent-map.ts';
 import { isSeen, newSequenceSpace, type SequenceSpace, see } from './sequence-space.ts';
 import type { Walk } from './walk.ts';
 
@@ -35,11 +35,11 @@ const rst = 4;
 const ack = 16;
 
 /**
- * Follows the `limit` connections that were used most recently. A connection takes less than 1 KB, its key included. A
- * connection is its addresses, ports and interface: both ends of a conversation, captured in two Pods, are two.
+ * Follows at least the `kept` connections that were used most recently, and at most twice as many, in less than 1 KB
+ * each. A connection is its addresses, ports and interface: both ends of a conversation, captured in two Pods, are two.
  */
-export function tcpConnections(limit: number): TcpConnections {
-  const connections = lruCache<Connection>(limit);
+export function tcpConnections(kept: number): TcpConnections {
+  const connections = recentMap<Connection>(kept);
   return {
     follow(segment, walk) {
       const { source = '', destination = '', sourcePort = 0, destinationPort = 0, interfaceIndex } = walk;

@@ -3,7 +3,7 @@ import { field } from './fields.ts';
 import { u8, u16, u32 } from './network-bytes.ts';
 import type { Walk } from './walk.ts';
 
-/** The options that the line of a SYN shows: ` mss=1460 sack wscale=7`. Others are in the tree. */
+/** The options that the line of a SYN shows: ` mss=1460 sackOK wscale=7`. Others are in the tree. */
 export function optionsText(walk: Walk, at: number, to: number): string {
   const end = Math.min(to, walk.end);
   let text = '';
@@ -47,7 +47,7 @@ function optionText({ bytes }: Walk, at: number, length: number): string {
   if (kind === 1) return 'nop';
   if (kind === 2 && length === 4) return `mss=${u16(bytes, at + 2)}`;
   if (kind === 3 && length === 3) return `wscale=${u8(bytes, at + 2)}`;
-  if (kind === 4) return 'sack';
+  if (kind === 4) return 'sackOK';
   if (kind === 5) return sackBlocks(bytes, at, length);
   if (kind === 8 && length === 10) return `timestamps ${u32(bytes, at + 2)} ${u32(bytes, at + 6)}`;
   return `kind ${kind}, length ${length}`;
