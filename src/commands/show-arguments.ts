@@ -28,7 +28,7 @@ Options:
   -c, --count <number>   end after this many lines
   -h, --help             print this help
 
-A filter is made of these terms, the last ones combine others:
+The terms of a filter, which is best written in single quotes; the last four combine others:
 ${filterHelp(helpColumns)}`;
 
 const maxCount = 1_000_000_000_000;

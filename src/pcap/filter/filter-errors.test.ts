@@ -63,6 +63,8 @@ test.each([
 test.each([
   ['‹tcp[13]› & 2 != 0', 'TCP flags are syn, fin, rst, ack, psh, urg'],
   ['‹ip[2:2]› > 100', 'TCP flags are syn, fin, rst, ack, psh, urg'],
+  ['‹ether[0]› & 1 = 0', 'TCP flags are syn, fin, rst, ack, psh, urg'],
+  ['tcp ‹[›13]', 'TCP flags are syn'],
   ['tcp ‹&› udp', 'TCP flags are syn'],
   ['‹ether› host aa:bb:cc:dd:ee:ff', 'this word of libpcap is not supported'],
   ['ip ‹proto› 6', 'this word of libpcap is not supported'],

@@ -15,11 +15,16 @@ function helpLines(
   { width, columns }: { readonly width: number; readonly columns: number },
 ): string {
   const indent = ' '.repeat(width + 4);
-  const plain = matches.replaceAll('`', '');
-  const text = syntax === example ? plain : `${plain}; example: ${example}`;
-  const lines = wordWrapped(text, Math.max(20, columns - indent.length));
+  const available = Math.max(20, columns - indent.length);
+  const lines = withExample(wordWrapped(matches.replaceAll('`', ''), available), example, available);
   if (syntax.length > width) return [`  ${syntax}`, ...lines.map((line) => indent + line), ''].join('\n');
   return lines.map((line, at) => `${at === 0 ? `  ${syntax.padEnd(width)}  ` : indent}${line}\n`).join('');
+}
+
+/** The example behind the last line if it fits there, or else on a line of its own. */
+function withExample(lines: readonly string[], example: string, columns: number): readonly string[] {
+  const last = `${lines.at(-1) ?? ''}; example: ${example}`;
+  return last.length <= columns ? [...lines.slice(0, -1), last] : [...lines, `example: ${example}`];
 }
 
 function wordWrapped(text: string, columns: number): readonly string[] {

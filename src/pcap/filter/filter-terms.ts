@@ -27,7 +27,7 @@ export const filterTerms: readonly FilterTerm[] = [
   },
   {
     syntax: 'host ADDRESS',
-    matches: 'packets from or to this IPv4 or IPv6 address, in any spelling, or network; `net` is the same',
+    matches: 'IPv4 or IPv6 packets from or to this address, in any spelling, or network; `net` is the same',
     example: 'host 10.0.0.1 or net fd00::/8',
   },
   {
