@@ -64,6 +64,26 @@ test.each([
   expect(read && isInNetwork(address, read, new Uint16Array(addressWords))).toBe(expected);
 });
 
+test.each([
+  '1:2:3:4::5:6:7:8',
+  '::1:2:3:4:5:6:7:8',
+  '1:2:3:4:5:6:7:8:9',
+  '1:2:3:4:5:6:7',
+  '1::2::3',
+  '1:2:3:4:5:6:7:',
+  ':1:2:3:4:5:6:7',
+  '::12345',
+  '1:2:3:4:5:6:7:1.2.3.4',
+  '::1.2.3',
+  '::1.2.3.4:5',
+  ':',
+  ':::',
+  '1.2.3.4.',
+  '01.2.3.4',
+])('%j is no address', (text) => {
+  expect(readAddress(text, new Uint16Array(addressWords))).toBeUndefined();
+});
+
 test.each(['10.0.0.0/33', 'fd00::/129', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/1/2', '/8', '', 'web'])(
   '%j is no network',
   (text) => expect(readNetwork(text)).toBeUndefined(),
