@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { type OpenedCapture, openCaptureFiles, openCaptureStream } from '../pcap/capture-reader.ts';
 
@@ -15,11 +15,13 @@ export type NamedCapture = {
 export async function namedCapture(name: string, stdin: Readable): Promise<NamedCapture> {
   if (name === '-') return streamed('standard input', () => stdin);
   const stats = await stat(name);
+  // A link that a person gives is followed.
+  const path = await realpath(name);
   if (!stats.isFile() && !stats.isDirectory()) return streamed(name, () => createReadStream(name));
   return {
     name,
     fileBytes: stats.size,
-    open: (bufferBytes) => openCaptureFiles([name], bufferBytes === undefined ? {} : { bufferBytes }),
+    open: (bufferBytes) => openCaptureFiles([path], bufferBytes === undefined ? {} : { bufferBytes }),
   };
 }
 
