@@ -15,9 +15,9 @@ export type NamedCapture = {
 export async function namedCapture(name: string, stdin: Readable): Promise<NamedCapture> {
   if (name === '-') return streamed('standard input', () => stdin);
   const stats = await stat(name);
+  if (!stats.isFile() && !stats.isDirectory()) return streamed(name, () => createReadStream(name));
   // A link that a person gives is followed.
   const path = await realpath(name);
-  if (!stats.isFile() && !stats.isDirectory()) return streamed(name, () => createReadStream(name));
   return {
     name,
     fileBytes: stats.size,
