@@ -35,6 +35,16 @@ test.each<[what: string, damaged: Buffer, says: string, resumedAfter?: number]>(
     'a packet of 30 bytes, more than its block or any packet has',
   ],
   [
+    'one byte more than its block',
+    packet({ captured: 21 }),
+    'a packet of 21 bytes, more than its block or any packet has',
+  ],
+  [
+    'a simple packet that is cut by one byte',
+    block(3, Buffer.concat([u32(21), someData])),
+    'a packet of 21 bytes, more than its block or any packet has',
+  ],
+  [
     'too large a packet',
     packet({ data: Buffer.alloc(262_145) }),
     'a packet of 262145 bytes, more than its block or any packet has',
@@ -89,6 +99,14 @@ test('what a damaged place hides is looked for as a section and as an interface 
   );
   expect(read.packets.map(({ interfaceIndex }) => interfaceIndex)).toEqual([0, 1]);
   expect(read.damage.map(({ resumedAt }) => resumedAt)).toEqual([88, 196]);
+});
+
+// wiretap does not read it either.
+test('a packet whose two lengths are equal and odd is damage', async () => {
+  const odd = block(6, packet({ data: someData.subarray(0, 17) }).subarray(8, -4 - 3));
+  const read = await readBytes(Buffer.concat([start, odd, Buffer.alloc(3), next]));
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+  expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 52 }]);
 });
 
 test('only what is aligned to 4 bytes is taken for a block', async () => {
