@@ -109,6 +109,18 @@ test('a packet whose two lengths are equal and odd is damage', async () => {
   expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 52 }]);
 });
 
+test('a block with two different lengths is not what is looked for', async () => {
+  const read = await readBytes(Buffer.concat([start, Buffer.alloc(8), packet({ second: 77 }), next]));
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+  expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 8 + 52 }]);
+});
+
+test('a packet that fills more than half the buffer is not looked for', async () => {
+  const bytes = Buffer.concat([start, Buffer.alloc(8), packet({ data: Buffer.alloc(10_000) }), next]);
+  expect((await readBytes(bytes, { bufferBytes: 16_384 })).packets).toHaveLength(1);
+  expect((await readBytes(bytes)).packets).toHaveLength(2);
+});
+
 test('only what is aligned to 4 bytes is taken for a block', async () => {
   const read = await readBytes(Buffer.concat([start, Buffer.alloc(42), good, Buffer.alloc(2), next]));
   expect(read.packets).toHaveLength(1);

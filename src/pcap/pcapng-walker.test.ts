@@ -162,6 +162,7 @@ test.each<
   [0x80 | 32, 0n, 1_700_000_000, 0xffff_ffff, 1_700_000_000, 999_999_999],
   [0x80 | 63, 0n, 0x8000_0000, 0, 1, 0],
   [0x80, 0n, 1, 0, 4_294_967_296, 0],
+  [0x80 | 8, 0n, 0, 5 * 256 + 128, 5, 500_000_000],
 ])('with the resolution %i and the offset %d, %i and %i are %i.%i seconds', async (...values) => {
   const [resolution, offset, high, low, seconds, nanoseconds] = values;
   const options = Buffer.concat([option(9, Buffer.from([resolution])), option(14, little.i64(offset))]);
