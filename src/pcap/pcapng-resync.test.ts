@@ -123,7 +123,13 @@ test('a packet that fills more than half the buffer is not looked for', async ()
 
 test('only what is aligned to 4 bytes is taken for a block', async () => {
   const read = await readBytes(Buffer.concat([start, Buffer.alloc(42), good, Buffer.alloc(2), next]));
-  expect(read.packets).toHaveLength(1);
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+});
+
+test('a packet of an unknown interface is not what is looked for', async () => {
+  const read = await readBytes(Buffer.concat([start, Buffer.alloc(8), packet({ id: 1 }), next]));
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+  expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 8 + 52 }]);
 });
 
 // Its data could be a capture file that somebody has downloaded.
