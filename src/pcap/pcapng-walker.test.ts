@@ -89,7 +89,7 @@ describe.each(['little', 'big'] as const)('a %s-endian section', (byteOrder) => 
     expect(read.damage).toEqual([]);
   });
 
-  test('says what was received and dropped on an interface, last', async () => {
+  test('says what was received and dropped on an interface, last, and in all sections together', async () => {
     const statistics = (received: bigint, dropped: bigint) =>
       bytes.block(
         5,
@@ -102,6 +102,9 @@ describe.each(['little', 'big'] as const)('a %s-endian section', (byteOrder) => 
     const interfaces = [bytes.interfaceBlock(), bytes.interfaceBlock()];
     const read = await all(...interfaces, statistics(5n, 1n), statistics(9n, 2n));
     expect(read.received).toEqual([undefined, { received: 9, dropped: 2 }]);
+    const second = [bytes.section(), ...interfaces, statistics(100n, 20n), statistics(200n, 30n)];
+    const both = await all(...interfaces, statistics(9n, 2n), ...second);
+    expect(both.received).toEqual([undefined, { received: 209, dropped: 32 }]);
   });
 });
 
