@@ -16,7 +16,7 @@ export type OpenedInput =
   | { readonly kind: 'open'; readonly input: ByteInput }
   | { readonly kind: 'unreadable'; readonly message: string };
 
-/** A regular file that is open already. The reader closes it. */
+/** A regular file that is open already. The reader of the capture closes it. */
 export type OpenFile = { readonly path: string; readonly handle: FileHandle; readonly fileBytes: number };
 
 /** Opens a file as openPlainFile does; a file that is not there is a value too. Throws other errors of open(2). */

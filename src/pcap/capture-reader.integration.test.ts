@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { startChild } from '../testbed/child-program.ts';
 import { run } from '../testbed/run-program.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
+import { detectFormat } from './capture-format.ts';
 import { openCaptureFiles, openCaptureStream } from './capture-reader.ts';
 import { type Capinfos, capinfos } from './testing/capinfos.ts';
 import { captureBytes, someData } from './testing/capture-bytes.ts';
@@ -14,7 +15,9 @@ import { type ReadCapture, readBytes, readOpened } from './testing/read-capture.
 test('the capture files of Debian packages have the packets and times that capinfos finds', async () => {
   const { installed, packaged } = await debianCaptures();
   expect(packaged.length).toBeGreaterThan(70);
-  const compared = await compare([...packaged, ...installed]);
+  // Other packages may have formats that only Wireshark reads.
+  const readable = await Promise.all(installed.map(hasKnownFormat));
+  const compared = await compare([...packaged, ...installed.filter((_, at) => readable[at])]);
   const whole = compared.filter(({ theirs }) => theirs.isWhole);
   expect(whole.length).toBeGreaterThan(60);
   expect(whole.map(({ file, ours }) => [file, ours.packets.length, ours.damage])).toEqual(
@@ -129,12 +132,15 @@ async function compare(files: readonly string[]): Promise<readonly Compared[]> {
       continue;
     }
     const ours = await readOpened(opened);
-    expect(await readBytes(await readFile(file), { chunkBytes: 999 }), file).toMatchObject({
-      packets: ours.packets,
-    });
+    const streamed = await readBytes(await readFile(file), { chunkBytes: 999 });
+    expect(streamed.packets).toEqual(ours.packets);
     compared.push({ file, ours, theirs });
   }
   return compared;
+}
+
+async function hasKnownFormat(file: string): Promise<boolean> {
+  return detectFormat((await readFile(file)).subarray(0, 4)).kind !== 'other';
 }
 
 /** capinfos stops at damage. */

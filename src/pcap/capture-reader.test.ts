@@ -1,4 +1,4 @@
-import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
@@ -56,6 +56,25 @@ test('a later file that cannot be read is damage, and the one after it is read',
     ['corrupt', 'link is a link'],
     ['corrupt', 'folder is not a regular file'],
   ]);
+});
+
+test('files that are open already are read, and closed in every case', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcap');
+  await writeFile(path, Buffer.concat([header(), record()]));
+  const openAll = () => Promise.all([1, 2, 3].map(() => open(path)));
+  const files = (handles: readonly FileHandle[]) =>
+    handles.map((handle) => ({ path, handle, fileBytes: 60 }));
+
+  const read = await openAll();
+  expect((await readOpened(await openCaptureFiles(files(read)))).packets).toHaveLength(3);
+  const abandoned = await openAll();
+  const opened = await openCaptureFiles(files(abandoned));
+  if (opened.kind === 'capture') await opened.reader[Symbol.asyncDispose]();
+  await writeFile(path, 'no capture file');
+  const refused = await openAll();
+  expect(await openCaptureFiles(files(refused))).toMatchObject({ kind: 'not-capture' });
+  expect([...read, ...abandoned, ...refused].map(({ fd }) => fd)).toEqual(Array(9).fill(-1));
 });
 
 test('the first file must be a capture', async () => {

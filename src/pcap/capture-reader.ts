@@ -41,9 +41,7 @@ export async function openCaptureFiles(
   files: readonly (string | OpenFile)[],
   options: CaptureOptions = {},
 ): Promise<OpenedCapture> {
-  const inputs = files.map((file) => async (): Promise<OpenedInput> => {
-    return typeof file === 'string' ? await openFileInput(file) : { kind: 'open', input: fileInput(file) };
-  });
+  const inputs = files.map(waitingFile);
   return await openInputs(inputs, options);
 }
 
@@ -52,15 +50,29 @@ export async function openCaptureStream(
   stream: AsyncIterable<Uint8Array>,
   options: CaptureOptions & { readonly name: string },
 ): Promise<OpenedCapture> {
-  return await openInputs(
-    [async () => ({ kind: 'open', input: streamInput(stream, options.name) })],
-    options,
-  );
+  return await openInputs([waitingInput(streamInput(stream, options.name))], options);
 }
 
-type OpenInput = () => Promise<OpenedInput>;
+/** An input whose turn has not come yet. */
+type WaitingInput = {
+  readonly open: () => Promise<OpenedInput>;
+  /** Instead of opening it. */
+  readonly close: () => Promise<void>;
+};
 
-async function openInputs(inputs: readonly OpenInput[], options: CaptureOptions): Promise<OpenedCapture> {
+function waitingFile(file: string | OpenFile): WaitingInput {
+  if (typeof file !== 'string') return waitingInput(fileInput(file));
+  return { open: () => openFileInput(file), close: async () => {} };
+}
+
+function waitingInput(input: ByteInput): WaitingInput {
+  return {
+    open: async () => ({ kind: 'open', input }),
+    close: async () => await input[Symbol.asyncDispose](),
+  };
+}
+
+async function openInputs(inputs: readonly WaitingInput[], options: CaptureOptions): Promise<OpenedCapture> {
   await using opening = new AsyncDisposableStack();
   const reader = opening.use(new InputsReader(inputs, options.bufferBytes ?? defaultBufferBytes));
   const problem = await reader.begin();
@@ -71,7 +83,7 @@ async function openInputs(inputs: readonly OpenInput[], options: CaptureOptions)
 
 class InputsReader implements CaptureReader {
   readonly packet = emptyPacket();
-  readonly #inputs: readonly OpenInput[];
+  readonly #inputs: readonly WaitingInput[];
   readonly #buffer: ReadBuffer;
   readonly #table = new InterfaceTable();
   readonly #damages = new DamageList();
@@ -79,7 +91,7 @@ class InputsReader implements CaptureReader {
   #input: ByteInput | undefined;
   #nextInput = 0;
 
-  constructor(inputs: readonly OpenInput[], bufferBytes: number) {
+  constructor(inputs: readonly WaitingInput[], bufferBytes: number) {
     this.#inputs = inputs;
     this.#buffer = new ReadBuffer(bufferBytes);
   }
@@ -104,7 +116,7 @@ class InputsReader implements CaptureReader {
   /** Opens the next input; returns what is wrong with it. */
   async begin(): Promise<string | undefined> {
     await this.#close();
-    const opened = await this.#inputs[this.#nextInput++]?.();
+    const opened = await this.#inputs[this.#nextInput++]?.open();
     if (opened === undefined) return undefined;
     if (opened.kind === 'unreadable') return opened.message;
     this.#input = opened.input;
@@ -116,7 +128,9 @@ class InputsReader implements CaptureReader {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
+    const waiting = this.#inputs.slice(this.#nextInput);
+    this.#nextInput = this.#inputs.length;
+    await Promise.all([this.#close(), ...waiting.map((input) => input.close())]);
   }
 
   async #proceed(first: Step): Promise<boolean> {

@@ -36,7 +36,7 @@ export class InterfaceTable {
     const isKnown = previous !== undefined && known !== undefined && isSame(known, description);
     const index = isKnown ? previous.index : this.interfaces.length;
     if (!isKnown) {
-      this.#textLength += texts(description).reduce((sum, text) => sum + (text?.length ?? 0), 0);
+      this.#textLength += texts(description).reduce((length, text) => length + (text?.length ?? 0), 0);
       if (index === maxInterfaces || this.#textLength > maxTextLength) return false;
       this.interfaces.push(description);
     }

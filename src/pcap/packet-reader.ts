@@ -21,7 +21,10 @@ export type CurrentPacket = {
   /** The timestamp in the units of its interface: the upper and the lower 32 bits. */
   timeHigh: number;
   timeLow: number;
-  /** The same time since 1970, to compare packets: whole seconds, and the rest in nanoseconds, rounded down. */
+  /**
+   * The same time since 1970, to compare packets: whole seconds, and the rest in nanoseconds, rounded down. 0 if it has
+   * no time: a simple packet block.
+   */
   seconds: number;
   nanoseconds: number;
   /** The length on the wire. */

@@ -82,8 +82,6 @@ class PcapWalker implements Walker {
   readonly #fractions: number;
   readonly #order: LengthOrder;
   readonly #interfaceIndex: number;
-  /** Up to this offset, zeros are records: something else follows. */
-  #zerosUntil = 0;
   /** Up to this offset, the current run of zeros has been looked at: a stream can come byte by byte. */
   #scannedTo = 0;
   /** The offset of the last record that was found. */
@@ -149,13 +147,9 @@ class PcapWalker implements Walker {
   /** A record can be all zero, but what a crash has lost looks the same: what follows the zeros decides. */
   #checkZeros(): Step {
     const buffer = this.#buffer;
-    if (buffer.offset + buffer.at < this.#zerosUntil) return foundPacket;
     const end = zerosEnd(buffer.bytes, Math.max(buffer.at, this.#scannedTo - buffer.offset), buffer.filled);
     this.#scannedTo = buffer.offset + end;
-    if (end < buffer.filled || (buffer.ended && !this.#isLostAtEnd())) {
-      this.#zerosUntil = buffer.offset + end;
-      return foundPacket;
-    }
+    if (end < buffer.filled || (buffer.ended && !this.#isLostAtEnd())) return foundPacket;
     // No writer leaves a run of zeros that is as long as the buffer.
     if (buffer.ended || end - buffer.at === buffer.bytes.length) return this.#corrupt(lostAtEnd);
     buffer.wanted = Math.min(buffer.bytes.length, end - buffer.at + recordHeaderBytes);

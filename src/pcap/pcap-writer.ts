@@ -82,12 +82,14 @@ function writeRecord(buffer: WriteBuffer, packet: CurrentPacket, unitNanoseconds
 }
 
 function linkTypesDiffer(first: CaptureInterface, second: CaptureInterface): WriteProblem {
-  const one = ({ name, linkType }: CaptureInterface) =>
-    `${name === undefined ? 'one interface' : name} has ${linkTypeName(linkType)}`;
   return {
     reason: 'LinkTypesDiffer',
-    message: `pcap has one link type for all packets, but ${one(first)} and ${one(second)}: write pcapng`,
+    message: `pcap has one link type for all packets, but ${described(first)} and ${described(second)}: write pcapng`,
   };
+}
+
+function described({ name, linkType }: CaptureInterface): string {
+  return `${name === undefined ? 'one interface' : name} has ${linkTypeName(linkType)}`;
 }
 
 function timeOutOfRange(seconds: number): WriteProblem {

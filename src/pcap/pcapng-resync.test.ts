@@ -35,6 +35,16 @@ test.each<[what: string, damaged: Buffer, says: string, resumedAfter?: number]>(
     'a packet of 30 bytes, more than its block or any packet has',
   ],
   [
+    'one byte more than its block',
+    packet({ captured: 21 }),
+    'a packet of 21 bytes, more than its block or any packet has',
+  ],
+  [
+    'a simple packet that is cut by one byte',
+    block(3, Buffer.concat([u32(21), someData])),
+    'a packet of 21 bytes, more than its block or any packet has',
+  ],
+  [
     'too large a packet',
     packet({ data: Buffer.alloc(262_145) }),
     'a packet of 262145 bytes, more than its block or any packet has',
@@ -91,9 +101,35 @@ test('what a damaged place hides is looked for as a section and as an interface 
   expect(read.damage.map(({ resumedAt }) => resumedAt)).toEqual([88, 196]);
 });
 
+// wiretap does not read it either.
+test('a packet whose two lengths are equal and odd is damage', async () => {
+  const odd = block(6, packet({ data: someData.subarray(0, 17) }).subarray(8, -4 - 3));
+  const read = await readBytes(Buffer.concat([start, odd, Buffer.alloc(3), next]));
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+  expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 52 }]);
+});
+
+test('a block with two different lengths is not what is looked for', async () => {
+  const read = await readBytes(Buffer.concat([start, Buffer.alloc(8), packet({ second: 77 }), next]));
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+  expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 8 + 52 }]);
+});
+
+test('a packet that fills more than half the buffer is not looked for', async () => {
+  const bytes = Buffer.concat([start, Buffer.alloc(8), packet({ data: Buffer.alloc(10_000) }), next]);
+  expect((await readBytes(bytes, { bufferBytes: 16_384 })).packets).toHaveLength(1);
+  expect((await readBytes(bytes)).packets).toHaveLength(2);
+});
+
 test('only what is aligned to 4 bytes is taken for a block', async () => {
   const read = await readBytes(Buffer.concat([start, Buffer.alloc(42), good, Buffer.alloc(2), next]));
-  expect(read.packets).toHaveLength(1);
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+});
+
+test('a packet of an unknown interface is not what is looked for', async () => {
+  const read = await readBytes(Buffer.concat([start, Buffer.alloc(8), packet({ id: 1 }), next]));
+  expect(read.packets.map(({ time }) => time % 1000n)).toEqual([552n]);
+  expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 8 + 52 }]);
 });
 
 // Its data could be a capture file that somebody has downloaded.

@@ -13,7 +13,8 @@ import {
   simplePacketBlock,
   statisticsBlock,
 } from './pcapng-format.ts';
-import { isWholePacketLength, searchBlock } from './pcapng-resync.ts';
+import { PcapngRecovery, passed } from './pcapng-recovery.ts';
+import { isWholePacketLength } from './pcapng-resync.ts';
 import { maxBlockBytes, type ReadBuffer } from './read-buffer.ts';
 import { readSectionHeader, sectionHeaderBytes } from './section-header.ts';
 import {
@@ -32,19 +33,19 @@ export class PcapngWalker implements Walker {
   readonly #buffer: ReadBuffer;
   readonly #packet: CurrentPacket;
   readonly #table: InterfaceTable;
+  readonly #recovery: PcapngRecovery;
   #littleEndian = true;
   /** Whether the blocks of the section cannot be read: its version is unknown. */
   #isForeign = false;
   /** The block of another type that is being passed, and how many of its bytes are left. */
   #passing: { readonly offset: number; readonly length: number; left: number } | undefined;
-  /** Damage after which no whole block has been found yet. */
-  #lost: { readonly offset: number; readonly what: string; readonly kind: 'cut' | 'corrupt' } | undefined;
 
   constructor(parts: WalkerParts) {
     this.#parts = parts;
     this.#buffer = parts.buffer;
     this.#packet = parts.packet;
     this.#table = parts.table;
+    this.#recovery = new PcapngRecovery(parts);
   }
 
   step(): Step {
@@ -55,7 +56,7 @@ export class PcapngWalker implements Walker {
   }
 
   #next(): Step | typeof passed {
-    if (this.#lost !== undefined) return this.#resync(this.#lost);
+    if (this.#recovery.isLost) return this.#recovery.search(this.#littleEndian);
     if (this.#passing !== undefined) return this.#pass(this.#passing);
     const buffer = this.#buffer;
     const { at, view } = buffer;
@@ -82,10 +83,10 @@ export class PcapngWalker implements Walker {
     const least = minBlockBytes.get(type);
     if (least === undefined) return this.#startPassing(type, length);
     if (length < least || length > maxBlockBytes || (length & 3) !== 0)
-      return this.#lose(wrongLength(type, length));
+      return this.#recovery.lose(wrongLength(type, length));
     if (filled - at < length) return this.#needs(length);
     const second = view.getUint32(at + length - 4, this.#littleEndian);
-    if (second !== length) return this.#lose(differentLengths(length, second));
+    if (second !== length) return this.#recovery.lose(differentLengths(length, second));
     return this.#wholeBlock(type, length);
   }
 
@@ -108,8 +109,10 @@ export class PcapngWalker implements Walker {
     const { at, view } = buffer;
     const little = this.#littleEndian;
     const captured = view.getUint32(at + 20, little);
-    if (from === undefined) return this.#skip(length, 'a packet of an interface that is not described');
-    if (captured > maxPacketBytes || captured > length - 32) return this.#skip(length, tooMany(captured));
+    if (from === undefined)
+      return this.#recovery.skip(length, 'a packet of an interface that is not described');
+    if (captured > maxPacketBytes || captured > length - 32)
+      return this.#recovery.skip(length, tooMany(captured));
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
     from.clock.set(packet, view.getUint32(at + 12, little), view.getUint32(at + 16, little));
@@ -130,10 +133,12 @@ export class PcapngWalker implements Walker {
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const from = this.#table.section[0];
-    if (from === undefined) return this.#skip(length, 'a packet of an interface that is not described');
+    if (from === undefined)
+      return this.#recovery.skip(length, 'a packet of an interface that is not described');
     const original = view.getUint32(at + 8, this.#littleEndian);
     const captured = from.snaplen === 0 ? original : Math.min(original, from.snaplen);
-    if (captured > maxPacketBytes || captured > length - 16) return this.#skip(length, tooMany(captured));
+    if (captured > maxPacketBytes || captured > length - 16)
+      return this.#recovery.skip(length, tooMany(captured));
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
     packet.timeHigh = 0;
@@ -154,16 +159,16 @@ export class PcapngWalker implements Walker {
     const buffer = this.#buffer;
     const header = readSectionHeader(buffer.view, buffer.at, buffer.filled);
     if (header.kind === 'incomplete') return this.#needs(sectionHeaderBytes);
-    if (header.kind === 'corrupt') return this.#lose(header.what);
+    if (header.kind === 'corrupt') return this.#recovery.lose(header.what);
     const { length, littleEndian } = header;
     if (buffer.filled - buffer.at < length) return this.#needs(length);
     const second = buffer.view.getUint32(buffer.at + length - 4, littleEndian);
-    if (second !== length) return this.#lose(differentLengths(length, second));
+    if (second !== length) return this.#recovery.lose(differentLengths(length, second));
     this.#littleEndian = littleEndian;
     this.#isForeign = header.unknownVersion !== undefined;
     this.#table.beginSection();
     if (header.unknownVersion !== undefined)
-      return this.#skip(length, `a section of the unknown version ${header.unknownVersion}`);
+      return this.#recovery.skip(length, `a section of the unknown version ${header.unknownVersion}`);
     buffer.at += length;
     return passed;
   }
@@ -174,7 +179,7 @@ export class PcapngWalker implements Walker {
     const isAdded = description === undefined ? this.#table.addUnreadable() : this.#table.add(description);
     if (!isAdded)
       return endWith(this.#parts, { kind: 'corrupt', offset: offset + at, what: 'too many interfaces' });
-    if (problem !== undefined) return this.#skip(length, problem);
+    if (problem !== undefined) return this.#recovery.skip(length, problem);
     this.#buffer.at += length;
     return passed;
   }
@@ -202,13 +207,13 @@ export class PcapngWalker implements Walker {
     // Its data could look like blocks: only if its length is wrong, there are blocks to look for.
     if (isWholePacketLength(buffer, this.#littleEndian))
       return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
-    return this.#lose(what, 'cut');
+    return this.#recovery.lose(what, 'cut');
   }
 
   /** A block of a type that is not read: it need not fit into the buffer. */
   #startPassing(type: number, length: number): typeof passed {
     if (length < emptyBlockBytes || length > maxPassedBytes || (length & 3) !== 0)
-      return this.#lose(wrongLength(type, length));
+      return this.#recovery.lose(wrongLength(type, length));
     this.#passing = { offset: this.#buffer.offset + this.#buffer.at, length, left: length };
     return passed;
   }
@@ -226,50 +231,11 @@ export class PcapngWalker implements Walker {
     }
     this.#passing = undefined;
     const second = buffer.view.getUint32(buffer.at, this.#littleEndian);
-    if (second !== length) this.#lost = { offset, what: differentLengths(length, second), kind: 'corrupt' };
+    if (second !== length) this.#recovery.loseAt(offset, differentLengths(length, second));
     else buffer.at += 4;
     return passed;
   }
-
-  /** Passes a whole block that makes no sense. */
-  #skip(length: number, what: string): typeof passed {
-    const buffer = this.#buffer;
-    const offset = buffer.offset + buffer.at;
-    buffer.at += length;
-    this.#parts.damages.add(this.#parts.name, { kind: 'corrupt', offset, what, resumedAt: offset + length });
-    return passed;
-  }
-
-  /** What is here is no block: looks for the next one. */
-  #lose(what: string, kind: 'cut' | 'corrupt' = 'corrupt'): typeof passed {
-    const buffer = this.#buffer;
-    this.#lost = { offset: buffer.offset + buffer.at, what, kind };
-    buffer.at = Math.min(buffer.at + 4, buffer.filled);
-    return passed;
-  }
-
-  #resync({
-    offset,
-    what,
-    kind,
-  }: {
-    offset: number;
-    what: string;
-    kind: 'cut' | 'corrupt';
-  }): Step | typeof passed {
-    const buffer = this.#buffer;
-    const interfaces = this.#table.section.length;
-    const found = searchBlock(buffer, { littleEndian: this.#littleEndian, interfaces });
-    if (found === 'more') return needsMore;
-    this.#lost = undefined;
-    if (found === 'none') return endWith(this.#parts, { kind, offset, what });
-    const resumedAt = buffer.offset + buffer.at;
-    this.#parts.damages.add(this.#parts.name, { kind: 'corrupt', offset, what, resumedAt });
-    return passed;
-  }
 }
-
-const passed = 3;
 
 /** A longer block of a type that is not read is taken for damage: wiretap reads no block that is longer. */
 const maxPassedBytes = 16 * 1024 * 1024;

@@ -112,6 +112,20 @@ test('padding is zero', () => {
   }
 });
 
+test('the padding of options is zero', () => {
+  const writer = pcapngWriter('podcap 0');
+  for (let half = 0; half < 2; half += 1) {
+    writer.writePacket(packetOf({ time: 1n, original: 1, data: '\xff'.repeat(900) }), 0, 0);
+    writer.take();
+  }
+  writer.addInterface({ ...plainInterface, name: 'x' });
+  expect(Buffer.from(writer.take()).includes(Buffer.from([2, 0, 1, 0, 0x78, 0, 0, 0]))).toBe(true);
+  const data = '\x01\0\x01\0y~~~';
+  const packet = { ...packetOf({ time: 1n, original: 8, data }), optionsAt: 6, optionsBytes: 8 };
+  writer.writePacket({ ...packet, capturedBytes: 0 }, 0, 0);
+  expect(Buffer.from(writer.take()).includes(Buffer.from([1, 0, 1, 0, 0x79, 0, 0, 0]))).toBe(true);
+});
+
 test('a text is cut to what an option can hold, between two characters', async () => {
   const writer = pcapngWriter('podcap 0');
   writer.addInterface({

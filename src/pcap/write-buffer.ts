@@ -52,4 +52,4 @@ export class WriteBuffer {
 const initialBytes = 64 * 1024;
 
 /** A shorter copy is faster as a loop: a native one creates an object. Measured. */
-const nativeCopyBytes = 256;
+const nativeCopyBytes = 64;

@@ -39,7 +39,7 @@ async function unpacked(name: string): Promise<readonly string[]> {
   try {
     await mkdir(partial, { recursive: true });
     await download(partial, name);
-    const [archive] = (await readdir(partial)).filter((file) => file.endsWith('.deb'));
+    const archive = (await readdir(partial)).find((file) => file.endsWith('.deb'));
     if (archive === undefined) throw new Error(`apt-get download ${name} has left no package`);
     await run(['dpkg-deb', '-x', join(partial, archive), partial]);
     // The folder has its name only when it is complete. Another process may have been faster.
