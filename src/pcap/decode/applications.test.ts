@@ -110,6 +110,7 @@ test('texts of a packet cannot act on a terminal', () => {
   const message = dns({ questions: [dnsQuestion([label.length, ...label, 0], 1)] });
   const shown = String.raw`\u001b[2J\u202e`;
   expect(overDns(message).info).toBe(`query 0x1234 A ${shown}`);
+  expect(overTcp(ascii('GET /\u001b HTTP/1.1\r\n')).info).toBe(String.raw`GET /\u001b HTTP/1.1`);
   expect(overTcp(ascii('GET /\u001b[2J\u202e HTTP/1.1\r\n')).info).toBe(`GET /${shown} HTTP/1.1`);
   expect(overTcp(clientHello('\u001b[2J\u202e')).info).toBe(`ClientHello server=${shown} versions=1.2`);
   expect(overTcp(concat(ascii('GET /'), [0xff, 0xfe], ascii(' HTTP/1.1\r\n'))).info).toBe(
@@ -130,6 +131,7 @@ test.each([
 test.each([
   'MAIL FROM:<a@b>\r\n',
   'GET the book\r\n',
+  'GET the book, whose line goes on',
   'get / HTTP/1.1\r\n',
   'HTTP/2 is another',
   'PRI * HTTP/2.0\r\n\r\n',
