@@ -140,6 +140,13 @@ test.each([
   expect(overTcp(ascii(text)).protocols).toEqual(['ethernet', 'ipv4', 'tcp']);
 });
 
+test('what a line says is cut after 200 characters', () => {
+  const long = dnsName(['a', 'b', 'c', 'd'].map((letter) => letter.repeat(60)).join('.'));
+  const { info } = overDns(dns({ questions: [dnsQuestion(long, 1)] }));
+  expect(info).toHaveLength(200);
+  expect(info).toMatch(/c\.d…$/);
+});
+
 test('a long line is cut, and the packet still says how it was captured', () => {
   const { info } = decodeOne(
     tcpFrame({ from: 1, to: 2, flags: ack, payload: ascii(`GET /${'x'.repeat(1_000)}`) }),
