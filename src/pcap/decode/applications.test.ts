@@ -121,6 +121,7 @@ test('texts of a packet cannot act on a terminal', () => {
 test.each([
   ['GET /index.html HTTP/1.1\r\nHost: web\r\n\r\n', 'GET /index.html HTTP/1.1'],
   ['PROPFIND * HTTP/1.0\n\n', 'PROPFIND * HTTP/1.0'],
+  ['VERSION-CONTROL /a HTTP/1.1\r\n', 'VERSION-CONTROL /a HTTP/1.1'],
   ['CONNECT web:443 HTTP/1.1\r\n', 'CONNECT web:443 HTTP/1.1'],
   ['HTTP/1.1 404 Not Found\r\n\r\n', 'HTTP/1.1 404 Not Found'],
   ['POST /a-path-that-goes-on', 'POST /a-path-that-goes-on'],
