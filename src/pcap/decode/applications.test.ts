@@ -177,6 +177,7 @@ test.each([
   ['a ServerHello with an unknown cipher', serverHello(0x1234), 'ServerHello version=1.2 cipher=0x1234'],
   ['application data', concat([23, 3, 3, 0, 4], [1, 2, 3, 4]), 'ApplicationData'],
   ['an alert', Uint8Array.of(21, 3, 3, 0, 2, 2, 40), 'Alert handshake_failure'],
+  ['a heartbeat', concat([23, 3, 3, 0, 1, 0], [24, 3, 3, 0, 1, 0]), 'ApplicationData, Heartbeat'],
   ['an encrypted alert', concat([21, 3, 3, 0, 26], new Uint8Array(26)), 'Alert (encrypted)'],
   [
     'several records',
@@ -199,6 +200,7 @@ test.each([
   ['SSL 2', [0x80, 0x2e, 1, 3, 1]],
   ['an empty record', [22, 3, 3, 0, 0]],
   ['a record that is too long', [23, 3, 3, 0x50, 0]],
+  ['a heartbeat alone', [24, 3, 3, 0, 1, 1]],
   ['four bytes', [22, 3, 3, 0]],
 ])('%s is not TLS', (_name, bytes) => {
   expect(overTcp(Uint8Array.from(bytes)).protocols).toEqual(['ethernet', 'ipv4', 'tcp']);
