@@ -112,8 +112,10 @@ test('extension headers without end are not followed without end', () => {
   });
 });
 
-test('an authentication header in IPv4 is skipped', () => {
-  const payload = concat([17, 1, 0, 0], u32(1), u32(1), datagram);
+test.each([
+  ['12 bytes', concat([17, 1, 0, 0], u32(1), u32(1), datagram)],
+  ['8 bytes, without a sequence number', concat([17, 0, 0, 0], u32(1), datagram)],
+])('an authentication header of %s in IPv4 is skipped', (_name, payload) => {
   expect(decodeOne(ipv4({ protocol: 51, payload }), 101)).toMatchObject({ sourcePort: 1, info: 'len=4' });
 });
 
