@@ -1,8 +1,11 @@
-/** A time since 1970 and how it is shown. */
+/** A time and how it is shown. */
 export type ShownTime = {
+  /** Since 1970: whole seconds, and the rest. */
   readonly seconds: number;
   readonly nanoseconds: number;
+  /** `of-day`: 12:31:04.123456; `with-date`: 2026-07-28T12:31:04.123456Z. In UTC, as `kubectl logs --timestamps`. */
   readonly time: 'of-day' | 'with-date';
+  /** Six or nine digits of the fraction. */
   readonly resolution: 'us' | 'ns';
 };
 
