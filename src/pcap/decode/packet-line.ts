@@ -3,7 +3,7 @@ import type { DecodedPacket, Protocol } from './decoded-packet.ts';
 import { type ShownTime, timeText } from './time-text.ts';
 
 export type LineOptions = ShownTime & {
-  /** Undefined where there is only one. */
+  /** Undefined where there is only one. Made plain by the caller, once for all lines: a file can call it anything. */
   readonly interfaceName: string | undefined;
 };
 
