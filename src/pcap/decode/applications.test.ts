@@ -110,6 +110,7 @@ test('texts of a packet cannot act on a terminal', () => {
   const message = dns({ questions: [dnsQuestion([label.length, ...label, 0], 1)] });
   const shown = String.raw`\u001b[2J\u202e`;
   expect(overDns(message).info).toBe(`query 0x1234 A ${shown}`);
+  expect(overTcp(ascii('GET /\u001b HTTP/1.1\r\n')).info).toBe(String.raw`GET /\u001b HTTP/1.1`);
   expect(overTcp(ascii('GET /\u001b[2J\u202e HTTP/1.1\r\n')).info).toBe(`GET /${shown} HTTP/1.1`);
   expect(overTcp(clientHello('\u001b[2J\u202e')).info).toBe(`ClientHello server=${shown} versions=1.2`);
   expect(overTcp(concat(ascii('GET /'), [0xff, 0xfe], ascii(' HTTP/1.1\r\n'))).info).toBe(
@@ -120,6 +121,7 @@ test('texts of a packet cannot act on a terminal', () => {
 test.each([
   ['GET /index.html HTTP/1.1\r\nHost: web\r\n\r\n', 'GET /index.html HTTP/1.1'],
   ['PROPFIND * HTTP/1.0\n\n', 'PROPFIND * HTTP/1.0'],
+  ['VERSION-CONTROL /a HTTP/1.1\r\n', 'VERSION-CONTROL /a HTTP/1.1'],
   ['CONNECT web:443 HTTP/1.1\r\n', 'CONNECT web:443 HTTP/1.1'],
   ['HTTP/1.1 404 Not Found\r\n\r\n', 'HTTP/1.1 404 Not Found'],
   ['POST /a-path-that-goes-on', 'POST /a-path-that-goes-on'],
@@ -130,12 +132,20 @@ test.each([
 test.each([
   'MAIL FROM:<a@b>\r\n',
   'GET the book\r\n',
+  'GET the book, whose line goes on',
   'get / HTTP/1.1\r\n',
   'HTTP/2 is another',
   'PRI * HTTP/2.0\r\n\r\n',
   'GET',
 ])('%j is not HTTP/1', (text) => {
   expect(overTcp(ascii(text)).protocols).toEqual(['ethernet', 'ipv4', 'tcp']);
+});
+
+test('what a line says is cut after 200 characters', () => {
+  const long = dnsName(['a', 'b', 'c', 'd'].map((letter) => letter.repeat(60)).join('.'));
+  const { info } = overDns(dns({ questions: [dnsQuestion(long, 1)] }));
+  expect(info).toHaveLength(200);
+  expect(info).toMatch(/c\.d…$/);
 });
 
 test('a long line is cut, and the packet still says how it was captured', () => {
@@ -167,6 +177,7 @@ test.each([
   ['a ServerHello with an unknown cipher', serverHello(0x1234), 'ServerHello version=1.2 cipher=0x1234'],
   ['application data', concat([23, 3, 3, 0, 4], [1, 2, 3, 4]), 'ApplicationData'],
   ['an alert', Uint8Array.of(21, 3, 3, 0, 2, 2, 40), 'Alert handshake_failure'],
+  ['a heartbeat', concat([23, 3, 3, 0, 1, 0], [24, 3, 3, 0, 1, 0]), 'ApplicationData, Heartbeat'],
   ['an encrypted alert', concat([21, 3, 3, 0, 26], new Uint8Array(26)), 'Alert (encrypted)'],
   [
     'several records',
@@ -189,6 +200,7 @@ test.each([
   ['SSL 2', [0x80, 0x2e, 1, 3, 1]],
   ['an empty record', [22, 3, 3, 0, 0]],
   ['a record that is too long', [23, 3, 3, 0x50, 0]],
+  ['a heartbeat alone', [24, 3, 3, 0, 1, 1]],
   ['four bytes', [22, 3, 3, 0]],
 ])('%s is not TLS', (_name, bytes) => {
   expect(overTcp(Uint8Array.from(bytes)).protocols).toEqual(['ethernet', 'ipv4', 'tcp']);

@@ -1,4 +1,5 @@
 import { macText } from './address-text.ts';
+import type { Field } from './decoded-packet.ts';
 import { decimal, field, type HeaderField, headerFields, hexadecimal, rawBytes } from './fields.ts';
 import { u8, u16 } from './network-bytes.ts';
 import { readCut, type Walk } from './walk.ts';
@@ -19,44 +20,64 @@ export function readArp(walk: Walk, at: number): void {
   const addressesAt = at + 8;
   walk.layers?.push(field(walk, { name: 'ARP', from: at, to: addressesAt }, headerFields(walk, at, header)));
   if (addressesAt > walk.end) return readCut(walk, at, 'ARP');
-  const hardwareBytes = u8(walk.bytes, at + 4);
-  const protocolBytes = u8(walk.bytes, at + 5);
-  const senderIp = addressesAt + hardwareBytes;
-  const targetHardware = senderIp + protocolBytes;
-  const targetIp = targetHardware + hardwareBytes;
-  const end = targetIp + protocolBytes;
-  walk.payloadFrom = end;
-  if (end > walk.end) return readCut(walk, at, 'ARP');
-  const hardware = (from: number) => macText(walk.bytes, from, hardwareBytes);
-  const address = (from: number) =>
-    protocolBytes === 4 ? walk.addresses.ipv4(walk.bytes, from) : rawBytes(walk.bytes, from, protocolBytes);
-  walk.layers?.push(
-    field(walk, { name: 'ARP addresses', from: addressesAt, to: end }, [
-      field(walk, {
-        name: 'Sender hardware address',
-        value: hardware(addressesAt),
-        from: addressesAt,
-        to: senderIp,
-      }),
-      field(walk, {
-        name: 'Sender protocol address',
-        value: address(senderIp),
-        from: senderIp,
-        to: targetHardware,
-      }),
-      field(walk, {
-        name: 'Target hardware address',
-        value: hardware(targetHardware),
-        from: targetHardware,
-        to: targetIp,
-      }),
-      field(walk, { name: 'Target protocol address', value: address(targetIp), from: targetIp, to: end }),
-    ]),
+  const addresses = addressesAfter(walk, at);
+  walk.payloadFrom = addresses.to;
+  if (addresses.to > walk.end) return readCut(walk, at, 'ARP');
+  walk.layers?.push(addressLayer(walk, addresses));
+  walk.info = infoOf(walk, addresses, u16(walk.bytes, at + 6));
+}
+
+/** Where the addresses start, and their lengths. */
+type Addresses = {
+  readonly senderHardware: number;
+  readonly sender: number;
+  readonly targetHardware: number;
+  readonly target: number;
+  /** The end of the last one. */
+  readonly to: number;
+};
+
+function addressesAfter({ bytes }: Walk, at: number): Addresses {
+  const hardwareBytes = u8(bytes, at + 4);
+  const protocolBytes = u8(bytes, at + 5);
+  const senderHardware = at + 8;
+  const sender = senderHardware + hardwareBytes;
+  const targetHardware = sender + protocolBytes;
+  const target = targetHardware + hardwareBytes;
+  return { senderHardware, sender, targetHardware, target, to: target + protocolBytes };
+}
+
+function infoOf(walk: Walk, addresses: Addresses, operation: number): string {
+  const { senderHardware, sender, targetHardware, target, to } = addresses;
+  const senderText = protocolText(walk, sender, targetHardware);
+  const targetText = protocolText(walk, target, to);
+  if (operation === 1 && senderText === targetText) return `announcement of ${senderText}`;
+  if (operation === 1) return `who has ${targetText}? tell ${senderText}`;
+  if (operation === 2) return `${senderText} is at ${hardwareText(walk, senderHardware, sender)}`;
+  return operations[operation] ?? `operation ${operation}`;
+}
+
+function addressLayer(walk: Walk, { senderHardware, sender, targetHardware, target, to }: Addresses): Field {
+  const lines = [
+    ['Sender hardware address', hardwareText, senderHardware, sender],
+    ['Sender protocol address', protocolText, sender, targetHardware],
+    ['Target hardware address', hardwareText, targetHardware, target],
+    ['Target protocol address', protocolText, target, to],
+  ] as const;
+  return field(
+    walk,
+    { name: 'ARP addresses', from: senderHardware, to },
+    lines.map(([name, text, from, end]) =>
+      field(walk, { name, value: text(walk, from, end), from, to: end }),
+    ),
   );
-  const [sender, target] = [address(senderIp), address(targetIp)];
-  const operation = u16(walk.bytes, at + 6);
-  if (operation === 1)
-    walk.info = sender === target ? `announcement of ${sender}` : `who has ${target}? tell ${sender}`;
-  else if (operation === 2) walk.info = `${sender} is at ${hardware(addressesAt)}`;
-  else walk.info = operations[operation] ?? `operation ${operation}`;
+}
+
+function hardwareText({ bytes }: Walk, from: number, to: number): string {
+  return macText(bytes, from, to - from);
+}
+
+/** IPv4 addresses; nobody uses ARP for others. */
+function protocolText({ addresses, bytes }: Walk, from: number, to: number): string {
+  return to - from === 4 ? addresses.ipv4(bytes, from) : rawBytes(bytes, from, to - from);
 }

@@ -12,11 +12,11 @@ export type Decoder = {
 };
 
 export type DecoderOptions = {
-  /** At least so many TCP connections are followed, those used most recently, and at most twice as many in 1 KB each. */
+  /** At least so many TCP connections are followed, those used most recently, and at most twice as many, in 1 KB each. */
   readonly connections?: number;
 };
 
-/** The rest of a line is easier to find if the line is not folded three times. */
+/** Without the notes in brackets. The tree shows the rest. */
 const maxInfoChars = 200;
 
 export function createDecoder({ connections = 10_000 }: DecoderOptions = {}): Decoder {

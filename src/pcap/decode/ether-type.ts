@@ -23,6 +23,8 @@ export function readEtherType(walk: Walk, at: number, type: number): void {
     case 0x86dd:
       return readIpv6(walk, next);
     case 0x0806:
+    // RARP has the same format.
+    case 0x8035:
       return readArp(walk, next);
     default:
       return readUnknown(walk, next, etherType);

@@ -38,7 +38,7 @@ function isStatusStart(bytes: Uint8Array, at: number, end: number): boolean {
 /** RFC 9112, section 3: "GET /index.html HTTP/1.1". A line whose end is elsewhere must look like one up to the path. */
 function isRequestStart(bytes: Uint8Array, at: number, end: number): boolean {
   let from = at;
-  while (from < end && from - at < maxMethodBytes && isUpperCase(u8(bytes, from))) from += 1;
+  while (from < end && from - at < maxMethodBytes && isMethodByte(u8(bytes, from))) from += 1;
   if (from - at < 3 || from >= end || u8(bytes, from) !== space) return false;
   const to = lineEnd(bytes, from, end);
   if (to === end) return from + 1 < end && u8(bytes, from + 1) === 0x2f;
@@ -47,8 +47,9 @@ function isRequestStart(bytes: Uint8Array, at: number, end: number): boolean {
 
 const space = 0x20;
 
-function isUpperCase(byte: number): boolean {
-  return byte >= 0x41 && byte <= 0x5a;
+/** A capital letter, or what joins words: VERSION-CONTROL, CCM_POST. */
+function isMethodByte(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
 }
 
 /** "HTTP/1." and a digit. */

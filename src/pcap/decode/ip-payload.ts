@@ -39,10 +39,10 @@ function readAuthentication(walk: Walk, at: number): void {
 
 /** RFC 4302, section 2: the end of the header, or 0 if it is cut off. */
 export function authenticationEnd(walk: Walk, at: number): number {
-  if (at + 12 > walk.end) return 0;
+  if (at + 8 > walk.end) return 0;
   const next = at + (u8(walk.bytes, at + 1) + 2) * 4;
-  if (next < at + 12 || next > walk.end) return 0;
-  const value = `SPI ${hex(u32(walk.bytes, at + 4), 8)}, sequence ${u32(walk.bytes, at + 8)}`;
+  if (next > walk.end) return 0;
+  const value = `SPI ${hex(u32(walk.bytes, at + 4), 8)}`;
   walk.layers?.push(field(walk, { name: 'Authentication header', value, from: at, to: next }));
   return next;
 }

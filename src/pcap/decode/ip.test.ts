@@ -31,6 +31,19 @@ test('a packet whose length field is 0 or too large goes up to its end', () => {
   expect(decodeOne(ipv6(6, payload, 0), 101).tcp).toMatchObject({ payloadBytes: 70_000 });
 });
 
+test.each([0, 7])('a UDP datagram whose length field is %i goes up to the end of the packet', (length) => {
+  const payload = Uint8Array.from(datagram).fill(length, 5, 6);
+  expect(decodeOne(ipv4({ protocol: 17, payload }), 101)).toMatchObject({ info: 'len=4' });
+});
+
+test('a UDP datagram ends where its length field says', () => {
+  const payload = Uint8Array.from(datagram).fill(9, 5, 6);
+  expect(decodeOne(ipv4({ protocol: 17, payload }), 101)).toMatchObject({
+    info: 'len=1',
+    payload: { from: 28, to: 29 },
+  });
+});
+
 test('an IPv6 packet with a jumbo payload option is as long as that says', () => {
   const payload = tcp({ from: 1, to: 2, flags: psh, payload: new Uint8Array(70_000) });
   const hopByHop = concat([6, 0, 0xc2, 4], u32(8 + payload.length));
@@ -99,8 +112,10 @@ test('extension headers without end are not followed without end', () => {
   });
 });
 
-test('an authentication header in IPv4 is skipped', () => {
-  const payload = concat([17, 1, 0, 0], u32(1), u32(1), datagram);
+test.each([
+  ['12 bytes', concat([17, 1, 0, 0], u32(1), u32(1), datagram)],
+  ['8 bytes, without a sequence number', concat([17, 0, 0, 0], u32(1), datagram)],
+])('an authentication header of %s in IPv4 is skipped', (_name, payload) => {
   expect(decodeOne(ipv4({ protocol: 51, payload }), 101)).toMatchObject({ sourcePort: 1, info: 'len=4' });
 });
 

@@ -1,7 +1,7 @@
 import { ipv4Text } from './address-text.ts';
 import type { Field } from './decoded-packet.ts';
 import { decimal, field, type HeaderField, headerFields, hexadecimal, rawBytes } from './fields.ts';
-import { readFragment } from './fragment.ts';
+import { type Fragment, readFragment } from './fragment.ts';
 import { readIpPayload } from './ip-payload.ts';
 import { u8, u16 } from './network-bytes.ts';
 import { limit, readCut, readOther, type Walk } from './walk.ts';
@@ -59,15 +59,18 @@ export function readIpv4(walk: Walk, at: number): void {
     return;
   }
   if (at + ihl > walk.end) return readCut(walk, at, 'IPv4');
-  const protocol = u8(bytes, at + offset.protocol);
-  const fragmentBits = u16(bytes, at + offset.fragment);
-  const fragment = {
+  const fragment = fragmentAt(bytes, at);
+  if (readFragment(walk, at + ihl, fragment)) return;
+  readIpPayload(walk, at + ihl, fragment.protocol);
+}
+
+function fragmentAt(bytes: Uint8Array, at: number): Fragment {
+  return {
     offset: fragmentOffset(bytes, at + offset.fragment),
-    hasMore: (fragmentBits & 0x2000) !== 0,
+    hasMore: (u8(bytes, at + offset.fragment) & 0x20) !== 0,
     id: u16(bytes, at + offset.id),
+    protocol: u8(bytes, at + offset.protocol),
   };
-  if (readFragment(walk, at + ihl, { ...fragment, protocol })) return;
-  readIpPayload(walk, at + ihl, protocol);
 }
 
 function headerBytes(bytes: Uint8Array, at: number): number {

@@ -110,6 +110,14 @@ test.each([
   expect(decodeOne(ethernet(0x0806, message))).toMatchObject({ protocols: ['ethernet', 'arp'], info });
 });
 
+test('RARP is read as ARP', () => {
+  const message = concat(u16(1), [8, 0, 6, 4, 0, 3], new Uint8Array(20));
+  expect(decodeOne(ethernet(0x8035, message))).toMatchObject({
+    protocols: ['ethernet', 'arp'],
+    info: 'RARP request',
+  });
+});
+
 test('what was not captured is said, and decoded as far as it goes', () => {
   const frame = udpFrame({ from: 40_000, to: 9 }, new Uint8Array(100));
   expect(decodeOne(frame.subarray(0, 50), 1, { originalBytes: 142 })).toMatchObject({

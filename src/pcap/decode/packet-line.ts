@@ -1,16 +1,9 @@
 import { endpointText } from './address-text.ts';
 import type { DecodedPacket, Protocol } from './decoded-packet.ts';
-import { timeText } from './time-text.ts';
+import { type ShownTime, timeText } from './time-text.ts';
 
-export type LineOptions = {
-  /** Since 1970. */
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  /** `of-day`: 12:31:04.123456; `with-date`: 2026-07-01T12:31:04.123456Z. Both in UTC, as `kubectl logs --timestamps`. */
-  readonly time: 'of-day' | 'with-date';
-  /** Digits of the fraction. */
-  readonly resolution: 'us' | 'ns';
-  /** Undefined where there is only one. */
+export type LineOptions = ShownTime & {
+  /** Undefined where there is only one. Made plain by the caller, once for all lines: a file can call it anything. */
   readonly interfaceName: string | undefined;
 };
 

@@ -118,3 +118,14 @@ test('names, lines and hellos are where they are in the packet', () => {
     '  117-128 Server name: web.example',
   ]);
 });
+
+test('the addresses of ARP are as long as it says', () => {
+  const message = Uint8Array.of(0, 1, 8, 0, 2, 4, 0, 2, 1, 2, 10, 0, 0, 1, 3, 4, 10, 0, 0, 2);
+  expect(treeOf(ethernet(0x0806, message)).slice(-5)).toEqual([
+    '22-34 ARP addresses',
+    '  22-24 Sender hardware address: 01:02',
+    '  24-28 Sender protocol address: 10.0.0.1',
+    '  28-30 Target hardware address: 03:04',
+    '  30-34 Target protocol address: 10.0.0.2',
+  ]);
+});

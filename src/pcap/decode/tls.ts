@@ -27,7 +27,8 @@ const heartbeat = 24;
 
 /** Reads the records of TLS that start in the data, and returns true; false if the data do not start with one. */
 export function readTls(walk: Walk, at: number): boolean {
-  if (!isRecord(walk, at)) return false;
+  // Data that only look like TLS start with 24 more often than a heartbeat comes alone.
+  if (!isRecord(walk, at) || u8(walk.bytes, at) === heartbeat) return false;
   walk.protocols.push('tls');
   walk.info = '';
   let from = at;
