@@ -9,12 +9,15 @@ beforeAll(async () => {
   documents = await renderDocuments();
 });
 
-test.each(['docs/annotations.md', 'docs/settings.md', 'docs/metrics.md', 'README.md'])(
-  '%s is what `make docs` would write',
-  async (file) => {
-    expect(await readFile(`${checkout}/${file}`, 'utf8')).toBe(documents.get(file));
-  },
-);
+test.each([
+  'docs/annotations.md',
+  'docs/settings.md',
+  'docs/metrics.md',
+  'docs/capture-files.md',
+  'README.md',
+])('%s is what `make docs` would write', async (file) => {
+  expect(await readFile(`${checkout}/${file}`, 'utf8')).toBe(documents.get(file));
+});
 
 test('the scrape configuration names the port that serves the metrics', async () => {
   const port = /container_port_name\]\n +regex: (.+)\n/.exec(documents.get('docs/metrics.md') ?? '')?.[1];

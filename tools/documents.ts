@@ -15,6 +15,7 @@ import {
   type Settings,
   settingDescriptions,
 } from '../src/agent/settings.ts';
+import { filterMarkdown } from '../src/pcap/filter/filter-help.ts';
 import { formatted } from './format-file.ts';
 import { Failed } from './shell.ts';
 import { checkout } from './target.ts';
@@ -26,7 +27,8 @@ export async function renderDocuments(): Promise<ReadonlyMap<string, string>> {
     'docs/annotations.md': annotationsDocument(settings),
     'docs/settings.md': settingsDocument(),
     'docs/metrics.md': metricsDocument(),
-    'README.md': withAnnotations(await readFile(`${checkout}/README.md`, 'utf8'), settings),
+    'docs/capture-files.md': await between('docs/capture-files.md', 'filters', filterMarkdown()),
+    'README.md': await between('README.md', 'annotations', annotationTable(settings)),
   };
   const rendered = Object.entries(documents).map(async ([file, content]) => {
     return [file, await formatted(file, content)] as const;
@@ -161,14 +163,14 @@ scrape_configs:
 `;
 }
 
-const startMarker = '<!-- annotations: written by `make docs` -->';
-const endMarker = '<!-- end of annotations -->';
-
-function withAnnotations(readme: string, settings: Settings): string {
-  const [before, , after] = readme.split(new RegExp(`${startMarker}([^]*)${endMarker}`));
-  if (before === undefined || after === undefined)
-    throw new Failed(`README.md lacks ${startMarker} or ${endMarker}`);
-  return `${before}${startMarker}\n\n${annotationTable(settings)}\n\n${endMarker}${after}`;
+/** The file with the text between its two markers of that name. */
+async function between(file: string, name: string, text: string): Promise<string> {
+  const start = `<!-- ${name}: written by \`make docs\` -->`;
+  const end = `<!-- end of ${name} -->`;
+  const content = await readFile(`${checkout}/${file}`, 'utf8');
+  const [before, , after] = content.split(new RegExp(`${start}([^]*)${end}`));
+  if (before === undefined || after === undefined) throw new Failed(`${file} lacks ${start} or ${end}`);
+  return `${before}${start}\n\n${text}\n\n${end}${after}`;
 }
 
 function annotationTable(settings: Settings): string {
