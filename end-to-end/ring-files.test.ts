@@ -87,7 +87,18 @@ test('podcap read writes a valid file without a gap while the ring rotates, also
   const { tcpdump, tshark, capinfos } = await packetsReadBy(path);
   expect(tcpdump).toBeGreaterThan(4 * 600);
   expect([tshark, capinfos]).toEqual([tcpdump, tcpdump]);
-  const names = await run(['tshark', '-n', '-c', '1', '-r', path, '-T', 'fields', '-e', 'frame.interface_name']);
+  const names = await run([
+    'tshark',
+    '-n',
+    '-c',
+    '1',
+    '-r',
+    path,
+    '-T',
+    'fields',
+    '-e',
+    'frame.interface_name',
+  ]);
   expect(names.trim()).toBe(`${cluster.namespace}/busy/eth0`);
   await deleteSendingPod(cluster, busy);
 });

@@ -43,6 +43,53 @@ export function receiver(options: PodOptions): PodManifest {
   return nodePod(options, `require('node:dgram').createSocket('udp4').bind(${receiverPort});`);
 }
 
+/**
+ * Answers DNS, HTTP and TLS on their ports, closes connections to port 81 with a reset, and nothing else. TLS uses a
+ * shared key, so that it needs no certificate.
+ */
+export function manyProtocolsServer(options: PodOptions): PodManifest {
+  return nodePod(
+    options,
+    `
+    const dns = require('node:dgram').createSocket('udp4');
+    dns.on('message', (query, from) => {
+      const answer = Buffer.concat([query, Buffer.from('c00c00010001000000050004c0000201', 'hex')]);
+      answer.writeUInt16BE(0x8180, 2);
+      answer.writeUInt16BE(1, 6);
+      dns.send(answer, from.port, from.address);
+    }).bind(53);
+    require('node:http').createServer((request, response) => response.end('x'.repeat(1000))).listen(80);
+    require('node:net').createServer((socket) => socket.resetAndDestroy()).listen(81);
+    const psk = Buffer.alloc(16, 1);
+    require('node:tls').createServer({ ciphers: 'PSK', maxVersion: 'TLSv1.2', pskCallback: () => psk },
+      (socket) => socket.end('bye')).listen(443);
+  `,
+  );
+}
+
+/** Asks the server of many protocols, and a port on which nobody listens, every 100 ms. */
+export function manyProtocolsClient({ to, ...options }: PodOptions & { readonly to: string }): PodManifest {
+  return nodePod(
+    options,
+    `
+    const host = '${to}';
+    const psk = Buffer.alloc(16, 1);
+    const query = Buffer.from('123401000001000000000000' + '03777777076578616d706c6503636f6d00' + '00010001', 'hex');
+    const udp = require('node:dgram').createSocket('udp4');
+    udp.on('error', () => {});
+    setInterval(() => {
+      udp.send(query, 53, host);
+      udp.send('nobody listens', 9, host);
+      require('node:http').get({ host, path: '/path?n=1', agent: false }, (response) => response.resume());
+      require('node:net').connect(81, host).on('error', () => {});
+      require('node:net').connect(82, host).on('error', () => {});
+      require('node:tls').connect({ host, port: 443, servername: 'web.example.com', ciphers: 'PSK', maxVersion: 'TLSv1.2',
+        checkServerIdentity: () => undefined, pskCallback: () => ({ psk, identity: 'test' }) }).on('error', () => {}).resume();
+    }, 100);
+  `,
+  );
+}
+
 /** Does nothing, and sends nothing. It ignores TERM, as every process 1 without a handler does, and runs until KILL. */
 export function idle(options: PodOptions): PodManifest {
   return pod(options, { containers: [container('main', ['sleep', 'infinity'])] });

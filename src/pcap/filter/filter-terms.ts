@@ -17,7 +17,8 @@ export const filterTerms: readonly FilterTerm[] = [
   { syntax: 'ip, ip6', matches: 'IPv4, IPv6; `ipv4` and `ipv6` are the same', example: 'ip6 and not tcp' },
   {
     syntax: 'dns, http, tls',
-    matches: 'packets in which this protocol was recognized: DNS on ports 53 and 5353, the others on any port',
+    matches:
+      'packets in which this protocol was recognized: DNS on ports 53 and 5353, the others on any port',
     example: 'http or tls',
   },
   {

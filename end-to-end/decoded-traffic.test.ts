@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { openCaptureFiles } from '../src/pcap/capture-reader.ts';
+import { createDecoder } from '../src/pcap/decode/decoder.ts';
+import { type Row, rowOf, tsharkRows } from '../src/pcap/testing/tshark-rows.ts';
+import { run } from '../src/testbed/run-program.ts';
+import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
+import { test } from './support/cluster-test.ts';
+import { waitForCaptureFolder } from './support/node-captures.ts';
+import { manyProtocolsClient, manyProtocolsServer } from './support/pod-manifests.ts';
+import { readBack } from './support/read-back.ts';
+import { waitForFiles } from './support/ring-contents.ts';
+
+test('of what two Pods say to each other, the decoder shows the same as tshark, and merging keeps one side', async ({
+  cluster,
+}) => {
+  await using output = await temporaryFolder();
+  const server = await cluster.start(
+    manyProtocolsServer({ name: 'server', node: 'node1', annotation: '10' }),
+  );
+  const client = await cluster.start(
+    manyProtocolsClient({ name: 'client', node: 'node2', annotation: '10', to: server.ip }),
+  );
+  await waitForFiles(await waitForCaptureFolder(client), 2);
+  const paths: string[] = [];
+  for (const pod of [client, server]) {
+    const path = join(output.path, `${pod.name}.pcapng`);
+    await writeFile(path, await readBack(pod, 'pcapng'));
+    paths.push(path);
+    const rows = await decodedRows(path);
+    expect(rows.length).toBeGreaterThan(1_000);
+    // Each of them is there, or the comparison would say little.
+    for (const protocols of ['arp', 'icmp', 'tcp', 'udp', 'udp,dns', 'tcp,http', 'tcp,tls'])
+      expect(rows.map(([first]) => first)).toContain(protocols);
+    expect(rows).toEqual(await tsharkRows(path));
+  }
+  const both = join(output.path, 'both.pcapng');
+  const one = join(output.path, 'one.pcapng');
+  await podcap('merge', ...paths, '--to', both);
+  await podcap('merge', ...paths, '--to', one, '--side', 'client');
+  expect(await retransmissions(both)).toBeGreaterThan(100);
+  expect(await retransmissions(one)).toBe(0);
+});
+
+async function podcap(...args: readonly string[]): Promise<string> {
+  return await run([process.execPath, 'src/main.ts', ...args]);
+}
+
+/** How many packets tshark takes for retransmissions. */
+async function retransmissions(path: string): Promise<number> {
+  const output = await run([
+    'tshark',
+    '-n',
+    '-r',
+    path,
+    '-Y',
+    'tcp.analysis.retransmission',
+    '-T',
+    'fields',
+    '-e',
+    'frame.number',
+  ]);
+  return output.split('\n').filter((line) => line !== '').length;
+}
+
+async function decodedRows(path: string): Promise<readonly Row[]> {
+  const opened = await openCaptureFiles([path]);
+  if (opened.kind !== 'capture') throw new Error(opened.message);
+  await using reader = opened.reader;
+  const decoder = createDecoder();
+  const rows: Row[] = [];
+  while (await reader.next()) {
+    const { packet, interfaces } = reader;
+    rows.push(rowOf(decoder.decode(packet, interfaces[packet.interfaceIndex]?.linkType ?? -1)));
+  }
+  return rows;
+}
