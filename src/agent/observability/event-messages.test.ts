@@ -90,7 +90,7 @@ const cases: readonly [CaptureReport, string | undefined][] = [
   ],
   [
     { kind: 'stopped', why: 'Refused', totals: { ...totals, duplicated: 4 } },
-    'Normal CaptureStopped: the new request is refused, the capture files so far are kept; packets captured: 90 (4 of them duplicated), dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
+    'Normal CaptureStopped: the request is refused, the capture files so far are kept; packets captured: 90 (4 of them duplicated), dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
   ],
   [
     { kind: 'stopped', why: 'DurationReached', totals: { ...totals, unseen: undefined } },

@@ -66,7 +66,7 @@ const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   PodEnded: 'the Pod ended, its capture files are kept for the retention time',
   AnnotationRemoved: 'the annotation was removed, its capture files are deleted',
   DurationReached: 'the duration is over, the capture files are kept',
-  Refused: 'the new request is refused, the capture files so far are kept',
+  Refused: 'the request is refused, the capture files so far are kept',
   AgentStopped: undefined,
 };
 
