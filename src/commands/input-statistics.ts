@@ -6,7 +6,7 @@ import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interf
 export type InputStatistics = {
   /** Adds what an input that has ended says; `describe` names its interfaces as in the output. */
   readonly add: (
-    reader: CaptureReader,
+    reader: Pick<CaptureReader, 'interfaces' | 'received'>,
     describe: (description: CaptureInterface) => CaptureInterface,
   ) => void;
   /** Unknown unless each of its inputs says it. */
