@@ -84,15 +84,16 @@ const onTerminal: OpenedOutput = {
 };
 
 function fileOutput(file: OutputFile, to: string): CaptureOutput {
-  const done = async (work: Promise<void>): Promise<Writing> => {
-    await work;
-    return { kind: 'written' };
-  };
   return {
     write: (bytes) => attempt(to, () => done(file.write(bytes))),
     complete: () => attempt(to, () => done(file.complete())),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
+}
+
+async function done(work: Promise<void>): Promise<Writing> {
+  await work;
+  return { kind: 'written' };
 }
 
 async function attempt(name: string, work: () => Promise<Writing>): Promise<Writing> {
