@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { captureBytes } from '../pcap/testing/capture-bytes.ts';
+import { readBytes } from '../pcap/testing/read-capture.ts';
 import { run } from '../testbed/run-program.ts';
 import { mergeScene } from './testing/merge-scene.ts';
 
@@ -29,16 +30,19 @@ test('a pipe that is silent is reported, and delays the others no more; its pack
   await using scene = await mergeScene();
   await using pipe = await makePipe(scene.pathOf('pipe'));
   const file = await scene.file('a.pcap', header(), at(10), at(20));
-  await using program = startMerge([pipe.path, file, '--to', scene.pathOf('out.pcapng')]);
+  await using program = startMerge([pipe.path, file, '--to', '-']);
   await pipe.write(header(), at(5));
   await program.hasSaid('pipe has sent nothing for a while: the others go on without it');
+  // What is written before the merge waits again is not held back.
+  await program.hasWritten('at 20');
   await pipe.write(at(15));
   await pipe.close();
   const { code, stderr } = await program.ended;
   expect(code).toBe(0);
   expect(stderr).toContain('pipe sends again');
-  expect(stderr).toContain('1 packet came too late for their place');
-  expect((await scene.read('out.pcapng')).packets.map(({ seconds }) => seconds)).toEqual([5, 10, 20, 15]);
+  expect(stderr).toContain('1 packet came too late for its place');
+  const { packets } = await readBytes(Buffer.from(program.stdout(), 'latin1'));
+  expect(packets.map(({ seconds }) => seconds)).toEqual([5, 10, 20, 15]);
 });
 
 test('a pipe whose writer ends inside a packet is reported, and all of its whole packets are there', async () => {
@@ -59,7 +63,8 @@ test('many silent pipes do not stop the reading of files', async () => {
   const file = await scene.file('a.pcap', header(), at(10), at(20));
   await using program = startMerge([...pipes, file, '--to', '-']);
   // Both packets, while nobody has even opened the pipes.
-  await until(() => program.stdout().includes('at 20'), { what: 'the packets of the file' });
+  await program.hasWritten('at 20');
+  expect(program.stdout()).toContain('at 10');
   program.kill('SIGTERM');
   await program.ended;
 });
@@ -88,9 +93,7 @@ test('a file that must not grow any more is an error, and is deleted', async () 
   await using scene = await mergeScene();
   const file = await scene.file('a.pcap', header(), at(1, 200_000), at(2, 200_000));
   // In units of 1,024 bytes.
-  const script = 'ulimit -f 100 && exec "$@"';
-  const limited = ['bash', '-c', script, 'bash', process.execPath, main] as const;
-  await using program = startProgram([...limited, 'merge', file, '--to', scene.pathOf('out.pcapng')]);
+  await using program = startMerge([file, '--to', scene.pathOf('out.pcapng')], 'ulimit -f 100 && exec "$@"');
   const { code, stderr } = await program.ended;
   expect([code, stderr]).toEqual([
     1,
@@ -102,11 +105,7 @@ test('a file that must not grow any more is an error, and is deleted', async () 
 test('a full disk behind standard output is an error', async () => {
   await using scene = await mergeScene();
   const file = await scene.file('a.pcap', header(), at(1));
-  const script = 'exec "$@" >/dev/full';
-  await using program = startProgram([
-    ...['bash', '-c', script, 'bash', process.execPath, main],
-    ...['merge', file, '--to', '-'],
-  ]);
+  await using program = startMerge([file, '--to', '-'], 'exec "$@" >/dev/full');
   expect(await program.ended).toEqual({
     code: 1,
     stderr: 'podcap: standard output cannot be written: ENOSPC: no space left on device, write\n',
@@ -128,12 +127,10 @@ async function makePipe(path: string) {
   };
 }
 
-function startMerge(args: readonly string[]) {
-  return startProgram([process.execPath, main, 'merge', ...args]);
-}
-
-function startProgram([program = '', ...args]: readonly string[]) {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts `podcap merge`, by a script of bash. */
+function startMerge(args: readonly string[], script = 'exec "$@"') {
+  const program = [process.execPath, main, 'merge', ...args];
+  const child = spawn('bash', ['-c', script, 'bash', ...program], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => (stdout += text));
@@ -143,6 +140,7 @@ function startProgram([program = '', ...args]: readonly string[]) {
     ended,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     stdout: () => stdout,
+    hasWritten: (text: string) => until(() => stdout.includes(text), { what: text }),
     hasSaid: (text: string) => until(() => stderr.includes(text), { what: text }),
     async closeStdout() {
       await once(child.stdout, 'data');

@@ -76,7 +76,7 @@ export class MergeReport {
   ): void {
     this.#stepsBack(counts);
     const late = counts.reduce((sum, each) => sum + each.late, 0);
-    if (late > 0) this.#say(`${packetCount(late)} came too late for their place`);
+    if (late > 0) this.#say(`${packetCount(late)} came too late for ${late === 1 ? 'its' : 'their'} place`);
     this.end();
     if (written.to === undefined) return;
     const seconds = ((performance.now() - this.#startMs) / 1_000).toFixed(1);

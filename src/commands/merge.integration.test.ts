@@ -23,7 +23,7 @@ test(`any ten captures merged are what sorting their packets gives, seed ${seed}
   for (let choice = 0; choice < choices; choice += 1) {
     const chosen = Array.from({ length: 10 }, () => [...known.keys()][random() % known.size] ?? '');
     const ran = await scene.merge([...chosen, '--to', ':merged.pcapng']);
-    expect(ran.code, ran.stderr).toBe(0);
+    expect({ ...ran, chosen }).toMatchObject({ code: 0, chosen });
     const expected = sorted(
       chosen.map((file) => known.get(file) ?? []),
       names(chosen),
@@ -31,7 +31,7 @@ test(`any ten captures merged are what sorting their packets gives, seed ${seed}
     const merged = scene.pathOf('merged.pcapng');
     const packets = (await tsharkPackets(merged)) ?? [];
     const lines = packets.map((packet, at) => lineOf(packet, expected[at]?.isNameWrong));
-    expect(lines, chosen.join('\n')).toEqual(expected.map((packet) => lineOf(packet)));
+    expect({ chosen, lines }).toEqual({ chosen, lines: expected.map((packet) => lineOf(packet)) });
     expect(await capinfos([merged])).toMatchObject([{ packets: expected.length, isWhole: true }]);
   }
 }, 300_000);
