@@ -89,6 +89,26 @@ test('ends quietly when the program that reads its output has enough', async () 
   expect(await program.ended).toEqual({ code: 0, stderr: '' });
 });
 
+test('ends quietly when the reader of a pipe that is its output has enough', async () => {
+  await using scene = await mergeScene();
+  const many = Array.from({ length: 2_000 }, (_, number) => at(number, 1_000));
+  const file = await scene.file('a.pcap', header(), ...many);
+  await run(['mkfifo', scene.pathOf('out')]);
+  const script = 'head -c 100 "${@: -1}" >/dev/null & exec "$@"';
+  await using program = startMerge([file, '--to', scene.pathOf('out')], script);
+  expect(await program.ended).toEqual({ code: 0, stderr: '' });
+});
+
+test('writes nothing to a terminal that is named as a file', async () => {
+  await using scene = await mergeScene();
+  const file = await scene.file('a.pcap', header(), at(1));
+  const command = `${process.execPath} ${main} merge ${file} --to /dev/tty; echo exit code $?`;
+  const shown = await run(['script', '--quiet', '--command', command, '/dev/null']);
+  expect(shown).toContain('a capture file cannot be shown on a terminal');
+  expect(shown).toContain('exit code 2');
+  expect(shown).not.toContain('at 1');
+});
+
 test('a file that must not grow any more is an error, and is deleted', async () => {
   await using scene = await mergeScene();
   const file = await scene.file('a.pcap', header(), at(1, 200_000), at(2, 200_000));

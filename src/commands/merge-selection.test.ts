@@ -61,6 +61,9 @@ test('what a stream, an interface that was described late, or one of unknown add
   expect(keeps({ ...opening(), interfaceIndex: 1 }, 1, plainInterface)).toBe(true);
   expect(keeps({ ...opening(), interfaceIndex: 2 }, 1, plainInterface)).toBe(true);
   expect(keeps(opening(), 1, plainInterface)).toBe(false);
+  const keepsServer = packetSelection({ ...range, side: 'server', captures, isCapturing: () => true });
+  expect(keepsServer({ ...opening(), interfaceIndex: 2 }, 1, plainInterface)).toBe(true);
+  expect(keepsServer(opening(), 2, plainInterface)).toBe(false);
 });
 
 function opening(): CurrentPacket {

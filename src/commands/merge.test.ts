@@ -141,6 +141,16 @@ test('the output can be one of the inputs', async () => {
   expect(await readdir(scene.path)).toEqual(['a.pcap', 'b.pcap']);
 });
 
+test('--names without an address writes no block of names, which editcap and mergecap cannot read', async () => {
+  await using scene = await mergeScene();
+  await scene.file('a.pcap', header(), at(20));
+  const merge = (...more: readonly string[]) => scene.merge([':a.pcap', '--to', ':out.pcapng', ...more]);
+  await merge();
+  const unnamed = await scene.bytes('out.pcapng');
+  await merge('--names');
+  expect(await scene.bytes('out.pcapng')).toEqual(unnamed);
+});
+
 test('links to files are followed', async () => {
   await using scene = await mergeScene();
   await symlink(await scene.file('a.pcap', header(), at(20)), scene.pathOf('link.pcap'));

@@ -175,17 +175,26 @@ export class MergedPackets implements AsyncDisposable {
     let isSettled = false;
     // Not before what has arrived meanwhile is seen: this process itself may have been the slow one.
     const giveUp = () => setImmediate(() => (isSettled ? undefined : this.#giveUp()));
-    const timer = slowAfterMs === Infinity ? undefined : setInterval(giveUp, slowAfterMs);
-    while (this.#awaited.size > 0) await this.#change();
+    const due = () => (this.#canGoOn ? giveUp() : undefined);
+    const timer = slowAfterMs === Infinity ? undefined : setInterval(due, slowAfterMs);
+    while (this.#awaited.size > 0) {
+      const delayedNothing = !this.#canGoOn;
+      await this.#change();
+      if (delayedNothing) timer?.refresh();
+    }
     isSettled = true;
     clearInterval(timer);
     this.#pushArrived();
     return await this.#select();
   }
 
-  /** Waits no longer for those that have nothing yet, if there is something to go on with. */
+  /** Whether there is a packet to go on with, without those that are awaited. */
+  get #canGoOn(): boolean {
+    return this.#heap.size > 0 || this.#arrived.length > 0;
+  }
+
+  /** Waits no longer for those that have nothing yet. */
   #giveUp(): void {
-    if (this.#heap.size === 0 && this.#arrived.length === 0) return;
     for (const input of this.#awaited) {
       if (this.#slow.has(input)) continue;
       this.#slow.add(input);
