@@ -144,11 +144,9 @@ test('the output can be one of the inputs', async () => {
 test('--names without an address writes no block of names, which editcap and mergecap cannot read', async () => {
   await using scene = await mergeScene();
   await scene.file('a.pcap', header(), at(20));
-  const merge = (...more: readonly string[]) => scene.merge([':a.pcap', '--to', ':out.pcapng', ...more]);
-  await merge();
-  const unnamed = await scene.bytes('out.pcapng');
-  await merge('--names');
-  expect(await scene.bytes('out.pcapng')).toEqual(unnamed);
+  await scene.merge([':a.pcap', '--names', '--to', ':out.pcapng']);
+  const emptyBlock = block(4, Buffer.alloc(4));
+  expect((await scene.bytes('out.pcapng')).includes(emptyBlock)).toBe(false);
 });
 
 test('links to files are followed', async () => {

@@ -106,7 +106,11 @@ test('inputs that all are late keep their order: nobody waits for what could go 
   });
   const order = orderOf(merged);
   await timePasses();
+  // They have their time from now on, not from some earlier moment.
+  vi.advanceTimersByTime(40);
   first.resolve();
+  await new Promise(setImmediate);
+  vi.advanceTimersByTime(40);
   await new Promise(setImmediate);
   second.resolve();
   expect(await order).toEqual(['1:10', '0:20']);
@@ -131,6 +135,28 @@ test('inputs that are slow and all that is left keep their order again', async (
   await new Promise(setImmediate);
   second.resolve();
   expect(await order).toEqual(['1:30', '0:40']);
+  expect(gaps.map(({ input, kind }) => `${input} ${kind}`)).toEqual([
+    '0 slow',
+    '1 slow',
+    '0 resumed',
+    '1 resumed',
+  ]);
+});
+
+test('an input that stays slow is reported once', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gaps: Gap[] = [];
+  await using merged = merge(
+    [[{ ns: 40, after: first.promise }], [{ ns: 30, after: second.promise }], at(10)],
+    { ...options(gaps), slowAfterMs: 50 },
+  );
+  const order = orderOf(merged);
+  await timePasses();
+  first.resolve();
+  await timePasses();
+  second.resolve();
+  expect(await order).toEqual(['2:10', '0:40', '1:30']);
   expect(gaps.map(({ input, kind }) => `${input} ${kind}`)).toEqual([
     '0 slow',
     '1 slow',
