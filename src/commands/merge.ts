@@ -7,7 +7,7 @@ import { type CaptureOutput, openCaptureOutput, writeCapture } from './capture-o
 import { captureWriter } from './capture-writer.ts';
 import { inputNames, namedInterface } from './input-names.ts';
 import { inputStatistics } from './input-statistics.ts';
-import { type MergeArguments, mergeArguments } from './merge-arguments.ts';
+import { type MergeArguments, mergeArguments, slowAfterMs } from './merge-arguments.ts';
 import { mergeInputs, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
 import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
@@ -76,18 +76,14 @@ type Write = {
   readonly report: MergeReport;
 };
 
-/** A pipe that sends nothing for this long is not waited for any more. */
-const slowAfterMs = 2_000;
-
 async function write({ options, captures, output, report }: Write): Promise<number> {
-  const counted = inputStatistics();
   const names = inputNames(captures.map(({ capture }) => capture.name));
   const describe = (input: number, description: CaptureInterface) =>
     namedInterface(description, names[input] ?? '');
+  const counted = inputStatistics();
   const { inputs, isCapturing, ended } = mergeInputs(captures);
-  const areFiles = captures.every(({ capture }) => capture.fileBytes !== undefined);
   await using merged = new MergedPackets(inputs, {
-    slowAfterMs: areFiles ? Infinity : slowAfterMs,
+    slowAfterMs: areFiles(captures) ? Infinity : slowAfterMs,
     onGap: (gap) => report.gap(gap),
     onEnd(input) {
       const reader = ended(input);
@@ -99,28 +95,33 @@ async function write({ options, captures, output, report }: Write): Promise<numb
   const writer = captureWriter(options.format);
   const podNames = options.names ? addressNames(captures, describe) : [];
   if (podNames.length > 0) writer.writeNames(podNames);
-  const keeps = packetSelection({ ...options, captures, isCapturing });
-  const interfaces = captures.flatMap((capture, input) =>
-    capture.interfaces.map((each) => describe(input, each)),
-  );
   const chunks = mergeCaptures({
     merged,
     writer,
-    interfaces,
+    interfaces: captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
     describe,
-    keeps,
+    keeps: packetSelection({ ...options, captures, isCapturing }),
     droppedBefore: () => 0,
     known: counted.known,
   });
   const end = await writeCapture(chunks, output, (bytes) => report.progress(bytes));
-  if (end.kind === 'problem' || end.kind === 'failed') return report.failed(end.message);
-  if (end.kind === 'closed') {
-    report.end();
-    return exitCodes.done;
-  }
   const to = options.to === '-' ? undefined : options.to;
-  report.done(merged.counts, { packets: end.packets, to });
-  return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
+  switch (end.kind) {
+    case 'problem':
+    case 'failed':
+      return report.failed(end.message);
+    case 'closed':
+      report.end();
+      return exitCodes.done;
+    case 'end':
+      report.done(merged.counts, { packets: end.packets, to });
+      return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
+  }
+}
+
+/** Only a pipe can be slow. */
+function areFiles(captures: readonly ScannedCapture[]): boolean {
+  return captures.every(({ capture }) => capture.fileBytes !== undefined);
 }
 
 function fail(terminal: Terminal, message: string): number {
