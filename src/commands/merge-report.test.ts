@@ -13,7 +13,7 @@ const files: readonly ScannedCapture[] = [2e6, 3e6].map((fileBytes, at) => {
   return { ...capture, capture: { ...capture.capture, fileBytes } };
 });
 const noCounts = { packets: 1, stepsBack: 0, late: 0 };
-const whole = { packets: 2, to: 'out' };
+const whole = { packets: 2, captures: 2, to: 'out' };
 
 test('shows progress on a terminal, at most five times a second, and removes it at the end', () => {
   const { report, printed } = start({ isTTY: true });
@@ -56,7 +56,7 @@ test('shows no progress where nobody looks, and no size of a pipe', () => {
 
 test('standard output needs no summary', () => {
   const { report, printed } = start({});
-  report.done([noCounts], { packets: 1, to: undefined });
+  report.done([noCounts], { packets: 1, captures: 1, to: undefined });
   expect([printed(), report.isIncomplete]).toEqual(['', false]);
 });
 
@@ -78,7 +78,7 @@ test('lists a screenful of captures whose clock was set back, or that --side can
   report.sideProblems(many.map(({ capture }) => `problem of ${capture.name}`));
   report.done(
     many.map(() => ({ packets: 5, stepsBack: 2, late: 1 })),
-    { packets: 70, to: undefined },
+    { packets: 70, captures: 14, to: undefined },
   );
   const lines = printed().split('\n');
   expect(lines[9]).toBe('podcap: problem of 9');

@@ -7,6 +7,14 @@ const progressEveryMs = 200;
 /** About as many captures as fit on a screen. */
 const mostLines = 10;
 
+export type MergeSummary = {
+  readonly packets: number;
+  /** With those that have no packets. */
+  readonly captures: number;
+  /** The name of the output file; undefined for standard output, which needs no summary. */
+  readonly to: string | undefined;
+};
+
 /** Tells on standard error how far a merge is, what could not be read, and what was merged. */
 export class MergeReport {
   readonly #terminal: Terminal;
@@ -69,18 +77,14 @@ export class MergeReport {
     stderr.write(`\r\u001b[Kmerging: ${megabytes(writtenBytes)}${of}`);
   }
 
-  /** `to`: the name of the output file; undefined for standard output, which needs no summary. */
-  done(
-    counts: readonly InputCounts[],
-    written: { readonly packets: number; readonly to: string | undefined },
-  ): void {
+  done(counts: readonly InputCounts[], written: MergeSummary): void {
     this.#stepsBack(counts);
     const late = counts.reduce((sum, each) => sum + each.late, 0);
     if (late > 0) this.#say(`${packetCount(late)} came too late for ${late === 1 ? 'its' : 'their'} place`);
     this.end();
     if (written.to === undefined) return;
     const seconds = ((performance.now() - this.#startMs) / 1_000).toFixed(1);
-    const captures = counts.length === 1 ? '1 capture' : `${counts.length} captures`;
+    const captures = written.captures === 1 ? '1 capture' : `${written.captures} captures`;
     this.#say(`wrote ${packetCount(written.packets)} of ${captures} to ${written.to} in ${seconds} s`);
   }
 

@@ -114,7 +114,7 @@ async function write({ options, captures, output, report }: Write): Promise<numb
       report.end();
       return exitCodes.done;
     case 'end':
-      report.done(merged.counts, { packets: end.packets, to });
+      report.done(merged.counts, { packets: end.packets, captures: options.files.length, to });
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
   }
 }
