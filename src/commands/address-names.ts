@@ -1,6 +1,7 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { addressBytes } from '../pcap/interface-addresses.ts';
 import type { AddressName } from '../pcap/packet-writer.ts';
+import { hasName } from './input-names.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 
 /** The addresses of the Pods, each with `namespace/pod`. An address that two Pods have had has no name. */
@@ -9,11 +10,12 @@ export function addressNames(
   describe: (input: number, description: CaptureInterface) => CaptureInterface,
 ): readonly AddressName[] {
   const names = new Map<string, Set<string>>();
-  for (const [input, { interfaces, addresses = [] }] of captures.entries())
+  for (const [input, { interfaces, own = [] }] of captures.entries())
     for (const [index, description] of interfaces.entries()) {
       const { name = '' } = describe(input, description);
-      for (const address of addresses[index] ?? [])
-        names.set(address, (names.get(address) ?? new Set()).add(withoutInterface(name)));
+      const pod = hasName(description) ? withoutInterface(name) : name;
+      for (const address of own[index]?.addresses ?? [])
+        names.set(address, (names.get(address) ?? new Set()).add(pod));
     }
   return [...names].flatMap(([text, [name, ...others]]) => {
     const address = addressBytes(text);

@@ -1,48 +1,116 @@
-import { createOutputFile } from './output-file.ts';
-import { outputTo, type Written } from './standard-output.ts';
-import { defaultUnreadSeconds, type Terminal } from './terminal.ts';
+import { hasCode } from '../base/fs-errors.ts';
+import type { MergeEnd } from '../pcap/merge/merge-captures.ts';
+import { createOutputFile, type OutputFile } from './output-file.ts';
+import { outputTo } from './standard-output.ts';
+import { defaultUnreadSeconds, exitCodes, type Terminal, unreadMessage } from './terminal.ts';
 
 /** Where a command writes a capture: a file that has its name only when it is complete, or standard output. */
 export type CaptureOutput = AsyncDisposable & {
-  readonly write: (bytes: Uint8Array) => Promise<Written>;
-  readonly complete: () => Promise<void>;
+  /** Whatever keeps the output from being written is a value. */
+  readonly write: (bytes: Uint8Array) => Promise<Writing>;
+  readonly complete: () => Promise<Writing>;
 };
+
+/** `closed`: the reader of the output has enough. */
+export type Writing =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** The message names the file. */
 export type OpenedOutput =
   | { readonly kind: 'open'; readonly output: CaptureOutput }
-  | { readonly kind: 'unusable'; readonly message: string };
+  | { readonly kind: 'unusable'; readonly message: string; readonly exitCode: number };
 
 /** Opens the output; `-` is standard output. */
 export async function openCaptureOutput(to: string, terminal: Terminal): Promise<OpenedOutput> {
-  if (to === '-') return { kind: 'open', output: standardOutput(terminal) };
+  if (to === '-')
+    return terminal.stdout.isTTY === true
+      ? onTerminal
+      : { kind: 'open', output: captureToStandardOutput(terminal, defaultUnreadSeconds) };
   try {
     const file = await createOutputFile(to);
-    if ('kind' in file) return { kind: 'unusable', message: alreadyThere(file.partPath) };
-    return {
-      kind: 'open',
-      output: {
-        async write(bytes) {
-          await file.write(bytes);
-          return 'written';
-        },
-        complete: file.complete,
-        [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
-      },
-    };
+    switch (file.kind) {
+      case 'open':
+        return { kind: 'open', output: fileOutput(file, to) };
+      case 'exists':
+        return { kind: 'unusable', message: alreadyThere(file.partPath), exitCode: exitCodes.failed };
+      case 'terminal':
+        return onTerminal;
+    }
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    return { kind: 'unusable', message: `the output cannot be written: ${error.message}` };
+    return { kind: 'unusable', message: cannotWrite(to, error), exitCode: exitCodes.failed };
   }
 }
 
-function standardOutput({ stdout }: Terminal): CaptureOutput {
-  const output = outputTo(stdout, { unreadMs: defaultUnreadSeconds * 1_000 });
+/** Standard output, which is given up when it has not been read for this long. */
+export function captureToStandardOutput({ stdout }: Terminal, unreadSeconds: number): CaptureOutput {
+  const output = outputTo(stdout, { unreadMs: unreadSeconds * 1_000 });
   return {
-    write: output.write,
-    complete: async () => {},
+    write: (bytes) =>
+      attempt('standard output', async () => {
+        const written = await output.write(bytes);
+        return written === 'unread'
+          ? { kind: 'failed', message: unreadMessage(unreadSeconds) }
+          : { kind: written };
+      }),
+    complete: async () => ({ kind: 'written' }),
     [Symbol.asyncDispose]: async () => output[Symbol.dispose](),
   };
+}
+
+/** Writes a capture to its end, or until the output takes no more; tells how many bytes are written. */
+export async function writeCapture(
+  chunks: AsyncGenerator<Uint8Array, MergeEnd>,
+  output: CaptureOutput,
+  onWritten: (bytes: number) => void = () => {},
+): Promise<MergeEnd | Exclude<Writing, { readonly kind: 'written' }>> {
+  let writtenBytes = 0;
+  for (;;) {
+    const chunk = await chunks.next();
+    if (chunk.done && chunk.value.kind === 'problem') return chunk.value;
+    const writing = chunk.done ? await output.complete() : await output.write(chunk.value);
+    if (writing.kind !== 'written') return writing;
+    if (chunk.done) return chunk.value;
+    writtenBytes += chunk.value.length;
+    onWritten(writtenBytes);
+  }
+}
+
+const onTerminal: OpenedOutput = {
+  kind: 'unusable',
+  message: 'a capture file cannot be shown on a terminal: redirect the output, or use --to <file>',
+  exitCode: exitCodes.usage,
+};
+
+function fileOutput(file: OutputFile, to: string): CaptureOutput {
+  return {
+    write: (bytes) => attempt(to, () => done(file.write(bytes))),
+    complete: () => attempt(to, () => done(file.complete())),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+async function done(work: Promise<void>): Promise<Writing> {
+  await work;
+  return { kind: 'written' };
+}
+
+async function attempt(name: string, work: () => Promise<Writing>): Promise<Writing> {
+  try {
+    return await work();
+  } catch (error) {
+    // A pipe that is named as a file has a reader as standard output has.
+    return hasCode(error, 'EPIPE')
+      ? { kind: 'closed' }
+      : { kind: 'failed', message: cannotWrite(name, error) };
+  }
+}
+
+/** Throws what is no error of a system call. */
+function cannotWrite(name: string, error: unknown): string {
+  if (!(error instanceof Error && 'syscall' in error)) throw error;
+  return `${name} cannot be written: ${error.message}`;
 }
 
 function alreadyThere(partPath: string): string {

@@ -6,7 +6,7 @@ import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interf
 export type InputStatistics = {
   /** Adds what an input that has ended says; `describe` names its interfaces as in the output. */
   readonly add: (
-    reader: CaptureReader,
+    reader: Pick<CaptureReader, 'interfaces' | 'received'>,
     describe: (description: CaptureInterface) => CaptureInterface,
   ) => void;
   /** Unknown unless each of its inputs says it. */
@@ -37,7 +37,9 @@ type Sum = { readonly received: number | undefined; readonly dropped: number | u
 
 function sumOf(before: Sum | undefined, counted: Sum): Sum {
   if (!before) return counted;
-  const add = (a: number | undefined, b: number | undefined) =>
-    a === undefined || b === undefined ? undefined : a + b;
   return { received: add(before.received, counted.received), dropped: add(before.dropped, counted.dropped) };
+}
+
+function add(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
 }

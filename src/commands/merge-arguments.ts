@@ -16,6 +16,9 @@ export type MergeArguments = {
   readonly names: boolean;
 };
 
+/** A pipe that sends nothing for this long is not waited for any more. */
+export const slowAfterMs = 2_000;
+
 const mergeHelp = `Usage: podcap merge <file>... --to <file> [options]
 
 Merges capture files (pcap or pcapng) into one, in the order of their packets' times:
@@ -26,7 +29,7 @@ Merges capture files (pcap or pcapng) into one, in the order of their packets' t
 Each packet keeps its time, its length and, within its file, its place: where a clock was set back, that is reported. In
 pcapng, each packet keeps its interface (frame.interface_name in Wireshark: <namespace>/<pod>/<interface>). A file is
 read as far as it can be; if packets are missing, the exit code is 3. The output has its name only when it is complete.
-A file can be - for standard input, or a pipe.
+A file can be - for standard input, or a pipe; one that sends nothing for ${slowAfterMs / 1_000} s delays the others no more.
 
 Options:
   --to <file>                where to write; - is standard output
@@ -34,7 +37,8 @@ Options:
   --side <client|server>     if both ends of a conversation were captured, keep what the client captured, or the server.
                              Otherwise both are kept, and look like retransmissions. The client is who opened a TCP
                              connection. For UDP, and if a connection's start was not captured, it is who uses the
-                             higher port; if the ports are equal, who sent first
+                             higher port; if the ports are equal, who sent first. Where it is not known whose
+                             addresses a capture has, both ends are kept, and a message says so
   --names                    name the Pods' addresses, for Wireshark (-N n); editcap 4.0 and mergecap 4.0 fail on such files
 ${rangeHelp}
   -h, --help                 print this help

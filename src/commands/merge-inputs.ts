@@ -1,10 +1,10 @@
-import { basename } from 'node:path';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { createDecoder } from '../pcap/decode/decoder.ts';
 import type { MergeInput, PacketTime } from '../pcap/merge/merged-packets.ts';
-import { ownAddresses } from '../pcap/merge/own-addresses.ts';
+import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
+import { ringBase } from './input-names.ts';
 import type { NamedCapture } from './open-capture.ts';
 
 /** What is known of a capture before it is merged. */
@@ -14,8 +14,8 @@ export type ScannedCapture = {
   readonly startsAt: PacketTime | undefined;
   /** Described before its first packet. */
   readonly interfaces: readonly CaptureInterface[];
-  /** By the index of the interface; undefined if nobody asked for them. */
-  readonly addresses: readonly ReadonlySet<string>[] | undefined;
+  /** Whose each interface is, by its index; undefined if nobody asked for it, or if it is a stream. */
+  readonly own: readonly OwnAddresses[] | undefined;
 };
 
 /** Without the captures that have no packets; why those could not be read, if so. The message names what is no capture. */
@@ -38,7 +38,7 @@ export async function scanCaptures(
   const damage: Damage[] = [];
   for (let at = 0; at < captures.length; at += scannedAtOnce) {
     const some = captures.slice(at, at + scannedAtOnce);
-    const results = await Promise.all(some.map((capture) => scan(capture, withAddresses)));
+    const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, withAddresses)));
     for (const result of results) {
       if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
       if (result.kind === 'empty') damage.push(...result.damage);
@@ -53,20 +53,29 @@ type Scan =
   | { readonly kind: 'empty'; readonly damage: readonly Damage[] }
   | { readonly kind: 'not-capture'; readonly message: string };
 
+async function scanOrRefuse(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
+  try {
+    return await scan(capture, withAddresses);
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return { kind: 'not-capture', message: `${capture.name} cannot be read: ${error.message}` };
+  }
+}
+
 async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
   if (capture.fileBytes === undefined)
-    return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], addresses: undefined };
+    return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], own: undefined };
   const opened = await capture.open(smallBufferBytes);
   if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
   if (!(await reader.next())) return { kind: 'empty', damage: reader.damage };
   const { seconds, nanoseconds } = reader.packet;
   const interfaces = [...reader.interfaces];
-  const addresses = withAddresses ? await addressesOf(capture) : undefined;
-  return { kind: 'scanned', capture, startsAt: { seconds, nanoseconds }, interfaces, addresses };
+  const own = withAddresses ? await ownAddressesOf(capture) : undefined;
+  return { kind: 'scanned', capture, startsAt: { seconds, nanoseconds }, interfaces, own };
 }
 
-async function addressesOf(capture: NamedCapture): Promise<readonly ReadonlySet<string>[]> {
+async function ownAddressesOf(capture: NamedCapture): Promise<readonly OwnAddresses[]> {
   const opened = await capture.open(smallBufferBytes);
   if (opened.kind === 'not-capture') return [];
   await using reader = opened.reader;
@@ -81,14 +90,18 @@ const buffersBytes = 64 * 1024 * 1024;
 /** The captures as inputs of a merge, each opened when its first packet is due. */
 export type MergeInputs = {
   readonly inputs: readonly MergeInput[];
-  readonly isOpen: (input: number) => boolean;
+  /** Whether its capture has begun and not ended, at this moment of the merge. */
+  readonly isCapturing: (input: number) => boolean;
   /** The input has ended: what its reader knows. */
   readonly ended: (input: number) => CaptureReader | undefined;
 };
 
 export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
   const readers = new Map<number, CaptureReader>();
+  const rings = ringsOf(captures);
   const open = async (input: number, { capture }: ScannedCapture) => {
+    const ring = rings[input];
+    if (ring) ring.hasBegun = true;
     const hasSpace = (readers.size + 1) * largeBufferBytes <= buffersBytes;
     const opened = await capture.open(hasSpace ? largeBufferBytes : smallBufferBytes);
     if (opened.kind === 'not-capture') throw new Error(opened.message);
@@ -100,8 +113,13 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       open: () => open(input, capture),
       ...(capture.startsAt && { startsAt: capture.startsAt }),
     })),
-    isOpen: (input) => readers.has(input),
+    isCapturing(input) {
+      const { hasBegun, filesLeft } = rings[input] ?? noRing;
+      return hasBegun && filesLeft > 0;
+    },
     ended(input) {
+      const ring = rings[input];
+      if (ring) ring.filesLeft -= 1;
       const reader = readers.get(input);
       readers.delete(input);
       return reader;
@@ -109,8 +127,19 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
   };
 }
 
-/** The interface with a name: that of its file, if it has none of its own. The files of one ring have the same. */
-export function namedInterface(description: CaptureInterface, captureName: string): CaptureInterface {
-  if (description.name !== undefined && description.name !== '') return description;
-  return { ...description, name: basename(captureName).replace(/(\.pcap)\d+$/, '$1') };
+/** The files that one capture wrote, one after the other: between two of them, it goes on. */
+type Ring = { hasBegun: boolean; filesLeft: number };
+const noRing: Ring = { hasBegun: false, filesLeft: 0 };
+
+/** The ring of each capture. */
+function ringsOf(captures: readonly ScannedCapture[]): readonly Ring[] {
+  const rings = new Map<string, Ring>();
+  return captures.map(({ capture: { name } }, input) => {
+    const base = ringBase(name);
+    const key = base === name ? `${input}` : base;
+    const ring = rings.get(key) ?? { ...noRing };
+    rings.set(key, ring);
+    ring.filesLeft += 1;
+    return ring;
+  });
 }

@@ -1,11 +1,19 @@
 import type { Gap, InputCounts } from '../pcap/merge/merged-packets.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
-import { printMessage, type Terminal } from './terminal.ts';
+import { exitCodes, printMessage, type Terminal } from './terminal.ts';
 
 const progressEveryMs = 200;
 /** About as many captures as fit on a screen. */
 const mostLines = 10;
+
+export type MergeSummary = {
+  readonly packets: number;
+  /** With those that have no packets. */
+  readonly captures: number;
+  /** The name of the output file; undefined for standard output, which needs no summary. */
+  readonly to: string | undefined;
+};
 
 /** Tells on standard error how far a merge is, what could not be read, and what was merged. */
 export class MergeReport {
@@ -15,6 +23,8 @@ export class MergeReport {
   readonly #startMs = performance.now();
   #shownMs = performance.now();
   #isShown = false;
+  readonly #reportedSlow = new Set<number>();
+  readonly #reportedResumed = new Set<number>();
   /** Whether packets are missing in the output. */
   isIncomplete = false;
 
@@ -32,9 +42,28 @@ export class MergeReport {
     const name = this.#captures[gap.input]?.capture.name ?? '';
     if (gap.kind === 'failed') this.#warn(`${name} cannot be read any more: ${messageOf(gap.error)}`);
     else if (gap.kind === 'slow')
-      this.#say(`${name} has sent nothing for a while: the others go on without it`);
-    else
-      this.#say(`${name} sends again: its packets follow, some of them later than others of the same time`);
+      this.#once(
+        this.#reportedSlow,
+        gap,
+        `${name} has sent nothing for a while: the others go on without it`,
+      );
+    else {
+      const message = `${name} sends again: its packets follow, some of them later than others of the same time`;
+      this.#once(this.#reportedResumed, gap, message);
+    }
+  }
+
+  /** What --side cannot do. */
+  sideProblems(problems: readonly string[]): void {
+    for (const problem of problems.slice(0, mostLines)) this.#say(problem);
+    const more = problems.length - mostLines;
+    if (more > 0) this.#say(`${more} more like these`);
+  }
+
+  /** Why the merge fails. Returns the exit code. */
+  failed(message: string): number {
+    this.#say(message);
+    return exitCodes.failed;
   }
 
   /** Shows how much is written, on a terminal. */
@@ -48,19 +77,21 @@ export class MergeReport {
     stderr.write(`\r\u001b[Kmerging: ${megabytes(writtenBytes)}${of}`);
   }
 
-  /** `to`: the name of the output file; undefined for standard output, which needs no summary. */
-  done(
-    counts: readonly InputCounts[],
-    written: { readonly packets: number; readonly to: string | undefined },
-  ): void {
+  done(counts: readonly InputCounts[], written: MergeSummary): void {
     this.#stepsBack(counts);
     const late = counts.reduce((sum, each) => sum + each.late, 0);
-    if (late > 0) this.#say(`${packetCount(late)} came too late for their place`);
-    this.#clear();
+    if (late > 0) this.#say(`${packetCount(late)} came too late for ${late === 1 ? 'its' : 'their'} place`);
+    this.end();
     if (written.to === undefined) return;
     const seconds = ((performance.now() - this.#startMs) / 1_000).toFixed(1);
-    const captures = counts.length === 1 ? '1 capture' : `${counts.length} captures`;
+    const captures = written.captures === 1 ? '1 capture' : `${written.captures} captures`;
     this.#say(`wrote ${packetCount(written.packets)} of ${captures} to ${written.to} in ${seconds} s`);
+  }
+
+  /** Leaves no progress on the terminal. */
+  end(): void {
+    if (this.#isShown) this.#terminal.stderr.write('\r\u001b[K');
+    this.#isShown = false;
   }
 
   #stepsBack(counts: readonly InputCounts[]): void {
@@ -74,19 +105,21 @@ export class MergeReport {
     if (more > 0) this.#say(`${more} more captures have packets with an earlier time than one before`);
   }
 
+  /** A pipe can pause again and again. */
+  #once(reported: Set<number>, { input }: Gap, message: string): void {
+    if (reported.has(input)) return;
+    reported.add(input);
+    this.#say(message);
+  }
+
   #warn(message: string): void {
     this.isIncomplete = true;
     this.#say(message);
   }
 
   #say(message: string): void {
-    this.#clear();
+    this.end();
     printMessage(this.#terminal, message);
-  }
-
-  #clear(): void {
-    if (this.#isShown) this.#terminal.stderr.write('\r\u001b[K');
-    this.#isShown = false;
   }
 }
 

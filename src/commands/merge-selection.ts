@@ -30,9 +30,9 @@ function sideSelection({
   readonly side: NonNullable<MergeArguments['side']>;
 }): MergeCaptures['keeps'] {
   const points: CapturePoint[] = [];
-  const firstPoint = captures.map(({ addresses }, input) => {
+  const firstPoint = captures.map(({ own }, input) => {
     const first = points.length;
-    for (const own of addresses ?? []) points.push({ addresses: own, isCapturing: () => isCapturing(input) });
+    for (const { addresses } of own ?? []) points.push({ addresses, isCapturing: () => isCapturing(input) });
     return first;
   });
   const isOfSide = conversationSides(side, points);
@@ -40,7 +40,7 @@ function sideSelection({
   return (packet, input, { linkType }) => {
     const { interfaceIndex } = packet;
     // An interface that was described later than the first packets belongs to nobody known.
-    const isKnown = interfaceIndex < (captures[input]?.addresses?.length ?? 0);
+    const isKnown = interfaceIndex < (captures[input]?.own?.length ?? 0);
     return !isKnown || isOfSide(decode(packet, linkType), (firstPoint[input] ?? 0) + interfaceIndex);
   };
 }

@@ -3,24 +3,19 @@ import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
 import { addressNames } from './address-names.ts';
-import { type CaptureOutput, openCaptureOutput } from './capture-output.ts';
+import { type CaptureOutput, openCaptureOutput, writeCapture } from './capture-output.ts';
 import { captureWriter } from './capture-writer.ts';
+import { inputNames, namedInterface } from './input-names.ts';
 import { inputStatistics } from './input-statistics.ts';
-import { type MergeArguments, mergeArguments } from './merge-arguments.ts';
-import { mergeInputs, namedInterface, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
+import { type MergeArguments, mergeArguments, slowAfterMs } from './merge-arguments.ts';
+import { mergeInputs, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
 import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
 import { type NamedCapture, namedCapture } from './open-capture.ts';
-import {
-  defaultUnreadSeconds,
-  exitCodes,
-  printMessage,
-  printText,
-  type Terminal,
-  unreadMessage,
-} from './terminal.ts';
+import { sideProblems } from './side-problems.ts';
+import { exitCodes, printMessage, printText, type Terminal } from './terminal.ts';
 
-export type MergeTerminal = Terminal & { readonly stdin: Readable };
+export type MergeTerminal = Terminal & { readonly stdin: Readable & { readonly isTTY?: boolean } };
 
 /** `podcap merge`: writes the packets of several captures in time order. Returns the exit code. */
 export async function mergeCommand(args: readonly string[], terminal: MergeTerminal): Promise<number> {
@@ -37,11 +32,8 @@ export async function mergeCommand(args: readonly string[], terminal: MergeTermi
 }
 
 async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<number> {
-  if (options.to === '-' && terminal.stdout.isTTY === true) {
-    printMessage(
-      terminal,
-      'a capture file cannot be shown on a terminal: redirect the output, or use --to <file>',
-    );
+  if (options.files.includes('-') && terminal.stdin.isTTY === true) {
+    printMessage(terminal, 'standard input is a terminal: write a capture to it, as in ... | podcap merge -');
     return exitCodes.usage;
   }
   const named = await nameCaptures(options.files, terminal.stdin);
@@ -51,10 +43,14 @@ async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<
   const { captures, damage } = scan;
   const report = new MergeReport(terminal, captures);
   report.damaged(damage);
+  if (options.side !== undefined) report.sideProblems(sideProblems(captures));
   const opened = await openCaptureOutput(options.to, terminal);
-  if (opened.kind === 'unusable') return fail(terminal, opened.message);
+  if (opened.kind === 'unusable') {
+    printMessage(terminal, opened.message);
+    return opened.exitCode;
+  }
   await using output = opened.output;
-  return await write({ options, captures, output, report, terminal });
+  return await write({ options, captures, output, report });
 }
 
 async function nameCaptures(
@@ -78,20 +74,16 @@ type Write = {
   readonly captures: readonly ScannedCapture[];
   readonly output: CaptureOutput;
   readonly report: MergeReport;
-  readonly terminal: Terminal;
 };
 
-/** A pipe that sends nothing for this long is not waited for any more. */
-const slowAfterMs = 2_000;
-
-async function write({ options, captures, output, report, terminal }: Write): Promise<number> {
-  const counted = inputStatistics();
+async function write({ options, captures, output, report }: Write): Promise<number> {
+  const names = inputNames(captures.map(({ capture }) => capture.name));
   const describe = (input: number, description: CaptureInterface) =>
-    namedInterface(description, captures[input]?.capture.name ?? '');
-  const { inputs, isOpen, ended } = mergeInputs(captures);
-  const areFiles = captures.every(({ capture }) => capture.fileBytes !== undefined);
+    namedInterface(description, names[input] ?? '');
+  const counted = inputStatistics();
+  const { inputs, isCapturing, ended } = mergeInputs(captures);
   await using merged = new MergedPackets(inputs, {
-    slowAfterMs: areFiles ? Infinity : slowAfterMs,
+    slowAfterMs: areFiles(captures) ? Infinity : slowAfterMs,
     onGap: (gap) => report.gap(gap),
     onEnd(input) {
       const reader = ended(input);
@@ -101,38 +93,35 @@ async function write({ options, captures, output, report, terminal }: Write): Pr
     },
   });
   const writer = captureWriter(options.format);
-  if (options.names) writer.writeNames(addressNames(captures, describe));
-  const keeps = packetSelection({ ...options, captures, isCapturing: isOpen });
-  const interfaces = captures.flatMap((capture, input) =>
-    capture.interfaces.map((each) => describe(input, each)),
-  );
+  const podNames = options.names ? addressNames(captures, describe) : [];
+  if (podNames.length > 0) writer.writeNames(podNames);
   const chunks = mergeCaptures({
     merged,
     writer,
-    interfaces,
+    interfaces: captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
     describe,
-    keeps,
+    keeps: packetSelection({ ...options, captures, isCapturing }),
     droppedBefore: () => 0,
     known: counted.known,
   });
-  let writtenBytes = 0;
-  for (;;) {
-    const chunk = await chunks.next();
-    if (chunk.done) {
-      if (chunk.value.kind === 'problem') return fail(terminal, chunk.value.message);
-      await output.complete();
-      report.done(merged.counts, {
-        packets: chunk.value.packets,
-        to: options.to === '-' ? undefined : options.to,
-      });
+  const end = await writeCapture(chunks, output, (bytes) => report.progress(bytes));
+  const to = options.to === '-' ? undefined : options.to;
+  switch (end.kind) {
+    case 'problem':
+    case 'failed':
+      return report.failed(end.message);
+    case 'closed':
+      report.end();
+      return exitCodes.done;
+    case 'end':
+      report.done(merged.counts, { packets: end.packets, captures: options.files.length, to });
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
-    }
-    const written = await output.write(chunk.value);
-    if (written === 'unread') return fail(terminal, unreadMessage(defaultUnreadSeconds));
-    if (written === 'closed') return exitCodes.done;
-    writtenBytes += chunk.value.length;
-    report.progress(writtenBytes);
   }
+}
+
+/** Only a pipe can be slow. */
+function areFiles(captures: readonly ScannedCapture[]): boolean {
+  return captures.every(({ capture }) => capture.fileBytes !== undefined);
 }
 
 function fail(terminal: Terminal, message: string): number {

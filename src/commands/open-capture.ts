@@ -1,6 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream, open } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { type OpenedCapture, openCaptureFiles, openCaptureStream } from '../pcap/capture-reader.ts';
 
 /** A capture that a user names: a path, or `-` for standard input. */
@@ -13,9 +15,10 @@ export type NamedCapture = {
 
 /** Finds what the user named. Throws the errors of stat(2); opening throws those of open(2) and read(2). */
 export async function namedCapture(name: string, stdin: Readable): Promise<NamedCapture> {
-  if (name === '-') return streamed('standard input', () => stdin);
+  if (name === '-') return streamed('standard input', async () => stdin);
   const stats = await stat(name);
-  if (!stats.isFile() && !stats.isDirectory()) return streamed(name, () => createReadStream(name));
+  if (stats.isFIFO()) return streamed(name, () => pipeStream(name));
+  if (!stats.isFile() && !stats.isDirectory()) return streamed(name, async () => createReadStream(name));
   // A link that a person gives is followed.
   const path = await realpath(name);
   return {
@@ -25,11 +28,20 @@ export async function namedCapture(name: string, stdin: Readable): Promise<Named
   };
 }
 
-function streamed(name: string, stream: () => Readable): NamedCapture {
+function streamed(name: string, stream: () => Promise<Readable>): NamedCapture {
   return {
     name,
     fileBytes: undefined,
-    open: (bufferBytes) =>
-      openCaptureStream(stream(), { name, ...(bufferBytes !== undefined && { bufferBytes }) }),
+    open: async (bufferBytes) =>
+      await openCaptureStream(await stream(), { name, ...(bufferBytes !== undefined && { bufferBytes }) }),
   };
+}
+
+/**
+ * A pipe, read when there is something in it. A read stream of a file would wait for its writer and for its bytes in one
+ * of the few threads of libuv, and some silent pipes would stop all reading.
+ */
+async function pipeStream(name: string): Promise<Readable> {
+  const fd = await promisify(open)(name, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
 }

@@ -64,6 +64,6 @@ test('an error names the file', async () => {
 
 async function create(path: string): Promise<OutputFile> {
   const file = await createOutputFile(path);
-  if ('kind' in file) throw new Error(`${file.partPath} exists`);
+  if (file.kind !== 'open') throw new Error(`${path} cannot be written: ${file.kind}`);
   return file;
 }

@@ -1,18 +1,26 @@
 import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { isatty } from 'node:tty';
 import { hasCode, ifExists } from '../base/fs-errors.ts';
+import { deleteOnSignal } from './delete-on-signal.ts';
 
 /**
  * A file that appears under its name only when it is complete. Until then it is `<name>.part`, and if it is disposed of
- * before, it is deleted, and what had that name stays.
+ * before, or a signal ends the process, it is deleted, and what had that name stays.
  */
 export type OutputFile = AsyncDisposable & {
+  readonly kind: 'open';
+  /** Throws the errors of write(2). */
   readonly write: (bytes: Uint8Array) => Promise<void>;
-  /** Gives the file its name. */
+  /** Gives the file its name. Throws the errors of close(2) and rename(2). */
   readonly complete: () => Promise<void>;
 };
 
-/** `exists`: somebody else writes `<name>.part` at this moment, or was killed while doing so. */
-export type OutputFileResult = OutputFile | { readonly kind: 'exists'; readonly partPath: string };
+export type OutputFileResult =
+  | OutputFile
+  /** Somebody else writes `<name>.part` at this moment, or was killed while doing so. */
+  | { readonly kind: 'exists'; readonly partPath: string }
+  /** A capture is no text for people. */
+  | { readonly kind: 'terminal' };
 
 /**
  * Starts to write a file, which may exist and is replaced then; a link stays, and what it leads to is replaced. A device
@@ -21,7 +29,7 @@ export type OutputFileResult = OutputFile | { readonly kind: 'exists'; readonly 
 export async function createOutputFile(path: string): Promise<OutputFileResult> {
   const target = (await ifExists(realpath(path))) ?? path;
   const existing = await ifExists(stat(target));
-  if (existing && !existing.isFile()) return writeDirectly(await open(target, 'w'));
+  if (existing && !existing.isFile()) return await writeDirectly(await open(target, 'w'));
   const partPath = `${target}.part`;
   try {
     return writePart(await open(partPath, 'wx'), partPath, target);
@@ -32,24 +40,33 @@ export async function createOutputFile(path: string): Promise<OutputFileResult> 
 }
 
 function writePart(handle: FileHandle, partPath: string, target: string): OutputFile {
+  const deletion = deleteOnSignal(partPath);
   let isComplete = false;
   return {
+    kind: 'open',
     write: (bytes) => writeAll(handle, bytes),
     async complete() {
       await handle.close();
       await rename(partPath, target);
       isComplete = true;
+      deletion[Symbol.dispose]();
     },
     async [Symbol.asyncDispose]() {
       if (isComplete) return;
       await handle.close();
       await ifExists(unlink(partPath));
+      deletion[Symbol.dispose]();
     },
   };
 }
 
-function writeDirectly(handle: FileHandle): OutputFile {
+async function writeDirectly(handle: FileHandle): Promise<OutputFileResult> {
+  if (isatty(handle.fd)) {
+    await handle.close();
+    return { kind: 'terminal' };
+  }
   return {
+    kind: 'open',
     write: (bytes) => writeAll(handle, bytes),
     complete: async () => {},
     [Symbol.asyncDispose]: () => handle.close(),

@@ -78,7 +78,9 @@ describe('podcap read', () => {
     expect(newest.stdout).toEqual(captureFile(packets(5, 1)));
     expect(newest.stderr).toContain(`--uid ${web.uid}  default/web captured 2026-01-02T00:00:00.000Z to now`);
     expect(newest.stderr).toContain('--uid older');
-    expect((await scene.read(['--uid', 'older', '--format', 'pcap'])).stdout).toEqual(captureFile(packets(0, 1)));
+    expect((await scene.read(['--uid', 'older', '--format', 'pcap'])).stdout).toEqual(
+      captureFile(packets(0, 1)),
+    );
   });
 
   test('skips files that are not capture files, and an incomplete last record', async () => {

@@ -5,12 +5,12 @@ import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { findOverlap } from '../pcap/overlap.ts';
 import type { CurrentPacket } from '../pcap/packet-reader.ts';
 import { isInRange } from './capture-options.ts';
+import { captureToStandardOutput, writeCapture } from './capture-output.ts';
 import { captureWriter } from './capture-writer.ts';
 import { choose, describe, recordingsIn } from './find-recording.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
 import { recordingInterfaces } from './recording-interfaces.ts';
-import { outputTo } from './standard-output.ts';
-import { exitCodes, printMessage, printText, type Terminal, unreadMessage } from './terminal.ts';
+import { exitCodes, printMessage, printText, type Terminal } from './terminal.ts';
 
 /** `podcap read`: writes the packets of one Pod to standard output, as one capture file. Returns the exit code. */
 export async function readCommand(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -25,7 +25,7 @@ export async function readCommand(args: readonly string[], terminal: Terminal): 
       if (terminal.stdout.isTTY === true) {
         printMessage(
           terminal,
-          'a capture file cannot be shown on a terminal: redirect the output, as in podcap read ... > web.pcap',
+          'a capture file cannot be shown on a terminal: redirect the output, as in podcap read ... > web.pcapng',
         );
         return exitCodes.usage;
       }
@@ -47,8 +47,13 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
   );
   if (generations.length === 0)
     return fail(terminal, `no generation ${generation}: this Pod has ${numbers(recording.generations)}`);
-  await using snapshot = await openSnapshot(generations);
-  return await write(snapshot, options, terminal);
+  try {
+    await using snapshot = await openSnapshot(generations);
+    return await write(snapshot, options, terminal);
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return fail(terminal, `the capture files cannot be read: ${error.message}`);
+  }
 }
 
 async function write(
@@ -59,7 +64,7 @@ async function write(
   for (const note of notes) printMessage(terminal, note);
   if (sources.length === 0) return fail(terminal, 'there is no capture file yet');
   const overlap = await findOverlap(sources);
-  using output = outputTo(terminal.stdout, { unreadMs: unreadSeconds * 1_000 });
+  await using output = captureToStandardOutput(terminal, unreadSeconds);
   const { interfaces, known, droppedBefore } = recordingInterfaces(sources);
   await using joined = joinedPackets({ sources, overlap, interfaces });
   const chunks = mergeCaptures({
@@ -71,27 +76,33 @@ async function write(
     droppedBefore: firstOfEach(droppedBefore),
     known,
   });
-  for (;;) {
-    const chunk = await chunks.next();
-    if (chunk.done) {
-      if (chunk.value.kind === 'problem')
-        return fail(terminal, withGenerations(chunk.value.message, sources));
-      for (const { message } of joined.damage) printMessage(terminal, message);
+  const end = await writeCapture(chunks, output);
+  switch (end.kind) {
+    case 'problem':
+      return fail(terminal, withGenerations(end.message, sources));
+    case 'failed':
+      return fail(terminal, end.message);
+    case 'closed':
       return exitCodes.done;
-    }
-    const result = await output.write(chunk.value);
-    if (result === 'unread') return fail(terminal, unreadMessage(unreadSeconds));
-    if (result === 'closed') return exitCodes.done;
+    case 'end':
+      for (const { message } of joined.damage) printMessage(terminal, message);
+      return joined.damage.length > 0 ? exitCodes.incomplete : exitCodes.done;
   }
 }
 
-/** The number for the first packet of each source, except for the first packet of all. */
+/**
+ * For the first packet of each source: how many are missing since the packet before it, also where sources between the
+ * two have no packets. 0 for the first packet of all.
+ */
 function firstOfEach(droppedBefore: (source: number) => number): (packet: CurrentPacket) => number {
-  const written = new Set<number>();
+  let newest: number | undefined;
   return ({ interfaceIndex: source }) => {
-    if (written.has(source)) return 0;
-    written.add(source);
-    return written.size === 1 ? 0 : droppedBefore(source);
+    if (newest !== undefined && source <= newest) return 0;
+    let dropped = 0;
+    for (let next = newest === undefined ? source + 1 : newest + 1; next <= source; next += 1)
+      dropped += droppedBefore(next);
+    newest = source;
+    return dropped;
   };
 }
 

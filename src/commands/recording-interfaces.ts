@@ -10,7 +10,7 @@ export type RecordingInterfaces = {
   readonly interfaces: readonly CaptureInterface[];
   /** What its captures counted. */
   readonly known: (description: CaptureInterface) => KnownStatistics;
-  /** How many packets are missing before the first packet of a generation; 0 where nothing comes before it. */
+  /** How many packets are missing between a generation and the one before it; 0 for the first. */
   readonly droppedBefore: (source: number) => number;
 };
 
@@ -30,9 +30,9 @@ export function recordingInterfaces(sources: readonly GenerationSource[]): Recor
     interfaces,
     known: (description) => knownOf(totals.get(interfaceKey(description))),
     droppedBefore(source) {
-      const previous = sources[source - 1]?.record;
-      if (!previous) return 0;
-      return (sources[source]?.record?.totals.missed ?? 0) + previous.totals.lostAtStop;
+      if (source === 0) return 0;
+      const [previous, current] = [sources[source - 1], sources[source]].map((each) => each?.record?.totals);
+      return (current?.missed ?? 0) + (previous?.lostAtStop ?? 0);
     },
   };
 }

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type Gap, MergedPackets, type MergeInput, type MergeOptions } from './merged-packets.ts';
 import { type ListedPacket, listedPackets, orderOf } from './testing/listed-packets.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 test('packets come in the order of their times, and of the inputs where times are equal', async () => {
   await using merged = merge([at(10, 30, 30, 50), at(10, 20, 40), at()]);
@@ -94,6 +96,75 @@ test('a slow input that comes back while a packet of another is being used chang
   expect(await orderOf(merged)).toEqual(['0:2', '0:3', '1:20', '1:30']);
 });
 
+test('inputs that all are late keep their order: nobody waits for what could go on', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gaps: Gap[] = [];
+  await using merged = merge([[{ ns: 20, after: first.promise }], [{ ns: 10, after: second.promise }]], {
+    ...options(gaps),
+    slowAfterMs: 50,
+  });
+  const order = orderOf(merged);
+  await timePasses();
+  // They have their time from now on, not from some earlier moment.
+  vi.advanceTimersByTime(40);
+  first.resolve();
+  await new Promise(setImmediate);
+  vi.advanceTimersByTime(40);
+  await new Promise(setImmediate);
+  second.resolve();
+  expect(await order).toEqual(['1:10', '0:20']);
+  expect(gaps).toEqual([]);
+});
+
+test('inputs that are slow and all that is left keep their order again', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gaps: Gap[] = [];
+  await using merged = merge(
+    [[{ ns: 40, after: first.promise }], [{ ns: 30, after: second.promise }], at(10)],
+    { ...options(gaps), slowAfterMs: 50 },
+  );
+  const next = merged.next();
+  await timePasses();
+  await next;
+  expect(gaps.map(({ kind }) => kind)).toEqual(['slow', 'slow']);
+  const order = orderOf(merged);
+  await timePasses();
+  first.resolve();
+  await new Promise(setImmediate);
+  second.resolve();
+  expect(await order).toEqual(['1:30', '0:40']);
+  expect(gaps.map(({ input, kind }) => `${input} ${kind}`)).toEqual([
+    '0 slow',
+    '1 slow',
+    '0 resumed',
+    '1 resumed',
+  ]);
+});
+
+test('an input that stays slow is reported once', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const gaps: Gap[] = [];
+  await using merged = merge(
+    [[{ ns: 40, after: first.promise }], [{ ns: 30, after: second.promise }], at(10)],
+    { ...options(gaps), slowAfterMs: 50 },
+  );
+  const order = orderOf(merged);
+  await timePasses();
+  first.resolve();
+  await timePasses();
+  second.resolve();
+  expect(await order).toEqual(['2:10', '0:40', '1:30']);
+  expect(gaps.map(({ input, kind }) => `${input} ${kind}`)).toEqual([
+    '0 slow',
+    '1 slow',
+    '0 resumed',
+    '1 resumed',
+  ]);
+});
+
 test('what cannot be read any more is reported, and the others go on', async () => {
   const error = new Error('read failed');
   const gaps: Gap[] = [];
@@ -107,14 +178,23 @@ test('what cannot be read any more is reported, and the others go on', async () 
 test('an input that cannot be opened is reported, and the others go on', async () => {
   const error = new Error('no such file');
   const gaps: Gap[] = [];
+  const ended: number[] = [];
   const inputs = [{ open: () => Promise.reject(error) }, { open: async () => listedPackets(at(1)) }];
-  await using merged = new MergedPackets(inputs, options(gaps));
+  await using merged = new MergedPackets(inputs, { ...options(gaps), onEnd: (input) => ended.push(input) });
   expect(await orderOf(merged)).toEqual(['1:1']);
   expect(gaps).toEqual([{ input: 0, kind: 'failed', error }]);
+  expect(ended).toEqual([0, 1]);
 });
 
 function at(...times: readonly number[]): ListedPacket[] {
   return times.map((ns) => ({ ns }));
+}
+
+/** Lets time pass in which inputs would be given up: three times as much as `slowAfterMs` of the tests. */
+async function timePasses(): Promise<void> {
+  await new Promise(setImmediate);
+  vi.advanceTimersByTime(150);
+  await new Promise(setImmediate);
 }
 
 function merge(

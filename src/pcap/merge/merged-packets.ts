@@ -24,7 +24,7 @@ export type MergeOptions = {
   readonly slowAfterMs: number;
   /** An input is slow, has caught up again, or could not be read to its end. */
   readonly onGap: (gap: Gap) => void;
-  /** An input has no more packets; its reader is closed afterwards. */
+  /** An input has no more packets, or could not be opened; its reader is closed afterwards. */
   readonly onEnd?: (input: number) => void;
 };
 
@@ -136,16 +136,20 @@ export class MergedPackets implements AsyncDisposable {
     } catch (error) {
       this.#slow.delete(input);
       this.#options.onGap({ input, kind: 'failed', error });
-      await this.#close(input).catch(() => {});
+      await this.#close(input);
     }
   }
 
+  /** Never rejects. */
   async #close(input: number): Promise<void> {
     const reader = this.#readers[input];
-    if (!reader) return;
-    this.#readers[input] = undefined;
     this.#options.onEnd?.(input);
-    await reader[Symbol.asyncDispose]();
+    this.#readers[input] = undefined;
+    try {
+      await reader?.[Symbol.asyncDispose]();
+    } catch {
+      // Closing what was only read loses nothing.
+    }
   }
 
   #pushArrived(): void {
@@ -167,21 +171,32 @@ export class MergedPackets implements AsyncDisposable {
 
   /** Waits until every input has a packet, has ended, or is slow. */
   async #settle(): Promise<boolean> {
+    const { slowAfterMs } = this.#options;
     let isSettled = false;
     // Not before what has arrived meanwhile is seen: this process itself may have been the slow one.
     const giveUp = () => setImmediate(() => (isSettled ? undefined : this.#giveUp()));
-    const { slowAfterMs } = this.#options;
-    const timer = slowAfterMs === Infinity ? undefined : setTimeout(giveUp, slowAfterMs);
-    while (this.#awaited.size > 0) await this.#change();
+    const due = () => (this.#canGoOn ? giveUp() : undefined);
+    const timer = slowAfterMs === Infinity ? undefined : setInterval(due, slowAfterMs);
+    while (this.#awaited.size > 0) {
+      const delayedNothing = !this.#canGoOn;
+      await this.#change();
+      if (delayedNothing) timer?.refresh();
+    }
     isSettled = true;
-    clearTimeout(timer);
+    clearInterval(timer);
     this.#pushArrived();
     return await this.#select();
+  }
+
+  /** Whether there is a packet to go on with, without those that are awaited. */
+  get #canGoOn(): boolean {
+    return this.#heap.size > 0 || this.#arrived.length > 0;
   }
 
   /** Waits no longer for those that have nothing yet. */
   #giveUp(): void {
     for (const input of this.#awaited) {
+      if (this.#slow.has(input)) continue;
       this.#slow.add(input);
       this.#options.onGap({ input, kind: 'slow' });
     }
@@ -198,7 +213,7 @@ export class MergedPackets implements AsyncDisposable {
 
   #select(): boolean | Promise<boolean> {
     const input = this.#heap.top;
-    if (input < 0) return this.#slow.size > 0 ? this.#selectSlow() : this.#end();
+    if (input < 0) return this.#slow.size > 0 ? this.#awaitSlow() : this.#end();
     const reader = this.#readers[input];
     if (!reader) return this.#selectUnopened(input);
     this.input = input;
@@ -222,12 +237,11 @@ export class MergedPackets implements AsyncDisposable {
     return this.#settle();
   }
 
-  /** There is nothing to write without the slow inputs. */
-  async #selectSlow(): Promise<boolean> {
+  /** Nothing is left without the slow inputs, so they delay nobody: they are waited for like at first, to keep their order. */
+  #awaitSlow(): Promise<boolean> {
     this.input = -1;
-    while (this.#arrived.length === 0 && this.#slow.size > 0) await this.#change();
-    this.#pushArrived();
-    return await this.#select();
+    for (const input of this.#slow) this.#awaited.add(input);
+    return this.#settle();
   }
 }
 

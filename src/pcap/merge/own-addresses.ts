@@ -1,6 +1,13 @@
 import type { Decoder } from '../decode/decoder.ts';
 import type { PacketReader } from '../packet-reader.ts';
 
+/** Whose an interface is. */
+export type OwnAddresses = {
+  readonly addresses: ReadonlySet<string>;
+  /** Two addresses that both are in nearly every packet: it can be either of them. */
+  readonly candidates: readonly string[];
+};
+
 /** So many packets of an interface say whose they are. */
 const sampledPackets = 1_000;
 
@@ -12,7 +19,7 @@ const sampledPackets = 1_000;
 export async function ownAddresses(
   reader: PacketReader,
   { decode }: Pick<Decoder, 'decode'>,
-): Promise<readonly ReadonlySet<string>[]> {
+): Promise<readonly OwnAddresses[]> {
   const votes: Vote[] = [];
   let sampled = 0;
   while (sampled < sampledPackets && (await reader.next())) {
@@ -29,21 +36,27 @@ export async function ownAddresses(
     vote[family].set(total, (vote[family].get(total) ?? 0) + 1);
   }
   return reader.interfaces.map(({ addresses }, index) => {
-    if (addresses !== undefined && addresses.length > 0) return new Set(addresses);
-    const vote = votes[index];
-    return new Set(vote ? [...elected(vote.ipv4), ...elected(vote.ipv6)] : []);
+    if (addresses !== undefined && addresses.length > 0)
+      return { addresses: new Set(addresses), candidates: [] };
+    const { ipv4, ipv6 } = votes[index] ?? noVote;
+    const found = [frequent(ipv4), frequent(ipv6)];
+    return {
+      addresses: new Set(found.flatMap((each) => (each.length === 1 ? each : []))),
+      candidates: found.flatMap((each) => (each.length === 1 ? [] : each)),
+    };
   });
 }
 
 /** How many packets have each address; under `total`, how many packets there are. */
 type Vote = Readonly<Record<'ipv4' | 'ipv6', Map<string, number>>>;
 const total = '';
+const noVote: Vote = { ipv4: new Map(), ipv6: new Map() };
 
 /** A Pod also receives what is sent to everybody, which has no address of its own. */
 const nearlyAll = 0.9;
 
-function elected(packets: ReadonlyMap<string, number>): string[] {
+/** The addresses that nearly every packet has: two at most. */
+function frequent(packets: ReadonlyMap<string, number>): string[] {
   const needed = nearlyAll * (packets.get(total) ?? 0);
-  const found = [...packets].filter(([address, count]) => address !== total && count >= needed);
-  return found.length === 1 ? found.map(([address]) => address) : [];
+  return [...packets].flatMap(([address, count]) => (address !== total && count >= needed ? [address] : []));
 }

@@ -1,0 +1,25 @@
+import { unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+
+/**
+ * Until it is disposed of, a signal that ends the command deletes the file first; the exit code is then 128 and the
+ * signal's number, as a shell has it for programs without a handler.
+ */
+export function deleteOnSignal(path: string): Disposable {
+  const end = (signal: (typeof signals)[number]) => {
+    try {
+      unlinkSync(path);
+    } catch {
+      // There is nobody left to tell.
+    }
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of signals) process.on(signal, end);
+  return {
+    [Symbol.dispose]() {
+      for (const signal of signals) process.off(signal, end);
+    },
+  };
+}
+
+const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
