@@ -22,7 +22,7 @@ test.each(tries)('a full disk shows in an Event and in metrics, and so does its 
   await until(() => shows('podcap_captures{state="capturing"} 1'), { what: 'the capture' });
   await using _sending = await scene.testbed.startDatagrams({ rate: 1_000 });
   await disk.fill();
-  // tcpdump writes what it has once a second, and the agent samples the disk once a second: either sees it first.
+  // The next write of tcpdump sees it, or the next sample of the disk, whichever comes first.
   const seen = [
     'CaptureFailed: will be retried: captures cannot be written: the disk is full (ENOSPC)',
     "DiskAlmostFull: the capture may use another 8 MB, but 0 % of the Node's disk must stay free: it starts when there is enough free space; fewer or smaller files may fit now",
