@@ -23,11 +23,11 @@ test.each(tries)('a full disk shows in an Event and in metrics, and so does its 
   await using _sending = await scene.testbed.startDatagrams({ rate: 1_000 });
   await disk.fill();
   // The next write of tcpdump sees it, or the next sample of the disk, whichever comes first.
-  const seen = [
+  const seen = new Set([
     'CaptureFailed: will be retried: captures cannot be written: the disk is full (ENOSPC)',
     "DiskAlmostFull: the capture may use another 8 MB, but 0 % of the Node's disk must stay free: it starts when there is enough free space; fewer or smaller files may fit now",
-  ];
-  await until(() => scene.events().some((event) => seen.includes(event)), {
+  ]);
+  await until(() => scene.events().some((event) => seen.has(event)), {
     what: 'the Event',
     deadlineMs: seenWithinMs,
   });
