@@ -27,6 +27,7 @@ async function commandNamed(name: string | undefined): Promise<Command | undefin
       const { showParts } = await import('./commands/show-parts.ts');
       return (args) => showCommand(args, process, showParts(process.stdin));
     }
+    case undefined:
     default:
       return undefined;
   }
