@@ -40,7 +40,7 @@ test("lists the agents' Node.js and the libraries in it", async () => {
 });
 
 test('lists every npm package that is bundled, and no other', async () => {
-  const entryPoints = ['src/main.ts', 'src/examples/example-traffic.ts'];
+  const entryPoints = ['src/agent/main.ts', 'src/commands/main.ts', 'src/examples/example-traffic.ts'];
   const options = { bundle: true, platform: 'node', write: false, metafile: true, outdir: '.' } as const;
   const { metafile } = await build({ absWorkingDir: checkout, entryPoints, ...options });
   const folders = new Set(Object.keys(metafile.inputs).flatMap((file) => packageFolder(file) ?? []));

@@ -36,9 +36,9 @@ async function clusterProcess(pid: number): Promise<ClusterProcess | undefined> 
   return { pid, parent, argv: command.split('\0'), cgroup, machine, isZombie: state === 'Z' };
 }
 
-/** Whether it is an agent: `podcap read` runs the same program. */
+/** Whether it is an agent. */
 export function isAgent({ argv }: ClusterProcess): boolean {
-  return argv[0] === 'node' && argv.includes('/usr/lib/podcap/podcap.cjs') && !argv.includes('read');
+  return argv[0] === 'node' && argv.includes('/usr/lib/podcap/podcap.cjs');
 }
 
 /** Whether it is a tcpdump that writes into the folder of that Pod. */
