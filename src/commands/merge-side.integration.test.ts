@@ -82,6 +82,7 @@ test.each(['if_IPv4addr', 'the packets'])(
       );
     }
   },
+  120_000,
 );
 
 test('--side takes the files of a ring for one capture, which goes on between them', async () => {

@@ -80,7 +80,8 @@ async function realPipe(): Promise<
     reader,
     stream,
     async [Symbol.asyncDispose]() {
-      const closed = once(stream, 'close');
+      // A write that failed has closed it.
+      const closed = stream.closed ? undefined : once(stream, 'close');
       stream.destroy();
       await closed;
       await reader.close();

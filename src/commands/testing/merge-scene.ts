@@ -61,3 +61,8 @@ async function merge(
     stderr: Buffer.concat(await errors).toString(),
   };
 }
+
+/** The interface and the data of each packet. */
+export function linesOf({ packets, interfaces }: ReadCapture): string[] {
+  return packets.map(({ interfaceIndex, data }) => `${interfaces[interfaceIndex]?.name} ${data}`);
+}
