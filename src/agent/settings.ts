@@ -202,6 +202,8 @@ export function helpText(): string {
     'podcap: runs the agent, which captures the annotated Pods of one Node',
     'podcap list: lists the captures of this Node (podcap list --help)',
     'podcap read <namespace>/<pod>: writes the captured packets of a Pod (podcap read --help)',
+    'podcap merge <file>...: merges capture files in the order of time (podcap merge --help)',
+    'podcap show <file>: prints the packets of a capture file as lines (podcap show --help)',
     '',
     '  flag                       environment                      what it sets (default)',
     ...lines,
