@@ -45,7 +45,13 @@ async function observeFolder(folder: string) {
   // Files of other generations are hostile: to read one could block.
   const started = new Set(records.map(({ generation }) => generation));
   const files = (await ringFiles(folder)).filter(({ generation }) => started.has(generation));
-  const numbers = Map.groupBy(await readFiles(folder, files), ({ generation }) => generation);
+  const ended = new Set(
+    records.flatMap(({ generation, endTime }) => (endTime === undefined ? [] : [generation])),
+  );
+  const numbers = Map.groupBy(
+    await readFiles(folder, afterHole(files, ended)),
+    ({ generation }) => generation,
+  );
   const { missed, dropped, lostAtStop } = records.at(-1)?.forgotten ?? noTotals;
   return {
     id: `${ino} of ${birthtimeMs}`,
@@ -59,6 +65,18 @@ async function observeFolder(folder: string) {
     })),
     forgotten: missed + dropped + lostAtStop,
   };
+}
+
+/**
+ * Without what is older than a capture that has deleted its first file: it is about to be deleted, and what is in between
+ * is pruned, not missed (src/agent/storage/snapshot.ts).
+ */
+function afterHole(files: readonly RingFile[], ended: ReadonlySet<number>): readonly RingFile[] {
+  const first = files.findLastIndex(({ generation, index }, at) => {
+    const before = files[at - 1]?.generation ?? generation;
+    return index > 0 && before !== generation && ended.has(before);
+  });
+  return files.slice(Math.max(0, first));
 }
 
 async function bytesOf(folder: string, files: readonly RingFile[]): Promise<number> {

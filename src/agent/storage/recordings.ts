@@ -27,7 +27,12 @@ export type RecordingGeneration = {
   readonly files: readonly RecordingFile[];
 };
 
-export type RecordingFile = { readonly path: string; readonly bytes: number };
+export type RecordingFile = {
+  readonly path: string;
+  readonly bytes: number;
+  /** Among the files of its generation, from 0. */
+  readonly index: number;
+};
 
 /** Every recording in the folder of captures, by namespace, Pod and age. Throws what readdir(2) says of that folder. */
 export async function findRecordings(capturesFolder: string): Promise<readonly Recording[]> {
@@ -80,10 +85,10 @@ export function newestRecord(generations: readonly RecordingGeneration[]): Captu
 /** The files of one generation that still exist, oldest first. */
 async function orderedFiles(folder: string, files: readonly RingFile[]): Promise<RecordingFile[]> {
   const existing: RecordingFile[] = [];
-  for (const { name } of orderByAge(files, new Set())) {
+  for (const { name, index } of orderByAge(files, new Set())) {
     const path = join(folder, name);
     const stats = await ifExists(lstat(path));
-    if (stats) existing.push({ path, bytes: stats.size });
+    if (stats) existing.push({ path, bytes: stats.size, index });
   }
   return existing;
 }

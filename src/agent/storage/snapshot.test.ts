@@ -16,6 +16,36 @@ test('starts after the last file that was deleted before it could be opened, so 
   ]);
 });
 
+test.each([
+  ['deleted its first file', [1]],
+  ['deletes it now', [0, 1]],
+])(
+  'leaves out what is older than a capture that has %s: packets are missing in between',
+  async (_what, indexes) => {
+    await using scene = await readScene();
+    await scene.file({ generation: 1, index: 0, packets: packets(0, 1) });
+    await scene.record({ generation: 1, endTime: '2026-01-01T00:00:00.000Z' });
+    for (const index of indexes) await scene.file({ generation: 2, index, packets: packets(1 + index, 1) });
+    await scene.record({ generation: 2 });
+    const recording = await readRecording(scene.pathOf(), web);
+    const [first] = recording?.generations.at(-1)?.files ?? [];
+    if (first?.index === 0) await rm(first.path);
+    await using snapshot = await openSnapshot(recording?.generations ?? []);
+    expect(snapshot.sources.map(({ generation }) => generation)).toEqual([2]);
+  },
+);
+
+test('keeps the files of an older capture that may still run: they are a ring of their own', async () => {
+  await using scene = await readScene();
+  await scene.file({ generation: 1, index: 3, packets: packets(0, 1) });
+  await scene.record({ generation: 1 });
+  await scene.file({ generation: 2, index: 1, packets: packets(1, 1) });
+  await scene.record({ generation: 2 });
+  const recording = await readRecording(scene.pathOf(), web);
+  await using snapshot = await openSnapshot(recording?.generations ?? []);
+  expect(snapshot.sources.map(({ generation }) => generation)).toEqual([1, 2]);
+});
+
 test('opens no more files than it may, the newest of all generations', async () => {
   await using scene = await readScene();
   for (const index of [0, 1, 2]) await scene.file({ generation: 1, index, packets: packets(index, 1) });

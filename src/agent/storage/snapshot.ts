@@ -24,7 +24,9 @@ const mostFiles = 20_000;
 
 /**
  * Opens the newest file of each generation first, and the newest generation first: pruning deletes the oldest, so only
- * the start can be missing, and what is open has no gap. Opens no more than `most` files.
+ * the start can be missing, and what is open has no gap. For a moment, a generation can lack its first file while older
+ * generations still have theirs, because tcpdump deletes files without waiting for the agent: those are left out, except
+ * of a capture that may still run. Opens no more than `most` files.
  */
 export async function openSnapshot(
   generations: readonly RecordingGeneration[],
@@ -34,17 +36,22 @@ export async function openSnapshot(
   const sources: GenerationSource[] = [];
   const notes: string[] = [];
   let looked = 0;
+  let isBehindHole = false;
   for (const { number, record, files } of generations.toReversed()) {
+    if (isBehindHole && record?.endTime !== undefined) continue;
     const opened: PcapFile[] = [];
-    for (const { path } of files.toReversed()) {
+    let firstIndex = 0;
+    for (const { path, index } of files.toReversed()) {
       if (looked >= most) break;
       looked += 1;
       const file = await ifExists(openPcap(path));
       if (file === undefined) break;
+      firstIndex = index;
       if (file.kind === 'not-pcap') notes.unshift(file.message);
       if (file.kind === 'pcap') opened.push(opening.use(file));
     }
     opened.reverse();
+    isBehindHole ||= record !== undefined && firstIndex > 0;
     const header = opened[0]?.header;
     const place = record ? `${record.sandboxId} ${record.interface}` : '';
     if (header) sources.unshift({ generation: number, record, header, place, files: opened });
