@@ -1,14 +1,19 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { type OpenedCapture, openCaptureFiles, openCaptureStream } from '../pcap/capture-reader.ts';
+import {
+  type CaptureOptions,
+  type OpenedCapture,
+  openCaptureFiles,
+  openCaptureStream,
+} from '../pcap/capture-reader.ts';
 
 /** A capture that a user names: a path, or `-` for standard input. */
 export type NamedCapture = {
   readonly name: string;
   /** The length of a regular file, which can be read twice; undefined for what can be read only once. */
   readonly fileBytes: number | undefined;
-  readonly open: (bufferBytes?: number) => Promise<OpenedCapture>;
+  readonly open: (options?: CaptureOptions) => Promise<OpenedCapture>;
 };
 
 /** Finds what the user named. Throws the errors of stat(2); opening throws those of open(2) and read(2). */
@@ -19,7 +24,7 @@ export async function namedCapture(name: string, stdin: Readable): Promise<Named
   return {
     name,
     fileBytes: stats.size,
-    open: (bufferBytes) => openCaptureFiles([name], bufferBytes === undefined ? {} : { bufferBytes }),
+    open: (options) => openCaptureFiles([name], options),
   };
 }
 
@@ -27,7 +32,6 @@ function streamed(name: string, stream: () => Readable): NamedCapture {
   return {
     name,
     fileBytes: undefined,
-    open: (bufferBytes) =>
-      openCaptureStream(stream(), { name, ...(bufferBytes !== undefined && { bufferBytes }) }),
+    open: (options) => openCaptureStream(stream(), { ...options, name }),
   };
 }

@@ -30,6 +30,8 @@ export type OpenedCapture =
 export type CaptureOptions = {
   /** The buffer; it grows only for a longer packet, to maxBlockBytes at most. */
   readonly bufferBytes?: number;
+  /** Used instead of a new one: that of another reader, which has been disposed of. */
+  readonly buffer?: ReadBuffer;
 };
 
 /**
@@ -42,7 +44,7 @@ export async function openCaptureFiles(
   options: CaptureOptions = {},
 ): Promise<OpenedCapture> {
   const inputs = files.map((file) => async (): Promise<OpenedInput> => {
-    return typeof file === 'string' ? await openFileInput(file) : { kind: 'open', input: fileInput(file) };
+    return typeof file === 'string' ? openFileInput(file) : { kind: 'open', input: fileInput(file) };
   });
   return await openInputs(inputs, options);
 }
@@ -62,11 +64,15 @@ type OpenInput = () => Promise<OpenedInput>;
 
 async function openInputs(inputs: readonly OpenInput[], options: CaptureOptions): Promise<OpenedCapture> {
   await using opening = new AsyncDisposableStack();
-  const reader = opening.use(new InputsReader(inputs, options.bufferBytes ?? defaultBufferBytes));
+  const reader = opening.use(new InputsReader(inputs, bufferOf(options)));
   const problem = await reader.begin();
   if (problem !== undefined) return { kind: 'not-capture', message: problem };
   opening.move();
   return { kind: 'capture', reader };
+}
+
+function bufferOf({ buffer, bufferBytes = defaultBufferBytes }: CaptureOptions): ReadBuffer {
+  return buffer ?? new ReadBuffer(bufferBytes);
 }
 
 class InputsReader implements CaptureReader {
@@ -79,9 +85,9 @@ class InputsReader implements CaptureReader {
   #input: ByteInput | undefined;
   #nextInput = 0;
 
-  constructor(inputs: readonly OpenInput[], bufferBytes: number) {
+  constructor(inputs: readonly OpenInput[], buffer: ReadBuffer) {
     this.#inputs = inputs;
-    this.#buffer = new ReadBuffer(bufferBytes);
+    this.#buffer = buffer;
   }
 
   get interfaces() {
@@ -97,7 +103,12 @@ class InputsReader implements CaptureReader {
   }
 
   next(): boolean | Promise<boolean> {
-    const step = this.#walker.step();
+    let step = this.#walker.step();
+    while (step === needsMore) {
+      const reading = this.#buffer.more();
+      if (reading) return this.#proceed(step, reading);
+      step = this.#walker.step();
+    }
     return step === foundPacket ? true : this.#proceed(step);
   }
 
@@ -119,8 +130,10 @@ class InputsReader implements CaptureReader {
     await this.#close();
   }
 
-  async #proceed(first: Step): Promise<boolean> {
-    for (let step = first; step !== foundPacket; step = this.#walker.step()) {
+  /** Goes on after what the walker said, or, if that needs more, after it has been read. */
+  async #proceed(first: Step, reading?: Promise<void>): Promise<boolean> {
+    await reading;
+    for (let step = reading ? this.#walker.step() : first; step !== foundPacket; step = this.#walker.step()) {
       if (step === needsMore) await this.#buffer.more();
       else if (!(await this.#beginNext())) return false;
     }
