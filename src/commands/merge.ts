@@ -11,6 +11,7 @@ import { mergeInputs, namedInterface, type ScannedCapture, scanCaptures } from '
 import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
 import { type NamedCapture, namedCapture } from './open-capture.ts';
+import type { Written } from './standard-output.ts';
 import {
   defaultUnreadSeconds,
   exitCodes,
@@ -116,8 +117,15 @@ async function write({ options, captures, output, report, terminal }: Write): Pr
     known: counted.known,
   });
   let writtenBytes = 0;
+  let writing: Promise<Written> = Promise.resolve('written');
   for (;;) {
-    const chunk = await chunks.next();
+    // Merges the next chunk while the one before it is written.
+    const merging = chunks.next();
+    merging.catch(() => {});
+    const written = await writing;
+    if (written === 'unread') return fail(terminal, unreadMessage(defaultUnreadSeconds));
+    if (written === 'closed') return exitCodes.done;
+    const chunk = await merging;
     if (chunk.done) {
       if (chunk.value.kind === 'problem') return fail(terminal, chunk.value.message);
       await output.complete();
@@ -127,9 +135,9 @@ async function write({ options, captures, output, report, terminal }: Write): Pr
       });
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
     }
-    const written = await output.write(chunk.value);
-    if (written === 'unread') return fail(terminal, unreadMessage(defaultUnreadSeconds));
-    if (written === 'closed') return exitCodes.done;
+    writing = output.write(chunk.value);
+    // Thrown when it is awaited, in the next turn.
+    writing.catch(() => {});
     writtenBytes += chunk.value.length;
     report.progress(writtenBytes);
   }
