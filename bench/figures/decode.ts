@@ -24,7 +24,7 @@ export const decode: Figure = {
 const minLinesPerSecond = 500_000;
 const decoderOnly = 'decoder only';
 const command = 'command, on a file';
-const clients = 5_000;
+const conversations = 5_000;
 
 type DecodeRun = {
   readonly variant: string;
@@ -78,7 +78,7 @@ async function commandSteps(folder: string): Promise<DecodeStep[]> {
 
 /** Writes a capture file of the packets; returns their number. */
 async function writeMix(path: string): Promise<number> {
-  const frames = packetMix(clients);
+  const frames = packetMix(conversations);
   const header = serializeHeader({ byteOrder: 'little', resolution: 'us', snaplen: 262_144, linkType: 1 });
   const records = frames.flatMap((frame, index) => {
     const record = Buffer.alloc(recordHeaderBytes);

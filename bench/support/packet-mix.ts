@@ -20,17 +20,18 @@ import {
 } from '../../src/pcap/testing/build-packets.ts';
 
 /**
- * What a Pod of a web application sends and receives, as Ethernet frames: for each of so many clients a DNS query, two
- * connections (HTTP and TLS) with about as many acknowledgments as segments of data, some datagrams, and sometimes ARP
- * and ping. Runs in a browser too.
+ * What a Pod of a web application sends and receives, as Ethernet frames: so many times a DNS query, two connections
+ * (HTTP and TLS) with about as many acknowledgments as segments of data, some datagrams, and sometimes ARP and ping. They
+ * are with 250 clients: with thousands, tcpdump spends most of its time in the list of their addresses. Runs in a browser
+ * too.
  */
-export function packetMix(clients: number): readonly Uint8Array[] {
-  return Array.from({ length: clients }, (_, index) => conversationsOf(index)).flat();
+export function packetMix(conversations: number): readonly Uint8Array[] {
+  return Array.from({ length: conversations }, (_, index) => conversationsOf(index)).flat();
 }
 
 function conversationsOf(index: number): readonly Uint8Array[] {
-  const client = [10, 1, index >> 8, index & 0xff];
-  const port = 32_768 + ((index * 7) % 28_000);
+  const client = [10, 1, 0, 1 + (index % clients)];
+  const port = 20_000 + ((2 * index) % 40_000);
   return [
     ...nameLookup(client, port),
     ...connection(client, { from: port, to: 8_080 }, httpRequest, httpResponse),
@@ -47,6 +48,7 @@ function conversationsOf(index: number): readonly Uint8Array[] {
   ];
 }
 
+const clients = 250;
 const server = [10, 0, 0, 2];
 const resolver = [10, 0, 0, 10];
 const segmentBytes = 1_400;
