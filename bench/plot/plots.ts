@@ -90,12 +90,12 @@ function lossPlot({ rows, machine }: Result): Svg {
   });
 }
 
-/** A panel of the throughputs: both kinds of packets, and the many files. */
+/** A parameter is "<length of the packets>" or "<length> in <files>". What is slow was run once. */
 function mergePlot({ rows, machine }: Result): Svg {
   const parameters = [...new Set(rows.map(({ parameter }) => parameter))];
   return barPlot({
     title: 'Merging the captures of 100 Pods',
-    caption: `Median, minimum and maximum of ${minRuns(rows)} runs. ${describeMachine(machine)}`,
+    caption: `Median, minimum and maximum of up to ${Math.max(...rows.map(({ runs }) => runs))} runs. ${describeMachine(machine)}`,
     yLabel: 'MB/s of input',
     panels: [
       {
