@@ -97,7 +97,7 @@ kind-down: ## delete the kind cluster
 
 .PHONY: bench
 bench: ## measure the figures of docs/benchmarks.md and draw their plots (ONLY=<name> measures one)
-	$(needs) cluster image test
+	$(needs) test bench
 	@$(node) bench/main.ts $(ONLY)
 
 .PHONY: render

@@ -3,11 +3,13 @@ import { admission } from './figures/admission.ts';
 import { atOnce } from './figures/at-once.ts';
 import { cpu } from './figures/cpu.ts';
 import { cpuIdle } from './figures/cpu-idle.ts';
+import { decode } from './figures/decode.ts';
 import { diskWrites } from './figures/disk-writes.ts';
 import { firstPacket } from './figures/first-packet.ts';
 import { lastDatagram } from './figures/last-datagram.ts';
 import { loss } from './figures/loss.ts';
 import { memory } from './figures/memory.ts';
+import { merge } from './figures/merge.ts';
 import { othersThroughput, othersThroughputTcp } from './figures/others-throughput.ts';
 import { restart } from './figures/restart.ts';
 import { ringMemory } from './figures/ring-memory.ts';
@@ -31,4 +33,6 @@ export const figures: readonly Figure[] = [
   ringMemory,
   admission,
   scale,
+  merge,
+  decode,
 ];

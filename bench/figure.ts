@@ -8,8 +8,11 @@ export type Figure = {
   readonly goal: string;
   /** How many runs are measured without --runs. */
   readonly runs: number;
-  /** `cluster`: the deployed agents. `network`: an agent in network namespaces that the bench makes. */
-  readonly needs: 'cluster' | 'network';
+  /**
+   * `cluster`: the deployed agents. `network`: an agent in network namespaces that the bench makes. `files`: commands,
+   * on capture files that the bench writes.
+   */
+  readonly needs: 'cluster' | 'network' | 'files';
   readonly measure: (options: MeasureOptions) => Promise<Measurement>;
 };
 

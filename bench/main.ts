@@ -35,9 +35,9 @@ await tool(async () => {
 
 /** Measures the figures that need no cluster first: a running cluster takes its share of the machine. */
 async function measure(command: MeasureCommand): Promise<number> {
-  const onNetworks = command.figures.filter(({ needs }) => needs === 'network');
+  const onMachine = command.figures.filter(({ needs }) => needs !== 'cluster');
   const onCluster = command.figures.filter(({ needs }) => needs === 'cluster');
-  const reached = await measureAll(onNetworks, command);
+  const reached = await measureAll(onMachine, command);
   if (onCluster.length > 0) {
     const measuring = () => measureAll(onCluster, command);
     reached.push(...(command.deployed ? await measuring() : await onFreshAgents(measuring)));

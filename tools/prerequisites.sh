@@ -1,5 +1,5 @@
 #!/bin/bash
-# prerequisites.sh <node|check|cluster|image|test>...: makes sure that this machine has what these groups need. It
+# prerequisites.sh <node|check|cluster|image|test|bench>...: makes sure that this machine has what these groups need. It
 # installs missing Debian packages and node_modules, and prints one line for everything else that is missing. If nothing
 # is missing, it is quick and prints nothing.
 #
@@ -8,6 +8,7 @@
 #   cluster  the cluster: root, kernel features, Go, Debian packages
 #   image    the image: docker, or the packages that build an image without it
 #   test     check, cluster, image, and the programs that tests use
+#   bench    cluster, image, and the programs that the benchmarks compare
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,7 +21,8 @@ main() {
       cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
       image) need_node && need_image_builder ;;
       test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
-      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image and test" ;;
+      bench) main cluster image && need_packages "${BENCH_PACKAGES[@]}" ;;
+      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, test and bench" ;;
     esac
   done
 }
@@ -35,6 +37,10 @@ CLUSTER_PACKAGES=(
 IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
 TEST_PACKAGES=(
   faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h tcpdump=tcpdump tshark=tshark wireshark-common=dumpcap
+)
+BENCH_PACKAGES=(
+  chromium=chromium tcpdump=tcpdump tcpslice=tcpslice time=/usr/bin/time tshark=tshark util-linux=prlimit
+  wireshark-common=mergecap
 )
 
 PROBLEMS=()

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
 import { folderName } from '../../src/agent/storage/file-names.ts';
 import { until } from '../../src/base/until.ts';
 import { type ApiServer, apiServer, list } from '../../src/kubernetes/testing/api-server.ts';
@@ -13,6 +12,7 @@ import { freePort } from '../../src/testbed/loopback-port.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 import { writeCniEntry } from '../../src/testbed/write-cni-entry.ts';
 import { type AgentLog, readLog } from '../support/agent-log.ts';
+import { bundleProgram } from '../support/bundle.ts';
 import { endWithin } from './end-child.ts';
 
 /** A Node for the agent without Kubernetes: real networks, and an API server whose Pods the bench annotates. */
@@ -92,15 +92,7 @@ export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
 /** Bundles as the Dockerfile does. Returns the path of the bundle. */
 async function bundleAgent(folder: TemporaryFolder): Promise<string> {
   const outfile = join(folder.path, 'agent.cjs');
-  await build({
-    entryPoints: [join(import.meta.dirname, 'bench-agent-program.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    supported: { using: true },
-  });
+  await bundleProgram(join(import.meta.dirname, 'bench-agent-program.ts'), outfile);
   return outfile;
 }
 

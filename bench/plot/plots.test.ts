@@ -66,6 +66,20 @@ test('the loss plot has a panel of whole packets and a panel of 128 bytes of eac
   expect(drawn.match(/>TCP max</g)).toHaveLength(2);
 });
 
+test('the merge plot compares the programs for each kind of packets and files', () => {
+  const drawn = draw({
+    ...anyResult,
+    figure: 'merge',
+    rows: ['1,400 B', '66 B', '1,400 B in 100 files each'].flatMap((parameter) => [
+      row('podcap', parameter, 900, 1_000, 1_100),
+      row('mergecap', parameter, 3),
+    ]),
+  });
+  expect(drawn).toContain('>MB/s of input; 100 rings, by the length of their packets<');
+  expect(drawn).toContain(', 66 B: Podcap 1000, mergecap 3;');
+  expect(drawn).toContain('of up to 3 runs');
+});
+
 function draw(result: Result): string {
   const plot = plots[result.figure];
   if (!plot) throw new Error(`${result.figure} has no plot`);

@@ -41,6 +41,7 @@ export const plots: Readonly<Record<string, (result: Result) => Svg>> = {
   'others-throughput': (result) => throughputPlot(result, 'thousand datagrams/s', 1e3),
   'others-throughput-tcp': (result) => throughputPlot(result, 'Gbit/s', 1e9),
   loss: lossPlot,
+  merge: mergePlot,
 };
 
 function throughputPlot({ rows, machine }: Result, yLabel: string, divisor: number): Svg {
@@ -86,6 +87,26 @@ function lossPlot({ rows, machine }: Result): Svg {
       ),
     ],
     format: (value) => String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value)),
+  });
+}
+
+/** A parameter is "<length of the packets>" or "<length> in <files>". What is slow was run once. */
+function mergePlot({ rows, machine }: Result): Svg {
+  const parameters = [...new Set(rows.map(({ parameter }) => parameter))];
+  return barPlot({
+    title: 'Merging the captures of 100 Pods',
+    caption: `Median, minimum and maximum of up to ${Math.max(...rows.map(({ runs }) => runs))} runs. ${describeMachine(machine)}`,
+    yLabel: 'MB/s of input',
+    panels: [
+      {
+        title: '100 rings, by the length of their packets',
+        groups: parameters.map((parameter) => ({
+          name: parameter,
+          bars: rows.filter((row) => row.parameter === parameter),
+        })),
+      },
+    ],
+    format: (value) => String(Math.round(value)),
   });
 }
 

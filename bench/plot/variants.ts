@@ -16,6 +16,8 @@ const styles: Readonly<Record<string, VariantStyle>> = {
   'host-tcpdump': { name: 'host-tcpdump (-i any, host’s network)', color: '#d55e00' },
   'tcpdump-ring': { name: 'tcpdump-ring (Pod’s network)', color: '#8c8c8c' },
   dumpcap: { name: 'dumpcap (Pod’s network)', color: '#cc79a7' },
+  mergecap: { name: 'mergecap', color: '#d55e00' },
+  tcpslice: { name: 'tcpslice', color: '#8c8c8c' },
 };
 
 /** The variants, in the order in which they first appear. */

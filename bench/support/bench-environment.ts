@@ -33,18 +33,40 @@ export async function describeEnvironment(needs: Figure['needs']): Promise<Bench
       kernel: release().replace(/-.*/, ''),
       load: loadavg()[0] ?? Number.NaN,
     },
-    versions: needs === 'cluster' ? await clusterVersions() : await machineVersions(),
+    versions: await versionsOf[needs](),
   };
 }
 
+const versionsOf: Readonly<Record<Figure['needs'], () => Promise<BenchEnvironment['versions']>>> = {
+  cluster: clusterVersions,
+  network: networkVersions,
+  files: fileVersions,
+};
+
 /** The bench runs the agent's bundle with this machine's programs. */
-async function machineVersions(): Promise<BenchEnvironment['versions']> {
+async function networkVersions(): Promise<BenchEnvironment['versions']> {
   return {
-    podcap: (await run(['git', '-C', checkout, 'describe', '--always', '--dirty'])).trim(),
-    node: process.version,
+    ...(await podcapVersions()),
     tcpdump: firstLines(await run(['tcpdump', '--version']), 2),
     dumpcap: firstLines(await run(['dumpcap', '--version']), 1),
   };
+}
+
+async function fileVersions(): Promise<BenchEnvironment['versions']> {
+  return {
+    ...(await podcapVersions()),
+    tcpdump: firstLines(await run(['tcpdump', '--version']), 2),
+    tshark: firstLines(await run(['tshark', '--version']), 1),
+    mergecap: firstLines(await run(['mergecap', '--version']), 1),
+    // tcpslice prints no version.
+    tcpslice: (await run(['dpkg-query', '--show', '--showformat=${Version}', 'tcpslice'])).trim(),
+    chromium: (await run(['chromium', '--version'])).trim(),
+  };
+}
+
+async function podcapVersions(): Promise<BenchEnvironment['versions']> {
+  const commit = await run(['git', '-C', checkout, 'describe', '--always', '--dirty']);
+  return { podcap: commit.trim(), node: process.version };
 }
 
 function firstLines(text: string, count: number): string {

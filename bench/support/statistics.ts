@@ -66,7 +66,7 @@ export function estimate(
 }
 
 /** Pseudorandom numbers from 0 to 1; the same seed gives the same numbers, so that results can be recomputed. */
-function lcg(seed: number): () => number {
+export function lcg(seed: number): () => number {
   let state = seed;
   return () => {
     // Numerical Recipes' constants.

@@ -1,10 +1,11 @@
+import { closeSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { run } from '../testbed/run-program.ts';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
-import { openPlainFile } from './plain-file.ts';
+import { openPlainFile, openPlainFileSync } from './plain-file.ts';
 
 test('a regular file is opened', async () => {
   await using folder = await temporaryFolder();
@@ -15,6 +16,17 @@ test('a regular file is opened', async () => {
   await using handle = opened.handle;
   expect(opened.stats.size).toBe(4);
   expect(await handle.readFile('utf8')).toBe('text');
+});
+
+test('a regular file is opened at once', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'file');
+  await writeFile(path, 'text');
+  const opened = openPlainFileSync(path);
+  if (opened.kind !== 'file') throw new Error(opened.why);
+  expect(opened.stats.size).toBe(4);
+  expect(readFileSync(opened.fd, 'utf8')).toBe('text');
+  closeSync(opened.fd);
 });
 
 test.each([
@@ -35,6 +47,7 @@ test.each([
   if (isRoot) process.seteuid?.(10_002);
   try {
     expect(await openPlainFile(path)).toEqual({ kind: 'unreadable', why });
+    expect(openPlainFileSync(path)).toEqual({ kind: 'unreadable', why });
   } finally {
     if (isRoot) process.seteuid?.(0);
   }
@@ -42,6 +55,7 @@ test.each([
 
 test('where nothing is, open(2) says so', async () => {
   await expect(openPlainFile('/nowhere/file')).rejects.toThrow('ENOENT');
+  expect(() => openPlainFileSync('/nowhere/file')).toThrow('ENOENT');
 });
 
 async function linkToFile(path: string): Promise<void> {

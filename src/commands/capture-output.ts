@@ -66,15 +66,29 @@ export async function writeCapture(
   onWritten: (bytes: number) => void = () => {},
 ): Promise<MergeEnd | Exclude<Writing, { readonly kind: 'written' }>> {
   let writtenBytes = 0;
+  let writing: Promise<Writing> = Promise.resolve({ kind: 'written' });
   for (;;) {
-    const chunk = await chunks.next();
-    if (chunk.done && chunk.value.kind === 'problem') return chunk.value;
-    const writing = chunk.done ? await output.complete() : await output.write(chunk.value);
-    if (writing.kind !== 'written') return writing;
-    if (chunk.done) return chunk.value;
+    // Merged while the chunk before it is written. Errors are thrown when they are awaited.
+    const merging = chunks.next();
+    merging.catch(() => {});
+    const written = await writing;
+    if (written.kind !== 'written') return written;
+    const chunk = await merging;
+    if (chunk.done) return await completed(chunk.value, output);
+    writing = output.write(chunk.value);
+    writing.catch(() => {});
     writtenBytes += chunk.value.length;
     onWritten(writtenBytes);
   }
+}
+
+async function completed(
+  end: MergeEnd,
+  output: CaptureOutput,
+): Promise<MergeEnd | Exclude<Writing, { readonly kind: 'written' }>> {
+  if (end.kind === 'problem') return end;
+  const completing = await output.complete();
+  return completing.kind === 'written' ? end : completing;
 }
 
 const onTerminal: OpenedOutput = {

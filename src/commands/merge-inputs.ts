@@ -4,6 +4,7 @@ import { createDecoder } from '../pcap/decode/decoder.ts';
 import type { MergeInput, PacketTime } from '../pcap/merge/merged-packets.ts';
 import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
+import { ReadBuffer } from '../pcap/read-buffer.ts';
 import { ringBase } from './input-names.ts';
 import type { NamedCapture } from './open-capture.ts';
 
@@ -65,7 +66,7 @@ async function scanOrRefuse(capture: NamedCapture, withAddresses: boolean): Prom
 async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
   if (capture.fileBytes === undefined)
     return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], own: undefined };
-  const opened = await capture.open(smallBufferBytes);
+  const opened = await capture.open({ bufferBytes: smallBufferBytes });
   if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
   if (!(await reader.next())) return { kind: 'empty', damage: reader.damage };
@@ -76,14 +77,15 @@ async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan
 }
 
 async function ownAddressesOf(capture: NamedCapture): Promise<readonly OwnAddresses[]> {
-  const opened = await capture.open(smallBufferBytes);
+  const opened = await capture.open({ bufferBytes: smallBufferBytes });
   if (opened.kind === 'not-capture') return [];
   await using reader = opened.reader;
   return await ownAddresses(reader, createDecoder());
 }
 
 const smallBufferBytes = 16 * 1024;
-const largeBufferBytes = 256 * 1024;
+/** A larger one is not faster: 100 of them would not fit into the CPU's cache. */
+const largeBufferBytes = 64 * 1024;
 /** Captures that overlap share this much for large buffers; more than that get small ones. */
 const buffersBytes = 64 * 1024 * 1024;
 
@@ -99,13 +101,18 @@ export type MergeInputs = {
 export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
   const readers = new Map<number, CaptureReader>();
   const rings = ringsOf(captures);
+  /** Of inputs that have ended, for those that follow: the files of a ring begin one after the other. */
+  const freeBuffers: ReadBuffer[] = [];
+  const buffers = new Map<number, ReadBuffer>();
   const open = async (input: number, { capture }: ScannedCapture) => {
     const ring = rings[input];
     if (ring) ring.hasBegun = true;
     const hasSpace = (readers.size + 1) * largeBufferBytes <= buffersBytes;
-    const opened = await capture.open(hasSpace ? largeBufferBytes : smallBufferBytes);
+    const buffer = freeBuffers.pop() ?? new ReadBuffer(hasSpace ? largeBufferBytes : smallBufferBytes);
+    const opened = await capture.open({ buffer });
     if (opened.kind === 'not-capture') throw new Error(opened.message);
     readers.set(input, opened.reader);
+    buffers.set(input, buffer);
     return opened.reader;
   };
   return {
@@ -122,6 +129,9 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       if (ring) ring.filesLeft -= 1;
       const reader = readers.get(input);
       readers.delete(input);
+      const buffer = buffers.get(input);
+      buffers.delete(input);
+      if (buffer) freeBuffers.push(buffer);
       return reader;
     },
   };

@@ -3,14 +3,19 @@ import { realpath, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { type OpenedCapture, openCaptureFiles, openCaptureStream } from '../pcap/capture-reader.ts';
+import {
+  type CaptureOptions,
+  type OpenedCapture,
+  openCaptureFiles,
+  openCaptureStream,
+} from '../pcap/capture-reader.ts';
 
 /** A capture that a user names: a path, or `-` for standard input. */
 export type NamedCapture = {
   readonly name: string;
   /** The length of a regular file, which can be read twice; undefined for what can be read only once. */
   readonly fileBytes: number | undefined;
-  readonly open: (bufferBytes?: number) => Promise<OpenedCapture>;
+  readonly open: (options?: CaptureOptions) => Promise<OpenedCapture>;
 };
 
 /** Finds what the user named. Throws the errors of stat(2); opening throws those of open(2) and read(2). */
@@ -24,7 +29,7 @@ export async function namedCapture(name: string, stdin: Readable): Promise<Named
   return {
     name,
     fileBytes: stats.size,
-    open: (bufferBytes) => openCaptureFiles([path], bufferBytes === undefined ? {} : { bufferBytes }),
+    open: (options) => openCaptureFiles([path], options),
   };
 }
 
@@ -32,8 +37,7 @@ function streamed(name: string, stream: () => Promise<Readable>): NamedCapture {
   return {
     name,
     fileBytes: undefined,
-    open: async (bufferBytes) =>
-      await openCaptureStream(await stream(), { name, ...(bufferBytes !== undefined && { bufferBytes }) }),
+    open: async (options) => await openCaptureStream(await stream(), { ...options, name }),
   };
 }
 

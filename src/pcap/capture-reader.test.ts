@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { openCaptureFiles, openCaptureStream } from './capture-reader.ts';
+import { ReadBuffer } from './read-buffer.ts';
 import { captureBytes, someData } from './testing/capture-bytes.ts';
 import { readBytes, readOpened } from './testing/read-capture.ts';
 
@@ -98,6 +99,33 @@ test('what is appended to a file after it was opened is not read, and it can shr
   await truncate(path, 24 + 36 * 1000);
   const read = await readOpened(shrinking);
   expect(read.packets).toHaveLength(1000);
+});
+
+test('an error of read(2) rejects the promise of the next packet', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcap');
+  await writeFile(path, Buffer.concat([header(), ...Array<Buffer>(1_000).fill(record())]));
+  const handle = await open(path);
+  const opened = await openCaptureFiles([{ path, handle, fileBytes: 24 + 36 * 1_000 }], {
+    bufferBytes: 16_384,
+  });
+  if (opened.kind !== 'capture') throw new Error(opened.message);
+  await using reader = opened.reader;
+  await handle.close();
+  const readAll = async () => {
+    while (await reader.next());
+  };
+  await expect(readAll()).rejects.toThrow('EBADF');
+});
+
+test('a buffer can be used for one capture after another', async () => {
+  await using folder = await temporaryFolder();
+  const buffer = new ReadBuffer(0);
+  for (const count of [2_000, 1, 3_000]) {
+    const path = join(folder.path, `${count}.pcap`);
+    await writeFile(path, Buffer.concat([header(), ...Array<Buffer>(count).fill(record())]));
+    expect((await readOpened(await openCaptureFiles([path], { buffer }))).packets).toHaveLength(count);
+  }
 });
 
 test('a packet of a stream is there as soon as its last byte is', async () => {

@@ -30,6 +30,8 @@ export type OpenedCapture =
 export type CaptureOptions = {
   /** The buffer; it grows only for a longer packet, to maxBlockBytes at most. */
   readonly bufferBytes?: number;
+  /** Used instead of a new one: that of another reader, which has been disposed of. */
+  readonly buffer?: ReadBuffer;
 };
 
 /**
@@ -62,7 +64,7 @@ type WaitingInput = {
 
 function waitingFile(file: string | OpenFile): WaitingInput {
   if (typeof file !== 'string') return waitingInput(fileInput(file));
-  return { open: () => openFileInput(file), close: async () => {} };
+  return { open: async () => openFileInput(file), close: async () => {} };
 }
 
 function waitingInput(input: ByteInput): WaitingInput {
@@ -74,11 +76,15 @@ function waitingInput(input: ByteInput): WaitingInput {
 
 async function openInputs(inputs: readonly WaitingInput[], options: CaptureOptions): Promise<OpenedCapture> {
   await using opening = new AsyncDisposableStack();
-  const reader = opening.use(new InputsReader(inputs, options.bufferBytes ?? defaultBufferBytes));
+  const reader = opening.use(new InputsReader(inputs, bufferOf(options)));
   const problem = await reader.begin();
   if (problem !== undefined) return { kind: 'not-capture', message: problem };
   opening.move();
   return { kind: 'capture', reader };
+}
+
+function bufferOf({ buffer, bufferBytes = defaultBufferBytes }: CaptureOptions): ReadBuffer {
+  return buffer ?? new ReadBuffer(bufferBytes);
 }
 
 class InputsReader implements CaptureReader {
@@ -91,9 +97,9 @@ class InputsReader implements CaptureReader {
   #input: ByteInput | undefined;
   #nextInput = 0;
 
-  constructor(inputs: readonly WaitingInput[], bufferBytes: number) {
+  constructor(inputs: readonly WaitingInput[], buffer: ReadBuffer) {
     this.#inputs = inputs;
-    this.#buffer = new ReadBuffer(bufferBytes);
+    this.#buffer = buffer;
   }
 
   get interfaces() {
@@ -109,7 +115,12 @@ class InputsReader implements CaptureReader {
   }
 
   next(): boolean | Promise<boolean> {
-    const step = this.#walker.step();
+    let step = this.#walker.step();
+    while (step === needsMore) {
+      const reading = this.#buffer.more();
+      if (reading) return this.#proceed(step, reading);
+      step = this.#walker.step();
+    }
     return step === foundPacket ? true : this.#proceed(step);
   }
 
@@ -133,8 +144,10 @@ class InputsReader implements CaptureReader {
     await Promise.all([this.#close(), ...waiting.map((input) => input.close())]);
   }
 
-  async #proceed(first: Step): Promise<boolean> {
-    for (let step = first; step !== foundPacket; step = this.#walker.step()) {
+  /** Goes on after what the walker said, or, if that needs more, after it has been read. */
+  async #proceed(first: Step, reading?: Promise<void>): Promise<boolean> {
+    await reading;
+    for (let step = reading ? this.#walker.step() : first; step !== foundPacket; step = this.#walker.step()) {
       if (step === needsMore) await this.#buffer.more();
       else if (!(await this.#beginNext())) return false;
     }

@@ -22,7 +22,7 @@ export type PacketWriter = {
   /** Adds what the interfaces counted, which also marks the capture as complete. pcap has no place for it. */
   readonly end: (statistics: readonly WrittenStatistics[]) => void;
   readonly pendingBytes: number;
-  /** The pending bytes, which are no longer pending; valid until the next call of `take`. */
+  /** The pending bytes, which are no longer pending; valid until something is written after the next call. */
   readonly take: () => Uint8Array;
 };
 

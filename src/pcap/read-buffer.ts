@@ -42,11 +42,20 @@ export class ReadBuffer {
     this.ended = false;
   }
 
-  /** Reads some more bytes, at least one unless the input has ended. The bytes from `at` on may move to the front. */
-  async more(): Promise<void> {
-    if (this.ended || this.#input === undefined) return;
+  /**
+   * Reads some more bytes, at least one unless the input has ended. The bytes from `at` on may move to the front. A
+   * promise only if the input has to be waited for.
+   */
+  more(): Promise<void> | undefined {
+    if (this.ended || this.#input === undefined) return undefined;
     if (this.at + this.wanted > this.bytes.length || this.filled === this.bytes.length) this.#makeSpace();
-    const count = await this.#input.read(this.bytes.subarray(this.filled));
+    const count = this.#input.read(this.bytes.subarray(this.filled));
+    if (typeof count !== 'number') return count.then((later) => this.#add(later));
+    this.#add(count);
+    return undefined;
+  }
+
+  #add(count: number): void {
     this.filled += count;
     this.ended = count === 0;
   }

@@ -17,7 +17,7 @@ export class WriteBuffer {
     this.#use(new Uint8Array(2 ** Math.ceil(Math.log2(this.at + count))), this.bytes.subarray(0, this.at));
   }
 
-  /** Returns the pending bytes; valid until the next call. */
+  /** Returns the pending bytes; valid until something is appended after the next call. */
   take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.at);
     const filled = this.bytes;

@@ -26,8 +26,9 @@ export type MergeEnd =
   | ({ readonly kind: 'problem' } & WriteProblem);
 
 /**
- * The bytes of the merged capture. Each chunk is valid until the next one is requested. Where an input must be waited
- * for, what is pending comes first, so that a reader of the output sees packets as soon as they are there.
+ * The bytes of the merged capture. Each chunk is valid until the one after the next is requested: it can be written while
+ * the next one is merged. Where an input must be waited for, what is pending comes first, so that a reader of the output
+ * sees packets as soon as they are there.
  */
 export async function* mergeCaptures(options: MergeCaptures): AsyncGenerator<Uint8Array, MergeEnd> {
   const { merged, writer, interfaces } = options;

@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import { imageStart } from '../../src/testbed/image-entrypoint.ts';
+import type { Argv } from '../../src/testbed/run-program.ts';
+import { checkout } from '../../tools/target.ts';
+import { bundleProgram } from './bundle.ts';
+
+/** How the image runs the commands of Podcap: its bundle, its environment, and no flags of Node. */
+export type PodcapProgram = {
+  /** The arguments of podcap follow. */
+  readonly command: Argv;
+  readonly env: Readonly<Record<string, string>>;
+};
+
+/** Bundles Podcap of this checkout into a folder. */
+export async function podcapProgram(folder: string): Promise<PodcapProgram> {
+  const bundle = join(folder, 'podcap.cjs');
+  await bundleProgram(join(checkout, 'src/main.ts'), bundle);
+  return { command: [process.execPath, bundle], env: (await imageStart()).environment };
+}
