@@ -178,6 +178,12 @@ test.each([
   ['application data', concat([23, 3, 3, 0, 4], [1, 2, 3, 4]), 'ApplicationData'],
   ['an alert', Uint8Array.of(21, 3, 3, 0, 2, 2, 40), 'Alert handshake_failure'],
   ['a heartbeat', concat([23, 3, 3, 0, 1, 0], [24, 3, 3, 0, 1, 0]), 'ApplicationData, Heartbeat'],
+  [
+    'an encrypted message whose nonce starts with zeros',
+    concat([20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 40], new Uint8Array(8), new Uint8Array(32).fill(0xa7)),
+    'ChangeCipherSpec, Handshake (encrypted)',
+  ],
+  ['a request for a handshake', [22, 3, 3, 0, 4, 0, 0, 0, 0], 'HelloRequest'],
   ['an encrypted alert', concat([21, 3, 3, 0, 26], new Uint8Array(26)), 'Alert (encrypted)'],
   [
     'several records',

@@ -25,6 +25,9 @@ const handshake = 22;
 const applicationData = 23;
 const heartbeat = 24;
 
+const helloRequest = 0;
+const encryptedHandshake = 'Handshake (encrypted)';
+
 /** Reads the records of TLS that start in the data, and returns true; false if the data do not start with one. */
 export function readTls(walk: Walk, at: number): boolean {
   // Data that only look like TLS start with 24 more often than a heartbeat comes alone.
@@ -76,6 +79,8 @@ function alertText({ bytes, end }: Walk, from: number, to: number): string {
 /** The messages of a record: a type, a length of three bytes, and data each. */
 function handshakeText(walk: Walk, from: number, recordTo: number): string {
   const to = Math.min(recordTo, walk.end);
+  // It comes alone; what looks like several starts with the nonce of an encrypted message.
+  if (u8(walk.bytes, from) === helloRequest && recordTo - from > 4) return encryptedHandshake;
   let text = '';
   let at = from;
   for (let count = 0; count < maxMessages && at + 4 <= to; count += 1) {
@@ -87,7 +92,7 @@ function handshakeText(walk: Walk, from: number, recordTo: number): string {
     text += `${text === '' ? '' : ', '}${name}${said}`;
     at = end;
   }
-  return text === '' ? 'Handshake (encrypted)' : text;
+  return text === '' ? encryptedHandshake : text;
 }
 
 /** What a hello says: ` server=example.com alpn=h2,http/1.1 versions=1.3,1.2`. Empty for another message. */
