@@ -183,7 +183,7 @@ test.each([
     concat([20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 40], new Uint8Array(8), new Uint8Array(32).fill(0xa7)),
     'ChangeCipherSpec, Handshake (encrypted)',
   ],
-  ['a request for a handshake', [22, 3, 3, 0, 4, 0, 0, 0, 0], 'HelloRequest'],
+  ['a request for a handshake', concat([22, 3, 3, 0, 4, 0, 0, 0, 0]), 'HelloRequest'],
   ['an encrypted alert', concat([21, 3, 3, 0, 26], new Uint8Array(26)), 'Alert (encrypted)'],
   [
     'several records',
