@@ -1,6 +1,6 @@
+import type { DecodedPacket } from './decoded-packet.ts';
 import { recentMap } from './recent-map.ts';
 import { isSeen, newSequenceSpace, type SequenceSpace, see } from './sequence-space.ts';
-import type { Walk } from './walk.ts';
 
 /** What a segment says, with absolute numbers. */
 export type Segment = {
@@ -21,10 +21,12 @@ export type SegmentNews = {
 
 /** The TCP connections of a capture. */
 export type TcpConnections = {
-  readonly follow: (segment: Segment, walk: Endpoints) => SegmentNews;
+  readonly follow: (segment: Segment, endpoints: Endpoints) => SegmentNews;
 };
 
-type Endpoints = Pick<Walk, 'source' | 'destination' | 'sourcePort' | 'destinationPort' | 'interfaceIndex'>;
+type Endpoints = Pick<DecodedPacket, 'source' | 'destination' | 'sourcePort' | 'destinationPort'> & {
+  readonly interfaceIndex: number;
+};
 
 /** A connection by its two directions; `forward` is that of its first segment. */
 type Connection = { readonly forward: SequenceSpace; readonly backward: SequenceSpace };
@@ -41,8 +43,9 @@ const ack = 16;
 export function tcpConnections(kept: number): TcpConnections {
   const connections = recentMap<Connection>(kept);
   return {
-    follow(segment, walk) {
-      const { source = '', destination = '', sourcePort = 0, destinationPort = 0, interfaceIndex } = walk;
+    follow(segment, endpoints) {
+      const { source = '', destination = '', sourcePort = 0, destinationPort = 0 } = endpoints;
+      const { interfaceIndex } = endpoints;
       const isLower =
         sourcePort < destinationPort || (sourcePort === destinationPort && source < destination);
       // The same key for both directions.
