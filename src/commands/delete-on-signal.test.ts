@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { createOutputFile } from './output-file.ts';
 
-const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
 const listeners = () => signals.map((signal) => process.listenerCount(signal));
 
 test.each(['complete', 'given up'])(

@@ -22,4 +22,4 @@ export function deleteOnSignal(path: string): Disposable {
   };
 }
 
-const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;

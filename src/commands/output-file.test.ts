@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
@@ -49,6 +49,46 @@ test('a link stays, and the file that it leads to is replaced', async () => {
   await file.write(Buffer.from('newer'));
   await file.complete();
   expect([await readlink(link), await readFile(target, 'utf8')]).toEqual([target, 'newer']);
+});
+
+test('a link that leads to nothing stays, and what it leads to is made', async () => {
+  await using folder = await temporaryFolder();
+  const [first, second] = [join(folder.path, 'first'), join(folder.path, 'second')];
+  await symlink('second', first);
+  await symlink('target', second);
+  await using file = await create(first);
+  await file.write(Buffer.from('new'));
+  await file.complete();
+  expect([await readlink(first), await readlink(second)]).toEqual(['second', 'target']);
+  expect(await readFile(join(folder.path, 'target'), 'utf8')).toBe('new');
+});
+
+test('a link that leads to itself is an error', async () => {
+  await using folder = await temporaryFolder();
+  const link = join(folder.path, 'link');
+  await symlink('link', link);
+  await expect(createOutputFile(link)).rejects.toThrow('ELOOP');
+});
+
+test.each([0o600, 0o640, 0o666])('a file of mode %o keeps its mode when it is replaced', async (mode) => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  await writeFile(path, 'older');
+  await chmod(path, mode);
+  await using file = await create(path);
+  expect((await stat(`${path}.part`)).mode & 0o777).toBe(mode);
+  await file.complete();
+  expect((await stat(path)).mode & 0o777).toBe(mode);
+});
+
+test.runIf(process.geteuid?.() === 0)('a file that root replaces keeps its owner', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  await writeFile(path, 'older');
+  await chown(path, 12_345, 54_321);
+  await using file = await create(path);
+  await file.complete();
+  expect(await stat(path)).toMatchObject({ uid: 12_345, gid: 54_321 });
 });
 
 test('a device is written, and not replaced', async () => {

@@ -1,4 +1,6 @@
-import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { hasCode, ifExists } from '../base/fs-errors.ts';
 import { deleteOnSignal } from './delete-on-signal.ts';
@@ -11,7 +13,7 @@ export type OutputFile = AsyncDisposable & {
   readonly kind: 'open';
   /** Throws the errors of write(2). */
   readonly write: (bytes: Uint8Array) => Promise<void>;
-  /** Gives the file its name. Throws the errors of close(2) and rename(2). */
+  /** Gives the file its name, once its bytes are on the disk. Throws the errors of fsync(2), close(2) and rename(2). */
   readonly complete: () => Promise<void>;
 };
 
@@ -23,20 +25,58 @@ export type OutputFileResult =
   | { readonly kind: 'terminal' };
 
 /**
- * Starts to write a file, which may exist and is replaced then; a link stays, and what it leads to is replaced. A device
- * or a pipe is written as it is. Throws the errors of open(2).
+ * Starts to write a file, which may exist and is replaced then by one of the same mode; a link stays, and what it leads
+ * to is replaced or made. A device or a pipe is written as it is. Throws the errors of open(2).
  */
 export async function createOutputFile(path: string): Promise<OutputFileResult> {
-  const target = (await ifExists(realpath(path))) ?? path;
+  const target = await targetOf(path);
   const existing = await ifExists(stat(target));
   if (existing && !existing.isFile()) return await writeDirectly(await open(target, 'w'));
   const partPath = `${target}.part`;
   try {
-    return writePart(await open(partPath, 'wx'), partPath, target);
+    // Nobody else may read it before it has the mode of the file that it replaces.
+    const handle = await open(partPath, 'wx', existing ? 0o600 : 0o666);
+    return await likeExisting(handle, existing, writePart(handle, partPath, target));
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return { kind: 'exists', partPath };
     throw error;
   }
+}
+
+/** Where a link leads to, also if that does not exist; throws ELOOP if it leads nowhere. */
+async function targetOf(path: string): Promise<string> {
+  const target = await ifExists(realpath(path));
+  if (target !== undefined) return target;
+  try {
+    const link = await readlink(path);
+    return await targetOf(resolve(await realpath(dirname(path)), link));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'EINVAL')) return path;
+    throw error;
+  }
+}
+
+/** Gives the file the mode of the one that it replaces, and its owner, which only root can, and not in each container. */
+async function likeExisting(
+  handle: FileHandle,
+  existing: Stats | undefined,
+  file: OutputFile,
+): Promise<OutputFile> {
+  if (!existing) return file;
+  try {
+    const { uid, gid, mode } = await handle.stat();
+    if (process.geteuid?.() === 0 && (uid !== existing.uid || gid !== existing.gid))
+      await handle.chown(existing.uid, existing.gid).catch(unlessForbidden);
+    if (mode !== existing.mode) await handle.chmod(existing.mode & 0o777);
+    return file;
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function unlessForbidden(error: unknown): void {
+  if (!hasCode(error, 'EPERM')) throw error;
 }
 
 function writePart(handle: FileHandle, partPath: string, target: string): OutputFile {
@@ -46,6 +86,7 @@ function writePart(handle: FileHandle, partPath: string, target: string): Output
     kind: 'open',
     write: (bytes) => writeAll(handle, bytes),
     async complete() {
+      await handle.sync();
       await handle.close();
       await rename(partPath, target);
       isComplete = true;
