@@ -12,3 +12,8 @@ export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined>
 export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
+
+/** Whether an error is one that a system call returned: for people to read, where others are faults of the program. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}

@@ -2,7 +2,7 @@ import { hasCode } from '../base/fs-errors.ts';
 import type { MergeEnd } from '../pcap/merge/merge-captures.ts';
 import { createOutputFile, type OutputFile } from './output-file.ts';
 import { outputTo } from './standard-output.ts';
-import { defaultUnreadSeconds, exitCodes, type Terminal, unreadMessage } from './terminal.ts';
+import { cannotWrite, exitCodes, pausedUnreadSeconds, type Terminal, unreadMessage } from './terminal.ts';
 
 /** Where a command writes a capture: a file that has its name only when it is complete, or standard output. */
 export type CaptureOutput = AsyncDisposable & {
@@ -27,7 +27,7 @@ export async function openCaptureOutput(to: string, terminal: Terminal): Promise
   if (to === '-')
     return terminal.stdout.isTTY === true
       ? onTerminal
-      : { kind: 'open', output: captureToStandardOutput(terminal, defaultUnreadSeconds) };
+      : { kind: 'open', output: captureToStandardOutput(terminal, pausedUnreadSeconds) };
   try {
     const file = await createOutputFile(to);
     switch (file.kind) {
@@ -119,12 +119,6 @@ async function attempt(name: string, work: () => Promise<Writing>): Promise<Writ
       ? { kind: 'closed' }
       : { kind: 'failed', message: cannotWrite(name, error) };
   }
-}
-
-/** Throws what is no error of a system call. */
-function cannotWrite(name: string, error: unknown): string {
-  if (!(error instanceof Error && 'syscall' in error)) throw error;
-  return `${name} cannot be written: ${error.message}`;
 }
 
 function alreadyThere(partPath: string): string {

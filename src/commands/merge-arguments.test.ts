@@ -58,6 +58,11 @@ test.each([
   expect(mergeArguments(args, nowMs)).toEqual({ kind: 'invalid', message });
 });
 
+test('the help says when an output that nobody reads is given up', () => {
+  const parsed = mergeArguments(['--help'], nowMs);
+  expect(parsed.kind === 'help' && parsed.text).toContain('nobody reads for 60 minutes');
+});
+
 test('--help wins over everything else that is known', () => {
   expect(mergeArguments(['--side', 'x', '-h'], nowMs).kind).toBe('help');
 });

@@ -2,6 +2,7 @@ import type { Side } from '../pcap/merge/conversation-sides.ts';
 import type { PacketTime } from '../pcap/merge/merged-packets.ts';
 import { type CaptureFormat, parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
 import { invalidArguments, type ParsedArguments, parseCommandLine } from './command-line.ts';
+import { pausedUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap merge`, parsed. */
 export type MergeArguments = {
@@ -30,6 +31,7 @@ Each packet keeps its time, its length and, within its file, its place: where a 
 pcapng, each packet keeps its interface (frame.interface_name in Wireshark: <namespace>/<pod>/<interface>). A file is
 read as far as it can be; if packets are missing, the exit code is 3. The output has its name only when it is complete.
 A file can be - for standard input, or a pipe; one that sends nothing for ${slowAfterMs / 1_000} s delays the others no more.
+Standard output that nobody reads for ${pausedUnreadSeconds / 60} minutes is given up, with exit code 1.
 
 Options:
   --to <file>                where to write; - is standard output

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { nanoseconds } from '../pcap/capture-interface.ts';
 import { type ShownPackets, showPackets } from './show-packets.ts';
 import type { Output, Written } from './standard-output.ts';
-import { ethernet, readerOf, showParts, type TestCapture } from './testing/show-parts.ts';
+import { ethernet, readerOf, showParts, type TestCapture } from './testing/show-scene.ts';
 
 const { decoder, lineOf } = showParts(async () => ({ kind: 'not-capture', message: '' }));
 
@@ -12,6 +12,7 @@ test('writes a line for each packet, with the name and the resolution of its int
     { ...ethernet, name: 'shop/web/eth0', resolution: nanoseconds, linkType: 113 },
     { ...ethernet, name: 'a\u001b[2Jb', resolution: { base: 2, exponent: 30 } as const },
     { ...ethernet, name: '', resolution: { base: 2, exponent: 20 } as const },
+    { ...ethernet, name: 'n'.repeat(65_000) },
   ];
   const output = testOutput();
   const shown = await show({
@@ -19,15 +20,16 @@ test('writes a line for each packet, with the name and the resolution of its int
     interfaces,
     packets: [
       'a',
-      ...[1, 2, 3].map((interfaceIndex) => ({ text: 'x', interfaceIndex, nanoseconds: interfaceIndex })),
+      ...[1, 2, 3, 4].map((interfaceIndex) => ({ text: 'x', interfaceIndex, nanoseconds: interfaceIndex })),
     ],
   });
-  expect(shown).toEqual({ ended: 'end', packets: 4, lines: 4 });
+  expect(shown).toEqual({ ended: 'end', packets: 5, lines: 5 });
   expect(output.text().split('\n')).toEqual([
     '1700000000+0 us - 1 a',
     '1700000000+1 ns shop/web/eth0 113 x',
     '1700000000+2 ns a\\u001b[2Jb 1 x',
     '1700000000+3 us - 1 x',
+    `1700000000+4 us ${'n'.repeat(99)}… 1 x`,
     '',
   ]);
 });

@@ -1,6 +1,8 @@
 import { plainText } from '../base/plain-text.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import type { DecodedPacket } from '../pcap/decode/decoded-packet.ts';
+import type { LineOptions } from '../pcap/decode/packet-line.ts';
+import { shorten } from '../pcap/decode/packet-text.ts';
 import type { FilterSubject } from '../pcap/filter/matcher.ts';
 import type { CurrentPacket, PacketReader } from '../pcap/packet-reader.ts';
 import type { Output, Written } from './standard-output.ts';
@@ -10,14 +12,6 @@ export type PacketLines = {
   readonly decode: (packet: CurrentPacket, linkType: number) => DecodedPacket;
   /** One line without a line feed and without control characters, if the name has none. */
   readonly lineOf: (decoded: DecodedPacket, options: LineOptions) => string;
-};
-
-export type LineOptions = {
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  readonly time: 'of-day' | 'with-date';
-  readonly resolution: 'us' | 'ns';
-  readonly interfaceName: string | undefined;
 };
 
 export type ShowPackets = PacketLines & {
@@ -110,6 +104,9 @@ function shownInterface(described: CaptureInterface | undefined): ShownInterface
     linkType,
     resolution: isFine ? 'ns' : 'us',
     name,
-    plainName: name === undefined || name === '' ? undefined : plainText(name),
+    plainName: name === undefined || name === '' ? undefined : shorten(plainText(name), maxNameCharacters),
   };
 }
+
+/** Those of Kubernetes and Linux are shorter, and a file can have one of 65,535 bytes, which each line would repeat. */
+const maxNameCharacters = 100;

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { filterTerms } from '../pcap/filter/filter-terms.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import { type ShowParts, showCommand } from './show.ts';
-import { readerOf, showParts, type TestCapture } from './testing/show-parts.ts';
+import { readerOf, showParts, type TestCapture } from './testing/show-scene.ts';
 
 const twoPackets: TestCapture = { packets: ['hello', 'world'] };
 
@@ -101,6 +101,21 @@ test('says why a file cannot be opened or read', async () => {
     stderr: 'podcap: web.pcap was not shown to its end: EIO: i/o error\n',
   });
 });
+
+test.each([[['web.pcap']], [['--help']]])(
+  'says that the output cannot be written, and not the file that it reads: %j',
+  async (args) => {
+    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
+    const stdout = new Writable({ write: (_chunk, _encoding, done) => done(error) });
+    const stderr = new PassThrough();
+    const parts = showParts(async () => ({ kind: 'capture', reader: readerOf(twoPackets) }));
+    const code = await showCommand(args, { env: {}, stdin: {}, stdout, stderr }, parts);
+    expect([code, String(stderr.read())]).toEqual([
+      1,
+      'podcap: standard output cannot be written: ENOSPC: no space left on device, write\n',
+    ]);
+  },
+);
 
 test.each([
   [[], 'a capture file is required, or - for standard input'],

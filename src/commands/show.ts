@@ -1,11 +1,21 @@
+import { isSystemError } from '../base/fs-errors.ts';
 import { parseFilter } from '../pcap/filter/filter.ts';
 import type { Problem } from '../pcap/filter/matcher.ts';
 import { showProblem } from '../pcap/filter/show-problem.ts';
 import type { PacketReader } from '../pcap/packet-reader.ts';
 import { type ShowArguments, showArguments } from './show-arguments.ts';
 import { type PacketLines, type ShowPackets, showPackets } from './show-packets.ts';
-import { outputTo } from './standard-output.ts';
-import { exitCodes, printMessage, printText, type Terminal, unreadMessage } from './terminal.ts';
+import { type Output, outputTo } from './standard-output.ts';
+import {
+  cannotWrite,
+  exitCodes,
+  messageIndent,
+  pausedUnreadSeconds,
+  printMessage,
+  printText,
+  type Terminal,
+  unreadMessage,
+} from './terminal.ts';
 
 /** What reads captures and understands packets. */
 export type ShowParts = {
@@ -53,16 +63,35 @@ async function show(
   if (opened.kind === 'failed') return fail(terminal, `${file} cannot be read: ${opened.why}`);
   if (opened.result.kind === 'not-capture') return fail(terminal, opened.result.message);
   await using reader = opened.result.reader;
-  using output = outputTo(terminal.stdout, { unreadMs: unreadSeconds * 1_000 });
+  // The other end of `kubectl exec` may be gone without closing anything.
+  using output = keepingError(outputTo(terminal.stdout, { unreadMs: pausedUnreadSeconds * 1_000 }));
   const { matches } = filter;
   const { decode } = decoder();
   return await showReader({ reader, decode, lineOf, matches, count, output }, file, terminal);
 }
 
-/** People pause between two pages. But the other end of `kubectl exec` may be gone without closing anything. */
-const unreadSeconds = 3_600;
+type FallibleOutput = Output & { readonly error: () => unknown };
 
-async function showReader(options: ShowPackets, file: string, terminal: Terminal): Promise<number> {
+/** An output whose error ends it as a closed pipe does, and is kept, so that it is no error of the input. */
+function keepingError(output: Output): FallibleOutput {
+  let kept: unknown;
+  return {
+    async write(bytes) {
+      try {
+        return await output.write(bytes);
+      } catch (error) {
+        kept = error;
+        return 'closed';
+      }
+    },
+    error: () => kept,
+    [Symbol.dispose]: () => output[Symbol.dispose](),
+  };
+}
+
+type ShowReader = ShowPackets & { readonly output: FallibleOutput };
+
+async function showReader(options: ShowReader, file: string, terminal: Terminal): Promise<number> {
   const shown = await attempt(() => showPackets(options));
   const { damage } = options.reader;
   for (const { message } of damage) printMessage(terminal, message);
@@ -71,7 +100,9 @@ async function showReader(options: ShowPackets, file: string, terminal: Terminal
     return exitCodes.incomplete;
   }
   const { ended, packets, lines } = shown.result;
-  if (ended === 'unread') return fail(terminal, unreadMessage(unreadSeconds));
+  const error = options.output.error();
+  if (error !== undefined) return fail(terminal, cannotWrite('standard output', error));
+  if (ended === 'unread') return fail(terminal, unreadMessage(pausedUnreadSeconds));
   if (ended === 'end' && lines === 0 && terminal.stderr.isTTY === true)
     printMessage(terminal, packets === 0 ? 'there is no packet' : `no packet of ${packets} matches`);
   return damage.length > 0 ? exitCodes.incomplete : exitCodes.done;
@@ -86,18 +117,15 @@ async function attempt<Result>(action: () => Promise<Result>): Promise<Attempt<R
   try {
     return { kind: 'done', result: await action() };
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return { kind: 'failed', why: error.message };
+    if (isSystemError(error)) return { kind: 'failed', why: error.message };
     throw error;
   }
 }
 
 function filterMessage(text: string, problem: Problem, { stderr: { isTTY, columns } }: Terminal): string {
-  const width = isTTY === true ? (columns || 80) - indent.length : Infinity;
-  const lines = showProblem(text, problem, width).split('\n');
-  return ['the filter is wrong:', ...lines.map((line) => indent + line)].join('\n');
+  const width = isTTY === true ? (columns || 80) - messageIndent.length : Infinity;
+  return `the filter is wrong:\n${showProblem(text, problem, width)}`;
 }
-
-const indent = '  ';
 
 function refuse(terminal: Terminal, message: string): number {
   printMessage(terminal, message);

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { isSystemError } from '../base/fs-errors.ts';
 import { plainText } from '../base/plain-text.ts';
 import { outputTo } from './standard-output.ts';
 
@@ -19,17 +20,35 @@ export const exitCodes = { done: 0, failed: 1, usage: 2, incomplete: 3 } as cons
 /** An output that has not been read for this long is given up, unless the user sets another time. */
 export const defaultUnreadSeconds = 60;
 
-/** Prints a message to standard error. Its lines have no character that a terminal acts on. */
+/** For an output that people read, who pause: between two pages, or in a Wireshark that reads a pipe. */
+export const pausedUnreadSeconds = 3_600;
+
+/**
+ * Prints a message to standard error. Its lines have no character that a terminal acts on. All but the first are
+ * indented, because names in it can come from a capture: a line feed in one makes no message of its own.
+ */
 export function printMessage(terminal: Terminal, message: string): void {
-  terminal.stderr.write(`podcap: ${message.split('\n').map(plainText).join('\n')}\n`);
+  terminal.stderr.write(`podcap: ${message.split('\n').map(plainText).join(`\n${messageIndent}`)}\n`);
 }
+
+export const messageIndent = '  ';
 
 /** Prints a text to standard output. Returns the exit code. */
 export async function printText(terminal: Terminal, text: string): Promise<number> {
   using output = outputTo(terminal.stdout, { unreadMs: defaultUnreadSeconds * 1_000 });
-  if ((await output.write(Buffer.from(text))) !== 'unread') return exitCodes.done;
-  printMessage(terminal, unreadMessage(defaultUnreadSeconds));
+  try {
+    if ((await output.write(Buffer.from(text))) !== 'unread') return exitCodes.done;
+    printMessage(terminal, unreadMessage(defaultUnreadSeconds));
+  } catch (error) {
+    printMessage(terminal, cannotWrite('standard output', error));
+  }
   return exitCodes.failed;
+}
+
+/** Why an output cannot be written. Throws what is no error of a system call. */
+export function cannotWrite(name: string, error: unknown): string {
+  if (!isSystemError(error)) throw error;
+  return `${name} cannot be written: ${error.message}`;
 }
 
 /** The process ends, because the other end of `kubectl exec` may be gone without closing anything. */

@@ -1,5 +1,5 @@
 import { showCommand } from '../show.ts';
-import { readerOf, showParts } from './show-parts.ts';
+import { readerOf, showParts } from './show-scene.ts';
 
 function* endlessly(): Generator<string> {
   while (true) yield 'one of very many packets';

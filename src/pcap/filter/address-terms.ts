@@ -1,4 +1,4 @@
-import { addressWords, isInNetwork, type Network, readNetwork } from './ip-address.ts';
+import { addressWords, type IpNetwork, isInNetwork, readNetwork } from './ip-address.ts';
 import { type Matcher, type Problem, problemAt } from './matcher.ts';
 import { shown, type TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
@@ -112,7 +112,7 @@ function badAddress(token: Token): Problem {
   return problemAt(token, message);
 }
 
-function addressMatcher(network: Network, direction: Direction): Matcher {
+function addressMatcher(network: IpNetwork, direction: Direction): Matcher {
   const isIn = rememberedTest(network);
   const isSource: Matcher = ({ packet: { source } }) => source !== undefined && isIn(source);
   const isDestination: Matcher = ({ packet: { destination } }) =>
@@ -123,7 +123,7 @@ function addressMatcher(network: Network, direction: Direction): Matcher {
 /** To look an address up takes much less time than to read it. */
 const rememberedAddresses = 1_024;
 
-function rememberedTest(network: Network): (address: string) => boolean {
+function rememberedTest(network: IpNetwork): (address: string) => boolean {
   const scratch = new Uint16Array(addressWords);
   const remembered = new Map<string, boolean>();
   return (address) => {

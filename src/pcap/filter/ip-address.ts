@@ -1,5 +1,5 @@
 /** Addresses that share their first bits. The words after the prefix are 0 in `words` as they are in `masks`. */
-export type Network = {
+export type IpNetwork = {
   readonly family: IpFamily;
   readonly words: Uint16Array;
   readonly masks: Uint16Array;
@@ -11,7 +11,7 @@ export type IpFamily = 4 | 6;
 export const addressWords = 8;
 
 /** Reads an address, with a prefix length after a slash or without. Bits after the prefix are ignored. */
-export function readNetwork(text: string): Network | undefined {
+export function readNetwork(text: string): IpNetwork | undefined {
   const slash = text.indexOf('/');
   const words = new Uint16Array(addressWords);
   const family = readAddress(slash < 0 ? text : text.slice(0, slash), words);
@@ -31,7 +31,7 @@ function prefixLength(text: string): number | undefined {
 }
 
 /** Whether an address is in the network. `scratch` has room for the words of an address, so that none is allocated. */
-export function isInNetwork(text: string, network: Network, scratch: Uint16Array): boolean {
+export function isInNetwork(text: string, network: IpNetwork, scratch: Uint16Array): boolean {
   if (readAddress(text, scratch) !== network.family) return false;
   const count = addressBits(network.family) / 16;
   for (let at = 0; at < count; at += 1) {

@@ -20,12 +20,12 @@ export type FilterSubject = {
 export type Matcher = (subject: FilterSubject) => boolean;
 
 /** Where something is in the text of a filter: an offset and a length in UTF-16 units, as strings of JavaScript count. */
-export type TextSpan = { readonly at: number; readonly length: number };
+export type FilterSpan = { readonly at: number; readonly length: number };
 
 /** What is wrong with a filter, and where. The message has no control characters. */
-export type Problem = TextSpan & { readonly message: string };
+export type Problem = FilterSpan & { readonly message: string };
 
-export function problemAt({ at, length }: TextSpan, message: string): Problem {
+export function problemAt({ at, length }: FilterSpan, message: string): Problem {
   return { at, length, message };
 }
 

@@ -1,9 +1,9 @@
 import { characterAt } from './character-at.ts';
-import type { TextSpan } from './matcher.ts';
+import type { FilterSpan } from './matcher.ts';
 import { type BytePattern, quotedText } from './payload-text.ts';
 
 /** A piece of a filter expression. `text` is as it was written. */
-export type Token = TextSpan & { readonly text: string } & (
+export type Token = FilterSpan & { readonly text: string } & (
     | { readonly kind: 'word' | 'and' | 'or' | 'not' | 'open' | 'close' | 'comparison' | 'end' }
     | { readonly kind: 'quoted'; readonly pattern: BytePattern; readonly value: string }
     /** What cannot be part of an expression; `message` says why. */
@@ -36,7 +36,7 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-function endOf({ at, length }: TextSpan): number {
+function endOf({ at, length }: FilterSpan): number {
   return at + length;
 }
 
