@@ -1,5 +1,6 @@
 import { addressWords, type IpNetwork, isInNetwork, readNetwork } from './ip-address.ts';
 import { type Matcher, type Problem, problemAt } from './matcher.ts';
+import { maxPort } from './port-numbers.ts';
 import { shown, type TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 
@@ -48,8 +49,6 @@ export function portTerm(cursor: TokenCursor, direction: Direction): Matcher | P
   if (from > to) return problemAt(token, `this range is empty: write "port ${to}-${from}"`);
   return portMatcher({ from, to }, direction);
 }
-
-const maxPort = 65_535;
 
 /** Names of services that tcpdump takes from /etc/services. */
 const knownPorts: ReadonlyMap<string, number> = new Map([
@@ -102,10 +101,18 @@ export function addressTerm(cursor: TokenCursor, direction: Direction): Matcher 
   return network ? addressMatcher(network, direction) : badAddress(token);
 }
 
+/** An address with its port, as 10.0.0.1:80 or as tcpdump writes it, 10.0.0.1.80, as a term; undefined if it is none. */
+export function endpointTerm(text: string): string | undefined {
+  const [, address = '', port = ''] = /^([0-9.]{7,15})[:.]([0-9]{1,5})$/.exec(text) ?? [];
+  return readNetwork(address) && Number(port) <= maxPort ? `host ${address} and port ${port}` : undefined;
+}
+
 function badAddress(token: Token): Problem {
   const message = `an address must be one such as 10.0.0.1, 10.0.0.0/8, fd00::1 or fd00::/8, not ${shown(token)}`;
   if (/^([0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2}$/i.test(token.text))
     return problemAt(token, `${message}: link-layer addresses cannot be searched`);
+  const endpoint = endpointTerm(token.text);
+  if (endpoint !== undefined) return problemAt(token, `${message}: write "${endpoint}"`);
   if (token.text.includes('%')) return problemAt(token, `${message}: leave out the zone after %`);
   if (token.kind === 'word' && /[g-z]/i.test(token.text))
     return problemAt(token, `${message}: names are not looked up`);

@@ -76,7 +76,7 @@ export const filterTerms: readonly FilterTerm[] = [
   {
     syntax: '"TEXT"',
     matches:
-      'packets whose payload contains the text; letters in either case; in DNS also as the line shows it; `\\"` `\\\\` `\\r` `\\n` `\\t` and `\\xHH` are escapes, and `\\xHH` is exactly this byte',
+      'packets whose payload contains the text; letters from A to Z in either case; in DNS also as the line shows it; `\\"` `\\\\` `\\r` `\\n` `\\t` and `\\xHH` are escapes, and `\\xHH` is exactly this byte',
     example: '"host: example.com\\r\\n"',
   },
 ];

@@ -4,6 +4,8 @@ import { interfaceMatcher, namespaceMatcher, podMatcher } from './interface-name
 import { type Comparison, lengthMatcher } from './length-matcher.ts';
 import { all, isProblem, type Matcher, type Problem, problemAt } from './matcher.ts';
 import { textMatcher } from './payload-text.ts';
+import { flagWords, protocolWords } from './protocol-words.ts';
+import { neverMatches } from './qualified-terms.ts';
 import { shown, type TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 import { unknownWord } from './unknown-words.ts';
@@ -23,37 +25,9 @@ export function isTermStart(token: Token): boolean {
   return token.kind === 'quoted' || (token.kind === 'word' && termParsers.has(token.text.toLowerCase()));
 }
 
-const protocols: readonly (readonly [word: string, protocol: Protocol])[] = [
-  ['tcp', 'tcp'],
-  ['udp', 'udp'],
-  ['icmp', 'icmp'],
-  ['icmp6', 'icmpv6'],
-  ['icmpv6', 'icmpv6'],
-  ['ip', 'ipv4'],
-  ['ipv4', 'ipv4'],
-  ['ip6', 'ipv6'],
-  ['ipv6', 'ipv6'],
-  ['arp', 'arp'],
-  ['dns', 'dns'],
-  ['http', 'http'],
-  ['tls', 'tls'],
-];
-
-/** The bits of RFC 9293 and RFC 3168. */
-const flags: readonly (readonly [word: string, bit: number])[] = [
-  ['fin', 1],
-  ['syn', 2],
-  ['rst', 4],
-  ['psh', 8],
-  ['ack', 16],
-  ['urg', 32],
-  ['ece', 64],
-  ['cwr', 128],
-];
-
 const termParsers: ReadonlyMap<string, TermParser> = new Map([
-  ...protocols.map(([word, protocol]) => [word, protocolTerm(protocol)] as const),
-  ...flags.map(([word, bit]) => [word, () => flagMatcher(bit)] as const),
+  ...[...protocolWords].map(([word, protocol]) => [word, protocolTerm(protocol)] as const),
+  ...[...flagWords].map(([word, bit]) => [word, () => flagMatcher(bit)] as const),
   ['retransmission', () => isRetransmission],
   ['vlan', vlanTerm],
   ['port', (cursor) => portTerm(cursor, 'either')],
@@ -77,10 +51,12 @@ export const termWords: readonly string[] = [...termParsers.keys()];
 /** The protocol alone, or directly before a term about ports or addresses, as in `tcp port 80`. */
 function protocolTerm(protocol: Protocol): TermParser {
   const matches: Matcher = ({ packet }) => packet.protocols.includes(protocol);
-  return (cursor) => {
+  return (cursor, word) => {
     if (!isQualifier(cursor.peek())) return matches;
     const qualified = parseTerm(cursor);
-    return isProblem(qualified) ? qualified : all([matches, qualified]);
+    if (isProblem(qualified)) return qualified;
+    const value = cursor.previous() ?? word;
+    return neverMatches(protocol, word, value) ?? all([matches, qualified]);
   };
 }
 

@@ -1,8 +1,11 @@
 import { nearestWord } from '../../base/nearest-word.ts';
+import { endpointTerm } from './address-terms.ts';
 import { readNetwork } from './ip-address.ts';
 import { type Problem, problemAt } from './matcher.ts';
+import { flagWords } from './protocol-words.ts';
 import { shown, type TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
+import { isWiresharkField, wiresharkField } from './wireshark-fields.ts';
 
 /**
  * Says what is wrong with a word that no term starts with, and what to write instead: of people who type what tcpdump
@@ -13,7 +16,13 @@ export function unknownWord(word: Token, cursor: TokenCursor, words: readonly st
   if (readNetwork(word.text)) return problemAt(word, `write "host ${word.text}"`);
   if (/^[0-9]+(-[0-9]+)?$/.test(word.text))
     return problemAt(word, `a number needs a word before it, such as "port ${clipped(word.text)}"`);
-  if (lower.includes('.')) return wiresharkField(word, cursor);
+  const endpoint = endpointTerm(word.text);
+  if (endpoint !== undefined) return problemAt(word, `write "${endpoint}"`);
+  if (lower.includes('.')) return dottedWord(word, cursor);
+  const list = listOfWords(lower, words);
+  if (list !== undefined) return problemAt(word, `write "${list}"`);
+  if (httpMethods.has(word.text))
+    return problemAt(word, `to search for text, write it in double quotes: "${word.text}"`);
   const advice = advices.get(lower);
   if (advice !== undefined) return problemAt(word, advice);
   const intended = intendedWord(lower, [...words, 'and', 'or', 'not']);
@@ -47,59 +56,29 @@ function clipped(text: string): string {
   return text.slice(0, longestWord);
 }
 
-/** Field names of Wireshark, and what is said here; $ is the value. */
-const wiresharkFields: ReadonlyMap<string, readonly [equivalent: string, exampleValue: string]> = new Map([
-  ['tcp.port', ['tcp port $', '80']],
-  ['tcp.srcport', ['tcp src port $', '80']],
-  ['tcp.dstport', ['tcp dst port $', '80']],
-  ['udp.port', ['udp port $', '53']],
-  ['udp.srcport', ['udp src port $', '53']],
-  ['udp.dstport', ['udp dst port $', '53']],
-  ['ip.addr', ['host $', '10.0.0.1']],
-  ['ip.host', ['host $', '10.0.0.1']],
-  ['ip.src', ['src host $', '10.0.0.1']],
-  ['ip.dst', ['dst host $', '10.0.0.1']],
-  ['ipv6.addr', ['host $', 'fd00::1']],
-  ['ipv6.src', ['src host $', 'fd00::1']],
-  ['ipv6.dst', ['dst host $', 'fd00::1']],
-  ['tcp.flags.fin', ['fin', '']],
-  ['tcp.flags.syn', ['syn', '']],
-  ['tcp.flags.reset', ['rst', '']],
-  ['tcp.flags.push', ['psh', '']],
-  ['tcp.flags.ack', ['ack', '']],
-  ['tcp.flags.urg', ['urg', '']],
-  ['tcp.flags', ['syn', '']],
-  ['tcp.analysis.retransmission', ['retransmission', '']],
-  ['vlan.id', ['vlan $', '100']],
-  ['frame.len', ['len > $', '1000']],
-  ['frame.interface_name', ['interface $', 'eth0']],
-  ['http.request', ['http and "GET"', '']],
-  ['http.host', ['http and "$"', 'Host: example.com']],
-  ['dns.qry.name', ['dns and "$"', 'example.com']],
-  ['tls.handshake.extensions_server_name', ['tls and "$"', 'example.com']],
-]);
-
-function wiresharkField(word: Token, cursor: TokenCursor): Problem {
-  const field = wiresharkFields.get(word.text.toLowerCase());
-  if (field === undefined)
-    return problemAt(word, `${shown(word)} is not known: fields of Wireshark are not supported`);
-  const [equivalent, exampleValue] = field;
-  const value = comparedValue(cursor) ?? exampleValue;
+/** A word with a dot: a field of Wireshark, a part of an address, or the name of a host. */
+function dottedWord(word: Token, cursor: TokenCursor): Problem {
+  if (isWiresharkField(word, cursor.peek())) return wiresharkField(word, cursor);
+  if (/^[0-9.:/]+$/.test(word.text))
+    return problemAt(word, `${shown(word)} is no whole address: write one such as "host 10.0.0.1"`);
   return problemAt(
     word,
-    `fields of Wireshark are not supported: write ${equivalent.replace('$', () => value)} instead`,
+    `names are not looked up: write an address, such as "host 10.0.0.1"; to search for text, write it in double quotes`,
   );
 }
 
-/** The value in `tcp.port == 80`. */
-function comparedValue(cursor: TokenCursor): string | undefined {
-  const operator = cursor.take();
-  const value = cursor.take();
-  const isEquality = operator.text === '==' || operator.text === '=' || operator.text.toLowerCase() === 'eq';
-  if (!isEquality || value.length > longestWord) return undefined;
-  if (value.kind === 'quoted') return /^[ -~]+$/.test(value.value) ? value.value : undefined;
-  return value.kind === 'word' ? value.text : undefined;
+/** Words that are known, with commas or plus signs between them: flags are set together, protocols are alternatives. */
+function listOfWords(text: string, words: readonly string[]): string | undefined {
+  const parts = text.split(/[,+]/);
+  if (parts.length < 2 || text.length > longestWord || !parts.every((part) => words.includes(part)))
+    return undefined;
+  return parts.join(parts.every((part) => flagWords.has(part)) ? ' and ' : ' or ');
 }
+
+/** RFC 9110 and RFC 5789; in capitals, these are looked for in requests of HTTP. */
+const httpMethods: ReadonlySet<string> = new Set(
+  'CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE'.split(' '),
+);
 
 const libpcap =
   'this word of libpcap is not supported: addresses are host and net, of IP only; ports are port and portrange; protocols are tcp, udp, icmp, icmp6, arp, ip, ip6';
@@ -124,4 +103,8 @@ const advices: ReadonlyMap<string, string> = new Map([
   ['push', 'write "psh"'],
   ['retransmit', 'write "retransmission"'],
   ['retransmissions', 'write "retransmission"'],
+  ['retransmitted', 'write "retransmission"'],
+  ['retrans', 'write "retransmission"'],
+  ['synack', 'write "syn and ack"'],
+  ['syn-ack', 'write "syn and ack"'],
 ]);

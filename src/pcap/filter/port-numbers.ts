@@ -1,0 +1,2 @@
+/** The largest number of a port of TCP and UDP. */
+export const maxPort = 65_535;
