@@ -125,6 +125,7 @@ test.each([
   ['CONNECT web:443 HTTP/1.1\r\n', 'CONNECT web:443 HTTP/1.1'],
   ['HTTP/1.1 404 Not Found\r\n\r\n', 'HTTP/1.1 404 Not Found'],
   ['POST /a-path-that-goes-on', 'POST /a-path-that-goes-on'],
+  ['PROPFIND /a-path-that-goes-on', 'PROPFIND /a-path-that-goes-on'],
 ])('%j is HTTP on any port', (text, info) => {
   expect(overTcp(ascii(text))).toMatchObject({ protocols: ['ethernet', 'ipv4', 'tcp', 'http'], info });
 });
@@ -137,6 +138,10 @@ test.each([
   'HTTP/2 is another',
   'PRI * HTTP/2.0\r\n\r\n',
   'GET',
+  'SET /key value\r\n',
+  'SET /key value that goes on',
+  'INFO /x and more',
+  'GETSET /key value',
 ])('%j is not HTTP/1', (text) => {
   expect(overTcp(ascii(text)).protocols).toEqual(['ethernet', 'ipv4', 'tcp']);
 });

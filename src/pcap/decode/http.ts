@@ -35,13 +35,16 @@ function isStatusStart(bytes: Uint8Array, at: number, end: number): boolean {
   return u8(bytes, at) === 0x48 && at + 9 <= end && hasVersion(bytes, at) && u8(bytes, at + 8) === space;
 }
 
-/** RFC 9112, section 3: "GET /index.html HTTP/1.1". A line whose end is elsewhere must look like one up to the path. */
+/**
+ * RFC 9112, section 3: "GET /index.html HTTP/1.1". A line whose end is elsewhere must start with a method of HTTP and a
+ * path: other protocols of text have commands of their own, as Redis has "SET /key value".
+ */
 function isRequestStart(bytes: Uint8Array, at: number, end: number): boolean {
   let from = at;
   while (from < end && from - at < maxMethodBytes && isMethodByte(u8(bytes, from))) from += 1;
   if (from - at < 3 || from >= end || u8(bytes, from) !== space) return false;
   const to = lineEnd(bytes, from, end);
-  if (to === end) return from + 1 < end && u8(bytes, from + 1) === 0x2f;
+  if (to === end) return from + 1 < end && u8(bytes, from + 1) === 0x2f && isKnownMethod(bytes, at, from);
   return to - 9 > from && u8(bytes, to - 9) === space && hasVersion(bytes, to - 8);
 }
 
@@ -51,6 +54,17 @@ const space = 0x20;
 function isMethodByte(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
 }
+
+function isKnownMethod(bytes: Uint8Array, at: number, to: number): boolean {
+  return knownMethods.has(String.fromCharCode(...bytes.subarray(at, to)));
+}
+
+/** RFC 9110, RFC 5789 (PATCH) and RFC 4918 (WebDAV). */
+const knownMethods: ReadonlySet<string> = new Set(
+  'CONNECT COPY DELETE GET HEAD LOCK MKCOL MOVE OPTIONS PATCH POST PROPFIND PROPPATCH PUT TRACE UNLOCK'.split(
+    ' ',
+  ),
+);
 
 /** "HTTP/1." and a digit. */
 function hasVersion(bytes: Uint8Array, at: number): boolean {

@@ -1,4 +1,5 @@
 import { decimal, field, type HeaderField, headerFields, hexadecimal } from './fields.ts';
+import { aboutText } from './icmp-error.ts';
 import { u8, u16 } from './network-bytes.ts';
 import { readCut, type Walk } from './walk.ts';
 
@@ -18,10 +19,14 @@ export function readIcmp(walk: Walk, at: number): void {
   const type = u8(walk.bytes, at);
   const code = u8(walk.bytes, at + 1);
   const name = types.get(type) ?? `type ${type}`;
+  const about = errors.has(type) ? aboutText(walk, at + 8) : '';
   if (type === 0 || type === 8) walk.info = `${name}${echoText(walk, at)}`;
-  else if (type === 3) walk.info = `${name}: ${unreachable[code] ?? `code ${code}`}`;
-  else walk.info = code === 0 ? name : `${name}, code ${code}`;
+  else if (type === 3) walk.info = `${name}: ${unreachable[code] ?? `code ${code}`}${about}`;
+  else walk.info = `${name}${code === 0 ? '' : `, code ${code}`}${about}`;
 }
+
+/** Types of messages that have the start of the packet that they are about. */
+const errors: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 
 /** Identifier, sequence number and length of the data, as far as they were captured. The same in ICMPv6. */
 export function echoText(walk: Walk, at: number): string {

@@ -1,6 +1,7 @@
 import { ipv6Text, macText } from './address-text.ts';
 import { field, headerFields } from './fields.ts';
 import { echoText, icmpHeader } from './icmp.ts';
+import { aboutText } from './icmp-error.ts';
 import { u8, u32 } from './network-bytes.ts';
 import { readCut, type Walk } from './walk.ts';
 
@@ -32,9 +33,11 @@ function infoOf(walk: Walk, at: number, hasTarget: boolean): string {
   const name = types.get(type) ?? `type ${type}`;
   if (hasTarget) return neighborText(walk, at, type);
   if (type === 128 || type === 129) return `${name}${echoText(walk, at)}`;
-  if (type === 1) return `${name}: ${unreachable[code] ?? `code ${code}`}`;
-  if (type === 2 && at + 8 <= walk.end) return `${name}, MTU ${u32(walk.bytes, at + 4)}`;
-  return code === 0 ? name : `${name}, code ${code}`;
+  // RFC 4443, section 3: the errors.
+  const about = type >= 1 && type <= 4 ? aboutText(walk, at + 8) : '';
+  if (type === 1) return `${name}: ${unreachable[code] ?? `code ${code}`}${about}`;
+  if (type === 2 && at + 8 <= walk.end) return `${name}, MTU ${u32(walk.bytes, at + 4)}${about}`;
+  return `${name}${code === 0 ? '' : `, code ${code}`}${about}`;
 }
 
 function neighborText(walk: Walk, at: number, type: number): string {

@@ -140,6 +140,45 @@ test.each([
   expect(decodeOne(packet, 101)).toMatchObject({ protocols: ['ipv4', 'icmp'], info });
 });
 
+/** Of a packet to 10.9.8.7, as a message of ICMP carries it: as few bytes as RFC 792 wants. */
+const embedded4 = (protocol: number, options: readonly number[] = []) => [
+  ...ipv4({ protocol, payload: concat(u16(1), u16(53), u32(0)), destination: [10, 9, 8, 7], options }),
+];
+const lateFragment = [
+  ...ipv4({
+    protocol: 17,
+    payload: new Uint8Array(8).fill(9),
+    destination: [10, 9, 8, 7],
+    fragmentOffset: 8,
+  }),
+];
+
+test.each([
+  [[3, 3], embedded4(17), 'destination unreachable: port unreachable: 10.9.8.7:53 UDP'],
+  [[3, 1], embedded4(6, [1, 1, 1, 0]), 'destination unreachable: host unreachable: 10.9.8.7:53 TCP'],
+  [[3, 2], embedded4(132), 'destination unreachable: protocol unreachable: 10.9.8.7'],
+  [[11, 0], embedded4(1), 'time exceeded: 10.9.8.7 ICMP'],
+  [[5, 1], embedded4(17), 'redirect, code 1: 10.9.8.7:53 UDP'],
+  [[11, 1], lateFragment, 'time exceeded, code 1: 10.9.8.7 UDP'],
+  [[11, 0], embedded4(17).slice(0, 24), 'time exceeded: 10.9.8.7:53 UDP'],
+  [[11, 0], embedded4(17).slice(0, 23), 'time exceeded: 10.9.8.7 UDP'],
+  [[11, 0], embedded4(17).slice(0, 19), 'time exceeded'],
+  [[11, 0], embedded4(17).with(0, 0x44), 'time exceeded'],
+  [[11, 0], embedded4(17).with(0, 0x4f), 'time exceeded: 10.9.8.7 UDP'],
+  [[11, 0], embedded4(17).with(0, 0x55), 'time exceeded'],
+  [[11, 0], embedded4(17).with(0, 0x65), 'time exceeded'],
+  [[0, 0], embedded4(17), 'echo reply id=0 seq=0 len=28'],
+])('ICMP %j about %j', (typeAndCode, about, info) => {
+  const payload = concat(typeAndCode, [0, 0, 0, 0, 0, 0], about);
+  expect(decodeOne(ipv4({ protocol: 1, payload }), 101)).toMatchObject({
+    protocols: ['ipv4', 'icmp'],
+    source: '10.0.0.1',
+    destination: '10.0.0.2',
+    sourcePort: undefined,
+    info,
+  });
+});
+
 const target = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
 
 test.each([
@@ -158,4 +197,18 @@ test.each([
     protocols: ['ipv6', 'icmpv6'],
     info,
   });
+});
+
+const embedded6 = (next: number) => [...ipv6(next, concat(u16(1), u16(53), u32(0)))];
+
+test.each([
+  [[1, 4], embedded6(17), /^destination unreachable: port unreachable: \[[0-9a-f:]+\]:53 UDP$/],
+  [[2, 0], embedded6(6), /^packet too big, MTU 0: \[[0-9a-f:]+\]:53 TCP$/],
+  [[3, 0], embedded6(58), /^time exceeded: [0-9a-f:]+ ICMPv6$/],
+  [[3, 0], embedded6(17).slice(0, 43), /^time exceeded: [0-9a-f:]+ UDP$/],
+  [[3, 0], embedded6(17).slice(0, 39), /^time exceeded$/],
+  [[128, 0], embedded6(17), /^echo request id=0 seq=0 len=48$/],
+])('ICMPv6 %j about %j', (typeAndCode, about, info) => {
+  const packet = ipv6(58, concat(typeAndCode, [0, 0, 0, 0, 0, 0], about));
+  expect(decodeOne(packet, 101).info).toMatch(info);
 });
