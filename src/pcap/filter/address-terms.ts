@@ -112,7 +112,7 @@ function badAddress(token: Token): Problem {
   if (/^([0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2}$/i.test(token.text))
     return problemAt(token, `${message}: link-layer addresses cannot be searched`);
   const endpoint = endpointTerm(token.text);
-  if (endpoint !== undefined) return problemAt(token, `${message}: write "${endpoint}"`);
+  if (endpoint !== undefined) return problemAt(token, `${message}: write "(${endpoint})"`);
   if (token.text.includes('%')) return problemAt(token, `${message}: leave out the zone after %`);
   if (token.kind === 'word' && /[g-z]/i.test(token.text))
     return problemAt(token, `${message}: names are not looked up`);

@@ -65,7 +65,9 @@ test.each([
   ['‹tcp,syn›', 'write "tcp or syn"'],
   ['‹10.0.0.1:80›', 'write "host 10.0.0.1 and port 80"'],
   ['‹10.0.0.1.80›', 'write "host 10.0.0.1 and port 80"'],
-  ['host ‹10.0.0.1:80›', 'write "host 10.0.0.1 and port 80"'],
+  ['not host ‹10.0.0.1:80›', 'write "(host 10.0.0.1 and port 80)"'],
+  ['not ‹10.0.0.1:80›', 'write "(host 10.0.0.1 and port 80)"'],
+  ['‹tcp,udp› and port 53', 'write "(tcp or udp)"'],
   ['‹10.0.0›', '"10.0.0" is no whole address: write one such as "host 10.0.0.1"'],
   ['‹example.com›', 'names are not looked up: write an address'],
   ['not ‹web.shop.svc› and tcp', 'names are not looked up: write an address'],
@@ -88,6 +90,9 @@ test.each([
   ['‹tcp.flags.syn› == 1', 'write syn instead'],
   ['‹dns.qry.name› == "foo.example"', 'write dns and "foo.example" instead'],
   ['‹tcp.port› in {80 443}', 'write tcp port 80 or tcp port 443 instead'],
+  ['not ‹tcp.port› in {80 443}', 'write (tcp port 80 or tcp port 443) instead'],
+  ['‹tcp.port› in {80 443} and syn', 'write (tcp port 80 or tcp port 443) instead'],
+  ['not ‹dns.qry.name› == "foo"', 'write (dns and "foo") instead'],
   ['‹tcp.port› in {80, 8000..8080}', 'write tcp port 80 or tcp port 8000-8080 instead'],
   ['‹tcp.port› in {80, x}', 'write tcp port ..., for each value, with or between them, instead'],
   ['‹ip.addr› in {1,2}', 'write host ..., for each value'],
@@ -136,6 +141,20 @@ test.each([
   ['‹\ud800›', 'the character U+D800 can be only inside of "text"'],
   ['‹\u202e› tcp', 'the character U+202E can be only inside of "text"'],
 ])('%j: characters and texts that cannot be read', expectProblem);
+
+const fields =
+  'tcp.port tcp.dstport udp.srcport ip.addr ipv6.src vlan.id frame.len frame.interface_name http.host tcp.flags.syn';
+
+test.each(fields.split(' '))('what is written in place of %s is a filter', (field) => {
+  for (const operator of ['==', '!=', '>', '>=', '<', '<=', 'in'])
+    for (const value of ['1', '0', '10.0.0.1', 'fd00::1', '"a b"', '{1,', '{1..2}']) {
+      const wrong = parseFilter(`not ${field} ${operator} ${value}`);
+      const advice = wrong.kind === 'invalid' ? / write (.*) instead$/.exec(wrong.message)?.[1] : undefined;
+      if (advice === undefined) throw new Error(`there is no advice for ${field} ${operator} ${value}`);
+      if (!advice.includes('...'))
+        expect([advice, parseFilter(`not ${advice}`).kind]).toEqual([advice, 'filter']);
+    }
+});
 
 test.each([
   ['‹icmp port 80›', 'this matches nothing: ICMP has no ports'],

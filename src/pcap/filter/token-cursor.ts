@@ -23,6 +23,12 @@ export function cursorOf(tokens: readonly Token[]): TokenCursor {
   };
 }
 
+/** A term to write in place of a word, before `next`: in parentheses if what is around it would take it apart. */
+export function grouped(term: string, { at }: Token, next: Token): string {
+  const isAlone = at === 0 && next.kind === 'end';
+  return !isAlone && / (and|or) /.test(term) ? `(${term})` : term;
+}
+
 /** A token as a message names it. */
 export function shown({ text, kind }: Token): string {
   if (kind === 'end') return 'the end';

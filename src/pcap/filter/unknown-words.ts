@@ -3,7 +3,7 @@ import { endpointTerm } from './address-terms.ts';
 import { readNetwork } from './ip-address.ts';
 import { type Problem, problemAt } from './matcher.ts';
 import { flagWords } from './protocol-words.ts';
-import { shown, type TokenCursor } from './token-cursor.ts';
+import { grouped, shown, type TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 import { isWiresharkField, wiresharkField } from './wireshark-fields.ts';
 
@@ -17,10 +17,10 @@ export function unknownWord(word: Token, cursor: TokenCursor, words: readonly st
   if (/^[0-9]+(-[0-9]+)?$/.test(word.text))
     return problemAt(word, `a number needs a word before it, such as "port ${clipped(word.text)}"`);
   const endpoint = endpointTerm(word.text);
-  if (endpoint !== undefined) return problemAt(word, `write "${endpoint}"`);
+  if (endpoint !== undefined) return problemAt(word, `write "${grouped(endpoint, word, cursor.peek())}"`);
   if (lower.includes('.')) return dottedWord(word, cursor);
   const list = listOfWords(lower, words);
-  if (list !== undefined) return problemAt(word, `write "${list}"`);
+  if (list !== undefined) return problemAt(word, `write "${grouped(list, word, cursor.peek())}"`);
   if (httpMethods.has(word.text))
     return problemAt(word, `to search for text, write it in double quotes: "${word.text}"`);
   const advice = advices.get(lower);

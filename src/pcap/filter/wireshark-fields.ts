@@ -1,7 +1,7 @@
 import { readNetwork } from './ip-address.ts';
 import { type Problem, problemAt } from './matcher.ts';
 import { maxPort } from './port-numbers.ts';
-import { shown, type TokenCursor } from './token-cursor.ts';
+import { grouped, shown, type TokenCursor } from './token-cursor.ts';
 import type { Token } from './tokens.ts';
 
 /** What a field of Wireshark is here: a protocol, the words before the value, and what values it has. */
@@ -28,7 +28,8 @@ export function wiresharkField(word: Token, cursor: TokenCursor): Problem {
   const field = fields.get(name);
   if (field === undefined)
     return problemAt(word, `${shown(word)} is not known: fields of Wireshark are not supported`);
-  return instead(word, comparedTerm(field, cursor));
+  const term = comparedTerm(field, cursor);
+  return instead(word, grouped(term, word, cursor.peek()));
 }
 
 /** Whether a word with a dot is a field, and no name of a host: because of how it starts, or because it is compared. */
