@@ -126,10 +126,11 @@ test.each<[what: string, bytes: readonly Buffer[], packets: number, damage: read
     ['corrupt'],
   ],
   ['after a packet that was lost too', [record({ data: Buffer.alloc(block) }), zeros], 2, ['corrupt']],
-  ['of more bytes than the buffer has', [Buffer.alloc(327_680), record()], 1, ['corrupt']],
+  ['of more bytes than the buffer has, before another record', [Buffer.alloc(327_680), record()], 20_482, []],
+  ['of more bytes than the buffer has, at the end', [Buffer.alloc(327_680)], 1, ['corrupt']],
 ])('zeros %s', async (_what, bytes, packets, damage) => {
-  for (const chunkBytes of [1_000_000, 13]) {
-    const read = await readBytes(Buffer.concat([header(), record(), ...bytes]), { chunkBytes });
+  for (const options of [{ chunkBytes: 1_000_000 }, { chunkBytes: 13 }, { bufferBytes: 0 }]) {
+    const read = await readBytes(Buffer.concat([header(), record(), ...bytes]), options);
     expect(read.packets).toHaveLength(packets);
     expect(read.damage.map(({ kind }) => kind)).toEqual(damage);
   }

@@ -82,8 +82,10 @@ class PcapWalker implements Walker {
   readonly #fractions: number;
   readonly #order: LengthOrder;
   readonly #interfaceIndex: number;
-  /** Up to this offset, the current run of zeros has been looked at: a stream can come byte by byte. */
-  #scannedTo = 0;
+  /** Records of zeros that have been passed: what follows them decides whether they are packets. They have no content. */
+  #heldZeros = 0;
+  /** Those of them that are packets. */
+  #releasedZeros = 0;
   /** The offset of the last record that was found. */
   #lastRecord = 0;
 
@@ -98,11 +100,22 @@ class PcapWalker implements Walker {
   }
 
   step(): Step {
+    if (this.#releasedZeros > 0) return this.#zeroPacket();
+    const buffer = this.#buffer;
+    if (buffer.filled - buffer.at < recordHeaderBytes) return this.#needs(recordHeaderBytes);
+    if (buffer.view.getUint32(buffer.at) === 0 || this.#heldZeros > 0) {
+      this.#passZeros();
+      if (buffer.filled - buffer.at < recordHeaderBytes) return this.#needs(recordHeaderBytes);
+      if (this.#heldZeros > 0) return this.#releaseZeros();
+    }
+    return this.#record();
+  }
+
+  #record(): Step {
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const little = this.#littleEndian;
     const unread = buffer.filled - at;
-    if (unread < recordHeaderBytes) return this.#needs(recordHeaderBytes);
     const seconds = view.getUint32(at, little);
     const fraction = view.getUint32(at + 4, little);
     let captured = view.getUint32(at + 8, little);
@@ -113,22 +126,47 @@ class PcapWalker implements Walker {
     if (captured > maxPacketBytes)
       return this.#corrupt(`a packet of ${captured} bytes; no packet has more than ${maxPacketBytes}`);
     if (unread < recordHeaderBytes + captured) return this.#needs(recordHeaderBytes + captured);
-    if (captured === 0 && original === 0 && seconds === 0 && fraction === 0) {
-      const step = this.#checkZeros();
-      if (step !== foundPacket) return step;
-    }
     const packet = this.#packet;
-    packet.interfaceIndex = this.#interfaceIndex;
     setRecordTime(packet, seconds, fraction, this.#fractions);
     packet.originalBytes = original;
     packet.capturedBytes = captured;
-    packet.dataAt = at + recordHeaderBytes;
-    packet.buffer = buffer.bytes;
-    packet.view = view;
-    packet.optionsBytes = 0;
     this.#lastRecord = buffer.offset + at;
     buffer.at = at + recordHeaderBytes + captured;
+    return this.#foundAt(at + recordHeaderBytes);
+  }
+
+  #foundAt(dataAt: number): Step {
+    const packet = this.#packet;
+    packet.interfaceIndex = this.#interfaceIndex;
+    packet.dataAt = dataAt;
+    packet.buffer = this.#buffer.bytes;
+    packet.view = this.#buffer.view;
+    packet.optionsBytes = 0;
     return foundPacket;
+  }
+
+  /** A record can be all zero, but what a crash has lost looks the same: only what follows the zeros tells. */
+  #passZeros(): void {
+    const buffer = this.#buffer;
+    const zeros = zerosEnd(buffer.bytes, buffer.at, buffer.filled) - buffer.at;
+    const records = Math.floor(zeros / recordHeaderBytes);
+    this.#heldZeros += records;
+    buffer.at += records * recordHeaderBytes;
+  }
+
+  #releaseZeros(): Step {
+    this.#releasedZeros = this.#heldZeros;
+    this.#heldZeros = 0;
+    this.#lastRecord = this.#buffer.offset + this.#buffer.at - recordHeaderBytes;
+    return this.#zeroPacket();
+  }
+
+  #zeroPacket(): Step {
+    this.#releasedZeros -= 1;
+    setRecordTime(this.#packet, 0, 0, this.#fractions);
+    this.#packet.originalBytes = 0;
+    this.#packet.capturedBytes = 0;
+    return this.#foundAt(this.#buffer.at);
   }
 
   #needs(bytes: number): Step {
@@ -137,23 +175,13 @@ class PcapWalker implements Walker {
       buffer.wanted = bytes;
       return needsMore;
     }
-    if (buffer.filled === buffer.at) return isOver;
-    if (this.#isLostAtEnd() && isZero(buffer.bytes, buffer.at, buffer.filled))
+    const hasMore = buffer.filled > buffer.at || this.#heldZeros > 0;
+    if (hasMore && this.#isLostAtEnd() && isZero(buffer.bytes, buffer.at, buffer.filled))
       return this.#corrupt(lostAtEnd);
+    if (this.#heldZeros > 0) return this.#releaseZeros();
+    if (!hasMore) return isOver;
     const what = `the file ends inside a packet, ${buffer.filled - buffer.at} bytes after its start`;
     return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
-  }
-
-  /** A record can be all zero, but what a crash has lost looks the same: what follows the zeros decides. */
-  #checkZeros(): Step {
-    const buffer = this.#buffer;
-    const end = zerosEnd(buffer.bytes, Math.max(buffer.at, this.#scannedTo - buffer.offset), buffer.filled);
-    this.#scannedTo = buffer.offset + end;
-    if (end < buffer.filled || (buffer.ended && !this.#isLostAtEnd())) return foundPacket;
-    // No writer leaves a run of zeros that is as long as the buffer.
-    if (buffer.ended || end - buffer.at === buffer.bytes.length) return this.#corrupt(lostAtEnd);
-    buffer.wanted = Math.min(buffer.bytes.length, end - buffer.at + recordHeaderBytes);
-    return needsMore;
   }
 
   /**
@@ -168,7 +196,8 @@ class PcapWalker implements Walker {
 
   #corrupt(what: string): Step {
     const { at, offset } = this.#buffer;
-    return endWith(this.#parts, { kind: 'corrupt', offset: offset + at, what });
+    const zeros = this.#heldZeros * recordHeaderBytes;
+    return endWith(this.#parts, { kind: 'corrupt', offset: offset + at - zeros, what });
   }
 }
 
