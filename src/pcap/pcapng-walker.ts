@@ -1,3 +1,4 @@
+import { isPlausiblyCut } from './block-plausibility.ts';
 import { readInterface, readReceived } from './interface-block.ts';
 import type { InterfaceTable, SectionInterface } from './interface-table.ts';
 import type { CurrentPacket } from './packet-reader.ts';
@@ -14,7 +15,6 @@ import {
   statisticsBlock,
 } from './pcapng-format.ts';
 import { PcapngRecovery, passed } from './pcapng-recovery.ts';
-import { isWholePacketLength } from './pcapng-resync.ts';
 import { maxBlockBytes, type ReadBuffer } from './read-buffer.ts';
 import { readSectionHeader, sectionHeaderBytes } from './section-header.ts';
 import {
@@ -205,7 +205,7 @@ export class PcapngWalker implements Walker {
     if (unread === 0) return isOver;
     const what = `the file ends inside a block, ${unread} bytes after its start`;
     // Its data could look like blocks: only if its length is wrong, there are blocks to look for.
-    if (isWholePacketLength(buffer, this.#littleEndian))
+    if (isPlausiblyCut(buffer, this.#littleEndian))
       return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
     return this.#recovery.lose(what, 'cut');
   }
