@@ -1,6 +1,7 @@
 import {
   emptyBlockBytes,
   endOfOptions,
+  enhancedPacketBlock,
   interfaceBlock,
   minBlockBytes,
   padded,
@@ -8,6 +9,7 @@ import {
   simplePacketBlock,
   statisticsBlock,
 } from './pcapng-format.ts';
+import { maxPassedBytes } from './pcapng-passing.ts';
 import { maxBlockBytes, type ReadBuffer } from './read-buffer.ts';
 import { sectionHeaderBytes } from './section-header.ts';
 
@@ -22,7 +24,8 @@ export function isPlausiblyCut(buffer: ReadBuffer, littleEndian: boolean): boole
   const type = view.getUint32(at, littleEndian);
   const length = view.getUint32(at + 4, littleEndian);
   const least = type === sectionHeaderBlock ? sectionHeaderBytes : minBlockBytes.get(type);
-  if (least === undefined || length < least || length > maxBlockBytes || (length & 3) !== 0) return false;
+  const most = type === enhancedPacketBlock ? maxPassedBytes : maxBlockBytes;
+  if (least === undefined || length < least || length > most || (length & 3) !== 0) return false;
   const from = optionsFrom(buffer, type, littleEndian);
   if (from === undefined) return true;
   if (type === simplePacketBlock) return from === at + length - 4;

@@ -22,8 +22,8 @@ export type CurrentPacket = {
   timeHigh: number;
   timeLow: number;
   /**
-   * The same time since 1970, to compare packets: whole seconds, and the rest in nanoseconds, rounded down. 0 if it has
-   * no time: a simple packet block.
+   * The same time since 1970, to compare packets: whole seconds, and the rest in nanoseconds, rounded down. If it has no
+   * time (a simple packet block), it is the time 0 of its interface.
    */
   seconds: number;
   nanoseconds: number;

@@ -109,6 +109,30 @@ test('a packet of the largest size is read, and a larger one is damage', async (
   ]);
 });
 
+// capinfos reads it: wiretap has larger limits for these link types.
+test.each([220, 231])(
+  'a packet of link type %i can be longer, is passed over, and what follows it is read',
+  async (network) => {
+    const long = record({ data: Buffer.alloc(600_000) });
+    const bytes = Buffer.concat([header({ network }), record(), long, record()]);
+    for (const options of [{}, { bufferBytes: 0, chunkBytes: 1000 }]) {
+      const read = await readBytes(bytes, options);
+      expect(read.packets).toHaveLength(2);
+      const message =
+        'capture, byte 60: a packet of 600000 bytes is longer than 262144 and is passed over; read on from byte 600076';
+      expect(read.damage).toEqual([{ kind: 'corrupt', offset: 60, resumedAt: 600_076, message }]);
+    }
+    const cut = await readBytes(bytes.subarray(0, 400_000), { chunkBytes: 1000 });
+    expect(cut.packets).toHaveLength(1);
+    expect(cut.damage).toMatchObject([{ kind: 'cut', offset: 60, resumedAt: undefined }]);
+  },
+);
+
+test('a length that not even such a link type has is damage', async () => {
+  const bytes = Buffer.concat([header({ network: 231 }), record({ captured: 2 ** 27 + 1 }), record()]);
+  expect((await readBytes(bytes)).damage).toMatchObject([{ kind: 'corrupt', resumedAt: undefined }]);
+});
+
 const zeros = Buffer.alloc(16);
 const block = 4096;
 

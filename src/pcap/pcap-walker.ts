@@ -1,5 +1,6 @@
 import type { CaptureFormat } from './capture-format.ts';
 import { microseconds, nanoseconds } from './capture-interface.ts';
+import { isTooLong, longestPacket } from './long-packet.ts';
 import type { CurrentPacket } from './packet-reader.ts';
 import { fileHeaderBytes, maxPacketBytes, recordHeaderBytes } from './pcap-format.ts';
 import { setRecordTime } from './pcap-record-time.ts';
@@ -82,6 +83,9 @@ class PcapWalker implements Walker {
   readonly #fractions: number;
   readonly #order: LengthOrder;
   readonly #interfaceIndex: number;
+  readonly #longest: number;
+  /** The packet that is being passed over: where it starts and ends, and its bytes. */
+  #passing: { readonly offset: number; readonly end: number; readonly captured: number } | undefined;
   /** Records of zeros that have been passed: what follows them decides whether they are packets. They have no content. */
   #heldZeros = 0;
   /** Those of them that are packets. */
@@ -97,9 +101,14 @@ class PcapWalker implements Walker {
     this.#fractions = fractions;
     this.#order = order;
     this.#interfaceIndex = parts.table.section[0]?.index ?? 0;
+    this.#longest = longestPacket(parts.table.interfaces[this.#interfaceIndex]?.linkType);
   }
 
   step(): Step {
+    if (this.#passing !== undefined) {
+      const step = this.#pass(this.#passing);
+      if (step !== foundPacket) return step;
+    }
     if (this.#releasedZeros > 0) return this.#zeroPacket();
     const buffer = this.#buffer;
     if (buffer.filled - buffer.at < recordHeaderBytes) return this.#needs(recordHeaderBytes);
@@ -123,8 +132,13 @@ class PcapWalker implements Walker {
     if (this.#order !== 'captured-first' && (this.#order === 'original-first' || captured > original)) {
       [captured, original] = [original, captured];
     }
-    if (captured > maxPacketBytes)
-      return this.#corrupt(`a packet of ${captured} bytes; no packet has more than ${maxPacketBytes}`);
+    if (captured > this.#longest)
+      return this.#corrupt(`a packet of ${captured} bytes; no packet has more than ${this.#longest}`);
+    if (captured > maxPacketBytes) {
+      const offset = buffer.offset + at;
+      this.#passing = { offset, end: offset + recordHeaderBytes + captured, captured };
+      return this.step();
+    }
     if (unread < recordHeaderBytes + captured) return this.#needs(recordHeaderBytes + captured);
     const packet = this.#packet;
     setRecordTime(packet, seconds, fraction, this.#fractions);
@@ -133,6 +147,23 @@ class PcapWalker implements Walker {
     this.#lastRecord = buffer.offset + at;
     buffer.at = at + recordHeaderBytes + captured;
     return this.#foundAt(at + recordHeaderBytes);
+  }
+
+  /** Passes over a packet that is too long to be read. It need not fit into the buffer. */
+  #pass({ offset, end, captured }: { offset: number; end: number; captured: number }): Step {
+    const buffer = this.#buffer;
+    buffer.at = Math.min(buffer.filled, end - buffer.offset);
+    if (buffer.offset + buffer.at < end) {
+      buffer.wanted = 1;
+      if (!buffer.ended) return needsMore;
+      const what = `the file ends inside a packet, ${buffer.offset + buffer.at - offset} bytes after its start`;
+      return endWith(this.#parts, { kind: 'cut', offset, what });
+    }
+    this.#passing = undefined;
+    this.#lastRecord = offset;
+    const { damages, name } = this.#parts;
+    damages.add(name, { kind: 'corrupt', offset, what: isTooLong(captured), resumedAt: end });
+    return foundPacket;
   }
 
   #foundAt(dataAt: number): Step {
