@@ -47,7 +47,7 @@ export function readInterface(bytes: Uint8Array, view: DataView, body: BlockBody
 }
 
 /** What an interface statistics block counts; its body has at least 12 bytes. */
-export function readReceived(view: DataView, body: BlockBody): ReceivedPackets {
+export function readReceived(bytes: Uint8Array, view: DataView, body: BlockBody): ReceivedPackets {
   const { options } = readOptions(view, { ...body, from: body.from + 12 });
   const count = (code: number) => {
     const option = find(options, code, 8);
@@ -56,6 +56,8 @@ export function readReceived(view: DataView, body: BlockBody): ReceivedPackets {
   return {
     received: count(statisticsOption.received),
     dropped: count(statisticsOption.droppedByInterface),
+    droppedBySystem: count(statisticsOption.droppedBySystem),
+    comment: textOf(bytes, options, { code: commentOption, skip: 0 }),
   };
 }
 
@@ -91,8 +93,11 @@ function addressesOf(bytes: Uint8Array, options: readonly BlockOption[]): readon
     if (code === interfaceOption.ipv6Address && valueBytes === 17) return addressText(bytes, valueAt, 6);
     return [];
   });
-  return addresses.length === 0 ? undefined : addresses;
+  return addresses.length === 0 ? undefined : addresses.slice(0, maxAddresses);
 }
+
+/** Of one interface: no Pod or host is known by more. */
+const maxAddresses = 64;
 
 /** Whether there is a filter in libpcap's syntax: its first byte is 0. */
 function filterOf(view: DataView, options: readonly BlockOption[]): boolean {

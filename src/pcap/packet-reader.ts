@@ -62,7 +62,15 @@ export function emptyPacket(): CurrentPacket {
 }
 
 /** What the writer of a capture counted on an interface (interface statistics blocks); undefined if it did not say. */
-export type ReceivedPackets = { readonly received: number | undefined; readonly dropped: number | undefined };
+export type ReceivedPackets = {
+  readonly received: number | undefined;
+  /** By the interface: isb_ifdrop. */
+  readonly dropped: number | undefined;
+  /** By the operating system: isb_osdrop. */
+  readonly droppedBySystem?: number | undefined;
+  /** The last one that is not too long. */
+  readonly comment?: string | undefined;
+};
 
 /** What a reader could not read. The packets before it were read, and in pcapng those after it as well, if `resumedAt`. */
 export type Damage = {

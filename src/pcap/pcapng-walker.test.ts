@@ -231,45 +231,6 @@ test('a filter that is not in the syntax of libpcap is left out', async () => {
   expect(read.interfaces[0]?.filter).toBeUndefined();
 });
 
-// capinfos reads both packets of each.
-test.each([220, 231])('a packet of link type %i that is too long is passed over', async (linkType) => {
-  const head = Buffer.concat([section(), interfaceBlock({ linkType })]);
-  for (const length of [300_000, 600_000]) {
-    const bytes = Buffer.concat([head, packet({ data: Buffer.alloc(length) }), packet()]);
-    for (const options of [{}, { bufferBytes: 0, chunkBytes: 1000 }]) {
-      const read = await readBytes(bytes, options);
-      expect(read.packets).toHaveLength(1);
-      expect(read.damage).toMatchObject([{ offset: 48, resumedAt: bytes.length - 52 }]);
-    }
-  }
-});
-
-const comments = Buffer.concat(Array<Buffer>(12).fill(option(1, 'c'.repeat(60_000))));
-
-test('a packet with more options than are read is read without them', async () => {
-  const long = packet({ options: comments });
-  for (const options of [{}, { bufferBytes: 0, chunkBytes: 1000 }]) {
-    const read = await readBytes(Buffer.concat([start, long, packet()]), options);
-    expect(read.packets).toMatchObject([
-      { data, options: undefined },
-      { data, options: undefined },
-    ]);
-    expect(read.damage.map(({ message }) => message)).toEqual([
-      'capture, byte 48: a packet with 720048 bytes of options, which are passed over; read on from byte 720148',
-    ]);
-  }
-  const cut = await readBytes(Buffer.concat([start, long.subarray(0, 600_000)]));
-  expect(cut.packets).toHaveLength(1);
-  expect(cut.damage).toMatchObject([{ kind: 'cut', offset: 48, resumedAt: undefined }]);
-});
-
-test('a long block that no options start in is damage', async () => {
-  const damaged = packet();
-  u32(600_000).copy(damaged, 4);
-  const many = Array<Buffer>(20_000).fill(packet());
-  expect((await readBytes(Buffer.concat([start, damaged, ...many]))).packets).toHaveLength(20_000);
-});
-
 test('a simple packet has the time 0 of its interface, as it is written again', async () => {
   const described = interfaceBlock({ options: option(14, little.i64(1000n)) });
   const simple = block(3, Buffer.concat([u32(20), someData]));

@@ -214,9 +214,9 @@ export class PcapngWalker implements Walker {
   }
 
   #statistics(length: number): void {
-    const { at, view } = this.#buffer;
+    const { at, bytes, view } = this.#buffer;
     const from = this.#table.section[view.getUint32(at + 8, this.#littleEndian)];
-    if (from !== undefined) this.#table.setReceived(from, readReceived(view, this.#body(length)));
+    if (from !== undefined) this.#table.setReceived(from, readReceived(bytes, view, this.#body(length)));
   }
 
   #body(length: number): { readonly from: number; readonly to: number; readonly littleEndian: boolean } {
