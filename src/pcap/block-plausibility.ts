@@ -26,9 +26,10 @@ export function isPlausiblyCut(buffer: ReadBuffer, littleEndian: boolean): boole
   const least = type === sectionHeaderBlock ? sectionHeaderBytes : minBlockBytes.get(type);
   const most = type === enhancedPacketBlock ? maxPassedBytes : maxBlockBytes;
   if (least === undefined || length < least || length > most || (length & 3) !== 0) return false;
+  // Without options, but cut at the snaplen.
+  if (type === simplePacketBlock) return length - 16 < view.getUint32(at + 8, littleEndian) + 4;
   const from = optionsFrom(buffer, type, littleEndian);
   if (from === undefined) return true;
-  if (type === simplePacketBlock) return from === at + length - 4;
   return canBeOptions(view, { from, end: at + length - 4, filled, littleEndian });
 }
 
@@ -57,8 +58,9 @@ export function canBeOptions(view: DataView, { from, end, filled, littleEndian }
 function optionsFrom({ at, filled, view }: ReadBuffer, type: number, little: boolean): number | undefined {
   const fixed = fixedBytes.get(type);
   if (fixed !== undefined) return at + fixed;
-  if (type === simplePacketBlock) return at + 12 + padded(view.getUint32(at + 8, little));
-  return filled - at < 24 ? undefined : at + 28 + padded(view.getUint32(at + 20, little));
+  if (filled - at < 24) return undefined;
+  const captured = view.getUint32(at + 20, little);
+  return captured > maxPassedBytes ? Number.POSITIVE_INFINITY : at + 28 + padded(captured);
 }
 
 /** The bytes before the options of blocks without data. */

@@ -88,12 +88,15 @@ function frameCheckBytesOf(view: DataView, options: readonly BlockOption[]): num
 }
 
 function addressesOf(bytes: Uint8Array, options: readonly BlockOption[]): readonly string[] | undefined {
-  const addresses = options.flatMap(({ code, valueAt, valueBytes }) => {
-    if (code === interfaceOption.ipv4Address && valueBytes === 8) return addressText(bytes, valueAt, 4);
-    if (code === interfaceOption.ipv6Address && valueBytes === 17) return addressText(bytes, valueAt, 6);
-    return [];
-  });
-  return addresses.length === 0 ? undefined : addresses.slice(0, maxAddresses);
+  const addresses = options
+    .filter(
+      ({ code, valueBytes }) =>
+        (code === interfaceOption.ipv4Address && valueBytes === 8) ||
+        (code === interfaceOption.ipv6Address && valueBytes === 17),
+    )
+    .slice(0, maxAddresses)
+    .map(({ valueAt, valueBytes }) => addressText(bytes, valueAt, valueBytes === 8 ? 4 : 6));
+  return addresses.length === 0 ? undefined : addresses;
 }
 
 /** Of one interface: no Pod or host is known by more. */

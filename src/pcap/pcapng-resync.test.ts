@@ -194,6 +194,21 @@ test.each<[what: string, options: Buffer, missing: number]>([
   expect(read.damage).toMatchObject([{ kind: 'cut', offset: at, resumedAt: undefined }]);
 });
 
+test('a simple packet that is cut is not searched for blocks, unless its length is wrong', async () => {
+  const simple = block(3, Buffer.concat([u32(2 * good.length), good, good]));
+  const cut = await readBytes(Buffer.concat([start, simple.subarray(0, -8)]));
+  expect(cut.packets).toEqual([]);
+  expect(cut.damage).toMatchObject([{ kind: 'cut', offset: start.length }]);
+  u32(10_000).copy(simple, 4);
+  expect((await readBytes(Buffer.concat([start, simple]))).packets).toHaveLength(2);
+});
+
+test('a cut packet that says it has 3 GiB is searched for blocks', async () => {
+  const damaged = Buffer.concat([packet({ captured: 3 * 2 ** 30 }), good]);
+  u32(10_000).copy(damaged, 4);
+  expect((await readBytes(Buffer.concat([start, damaged]))).packets).toHaveLength(1);
+});
+
 test('an interface that is cut in its comment is not searched for blocks', async () => {
   const cut = interfaceBlock({ options: option(1, Buffer.concat([good, good])) }).subarray(0, -8);
   const read = await readBytes(Buffer.concat([start, good, cut]));
