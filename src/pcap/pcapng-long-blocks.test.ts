@@ -9,8 +9,10 @@ const data = someData.toString('latin1');
 // capinfos reads both packets of each.
 test.each([220, 231])('a packet of link type %i that is too long is passed over', async (linkType) => {
   const head = Buffer.concat([section(), interfaceBlock({ linkType })]);
-  for (const length of [300_000, 600_000]) {
-    const bytes = Buffer.concat([head, packet({ data: Buffer.alloc(length) }), packet()]);
+  // Its data are blocks, which are none of the capture.
+  for (const packets of [6_000, 12_000]) {
+    const inner = Buffer.concat(Array<Buffer>(packets).fill(packet()));
+    const bytes = Buffer.concat([head, packet({ data: inner }), packet()]);
     for (const options of [{}, { bufferBytes: 0, chunkBytes: 1000 }]) {
       const read = await readBytes(bytes, options);
       expect(read.packets).toHaveLength(1);
