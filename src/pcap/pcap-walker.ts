@@ -141,12 +141,17 @@ class PcapWalker implements Walker {
     }
     if (unread < recordHeaderBytes + captured) return this.#needs(recordHeaderBytes + captured);
     const packet = this.#packet;
+    packet.interfaceIndex = this.#interfaceIndex;
     setRecordTime(packet, seconds, fraction, this.#fractions);
     packet.originalBytes = original;
     packet.capturedBytes = captured;
+    packet.dataAt = at + recordHeaderBytes;
+    packet.buffer = buffer.bytes;
+    packet.view = view;
+    packet.optionsBytes = 0;
     this.#lastRecord = buffer.offset + at;
     buffer.at = at + recordHeaderBytes + captured;
-    return this.#foundAt(at + recordHeaderBytes);
+    return foundPacket;
   }
 
   /** Passes over a packet that is too long to be read. It need not fit into the buffer. */
@@ -163,16 +168,6 @@ class PcapWalker implements Walker {
     this.#lastRecord = offset;
     const { damages, name } = this.#parts;
     damages.add(name, { kind: 'corrupt', offset, what: isTooLong(captured), resumedAt: end });
-    return foundPacket;
-  }
-
-  #foundAt(dataAt: number): Step {
-    const packet = this.#packet;
-    packet.interfaceIndex = this.#interfaceIndex;
-    packet.dataAt = dataAt;
-    packet.buffer = this.#buffer.bytes;
-    packet.view = this.#buffer.view;
-    packet.optionsBytes = 0;
     return foundPacket;
   }
 
@@ -194,10 +189,16 @@ class PcapWalker implements Walker {
 
   #zeroPacket(): Step {
     this.#releasedZeros -= 1;
-    setRecordTime(this.#packet, 0, 0, this.#fractions);
-    this.#packet.originalBytes = 0;
-    this.#packet.capturedBytes = 0;
-    return this.#foundAt(this.#buffer.at);
+    const packet = this.#packet;
+    packet.interfaceIndex = this.#interfaceIndex;
+    setRecordTime(packet, 0, 0, this.#fractions);
+    packet.originalBytes = 0;
+    packet.capturedBytes = 0;
+    packet.dataAt = this.#buffer.at;
+    packet.buffer = this.#buffer.bytes;
+    packet.view = this.#buffer.view;
+    packet.optionsBytes = 0;
+    return foundPacket;
   }
 
   #needs(bytes: number): Step {

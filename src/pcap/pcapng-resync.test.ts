@@ -49,7 +49,7 @@ test.each<[what: string, damaged: Buffer, says: string, resumedAfter?: number]>(
   [
     'too large a packet',
     packet({ data: Buffer.alloc(262_145) }),
-    'a packet of 262145 bytes, more than its block or any packet has',
+    'a packet of 262145 bytes is longer than 262144 and is passed over',
   ],
   [
     'a simple packet that is cut',

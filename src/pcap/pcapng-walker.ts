@@ -72,6 +72,7 @@ export class PcapngWalker implements Walker {
       type === enhancedPacketBlock &&
       length >= 32 &&
       length <= unread &&
+      length <= maxBlockBytes &&
       (length & 3) === 0 &&
       view.getUint32(at + length - 4, little) === length;
     if (!isWholePacket) return this.#block(type, length);
@@ -116,7 +117,7 @@ export class PcapngWalker implements Walker {
     if (from === undefined)
       return this.#recovery.skip(length, 'a packet of an interface that is not described');
     if (captured > maxPacketBytes || captured > length - 32)
-      return this.#recovery.skip(length, tooMany(captured));
+      return this.#recovery.skip(length, captured > length - 32 ? tooMany(captured) : isTooLong(captured));
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
     from.clock.set(packet, view.getUint32(at + 12, little), view.getUint32(at + 16, little));
