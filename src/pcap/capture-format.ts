@@ -1,3 +1,5 @@
+import { pcapFormats } from './pcap-format.ts';
+
 /** What the first bytes of a capture say about its format. `undecided`: there are too few of them. */
 export type CaptureFormat =
   | { readonly kind: 'pcap'; readonly littleEndian: boolean; readonly resolution: 'us' | 'ns' }
@@ -19,10 +21,10 @@ export function detectFormat(bytes: Uint8Array): CaptureFormat {
 /** By the magic number as its four bytes are in the file. */
 const formats: ReadonlyMap<number, CaptureFormat> = new Map<number, CaptureFormat>([
   [0x0a0d0d0a, { kind: 'pcapng' }],
-  [0xa1b2c3d4, { kind: 'pcap', littleEndian: false, resolution: 'us' }],
-  [0xd4c3b2a1, { kind: 'pcap', littleEndian: true, resolution: 'us' }],
-  [0xa1b23c4d, { kind: 'pcap', littleEndian: false, resolution: 'ns' }],
-  [0x4d3cb2a1, { kind: 'pcap', littleEndian: true, resolution: 'ns' }],
+  ...[...pcapFormats].map(([magic, { byteOrder, resolution }]): [number, CaptureFormat] => [
+    magic,
+    { kind: 'pcap', littleEndian: byteOrder === 'little', resolution },
+  ]),
 ]);
 
 function foreign(magic: number): string {

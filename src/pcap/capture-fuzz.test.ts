@@ -53,6 +53,47 @@ test('a capture that is cut anywhere gives exactly the packets before the cut', 
   );
 });
 
+const long = fc.integer({ min: 0, max: 300_000 }).map((length) => Buffer.alloc(length, 'x'));
+const zeros = fc.integer({ min: 0, max: 20_000 }).map((length) => Buffer.alloc(length));
+const pieces = fc.array(fc.oneof(long, zeros, dataOf), { minLength: 1, maxLength: 6 });
+const longCaptures = fc.oneof(
+  pieces.map((datas) => {
+    const { header, record } = captureBytes('little');
+    const records = datas.map((data) => (data[0] === 0 ? data : record({ data })));
+    return Buffer.concat([header({ network: 220 }), ...records]);
+  }),
+  fc.tuple(pieces, fc.nat(3)).map(([datas, comments]) => {
+    const { section, interfaceBlock, packet, option } = captureBytes('little');
+    const options = Buffer.concat(Array<Buffer>(comments * 4).fill(option(1, 'c'.repeat(60_000))));
+    const blocks = datas.map((data) =>
+      data[0] === 0 ? data.subarray(data.length & 3) : packet({ data, options }),
+    );
+    return Buffer.concat([section(), interfaceBlock({ linkType: 220 }), ...blocks]);
+  }),
+);
+
+test('what is read depends neither on the size of the buffer nor on that of the chunks', async () => {
+  const change = fc.tuple(fc.nat(), fc.nat(255));
+  await fc.assert(
+    fc.asyncProperty(
+      longCaptures,
+      fc.array(change, { maxLength: 3 }),
+      fc.nat(),
+      async (bytes, changes, cut) => {
+        for (const [where, value] of changes) bytes[where % bytes.length] = value;
+        const some = bytes.subarray(0, cut % 2 === 0 ? bytes.length : 24 + (cut % bytes.length));
+        const [first, ...others] = await Promise.all([
+          summaryOf(some, { bufferBytes: 0 }),
+          summaryOf(some, { bufferBytes: 2 ** 20 }),
+          summaryOf(some, { bufferBytes: 0, chunkBytes: 5_003 }),
+        ]);
+        for (const other of others) expect(other).toEqual(first);
+      },
+    ),
+    { numRuns: longRuns },
+  );
+});
+
 test('a capture that is cut at each of its bytes can be read', async () => {
   for (const { bytes, ends } of fc.sample(captures, { numRuns: 5, seed: 1 }))
     for (let length = 0; length <= bytes.length; length += 1) {
@@ -97,6 +138,14 @@ test('bytes of any kind after a magic number are read to their end', async () =>
 });
 
 const runs = 1500;
+const longRuns = 150;
+
+/** Undefined if the start is no capture. */
+async function summaryOf(bytes: Buffer, options: { bufferBytes: number; chunkBytes?: number }) {
+  if ((await problemOf(bytes.subarray(0, 64))) !== undefined) return undefined;
+  const { packets, damage } = await readBytes(bytes, options);
+  return { packets: packets.map(({ time, data }) => [time, data.length]), damage };
+}
 
 /** What makes random bytes look like blocks: types, lengths and byte orders. */
 function words(): fc.Arbitrary<Buffer> {

@@ -28,7 +28,7 @@ export type OpenedCapture =
   | { readonly kind: 'not-capture'; readonly message: string };
 
 export type CaptureOptions = {
-  /** The buffer; it grows only for a longer packet, to maxBlockBytes at most. */
+  /** The buffer; it grows only for a longer block, to maxBlockBytes at most, or twice that after damage. */
   readonly bufferBytes?: number;
   /** Used instead of a new one: that of another reader, which has been disposed of. */
   readonly buffer?: ReadBuffer;

@@ -47,7 +47,7 @@ export function readInterface(bytes: Uint8Array, view: DataView, body: BlockBody
 }
 
 /** What an interface statistics block counts; its body has at least 12 bytes. */
-export function readReceived(view: DataView, body: BlockBody): ReceivedPackets {
+export function readReceived(bytes: Uint8Array, view: DataView, body: BlockBody): ReceivedPackets {
   const { options } = readOptions(view, { ...body, from: body.from + 12 });
   const count = (code: number) => {
     const option = find(options, code, 8);
@@ -56,6 +56,8 @@ export function readReceived(view: DataView, body: BlockBody): ReceivedPackets {
   return {
     received: count(statisticsOption.received),
     dropped: count(statisticsOption.droppedByInterface),
+    droppedBySystem: count(statisticsOption.droppedBySystem),
+    comment: textOf(bytes, options, { code: commentOption, skip: 0 }),
   };
 }
 
@@ -86,13 +88,19 @@ function frameCheckBytesOf(view: DataView, options: readonly BlockOption[]): num
 }
 
 function addressesOf(bytes: Uint8Array, options: readonly BlockOption[]): readonly string[] | undefined {
-  const addresses = options.flatMap(({ code, valueAt, valueBytes }) => {
-    if (code === interfaceOption.ipv4Address && valueBytes === 8) return addressText(bytes, valueAt, 4);
-    if (code === interfaceOption.ipv6Address && valueBytes === 17) return addressText(bytes, valueAt, 6);
-    return [];
-  });
+  const addresses = options
+    .filter(
+      ({ code, valueBytes }) =>
+        (code === interfaceOption.ipv4Address && valueBytes === 8) ||
+        (code === interfaceOption.ipv6Address && valueBytes === 17),
+    )
+    .slice(0, maxAddresses)
+    .map(({ valueAt, valueBytes }) => addressText(bytes, valueAt, valueBytes === 8 ? 4 : 6));
   return addresses.length === 0 ? undefined : addresses;
 }
+
+/** Of one interface: no Pod or host is known by more. */
+const maxAddresses = 64;
 
 /** Whether there is a filter in libpcap's syntax: its first byte is 0. */
 function filterOf(view: DataView, options: readonly BlockOption[]): boolean {

@@ -56,22 +56,37 @@ export class InterfaceTable {
   }
 
   /** What the current section has counted so far on one of its interfaces. */
-  setReceived({ index, earlier }: SectionInterface, { received, dropped }: ReceivedPackets): void {
+  setReceived({ index, earlier }: SectionInterface, counted: ReceivedPackets): void {
     this.received[index] = {
-      received: sum(earlier?.received, received),
-      dropped: sum(earlier?.dropped, dropped),
+      received: sum(earlier?.received, counted.received),
+      dropped: sum(earlier?.dropped, counted.dropped),
+      droppedBySystem: sum(earlier?.droppedBySystem, counted.droppedBySystem),
+      comment: this.#kept(this.received[index]?.comment, counted.comment),
     };
+  }
+
+  /** The later comment of an interface in place of the one before, if the bound allows it. */
+  #kept(before: string | undefined, later: string | undefined): string | undefined {
+    if (later === undefined) return before;
+    const length = this.#textLength - (before?.length ?? 0) + later.length;
+    if (later.length > maxCommentLength || length > maxTextLength) return before;
+    this.#textLength = length;
+    return later;
   }
 }
 
 /** The interface number of a packet block of the older kind has 16 bits. */
 const maxInterfaces = 65_536;
 
-/** Names, filters and comments of all interfaces, in UTF-16 units. */
+/** Names, filters, addresses and comments of all interfaces and their statistics, in UTF-16 units. */
 const maxTextLength = 8 * 1024 * 1024;
+
+/** Of interface statistics. */
+const maxCommentLength = 4096;
 
 function isSame(a: CaptureInterface, b: CaptureInterface): boolean {
   const others = texts(b);
+  const own = texts(a);
   return (
     a.linkType === b.linkType &&
     a.snaplen === b.snaplen &&
@@ -79,12 +94,14 @@ function isSame(a: CaptureInterface, b: CaptureInterface): boolean {
     a.resolution.exponent === b.resolution.exponent &&
     a.offsetSeconds === b.offsetSeconds &&
     a.frameCheckBytes === b.frameCheckBytes &&
-    texts(a).every((text, at) => text === others[at])
+    own.length === others.length &&
+    own.every((text, at) => text === others[at])
   );
 }
 
-function texts({ name, description, filter, comment }: CaptureInterface): readonly (string | undefined)[] {
-  return [name, description, filter, comment];
+function texts(described: CaptureInterface): readonly (string | undefined)[] {
+  const { name, description, filter, comment, addresses = [] } = described;
+  return [name, description, filter, comment, ...addresses];
 }
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {

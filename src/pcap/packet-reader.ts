@@ -22,8 +22,8 @@ export type CurrentPacket = {
   timeHigh: number;
   timeLow: number;
   /**
-   * The same time since 1970, to compare packets: whole seconds, and the rest in nanoseconds, rounded down. 0 if it has
-   * no time: a simple packet block.
+   * The same time since 1970, to compare packets: whole seconds, and the rest in nanoseconds, rounded down. If it has no
+   * time (a simple packet block), it is the time 0 of its interface.
    */
   seconds: number;
   nanoseconds: number;
@@ -62,7 +62,15 @@ export function emptyPacket(): CurrentPacket {
 }
 
 /** What the writer of a capture counted on an interface (interface statistics blocks); undefined if it did not say. */
-export type ReceivedPackets = { readonly received: number | undefined; readonly dropped: number | undefined };
+export type ReceivedPackets = {
+  readonly received: number | undefined;
+  /** By the interface: isb_ifdrop. */
+  readonly dropped: number | undefined;
+  /** By the operating system: isb_osdrop. */
+  readonly droppedBySystem?: number | undefined;
+  /** The last one that is not too long. */
+  readonly comment?: string | undefined;
+};
 
 /** What a reader could not read. The packets before it were read, and in pcapng those after it as well, if `resumedAt`. */
 export type Damage = {

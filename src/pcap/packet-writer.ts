@@ -28,7 +28,7 @@ export type PacketWriter = {
 
 /** What the format has no place for. */
 export type WriteProblem = {
-  readonly reason: 'LinkTypesDiffer' | 'TimeOutOfRange';
+  readonly reason: 'LinkTypesDiffer' | 'TimeOutOfRange' | 'ResolutionTooLate' | 'FrameChecksDiffer';
   readonly message: string;
 };
 
@@ -44,6 +44,8 @@ export type WrittenStatistics = {
   readonly received?: bigint | undefined;
   /** By the kernel. */
   readonly dropped?: bigint | undefined;
+  /** By the operating system, besides those. */
+  readonly droppedBySystem?: bigint | undefined;
   /** Delivered to the writer of the capture. */
   readonly delivered?: bigint | undefined;
   readonly comment?: string | undefined;

@@ -40,7 +40,7 @@ export const maxPacketBytes = 262_144;
 export function parseHeader(bytes: Uint8Array): ParsedHeader {
   if (bytes.length < 4) return { kind: 'empty' };
   const view = viewOf(bytes);
-  const format = formats.get(view.getUint32(0));
+  const format = pcapFormats.get(view.getUint32(0));
   if (format === undefined) return { kind: 'not-pcap', message: describe(view.getUint32(0)) };
   if (bytes.length < fileHeaderBytes) return { kind: 'empty' };
   const little = format.byteOrder === 'little';
@@ -139,7 +139,7 @@ export function* recordsIn(bytes: Uint8Array, header: PcapHeader): Generator<Pac
 }
 
 /** By the magic number, as its four bytes are in the file. */
-const formats: ReadonlyMap<number, Pick<PcapHeader, 'byteOrder' | 'resolution'>> = new Map([
+export const pcapFormats: ReadonlyMap<number, Pick<PcapHeader, 'byteOrder' | 'resolution'>> = new Map([
   [0xa1b2c3d4, { byteOrder: 'big', resolution: 'us' }],
   [0xd4c3b2a1, { byteOrder: 'little', resolution: 'us' }],
   [0xa1b23c4d, { byteOrder: 'big', resolution: 'ns' }],

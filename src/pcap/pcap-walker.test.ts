@@ -109,6 +109,30 @@ test('a packet of the largest size is read, and a larger one is damage', async (
   ]);
 });
 
+// capinfos reads it: wiretap has larger limits for these link types.
+test.each([220, 231])(
+  'a packet of link type %i can be longer, is passed over, and what follows it is read',
+  async (network) => {
+    const long = record({ data: Buffer.alloc(600_000) });
+    const bytes = Buffer.concat([header({ network }), record(), long, record()]);
+    for (const options of [{}, { bufferBytes: 0, chunkBytes: 1000 }]) {
+      const read = await readBytes(bytes, options);
+      expect(read.packets).toHaveLength(2);
+      const message =
+        'capture, byte 60: a packet of 600000 bytes is longer than 262144 and is passed over; read on from byte 600076';
+      expect(read.damage).toEqual([{ kind: 'corrupt', offset: 60, resumedAt: 600_076, message }]);
+    }
+    const cut = await readBytes(bytes.subarray(0, 400_000), { chunkBytes: 1000 });
+    expect(cut.packets).toHaveLength(1);
+    expect(cut.damage).toMatchObject([{ kind: 'cut', offset: 60, resumedAt: undefined }]);
+  },
+);
+
+test('a length that not even such a link type has is damage', async () => {
+  const bytes = Buffer.concat([header({ network: 231 }), record({ captured: 2 ** 27 + 1 }), record()]);
+  expect((await readBytes(bytes)).damage).toMatchObject([{ kind: 'corrupt', resumedAt: undefined }]);
+});
+
 const zeros = Buffer.alloc(16);
 const block = 4096;
 
@@ -126,10 +150,11 @@ test.each<[what: string, bytes: readonly Buffer[], packets: number, damage: read
     ['corrupt'],
   ],
   ['after a packet that was lost too', [record({ data: Buffer.alloc(block) }), zeros], 2, ['corrupt']],
-  ['of more bytes than the buffer has', [Buffer.alloc(327_680), record()], 1, ['corrupt']],
+  ['of more bytes than the buffer has, before another record', [Buffer.alloc(327_680), record()], 20_482, []],
+  ['of more bytes than the buffer has, at the end', [Buffer.alloc(327_680)], 1, ['corrupt']],
 ])('zeros %s', async (_what, bytes, packets, damage) => {
-  for (const chunkBytes of [1_000_000, 13]) {
-    const read = await readBytes(Buffer.concat([header(), record(), ...bytes]), { chunkBytes });
+  for (const options of [{ chunkBytes: 1_000_000 }, { chunkBytes: 13 }, { bufferBytes: 0 }]) {
+    const read = await readBytes(Buffer.concat([header(), record(), ...bytes]), options);
     expect(read.packets).toHaveLength(packets);
     expect(read.damage.map(({ kind }) => kind)).toEqual(damage);
   }

@@ -1,5 +1,6 @@
 import type { CaptureFormat } from './capture-format.ts';
 import { microseconds, nanoseconds } from './capture-interface.ts';
+import { isTooLong, longestPacket } from './long-packet.ts';
 import type { CurrentPacket } from './packet-reader.ts';
 import { fileHeaderBytes, maxPacketBytes, recordHeaderBytes } from './pcap-format.ts';
 import { setRecordTime } from './pcap-record-time.ts';
@@ -82,8 +83,13 @@ class PcapWalker implements Walker {
   readonly #fractions: number;
   readonly #order: LengthOrder;
   readonly #interfaceIndex: number;
-  /** Up to this offset, the current run of zeros has been looked at: a stream can come byte by byte. */
-  #scannedTo = 0;
+  readonly #longest: number;
+  /** The packet that is being passed over: where it starts and ends, and its bytes. */
+  #passing: { readonly offset: number; readonly end: number; readonly captured: number } | undefined;
+  /** Records of zeros that have been passed: what follows them decides whether they are packets. They have no content. */
+  #heldZeros = 0;
+  /** Those of them that are packets. */
+  #releasedZeros = 0;
   /** The offset of the last record that was found. */
   #lastRecord = 0;
 
@@ -95,14 +101,30 @@ class PcapWalker implements Walker {
     this.#fractions = fractions;
     this.#order = order;
     this.#interfaceIndex = parts.table.section[0]?.index ?? 0;
+    this.#longest = longestPacket(parts.table.interfaces[this.#interfaceIndex]?.linkType);
   }
 
   step(): Step {
+    if (this.#passing !== undefined) {
+      const step = this.#pass(this.#passing);
+      if (step !== foundPacket) return step;
+    }
+    if (this.#releasedZeros > 0) return this.#zeroPacket();
+    const buffer = this.#buffer;
+    if (buffer.filled - buffer.at < recordHeaderBytes) return this.#needs(recordHeaderBytes);
+    if (buffer.view.getUint32(buffer.at) === 0 || this.#heldZeros > 0) {
+      this.#passZeros();
+      if (buffer.filled - buffer.at < recordHeaderBytes) return this.#needs(recordHeaderBytes);
+      if (this.#heldZeros > 0) return this.#releaseZeros();
+    }
+    return this.#record();
+  }
+
+  #record(): Step {
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const little = this.#littleEndian;
     const unread = buffer.filled - at;
-    if (unread < recordHeaderBytes) return this.#needs(recordHeaderBytes);
     const seconds = view.getUint32(at, little);
     const fraction = view.getUint32(at + 4, little);
     let captured = view.getUint32(at + 8, little);
@@ -110,13 +132,14 @@ class PcapWalker implements Walker {
     if (this.#order !== 'captured-first' && (this.#order === 'original-first' || captured > original)) {
       [captured, original] = [original, captured];
     }
-    if (captured > maxPacketBytes)
-      return this.#corrupt(`a packet of ${captured} bytes; no packet has more than ${maxPacketBytes}`);
-    if (unread < recordHeaderBytes + captured) return this.#needs(recordHeaderBytes + captured);
-    if (captured === 0 && original === 0 && seconds === 0 && fraction === 0) {
-      const step = this.#checkZeros();
-      if (step !== foundPacket) return step;
+    if (captured > this.#longest)
+      return this.#corrupt(`a packet of ${captured} bytes; no packet has more than ${this.#longest}`);
+    if (captured > maxPacketBytes) {
+      const offset = buffer.offset + at;
+      this.#passing = { offset, end: offset + recordHeaderBytes + captured, captured };
+      return this.step();
     }
+    if (unread < recordHeaderBytes + captured) return this.#needs(recordHeaderBytes + captured);
     const packet = this.#packet;
     packet.interfaceIndex = this.#interfaceIndex;
     setRecordTime(packet, seconds, fraction, this.#fractions);
@@ -131,29 +154,66 @@ class PcapWalker implements Walker {
     return foundPacket;
   }
 
+  /** Passes over a packet that is too long to be read. It need not fit into the buffer. */
+  #pass({ offset, end, captured }: { offset: number; end: number; captured: number }): Step {
+    const buffer = this.#buffer;
+    buffer.at = Math.min(buffer.filled, end - buffer.offset);
+    if (buffer.offset + buffer.at < end) {
+      buffer.wanted = 1;
+      if (!buffer.ended) return needsMore;
+      const what = `the file ends inside a packet, ${buffer.offset + buffer.at - offset} bytes after its start`;
+      return endWith(this.#parts, { kind: 'cut', offset, what });
+    }
+    this.#passing = undefined;
+    this.#lastRecord = offset;
+    const { damages, name } = this.#parts;
+    damages.add(name, { kind: 'corrupt', offset, what: isTooLong(captured), resumedAt: end });
+    return foundPacket;
+  }
+
+  /** A record can be all zero, but what a crash has lost looks the same: only what follows the zeros tells. */
+  #passZeros(): void {
+    const buffer = this.#buffer;
+    const zeros = zerosEnd(buffer.bytes, buffer.at, buffer.filled) - buffer.at;
+    const records = Math.floor(zeros / recordHeaderBytes);
+    this.#heldZeros += records;
+    buffer.at += records * recordHeaderBytes;
+  }
+
+  #releaseZeros(): Step {
+    this.#releasedZeros = this.#heldZeros;
+    this.#heldZeros = 0;
+    this.#lastRecord = this.#buffer.offset + this.#buffer.at - recordHeaderBytes;
+    return this.#zeroPacket();
+  }
+
+  #zeroPacket(): Step {
+    this.#releasedZeros -= 1;
+    const packet = this.#packet;
+    packet.interfaceIndex = this.#interfaceIndex;
+    setRecordTime(packet, 0, 0, this.#fractions);
+    packet.originalBytes = 0;
+    packet.capturedBytes = 0;
+    packet.dataAt = this.#buffer.at;
+    packet.buffer = this.#buffer.bytes;
+    packet.view = this.#buffer.view;
+    packet.optionsBytes = 0;
+    return foundPacket;
+  }
+
   #needs(bytes: number): Step {
     const buffer = this.#buffer;
     if (!buffer.ended) {
       buffer.wanted = bytes;
       return needsMore;
     }
-    if (buffer.filled === buffer.at) return isOver;
-    if (this.#isLostAtEnd() && isZero(buffer.bytes, buffer.at, buffer.filled))
+    const hasMore = buffer.filled > buffer.at || this.#heldZeros > 0;
+    if (hasMore && this.#isLostAtEnd() && isZero(buffer.bytes, buffer.at, buffer.filled))
       return this.#corrupt(lostAtEnd);
+    if (this.#heldZeros > 0) return this.#releaseZeros();
+    if (!hasMore) return isOver;
     const what = `the file ends inside a packet, ${buffer.filled - buffer.at} bytes after its start`;
     return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
-  }
-
-  /** A record can be all zero, but what a crash has lost looks the same: what follows the zeros decides. */
-  #checkZeros(): Step {
-    const buffer = this.#buffer;
-    const end = zerosEnd(buffer.bytes, Math.max(buffer.at, this.#scannedTo - buffer.offset), buffer.filled);
-    this.#scannedTo = buffer.offset + end;
-    if (end < buffer.filled || (buffer.ended && !this.#isLostAtEnd())) return foundPacket;
-    // No writer leaves a run of zeros that is as long as the buffer.
-    if (buffer.ended || end - buffer.at === buffer.bytes.length) return this.#corrupt(lostAtEnd);
-    buffer.wanted = Math.min(buffer.bytes.length, end - buffer.at + recordHeaderBytes);
-    return needsMore;
   }
 
   /**
@@ -168,7 +228,8 @@ class PcapWalker implements Walker {
 
   #corrupt(what: string): Step {
     const { at, offset } = this.#buffer;
-    return endWith(this.#parts, { kind: 'corrupt', offset: offset + at, what });
+    const zeros = this.#heldZeros * recordHeaderBytes;
+    return endWith(this.#parts, { kind: 'corrupt', offset: offset + at - zeros, what });
   }
 }
 

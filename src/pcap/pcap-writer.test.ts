@@ -80,3 +80,40 @@ test('the length of the frame check sequence is kept if all interfaces have it',
     expect((await readBytes(writer.take())).interfaces[0]?.frameCheckBytes).toBe(expected);
   }
 });
+
+const nanosecondInterface = { ...plainInterface, name: 'late', resolution: nanoseconds };
+
+test('an interface with finer times than the header has is refused once the header is written', async () => {
+  const writer = pcapWriter();
+  writer.addInterface(plainInterface);
+  writer.writePacket(packetOf({ time: 0n, original: 1, data: 'x', seconds: 1 }), 0, 0);
+  expect(writer.addInterface(nanosecondInterface)).toEqual({
+    reason: 'ResolutionTooLate',
+    message:
+      'the pcap file has times in microseconds, and late, described after its first packet, has finer ones: write pcapng',
+  });
+  expect(writer.addInterface(plainInterface)).toBe(1);
+});
+
+test('a file with nanoseconds takes an interface with any times later', () => {
+  const writer = pcapWriter();
+  writer.addInterface(nanosecondInterface);
+  writer.writePacket(packetOf({ time: 0n, original: 1, data: 'x', seconds: 1 }), 0, 0);
+  expect(writer.addInterface({ ...plainInterface, resolution: { base: 10, exponent: 12 } })).toBe(1);
+});
+
+test.each([
+  [4, 2, 'FrameChecksDiffer'],
+  [4, undefined, 'FrameChecksDiffer'],
+  [4, 4, undefined],
+  [undefined, 4, undefined],
+])(
+  'with %s bytes of frame check in the header, an interface that has %s later: %s',
+  (first, later, reason) => {
+    const writer = pcapWriter();
+    writer.addInterface({ ...plainInterface, frameCheckBytes: first });
+    writer.writePacket(packetOf({ time: 0n, original: 1, data: 'x', seconds: 1 }), 0, 0);
+    const added = writer.addInterface({ ...plainInterface, frameCheckBytes: later });
+    expect(typeof added === 'number' ? undefined : added.reason).toBe(reason);
+  },
+);

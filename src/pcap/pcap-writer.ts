@@ -7,20 +7,26 @@ import { WriteBuffer } from './write-buffer.ts';
 
 /**
  * Writes pcap, little endian, with nanoseconds if one of the interfaces that are added before the first packet has
- * finer times than microseconds; times are rounded down. All interfaces need one link type, and the seconds 32 bits.
+ * finer times than microseconds; times are rounded down. All interfaces need one link type, and the seconds 32 bits; one
+ * that is added later must fit the header that is written.
  */
 export function pcapWriter(): PacketWriter {
   const buffer = new WriteBuffer();
   const interfaces: CaptureInterface[] = [];
   let resolution: 'us' | 'ns' | undefined;
+  let frameCheckBytes: number | undefined;
   const begin = () => {
     resolution = interfaces.some(isFinerThanMicroseconds) ? 'ns' : 'us';
-    writeHeader(buffer, interfaces, resolution);
+    frameCheckBytes = commonFrameCheckBytes(interfaces);
+    writeHeader(buffer, { linkType: interfaces[0]?.linkType, frameCheckBytes, resolution });
   };
   return {
     addInterface: (description) => {
       const first = interfaces[0] ?? description;
       if (first.linkType !== description.linkType) return linkTypesDiffer(first, description);
+      if (resolution === 'us' && isFinerThanMicroseconds(description)) return resolutionTooLate(description);
+      if (frameCheckBytes !== undefined && description.frameCheckBytes !== frameCheckBytes)
+        return frameChecksDiffer(first, description);
       interfaces.push(description);
       return interfaces.length - 1;
     },
@@ -46,20 +52,30 @@ function isFinerThanMicroseconds({ resolution: { base, exponent } }: CaptureInte
   return base === 10 ? exponent > 6 : exponent > 0;
 }
 
-function writeHeader(
-  buffer: WriteBuffer,
-  interfaces: readonly CaptureInterface[],
-  resolution: 'us' | 'ns',
-): void {
-  const [first] = interfaces;
-  const frameCheckBytes = first?.frameCheckBytes;
-  const isCommon = interfaces.every((one) => one.frameCheckBytes === frameCheckBytes);
-  const upperBits = frameCheckBytes !== undefined && isCommon ? frameCheckBits(frameCheckBytes) : 0;
+/** Undefined unless all interfaces have the same. */
+function commonFrameCheckBytes(interfaces: readonly CaptureInterface[]): number | undefined {
+  const bytes = interfaces[0]?.frameCheckBytes;
+  return interfaces.every((one) => one.frameCheckBytes === bytes) ? bytes : undefined;
+}
+
+type HeaderFields = {
+  /** Without an interface there are no packets, and any link type will do. */
+  readonly linkType: number | undefined;
+  readonly frameCheckBytes: number | undefined;
+  readonly resolution: 'us' | 'ns';
+};
+
+function writeHeader(buffer: WriteBuffer, fields: HeaderFields): void {
+  const { linkType = 1, frameCheckBytes, resolution } = fields;
+  const upperBits = frameCheckBytes === undefined ? 0 : frameCheckBits(frameCheckBytes);
   buffer.reserve(fileHeaderBytes);
-  // Without an interface there are no packets, and any link type will do.
-  const linkType = ((first?.linkType ?? 1) | upperBits) >>> 0;
   buffer.bytes.set(
-    serializeHeader({ byteOrder: 'little', resolution, snaplen: writtenSnaplen, linkType }),
+    serializeHeader({
+      byteOrder: 'little',
+      resolution,
+      snaplen: writtenSnaplen,
+      linkType: (linkType | upperBits) >>> 0,
+    }),
     buffer.at,
   );
   buffer.at += fileHeaderBytes;
@@ -88,8 +104,31 @@ function linkTypesDiffer(first: CaptureInterface, second: CaptureInterface): Wri
   };
 }
 
+function resolutionTooLate({ name }: CaptureInterface): WriteProblem {
+  return {
+    reason: 'ResolutionTooLate',
+    message: `the pcap file has times in microseconds, and ${named(name)}, described after its first packet, has finer ones: write pcapng`,
+  };
+}
+
+function frameChecksDiffer(first: CaptureInterface, second: CaptureInterface): WriteProblem {
+  return {
+    reason: 'FrameChecksDiffer',
+    message: `the header of the pcap file says for all packets that ${withCheck(first)}, but ${withCheck(second)}: write pcapng`,
+  };
+}
+
+function withCheck({ name, frameCheckBytes }: CaptureInterface): string {
+  const length = frameCheckBytes === undefined ? 'no known length' : `${frameCheckBytes} bytes`;
+  return `the frame check sequence of ${named(name)} has ${length}`;
+}
+
+function named(name: string | undefined): string {
+  return name === undefined ? 'one interface' : name;
+}
+
 function described({ name, linkType }: CaptureInterface): string {
-  return `${name === undefined ? 'one interface' : name} has ${linkTypeName(linkType)}`;
+  return `${named(name)} has ${linkTypeName(linkType)}`;
 }
 
 function timeOutOfRange(seconds: number): WriteProblem {

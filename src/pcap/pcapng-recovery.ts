@@ -23,11 +23,16 @@ export class PcapngRecovery {
 
   /** Passes a whole block that makes no sense. */
   skip(length: number, what: string): typeof passed {
-    const { buffer, damages, name } = this.#parts;
-    const offset = buffer.offset + buffer.at;
+    const { buffer } = this.#parts;
+    this.addPassed(buffer.offset + buffer.at, length, what);
     buffer.at += length;
-    damages.add(name, { kind: 'corrupt', offset, what, resumedAt: offset + length });
     return passed;
+  }
+
+  /** Records that a block of this length, or something of it, has been passed. */
+  addPassed(offset: number, length: number, what: string): void {
+    const { damages, name } = this.#parts;
+    damages.add(name, { kind: 'corrupt', offset, what, resumedAt: offset + length });
   }
 
   /** What is here is no block: the next one has to be searched. */
@@ -56,4 +61,16 @@ export class PcapngRecovery {
     damages.add(name, { ...lost, kind: 'corrupt', resumedAt });
     return passed;
   }
+}
+
+export function differentLengths(first: number, second: number): string {
+  return `a block with two different lengths, ${first} and ${second}`;
+}
+
+export function wrongLength(type: number, length: number): string {
+  return `no block of type ${type} can have ${length} bytes`;
+}
+
+export function tooMany(captured: number): string {
+  return `a packet of ${captured} bytes, more than its block or any packet has`;
 }

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
+import { searchBlock } from './pcapng-resync.ts';
+import { ReadBuffer } from './read-buffer.ts';
 import { captureBytes, someData } from './testing/capture-bytes.ts';
 import { readBytes } from './testing/read-capture.ts';
 
-const { section, interfaceBlock, packet, block, u16, u32 } = captureBytes('little');
+const { section, interfaceBlock, packet, block, option, u16, u32 } = captureBytes('little');
 const start = Buffer.concat([section(), interfaceBlock()]);
 const good = packet();
 const next = packet({ low: 200 });
@@ -47,7 +49,7 @@ test.each<[what: string, damaged: Buffer, says: string, resumedAfter?: number]>(
   [
     'too large a packet',
     packet({ data: Buffer.alloc(262_145) }),
-    'a packet of 262145 bytes, more than its block or any packet has',
+    'a packet of 262145 bytes is longer than 262144 and is passed over',
   ],
   [
     'a simple packet that is cut',
@@ -115,10 +117,48 @@ test('a block with two different lengths is not what is looked for', async () =>
   expect(read.damage).toMatchObject([{ offset: start.length, resumedAt: start.length + 8 + 52 }]);
 });
 
-test('a packet that fills more than half the buffer is not looked for', async () => {
-  const bytes = Buffer.concat([start, Buffer.alloc(8), packet({ data: Buffer.alloc(10_000) }), next]);
-  expect((await readBytes(bytes, { bufferBytes: 16_384 })).packets).toHaveLength(1);
-  expect((await readBytes(bytes)).packets).toHaveLength(2);
+// As many as capinfos reads without the damage.
+test.each([10_000, 20_000, 150_000, 262_144])(
+  'after damage, packets of %i bytes are found whatever the size of the buffer',
+  async (packetBytes) => {
+    const long = Array.from({ length: 5 }, (_, low) => packet({ low, data: Buffer.alloc(packetBytes) }));
+    const bytes = Buffer.concat([start, Buffer.alloc(8), ...long, Buffer.alloc(8), ...long, next]);
+    for (const options of [
+      { bufferBytes: 0 },
+      { bufferBytes: 2 ** 20 },
+      { bufferBytes: 0, chunkBytes: 999 },
+    ]) {
+      const read = await readBytes(bytes, options);
+      expect(read.packets).toHaveLength(11);
+      expect(read.damage).toMatchObject([{ resumedAt: start.length + 8 }, {}]);
+    }
+  },
+);
+
+test('the search for a block moves each byte only once or twice, even if all of them can start one', async () => {
+  const buffer = new ReadBuffer(0);
+  const bytes = Buffer.alloc(2 ** 21);
+  // What could be a packet of the largest length that is looked for starts every 24 bytes.
+  const start24 = Buffer.concat([u32(6), u32(2 ** 19 - 8), u32(0), u32(0), u32(0), u32(4)]);
+  for (let offset = 0; offset + 24 <= bytes.length; offset += 24) start24.copy(bytes, offset);
+  let given = 0;
+  const read = (target: Uint8Array) => {
+    const length = Math.min(target.length, 1000, bytes.length - given);
+    target.set(bytes.subarray(given, given + length));
+    given += length;
+    return length;
+  };
+  buffer.begin({ name: 'capture', read, [Symbol.asyncDispose]: async () => {} });
+  let moves = 0;
+  let found = searchBlock(buffer, { littleEndian: true, interfaces: 1 });
+  for (; found === 'more'; found = searchBlock(buffer, { littleEndian: true, interfaces: 1 })) {
+    const before = buffer.offset;
+    await buffer.more();
+    if (buffer.offset !== before) moves += 1;
+  }
+  expect(found).toBe('none');
+  expect(buffer.bytes).toHaveLength(2 ** 20);
+  expect(moves).toBeLessThan(6);
 });
 
 test('only what is aligned to 4 bytes is taken for a block', async () => {
@@ -139,6 +179,56 @@ test('a packet that is cut at the end is not searched for blocks', async () => {
   expect(read.packets).toHaveLength(1);
   expect(read.damage).toMatchObject([{ kind: 'cut', offset: at, resumedAt: undefined }]);
 });
+
+// capinfos and tshark read one packet of each.
+test.each<[what: string, options: Buffer, missing: number]>([
+  ['in its data, before a comment', option(1, 'a comment'), 40],
+  ['in its comment', option(1, 'a comment'), 8],
+  ['after its comment', option(1, 'a comment'), 4],
+  ['in the end of its options', Buffer.concat([option(1, 'a comment'), Buffer.alloc(4)]), 6],
+  ['after its flags and a custom option', Buffer.concat([option(2, u32(1)), option(2988, u32(1))]), 4],
+])('a packet that is cut %s is not searched for blocks', async (_what, options, missing) => {
+  const whole = packet({ data: Buffer.concat([good, good]), options });
+  const read = await readBytes(Buffer.concat([start, good, whole.subarray(0, -missing)]));
+  expect(read.packets).toHaveLength(1);
+  expect(read.damage).toMatchObject([{ kind: 'cut', offset: at, resumedAt: undefined }]);
+});
+
+test('a simple packet that is cut is not searched for blocks, unless its length is wrong', async () => {
+  const simple = block(3, Buffer.concat([u32(2 * good.length), good, good]));
+  const cut = await readBytes(Buffer.concat([start, simple.subarray(0, -8)]));
+  expect(cut.packets).toEqual([]);
+  expect(cut.damage).toMatchObject([{ kind: 'cut', offset: start.length }]);
+  u32(10_000).copy(simple, 4);
+  expect((await readBytes(Buffer.concat([start, simple]))).packets).toHaveLength(2);
+});
+
+test('a cut packet that says it has 3 GiB is searched for blocks', async () => {
+  const damaged = Buffer.concat([packet({ captured: 3 * 2 ** 30 }), good]);
+  u32(10_000).copy(damaged, 4);
+  expect((await readBytes(Buffer.concat([start, damaged]))).packets).toHaveLength(1);
+});
+
+test('an interface that is cut in its comment is not searched for blocks', async () => {
+  const cut = interfaceBlock({ options: option(1, Buffer.concat([good, good])) }).subarray(0, -8);
+  const read = await readBytes(Buffer.concat([start, good, cut]));
+  expect(read.packets).toHaveLength(1);
+  expect(read.damage).toMatchObject([{ kind: 'cut', offset: at }]);
+});
+
+test.each(['little', 'big'] as const)(
+  'a wrong length that reaches beyond the end, %s endian, is damage',
+  async (order) => {
+    const bytes = captureBytes(order);
+    for (const id of [0, 1]) {
+      const damaged = bytes.packet({ id });
+      bytes.u32(10_000).copy(damaged, 4);
+      const head = Buffer.concat([bytes.section(), bytes.interfaceBlock(), bytes.interfaceBlock()]);
+      const read = await readBytes(Buffer.concat([head, damaged, bytes.packet({ id })]));
+      expect(read.packets).toHaveLength(1);
+    }
+  },
+);
 
 test('a length that reaches beyond the end of the file is damage like others', async () => {
   const damaged = packet();

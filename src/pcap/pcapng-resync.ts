@@ -3,11 +3,9 @@ import {
   enhancedPacketBlock,
   interfaceBlock,
   minBlockBytes,
-  oldPacketBlock,
-  padded,
   sectionHeaderBlock,
 } from './pcapng-format.ts';
-import type { ReadBuffer } from './read-buffer.ts';
+import { maxBlockBytes, type ReadBuffer } from './read-buffer.ts';
 import { readSectionHeader, sectionHeaderBytes } from './section-header.ts';
 
 /** What is known of the section in which something was damaged. */
@@ -19,8 +17,8 @@ export type DamagedSection = {
 
 /**
  * Moves the buffer to the next place that can be a block: a section header, a description of an interface or a packet
- * of a known one, whose two lengths are equal. Blocks start at multiples of 4 bytes. One that is longer than half the
- * buffer is not found, so that each byte is moved in memory only once.
+ * of a known one, whose two lengths are equal. Blocks start at multiples of 4 bytes. The buffer grows to twice the
+ * length of what can be a block, so that each byte is moved in memory only once: bytes are moved when half are passed.
  */
 export function searchBlock(buffer: ReadBuffer, section: DamagedSection): 'found' | 'more' | 'none' {
   while (buffer.filled - buffer.at >= emptyBlockBytes) {
@@ -37,19 +35,8 @@ export function searchBlock(buffer: ReadBuffer, section: DamagedSection): 'found
   return buffer.ended ? 'none' : wait(buffer, emptyBlockBytes);
 }
 
-/**
- * Whether the block at the end of the file has the length that its packet says, as a block without options has: then
- * the rest of it is missing, and its length is right.
- */
-export function isWholePacketLength(buffer: ReadBuffer, littleEndian: boolean): boolean {
-  const { at, filled, view } = buffer;
-  if (filled - at < 24) return filled - at < emptyBlockBytes;
-  const type = view.getUint32(at, littleEndian);
-  if (type !== enhancedPacketBlock && type !== oldPacketBlock) return false;
-  return view.getUint32(at + 4, littleEndian) === 32 + padded(view.getUint32(at + 20, littleEndian));
-}
-
 function wait(buffer: ReadBuffer, wanted: number): 'more' {
+  buffer.growTo(2 * wanted);
   buffer.wanted = wanted;
   return 'more';
 }
@@ -61,16 +48,16 @@ function candidateAt(
   { littleEndian, interfaces }: DamagedSection,
 ): Candidate | undefined {
   const { at, filled, view } = buffer;
-  const longest = buffer.bytes.length / 2;
   const type = view.getUint32(at, littleEndian);
   if (type === sectionHeaderBlock) {
     const header = readSectionHeader(view, at, filled);
     if (header.kind === 'incomplete') return { length: sectionHeaderBytes, littleEndian };
-    return header.kind === 'header' && header.length <= longest ? header : undefined;
+    return header.kind === 'header' ? header : undefined;
   }
   if (type !== interfaceBlock && type !== enhancedPacketBlock) return undefined;
   const length = view.getUint32(at + 4, littleEndian);
-  if (length < (minBlockBytes.get(type) ?? 0) || length > longest || (length & 3) !== 0) return undefined;
+  if (length < (minBlockBytes.get(type) ?? 0) || length > maxBlockBytes || (length & 3) !== 0)
+    return undefined;
   // With the rest of the block, it is looked at again.
   if (type === interfaceBlock || filled - at < 24) return { length, littleEndian };
   const isKnown = view.getUint32(at + 8, littleEndian) < interfaces;

@@ -230,3 +230,10 @@ test('a filter that is not in the syntax of libpcap is left out', async () => {
   const read = await readBytes(Buffer.concat([section(), interfaceBlock({ options })]));
   expect(read.interfaces[0]?.filter).toBeUndefined();
 });
+
+test('a simple packet has the time 0 of its interface, as it is written again', async () => {
+  const described = interfaceBlock({ options: option(14, little.i64(1000n)) });
+  const simple = block(3, Buffer.concat([u32(20), someData]));
+  const { packets } = await readBytes(Buffer.concat([section(), described, simple]));
+  expect(packets).toMatchObject([{ time: 0n, seconds: 1000, nanoseconds: 0 }]);
+});

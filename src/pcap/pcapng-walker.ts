@@ -1,5 +1,7 @@
+import { canBeOptions, isPlausiblyCut } from './block-plausibility.ts';
 import { readInterface, readReceived } from './interface-block.ts';
 import type { InterfaceTable, SectionInterface } from './interface-table.ts';
+import { isTooLong, longestPacket } from './long-packet.ts';
 import type { CurrentPacket } from './packet-reader.ts';
 import { maxPacketBytes } from './pcap-format.ts';
 import {
@@ -13,8 +15,8 @@ import {
   simplePacketBlock,
   statisticsBlock,
 } from './pcapng-format.ts';
-import { PcapngRecovery, passed } from './pcapng-recovery.ts';
-import { isWholePacketLength } from './pcapng-resync.ts';
+import { maxPassedBytes, PcapngPassing } from './pcapng-passing.ts';
+import { differentLengths, PcapngRecovery, passed, tooMany, wrongLength } from './pcapng-recovery.ts';
 import { maxBlockBytes, type ReadBuffer } from './read-buffer.ts';
 import { readSectionHeader, sectionHeaderBytes } from './section-header.ts';
 import {
@@ -34,11 +36,10 @@ export class PcapngWalker implements Walker {
   readonly #packet: CurrentPacket;
   readonly #table: InterfaceTable;
   readonly #recovery: PcapngRecovery;
+  readonly #passing: PcapngPassing;
   #littleEndian = true;
   /** Whether the blocks of the section cannot be read: its version is unknown. */
   #isForeign = false;
-  /** The block of another type that is being passed, and how many of its bytes are left. */
-  #passing: { readonly offset: number; readonly length: number; left: number } | undefined;
 
   constructor(parts: WalkerParts) {
     this.#parts = parts;
@@ -46,6 +47,7 @@ export class PcapngWalker implements Walker {
     this.#packet = parts.packet;
     this.#table = parts.table;
     this.#recovery = new PcapngRecovery(parts);
+    this.#passing = new PcapngPassing(parts, this.#recovery);
   }
 
   step(): Step {
@@ -57,7 +59,7 @@ export class PcapngWalker implements Walker {
 
   #next(): Step | typeof passed {
     if (this.#recovery.isLost) return this.#recovery.search(this.#littleEndian);
-    if (this.#passing !== undefined) return this.#pass(this.#passing);
+    if (this.#passing.isPassing) return this.#passing.go(this.#littleEndian);
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const unread = buffer.filled - at;
@@ -70,6 +72,7 @@ export class PcapngWalker implements Walker {
       type === enhancedPacketBlock &&
       length >= 32 &&
       length <= unread &&
+      length <= maxBlockBytes &&
       (length & 3) === 0 &&
       view.getUint32(at + length - 4, little) === length;
     if (!isWholePacket) return this.#block(type, length);
@@ -82,6 +85,8 @@ export class PcapngWalker implements Walker {
     const { at, filled, view } = this.#buffer;
     const least = minBlockBytes.get(type);
     if (least === undefined) return this.#startPassing(type, length);
+    if (type === enhancedPacketBlock && length > maxBlockBytes && (length & 3) === 0)
+      return this.#longBlock(length);
     if (length < least || length > maxBlockBytes || (length & 3) !== 0)
       return this.#recovery.lose(wrongLength(type, length));
     if (filled - at < length) return this.#needs(length);
@@ -112,7 +117,7 @@ export class PcapngWalker implements Walker {
     if (from === undefined)
       return this.#recovery.skip(length, 'a packet of an interface that is not described');
     if (captured > maxPacketBytes || captured > length - 32)
-      return this.#recovery.skip(length, tooMany(captured));
+      return this.#recovery.skip(length, captured > length - 32 ? tooMany(captured) : isTooLong(captured));
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
     from.clock.set(packet, view.getUint32(at + 12, little), view.getUint32(at + 16, little));
@@ -128,7 +133,35 @@ export class PcapngWalker implements Walker {
     return foundPacket;
   }
 
-  /** It has no time, and belongs to the first interface. */
+  /** A packet or options that are too long to be read. The packet is read without options, or passed over. */
+  #longBlock(length: number): Step | typeof passed {
+    const buffer = this.#buffer;
+    const { at, filled, view } = buffer;
+    if (filled - at < 28) return this.#needs(28);
+    const from = this.#table.section[view.getUint32(at + 8, this.#littleEndian)];
+    const captured = view.getUint32(at + 20, this.#littleEndian);
+    const longest = longestPacket(from && this.#table.interfaces[from.index]?.linkType);
+    const options = length - 32 - padded(captured);
+    if (from === undefined || captured > longest || options < 0 || options > maxPassedBytes)
+      return this.#recovery.lose(wrongLength(enhancedPacketBlock, length));
+    if (captured > maxPacketBytes) return this.#passing.start(length, isTooLong(captured));
+    const read = 28 + padded(captured);
+    // With the start of an option, it is no length that is wrong.
+    if (filled - at < read + 4) return this.#needs(read + 4);
+    const end = at + length - 4;
+    if (
+      !canBeOptions(view, { from: at + read, end, filled: at + read + 4, littleEndian: this.#littleEndian })
+    )
+      return this.#recovery.lose(wrongLength(enhancedPacketBlock, length));
+    this.#longPacket(from, length);
+    this.#packet.optionsBytes = 0;
+    buffer.at = at;
+    this.#passing.start(length, `a packet with ${options} bytes of options, which are passed over`);
+    this.#passing.skip(read);
+    return foundPacket;
+  }
+
+  /** It has no time, which is the time 0 of its interface, the first one. */
   #simplePacket(length: number): Step | typeof passed {
     const buffer = this.#buffer;
     const { at, view } = buffer;
@@ -141,10 +174,7 @@ export class PcapngWalker implements Walker {
       return this.#recovery.skip(length, tooMany(captured));
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
-    packet.timeHigh = 0;
-    packet.timeLow = 0;
-    packet.seconds = 0;
-    packet.nanoseconds = 0;
+    from.clock.set(packet, 0, 0);
     packet.capturedBytes = captured;
     packet.originalBytes = original;
     packet.dataAt = at + 12;
@@ -185,9 +215,9 @@ export class PcapngWalker implements Walker {
   }
 
   #statistics(length: number): void {
-    const { at, view } = this.#buffer;
+    const { at, bytes, view } = this.#buffer;
     const from = this.#table.section[view.getUint32(at + 8, this.#littleEndian)];
-    if (from !== undefined) this.#table.setReceived(from, readReceived(view, this.#body(length)));
+    if (from !== undefined) this.#table.setReceived(from, readReceived(bytes, view, this.#body(length)));
   }
 
   #body(length: number): { readonly from: number; readonly to: number; readonly littleEndian: boolean } {
@@ -205,7 +235,7 @@ export class PcapngWalker implements Walker {
     if (unread === 0) return isOver;
     const what = `the file ends inside a block, ${unread} bytes after its start`;
     // Its data could look like blocks: only if its length is wrong, there are blocks to look for.
-    if (isWholePacketLength(buffer, this.#littleEndian))
+    if (isPlausiblyCut(buffer, this.#littleEndian))
       return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
     return this.#recovery.lose(what, 'cut');
   }
@@ -214,40 +244,6 @@ export class PcapngWalker implements Walker {
   #startPassing(type: number, length: number): typeof passed {
     if (length < emptyBlockBytes || length > maxPassedBytes || (length & 3) !== 0)
       return this.#recovery.lose(wrongLength(type, length));
-    this.#passing = { offset: this.#buffer.offset + this.#buffer.at, length, left: length };
-    return passed;
+    return this.#passing.start(length, undefined);
   }
-
-  #pass(passing: { readonly offset: number; readonly length: number; left: number }): Step | typeof passed {
-    const buffer = this.#buffer;
-    const step = Math.min(passing.left - 4, buffer.filled - buffer.at);
-    buffer.at += step;
-    passing.left -= step;
-    const { offset, length } = passing;
-    if (passing.left > 4 || buffer.filled - buffer.at < 4) {
-      buffer.wanted = 4;
-      if (!buffer.ended) return needsMore;
-      return endWith(this.#parts, { kind: 'cut', offset, what: 'the file ends inside a block' });
-    }
-    this.#passing = undefined;
-    const second = buffer.view.getUint32(buffer.at, this.#littleEndian);
-    if (second !== length) this.#recovery.loseAt(offset, differentLengths(length, second));
-    else buffer.at += 4;
-    return passed;
-  }
-}
-
-/** A longer block of a type that is not read is taken for damage: wiretap reads no block that is longer. */
-const maxPassedBytes = 16 * 1024 * 1024;
-
-function wrongLength(type: number, length: number): string {
-  return `no block of type ${type} can have ${length} bytes`;
-}
-
-function differentLengths(first: number, second: number): string {
-  return `a block with two different lengths, ${first} and ${second}`;
-}
-
-function tooMany(captured: number): string {
-  return `a packet of ${captured} bytes, more than its block or any packet has`;
 }

@@ -149,6 +149,7 @@ test('statistics are written, with what is known', async () => {
       interfaceNumber: 1,
       received: 10n,
       dropped: 2n,
+      droppedBySystem: 5n,
       delivered: 7n,
       start: 1n,
       end: 2n ** 40n,
@@ -159,7 +160,7 @@ test('statistics are written, with what is known', async () => {
   const read = await readBytes(writer.take());
   expect(read.received).toEqual([
     { received: undefined, dropped: undefined },
-    { received: 10, dropped: 2 },
+    { received: 10, dropped: 2, droppedBySystem: 5, comment: 'pruned 1' },
   ]);
   expect(read.damage).toEqual([]);
 });

@@ -146,6 +146,7 @@ function writeStatistics(buffer: WriteBuffer, statistics: WrittenStatistics): vo
   appendTime(buffer, statisticsOption.endTime, to);
   appendCount(buffer, statisticsOption.received, received);
   appendCount(buffer, statisticsOption.droppedByInterface, dropped);
+  appendCount(buffer, statisticsOption.droppedBySystem, statistics.droppedBySystem);
   appendCount(buffer, statisticsOption.delivered, delivered);
   endOptions(buffer);
   endBlock(buffer, start);

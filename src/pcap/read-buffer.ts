@@ -3,7 +3,7 @@ import { maxPacketBytes } from './pcap-format.ts';
 
 /**
  * The longest block or record that is read as a whole: the largest packet, its header, and as many bytes of options.
- * No buffer grows beyond it.
+ * Only the search for a block after damage makes a buffer larger: twice as large.
  */
 export const maxBlockBytes = 2 * maxPacketBytes;
 
@@ -55,15 +55,24 @@ export class ReadBuffer {
     return undefined;
   }
 
+  /** Makes the buffer at least so large, with the bytes from `at` on at its front. */
+  growTo(bytes: number): void {
+    if (bytes > this.bytes.length) this.#move(bytes);
+  }
+
   #add(count: number): void {
     this.filled += count;
     this.ended = count === 0;
   }
 
   #makeSpace(): void {
+    this.#move(Math.min(maxBlockBytes, this.wanted));
+  }
+
+  #move(bytes: number): void {
     const unread = this.bytes.subarray(this.at, this.filled);
-    if (this.wanted > this.bytes.length) {
-      this.bytes = new Uint8Array(Math.min(maxBlockBytes, 2 ** Math.ceil(Math.log2(this.wanted))));
+    if (bytes > this.bytes.length) {
+      this.bytes = new Uint8Array(2 ** Math.ceil(Math.log2(bytes)));
       this.view = new DataView(this.bytes.buffer);
     }
     this.bytes.set(unread);
