@@ -5,7 +5,6 @@ import type { MergeInput, PacketTime } from '../pcap/merge/merged-packets.ts';
 import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import { ReadBuffer } from '../pcap/read-buffer.ts';
-import { ringBase } from './input-names.ts';
 import type { NamedCapture } from './open-capture.ts';
 
 /** What is known of a capture before it is merged. */
@@ -92,21 +91,16 @@ const buffersBytes = 64 * 1024 * 1024;
 /** The captures as inputs of a merge, each opened when its first packet is due. */
 export type MergeInputs = {
   readonly inputs: readonly MergeInput[];
-  /** Whether its capture has begun and not ended, at this moment of the merge. */
-  readonly isCapturing: (input: number) => boolean;
   /** The input has ended: what its reader knows. */
   readonly ended: (input: number) => CaptureReader | undefined;
 };
 
 export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
   const readers = new Map<number, CaptureReader>();
-  const rings = ringsOf(captures);
   /** Of inputs that have ended, for those that follow: the files of a ring begin one after the other. */
   const freeBuffers: ReadBuffer[] = [];
   const buffers = new Map<number, ReadBuffer>();
   const open = async (input: number, { capture }: ScannedCapture) => {
-    const ring = rings[input];
-    if (ring) ring.hasBegun = true;
     const hasSpace = (readers.size + 1) * largeBufferBytes <= buffersBytes;
     const buffer = freeBuffers.pop() ?? new ReadBuffer(hasSpace ? largeBufferBytes : smallBufferBytes);
     const opened = await capture.open({ buffer });
@@ -120,13 +114,7 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       open: () => open(input, capture),
       ...(capture.startsAt && { startsAt: capture.startsAt }),
     })),
-    isCapturing(input) {
-      const { hasBegun, filesLeft } = rings[input] ?? noRing;
-      return hasBegun && filesLeft > 0;
-    },
     ended(input) {
-      const ring = rings[input];
-      if (ring) ring.filesLeft -= 1;
       const reader = readers.get(input);
       readers.delete(input);
       const buffer = buffers.get(input);
@@ -135,21 +123,4 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       return reader;
     },
   };
-}
-
-/** The files that one capture wrote, one after the other: between two of them, it goes on. */
-type Ring = { hasBegun: boolean; filesLeft: number };
-const noRing: Ring = { hasBegun: false, filesLeft: 0 };
-
-/** The ring of each capture. */
-function ringsOf(captures: readonly ScannedCapture[]): readonly Ring[] {
-  const rings = new Map<string, Ring>();
-  return captures.map(({ capture: { name } }, input) => {
-    const base = ringBase(name);
-    const key = base === name ? `${input}` : base;
-    const ring = rings.get(key) ?? { ...noRing };
-    rings.set(key, ring);
-    ring.filesLeft += 1;
-    return ring;
-  });
 }

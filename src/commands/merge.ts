@@ -81,7 +81,7 @@ async function write({ options, captures, output, report }: Write): Promise<numb
   const describe = (input: number, description: CaptureInterface) =>
     namedInterface(description, names[input] ?? '');
   const counted = inputStatistics();
-  const { inputs, isCapturing, ended } = mergeInputs(captures);
+  const { inputs, ended } = mergeInputs(captures);
   await using merged = new MergedPackets(inputs, {
     slowAfterMs: areFiles(captures) ? Infinity : slowAfterMs,
     onGap: (gap) => report.gap(gap),
@@ -96,11 +96,15 @@ async function write({ options, captures, output, report }: Write): Promise<numb
   const podNames = options.names ? addressNames(captures, describe) : [];
   if (podNames.length > 0) writer.writeNames(podNames);
   const chunks = mergeCaptures({
-    merged,
+    ...packetSelection({
+      ...options,
+      merged,
+      captures,
+      onSideProblem: (problem) => report.sideProblems([problem]),
+    }),
     writer,
     interfaces: captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
     describe,
-    keeps: packetSelection({ ...options, captures, isCapturing }),
     droppedBefore: () => 0,
     known: counted.known,
   });
