@@ -1,7 +1,7 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { createDecoder } from '../pcap/decode/decoder.ts';
-import type { MergeInput, PacketTime } from '../pcap/merge/merged-packets.ts';
+import type { MergeInput, PacketTime } from '../pcap/merge/merge-input.ts';
 import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import { ReadBuffer } from '../pcap/read-buffer.ts';

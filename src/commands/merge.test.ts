@@ -71,7 +71,7 @@ test('reports packets whose clock was set back, and keeps their order and their 
   expect([code, stderr]).toEqual([
     0,
     expect.stringContaining(
-      'a.pcap: 1 packet with an earlier time than one before; the order of the file stays\n',
+      'a.pcap: the time steps back once: 1 packet with an earlier time than one before, by at most 30 s; the order of the file stays\n',
     ),
   ]);
   const order = linesOf(await scene.read('both.pcapng')).map((line) => line.split(' ').at(-1));

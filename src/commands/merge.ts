@@ -83,7 +83,9 @@ async function write({ options, captures, output, report }: Write): Promise<numb
   const counted = inputStatistics();
   const { inputs, ended } = mergeInputs(captures);
   await using merged = new MergedPackets(inputs, {
-    slowAfterMs: areFiles(captures) ? Infinity : slowAfterMs,
+    ...(areFiles(captures)
+      ? { slowAfterMs: Infinity }
+      : { slowAfterMs, silentAfterMs: options.waitSeconds * 1_000 }),
     onGap: (gap) => report.gap(gap),
     onEnd(input) {
       const reader = ended(input);
