@@ -18,11 +18,18 @@ export type ScannedCapture = {
   readonly own: readonly OwnAddresses[] | undefined;
 };
 
-/** Without the captures that have no packets; why those could not be read, if so. The message names what is no capture. */
+/** What a capture without packets says. */
+export type EmptyCapture = {
+  readonly name: string;
+  readonly reader: Pick<CaptureReader, 'interfaces' | 'received'>;
+};
+
+/** The captures with packets, and those without, with why they could not be read, if so. The message names what is no capture. */
 export type ScanResult =
   | {
       readonly kind: 'scanned';
       readonly captures: readonly ScannedCapture[];
+      readonly empty: readonly EmptyCapture[];
       readonly damage: readonly Damage[];
     }
   | { readonly kind: 'unusable'; readonly message: string };
@@ -35,22 +42,25 @@ export async function scanCaptures(
   { withAddresses }: { readonly withAddresses: boolean },
 ): Promise<ScanResult> {
   const scanned: ScannedCapture[] = [];
+  const empty: EmptyCapture[] = [];
   const damage: Damage[] = [];
   for (let at = 0; at < captures.length; at += scannedAtOnce) {
     const some = captures.slice(at, at + scannedAtOnce);
     const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, withAddresses)));
     for (const result of results) {
       if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
-      if (result.kind === 'empty') damage.push(...result.damage);
-      else scanned.push(result);
+      if (result.kind === 'empty') {
+        empty.push(result.capture);
+        damage.push(...result.damage);
+      } else scanned.push(result);
     }
   }
-  return { kind: 'scanned', captures: scanned, damage };
+  return { kind: 'scanned', captures: scanned, empty, damage };
 }
 
 type Scan =
   | ({ readonly kind: 'scanned' } & ScannedCapture)
-  | { readonly kind: 'empty'; readonly damage: readonly Damage[] }
+  | { readonly kind: 'empty'; readonly capture: EmptyCapture; readonly damage: readonly Damage[] }
   | { readonly kind: 'not-capture'; readonly message: string };
 
 async function scanOrRefuse(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
@@ -68,7 +78,10 @@ async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan
   const opened = await capture.open({ bufferBytes: smallBufferBytes });
   if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
-  if (!(await reader.next())) return { kind: 'empty', damage: reader.damage };
+  if (!(await reader.next())) {
+    const { interfaces, received, damage } = reader;
+    return { kind: 'empty', capture: { name: capture.name, reader: { interfaces, received } }, damage };
+  }
   const { seconds, nanoseconds } = reader.packet;
   const interfaces = [...reader.interfaces];
   const own = withAddresses ? await ownAddressesOf(capture) : undefined;
