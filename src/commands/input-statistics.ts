@@ -3,8 +3,13 @@ import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interfaces.ts';
 import type { ReceivedPackets } from '../pcap/packet-reader.ts';
 
+type InterfaceCounts = ReceivedPackets & {
+  readonly droppedBySystem?: number | undefined;
+  readonly comment?: string | undefined;
+};
+
 type CountedInterfaces = Pick<CaptureReader, 'interfaces'> & {
-  readonly received: readonly ((ReceivedPackets & { readonly comment?: string | undefined }) | undefined)[];
+  readonly received: readonly (InterfaceCounts | undefined)[];
 };
 
 /** What the inputs of a merge say that their interfaces counted, summed up by the interfaces of the output. */
@@ -25,16 +30,18 @@ export function inputStatistics(): InputStatistics {
       for (const [index, description] of interfaces.entries()) {
         const key = interfaceKey(describe(description));
         const counted = received[index];
-        const { received: all, dropped, comment } = counted ?? {};
-        const sum = { received: all, dropped, comments: comment === undefined ? [] : [comment] };
+        const { received: all, dropped, droppedBySystem, comment } = counted ?? {};
+        const comments = comment === undefined ? [] : [comment];
+        const sum = { received: all, dropped, droppedBySystem, comments };
         sums.set(key, sumOf(sums.get(key), sum));
       }
     },
     known(description) {
-      const { received, dropped, comments = [] } = sums.get(interfaceKey(description)) ?? {};
+      const { received, dropped, droppedBySystem, comments = [] } = sums.get(interfaceKey(description)) ?? {};
       return {
         received: received === undefined ? undefined : BigInt(received),
         dropped: dropped === undefined ? undefined : BigInt(dropped),
+        ...(droppedBySystem !== undefined && { droppedBySystem: BigInt(droppedBySystem) }),
         ...(comments.length > 0 && { comment: comments.join('; ') }),
       };
     },
@@ -44,6 +51,7 @@ export function inputStatistics(): InputStatistics {
 type Sum = {
   readonly received: number | undefined;
   readonly dropped: number | undefined;
+  readonly droppedBySystem: number | undefined;
   /** Each once. */
   readonly comments: readonly string[];
 };
@@ -56,6 +64,7 @@ function sumOf(before: Sum | undefined, counted: Sum): Sum {
   return {
     received: add(before.received, counted.received),
     dropped: add(before.dropped, counted.dropped),
+    droppedBySystem: add(before.droppedBySystem, counted.droppedBySystem),
     comments: [...new Set([...before.comments, ...counted.comments])].slice(0, mostComments),
   };
 }
