@@ -1,4 +1,4 @@
-import type { PacketTime } from '../pcap/merge/merged-packets.ts';
+import type { PacketTime } from '../pcap/merge/merge-input.ts';
 import { type InvalidArguments, invalidArguments, type OptionValues } from './command-line.ts';
 import { parseTime, timeForms } from './time-argument.ts';
 

@@ -21,6 +21,20 @@ test.each<[string, readonly (ReceivedPackets | undefined)[], object]>([
   expect(statistics.known(web)).toEqual({ received: undefined, dropped: undefined, ...expected });
 });
 
+test('what operating systems dropped is summed up as well', () => {
+  const statistics = inputStatistics();
+  for (const droppedBySystem of [3, 4])
+    statistics.add({ interfaces: [web], received: [{ ...counted(1, 0), droppedBySystem }] }, (each) => each);
+  expect(statistics.known(web)).toMatchObject({ droppedBySystem: 7n });
+});
+
+test('an interface has the comments of its inputs, each once', () => {
+  const statistics = inputStatistics();
+  for (const comment of ['pruned 5', undefined, 'pruned 0', 'pruned 5'])
+    statistics.add({ interfaces: [web], received: [{ ...counted(1, 0), comment }] }, (each) => each);
+  expect(statistics.known(web).comment).toBe('pruned 5; pruned 0');
+});
+
 test('interfaces are kept apart, by the names that they have in the output', () => {
   const statistics = inputStatistics();
   statistics.add(

@@ -8,16 +8,22 @@ const defaults = {
   format: 'pcapng',
   side: undefined,
   names: false,
+  waitSeconds: 60,
   since: undefined,
   until: undefined,
 };
 
-test.each([
+test.each<[string[], object]>([
   [[], defaults],
   [['--format', 'pcapng'], defaults],
   [['--format=pcap'], { ...defaults, format: 'pcap' }],
   [['--side', 'client'], { ...defaults, side: 'client' }],
   [['--side', 'server'], { ...defaults, side: 'server' }],
+  [['--wait-seconds', '3600'], { ...defaults, waitSeconds: 3_600 }],
+  ...['0', '1.5', 'x', '1000001'].map((text): [string[], object] => [
+    ['--wait-seconds', text],
+    { kind: 'invalid', message: '--wait-seconds must be a whole number from 1 to 1000000' },
+  ]),
   [['--names'], { ...defaults, names: true }],
   [['--to', '-'], { ...defaults, to: '-' }],
   [['-'], { ...defaults, files: ['a', 'b', '-'] }],

@@ -1,5 +1,5 @@
 import type { Side } from '../pcap/merge/conversation-sides.ts';
-import type { PacketTime } from '../pcap/merge/merged-packets.ts';
+import type { PacketTime } from '../pcap/merge/merge-input.ts';
 import { type CaptureFormat, parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
 import { invalidArguments, type ParsedArguments, parseCommandLine } from './command-line.ts';
 import { pausedUnreadSeconds } from './terminal.ts';
@@ -15,10 +15,15 @@ export type MergeArguments = {
   readonly since: PacketTime | undefined;
   readonly until: PacketTime | undefined;
   readonly names: boolean;
+  /** Pipes that are all that is left and send nothing for this long are given up. */
+  readonly waitSeconds: number;
 };
 
 /** A pipe that sends nothing for this long is not waited for any more. */
 export const slowAfterMs = 2_000;
+
+const defaultWaitSeconds = 60;
+const maxWaitSeconds = 1_000_000;
 
 const mergeHelp = `Usage: podcap merge <file>... --to <file> [options]
 
@@ -43,6 +48,8 @@ Options:
                              addresses a capture has, both ends are kept, and a message says so
   --names                    name the Pods' addresses, for Wireshark (-N n); editcap 4.0 and mergecap 4.0 fail on such files
 ${rangeHelp}
+  --wait-seconds <number>    give pipes up that are all that is left, and send nothing for this long (default: ${defaultWaitSeconds});
+                             the exit code is 3
   -h, --help                 print this help
 `;
 
@@ -55,6 +62,7 @@ export function mergeArguments(args: readonly string[], nowMs: number): ParsedAr
     names: { type: 'boolean' },
     since: { type: 'string' },
     until: { type: 'string' },
+    'wait-seconds': { type: 'string' },
   });
   if (parsed.kind === 'invalid') return parsed;
   const { values, positionals: files } = parsed;
@@ -72,7 +80,10 @@ export function mergeArguments(args: readonly string[], nowMs: number): ParsedAr
   if (typeof format !== 'string') return format;
   const names = values['names'] === true;
   if (names && format === 'pcap') return invalidArguments('--names needs --format pcapng: pcap has no names');
+  const waitSeconds = Number(values['wait-seconds'] ?? defaultWaitSeconds);
+  if (!Number.isInteger(waitSeconds) || waitSeconds < 1 || waitSeconds > maxWaitSeconds)
+    return invalidArguments(`--wait-seconds must be a whole number from 1 to ${maxWaitSeconds}`);
   const range = parseTimeRange(values, nowMs);
   if ('kind' in range) return range;
-  return { kind: 'arguments', arguments: { files, to, format, side, names, ...range } };
+  return { kind: 'arguments', arguments: { files, to, format, side, names, waitSeconds, ...range } };
 }

@@ -1,11 +1,10 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { createDecoder } from '../pcap/decode/decoder.ts';
-import type { MergeInput, PacketTime } from '../pcap/merge/merged-packets.ts';
+import type { MergeInput, PacketTime } from '../pcap/merge/merge-input.ts';
 import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import { ReadBuffer } from '../pcap/read-buffer.ts';
-import { ringBase } from './input-names.ts';
 import type { NamedCapture } from './open-capture.ts';
 
 /** What is known of a capture before it is merged. */
@@ -19,11 +18,18 @@ export type ScannedCapture = {
   readonly own: readonly OwnAddresses[] | undefined;
 };
 
-/** Without the captures that have no packets; why those could not be read, if so. The message names what is no capture. */
+/** What a capture without packets says. */
+export type EmptyCapture = {
+  readonly name: string;
+  readonly reader: Pick<CaptureReader, 'interfaces' | 'received'>;
+};
+
+/** The captures with packets, and those without, with why they could not be read, if so. The message names what is no capture. */
 export type ScanResult =
   | {
       readonly kind: 'scanned';
       readonly captures: readonly ScannedCapture[];
+      readonly empty: readonly EmptyCapture[];
       readonly damage: readonly Damage[];
     }
   | { readonly kind: 'unusable'; readonly message: string };
@@ -36,22 +42,25 @@ export async function scanCaptures(
   { withAddresses }: { readonly withAddresses: boolean },
 ): Promise<ScanResult> {
   const scanned: ScannedCapture[] = [];
+  const empty: EmptyCapture[] = [];
   const damage: Damage[] = [];
   for (let at = 0; at < captures.length; at += scannedAtOnce) {
     const some = captures.slice(at, at + scannedAtOnce);
     const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, withAddresses)));
     for (const result of results) {
       if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
-      if (result.kind === 'empty') damage.push(...result.damage);
-      else scanned.push(result);
+      if (result.kind === 'empty') {
+        empty.push(result.capture);
+        damage.push(...result.damage);
+      } else scanned.push(result);
     }
   }
-  return { kind: 'scanned', captures: scanned, damage };
+  return { kind: 'scanned', captures: scanned, empty, damage };
 }
 
 type Scan =
   | ({ readonly kind: 'scanned' } & ScannedCapture)
-  | { readonly kind: 'empty'; readonly damage: readonly Damage[] }
+  | { readonly kind: 'empty'; readonly capture: EmptyCapture; readonly damage: readonly Damage[] }
   | { readonly kind: 'not-capture'; readonly message: string };
 
 async function scanOrRefuse(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
@@ -69,7 +78,10 @@ async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan
   const opened = await capture.open({ bufferBytes: smallBufferBytes });
   if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
-  if (!(await reader.next())) return { kind: 'empty', damage: reader.damage };
+  if (!(await reader.next())) {
+    const { interfaces, received, damage } = reader;
+    return { kind: 'empty', capture: { name: capture.name, reader: { interfaces, received } }, damage };
+  }
   const { seconds, nanoseconds } = reader.packet;
   const interfaces = [...reader.interfaces];
   const own = withAddresses ? await ownAddressesOf(capture) : undefined;
@@ -92,21 +104,16 @@ const buffersBytes = 64 * 1024 * 1024;
 /** The captures as inputs of a merge, each opened when its first packet is due. */
 export type MergeInputs = {
   readonly inputs: readonly MergeInput[];
-  /** Whether its capture has begun and not ended, at this moment of the merge. */
-  readonly isCapturing: (input: number) => boolean;
   /** The input has ended: what its reader knows. */
   readonly ended: (input: number) => CaptureReader | undefined;
 };
 
 export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
   const readers = new Map<number, CaptureReader>();
-  const rings = ringsOf(captures);
   /** Of inputs that have ended, for those that follow: the files of a ring begin one after the other. */
   const freeBuffers: ReadBuffer[] = [];
   const buffers = new Map<number, ReadBuffer>();
   const open = async (input: number, { capture }: ScannedCapture) => {
-    const ring = rings[input];
-    if (ring) ring.hasBegun = true;
     const hasSpace = (readers.size + 1) * largeBufferBytes <= buffersBytes;
     const buffer = freeBuffers.pop() ?? new ReadBuffer(hasSpace ? largeBufferBytes : smallBufferBytes);
     const opened = await capture.open({ buffer });
@@ -120,13 +127,7 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       open: () => open(input, capture),
       ...(capture.startsAt && { startsAt: capture.startsAt }),
     })),
-    isCapturing(input) {
-      const { hasBegun, filesLeft } = rings[input] ?? noRing;
-      return hasBegun && filesLeft > 0;
-    },
     ended(input) {
-      const ring = rings[input];
-      if (ring) ring.filesLeft -= 1;
       const reader = readers.get(input);
       readers.delete(input);
       const buffer = buffers.get(input);
@@ -135,21 +136,4 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       return reader;
     },
   };
-}
-
-/** The files that one capture wrote, one after the other: between two of them, it goes on. */
-type Ring = { hasBegun: boolean; filesLeft: number };
-const noRing: Ring = { hasBegun: false, filesLeft: 0 };
-
-/** The ring of each capture. */
-function ringsOf(captures: readonly ScannedCapture[]): readonly Ring[] {
-  const rings = new Map<string, Ring>();
-  return captures.map(({ capture: { name } }, input) => {
-    const base = ringBase(name);
-    const key = base === name ? `${input}` : base;
-    const ring = rings.get(key) ?? { ...noRing };
-    rings.set(key, ring);
-    ring.filesLeft += 1;
-    return ring;
-  });
 }

@@ -56,6 +56,21 @@ test('a pipe whose writer ends inside a packet is reported, and all of its whole
   expect((await scene.read('out.pcapng')).packets).toHaveLength(1);
 });
 
+test('pipes that are all that is left, and send nothing, are given up; what there is, is written', async () => {
+  await using scene = await mergeScene();
+  await using pipe = await makePipe(scene.pathOf('pipe'));
+  await run(['mkfifo', scene.pathOf('unopened')]);
+  const file = await scene.file('a.pcap', header(), at(10));
+  const out = scene.pathOf('out.pcapng');
+  const args = [pipe.path, scene.pathOf('unopened'), file, '--wait-seconds', '1', '--to', out];
+  await using program = startMerge(args);
+  await pipe.write(header(), at(5));
+  const { code, stderr } = await program.ended;
+  expect(code).toBe(3);
+  for (const name of ['pipe', 'unopened']) expect(stderr).toContain(`/${name} has sent nothing for too long`);
+  expect((await scene.read('out.pcapng')).packets.map(({ seconds }) => seconds)).toEqual([5, 10]);
+});
+
 test('many silent pipes do not stop the reading of files', async () => {
   await using scene = await mergeScene();
   const pipes = Array.from({ length: 12 }, (_, number) => scene.pathOf(`pipe${number}`));

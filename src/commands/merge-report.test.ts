@@ -12,7 +12,7 @@ const files: readonly ScannedCapture[] = [2e6, 3e6].map((fileBytes, at) => {
   const capture = scanned({ name: `${at}.pcap`, addresses: [] });
   return { ...capture, capture: { ...capture.capture, fileBytes } };
 });
-const noCounts = { packets: 1, stepsBack: 0, late: 0 };
+const noCounts = { packets: 1, stepsBack: 0, earlier: 0, furthestBackSeconds: 0, late: 0 };
 const whole = { packets: 2, captures: 2, to: 'out' };
 
 test('shows progress on a terminal, at most five times a second, and removes it at the end', () => {
@@ -77,18 +77,27 @@ test('lists a screenful of captures whose clock was set back, or that --side can
   const { report, printed } = start({}, many);
   report.sideProblems(many.map(({ capture }) => `problem of ${capture.name}`));
   report.done(
-    many.map(() => ({ packets: 5, stepsBack: 2, late: 1 })),
+    many.map(() => ({ packets: 5, stepsBack: 1, earlier: 2, furthestBackSeconds: 1.23456, late: 1 })),
     { packets: 70, captures: 14, to: undefined },
   );
   const lines = printed().split('\n');
   expect(lines[9]).toBe('podcap: problem of 9');
   expect(lines[10]).toBe('podcap: 4 more like these');
-  expect(lines[20]).toContain('9: 2 packets with an earlier time than one before');
+  expect(lines[20]).toContain(
+    '9: the time steps back once: 2 packets with an earlier time than one before, by at most 1.23 s; the order of the file stays',
+  );
   expect(lines.slice(21)).toEqual([
-    'podcap: 4 more captures have packets with an earlier time than one before',
+    'podcap: 4 more captures whose time steps back',
     'podcap: 14 packets came too late for their place',
     '',
   ]);
+});
+
+test('packets are missing of a pipe that is given up', () => {
+  const { report, printed } = start({});
+  report.gap({ input: 1, kind: 'silent' });
+  expect(report.isIncomplete).toBe(true);
+  expect(printed()).toContain('1.pcap has sent nothing for too long, and is given up');
 });
 
 test('packets are missing where something is damaged', () => {

@@ -1,4 +1,5 @@
-import type { Gap, InputCounts } from '../pcap/merge/merged-packets.ts';
+import type { InputCounts } from '../pcap/merge/input-counts.ts';
+import type { Gap } from '../pcap/merge/merge-input.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 import { exitCodes, printMessage, type Terminal } from './terminal.ts';
@@ -41,6 +42,10 @@ export class MergeReport {
   gap(gap: Gap): void {
     const name = this.#captures[gap.input]?.capture.name ?? '';
     if (gap.kind === 'failed') this.#warn(`${name} cannot be read any more: ${messageOf(gap.error)}`);
+    else if (gap.kind === 'silent')
+      this.#warn(
+        `${name} has sent nothing for too long, and is given up: what it would still send is missing`,
+      );
     else if (gap.kind === 'slow')
       this.#once(
         this.#reportedSlow,
@@ -95,14 +100,13 @@ export class MergeReport {
   }
 
   #stepsBack(counts: readonly InputCounts[]): void {
-    const stepping = counts.flatMap(({ stepsBack }, input) => (stepsBack > 0 ? [{ stepsBack, input }] : []));
-    for (const { stepsBack, input } of stepping.slice(0, mostLines)) {
+    const stepping = counts.flatMap((count, input) => (count.stepsBack > 0 ? [{ count, input }] : []));
+    for (const { count, input } of stepping.slice(0, mostLines)) {
       const name = this.#captures[input]?.capture.name ?? '';
-      const packets = packetCount(stepsBack);
-      this.#say(`${name}: ${packets} with an earlier time than one before; the order of the file stays`);
+      this.#say(`${name}: ${stepsText(count)}; the order of the file stays`);
     }
     const more = stepping.length - mostLines;
-    if (more > 0) this.#say(`${more} more captures have packets with an earlier time than one before`);
+    if (more > 0) this.#say(`${more} more captures whose time steps back`);
   }
 
   /** A pipe can pause again and again. */
@@ -121,6 +125,12 @@ export class MergeReport {
     this.end();
     printMessage(this.#terminal, message);
   }
+}
+
+function stepsText({ stepsBack, earlier, furthestBackSeconds }: InputCounts): string {
+  const steps = stepsBack === 1 ? 'once' : `${stepsBack} times`;
+  const packets = `${packetCount(earlier)} with an earlier time than one before`;
+  return `the time steps back ${steps}: ${packets}, by at most ${Number(furthestBackSeconds.toPrecision(3))} s`;
 }
 
 function packetCount(packets: number): string {

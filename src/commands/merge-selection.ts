@@ -1,46 +1,77 @@
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { createDecoder } from '../pcap/decode/decoder.ts';
-import { type CapturePoint, conversationSides } from '../pcap/merge/conversation-sides.ts';
-import type { MergeCaptures } from '../pcap/merge/merge-captures.ts';
+import { conversationSides } from '../pcap/merge/conversation-sides.ts';
+import type { MergeCaptures, PacketSequence } from '../pcap/merge/merge-captures.ts';
+import { OneSidedPackets, type SidedPacket, type SideOf } from '../pcap/merge/one-sided-packets.ts';
+import { packetIdentity } from '../pcap/merge/packet-identity.ts';
 import { isInRange } from './capture-options.ts';
 import type { MergeArguments } from './merge-arguments.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
+import { lateProblem } from './side-problems.ts';
 
 type Selection = Pick<MergeArguments, 'side' | 'since' | 'until'> & {
+  readonly merged: PacketSequence;
   readonly captures: readonly ScannedCapture[];
-  /** Whether an input has begun and not ended. */
-  readonly isCapturing: (input: number) => boolean;
+  /** Something that --side cannot do, which was not known before. */
+  readonly onSideProblem: (problem: string) => void;
 };
 
 /** Which packets are merged: those in the range of time, and of that side. */
-export function packetSelection({ captures, isCapturing, ...options }: Selection): MergeCaptures['keeps'] {
-  const { side, since, until } = options;
+export function packetSelection({
+  merged,
+  ...selection
+}: Selection): Pick<MergeCaptures, 'merged' | 'keeps'> {
+  const { side, since, until } = selection;
   const isTimed = since !== undefined || until !== undefined;
-  const isOfSide = side && sideSelection({ side, captures, isCapturing });
-  return (packet, input, description) => {
-    if (isTimed && !isInRange(options, packet)) return false;
-    return isOfSide ? isOfSide(packet, input, description) : true;
-  };
+  const keepsTime = (packet: Parameters<SideOf>[0]) => !isTimed || isInRange(selection, packet);
+  if (side === undefined) return { merged, keeps: keepsTime };
+  const sideOf = packetSides({ ...selection, side });
+  const oneSided = new OneSidedPackets(merged, (packet, input, description) =>
+    keepsTime(packet) ? sideOf(packet, input, description) : alone,
+  );
+  return { merged: oneSided, keeps: (packet) => !oneSided.isDuplicate && keepsTime(packet) };
 }
 
-function sideSelection({
+const alone: SidedPacket = { kind: 'alone' };
+
+type Place = { readonly number: number; readonly own: ReadonlySet<string> };
+const nowhere: Place = { number: -1, own: new Set() };
+
+function packetSides({
   side,
   captures,
-  isCapturing,
-}: Pick<Selection, 'captures' | 'isCapturing'> & {
+  onSideProblem,
+}: Pick<Selection, 'captures' | 'onSideProblem'> & {
   readonly side: NonNullable<MergeArguments['side']>;
-}): MergeCaptures['keeps'] {
-  const points: CapturePoint[] = [];
-  const firstPoint = captures.map(({ own }, input) => {
-    const first = points.length;
-    for (const { addresses } of own ?? []) points.push({ addresses, isCapturing: () => isCapturing(input) });
-    return first;
-  });
-  const isOfSide = conversationSides(side, points);
+}): SideOf {
+  const { addOwner, sideOf } = conversationSides(side);
   const { decode } = createDecoder();
-  return (packet, input, { linkType }) => {
-    const { interfaceIndex } = packet;
-    // An interface that was described later than the first packets belongs to nobody known.
-    const isKnown = interfaceIndex < (captures[input]?.own?.length ?? 0);
-    return !isKnown || isOfSide(decode(packet, linkType), (firstPoint[input] ?? 0) + interfaceIndex);
+  let count = 0;
+  const newPlace = (own: ReadonlySet<string>): Place => {
+    addOwner(own);
+    count += 1;
+    return { number: count, own };
+  };
+  const places = captures.map(({ own }) => (own ?? []).map(({ addresses }) => newPlace(addresses)));
+
+  /** An interface that was described after the start of the capture, which was looked at. */
+  function latePlace(input: number, description: CaptureInterface): Place {
+    const capture = captures[input];
+    // What a stream is, was said before.
+    if (!capture?.own) return nowhere;
+    const { addresses = [] } = description;
+    if (addresses.length === 0) onSideProblem(lateProblem(capture.capture.name, description));
+    return newPlace(new Set(addresses));
+  }
+
+  return (packet, input, description) => {
+    const known = places[input] ?? [];
+    const { number, own } = (known[packet.interfaceIndex] ??= latePlace(input, description));
+    if (own.size === 0) return alone;
+    const identity = packetIdentity(packet, description.linkType);
+    if (!identity) return alone;
+    const end = sideOf(decode(packet, description.linkType), own, identity.fragment);
+    if (end === undefined) return alone;
+    return { kind: end === side ? 'kept' : 'other', identity, place: number };
   };
 }

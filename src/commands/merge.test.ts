@@ -53,6 +53,20 @@ test('an interface of pcapng keeps what its file says about it, and what it coun
   expect([received, packets.length]).toEqual([[{ received: 12, dropped: 3 }], 2]);
 });
 
+test('a capture without packets keeps its interface, and what it counted', async () => {
+  await using scene = await mergeScene();
+  const counted = block(5, Buffer.concat([u32(0), u32(0), u32(0), count(4, 100), count(5, 99)]));
+  const idle = interfaceBlock({ options: option(2, 'shop/idle/eth0') });
+  await scene.file('idle.pcapng', section(), idle, counted);
+  await scene.file('a.pcap', header(), at(10));
+  await scene.merge([':idle.pcapng', ':a.pcap', '--to', ':both.pcapng']);
+  const { interfaces, received } = await scene.read('both.pcapng');
+  expect(interfaces.map(({ name }) => name)).toEqual(['a.pcap', 'shop/idle/eth0']);
+  expect(received[1]).toEqual({ received: 100, dropped: 99 });
+  await scene.merge([':idle.pcapng', '--to', ':none.pcapng']);
+  expect((await scene.read('none.pcapng')).received).toEqual([{ received: 100, dropped: 99 }]);
+});
+
 test('files of one ring are one interface, and equal names in two folders are two', async () => {
   await using scene = await mergeScene();
   for (const folder of ['a', 'b']) await mkdir(scene.pathOf(folder));
@@ -71,7 +85,7 @@ test('reports packets whose clock was set back, and keeps their order and their 
   expect([code, stderr]).toEqual([
     0,
     expect.stringContaining(
-      'a.pcap: 1 packet with an earlier time than one before; the order of the file stays\n',
+      'a.pcap: the time steps back once: 1 packet with an earlier time than one before, by at most 30 s; the order of the file stays\n',
     ),
   ]);
   const order = linesOf(await scene.read('both.pcapng')).map((line) => line.split(' ').at(-1));

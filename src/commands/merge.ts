@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
-import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
+import { type MergeCaptures, mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
 import { addressNames } from './address-names.ts';
 import { type CaptureOutput, openCaptureOutput, writeCapture } from './capture-output.ts';
 import { captureWriter } from './capture-writer.ts';
 import { inputNames, namedInterface } from './input-names.ts';
-import { inputStatistics } from './input-statistics.ts';
+import { type InputStatistics, inputStatistics } from './input-statistics.ts';
 import { type MergeArguments, mergeArguments, slowAfterMs } from './merge-arguments.ts';
-import { mergeInputs, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
+import { type EmptyCapture, mergeInputs, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
 import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
 import { type NamedCapture, namedCapture } from './open-capture.ts';
@@ -40,7 +40,7 @@ async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<
   if ('message' in named) return fail(terminal, named.message);
   const scan = await scanCaptures(named, { withAddresses: options.side !== undefined || options.names });
   if (scan.kind === 'unusable') return fail(terminal, scan.message);
-  const { captures, damage } = scan;
+  const { captures, empty, damage } = scan;
   const report = new MergeReport(terminal, captures);
   report.damaged(damage);
   if (options.side !== undefined) report.sideProblems(sideProblems(captures));
@@ -50,7 +50,7 @@ async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<
     return opened.exitCode;
   }
   await using output = opened.output;
-  return await write({ options, captures, output, report });
+  return await write({ options, captures, empty, output, report });
 }
 
 async function nameCaptures(
@@ -72,18 +72,27 @@ async function nameCaptures(
 type Write = {
   readonly options: MergeArguments;
   readonly captures: readonly ScannedCapture[];
+  readonly empty: readonly EmptyCapture[];
   readonly output: CaptureOutput;
   readonly report: MergeReport;
 };
 
-async function write({ options, captures, output, report }: Write): Promise<number> {
-  const names = inputNames(captures.map(({ capture }) => capture.name));
+async function write({ options, captures, empty, output, report }: Write): Promise<number> {
+  const names = inputNames([
+    ...captures.map(({ capture }) => capture.name),
+    ...empty.map(({ name }) => name),
+  ]);
   const describe = (input: number, description: CaptureInterface) =>
     namedInterface(description, names[input] ?? '');
   const counted = inputStatistics();
-  const { inputs, isCapturing, ended } = mergeInputs(captures);
+  // pcap has no place for what has no packets.
+  const idle =
+    options.format === 'pcap' ? [] : idleInterfaces({ empty, from: captures.length, describe, counted });
+  const { inputs, ended } = mergeInputs(captures);
   await using merged = new MergedPackets(inputs, {
-    slowAfterMs: areFiles(captures) ? Infinity : slowAfterMs,
+    ...(areFiles(captures)
+      ? { slowAfterMs: Infinity }
+      : { slowAfterMs, silentAfterMs: options.waitSeconds * 1_000 }),
     onGap: (gap) => report.gap(gap),
     onEnd(input) {
       const reader = ended(input);
@@ -96,11 +105,18 @@ async function write({ options, captures, output, report }: Write): Promise<numb
   const podNames = options.names ? addressNames(captures, describe) : [];
   if (podNames.length > 0) writer.writeNames(podNames);
   const chunks = mergeCaptures({
-    merged,
+    ...packetSelection({
+      ...options,
+      merged,
+      captures,
+      onSideProblem: (problem) => report.sideProblems([problem]),
+    }),
     writer,
-    interfaces: captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
+    interfaces: [
+      ...captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
+      ...idle,
+    ],
     describe,
-    keeps: packetSelection({ ...options, captures, isCapturing }),
     droppedBefore: () => 0,
     known: counted.known,
   });
@@ -117,6 +133,23 @@ async function write({ options, captures, output, report }: Write): Promise<numb
       report.done(merged.counts, { packets: end.packets, captures: options.files.length, to });
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
   }
+}
+
+type Idle = {
+  readonly empty: readonly EmptyCapture[];
+  /** The number of the first of them among the inputs. */
+  readonly from: number;
+  readonly describe: MergeCaptures['describe'];
+  readonly counted: InputStatistics;
+};
+
+/** The interfaces of captures without packets, as in the output; counts what they say. */
+function idleInterfaces({ empty, from, describe, counted }: Idle): readonly CaptureInterface[] {
+  return empty.flatMap(({ reader }, at) => {
+    const named = (description: CaptureInterface) => describe(from + at, description);
+    counted.add(reader, named);
+    return reader.interfaces.map(named);
+  });
 }
 
 /** Only a pipe can be slow. */

@@ -1,3 +1,4 @@
+import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 
 /** Why --side can leave out nothing of some captures: both ends of their conversations are kept. A line for each. */
@@ -14,6 +15,11 @@ export function sideProblems(captures: readonly ScannedCapture[]): readonly stri
         : `${which} has no address that is in nearly every packet: ${consequence}`;
     });
   });
+}
+
+/** Why --side can leave out nothing of an interface that a capture describes after its start. */
+export function lateProblem(captureName: string, { name }: Pick<CaptureInterface, 'name'>): string {
+  return `${captureName}, interface ${name ?? 'without a name'}, is described without addresses, and late: ${consequence}`;
 }
 
 const consequence = 'both ends of its conversations are kept';

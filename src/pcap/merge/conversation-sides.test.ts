@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DecodedPacket } from '../decode/decoded-packet.ts';
-import { type CapturePoint, conversationSides, type Side } from './conversation-sides.ts';
+import { conversationSides, type Side } from './conversation-sides.ts';
 
 const web = '10.0.0.1';
 const db = '10.0.0.2';
@@ -9,74 +9,74 @@ const syn = 2;
 const synAck = 18;
 const ack = 16;
 
-test.each<[Side, number]>([
-  ['client', 0],
-  ['server', 1],
-])('of a connection of which both ends are captured, only what the %s captured is kept', (side, point) => {
-  const keeps = conversationSides(side, [at(web), at(db)]);
-  const packets = [tcp(web, db, syn), tcp(db, web, synAck), tcp(web, db, ack), tcp(db, web, ack)];
-  for (const packet of packets)
-    expect([keeps(packet, 0), keeps(packet, 1)]).toEqual([point === 0, point === 1]);
+test('a packet is captured at the end of the client or of the server', () => {
+  const sideAt = between(web, db);
+  for (const packet of [tcp(web, db, syn), tcp(db, web, synAck), tcp(web, db, ack), tcp(db, web, ack)])
+    expect([sideAt(packet, web), sideAt(packet, db)]).toEqual(['client', 'server']);
 });
 
 test('who opened a connection decides, whatever its ports are', () => {
-  const keeps = conversationSides('client', [at(web), at(db)]);
-  const opened = tcp(web, db, syn, [80, 50_000]);
-  expect([keeps(opened, 0), keeps(opened, 1)]).toEqual([true, false]);
-  const answered = tcp(db, web, ack, [50_000, 80]);
-  expect([keeps(answered, 0), keeps(answered, 1)]).toEqual([true, false]);
+  const sideAt = between(web, db);
+  expect(sideAt(tcp(web, db, syn, [80, 50_000]), web)).toBe('client');
+  expect(sideAt(tcp(db, web, ack, [50_000, 80]), db)).toBe('server');
 });
 
 test('a SYN-ACK shows who opened a connection as well, and a new connection of the same ports counts anew', () => {
-  const keeps = conversationSides('client', [at(web), at(db)]);
-  expect(keeps(tcp(db, web, synAck, [50_000, 80]), 0)).toBe(true);
-  expect(keeps(tcp(db, web, syn, [50_000, 80]), 0)).toBe(false);
-  expect(keeps(tcp(web, db, ack, [80, 50_000]), 1)).toBe(true);
+  const sideAt = between(web, db);
+  expect(sideAt(tcp(db, web, synAck, [50_000, 80]), web)).toBe('client');
+  expect(sideAt(tcp(db, web, syn, [50_000, 80]), web)).toBe('server');
+  expect(sideAt(tcp(web, db, ack, [80, 50_000]), db)).toBe('client');
 });
 
 test('where the start of a connection was not captured, and for UDP, the client is who uses the higher port', () => {
-  const keeps = conversationSides('client', [at(web), at(db)]);
+  const sideAt = between(web, db);
   for (const make of [tcp, udp])
     for (const packet of [make(db, web, ack, [5432, 40_000]), make(web, db, ack, [40_000, 5432])])
-      expect([keeps(packet, 0), keeps(packet, 1)]).toEqual([true, false]);
+      expect([sideAt(packet, web), sideAt(packet, db)]).toEqual(['client', 'server']);
 });
 
 test('of equal ports, the client is who sent the first packet', () => {
-  const keeps = conversationSides('client', [at(web), at(db)]);
-  expect(keeps(udp(db, web, 0, [123, 123]), 1)).toBe(true);
-  expect(keeps(udp(web, db, 0, [123, 123]), 0)).toBe(false);
+  const sideAt = between(web, db);
+  expect(sideAt(udp(db, web, 0, [123, 123]), db)).toBe('client');
+  expect(sideAt(udp(web, db, 0, [123, 123]), web)).toBe('server');
 });
 
-test('what only one end captured is kept, whichever side it is', () => {
-  for (const side of ['client', 'server'] as const) {
-    const keeps = conversationSides(side, [at(web), at(db)]);
-    expect(keeps(tcp(outside, web, syn), 0)).toBe(true);
-    expect(keeps(tcp(db, outside, syn), 1)).toBe(true);
+test('fragments without ports are of the side of the first fragment', () => {
+  const { addOwner, sideOf } = conversationSides('server');
+  for (const address of [web, db]) addOwner(new Set([address]));
+  const sideAt = (packet: DecodedPacket) => sideOf(packet, new Set([db]), 'ID 7');
+  expect(sideAt(udp(db, web, 0, [53_000, 9_000]))).toBe('client');
+  const next = { ...udp(db, web, 0), sourcePort: undefined, destinationPort: undefined };
+  expect(sideAt(next)).toBe('client');
+  expect(sideAt({ ...next, source: web, destination: db })).toBe('client');
+});
+
+test('a conversation that goes on is not forgotten, whenever it was opened', () => {
+  const sideAt = between(web, db, 2);
+  expect(sideAt(tcp(web, db, syn, [80, 50_000]), web)).toBe('client');
+  for (let port = 1; port < 10; port += 1) {
+    sideAt(udp(web, db, 0, [port, 2_000]), web);
+    expect(sideAt(tcp(web, db, ack, [80, 50_000]), web)).toBe('client');
   }
 });
 
-test('while the other end captures nothing, what this end captured is kept', () => {
-  let isCapturing = false;
-  const keeps = conversationSides('client', [{ ...at(web), isCapturing: () => isCapturing }, at(db)]);
-  expect(keeps(tcp(web, db, syn), 1)).toBe(true);
-  isCapturing = true;
-  expect(keeps(tcp(web, db, ack), 1)).toBe(false);
+test('what only the end that is left out captured, and packets without addresses, of a Pod with itself, and of others have no side', () => {
+  const sideAt = between(web, db);
+  expect(sideAt(tcp(web, outside, syn), web)).toBeUndefined();
+  expect(sideAt({ ...tcp(web, db, syn), source: undefined, destination: undefined }, web)).toBeUndefined();
+  expect(sideAt(tcp(db, db, syn), db)).toBeUndefined();
+  expect(sideAt(tcp(web, outside, syn), db)).toBeUndefined();
 });
 
-test('packets without addresses, of a Pod with itself, and of others are kept', () => {
-  const keeps = conversationSides('client', [at(web), at(db)]);
-  expect(keeps({ ...tcp(web, db, syn), source: undefined, destination: undefined }, 1)).toBe(true);
-  expect(keeps(tcp(db, db, syn), 1)).toBe(true);
-  expect(keeps(tcp(web, outside, syn), 1)).toBe(true);
-});
-
-test('a Pod that is captured in several files counts as captured as long as one of them has packets', () => {
-  const keeps = conversationSides('client', [{ ...at(web), isCapturing: () => false }, at(web), at(db)]);
-  expect(keeps(tcp(web, db, syn), 2)).toBe(false);
-});
-
-function at(...addresses: readonly string[]): CapturePoint {
-  return { addresses: new Set(addresses), isCapturing: () => true };
+/** At which end a packet is captured by who has an address. */
+function between(
+  a: string,
+  b: string,
+  conversations?: number,
+): (packet: DecodedPacket, own: string) => Side | undefined {
+  const { addOwner, sideOf } = conversationSides('server', conversations);
+  for (const address of [a, b]) addOwner(new Set([address]));
+  return (packet, own) => sideOf(packet, new Set([own]), undefined);
 }
 
 function tcp(

@@ -1,70 +1,75 @@
 import type { DecodedPacket } from '../decode/decoded-packet.ts';
+import { recentMap } from '../decode/recent-map.ts';
 
 /** Which end of a conversation: the one that opened it, or the other one. */
 export type Side = 'client' | 'server';
 
-/** A place where packets were captured: one interface of one input. */
-export type CapturePoint = {
-  /** The IP addresses of the Pod, or of whatever was captured there. */
-  readonly addresses: ReadonlySet<string>;
-  /** Whether it captures at this moment of the merge: its first packet has come, and its last one has not. */
-  readonly isCapturing: () => boolean;
+/** What may be known of both ends of a conversation. */
+export type ConversationSides = {
+  /** The IP addresses of a Pod whose packets are captured, or of whatever is. */
+  readonly addOwner: (addresses: ReadonlySet<string>) => void;
+  /**
+   * At which end the packet was captured, by one who has these addresses; undefined if that is not known, and of the
+   * end that is left out if nobody known captures at the other one. `fragment` is the same for all fragments of one packet, of which only the first has ports.
+   */
+  readonly sideOf: (
+    packet: DecodedPacket,
+    own: ReadonlySet<string>,
+    fragment: string | undefined,
+  ) => Side | undefined;
 };
 
 /**
- * Tells which packets to keep so that a conversation of which both ends are captured is in the output once, as that side
- * saw it. What only one end captured is always kept. Call it for each packet in time order.
- *
- * The client is who sent the SYN, or who did not send the SYN-ACK. Where the start was not captured, and for UDP, which
- * has none, it is who uses the higher port; of two equal ports, who sent the first packet that was captured.
+ * Tells at which end of its conversation a packet was captured; one end is kept. The client is who sent the SYN, or who did not send the
+ * SYN-ACK. Where the start was not captured, and for UDP, which has none, it is who uses the higher port; of two equal
+ * ports, who sent the first packet that was captured.
  */
-export function conversationSides(
-  side: Side,
-  points: readonly CapturePoint[],
-): (packet: DecodedPacket, point: number) => boolean {
-  const clients = new Map<string, string>();
-  const owners = new Map<string, number[]>();
-  for (const [at, { addresses }] of points.entries())
-    for (const address of addresses) owners.set(address, [...(owners.get(address) ?? []), at]);
+export function conversationSides(kept: Side, conversations = rememberedConversations): ConversationSides {
+  const clients = recentMap<string>(conversations);
+  const owned = new Set<string>();
 
-  function isCapturedElsewhere(address: string, point: number): boolean {
-    return (owners.get(address) ?? []).some((at) => at !== point && points[at]?.isCapturing() === true);
+  /** Both ends get the same answer, because both ask about the same conversation. */
+  function clientOf(packet: DecodedPacket, addresses: Addresses): string {
+    const key = conversationKey(packet, addresses);
+    const opener = openerOf(packet, addresses);
+    const known = clients.get(key);
+    if (opener === undefined && known !== undefined) return known;
+    const client = opener ?? likelyClient(packet, addresses);
+    if (client !== known) clients.set(key, client);
+    return client;
   }
 
-  return (packet, point) => {
-    const { source, destination } = packet;
-    const own = points[point]?.addresses;
-    if (source === undefined || destination === undefined || !own || own.has(source) === own.has(destination))
-      return true;
-    const mine = own.has(source) ? source : destination;
-    const peer = own.has(source) ? destination : source;
-    const client = rememberClient(clients, packet, { source, destination });
-    return (client === mine) === (side === 'client') || !isCapturedElsewhere(peer, point);
+  function clientOfFragment(packet: DecodedPacket, addresses: Addresses, fragment: string): string {
+    const key = `fragment ${fragment}`;
+    const known = packet.sourcePort === undefined ? clients.get(key) : undefined;
+    if (known !== undefined) return known;
+    const client = clientOf(packet, addresses);
+    clients.set(key, client);
+    return client;
+  }
+
+  return {
+    addOwner(addresses) {
+      for (const address of addresses) owned.add(address);
+    },
+    sideOf(packet, own, fragment) {
+      const { source, destination } = packet;
+      if (source === undefined || destination === undefined || own.has(source) === own.has(destination))
+        return undefined;
+      const peer = own.has(source) ? destination : source;
+      const addresses = { source, destination };
+      const client =
+        fragment === undefined ? clientOf(packet, addresses) : clientOfFragment(packet, addresses, fragment);
+      const side = client === peer ? 'server' : 'client';
+      return side === kept || owned.has(peer) ? side : undefined;
+    },
   };
 }
 
-/** Conversations that are remembered; the one that was opened first is forgotten first. */
-const mostConversations = 100_000;
+/** At least so many of those used most recently, and at most twice as many. */
+const rememberedConversations = 100_000;
 
 type Addresses = { readonly source: string; readonly destination: string };
-
-/** The address of the client. Both ends get the same answer, because both ask about the same conversation. */
-function rememberClient(
-  clients: Map<string, string>,
-  packet: DecodedPacket,
-  { source, destination }: Addresses,
-): string {
-  const key = conversationKey(packet, { source, destination });
-  const opener = openerOf(packet, { source, destination });
-  const known = clients.get(key);
-  if (opener === undefined && known !== undefined) return known;
-  const client = opener ?? likelyClient(packet, { source, destination });
-  if (client === known) return client;
-  clients.set(key, client);
-  const [oldest] = clients.keys();
-  if (clients.size > mostConversations && oldest !== undefined) clients.delete(oldest);
-  return client;
-}
 
 const syn = 2;
 const ack = 16;

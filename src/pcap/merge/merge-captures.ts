@@ -1,12 +1,20 @@
 import type { CaptureInterface } from '../capture-interface.ts';
-import type { CurrentPacket } from '../packet-reader.ts';
+import { packetOptions } from '../packet-options.ts';
+import type { CurrentPacket, PacketReader } from '../packet-reader.ts';
 import type { PacketWriter, WriteProblem } from '../packet-writer.ts';
-import type { MergedPackets } from './merged-packets.ts';
 import { type KnownStatistics, type WrittenInterfaces, writtenInterfaces } from './written-interfaces.ts';
 
+/** The packets of one or more inputs; the members describe the current one. */
+export type PacketSequence = {
+  /** Moves to the next packet; false at the end. */
+  readonly next: () => boolean | Promise<boolean>;
+  /** The index of its input. */
+  readonly input: number;
+  readonly reader: Pick<PacketReader, 'packet' | 'interfaces'>;
+};
+
 export type MergeCaptures = {
-  /** The packets of one or more inputs; the members describe the current one. */
-  readonly merged: Pick<MergedPackets, 'next' | 'input' | 'reader'>;
+  readonly merged: PacketSequence;
   readonly writer: PacketWriter;
   /** Interfaces that are known before the first packet is read. */
   readonly interfaces: readonly CaptureInterface[];
@@ -75,19 +83,26 @@ function writeCurrent(
   const { input, reader } = merged;
   const { packet } = reader;
   const description = reader.interfaces[packet.interfaceIndex];
-  if (!description || !keeps(packet, input, description)) return undefined;
+  if (!description) return undefined;
+  if (!keeps(packet, input, description)) {
+    numbers.addDropped(input, packet);
+    return undefined;
+  }
   const number = numbers.numberOf(input, packet.interfaceIndex, description);
   if (typeof number !== 'number') return number;
-  const problem = writer.writePacket(packet, number, droppedBefore(packet, input));
+  const dropped = droppedBefore(packet, input) + numbers.takeDropped(input, packet.interfaceIndex);
+  const problem = writer.writePacket(packet, number, dropped);
   if (!problem) written.count(number, packet);
   return problem;
 }
 
-/** The numbers of the inputs' interfaces in the output. Their descriptions are compared once for each of them. */
+/** The numbers of the inputs' interfaces in the output, and what is carried over. Their descriptions are compared once for each of them. */
 class InputNumbers {
   readonly #describe: MergeCaptures['describe'];
   readonly #written: WrittenInterfaces;
   readonly #byInput: number[][] = [];
+  /** What packets say that are not written, until the next one of the same interface is: lost before them. */
+  readonly #dropped = new Map<string, number>();
 
   constructor({ describe }: MergeCaptures, written: WrittenInterfaces) {
     this.#describe = describe;
@@ -103,5 +118,19 @@ class InputNumbers {
     this.#byInput[input] = numbers;
     numbers[index] = number;
     return number;
+  }
+  addDropped(input: number, packet: CurrentPacket): void {
+    const dropped = packet.optionsBytes === 0 ? 0 : (packetOptions(packet).dropped ?? 0);
+    if (dropped === 0) return;
+    const key = `${input} ${packet.interfaceIndex}`;
+    this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + dropped);
+  }
+
+  takeDropped(input: number, index: number): number {
+    if (this.#dropped.size === 0) return 0;
+    const key = `${input} ${index}`;
+    const dropped = this.#dropped.get(key) ?? 0;
+    this.#dropped.delete(key);
+    return dropped;
   }
 }

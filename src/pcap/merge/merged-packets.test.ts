@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type Gap, MergedPackets, type MergeInput, type MergeOptions } from './merged-packets.ts';
+import type { Gap, MergeInput, MergeOptions } from './merge-input.ts';
+import { MergedPackets } from './merged-packets.ts';
 import { type ListedPacket, listedPackets, orderOf } from './testing/listed-packets.ts';
 
 afterEach(() => void vi.useRealTimers());
@@ -15,8 +16,8 @@ test('an input whose clock was set back keeps its order and its times, delays no
   await using merged = merge([at(10, 100, 20, 30, 110), at(50, 105, 120)]);
   expect(await orderOf(merged)).toEqual(['0:10', '1:50', '0:100', '0:20', '0:30', '1:105', '0:110', '1:120']);
   expect(merged.counts).toEqual([
-    { packets: 5, stepsBack: 2, late: 0 },
-    { packets: 3, stepsBack: 0, late: 0 },
+    { packets: 5, stepsBack: 1, earlier: 2, furthestBackSeconds: 80e-9, late: 0 },
+    { packets: 3, stepsBack: 0, earlier: 0, furthestBackSeconds: 0, late: 0 },
   ]);
 });
 
@@ -79,7 +80,7 @@ test('an input that is slow delays the others no more, and its packets come when
     { input: 0, kind: 'slow' },
     { input: 0, kind: 'resumed' },
   ]);
-  expect(merged.counts[0]).toEqual({ packets: 3, stepsBack: 0, late: 1 });
+  expect(merged.counts[0]).toMatchObject({ packets: 3, stepsBack: 0, late: 1 });
 });
 
 test('a slow input that comes back while a packet of another is being used changes nothing of that packet', async () => {
@@ -163,6 +164,28 @@ test('an input that stays slow is reported once', async () => {
     '0 resumed',
     '1 resumed',
   ]);
+});
+
+test('inputs that stay silent are given up when there is nothing else, and are closed', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const never = new Promise<void>(() => {});
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const gaps: Gap[] = [];
+  const closed: string[] = [];
+  const inputs: MergeInput[] = [
+    { open: async () => listedPackets([{ ns: 5 }, { ns: 40, after: never }], () => closed.push('read')) },
+    { open: async () => (await opened, listedPackets(at(1), () => closed.push('late'))) },
+    { open: async () => listedPackets(at(10)) },
+  ];
+  await using merged = new MergedPackets(inputs, { ...options(gaps), slowAfterMs: 50, silentAfterMs: 150 });
+  const order = orderOf(merged);
+  for (let times = 0; times < 3; times += 1) await timePasses();
+  expect(await order).toEqual(['0:5', '2:10']);
+  expect(gaps.filter(({ kind }) => kind === 'silent').map(({ input }) => input)).toEqual([1, 0]);
+  expect(closed).toEqual(['read']);
+  open();
+  await new Promise(setImmediate);
+  expect(closed).toEqual(['read', 'late']);
 });
 
 test('what cannot be read any more is reported, and the others go on', async () => {

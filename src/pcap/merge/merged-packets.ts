@@ -1,38 +1,7 @@
 import type { PacketReader } from '../packet-reader.ts';
+import { InputCounter, type InputCounts, Latest } from './input-counts.ts';
+import type { MergeInput, MergeOptions } from './merge-input.ts';
 import { PacketHeap } from './packet-heap.ts';
-
-/** One of the captures that are merged. */
-export type MergeInput = {
-  readonly open: () => Promise<PacketReader>;
-  /** The time of its first packet, if that is known: it is opened only when its turn comes. */
-  readonly startsAt?: PacketTime;
-};
-
-export type PacketTime = { readonly seconds: number; readonly nanoseconds: number };
-
-/** What happened to one input so far. */
-export type InputCounts = {
-  readonly packets: number;
-  /** Packets with an earlier time than one before them in the same input. They keep their place and their time. */
-  readonly stepsBack: number;
-  /** Packets that came after later ones of other inputs, because the input was slow. */
-  readonly late: number;
-};
-
-export type MergeOptions = {
-  /** An input that has nothing for this long delays the others no more; Infinity for files. */
-  readonly slowAfterMs: number;
-  /** An input is slow, has caught up again, or could not be read to its end. */
-  readonly onGap: (gap: Gap) => void;
-  /** An input has no more packets, or could not be opened; its reader is closed afterwards. */
-  readonly onEnd?: (input: number) => void;
-};
-
-/** `failed`: what follows of the input is missing, and why. */
-export type Gap = { readonly input: number } & (
-  | { readonly kind: 'slow' | 'resumed' }
-  | { readonly kind: 'failed'; readonly error: unknown }
-);
 
 /**
  * The packets of several inputs in the order of their times. Within an input, the order stays as it is. Allocates nothing
@@ -43,16 +12,17 @@ export class MergedPackets implements AsyncDisposable {
   readonly #options: MergeOptions;
   readonly #heap: PacketHeap;
   readonly #readers: (PacketReader | undefined)[];
-  readonly #counts: { packets: number; stepsBack: number; late: number }[];
+  readonly #counts: readonly InputCounter[];
   /** Inputs whose next packet is being read, and for which the others wait. */
   readonly #awaited = new Set<number>();
   readonly #slow = new Set<number>();
+  /** Given up: what still comes of them is not looked at. */
+  readonly #silent = new Set<number>();
   /** Inputs that have a packet again, and are not in the heap yet: it must not change while its top is the current one. */
   readonly #arrived: number[] = [];
   #changed: (() => void) | undefined;
   #isStarted = false;
-  #latestSeconds = Number.NEGATIVE_INFINITY;
-  #latestNanoseconds = 0;
+  readonly #latest = new Latest();
   /** The index of the input that the current packet is from. */
   input = -1;
 
@@ -61,7 +31,7 @@ export class MergedPackets implements AsyncDisposable {
     this.#options = options;
     this.#heap = new PacketHeap(inputs.length);
     this.#readers = inputs.map(() => undefined);
-    this.#counts = inputs.map(() => ({ packets: 0, stepsBack: 0, late: 0 }));
+    this.#counts = inputs.map(() => new InputCounter());
   }
 
   get counts(): readonly InputCounts[] {
@@ -98,6 +68,10 @@ export class MergedPackets implements AsyncDisposable {
 
   async #open(input: number): Promise<boolean> {
     const reader = await this.#inputs[input]?.open();
+    if (this.#silent.has(input)) {
+      await reader?.[Symbol.asyncDispose]();
+      return false;
+    }
     this.#readers[input] = reader;
     return (await reader?.next()) ?? false;
   }
@@ -130,10 +104,12 @@ export class MergedPackets implements AsyncDisposable {
   async #arrive(input: number, more: Promise<boolean>): Promise<void> {
     try {
       const hasPacket = await more;
+      if (this.#silent.has(input)) return;
       if (this.#slow.delete(input)) this.#options.onGap({ input, kind: 'resumed' });
       if (hasPacket) this.#arrived.push(input);
       else await this.#close(input);
     } catch (error) {
+      if (this.#silent.has(input)) return;
       this.#slow.delete(input);
       this.#options.onGap({ input, kind: 'failed', error });
       await this.#close(input);
@@ -162,28 +138,28 @@ export class MergedPackets implements AsyncDisposable {
   }
 
   #count(input: number, seconds: number, nanoseconds: number): void {
-    const counts = this.#counts[input];
-    if (!counts) return;
-    counts.packets += 1;
-    if (this.#heap.isStepBack(input, seconds, nanoseconds)) counts.stepsBack += 1;
-    else if (isBefore(seconds, nanoseconds, this.#latestSeconds, this.#latestNanoseconds)) counts.late += 1;
+    this.#counts[input]?.add(seconds, nanoseconds, this.#latest);
   }
 
   /** Waits until every input has a packet, has ended, or is slow. */
   async #settle(): Promise<boolean> {
-    const { slowAfterMs } = this.#options;
+    const { slowAfterMs, silentAfterMs = Infinity } = this.#options;
     let isSettled = false;
     // Not before what has arrived meanwhile is seen: this process itself may have been the slow one.
-    const giveUp = () => setImmediate(() => (isSettled ? undefined : this.#giveUp()));
-    const due = () => (this.#canGoOn ? giveUp() : undefined);
-    const timer = slowAfterMs === Infinity ? undefined : setInterval(due, slowAfterMs);
+    const unlessSettled = (act: () => void) => setImmediate(() => (isSettled ? undefined : act()));
+    const slow = startTimer(slowAfterMs, () => {
+      if (this.#canGoOn) unlessSettled(() => this.#goOn());
+    });
+    const silent = startTimer(silentAfterMs, () => unlessSettled(() => this.#giveUp()));
     while (this.#awaited.size > 0) {
       const delayedNothing = !this.#canGoOn;
       await this.#change();
-      if (delayedNothing) timer?.refresh();
+      if (delayedNothing) slow?.refresh();
+      silent?.refresh();
     }
     isSettled = true;
-    clearInterval(timer);
+    clearInterval(slow);
+    clearInterval(silent);
     this.#pushArrived();
     return await this.#select();
   }
@@ -194,11 +170,24 @@ export class MergedPackets implements AsyncDisposable {
   }
 
   /** Waits no longer for those that have nothing yet. */
-  #giveUp(): void {
+  #goOn(): void {
     for (const input of this.#awaited) {
       if (this.#slow.has(input)) continue;
       this.#slow.add(input);
       this.#options.onGap({ input, kind: 'slow' });
+    }
+    this.#awaited.clear();
+    this.#changed?.();
+  }
+
+  /** Ends those that have nothing, if there is nothing else. */
+  #giveUp(): void {
+    if (this.#canGoOn) return;
+    for (const input of this.#awaited) {
+      this.#silent.add(input);
+      this.#slow.delete(input);
+      this.#options.onGap({ input, kind: 'silent' });
+      void this.#close(input);
     }
     this.#awaited.clear();
     this.#changed?.();
@@ -218,10 +207,7 @@ export class MergedPackets implements AsyncDisposable {
     if (!reader) return this.#selectUnopened(input);
     this.input = input;
     const { seconds, nanoseconds } = reader.packet;
-    if (isBefore(this.#latestSeconds, this.#latestNanoseconds, seconds, nanoseconds)) {
-      this.#latestSeconds = seconds;
-      this.#latestNanoseconds = nanoseconds;
-    }
+    this.#latest.raise(seconds, nanoseconds);
     return true;
   }
 
@@ -245,6 +231,6 @@ export class MergedPackets implements AsyncDisposable {
   }
 }
 
-function isBefore(secondsA: number, nanosecondsA: number, secondsB: number, nanosecondsB: number): boolean {
-  return secondsA === secondsB ? nanosecondsA < nanosecondsB : secondsA < secondsB;
+function startTimer(everyMs: number, due: () => void): NodeJS.Timeout | undefined {
+  return everyMs === Infinity ? undefined : setInterval(due, everyMs);
 }

@@ -39,8 +39,7 @@ export class PacketHeap {
     this.#heap[at] = input;
   }
 
-  /** Whether a packet of that input with this time is earlier than one before it. */
-  isStepBack(input: number, seconds: number, nanoseconds: number): boolean {
+  #isStepBack(input: number, seconds: number, nanoseconds: number): boolean {
     const latest = this.#seconds[input] ?? 0;
     return seconds < latest || (seconds === latest && nanoseconds < (this.#nanoseconds[input] ?? 0));
   }
@@ -59,7 +58,7 @@ export class PacketHeap {
   }
 
   #raise(input: number, seconds: number, nanoseconds: number): void {
-    if (this.isStepBack(input, seconds, nanoseconds)) return;
+    if (this.#isStepBack(input, seconds, nanoseconds)) return;
     this.#seconds[input] = seconds;
     this.#nanoseconds[input] = nanoseconds;
   }

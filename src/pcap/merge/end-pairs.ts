@@ -1,0 +1,108 @@
+import { Fifo } from './fifo.ts';
+import type { PacketIdentity } from './packet-identity.ts';
+
+/** Pairs packets that were captured at both ends of a conversation. Each has one partner at most for each other capture. */
+export type EndPairs<T extends WaitingPacket> = {
+  /** A packet of the side that is kept: returns those of the other side that have waited for it, from `since` on. */
+  readonly addKept: (identity: PacketIdentity, times: KeptTimes) => readonly T[];
+  /** Whether the side that is kept has had this packet before. If not, it waits. */
+  readonly addOther: (packet: T) => boolean;
+  /** The packet waits no longer. */
+  readonly remove: (packet: T) => void;
+  /** Forgets packets of the side that is kept from before that time. */
+  readonly expire: (before: number) => void;
+};
+
+export type KeptTimes = { readonly time: number; readonly since: number };
+
+/** A packet of the side that is left out. */
+export type WaitingPacket = {
+  readonly time: number;
+  readonly identity: PacketIdentity;
+  /** Where it was captured: each place has its own copies. */
+  readonly place: number;
+};
+
+type Kept = {
+  readonly identity: PacketIdentity;
+  readonly time: number;
+  /** Places that have had their copy. */
+  readonly places: Set<number>;
+};
+
+/** More of them are forgotten before their time: their copies are kept. */
+const mostKept = 100_000;
+/** Packets that start alike: those behind that are not looked at. */
+const mostAlike = 64;
+
+export function endPairs<T extends WaitingPacket>(): EndPairs<T> {
+  const waiting = new Map<string, Set<T>>();
+  const kept = new Map<string, Set<Kept>>();
+  const inOrder = new Fifo<Kept>();
+
+  function forgetOldest(): void {
+    const oldest = inOrder.shift();
+    if (oldest) removeFrom(kept, oldest);
+  }
+
+  return {
+    addKept(identity, { time, since }) {
+      const one: Kept = { identity, time, places: new Set() };
+      const partners: T[] = [];
+      for (const packet of firstOf(waiting.get(identity.start))) {
+        if (packet.time < since || !isSame(packet.identity, identity)) continue;
+        if (one.places.has(packet.place)) continue;
+        one.places.add(packet.place);
+        partners.push(packet);
+      }
+      for (const packet of partners) removeFrom(waiting, packet);
+      addTo(kept, one);
+      inOrder.push(one);
+      if (inOrder.size > mostKept) forgetOldest();
+      return partners;
+    },
+    addOther(packet) {
+      for (const one of firstOf(kept.get(packet.identity.start))) {
+        if (!isSame(one.identity, packet.identity) || one.places.has(packet.place)) continue;
+        one.places.add(packet.place);
+        return true;
+      }
+      addTo(waiting, packet);
+      return false;
+    },
+    remove: (packet) => removeFrom(waiting, packet),
+    expire(before) {
+      for (let one = inOrder.first; one && one.time < before; one = inOrder.first) forgetOldest();
+    },
+  };
+}
+
+function* firstOf<T>(alike: Iterable<T> | undefined): Generator<T> {
+  let count = 0;
+  for (const one of alike ?? []) {
+    if (count === mostAlike) return;
+    count += 1;
+    yield one;
+  }
+}
+
+/** What a capture has cut is compared as far as it goes. */
+function isSame(a: PacketIdentity, b: PacketIdentity): boolean {
+  return a.rest === undefined || b.rest === undefined || a.rest === b.rest;
+}
+
+type Identified = { readonly identity: PacketIdentity };
+
+function addTo<T extends Identified>(byStart: Map<string, Set<T>>, one: T): void {
+  const { start } = one.identity;
+  const alike = byStart.get(start);
+  if (alike) alike.add(one);
+  else byStart.set(start, new Set([one]));
+}
+
+function removeFrom<T extends Identified>(byStart: Map<string, Set<T>>, one: T): void {
+  const { start } = one.identity;
+  const alike = byStart.get(start);
+  alike?.delete(one);
+  if (alike?.size === 0) byStart.delete(start);
+}
