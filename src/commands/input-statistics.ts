@@ -1,22 +1,12 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interfaces.ts';
-import type { ReceivedPackets } from '../pcap/packet-reader.ts';
-
-type InterfaceCounts = ReceivedPackets & {
-  readonly droppedBySystem?: number | undefined;
-  readonly comment?: string | undefined;
-};
-
-type CountedInterfaces = Pick<CaptureReader, 'interfaces'> & {
-  readonly received: readonly (InterfaceCounts | undefined)[];
-};
 
 /** What the inputs of a merge say that their interfaces counted, summed up by the interfaces of the output. */
 export type InputStatistics = {
   /** Adds what an input that has ended says; `describe` names its interfaces as in the output. */
   readonly add: (
-    reader: CountedInterfaces,
+    reader: Pick<CaptureReader, 'interfaces' | 'received'>,
     describe: (description: CaptureInterface) => CaptureInterface,
   ) => void;
   /** Unknown unless each of its inputs says it. */

@@ -4,7 +4,7 @@ import type { PacketWriter, WriteProblem, WrittenStatistics } from '../packet-wr
 
 /** What is known of an interface besides the packets that are written. */
 export type KnownStatistics = Partial<
-  Pick<WrittenStatistics, 'received' | 'dropped' | 'delivered' | 'comment'>
+  Pick<WrittenStatistics, 'received' | 'dropped' | 'droppedBySystem' | 'delivered' | 'comment'>
 >;
 
 /** The interfaces of a merged capture: those of the inputs, the same description once. */
