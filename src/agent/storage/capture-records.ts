@@ -199,14 +199,24 @@ export async function readStart(
       await ifExists(lstat(folder)),
     ];
     const isStarted = stats !== undefined && owner !== undefined && isAgents(stats.uid, owner.uid);
-    return isStarted ? { isRunning: false, hasListened: false, lastMs: Number.NEGATIVE_INFINITY } : undefined;
+    const unknown = { lastMs: Number.NEGATIVE_INFINITY, latestEndMs: Number.NEGATIVE_INFINITY };
+    return isStarted ? { isRunning: false, hasListened: false, ...unknown } : undefined;
   }
-  const { bootId, lastMs } = record.clock;
   return {
     isRunning: isRunning(record),
     hasListened: record.interfacePackets !== undefined || record.totals.capturedMs > 0,
-    lastMs: bootId === clock.bootId ? lastMs : Number.NEGATIVE_INFINITY,
+    ...lifeOf(record, clock),
   };
+}
+
+/** The record of a capture that has just ended can still be the one from while it ran. */
+function lifeOf(
+  { endTime, clock: { bootId, lastMs } }: CaptureRecord,
+  clock: Clock,
+): Pick<StartState, 'lastMs' | 'latestEndMs'> {
+  if (bootId !== clock.bootId)
+    return { lastMs: Number.NEGATIVE_INFINITY, latestEndMs: Number.NEGATIVE_INFINITY };
+  return { lastMs, latestEndMs: endTime === undefined ? lastMs + deadAfterMs : lastMs };
 }
 
 /** tcpdump's user can make any number of records: this many are open at a time. */

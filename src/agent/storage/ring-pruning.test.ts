@@ -15,9 +15,13 @@ const megabyte = 1_000_000;
 type PruningCase = {
   readonly what: string;
   /** By generation: what is known of the start, undefined if no agent started it, and the bytes of its files. */
-  readonly starts: Readonly<Record<number, readonly [Omit<StartState, 'lastMs'> | undefined, ...number[]]>>;
+  readonly starts: Readonly<
+    Record<number, readonly [Omit<StartState, 'lastMs' | 'latestEndMs'> | undefined, ...number[]]>
+  >;
   /** When each was last known to run; by default in the order of generations. */
   readonly lastMs?: Readonly<Record<number, number>>;
+  /** Those that have ended, and whose record does not say so yet. */
+  readonly isRecordOld?: readonly number[];
   /** The index of the first file of generations that do not begin with 0. */
   readonly firstIndices?: Readonly<Record<number, number>>;
   readonly files?: number;
@@ -119,11 +123,28 @@ const cases: readonly PruningCase[] = [
     lastMs: { 1: 3, 2: 2 },
     pruned: ['2.0'],
   },
+  {
+    what: 'the successor of a tcpdump is the younger one though its record is older: it has just ended',
+    starts: { 1: [ended, megabyte], 2: [ended, 800_000], 3: [running, headerOnly] },
+    lastMs: { 1: 3, 2: 2 },
+    isRecordOld: [2],
+    files: 1,
+    pruned: ['1.0'],
+  },
 ];
 
 test.each(cases)(
   '$what',
-  ({ starts, lastMs = {}, firstIndices = {}, files = 3, fileMegabytes = 1, maxFiles = 100, pruned }) => {
+  ({
+    starts,
+    lastMs = {},
+    isRecordOld = [],
+    firstIndices = {},
+    files = 3,
+    fileMegabytes = 1,
+    maxFiles = 100,
+    pruned,
+  }) => {
     const ring: RingContents = {
       files: Object.entries(starts).flatMap(([generation, [, ...sizes]]) =>
         sizes.map((bytes, at) =>
@@ -133,7 +154,9 @@ test.each(cases)(
       starts: new Map(
         Object.entries(starts).flatMap(([key, [state]]) => {
           const generation = Number(key);
-          return state ? [[generation, { ...state, lastMs: lastMs[generation] ?? generation }]] : [];
+          const ms = lastMs[generation] ?? generation;
+          const latestEndMs = isRecordOld.includes(generation) ? ms + 10 : ms;
+          return state ? [[generation, { ...state, lastMs: ms, latestEndMs }]] : [];
         }),
       ),
       size: { files, fileMegabytes },

@@ -12,6 +12,8 @@ export type StartState = {
   readonly hasListened: boolean;
   /** When it was last known to run, by the clock of this boot; -Infinity if that was in an earlier boot. */
   readonly lastMs: number;
+  /** When it had ended at the latest; Infinity if that is not known yet, because its record is from before. */
+  readonly latestEndMs: number;
 };
 
 /** By generation, those that an agent started. */
@@ -71,7 +73,7 @@ export function filesToPrune({ files, starts, size, maxFiles }: RingContents): s
 function orderForPruning(files: readonly SizedRingFile[], starts: StartStates): SizedRingFile[] {
   const ended = [...starts].filter(([, { isRunning }]) => !isRunning);
   const placeOf = ([generation, { lastMs }]: readonly [number, StartState]): number => {
-    const outlived = ended.filter(([other, state]) => other > generation && state.lastMs < lastMs);
+    const outlived = ended.filter(([other, state]) => other > generation && state.latestEndMs < lastMs);
     return Math.max(generation, ...outlived.map(([other]) => other + 0.5));
   };
   const places = new Map([...starts].map((start) => [start[0], placeOf(start)]));

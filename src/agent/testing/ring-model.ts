@@ -70,6 +70,8 @@ export const restartsOnly: fc.Arbitrary<readonly ActionOnRing[]> = fc
     ]),
   );
 
+const recordEverySteps = 4;
+
 type ModelFile = { readonly index: number; bytes: number; readonly packets: number[] };
 type ModelStart = {
   readonly generation: number;
@@ -78,7 +80,10 @@ type ModelStart = {
   files: ModelFile[];
   nextIndex: number;
   phase: 'running' | 'crashed' | 'ended';
+  /** As its record says: it is written every few steps, and once more in the step after the end. */
   lastMs: number;
+  ranUntilMs: number;
+  isEndRecorded: boolean;
 };
 
 /** A folder with what the tcpdumps, their libraries and the agent do to it. It asks for three files of 1 MB at first. */
@@ -107,9 +112,14 @@ export function openRing() {
     const pruned = filesToPrune({
       files: [...named].map(([name, { generation, file }]) => ({ name, generation, ...file })),
       starts: new Map(
-        starts.map(({ generation, phase, listens: hasListened, lastMs }) => [
+        starts.map(({ generation, phase, listens: hasListened, lastMs, isEndRecorded }) => [
           generation,
-          { isRunning: phase !== 'ended', hasListened, lastMs },
+          {
+            isRunning: phase !== 'ended',
+            hasListened,
+            lastMs,
+            latestEndMs: isEndRecorded ? lastMs : lastMs + recordEverySteps,
+          },
         ]),
       ),
       size,
@@ -141,6 +151,8 @@ export function openRing() {
       nextIndex: 0,
       phase: 'running',
       lastMs: nowMs,
+      ranUntilMs: nowMs,
+      isEndRecorded: false,
     };
     starts.push(next);
     startFile(next);
@@ -164,15 +176,26 @@ export function openRing() {
     const ending = alive[index % alive.length];
     if (!ending) return;
     ending.phase = phase;
-    if (phase === 'ended') ending.lastMs = nowMs;
+    ending.ranUntilMs = nowMs;
     prune();
+  }
+
+  function writeRecords(): void {
+    for (const each of running()) {
+      each.ranUntilMs = nowMs;
+      if ((nowMs + each.generation) % recordEverySteps === 0) each.lastMs = nowMs;
+    }
+    for (const each of starts.filter(({ phase }) => phase === 'ended')) {
+      each.lastMs = each.ranUntilMs;
+      each.isEndRecorded = true;
+    }
   }
 
   function resize(next: RingSize): void {
     const isLarger = next.fileMegabytes !== size.fileMegabytes;
     size = next;
     if (isLarger && running().length > 0) {
-      for (const each of running()) each.phase = 'ended';
+      for (const each of running()) Object.assign(each, { phase: 'ended', ranUntilMs: nowMs });
       startNext(true);
     }
     for (const each of running()) keepNewest(each);
@@ -185,12 +208,12 @@ export function openRing() {
     act(action: ActionOnRing): number {
       hadTooMany = false;
       nowMs += 1;
+      writeRecords();
       switch (action.kind) {
         case 'start':
           startNext(action.listens);
           return 0;
         case 'write':
-          for (const each of running()) each.lastMs = nowMs;
           return action.packetBytes.reduce((sum, bytes) => sum + writePacket(bytes), 0);
         case 'end':
           end('ended', action.which);
