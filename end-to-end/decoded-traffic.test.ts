@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { openCaptureFiles } from '../src/pcap/capture-reader.ts';
 import { createDecoder } from '../src/pcap/decode/decoder.ts';
+import { openCaptureFiles } from '../src/pcap/read/capture-reader.ts';
 import { type Row, rowOf, tsharkRows } from '../src/pcap/testing/tshark-rows.ts';
 import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';

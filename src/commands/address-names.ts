@@ -1,6 +1,6 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { addressBytes } from '../pcap/interface-addresses.ts';
-import type { AddressName } from '../pcap/packet-writer.ts';
+import type { AddressName } from '../pcap/write/packet-writer.ts';
 import { hasName } from './input-names.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 

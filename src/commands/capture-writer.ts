@@ -1,7 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' };
-import type { PacketWriter } from '../pcap/packet-writer.ts';
-import { pcapWriter } from '../pcap/pcap-writer.ts';
-import { pcapngWriter } from '../pcap/pcapng-writer.ts';
+import type { PacketWriter } from '../pcap/write/packet-writer.ts';
+import { pcapWriter } from '../pcap/write/pcap-writer.ts';
+import { pcapngWriter } from '../pcap/write/pcapng-writer.ts';
 import type { CaptureFormat } from './capture-options.ts';
 
 /** The writer of a format; a pcapng section says which podcap wrote it. */

@@ -1,6 +1,6 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
-import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interfaces.ts';
+import type { CaptureReader } from '../pcap/read/capture-reader.ts';
 
 /** What the inputs of a merge say that their interfaces counted, summed up by the interfaces of the output. */
 export type InputStatistics = {

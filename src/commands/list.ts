@@ -3,7 +3,7 @@ import type { Recording } from '../agent/storage/recordings.ts';
 import { openSnapshot } from '../agent/storage/snapshot.ts';
 import { bootClock } from '../base/clock.ts';
 import { plainJson } from '../base/plain-text.ts';
-import { firstTimeUs, lastTimeUs } from '../pcap/source.ts';
+import { firstTimeUs, lastTimeUs } from '../pcap/join/source.ts';
 import { recordingsIn } from './find-recording.ts';
 import { listText } from './list-layout.ts';
 import { type ListedRecording, listedOf, listedWithoutFiles } from './listed-recording.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { openCaptureFiles } from '../pcap/capture-reader.ts';
+import { openCaptureFiles } from '../pcap/read/capture-reader.ts';
 import { captureBytes } from '../pcap/testing/capture-bytes.ts';
 import { type ReadCapture, readOpened } from '../pcap/testing/read-capture.ts';
 import { mergeScene } from './testing/merge-scene.ts';

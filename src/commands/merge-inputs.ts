@@ -1,10 +1,10 @@
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
-import type { CaptureReader } from '../pcap/capture-reader.ts';
 import { createDecoder } from '../pcap/decode/decoder.ts';
 import type { MergeInput, PacketTime } from '../pcap/merge/merge-input.ts';
 import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
-import { ReadBuffer } from '../pcap/read-buffer.ts';
+import type { CaptureReader } from '../pcap/read/capture-reader.ts';
+import { ReadBuffer } from '../pcap/read/read-buffer.ts';
 import type { NamedCapture } from './open-capture.ts';
 
 /** What is known of a capture before it is merged. */

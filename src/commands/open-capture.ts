@@ -8,7 +8,7 @@ import {
   type OpenedCapture,
   openCaptureFiles,
   openCaptureStream,
-} from '../pcap/capture-reader.ts';
+} from '../pcap/read/capture-reader.ts';
 
 /** A capture that a user names: a path, or `-` for standard input. */
 export type NamedCapture = {

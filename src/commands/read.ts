@@ -1,8 +1,8 @@
 import type { Recording, RecordingGeneration } from '../agent/storage/recordings.ts';
 import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
-import { joinedPackets } from '../pcap/join.ts';
+import { joinedPackets } from '../pcap/join/join.ts';
+import { findOverlap } from '../pcap/join/overlap.ts';
 import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
-import { findOverlap } from '../pcap/overlap.ts';
 import type { CurrentPacket } from '../pcap/packet-reader.ts';
 import { isInRange } from './capture-options.ts';
 import { captureToStandardOutput, writeCapture } from './capture-output.ts';

@@ -1,4 +1,4 @@
-import { findOverlap } from '../../pcap/overlap.ts';
+import { findOverlap } from '../../pcap/join/overlap.ts';
 import type { PodFolder } from './file-names.ts';
 import { readRecording } from './recordings.ts';
 import { openSnapshot } from './snapshot.ts';

@@ -1,6 +1,6 @@
 import { ifExists } from '../../base/fs-errors.ts';
+import type { Source } from '../../pcap/join/source.ts';
 import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
-import type { Source } from '../../pcap/source.ts';
 import type { CaptureRecord } from './capture-records.ts';
 import type { RecordingGeneration } from './recordings.ts';
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { openCaptureFiles } from '../../pcap/capture-reader.ts';
+import { openCaptureFiles } from '../../pcap/read/capture-reader.ts';
 import { type ReadCapture, readOpened } from '../../pcap/testing/read-capture.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { mergeCommand } from '../merge.ts';

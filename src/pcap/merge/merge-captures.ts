@@ -1,7 +1,7 @@
 import type { CaptureInterface } from '../capture-interface.ts';
-import { packetOptions } from '../packet-options.ts';
 import type { CurrentPacket, PacketReader } from '../packet-reader.ts';
-import type { PacketWriter, WriteProblem } from '../packet-writer.ts';
+import { packetOptions } from '../write/packet-options.ts';
+import type { PacketWriter, WriteProblem } from '../write/packet-writer.ts';
 import { type KnownStatistics, type WrittenInterfaces, writtenInterfaces } from './written-interfaces.ts';
 
 /** The packets of one or more inputs; the members describe the current one. */

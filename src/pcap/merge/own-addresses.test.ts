@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { openCaptureStream } from '../capture-reader.ts';
 import { createDecoder } from '../decode/decoder.ts';
+import { openCaptureStream } from '../read/capture-reader.ts';
 import { ethernet, ipv4, ipv6, udp } from '../testing/build-packets.ts';
 import { captureBytes } from '../testing/capture-bytes.ts';
 import { chunksOf } from '../testing/read-capture.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { CaptureInterface } from '../capture-interface.ts';
-import type { WriteProblem } from '../packet-writer.ts';
 import { plainInterface } from '../testing/capture-bytes.ts';
 import { packetOf } from '../testing/packet-of.ts';
+import type { WriteProblem } from '../write/packet-writer.ts';
 import { writtenInterfaces } from './written-interfaces.ts';
 
 const web: CaptureInterface = { ...plainInterface, name: 'web' };

@@ -1,6 +1,6 @@
 import type { CaptureInterface } from '../capture-interface.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
-import type { PacketWriter, WriteProblem, WrittenStatistics } from '../packet-writer.ts';
+import type { PacketWriter, WriteProblem, WrittenStatistics } from '../write/packet-writer.ts';
 
 /** What is known of an interface besides the packets that are written. */
 export type KnownStatistics = Partial<

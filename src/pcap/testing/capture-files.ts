@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { interfaceOf, joinedPackets } from '../join.ts';
-import { findOverlap, type Overlap } from '../overlap.ts';
+import { interfaceOf, joinedPackets } from '../join/join.ts';
+import { findOverlap, type Overlap } from '../join/overlap.ts';
+import type { Source } from '../join/source.ts';
 import { openPcap, type PcapFile } from '../pcap-file.ts';
 import {
   type PcapHeader,
@@ -11,8 +12,7 @@ import {
   recordsIn,
   serializeHeader,
 } from '../pcap-format.ts';
-import { pcapWriter } from '../pcap-writer.ts';
-import type { Source } from '../source.ts';
+import { pcapWriter } from '../write/pcap-writer.ts';
 
 export type TestPacket = {
   readonly timeUs: number;

@@ -1,8 +1,8 @@
 import type { CaptureInterface } from '../capture-interface.ts';
-import type { OpenedCapture } from '../capture-reader.ts';
-import { type CaptureOptions, openCaptureStream } from '../capture-reader.ts';
-import { type PacketOptions, packetOptions } from '../packet-options.ts';
 import type { CurrentPacket, Damage, PacketReader, ReceivedPackets } from '../packet-reader.ts';
+import type { OpenedCapture } from '../read/capture-reader.ts';
+import { type CaptureOptions, openCaptureStream } from '../read/capture-reader.ts';
+import { type PacketOptions, packetOptions } from '../write/packet-options.ts';
 
 /** A packet, copied. */
 export type ReadPacket = {

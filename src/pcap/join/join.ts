@@ -1,0 +1,144 @@
+import { type CaptureInterface, microseconds, nanoseconds } from '../capture-interface.ts';
+import { type Damage, emptyPacket, type PacketReader } from '../packet-reader.ts';
+import { type PcapHeader, recordHeaderBytes } from '../pcap-format.ts';
+import { setRecordTime } from '../pcap-record-time.ts';
+import type { Overlap, OverlapStart } from './overlap.ts';
+import { type Source, SourceReader } from './source.ts';
+
+export type Join = {
+  /** In the order in which they started to capture. */
+  readonly sources: readonly Source[];
+  readonly overlap: Overlap;
+  /** Those of the sources, in the same order. */
+  readonly interfaces: readonly CaptureInterface[];
+};
+
+/** The interface of a source, as far as its header says it. */
+export function interfaceOf({ linkType, snaplen, resolution }: PcapHeader): CaptureInterface {
+  return {
+    linkType,
+    snaplen,
+    resolution: resolution === 'us' ? microseconds : nanoseconds,
+    offsetSeconds: 0n,
+    name: undefined,
+    description: undefined,
+    filter: undefined,
+    comment: undefined,
+  };
+}
+
+/**
+ * Each packet of the sources once. Sources follow one another; where they overlap, their packets are ordered by time. The
+ * interface of a packet has the index of its source. The caller closes the files of the sources.
+ */
+export function joinedPackets(join: Join): PacketReader {
+  return new JoinedPackets(join);
+}
+
+class JoinedPackets implements PacketReader {
+  readonly packet = emptyPacket();
+  readonly interfaces: readonly CaptureInterface[];
+  readonly damage: Damage[] = [];
+  readonly #headers: readonly PcapHeader[];
+  readonly #spans: AsyncGenerator<Span, void>;
+  #header: PcapHeader | undefined;
+  #at = 0;
+
+  constructor(join: Join) {
+    this.#headers = join.sources.map(({ header }) => header);
+    this.interfaces = join.interfaces;
+    this.#spans = spans(join, (message) => {
+      this.damage.push({ kind: 'corrupt', message, offset: 0, resumedAt: undefined });
+    });
+  }
+
+  next(): boolean | Promise<boolean> {
+    if (this.#at >= this.packet.buffer.length) return this.#nextSpan();
+    this.#read();
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spans.return();
+  }
+
+  async #nextSpan(): Promise<boolean> {
+    const { packet } = this;
+    const next = await this.#spans.next();
+    if (next.done) return false;
+    const { source, bytes } = next.value;
+    this.#header = this.#headers[source];
+    this.#at = 0;
+    packet.interfaceIndex = source;
+    packet.buffer = bytes;
+    packet.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#read();
+    return true;
+  }
+
+  /** Reads the record at `#at`, which is a whole one. */
+  #read(): void {
+    const { packet } = this;
+    const { view } = packet;
+    const at = this.#at;
+    const isLittle = this.#header?.byteOrder === 'little';
+    const fractions = this.#header?.resolution === 'ns' ? 1_000_000_000 : 1_000_000;
+    setRecordTime(packet, view.getUint32(at, isLittle), view.getUint32(at + 4, isLittle), fractions);
+    packet.capturedBytes = view.getUint32(at + 8, isLittle);
+    packet.originalBytes = view.getUint32(at + 12, isLittle);
+    packet.dataAt = at + recordHeaderBytes;
+    this.#at = packet.dataAt + packet.capturedBytes;
+  }
+}
+
+/** Whole records of one source, back to back; at least one. */
+type Span = { readonly source: number; readonly bytes: Uint8Array };
+
+/** A source that is being read. */
+type Active = { readonly index: number; readonly reader: SourceReader };
+
+/** The records in their order. */
+async function* spans(
+  { sources, overlap }: Omit<Join, 'interfaces'>,
+  onDamage: (message: string) => void,
+): AsyncGenerator<Span, void> {
+  let active: Active[] = [];
+  let next = 0;
+  for (;;) {
+    active = await withRecords(active);
+    const start = overlap.starts[next];
+    const source = sources[next];
+    if (source && (active.length === 0 || (start && hasReached(active, start)))) {
+      const skip = overlap.duplicates[next] ?? [];
+      active.push({ index: next, reader: new SourceReader(source, { skip, onDamage }) });
+      next += 1;
+      continue;
+    }
+    const earliest = earliestOf(active);
+    if (!earliest) return;
+    const others = active.filter((one) => one !== earliest).map(({ reader }) => reader.timeUs);
+    const stop = start?.source === earliest.index ? start : undefined;
+    yield { source: earliest.index, bytes: earliest.reader.take(Math.min(...others), stop) };
+  }
+}
+
+/** The sources that still have a record. */
+async function withRecords(active: readonly Active[]): Promise<Active[]> {
+  const left: Active[] = [];
+  for (const one of active) if (await one.reader.ready()) left.push(one);
+  return left;
+}
+
+/** Whether the earlier source has reached the start of the overlap, or has ended. */
+function hasReached(active: readonly Active[], { source, file, offset }: OverlapStart): boolean {
+  const position = active.find(({ index }) => index === source)?.reader.position;
+  return !position || position.file > file || (position.file === file && position.offset >= offset);
+}
+
+/** The one whose current record is the earliest; of two at the same time, the older source. */
+function earliestOf(active: readonly Active[]): Active | undefined {
+  return active.reduce<Active | undefined>(
+    (first, one) => (first && first.reader.timeUs <= one.reader.timeUs ? first : one),
+    undefined,
+  );
+}
