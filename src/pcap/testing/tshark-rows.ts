@@ -71,16 +71,22 @@ function rowOfTshark(values: readonly string[]): Row {
   const value = (name: (typeof fields)[number]) => values[fields.indexOf(name)] ?? '';
   const protocols = value('frame.protocols')
     .split(':')
-    .map((name) => (name === 'mdns' ? 'dns' : name));
-  const hasHeader = value('tcp.len') !== '';
+    .map((name) => (name === 'mdns' ? 'dns' : name))
+    .filter((protocol) => known.has(protocol));
+  // What follows ICMP is of the packet that an error is about.
+  const icmp = protocols.findIndex((protocol) => protocol.startsWith('icmp'));
+  const outer = icmp < 0 ? protocols : protocols.slice(0, icmp + 1);
+  const ofOuter = (text: string) => (icmp < 0 ? text : '');
   const flags = Number(value('tcp.flags')) & 0xff;
+  const hasHeader = value('tcp.len') !== '';
+  const isRepeated = value('tcp.analysis.retransmission') || value('tcp.analysis.out_of_order');
   return [
-    protocols.filter((protocol) => known.has(protocol)).join(),
+    outer.join(),
     value('ip.src') || value('ipv6.src') || value('eth.src') || value('sll.src.eth'),
     value('ip.dst') || value('ipv6.dst') || value('eth.dst'),
-    value('tcp.srcport') || value('udp.srcport'),
-    value('tcp.dstport') || value('udp.dstport'),
-    hasHeader ? [flags, value('tcp.seq'), value('tcp.ack'), value('tcp.len')].join() : '',
-    value('tcp.analysis.retransmission') || value('tcp.analysis.out_of_order') ? 'retransmission' : '',
+    ofOuter(value('tcp.srcport') || value('udp.srcport')),
+    ofOuter(value('tcp.dstport') || value('udp.dstport')),
+    ofOuter(hasHeader ? [flags, value('tcp.seq'), value('tcp.ack'), value('tcp.len')].join() : ''),
+    ofOuter(isRepeated ? 'retransmission' : ''),
   ];
 }
