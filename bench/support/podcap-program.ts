@@ -14,6 +14,6 @@ export type PodcapProgram = {
 /** Bundles Podcap of this checkout into a folder. */
 export async function podcapProgram(folder: string): Promise<PodcapProgram> {
   const bundle = join(folder, 'podcap.cjs');
-  await bundleProgram(join(checkout, 'src/main.ts'), bundle);
+  await bundleProgram(join(checkout, 'src/commands/main.ts'), bundle);
   return { command: [process.execPath, bundle], env: (await imageStart()).environment };
 }
