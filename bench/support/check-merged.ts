@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Argv, run } from '../../src/testbed/run-program.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 
-/** Runs a merge into a file; throws unless capinfos finds so many packets in it, in the order of their times. */
+/** Runs a merge into a file; throws unless capinfos finds that many packets in it, in the order of their times. */
 export async function checkMerged(argvTo: (path: string) => Argv, packets: number): Promise<void> {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'merged');

@@ -157,7 +157,7 @@ function isShort(decision: Decision): boolean {
   return decision.kind === 'wait' || (decision.kind === 'delete' && decision.why === 'Evicted');
 }
 
-/** What each capture waits for, and since when, also after its Pod was told. */
+/** What each capture waits for, and since when, also after that was reported. */
 function stillWaiting(
   before: ReadonlyMap<string, Wait>,
   { decisions }: Plan,

@@ -20,7 +20,7 @@ export type ListedRecording = {
   readonly dropped?: number;
   readonly lostAtStop?: number;
   readonly missed?: number;
-  /** At least so many packets that the interface counted and tcpdump could not get. */
+  /** At least this many packets that the interface counted and tcpdump could not get. */
   readonly unseen?: number;
   /** `unseen` is known only of a part of the captures. */
   readonly isUnseenPartial?: true;
@@ -49,7 +49,7 @@ export function listedOf(recording: Recording, states: AgentStates, clock: Clock
   };
 }
 
-/** The Pods of which nothing is stored: the refused and waiting ones, for example. */
+/** Pods without stored files: refused and waiting ones, for example. */
 export function listedWithoutFiles(states: AgentStates, recordings: readonly Recording[]): ListedRecording[] {
   const stored = new Set(recordings.map(({ uid }) => uid));
   return [...(states?.values() ?? [])].flatMap((state) => {

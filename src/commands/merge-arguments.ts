@@ -35,20 +35,20 @@ Merges capture files (pcap or pcapng) into one, in the order of their packets' t
 Each packet keeps its time, its length and, within its file, its place: where a clock was set back, that is reported. In
 pcapng, each packet keeps its interface (frame.interface_name in Wireshark: <namespace>/<pod>/<interface>). A file is
 read as far as it can be; if packets are missing, the exit code is 3. The output has its name only when it is complete.
-A file can be - for standard input, or a pipe; one that sends nothing for ${slowAfterMs / 1_000} s delays the others no more.
+A file can be - for standard input, or a pipe; the others do not wait for a pipe that sends nothing for ${slowAfterMs / 1_000} s.
 Standard output that nobody reads for ${pausedUnreadSeconds / 60} minutes is given up, with exit code 1.
 
 Options:
   --to <file>                where to write; - is standard output
   --format <format>          pcapng (default); or pcap, which has no interfaces and one link type
   --side <client|server>     if both ends of a conversation were captured, keep what the client captured, or the server.
-                             Otherwise both are kept, and look like retransmissions. The client is who opened a TCP
-                             connection. For UDP, and if a connection's start was not captured, it is who uses the
-                             higher port; if the ports are equal, who sent first. Where it is not known whose
-                             addresses a capture has, both ends are kept, and a message says so
+                             Otherwise both are kept, and look like retransmissions. The client is the end that opened
+                             a TCP connection. For UDP, and if the start of a connection was not captured, it is the
+                             end with the higher port; if the ports are equal, the end that sent first. If the Pod's
+                             addresses are not known, both ends are kept, and a message says so
   --names                    name the Pods' addresses, for Wireshark (-N n); editcap 4.0 and mergecap 4.0 fail on such files
 ${rangeHelp}
-  --wait-seconds <number>    give pipes up that are all that is left, and send nothing for this long (default: ${defaultWaitSeconds});
+  --wait-seconds <number>    when only pipes are left, give up if they send nothing for this long (default: ${defaultWaitSeconds});
                              the exit code is 3
   -h, --help                 print this help
 `;

@@ -30,7 +30,7 @@ test('a file that is given up leaves nothing, and what had its name stays', asyn
   expect(await readFile(path, 'utf8')).toBe('older');
 });
 
-test('of two that write the same file, the second is told', async () => {
+test('of two that write the same file, the second is refused', async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'web.pcapng');
   await using first = await create(path);

@@ -16,7 +16,7 @@ export type Written = 'written' | 'closed' | 'unread';
  */
 const pieceBytes = 4_096;
 
-/** Writes to a stream, one piece at a time; gives up a piece of which nothing is taken for `unreadMs`. */
+/** Writes to a stream, one piece at a time; gives up when no byte of a piece is taken for `unreadMs`. */
 export function outputTo(stream: Writable, { unreadMs }: { readonly unreadMs: number }): Output {
   // Each write reports its own error. Without a listener, the same error would also end the process.
   stream.on('error', () => {});

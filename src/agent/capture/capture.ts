@@ -134,7 +134,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     condition,
   });
 
-  /** Nobody is told of a capture that went on in another receive ring. */
+  /** A capture that went on in another receive ring is not reported. */
   function reported(): ObservedCapture['reported'] {
     const hasGoneOn = options.resizes && missedBefore.kind === 'gap' && missedBefore.packets === 0;
     return hasGoneOn && options.resizes

@@ -45,7 +45,7 @@ export type RequestedRing = WrittenRing & {
   readonly spec: RingSize;
   /** An earlier agent captured the Pod, and this one does not yet: it keeps its capacity. */
   readonly wasCaptured: boolean;
-  /** What it has waited for so long that its Pod is to be told. */
+  /** What it has waited for so long that it is reported. */
   readonly overdue: WaitsFor | undefined;
 };
 
@@ -198,7 +198,7 @@ function shortOf(need: Bytes, free: Bytes): keyof Bytes | undefined {
   return need.diskBytes > Math.max(0, free.diskBytes) ? 'diskBytes' : undefined;
 }
 
-/** What the Pod of an overdue request is told. */
+/** What is reported of an overdue request. */
 function stillWaits(
   short: keyof Bytes | undefined,
   { waitsFor, limit }: { readonly waitsFor: WaitsFor; readonly limit: number },

@@ -223,7 +223,7 @@ function ringLimits({ bufferBudgetBytes, fixedBufferKib, ...capacity }: Capacity
   };
 }
 
-/** How long a capture waits before its Pod is told: usually they take a fraction of a second. */
+/** How long a capture waits before that is reported: usually they take a fraction of a second. */
 export const silentWaitMs = 5_000;
 
 /**

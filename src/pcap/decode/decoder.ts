@@ -12,7 +12,7 @@ export type Decoder = {
 };
 
 export type DecoderOptions = {
-  /** At least so many TCP connections are followed, those used most recently, and at most twice as many, in 1 KB each. */
+  /** At least this many TCP connections are followed, those used most recently, and at most twice as many, in 1 KB each. */
   readonly connections?: number;
 };
 

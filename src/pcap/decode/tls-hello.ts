@@ -27,7 +27,7 @@ const versionsType = 43;
 
 /**
  * RFC 8446, sections 4.1.2 and 4.1.3: version, 32 random bytes, session ID; then the client's cipher suites and
- * compression methods, of which the server has one each; then extensions. `from` is behind the handshake header.
+ * compression methods, one each from the server; then extensions. `from` is behind the handshake header.
  */
 export function helloAt(bytes: Uint8Array, { from, to }: ByteSpan, kind: HelloKind): Hello | undefined {
   const sessionAt = from + 34;

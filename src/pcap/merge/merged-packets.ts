@@ -223,7 +223,7 @@ export class MergedPackets implements AsyncDisposable {
     return this.#settle();
   }
 
-  /** Nothing is left without the slow inputs, so they delay nobody: they are waited for like at first, to keep their order. */
+  /** Nothing is left but the slow inputs. They delay no others, so they are waited for as at the start, which keeps their order. */
   #awaitSlow(): Promise<boolean> {
     this.input = -1;
     for (const input of this.#slow) this.#awaited.add(input);

@@ -1,6 +1,6 @@
 /**
  * The inputs of a merge that have a packet, with the one that is next at the top. The key of an input is the latest time
- * of its packets so far: its own order stays as it is where its clock was set back, and it delays nobody. Of two inputs
+ * of its packets so far: an input whose clock was set back keeps its order, and does not delay the others. Of two inputs
  * with the same key, the first one is next.
  */
 export class PacketHeap {

@@ -1,4 +1,4 @@
-/** An Ethernet frame with a UDP datagram of so many bytes, from 10.0.0.1 to 10.0.0.2. */
+/** An Ethernet frame with a UDP datagram of that many bytes, from 10.0.0.1 to 10.0.0.2. */
 export function udpFrame(payloadBytes: number): Buffer {
   const frame = Buffer.alloc(42 + payloadBytes);
   frame.writeUInt16BE(0x0800, 12);

@@ -152,7 +152,7 @@ function writeStatistics(buffer: WriteBuffer, statistics: WrittenStatistics): vo
   endBlock(buffer, start);
 }
 
-/** Starts a block whose body has so many fixed bytes, which are zero; returns where it starts. */
+/** Starts a block whose body has that many fixed bytes, which are zero; returns where it starts. */
 function beginBlock(buffer: WriteBuffer, type: number, bodyBytes: number): number {
   buffer.reserve(8 + bodyBytes);
   const start = buffer.at;

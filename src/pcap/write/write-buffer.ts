@@ -11,7 +11,7 @@ export class WriteBuffer {
   at = 0;
   #other = new Uint8Array(0);
 
-  /** Makes space for so many bytes after `at`. */
+  /** Makes space for that many bytes after `at`. */
   reserve(count: number): void {
     if (this.at + count <= this.bytes.length) return;
     this.#use(new Uint8Array(2 ** Math.ceil(Math.log2(this.at + count))), this.bytes.subarray(0, this.at));
