@@ -6,6 +6,7 @@ import { rssAnonKib } from '../end-to-end/support/process-resources.ts';
 import { ringFiles } from '../end-to-end/support/ring-contents.ts';
 import { noTotals, readRecords } from '../src/agent/storage/capture-records.ts';
 import type { RingFile } from '../src/agent/storage/file-names.ts';
+import { followsHole } from '../src/agent/storage/ring-order.ts';
 import { mostFileBytes } from '../src/agent/storage/ring-size.ts';
 import { ifExists } from '../src/base/fs-errors.ts';
 import { capturedNumbers } from '../src/pcap/testing/captured-numbers.ts';
@@ -72,9 +73,9 @@ async function observeFolder(folder: string) {
  * is pruned, not missed (src/agent/storage/snapshot.ts).
  */
 function afterHole(files: readonly RingFile[], ended: ReadonlySet<number>): readonly RingFile[] {
-  const first = files.findLastIndex(({ generation, index }, at) => {
-    const before = files[at - 1]?.generation ?? generation;
-    return index > 0 && before !== generation && ended.has(before);
+  const first = files.findLastIndex((file, at) => {
+    const before = files[at - 1];
+    return followsHole(file, before) && before !== undefined && ended.has(before.generation);
   });
   return files.slice(Math.max(0, first));
 }

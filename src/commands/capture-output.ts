@@ -59,7 +59,7 @@ export function captureToStandardOutput({ stdout }: Terminal, unreadSeconds: num
   };
 }
 
-/** Writes a capture to its end, or until the output takes no more; tells how many bytes are written. */
+/** Writes a capture to its end, or until the output takes no more. `onWritten` gets the bytes so far. */
 export async function writeCapture(
   chunks: AsyncGenerator<Uint8Array, MergeEnd>,
   output: CaptureOutput,

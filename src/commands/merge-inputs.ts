@@ -1,5 +1,6 @@
+import { isSystemError } from '../base/fs-errors.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
-import { createDecoder } from '../pcap/decode/decoder.ts';
+import { createDecoder, type Decoder } from '../pcap/decode/decoder.ts';
 import type { MergeInput, PacketTime } from '../pcap/merge/merge-input.ts';
 import { type OwnAddresses, ownAddresses } from '../pcap/merge/own-addresses.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
@@ -14,7 +15,7 @@ export type ScannedCapture = {
   readonly startsAt: PacketTime | undefined;
   /** Described before its first packet. */
   readonly interfaces: readonly CaptureInterface[];
-  /** Whose each interface is, by its index; undefined if nobody asked for it, or if it is a stream. */
+  /** Whose each interface is, by its index; undefined if it was not asked for, or if it is a stream. */
   readonly own: readonly OwnAddresses[] | undefined;
 };
 
@@ -44,9 +45,10 @@ export async function scanCaptures(
   const scanned: ScannedCapture[] = [];
   const empty: EmptyCapture[] = [];
   const damage: Damage[] = [];
+  const decoder = withAddresses ? createDecoder() : undefined;
   for (let at = 0; at < captures.length; at += scannedAtOnce) {
     const some = captures.slice(at, at + scannedAtOnce);
-    const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, withAddresses)));
+    const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, decoder)));
     for (const result of results) {
       if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
       if (result.kind === 'empty') {
@@ -63,16 +65,16 @@ type Scan =
   | { readonly kind: 'empty'; readonly capture: EmptyCapture; readonly damage: readonly Damage[] }
   | { readonly kind: 'not-capture'; readonly message: string };
 
-async function scanOrRefuse(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
+async function scanOrRefuse(capture: NamedCapture, decoder: Decoder | undefined): Promise<Scan> {
   try {
-    return await scan(capture, withAddresses);
+    return await scan(capture, decoder);
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     return { kind: 'not-capture', message: `${capture.name} cannot be read: ${error.message}` };
   }
 }
 
-async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan> {
+async function scan(capture: NamedCapture, decoder: Decoder | undefined): Promise<Scan> {
   if (capture.fileBytes === undefined)
     return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], own: undefined };
   const opened = await capture.open({ bufferBytes: smallBufferBytes });
@@ -84,15 +86,8 @@ async function scan(capture: NamedCapture, withAddresses: boolean): Promise<Scan
   }
   const { seconds, nanoseconds } = reader.packet;
   const interfaces = [...reader.interfaces];
-  const own = withAddresses ? await ownAddressesOf(capture) : undefined;
+  const own = decoder && (await ownAddresses(reader, decoder));
   return { kind: 'scanned', capture, startsAt: { seconds, nanoseconds }, interfaces, own };
-}
-
-async function ownAddressesOf(capture: NamedCapture): Promise<readonly OwnAddresses[]> {
-  const opened = await capture.open({ bufferBytes: smallBufferBytes });
-  if (opened.kind === 'not-capture') return [];
-  await using reader = opened.reader;
-  return await ownAddresses(reader, createDecoder());
 }
 
 const smallBufferBytes = 16 * 1024;
@@ -109,18 +104,17 @@ export type MergeInputs = {
 };
 
 export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
-  const readers = new Map<number, CaptureReader>();
+  const opened = new Map<number, { readonly reader: CaptureReader; readonly buffer: ReadBuffer }>();
   /** Of inputs that have ended, for those that follow: the files of a ring begin one after the other. */
   const freeBuffers: ReadBuffer[] = [];
-  const buffers = new Map<number, ReadBuffer>();
   const open = async (input: number, { capture }: ScannedCapture) => {
-    const hasSpace = (readers.size + 1) * largeBufferBytes <= buffersBytes;
+    const hasSpace = (opened.size + 1) * largeBufferBytes <= buffersBytes;
     const buffer = freeBuffers.pop() ?? new ReadBuffer(hasSpace ? largeBufferBytes : smallBufferBytes);
-    const opened = await capture.open({ buffer });
-    if (opened.kind === 'not-capture') throw new Error(opened.message);
-    readers.set(input, opened.reader);
-    buffers.set(input, buffer);
-    return opened.reader;
+    const result = await capture.open({ buffer });
+    if (result.kind === 'not-capture') throw new Error(result.message);
+    const { reader } = result;
+    opened.set(input, { reader, buffer });
+    return reader;
   };
   return {
     inputs: captures.map((capture, input) => ({
@@ -128,12 +122,11 @@ export function mergeInputs(captures: readonly ScannedCapture[]): MergeInputs {
       ...(capture.startsAt && { startsAt: capture.startsAt }),
     })),
     ended(input) {
-      const reader = readers.get(input);
-      readers.delete(input);
-      const buffer = buffers.get(input);
-      buffers.delete(input);
-      if (buffer) freeBuffers.push(buffer);
-      return reader;
+      const ending = opened.get(input);
+      if (!ending) return undefined;
+      opened.delete(input);
+      freeBuffers.push(ending.buffer);
+      return ending.reader;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { isSystemError } from '../base/fs-errors.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { type MergeCaptures, mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
@@ -13,7 +14,7 @@ import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
 import { type NamedCapture, namedCapture } from './open-capture.ts';
 import { sideProblems } from './side-problems.ts';
-import { exitCodes, printMessage, printText, type Terminal } from './terminal.ts';
+import { exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
 
 export type MergeTerminal = Terminal & { readonly stdin: Readable & { readonly isTTY?: boolean } };
 
@@ -62,7 +63,7 @@ async function nameCaptures(
     try {
       named.push(await namedCapture(file, stdin));
     } catch (error) {
-      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      if (!isSystemError(error)) throw error;
       return { message: `${file} cannot be read: ${error.message}` };
     }
   }
@@ -155,9 +156,4 @@ function idleInterfaces({ empty, from, describe, counted }: Idle): readonly Capt
 /** Only a pipe can be slow. */
 function areFiles(captures: readonly ScannedCapture[]): boolean {
   return captures.every(({ capture }) => capture.fileBytes !== undefined);
-}
-
-function fail(terminal: Terminal, message: string): number {
-  printMessage(terminal, message);
-  return exitCodes.failed;
 }

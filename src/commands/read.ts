@@ -1,5 +1,6 @@
 import type { Recording, RecordingGeneration } from '../agent/storage/recordings.ts';
 import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
+import { isSystemError } from '../base/fs-errors.ts';
 import { joinedPackets } from '../pcap/join/join.ts';
 import { findOverlap } from '../pcap/join/overlap.ts';
 import { mergeCaptures } from '../pcap/merge/merge-captures.ts';
@@ -10,7 +11,7 @@ import { captureWriter } from './capture-writer.ts';
 import { choose, describe, recordingsIn } from './find-recording.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
 import { recordingInterfaces } from './recording-interfaces.ts';
-import { exitCodes, printMessage, printText, type Terminal } from './terminal.ts';
+import { exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
 
 /** `podcap read`: writes the packets of one Pod to standard output, as one capture file. Returns the exit code. */
 export async function readCommand(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -51,14 +52,14 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
     await using snapshot = await openSnapshot(generations);
     return await write(snapshot, options, terminal);
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     return fail(terminal, `the capture files cannot be read: ${error.message}`);
   }
 }
 
 async function write(
   { sources, notes }: Snapshot,
-  { format, since, until, unreadSeconds }: ReadArguments,
+  { format, unreadSeconds, ...range }: ReadArguments,
   terminal: Terminal,
 ): Promise<number> {
   for (const note of notes) printMessage(terminal, note);
@@ -72,7 +73,7 @@ async function write(
     writer: captureWriter(format),
     interfaces,
     describe: (_, description) => description,
-    keeps: (packet) => isInRange({ since, until }, packet),
+    keeps: (packet) => isInRange(range, packet),
     droppedBefore: firstOfEach(droppedBefore),
     known,
   });
@@ -121,9 +122,4 @@ function numbers(generations: readonly RecordingGeneration[]): string {
 function severalPods(recording: Recording, others: readonly Recording[]): string {
   const lines = [recording, ...others].map((each) => `  ${describe(each)}`);
   return ['several Pods had that name; the first of these is read:', ...lines].join('\n');
-}
-
-function fail(terminal: Terminal, message: string): number {
-  printMessage(terminal, message);
-  return exitCodes.failed;
 }

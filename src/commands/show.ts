@@ -9,6 +9,7 @@ import { type Output, outputTo } from './standard-output.ts';
 import {
   cannotWrite,
   exitCodes,
+  fail,
   messageIndent,
   pausedUnreadSeconds,
   printMessage,
@@ -130,9 +131,4 @@ function filterMessage(text: string, problem: Problem, { stderr: { isTTY, column
 function refuse(terminal: Terminal, message: string): number {
   printMessage(terminal, message);
   return exitCodes.usage;
-}
-
-function fail(terminal: Terminal, message: string): number {
-  printMessage(terminal, message);
-  return exitCodes.failed;
 }

@@ -33,6 +33,12 @@ export function printMessage(terminal: Terminal, message: string): void {
 
 export const messageIndent = '  ';
 
+/** Says why a command fails. Returns the exit code. */
+export function fail(terminal: Terminal, message: string): number {
+  printMessage(terminal, message);
+  return exitCodes.failed;
+}
+
 /** Prints a text to standard output. Returns the exit code. */
 export async function printText(terminal: Terminal, text: string): Promise<number> {
   using output = outputTo(terminal.stdout, { unreadMs: defaultUnreadSeconds * 1_000 });

@@ -1,3 +1,5 @@
+import { type CaptureInterface, microseconds, nanoseconds } from './capture-interface.ts';
+
 /** The header of a capture file, as far as reading its records needs it. */
 export type PcapHeader = {
   readonly byteOrder: 'little' | 'big';
@@ -29,6 +31,24 @@ export type RecordScan = {
   /** `end`: nothing follows. `cut`: part of a record follows. `corrupt`: what follows cannot be a record. */
   readonly stop: 'end' | 'cut' | 'corrupt';
 };
+
+/** The interface of a pcap file, as far as its header says it. */
+export function interfaceOf({
+  linkType,
+  snaplen,
+  resolution,
+}: Omit<PcapHeader, 'byteOrder'>): CaptureInterface {
+  return {
+    linkType,
+    snaplen,
+    resolution: resolution === 'us' ? microseconds : nanoseconds,
+    offsetSeconds: 0n,
+    name: undefined,
+    description: undefined,
+    filter: undefined,
+    comment: undefined,
+  };
+}
 
 export const fileHeaderBytes = 24;
 export const recordHeaderBytes = 16;

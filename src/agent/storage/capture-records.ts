@@ -199,8 +199,7 @@ export async function readStart(
       await ifExists(lstat(folder)),
     ];
     const isStarted = stats !== undefined && owner !== undefined && isAgents(stats.uid, owner.uid);
-    const unknown = { lastMs: Number.NEGATIVE_INFINITY, latestEndMs: Number.NEGATIVE_INFINITY };
-    return isStarted ? { isRunning: false, hasListened: false, ...unknown } : undefined;
+    return isStarted ? { isRunning: false, hasListened: false, ...longAgo } : undefined;
   }
   return {
     isRunning: isRunning(record),
@@ -209,13 +208,15 @@ export async function readStart(
   };
 }
 
+/** In an earlier boot, or at an unknown time. */
+const longAgo = { lastMs: Number.NEGATIVE_INFINITY, latestEndMs: Number.NEGATIVE_INFINITY };
+
 /** The record of a capture that has just ended can still be the one from while it ran. */
 function lifeOf(
   { endTime, clock: { bootId, lastMs } }: CaptureRecord,
   clock: Clock,
 ): Pick<StartState, 'lastMs' | 'latestEndMs'> {
-  if (bootId !== clock.bootId)
-    return { lastMs: Number.NEGATIVE_INFINITY, latestEndMs: Number.NEGATIVE_INFINITY };
+  if (bootId !== clock.bootId) return longAgo;
   return { lastMs, latestEndMs: endTime === undefined ? lastMs + deadAfterMs : lastMs };
 }
 

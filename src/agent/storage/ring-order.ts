@@ -25,6 +25,14 @@ export function orderGenerations(generations: readonly number[], started: Readon
   );
 }
 
+/**
+ * Whether packets are missing before a file: its start of tcpdump has deleted earlier ones, and the file before it is of
+ * another start.
+ */
+export function followsHole({ generation, index }: RingFile, before: RingFile | undefined): boolean {
+  return index > 0 && before !== undefined && before.generation !== generation;
+}
+
 function unrolled<File extends RingFile>(files: readonly File[]): File[] {
   const sorted = files.toSorted((a, b) => a.index - b.index);
   const gaps = sorted.map((file, position) => {

@@ -1,5 +1,5 @@
 import type { RingFile } from './file-names.ts';
-import { orderByAge } from './ring-order.ts';
+import { followsHole, orderByAge } from './ring-order.ts';
 import { fileHeaderBytes, mostFileBytes, nominalFileBytes, type RingSize } from './ring-size.ts';
 
 /** A capture file, and how many bytes it has. */
@@ -12,7 +12,7 @@ export type StartState = {
   readonly hasListened: boolean;
   /** When it was last known to run, by the clock of this boot; -Infinity if that was in an earlier boot. */
   readonly lastMs: number;
-  /** When it had ended at the latest; Infinity if that is not known yet, because its record is from before. */
+  /** When it had ended at the latest, if it has ended. */
   readonly latestEndMs: number;
 };
 
@@ -47,7 +47,10 @@ export function filesToPrune({ files, starts, size, maxFiles }: RingContents): s
     ...beyondNewest(size, ordered.filter(isRunning)),
   ]);
   const left = ordered.filter((file) => !superfluous.has(file));
-  const endsAtHole = left.findLastIndex((file, at) => isBehindHole(file, left[at - 1], starts));
+  // The library deletes files without waiting for the agent: nothing older than a hole may stay.
+  const endsAtHole = left.findLastIndex(
+    (file, at) => starts.has(file.generation) && followsHole(file, left[at - 1]),
+  );
   const ended = left.filter((file) => !isRunning(file));
   let completeBytes = sumOf(ended.map(sizeIn(size))) + mostWritten(left.filter(isRunning), size);
   let count = left.length;
@@ -111,18 +114,6 @@ function beyondNewest(size: RingSize, running: readonly SizedRingFile[]): SizedR
 function mostWritten(running: readonly SizedRingFile[], size: RingSize): number {
   const starts = Map.groupBy(running, ({ generation }) => generation);
   return Math.max(0, ...[...starts.values()].map((files) => sumOf(files.slice(0, -1).map(sizeIn(size)))));
-}
-
-/**
- * Whether the file is the first one left of its start, and that start has deleted earlier ones: packets are missing
- * before it, so nothing older may stay. The library deletes files without waiting for the agent.
- */
-function isBehindHole(
-  { generation, index }: SizedRingFile,
-  before: SizedRingFile | undefined,
-  starts: StartStates,
-): boolean {
-  return index > 0 && before?.generation !== generation && starts.has(generation);
 }
 
 /**

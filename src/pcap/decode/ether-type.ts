@@ -6,7 +6,7 @@ import { hex, u8, u16 } from './network-bytes.ts';
 import { readCut, readOther, type Walk } from './walk.ts';
 
 /** Frames have one or two tags; more than this is somebody's experiment. */
-const maxTags = 8;
+export const maxTags = 8;
 
 /** Reads what is behind a link-layer header or behind VLAN tags, whose EtherType is `type`. */
 export function readEtherType(walk: Walk, at: number, type: number): void {
@@ -32,7 +32,7 @@ export function readEtherType(walk: Walk, at: number, type: number): void {
 }
 
 /** 802.1Q, 802.1ad, and what was used for the outer tag before 802.1ad. */
-const tagTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
+export const tagTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
 
 /** IEEE 802.1Q, section 9.6: priority and VLAN ID in 16 bits, then the EtherType of what follows, which it returns. */
 function readTag(walk: Walk, at: number): number {

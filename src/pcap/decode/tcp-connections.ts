@@ -1,6 +1,7 @@
 import type { DecodedPacket } from './decoded-packet.ts';
 import { recentMap } from './recent-map.ts';
 import { isSeen, newSequenceSpace, type SequenceSpace, see } from './sequence-space.ts';
+import { tcpFlags } from './tcp-flags.ts';
 
 /** What a segment says, with absolute numbers. */
 export type Segment = {
@@ -31,10 +32,7 @@ type Endpoints = Pick<DecodedPacket, 'source' | 'destination' | 'sourcePort' | '
 /** A connection by its two directions; `forward` is that of its first segment. */
 type Connection = { readonly forward: SequenceSpace; readonly backward: SequenceSpace };
 
-const fin = 1;
-const syn = 2;
-const rst = 4;
-const ack = 16;
+const { fin, syn, rst, ack } = tcpFlags;
 
 /**
  * Follows at least the `kept` connections that were used most recently, and at most twice as many, in less than 1 KB

@@ -4,7 +4,7 @@ import { decimal, field, type HeaderField, headerFields, hexadecimal } from './f
 import { readHttp } from './http.ts';
 import { u8, u16, u32 } from './network-bytes.ts';
 import type { Segment, SegmentNews } from './tcp-connections.ts';
-import { flagsText } from './tcp-flags.ts';
+import { flagsText, tcpFlags } from './tcp-flags.ts';
 import { optionFields, optionsText } from './tcp-options.ts';
 import { readTls } from './tls.ts';
 import { readCut, type Walk } from './walk.ts';
@@ -99,7 +99,7 @@ function readPayload(walk: Walk, at: number, payloadAt: number): void {
 function segmentText(walk: Walk, at: number, payloadAt: number): string {
   const { tcp, bytes } = walk;
   if (tcp === undefined) return '';
-  const acknowledgment = (tcp.flags & 16) === 0 ? '' : ` ack=${tcp.acknowledgment}`;
+  const acknowledgment = (tcp.flags & tcpFlags.ack) === 0 ? '' : ` ack=${tcp.acknowledgment}`;
   const window = u16(bytes, at + offset.window);
   const options = optionsText(walk, at + offset.bytes, payloadAt);
   return `${flagsText(tcp.flags)} seq=${tcp.sequence}${acknowledgment} win=${window} len=${tcp.payloadBytes}${options}`;

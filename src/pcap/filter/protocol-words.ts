@@ -1,4 +1,5 @@
 import type { Protocol } from '../decode/decoded-packet.ts';
+import { tcpFlags } from '../decode/tcp-flags.ts';
 
 /** The words for protocols. */
 export const protocolWords: ReadonlyMap<string, Protocol> = new Map([
@@ -17,14 +18,5 @@ export const protocolWords: ReadonlyMap<string, Protocol> = new Map([
   ['tls', 'tls'],
 ]);
 
-/** The words for flags of TCP, with the bits of RFC 9293 and RFC 3168. */
-export const flagWords: ReadonlyMap<string, number> = new Map([
-  ['fin', 1],
-  ['syn', 2],
-  ['rst', 4],
-  ['psh', 8],
-  ['ack', 16],
-  ['urg', 32],
-  ['ece', 64],
-  ['cwr', 128],
-]);
+/** The words for flags of TCP, with their bits. */
+export const flagWords: ReadonlyMap<string, number> = new Map(Object.entries(tcpFlags));

@@ -1,4 +1,4 @@
-import { type CaptureInterface, microseconds, nanoseconds } from '../capture-interface.ts';
+import type { CaptureInterface } from '../capture-interface.ts';
 import { type Damage, emptyPacket, type PacketReader } from '../packet-reader.ts';
 import { type PcapHeader, recordHeaderBytes } from '../pcap-format.ts';
 import { setRecordTime } from '../pcap-record-time.ts';
@@ -12,20 +12,6 @@ export type Join = {
   /** Those of the sources, in the same order. */
   readonly interfaces: readonly CaptureInterface[];
 };
-
-/** The interface of a source, as far as its header says it. */
-export function interfaceOf({ linkType, snaplen, resolution }: PcapHeader): CaptureInterface {
-  return {
-    linkType,
-    snaplen,
-    resolution: resolution === 'us' ? microseconds : nanoseconds,
-    offsetSeconds: 0n,
-    name: undefined,
-    description: undefined,
-    filter: undefined,
-    comment: undefined,
-  };
-}
 
 /**
  * Each packet of the sources once. Sources follow one another; where they overlap, their packets are ordered by time. The

@@ -26,8 +26,6 @@ export type SourceReaderOptions = {
   readonly fromFile?: number;
   /** Records to skip, in ascending order. */
   readonly skip?: readonly ByteRange[];
-  /** Converts the records to the byte order and resolution of this header. */
-  readonly as?: PcapHeader;
   /** Called when the rest of a file cannot be read; the message names the file. */
   readonly onDamage?: (message: string) => void;
 };
@@ -53,7 +51,7 @@ export class SourceReader {
   constructor(source: Source, options: SourceReaderOptions = {}) {
     this.#source = source;
     this.#options = options;
-    this.#header = options.as ?? source.header;
+    this.#header = source.header;
     this.#file = options.fromFile ?? 0;
   }
 

@@ -1,5 +1,6 @@
 import type { DecodedPacket } from '../decode/decoded-packet.ts';
 import { recentMap } from '../decode/recent-map.ts';
+import { tcpFlags } from '../decode/tcp-flags.ts';
 
 /** Which end of a conversation: the one that opened it, or the other one. */
 export type Side = 'client' | 'server';
@@ -9,8 +10,9 @@ export type ConversationSides = {
   /** The IP addresses of a Pod whose packets are captured, or of whatever is. */
   readonly addOwner: (addresses: ReadonlySet<string>) => void;
   /**
-   * At which end the packet was captured, by one who has these addresses; undefined if that is not known, and of the
-   * end that is left out if nobody known captures at the other one. `fragment` is the same for all fragments of one packet, of which only the first has ports.
+   * The end at which a packet was captured, by the Pod with these addresses. Undefined if that is not known, and for the
+   * end that is left out if the other end is not captured. `fragment` is the same for all fragments of one packet: only
+   * the first of them has ports.
    */
   readonly sideOf: (
     packet: DecodedPacket,
@@ -20,9 +22,9 @@ export type ConversationSides = {
 };
 
 /**
- * Tells at which end of its conversation a packet was captured; one end is kept. The client is who sent the SYN, or who did not send the
- * SYN-ACK. Where the start was not captured, and for UDP, which has none, it is who uses the higher port; of two equal
- * ports, who sent the first packet that was captured.
+ * Finds the end of its conversation at which each packet was captured; `kept` is the end that is kept. The client is the
+ * one that sent the SYN, or did not send the SYN-ACK. Where the start was not captured, and for UDP, which has none, it
+ * is the one with the higher port; of two equal ports, the sender of the first packet that was captured.
  */
 export function conversationSides(kept: Side, conversations = rememberedConversations): ConversationSides {
   const clients = recentMap<string>(conversations);
@@ -66,15 +68,14 @@ export function conversationSides(kept: Side, conversations = rememberedConversa
   };
 }
 
-/** At least so many of those used most recently, and at most twice as many. */
+/** At least this many of those used most recently, and at most twice as many. */
 const rememberedConversations = 100_000;
 
 type Addresses = { readonly source: string; readonly destination: string };
 
-const syn = 2;
-const ack = 16;
+const { syn, ack } = tcpFlags;
 
-/** Who opened the TCP connection, if the packet shows it. */
+/** The address that opened the TCP connection, if the packet shows it. */
 function openerOf({ tcp }: DecodedPacket, { source, destination }: Addresses): string | undefined {
   if (!tcp || (tcp.flags & syn) === 0) return undefined;
   return (tcp.flags & ack) === 0 ? source : destination;

@@ -96,7 +96,10 @@ function writeCurrent(
   return problem;
 }
 
-/** The numbers of the inputs' interfaces in the output, and what is carried over. Their descriptions are compared once for each of them. */
+/**
+ * The numbers of the inputs' interfaces in the output, whose descriptions are compared once for each of them, and the
+ * drop counts that are carried over.
+ */
 class InputNumbers {
   readonly #describe: MergeCaptures['describe'];
   readonly #written: WrittenInterfaces;
@@ -119,6 +122,7 @@ class InputNumbers {
     numbers[index] = number;
     return number;
   }
+
   addDropped(input: number, packet: CurrentPacket): void {
     const dropped = packet.optionsBytes === 0 ? 0 : (packetOptions(packet).dropped ?? 0);
     if (dropped === 0) return;

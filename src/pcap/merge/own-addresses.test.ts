@@ -74,6 +74,7 @@ async function ownOf(...parts: readonly Uint8Array[]) {
   const opened = await openCaptureStream(chunksOf(Buffer.concat(parts), 65_536), { name: 'capture' });
   if (opened.kind !== 'capture') throw new Error(opened.message);
   await using reader = opened.reader;
+  expect(await reader.next()).toBe(true);
   return await ownAddresses(reader, createDecoder());
 }
 

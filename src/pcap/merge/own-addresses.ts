@@ -14,19 +14,17 @@ const sampledPackets = 1_000;
 /**
  * The IP addresses of the Pod that each interface of a capture belongs to. If the interface's description has them, they
  * are those. Otherwise it is the address that nearly every one of its first packets has, for IPv4 and IPv6: none where two
- * addresses have that, because the Pod talks to nobody else. Reads the start of the capture.
+ * addresses have that, because the Pod has a single peer. The reader is at the first packet; it is moved on.
  */
 export async function ownAddresses(
   reader: PacketReader,
   { decode }: Pick<Decoder, 'decode'>,
 ): Promise<readonly OwnAddresses[]> {
   const votes: Vote[] = [];
-  let sampled = 0;
-  while (sampled < sampledPackets && (await reader.next())) {
+  for (let sampled = 0; sampled < sampledPackets && (sampled === 0 || (await reader.next())); sampled += 1) {
     const { packet, interfaces } = reader;
     const description = interfaces[packet.interfaceIndex];
     if (!description) continue;
-    sampled += 1;
     const { source, destination, protocols } = decode(packet, description.linkType);
     const family = protocols.includes('ipv6') ? 'ipv6' : protocols.includes('ipv4') ? 'ipv4' : undefined;
     if (family === undefined || source === undefined || destination === undefined) continue;

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { maxTags, tagTypes } from '../decode/ether-type.ts';
 import { u8, u16, u32 } from '../decode/network-bytes.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
 
@@ -64,14 +65,11 @@ function ipStart(bytes: Uint8Array, linkType: number): number | undefined {
   }
 }
 
-const vlanTags: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
-const mostTags = 8;
-
 /** Where the IP packet starts whose EtherType is at `typeAt`, or behind tags. */
 function behindTags(bytes: Uint8Array, start: number, typeAt: number): number | undefined {
   let at = start;
   let type = bytes.length < start ? 0 : u16(bytes, typeAt);
-  for (let tags = 0; tags < mostTags && vlanTags.has(type) && at + 4 <= bytes.length; tags += 1) {
+  for (let tags = 0; tags < maxTags && tagTypes.has(type) && at + 4 <= bytes.length; tags += 1) {
     type = u16(bytes, at + 2);
     at += 4;
   }

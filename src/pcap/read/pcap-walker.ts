@@ -1,6 +1,5 @@
-import { microseconds, nanoseconds } from '../capture-interface.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
-import { fileHeaderBytes, maxPacketBytes, recordHeaderBytes } from '../pcap-format.ts';
+import { fileHeaderBytes, interfaceOf, maxPacketBytes, recordHeaderBytes } from '../pcap-format.ts';
 import { setRecordTime } from '../pcap-record-time.ts';
 import type { CaptureFormat } from './capture-format.ts';
 import { isTooLong, longestPacket } from './long-packet.ts';
@@ -34,14 +33,11 @@ export function beginPcap(
     return { what: `has the link type 0x${network.toString(16)}, with bits that are reserved` };
   table.beginSection();
   table.add({
-    linkType: network & 0xffff,
-    snaplen: view.getUint32(at + 16, littleEndian),
-    resolution: resolution === 'us' ? microseconds : nanoseconds,
-    offsetSeconds: 0n,
-    name: undefined,
-    description: undefined,
-    filter: undefined,
-    comment: undefined,
+    ...interfaceOf({
+      linkType: network & 0xffff,
+      snaplen: view.getUint32(at + 16, littleEndian),
+      resolution,
+    }),
     // In units of 16 bits.
     frameCheckBytes: (network & frameCheckBit) === 0 ? undefined : 2 * (network >>> 28),
   });

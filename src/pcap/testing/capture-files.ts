@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
-import { interfaceOf, joinedPackets } from '../join/join.ts';
+import { joinedPackets } from '../join/join.ts';
 import { findOverlap, type Overlap } from '../join/overlap.ts';
 import type { Source } from '../join/source.ts';
 import { openPcap, type PcapFile } from '../pcap-file.ts';
 import {
+  interfaceOf,
   type PcapHeader,
   parseHeader,
   recordHeaderBytes,
