@@ -14,12 +14,12 @@ import { openCaptureFiles, openCaptureStream } from './capture-reader.ts';
 
 test('the capture files of Debian packages have the packets and times that capinfos finds', async () => {
   const { installed, packaged } = await debianCaptures();
-  expect(packaged.length).toBeGreaterThan(70);
+  expect(packaged.length).toBeGreaterThan(180);
   // Other packages may have formats that only Wireshark reads.
   const readable = await Promise.all(installed.map(hasKnownFormat));
   const compared = await compare([...packaged, ...installed.filter((_, at) => readable[at])]);
   const whole = compared.filter(({ theirs }) => theirs.isWhole);
-  expect(whole.length).toBeGreaterThan(60);
+  expect(whole.length).toBeGreaterThan(150);
   expect(whole.map(({ file, ours }) => [file, ours.packets.length, ours.damage])).toEqual(
     whole.map(({ file, theirs }) => [file, theirs.packets, []]),
   );
@@ -31,7 +31,7 @@ test('the capture files of Debian packages have the packets and times that capin
   );
   const partial = compared.filter(({ theirs }) => !theirs.isWhole);
   expect(partial.filter(({ ours }) => ours.damage.length === 0).map(({ file }) => file)).toEqual([]);
-  expectAtLeast(partial);
+  await expectAtLeast(partial);
 }, 120_000);
 
 test('damaged copies of them have at least the packets that capinfos finds', async () => {
@@ -54,7 +54,7 @@ test('damaged copies of them have at least the packets that capinfos finds', asy
   expect(
     compared.filter(({ theirs }) => !theirs.isWhole && theirs.packets !== undefined).length,
   ).toBeGreaterThan(50);
-  expectAtLeast(compared);
+  await expectAtLeast(compared);
 }, 120_000);
 
 const little = captureBytes('little');
@@ -144,9 +144,22 @@ async function hasKnownFormat(file: string): Promise<boolean> {
 }
 
 /** capinfos stops at damage. */
-function expectAtLeast(compared: readonly Compared[]): void {
+async function expectAtLeast(compared: readonly Compared[]): Promise<void> {
   const fewer = compared.filter(({ ours, theirs }) => ours.packets.length < (theirs.packets ?? 0));
-  expect(fewer.map(({ file }) => file)).toEqual([]);
+  const types = await Promise.all(fewer.map(({ file }) => captureType(file)));
+  // Of a damaged file, it can believe that it is a variant with longer record headers, and find packets that are none.
+  const standard = fewer.filter((_, at) => !isVariant(types[at]));
+  expect(standard.map(({ file }) => file)).toEqual([]);
+}
+
+/** What Wireshark takes a file for, by the content of its first records too. */
+async function captureType(file: string): Promise<string> {
+  const line = await run(['captype', file]);
+  return line.trim().slice(`${file}: `.length);
+}
+
+function isVariant(type: string | undefined): boolean {
+  return type === 'nokiapcap' || type === 'rh6_1pcap';
 }
 
 /** The earliest and the latest time, in seconds with as many digits as theirs have. */
@@ -165,7 +178,7 @@ function headBytes(bytes: Buffer): number {
 
 function overwrite(bytes: Buffer, at: number, value: number): Buffer {
   const damaged = Buffer.from(bytes);
-  damaged.fill(value & 0xff, at, at + 1 + (value % 5));
+  damaged.fill(value & 0xff, at, Math.min(bytes.length, at + 1 + (value % 5)));
   return damaged;
 }
 

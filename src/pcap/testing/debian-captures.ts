@@ -1,5 +1,6 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { hasCode } from '../../base/fs-errors.ts';
 import { run } from '../../testbed/run-program.ts';
 
@@ -11,13 +12,21 @@ export type DebianCaptures = {
 };
 
 /**
- * Small packages of Debian that have capture files: pcapng of all kinds and in both byte orders, nanoseconds, cut and
- * damaged files.
+ * The packages of Debian 12 that ship capture files, by Debian's lists of files: pcapng of all kinds and in both byte
+ * orders, nanoseconds, Netlink, cut and damaged files.
  */
 const capturePackages = [
+  'afl++-doc',
   'golang-github-google-gopacket-dev',
+  'golang-github-gopacket-gopacket-dev',
+  'libbitstring-ocaml-dev',
+  'librust-netlink-packet-route-dev',
+  'pathspider',
   'pcapfix',
+  'pktanon',
   'python3-dpkt',
+  'python3-libtrace',
+  'ruby-pcaprub',
   'sip-tester',
   'tcptrace',
 ];
@@ -42,12 +51,23 @@ async function unpacked(name: string): Promise<readonly string[]> {
     const archive = (await readdir(partial)).find((file) => file.endsWith('.deb'));
     if (archive === undefined) throw new Error(`apt-get download ${name} has left no package`);
     await run(['dpkg-deb', '-x', join(partial, archive), partial]);
+    await decompressAll(partial);
     // The folder has its name only when it is complete. Another process may have been faster.
     await rename(partial, folder).catch(() => {});
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
   return await captureFiles(folder);
+}
+
+/** Decompresses the captures that are compressed with gzip: Debian compresses what the author had compressed once more. */
+async function decompressAll(folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true });
+  for (const entry of entries.filter((name) => name.endsWith('.pcap.gz'))) {
+    let bytes = await readFile(join(folder, entry));
+    while (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes);
+    await writeFile(join(folder, entry.slice(0, -'.gz'.length)), bytes);
+  }
 }
 
 /** The lists of packages may be absent, or too old. */
