@@ -4,7 +4,7 @@ import type { Argv } from '../../src/testbed/run-program.ts';
 import { checkout } from '../../tools/target.ts';
 import { bundleProgram } from './bundle.ts';
 
-/** How the image runs the commands of Podcap: its bundle, its environment, and no flags of Node. */
+/** How the image runs the commands of Podcap: its bundle, its environment, and its flags of Node. */
 export type PodcapProgram = {
   /** The arguments of podcap follow. */
   readonly command: Argv;
@@ -15,5 +15,6 @@ export type PodcapProgram = {
 export async function podcapProgram(folder: string): Promise<PodcapProgram> {
   const bundle = join(folder, 'podcap.cjs');
   await bundleProgram(join(checkout, 'src/commands/main.ts'), bundle);
-  return { command: [process.execPath, bundle], env: (await imageStart()).environment };
+  const { commandFlags, environment } = await imageStart();
+  return { command: [process.execPath, ...commandFlags, bundle], env: environment };
 }

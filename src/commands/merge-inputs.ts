@@ -45,10 +45,13 @@ export async function scanCaptures(
   const scanned: ScannedCapture[] = [];
   const empty: EmptyCapture[] = [];
   const damage: Damage[] = [];
-  const decoder = withAddresses ? createDecoder() : undefined;
+  const tools: ScanTools = {
+    buffers: Array.from({ length: scannedAtOnce }, () => new ReadBuffer(smallBufferBytes)),
+    decoder: withAddresses ? createDecoder() : undefined,
+  };
   for (let at = 0; at < captures.length; at += scannedAtOnce) {
     const some = captures.slice(at, at + scannedAtOnce);
-    const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, decoder)));
+    const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, tools)));
     for (const result of results) {
       if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
       if (result.kind === 'empty') {
@@ -65,19 +68,29 @@ type Scan =
   | { readonly kind: 'empty'; readonly capture: EmptyCapture; readonly damage: readonly Damage[] }
   | { readonly kind: 'not-capture'; readonly message: string };
 
-async function scanOrRefuse(capture: NamedCapture, decoder: Decoder | undefined): Promise<Scan> {
+/** Each scan takes a buffer and gives it back: a new one for each of 10,000 files took memory faster than it was freed. */
+type ScanTools = { readonly buffers: ReadBuffer[]; readonly decoder: Decoder | undefined };
+
+async function scanOrRefuse(capture: NamedCapture, tools: ScanTools): Promise<Scan> {
+  const buffer = tools.buffers.pop() ?? new ReadBuffer(smallBufferBytes);
   try {
-    return await scan(capture, decoder);
+    return await scan(capture, buffer, tools.decoder);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return { kind: 'not-capture', message: `${capture.name} cannot be read: ${error.message}` };
+  } finally {
+    tools.buffers.push(buffer);
   }
 }
 
-async function scan(capture: NamedCapture, decoder: Decoder | undefined): Promise<Scan> {
+async function scan(
+  capture: NamedCapture,
+  buffer: ReadBuffer,
+  decoder: Decoder | undefined,
+): Promise<Scan> {
   if (capture.fileBytes === undefined)
     return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], own: undefined };
-  const opened = await capture.open({ bufferBytes: smallBufferBytes });
+  const opened = await capture.open({ buffer });
   if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
   if (!(await reader.next())) {
