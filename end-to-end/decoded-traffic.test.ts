@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { createDecoder } from '../src/pcap/decode/decoder.ts';
-import { openCaptureFiles } from '../src/pcap/read/capture-reader.ts';
-import { type Row, rowOf, tsharkRows } from '../src/pcap/testing/tshark-rows.ts';
+import { decodedRows, tsharkRows } from '../src/pcap/testing/decoded-rows.ts';
 import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { test } from './support/cluster-test.ts';
@@ -62,17 +60,4 @@ async function retransmissions(path: string): Promise<number> {
     'frame.number',
   ]);
   return output.split('\n').filter((line) => line !== '').length;
-}
-
-async function decodedRows(path: string): Promise<readonly Row[]> {
-  const opened = await openCaptureFiles([path]);
-  if (opened.kind !== 'capture') throw new Error(opened.message);
-  await using reader = opened.reader;
-  const decoder = createDecoder();
-  const rows: Row[] = [];
-  while (await reader.next()) {
-    const { packet, interfaces } = reader;
-    rows.push(rowOf(decoder.decode(packet, interfaces[packet.interfaceIndex]?.linkType ?? -1)));
-  }
-  return rows;
 }

@@ -4,9 +4,10 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { concat, ethernet } from '../testing/build-packets.ts';
 import { captureFile, microseconds } from '../testing/capture-files.ts';
+import { decodedRows, type Row, rowOf, tsharkRows } from '../testing/decoded-rows.ts';
+import { debianCaptures } from '../testing/debian-captures.ts';
 import { packetOf } from '../testing/decode-packets.ts';
 import { sampleFrames } from '../testing/sample-frames.ts';
-import { type Row, rowOf, tsharkRows } from '../testing/tshark-rows.ts';
 import { createDecoder } from './decoder.ts';
 
 test.each([
@@ -52,6 +53,40 @@ test.each([96, 120])('tshark says the same of the samples cut at %i bytes', asyn
   const capture = { packets: sampleFrames, linkType: 1, snaplen };
   expect(decode(capture)).toEqual(await dissect(capture));
 });
+
+test('tshark says the same of the packets that Debian ships, but for the differences in docs/capture-files.md', async () => {
+  const { packaged } = await debianCaptures();
+  let compared = 0;
+  for (const path of packaged) {
+    const theirs = await tsharkRows(path).catch(isDamaged);
+    if (!theirs) continue;
+    const ours = await decodedRows(path);
+    expect([path, ours.length]).toEqual([path, theirs.length]);
+    const differences = ours.map((row, at) => [at, shown(row), shown(theirs[at])] as const);
+    expect([path, differences.filter(([, a, b]) => a !== b && !isKnownDifference(a, b))]).toEqual([path, []]);
+    compared += ours.length;
+  }
+  expect(compared).toBeGreaterThan(80_000);
+}, 300_000);
+
+/** tshark fails when it has shown what is before the damage, or before a section of an unknown version. */
+function isDamaged(error: unknown): undefined {
+  expect(`${error}`).toMatch(/damaged|corrupt|cut short|doesn't support|isn't a capture file/);
+}
+
+/** Protocols, addresses and ports. */
+function shown(row: Row | undefined): string {
+  return row?.slice(0, 5).join(' ') ?? '';
+}
+
+function isKnownDifference(ours: string, theirs: string): boolean {
+  const isContinued = ours === theirs.replace(/^tcp,(?:http|tls)(?:,tls)? /, 'tcp ');
+  // The capture has the keys.
+  const isDecrypted = ours === theirs.replace(/^tcp,tls,http /, 'tcp,tls ');
+  // Cisco's ISL tags by an address; everything else, PPPoE among it, by a protocol.
+  const isInTunnel = ours.startsWith(' ') && (!theirs.startsWith(' ') || ours.includes(' 01:00:0c:00:00:00 '));
+  return isContinued || isDecrypted || isInTunnel;
+}
 
 /** The packets of one capture, and how they were captured. */
 type Capture = {

@@ -1,5 +1,7 @@
 import { run } from '../../testbed/run-program.ts';
 import type { DecodedPacket } from '../decode/decoded-packet.ts';
+import { createDecoder } from '../decode/decoder.ts';
+import { openCaptureFiles } from '../read/capture-reader.ts';
 
 /** What both tshark and the decoder say about a packet, as text. */
 export type Row = readonly string[];
@@ -31,7 +33,7 @@ const preferences = ['tcp.desegment_tcp_streams:FALSE', 'ip.defragment:FALSE', '
 
 const known: ReadonlySet<string> = new Set(['arp', 'icmp', 'icmpv6', 'tcp', 'udp', 'dns', 'http', 'tls']);
 
-/** What tshark says about each packet of a capture file. */
+/** What tshark says about each packet of a capture file. It shows custom blocks as packets, which they are not. */
 export async function tsharkRows(path: string): Promise<readonly Row[]> {
   const options = preferences.flatMap((preference) => ['-o', preference]);
   const columns = fields.flatMap((field) => ['-e', field]);
@@ -40,6 +42,8 @@ export async function tsharkRows(path: string): Promise<readonly Row[]> {
     '-n',
     '-r',
     path,
+    '-Y',
+    'frame.encap_type',
     '-T',
     'fields',
     '-E',
@@ -48,9 +52,23 @@ export async function tsharkRows(path: string): Promise<readonly Row[]> {
     ...columns,
   ]);
   return output
-    .trimEnd()
     .split('\n')
+    .slice(0, -1)
     .map((line) => rowOfTshark(line.split('\t')));
+}
+
+/** What the decoder says about each packet of a capture file. */
+export async function decodedRows(path: string): Promise<readonly Row[]> {
+  const opened = await openCaptureFiles([path]);
+  if (opened.kind !== 'capture') throw new Error(opened.message);
+  await using reader = opened.reader;
+  const decoder = createDecoder();
+  const rows: Row[] = [];
+  while (await reader.next()) {
+    const { packet, interfaces } = reader;
+    rows.push(rowOf(decoder.decode(packet, interfaces[packet.interfaceIndex]?.linkType ?? -1)));
+  }
+  return rows;
 }
 
 /** Protocols, addresses, ports, and what TCP says: as the decoder says it. */
