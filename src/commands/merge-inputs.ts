@@ -83,11 +83,7 @@ async function scanOrRefuse(capture: NamedCapture, tools: ScanTools): Promise<Sc
   }
 }
 
-async function scan(
-  capture: NamedCapture,
-  buffer: ReadBuffer,
-  decoder: Decoder | undefined,
-): Promise<Scan> {
+async function scan(capture: NamedCapture, buffer: ReadBuffer, decoder: Decoder | undefined): Promise<Scan> {
   if (capture.fileBytes === undefined)
     return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], own: undefined };
   const opened = await capture.open({ buffer });

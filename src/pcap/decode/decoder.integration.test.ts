@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { concat, ethernet } from '../testing/build-packets.ts';
 import { captureFile, microseconds } from '../testing/capture-files.ts';
-import { decodedRows, type Row, rowOf, tsharkRows } from '../testing/decoded-rows.ts';
 import { debianCaptures } from '../testing/debian-captures.ts';
 import { packetOf } from '../testing/decode-packets.ts';
+import { decodedRows, type Row, rowOf, tsharkRows } from '../testing/decoded-rows.ts';
 import { sampleFrames } from '../testing/sample-frames.ts';
 import { createDecoder } from './decoder.ts';
 
@@ -84,7 +84,8 @@ function isKnownDifference(ours: string, theirs: string): boolean {
   // The capture has the keys.
   const isDecrypted = ours === theirs.replace(/^tcp,tls,http /, 'tcp,tls ');
   // Cisco's ISL tags by an address; everything else, PPPoE among it, by a protocol.
-  const isInTunnel = ours.startsWith(' ') && (!theirs.startsWith(' ') || ours.includes(' 01:00:0c:00:00:00 '));
+  const isInTunnel =
+    ours.startsWith(' ') && (!theirs.startsWith(' ') || ours.includes(' 01:00:0c:00:00:00 '));
   return isContinued || isDecrypted || isInTunnel;
 }
 

@@ -76,7 +76,7 @@ async function through(given: readonly Made[], isWaited = false): Promise<Came[]
     () => {
       const { kind = 'alone', content = '' } = given[at] ?? {};
       if (kind === 'alone') return { kind };
-      return { kind, place: 1, identity: { start: content, rest: '', fragment: undefined } };
+      return { kind, place: 1, identity: { start: content, rest: '', fragment: undefined, part: undefined } };
     },
   );
   const came: Came[] = [];

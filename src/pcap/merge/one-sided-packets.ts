@@ -135,7 +135,7 @@ type Held = {
   readonly place: number;
 };
 
-const noIdentity: PacketIdentity = { start: '', rest: undefined, fragment: undefined };
+const noIdentity: PacketIdentity = { start: '', rest: undefined, fragment: undefined, part: undefined };
 
 function setDuplicate(held: Held): void {
   held.isWaiting = false;

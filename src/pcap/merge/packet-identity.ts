@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
 import { maxTags, tagTypes } from '../decode/ether-type.ts';
 import { u8, u16, u32 } from '../decode/network-bytes.ts';
+import { tcpFlags } from '../decode/tcp-flags.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
+import type { StreamPart } from './stream-coverage.ts';
 
 /** What both ends see alike of one IP packet. */
 export type PacketIdentity = {
@@ -11,6 +13,8 @@ export type PacketIdentity = {
   readonly rest: string | undefined;
   /** The same for all fragments of one packet; undefined if it is no fragment. */
   readonly fragment: string | undefined;
+  /** What it carries of a TCP stream; undefined if that is nothing, and for fragments. */
+  readonly part: StreamPart | undefined;
 };
 
 /** As much as `tcpdump -s 96` keeps behind an Ethernet header. */
@@ -39,7 +43,28 @@ export function packetIdentity(packet: CurrentPacket, linkType: number): PacketI
     start: `${ipBytes} ${header.toString('latin1')}`,
     rest: rest && (rest.length === 0 ? '' : hash('sha256', rest, 'base64')),
     fragment,
+    part: fragment === undefined ? streamPart(header, ipBytes) : undefined,
   };
+}
+
+const { fin, syn, rst } = tcpFlags;
+const tcpProtocol = 6;
+const tcpHeaderBytes = 20;
+
+/** Of a packet with a TCP header directly behind the IP header, which is there as a whole. */
+function streamPart(header: Buffer, ipBytes: number): StreamPart | undefined {
+  const isIpv4 = u8(header, 0) >> 4 === 4;
+  const at = isIpv4 ? 4 * (u8(header, 0) & 0x0f) : ipv6HeaderBytes;
+  if (u8(header, isIpv4 ? 9 : 6) !== tcpProtocol || header.length < at + tcpHeaderBytes) return undefined;
+  const flags = u8(header, at + 13);
+  const start = flags & syn ? 1 : 0;
+  const end = flags & fin ? 1 : 0;
+  const count = ipBytes - at - 4 * (u8(header, at + 12) >> 4) + start + end;
+  // A reset can carry an explanation, which is not of the stream.
+  if (count <= 0 || (flags & rst) !== 0) return undefined;
+  const addresses = header.toString('latin1', isIpv4 ? 12 : 8, isIpv4 ? 20 : ipv6HeaderBytes);
+  const ports = header.toString('latin1', at, at + 4);
+  return { stream: addresses + ports, sequence: u32(header, at + 4), count, isStart: start === 1 };
 }
 
 /** Where IP starts. The link types are those of tcpdump.org/linktypes.html. */
