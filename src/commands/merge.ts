@@ -3,6 +3,7 @@ import { isSystemError } from '../base/fs-errors.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { type MergeCaptures, mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
+import type { PacketWriter } from '../pcap/write/packet-writer.ts';
 import { addressNames } from './address-names.ts';
 import { type CaptureOutput, openCaptureOutput, writeCapture } from './capture-output.ts';
 import { captureWriter } from './capture-writer.ts';
@@ -78,19 +79,60 @@ type Write = {
   readonly report: MergeReport;
 };
 
-async function write({ options, captures, empty, output, report }: Write): Promise<number> {
+async function write(work: Write): Promise<number> {
+  const { options, captures, output, report } = work;
+  const describe = describeWith(work);
+  const counted = inputStatistics();
+  // pcap has no place for what has no packets.
+  const idle = options.format === 'pcap' ? [] : idleInterfaces({ ...work, describe, counted });
+  await using merged = mergedPackets({ ...work, describe, counted });
+  const chunks = mergeCaptures({
+    ...packetSelection({
+      ...options,
+      merged,
+      captures,
+      onSideProblem: (problem) => report.sideProblems([problem]),
+    }),
+    writer: writerOf({ ...work, describe }),
+    interfaces: [
+      ...captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
+      ...idle,
+    ],
+    describe,
+    droppedBefore: () => 0,
+    known: counted.known,
+  });
+  const end = await writeCapture(chunks, output, (bytes) => report.progress(bytes));
+  switch (end.kind) {
+    case 'problem':
+    case 'failed':
+      return report.failed(end.message);
+    case 'closed':
+      report.end();
+      return exitCodes.done;
+    case 'end': {
+      const to = options.to === '-' ? undefined : options.to;
+      report.done(merged.counts, { packets: end.packets, captures: options.files.length, to });
+      return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
+    }
+  }
+}
+
+type Described = Write & { readonly describe: MergeCaptures['describe'] };
+type Counted = Described & { readonly counted: InputStatistics };
+
+/** Gives an interface without a name that of its capture. */
+function describeWith({ captures, empty }: Write): MergeCaptures['describe'] {
   const names = inputNames([
     ...captures.map(({ capture }) => capture.name),
     ...empty.map(({ name }) => name),
   ]);
-  const describe = (input: number, description: CaptureInterface) =>
-    namedInterface(description, names[input] ?? '');
-  const counted = inputStatistics();
-  // pcap has no place for what has no packets.
-  const idle =
-    options.format === 'pcap' ? [] : idleInterfaces({ empty, from: captures.length, describe, counted });
+  return (input, description) => namedInterface(description, names[input] ?? '');
+}
+
+function mergedPackets({ captures, options, report, describe, counted }: Counted): MergedPackets {
   const { inputs, ended } = mergeInputs(captures);
-  await using merged = new MergedPackets(inputs, {
+  return new MergedPackets(inputs, {
     ...(areFiles(captures)
       ? { slowAfterMs: Infinity }
       : { slowAfterMs, silentAfterMs: options.waitSeconds * 1_000 }),
@@ -102,52 +144,19 @@ async function write({ options, captures, empty, output, report }: Write): Promi
       report.damaged(reader.damage);
     },
   });
+}
+
+function writerOf({ captures, options, describe }: Described): PacketWriter {
   const writer = captureWriter(options.format);
   const podNames = options.names ? addressNames(captures, describe) : [];
   if (podNames.length > 0) writer.writeNames(podNames);
-  const chunks = mergeCaptures({
-    ...packetSelection({
-      ...options,
-      merged,
-      captures,
-      onSideProblem: (problem) => report.sideProblems([problem]),
-    }),
-    writer,
-    interfaces: [
-      ...captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
-      ...idle,
-    ],
-    describe,
-    droppedBefore: () => 0,
-    known: counted.known,
-  });
-  const end = await writeCapture(chunks, output, (bytes) => report.progress(bytes));
-  const to = options.to === '-' ? undefined : options.to;
-  switch (end.kind) {
-    case 'problem':
-    case 'failed':
-      return report.failed(end.message);
-    case 'closed':
-      report.end();
-      return exitCodes.done;
-    case 'end':
-      report.done(merged.counts, { packets: end.packets, captures: options.files.length, to });
-      return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
-  }
+  return writer;
 }
 
-type Idle = {
-  readonly empty: readonly EmptyCapture[];
-  /** The number of the first of them among the inputs. */
-  readonly from: number;
-  readonly describe: MergeCaptures['describe'];
-  readonly counted: InputStatistics;
-};
-
-/** The interfaces of captures without packets, as in the output; counts what they say. */
-function idleInterfaces({ empty, from, describe, counted }: Idle): readonly CaptureInterface[] {
+/** The interfaces of captures without packets, as in the output; counts what they say. They follow the other inputs. */
+function idleInterfaces({ empty, captures, describe, counted }: Counted): readonly CaptureInterface[] {
   return empty.flatMap(({ reader }, at) => {
-    const named = (description: CaptureInterface) => describe(from + at, description);
+    const named = (description: CaptureInterface) => describe(captures.length + at, description);
     counted.add(reader, named);
     return reader.interfaces.map(named);
   });
