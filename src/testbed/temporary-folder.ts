@@ -11,9 +11,9 @@ export type TemporaryFolder = AsyncDisposable & { readonly path: string };
 export const tcpdumpGroup = 10_001;
 
 /** Creates the folder; if this process is root, tcpdump's group can write to it. */
-export async function temporaryFolder(): Promise<TemporaryFolder> {
-  await sweepFolders();
-  const path = await mkdtemp(join(tmpdir(), `${ownedName()}-`));
+export async function temporaryFolder(parent = tmpdir()): Promise<TemporaryFolder> {
+  await sweepFolders(parent);
+  const path = await mkdtemp(join(parent, `${ownedName()}-`));
   // Unit tests run without root and start no tcpdump.
   if (process.getuid?.() === 0) {
     await chown(path, 0, tcpdumpGroup);
@@ -22,9 +22,9 @@ export async function temporaryFolder(): Promise<TemporaryFolder> {
   return { path, [Symbol.asyncDispose]: () => remove(path) };
 }
 
-async function sweepFolders(): Promise<void> {
-  const names = await readdir(tmpdir());
-  await Promise.all(names.filter(isLeftover).map((name) => sweep(join(tmpdir(), name))));
+async function sweepFolders(parent: string): Promise<void> {
+  const names = await readdir(parent);
+  await Promise.all(names.filter(isLeftover).map((name) => sweep(join(parent, name))));
 }
 
 async function remove(path: string): Promise<void> {
