@@ -4,10 +4,10 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import {
-  type CaptureOptions,
   type OpenedCapture,
   openCaptureFiles,
   openCaptureStream,
+  type ReaderOptions,
 } from '../pcap/read/capture-reader.ts';
 
 /** A capture that a user names: a path, or `-` for standard input. */
@@ -15,7 +15,7 @@ export type NamedCapture = {
   readonly name: string;
   /** The length of a regular file, which can be read twice; undefined for what can be read only once. */
   readonly fileBytes: number | undefined;
-  readonly open: (options?: CaptureOptions) => Promise<OpenedCapture>;
+  readonly open: (options?: ReaderOptions) => Promise<OpenedCapture>;
 };
 
 /** Finds what the user named. Throws the errors of stat(2); opening throws those of open(2) and read(2). */

@@ -16,7 +16,7 @@ import { type Argv, run } from './run-program.ts';
 import { startWitness, type Witness } from './witness.ts';
 
 /** `pod` is the network namespace that stands for the Pod, `node` the one at the other end that stands for its Node. */
-export type Side = 'pod' | 'node';
+export type LinkEnd = 'pod' | 'node';
 
 /**
  * The network of a Pod without a Pod: two network namespaces and a veth pair between them. Only what a test sends
@@ -30,13 +30,13 @@ export type VethTestbed = AsyncDisposable & {
   readonly nodeInterface: string;
   readonly addresses: { readonly pod: string; readonly node: string; readonly sink: string };
   /** Makes a command run on that side, and end with this process. */
-  readonly command: (side: Side, argv: Argv) => Argv;
+  readonly command: (side: LinkEnd, argv: Argv) => Argv;
   /** Runs a program on that side to its end and returns its standard output. */
-  readonly exec: (side: Side, argv: Argv) => Promise<string>;
+  readonly exec: (side: LinkEnd, argv: Argv) => Promise<string>;
   /** The processes in the Pod's network namespace. */
   readonly processes: () => Promise<number[]>;
   /** The packet counters of the interface on that side. */
-  readonly counters: (side: Side) => Promise<InterfaceCounters>;
+  readonly counters: (side: LinkEnd) => Promise<InterfaceCounters>;
   /** Starts to send from the Pod to the sink (or elsewhere), until `count` or until it is stopped. */
   readonly startDatagrams: (datagrams?: DatagramOptions) => Promise<Sending>;
   /** Sends `count` datagrams; returns how many were sent. */
@@ -66,8 +66,8 @@ export async function vethTestbed(): Promise<VethTestbed> {
   const names = { pod: `${owner}-pod`, node: `${owner}-node` };
   await makeNetwork(names);
 
-  const command = (side: Side, argv: Argv) => inNamespace(names[side], argv);
-  const exec = (side: Side, argv: Argv) => run(command(side, argv));
+  const command = (side: LinkEnd, argv: Argv) => inNamespace(names[side], argv);
+  const exec = (side: LinkEnd, argv: Argv) => run(command(side, argv));
   const startDatagrams = (datagrams: DatagramOptions = {}) =>
     startSender((argv) => command('pod', argv), { to: addresses.sink, ...datagrams });
 
@@ -109,7 +109,7 @@ export async function vethTestbed(): Promise<VethTestbed> {
   };
 }
 
-async function makeNetwork({ pod, node }: Record<Side, string>): Promise<void> {
+async function makeNetwork({ pod, node }: Record<LinkEnd, string>): Promise<void> {
   for (const name of [pod, node]) {
     await makeNamespace(name);
     await run(inNamespace(name, ['sysctl', '-qw', ...withoutIpv6]));

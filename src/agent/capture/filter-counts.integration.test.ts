@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { startSender } from '../../testbed/datagrams.ts';
-import { type Side, type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
+import { type LinkEnd, type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { recordingScene } from '../testing/recording-scene.ts';
@@ -9,7 +9,7 @@ import { recordingScene } from '../testing/recording-scene.ts';
 type FilterCase = {
   readonly filter: string;
   /** The side that sends the datagrams. */
-  readonly from: Side;
+  readonly from: LinkEnd;
   readonly matching: number;
 };
 
@@ -95,7 +95,7 @@ async function canLimitMemory(testbed: VethTestbed): Promise<boolean> {
   );
 }
 
-async function observe(filter: string, from: Side) {
+async function observe(filter: string, from: LinkEnd) {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   const { recorder, reports } = await scene.record(3, { filter });

@@ -13,7 +13,7 @@ import {
   udp,
 } from '../../testbed/frames.ts';
 import { run } from '../../testbed/run-program.ts';
-import { type Side, type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
+import { type LinkEnd, type VethTestbed, vethTestbed } from '../../testbed/veth-testbed.ts';
 import { recordingScene, ringFilesOf } from '../testing/recording-scene.ts';
 import {
   type ExtensionFrame,
@@ -104,7 +104,7 @@ function mark(name: string): string {
  */
 async function foundBy(
   filter: string | undefined,
-  from: Side,
+  from: LinkEnd,
   frames: Frames<string>,
   filterOfFile = '',
 ): Promise<string[]> {

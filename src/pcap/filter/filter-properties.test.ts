@@ -131,9 +131,14 @@ const terms: fc.Arbitrary<Expression> = fc.oneof(
   })),
 );
 
-type Side = 'source' | 'destination';
+type Direction = 'source' | 'destination';
 
-function portTerm([each, a, b, isRange]: readonly [readonly Side[], number, number, boolean]): Expression {
+function portTerm([each, a, b, isRange]: readonly [
+  readonly Direction[],
+  number,
+  number,
+  boolean,
+]): Expression {
   const [from, to] = isRange ? [Math.min(a, b), Math.max(a, b)] : [a, a];
   return {
     text: `${prefixOf(each)}port ${isRange ? `${from}-${to}` : from}`,
@@ -146,7 +151,7 @@ function portTerm([each, a, b, isRange]: readonly [readonly Side[], number, numb
 
 /** Node.js's own comparison of addresses and networks is the reference. */
 function hostTerm([each, address, bits, word]: readonly [
-  readonly Side[],
+  readonly Direction[],
   string,
   number,
   string,
@@ -166,7 +171,7 @@ function hostTerm([each, address, bits, word]: readonly [
   };
 }
 
-function prefixOf(each: readonly Side[]): string {
+function prefixOf(each: readonly Direction[]): string {
   return each.length === 2 ? '' : each[0] === 'source' ? 'src ' : 'dst ';
 }
 

@@ -1,7 +1,7 @@
 import { pcapFormats } from '../pcap-format.ts';
 
 /** What the first bytes of a capture say about its format. `undecided`: there are too few of them. */
-export type CaptureFormat =
+export type DetectedFormat =
   | { readonly kind: 'pcap'; readonly littleEndian: boolean; readonly resolution: 'us' | 'ns' }
   | { readonly kind: 'pcapng' }
   | { readonly kind: 'undecided' }
@@ -9,7 +9,7 @@ export type CaptureFormat =
   | { readonly kind: 'other'; readonly what: string };
 
 /** Detects the format by the magic number, the first four bytes. */
-export function detectFormat(bytes: Uint8Array): CaptureFormat {
+export function detectFormat(bytes: Uint8Array): DetectedFormat {
   const [first, second, third, fourth] = bytes;
   if (first === 0x1f && second === 0x8b) return { kind: 'other', what: compressedWith('gzip') };
   if (first === undefined || second === undefined || third === undefined || fourth === undefined)
@@ -19,9 +19,9 @@ export function detectFormat(bytes: Uint8Array): CaptureFormat {
 }
 
 /** By the magic number as its four bytes are in the file. */
-const formats: ReadonlyMap<number, CaptureFormat> = new Map<number, CaptureFormat>([
+const formats: ReadonlyMap<number, DetectedFormat> = new Map<number, DetectedFormat>([
   [0x0a0d0d0a, { kind: 'pcapng' }],
-  ...[...pcapFormats].map(([magic, { byteOrder, resolution }]): [number, CaptureFormat] => [
+  ...[...pcapFormats].map(([magic, { byteOrder, resolution }]): [number, DetectedFormat] => [
     magic,
     { kind: 'pcap', littleEndian: byteOrder === 'little', resolution },
   ]),

@@ -15,7 +15,7 @@ import { beginPcap } from './pcap-walker.ts';
 import { PcapngWalker } from './pcapng-walker.ts';
 import { defaultBufferBytes, ReadBuffer } from './read-buffer.ts';
 import { readSectionHeader, sectionHeaderBytes } from './section-header.ts';
-import { foundPacket, isOver, needsMore, type Step, type Walker } from './walker.ts';
+import { foundPacket, isOver, needsMore, type Walker, type WalkerStep } from './walker.ts';
 
 export type CaptureReader = PacketReader & {
   /** By the index of the interface. Complete only after `next` has returned false. */
@@ -27,7 +27,7 @@ export type OpenedCapture =
   | { readonly kind: 'capture'; readonly reader: CaptureReader }
   | { readonly kind: 'not-capture'; readonly message: string };
 
-export type CaptureOptions = {
+export type ReaderOptions = {
   /** The buffer; it grows only for a longer block, to maxBlockBytes at most, or twice that after damage. */
   readonly bufferBytes?: number;
   /** Used instead of a new one: that of another reader, which has been disposed of. */
@@ -41,7 +41,7 @@ export type CaptureOptions = {
  */
 export async function openCaptureFiles(
   files: readonly (string | OpenFile)[],
-  options: CaptureOptions = {},
+  options: ReaderOptions = {},
 ): Promise<OpenedCapture> {
   const inputs = files.map(waitingFile);
   return await openInputs(inputs, options);
@@ -50,7 +50,7 @@ export async function openCaptureFiles(
 /** Opens a capture that comes from standard input, a FIFO or a connection. Waits for its first bytes. */
 export async function openCaptureStream(
   stream: AsyncIterable<Uint8Array>,
-  options: CaptureOptions & { readonly name: string },
+  options: ReaderOptions & { readonly name: string },
 ): Promise<OpenedCapture> {
   return await openInputs([waitingInput(streamInput(stream, options.name))], options);
 }
@@ -74,7 +74,7 @@ function waitingInput(input: ByteInput): WaitingInput {
   };
 }
 
-async function openInputs(inputs: readonly WaitingInput[], options: CaptureOptions): Promise<OpenedCapture> {
+async function openInputs(inputs: readonly WaitingInput[], options: ReaderOptions): Promise<OpenedCapture> {
   await using opening = new AsyncDisposableStack();
   const reader = opening.use(new InputsReader(inputs, bufferOf(options)));
   const problem = await reader.begin();
@@ -83,7 +83,7 @@ async function openInputs(inputs: readonly WaitingInput[], options: CaptureOptio
   return { kind: 'capture', reader };
 }
 
-function bufferOf({ buffer, bufferBytes = defaultBufferBytes }: CaptureOptions): ReadBuffer {
+function bufferOf({ buffer, bufferBytes = defaultBufferBytes }: ReaderOptions): ReadBuffer {
   return buffer ?? new ReadBuffer(bufferBytes);
 }
 
@@ -145,7 +145,7 @@ class InputsReader implements CaptureReader {
   }
 
   /** Goes on after what the walker said, or, if that needs more, after it has been read. */
-  async #proceed(first: Step, reading?: Promise<void>): Promise<boolean> {
+  async #proceed(first: WalkerStep, reading?: Promise<void>): Promise<boolean> {
     await reading;
     for (let step = reading ? this.#walker.step() : first; step !== foundPacket; step = this.#walker.step()) {
       if (step === needsMore) await this.#buffer.more();

@@ -1,7 +1,7 @@
 import type { CurrentPacket } from '../packet-reader.ts';
 import { fileHeaderBytes, interfaceOf, maxPacketBytes, recordHeaderBytes } from '../pcap-format.ts';
 import { setRecordTime } from '../pcap-record-time.ts';
-import type { CaptureFormat } from './capture-format.ts';
+import type { DetectedFormat } from './capture-format.ts';
 import { isTooLong, longestPacket } from './long-packet.ts';
 import type { ReadBuffer } from './read-buffer.ts';
 import {
@@ -9,9 +9,9 @@ import {
   foundPacket,
   isOver,
   needsMore,
-  type Step,
   type Walker,
   type WalkerParts,
+  type WalkerStep,
 } from './walker.ts';
 
 /**
@@ -20,7 +20,7 @@ import {
  */
 export function beginPcap(
   parts: WalkerParts,
-  { littleEndian, resolution }: CaptureFormat & { kind: 'pcap' },
+  { littleEndian, resolution }: DetectedFormat & { kind: 'pcap' },
 ): Walker | { readonly what: string } {
   const { buffer, table } = parts;
   const view = buffer.view;
@@ -100,7 +100,7 @@ class PcapWalker implements Walker {
     this.#longest = longestPacket(parts.table.interfaces[this.#interfaceIndex]?.linkType);
   }
 
-  step(): Step {
+  step(): WalkerStep {
     if (this.#passing !== undefined) {
       const step = this.#pass(this.#passing);
       if (step !== foundPacket) return step;
@@ -116,7 +116,7 @@ class PcapWalker implements Walker {
     return this.#record();
   }
 
-  #record(): Step {
+  #record(): WalkerStep {
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const little = this.#littleEndian;
@@ -151,7 +151,7 @@ class PcapWalker implements Walker {
   }
 
   /** Passes over a packet that is too long to be read. It need not fit into the buffer. */
-  #pass({ offset, end, captured }: { offset: number; end: number; captured: number }): Step {
+  #pass({ offset, end, captured }: { offset: number; end: number; captured: number }): WalkerStep {
     const buffer = this.#buffer;
     buffer.at = Math.min(buffer.filled, end - buffer.offset);
     if (buffer.offset + buffer.at < end) {
@@ -176,14 +176,14 @@ class PcapWalker implements Walker {
     buffer.at += records * recordHeaderBytes;
   }
 
-  #releaseZeros(): Step {
+  #releaseZeros(): WalkerStep {
     this.#releasedZeros = this.#heldZeros;
     this.#heldZeros = 0;
     this.#lastRecord = this.#buffer.offset + this.#buffer.at - recordHeaderBytes;
     return this.#zeroPacket();
   }
 
-  #zeroPacket(): Step {
+  #zeroPacket(): WalkerStep {
     this.#releasedZeros -= 1;
     const packet = this.#packet;
     packet.interfaceIndex = this.#interfaceIndex;
@@ -197,7 +197,7 @@ class PcapWalker implements Walker {
     return foundPacket;
   }
 
-  #needs(bytes: number): Step {
+  #needs(bytes: number): WalkerStep {
     const buffer = this.#buffer;
     if (!buffer.ended) {
       buffer.wanted = bytes;
@@ -222,7 +222,7 @@ class PcapWalker implements Walker {
     return lastBlock > this.#lastRecord;
   }
 
-  #corrupt(what: string): Step {
+  #corrupt(what: string): WalkerStep {
     const { at, offset } = this.#buffer;
     const zeros = this.#heldZeros * recordHeaderBytes;
     return endWith(this.#parts, { kind: 'corrupt', offset: offset + at - zeros, what });

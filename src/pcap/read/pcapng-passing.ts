@@ -1,5 +1,5 @@
 import { differentLengths, type PcapngRecovery, passed } from './pcapng-recovery.ts';
-import { endWith, needsMore, type Step, type WalkerParts } from './walker.ts';
+import { endWith, needsMore, type WalkerParts, type WalkerStep } from './walker.ts';
 
 /** A longer block of a type that is not read is taken for damage: wiretap reads no block that is longer. */
 export const maxPassedBytes = 16 * 1024 * 1024;
@@ -42,7 +42,7 @@ export class PcapngPassing {
   }
 
   /** Goes on with it. */
-  go(littleEndian: boolean): Step | typeof passed {
+  go(littleEndian: boolean): WalkerStep | typeof passed {
     const block = this.#block;
     if (block === undefined) return passed;
     const { buffer } = this.#parts;

@@ -1,5 +1,5 @@
 import { searchBlock } from './pcapng-resync.ts';
-import { endWith, needsMore, type Step, type WalkerParts } from './walker.ts';
+import { endWith, needsMore, type WalkerParts, type WalkerStep } from './walker.ts';
 
 /** There is no packet here, but there may be one after it. */
 export const passed = 3;
@@ -49,7 +49,7 @@ export class PcapngRecovery {
   }
 
   /** Goes on searching for the next block. */
-  search(littleEndian: boolean): Step | typeof passed {
+  search(littleEndian: boolean): WalkerStep | typeof passed {
     const { buffer, damages, name, table } = this.#parts;
     const lost = this.#lost;
     if (lost === undefined) return passed;

@@ -24,9 +24,9 @@ import {
   foundPacket,
   isOver,
   needsMore,
-  type Step,
   type Walker,
   type WalkerParts,
+  type WalkerStep,
 } from './walker.ts';
 
 /** Reads the blocks of a pcapng file, which may have several sections, from its first section header on. */
@@ -50,14 +50,14 @@ export class PcapngWalker implements Walker {
     this.#passing = new PcapngPassing(parts, this.#recovery);
   }
 
-  step(): Step {
+  step(): WalkerStep {
     for (;;) {
       const step = this.#next();
       if (step !== passed) return step;
     }
   }
 
-  #next(): Step | typeof passed {
+  #next(): WalkerStep | typeof passed {
     if (this.#recovery.isLost) return this.#recovery.search(this.#littleEndian);
     if (this.#passing.isPassing) return this.#passing.go(this.#littleEndian);
     const buffer = this.#buffer;
@@ -80,7 +80,7 @@ export class PcapngWalker implements Walker {
   }
 
   /** A block of any type, whose length has not been checked. */
-  #block(type: number, length: number): Step | typeof passed {
+  #block(type: number, length: number): WalkerStep | typeof passed {
     if (type === sectionHeaderBlock) return this.#section();
     const { at, filled, view } = this.#buffer;
     const least = minBlockBytes.get(type);
@@ -95,7 +95,7 @@ export class PcapngWalker implements Walker {
     return this.#wholeBlock(type, length);
   }
 
-  #wholeBlock(type: number, length: number): Step | typeof passed {
+  #wholeBlock(type: number, length: number): WalkerStep | typeof passed {
     const { at, view } = this.#buffer;
     const { section } = this.#table;
     if (type === simplePacketBlock) return this.#simplePacket(length);
@@ -109,7 +109,7 @@ export class PcapngWalker implements Walker {
   }
 
   /** The Enhanced Packet Block and the older Packet Block have the same fields in the same places, but the first. */
-  #longPacket(from: SectionInterface | undefined, length: number): Step | typeof passed {
+  #longPacket(from: SectionInterface | undefined, length: number): WalkerStep | typeof passed {
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const little = this.#littleEndian;
@@ -134,7 +134,7 @@ export class PcapngWalker implements Walker {
   }
 
   /** A packet or options that are too long to be read. The packet is read without options, or passed over. */
-  #longBlock(length: number): Step | typeof passed {
+  #longBlock(length: number): WalkerStep | typeof passed {
     const buffer = this.#buffer;
     const { at, filled, view } = buffer;
     if (filled - at < 28) return this.#needs(28);
@@ -162,7 +162,7 @@ export class PcapngWalker implements Walker {
   }
 
   /** It has no time, which is the time 0 of its interface, the first one. */
-  #simplePacket(length: number): Step | typeof passed {
+  #simplePacket(length: number): WalkerStep | typeof passed {
     const buffer = this.#buffer;
     const { at, view } = buffer;
     const from = this.#table.section[0];
@@ -185,7 +185,7 @@ export class PcapngWalker implements Walker {
     return foundPacket;
   }
 
-  #section(): Step | typeof passed {
+  #section(): WalkerStep | typeof passed {
     const buffer = this.#buffer;
     const header = readSectionHeader(buffer.view, buffer.at, buffer.filled);
     if (header.kind === 'incomplete') return this.#needs(sectionHeaderBytes);
@@ -203,7 +203,7 @@ export class PcapngWalker implements Walker {
     return passed;
   }
 
-  #interface(length: number): Step | typeof passed {
+  #interface(length: number): WalkerStep | typeof passed {
     const { at, bytes, view, offset } = this.#buffer;
     const { description, problem } = readInterface(bytes, view, this.#body(length));
     const isAdded = description === undefined ? this.#table.addUnreadable() : this.#table.add(description);
@@ -225,7 +225,7 @@ export class PcapngWalker implements Walker {
     return { from: at + 8, to: at + length - 4, littleEndian: this.#littleEndian };
   }
 
-  #needs(bytes: number): Step | typeof passed {
+  #needs(bytes: number): WalkerStep | typeof passed {
     const buffer = this.#buffer;
     const unread = buffer.filled - buffer.at;
     if (!buffer.ended) {

@@ -6,11 +6,11 @@ import type { ReadBuffer } from './read-buffer.ts';
 /** Finds the packets of one input in the buffer. */
 export type Walker = {
   /** Moves to the next packet, as far as the buffer has it. Allocates nothing for a packet. */
-  readonly step: () => Step;
+  readonly step: () => WalkerStep;
 };
 
 /** The buffer must have more (buffer.wanted says how much); the packet is described; or there are no more packets. */
-export type Step = typeof needsMore | typeof foundPacket | typeof isOver;
+export type WalkerStep = typeof needsMore | typeof foundPacket | typeof isOver;
 export const needsMore = 0;
 export const foundPacket = 1;
 export const isOver = 2;

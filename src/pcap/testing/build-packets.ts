@@ -16,10 +16,10 @@ export function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-export type Tag = { readonly type: number; readonly vlan: number };
+export type VlanTag = { readonly type: number; readonly vlan: number };
 
 /** An Ethernet frame from 02:00:00:00:00:01 to 02:00:00:00:00:02. */
-export function ethernet(etherType: number, payload: Uint8Array, tags: readonly Tag[] = []): Uint8Array {
+export function ethernet(etherType: number, payload: Uint8Array, tags: readonly VlanTag[] = []): Uint8Array {
   const types = [...tags.map(({ type }) => type), etherType];
   const tagBytes = tags.flatMap(({ vlan }, i) => [...u16(vlan), ...u16(types[i + 1] ?? 0)]);
   return concat([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1], u16(types[0] ?? 0), tagBytes, payload);

@@ -1,7 +1,7 @@
 import type { CaptureInterface } from '../capture-interface.ts';
 import type { CurrentPacket, Damage, PacketReader, ReceivedPackets } from '../packet-reader.ts';
 import type { OpenedCapture } from '../read/capture-reader.ts';
-import { type CaptureOptions, openCaptureStream } from '../read/capture-reader.ts';
+import { openCaptureStream, type ReaderOptions } from '../read/capture-reader.ts';
 import { type PacketOptions, packetOptions } from '../write/packet-options.ts';
 
 /** A packet, copied. */
@@ -43,7 +43,7 @@ export async function* packetsOf(reader: PacketReader): AsyncGenerator<CurrentPa
 /** Reads bytes as a stream in chunks of a size: by default, all at once. */
 export async function readBytes(
   bytes: Uint8Array,
-  { chunkBytes = Math.max(1, bytes.length), ...options }: CaptureOptions & { chunkBytes?: number } = {},
+  { chunkBytes = Math.max(1, bytes.length), ...options }: ReaderOptions & { chunkBytes?: number } = {},
 ): Promise<ReadCapture> {
   return await readOpened(
     await openCaptureStream(chunksOf(bytes, chunkBytes), { ...options, name: 'capture' }),
