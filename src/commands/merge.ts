@@ -118,8 +118,8 @@ async function write(work: Write): Promise<number> {
   }
 }
 
-type Described = Write & { readonly describe: MergeCaptures['describe'] };
-type Counted = Described & { readonly counted: InputStatistics };
+type DescribedWrite = Write & { readonly describe: MergeCaptures['describe'] };
+type CountedWrite = DescribedWrite & { readonly counted: InputStatistics };
 
 /** Gives an interface without a name that of its capture. */
 function describeWith({ captures, empty }: Write): MergeCaptures['describe'] {
@@ -130,7 +130,7 @@ function describeWith({ captures, empty }: Write): MergeCaptures['describe'] {
   return (input, description) => namedInterface(description, names[input] ?? '');
 }
 
-function mergedPackets({ captures, options, report, describe, counted }: Counted): MergedPackets {
+function mergedPackets({ captures, options, report, describe, counted }: CountedWrite): MergedPackets {
   const { inputs, ended } = mergeInputs(captures);
   return new MergedPackets(inputs, {
     ...(areFiles(captures)
@@ -146,7 +146,7 @@ function mergedPackets({ captures, options, report, describe, counted }: Counted
   });
 }
 
-function writerOf({ captures, options, describe }: Described): PacketWriter {
+function writerOf({ captures, options, describe }: DescribedWrite): PacketWriter {
   const writer = captureWriter(options.format);
   const podNames = options.names ? addressNames(captures, describe) : [];
   if (podNames.length > 0) writer.writeNames(podNames);
@@ -154,7 +154,7 @@ function writerOf({ captures, options, describe }: Described): PacketWriter {
 }
 
 /** The interfaces of captures without packets, as in the output; counts what they say. They follow the other inputs. */
-function idleInterfaces({ empty, captures, describe, counted }: Counted): readonly CaptureInterface[] {
+function idleInterfaces({ empty, captures, describe, counted }: CountedWrite): readonly CaptureInterface[] {
   return empty.flatMap(({ reader }, at) => {
     const named = (description: CaptureInterface) => describe(captures.length + at, description);
     counted.add(reader, named);

@@ -1,7 +1,7 @@
 /** How often there is each number: a multiset, as ranges from a number up to another one that is not in it. */
 export class NumberCounts {
   /** In order, each with a count that is not 0. */
-  #ranges: readonly Counted[];
+  #ranges: readonly CountedRange[];
 
   constructor(like?: NumberCounts) {
     this.#ranges = like ? like.#ranges : [];
@@ -9,7 +9,7 @@ export class NumberCounts {
 
   /** Changes the count of each of these numbers. */
   change(from: number, to: number, by: number): void {
-    const parts: Counted[] = [];
+    const parts: CountedRange[] = [];
     let next = from;
     for (const range of this.#ranges) {
       const insideFrom = Math.max(range.from, from);
@@ -35,14 +35,14 @@ export class NumberCounts {
   }
 }
 
-type Counted = { readonly from: number; readonly to: number; readonly count: number };
+type CountedRange = { readonly from: number; readonly to: number; readonly count: number };
 
 /** Of more, the lowest are forgotten. */
 const mostRanges = 64;
 
 /** In order, without those that are empty, and with neighbors of the same count as one. */
-function joined(parts: readonly Counted[]): readonly Counted[] {
-  const result: Counted[] = [];
+function joined(parts: readonly CountedRange[]): readonly CountedRange[] {
+  const result: CountedRange[] = [];
   for (const part of parts.toSorted((a, b) => a.from - b.from)) {
     if (part.from >= part.to || part.count === 0) continue;
     const last = result.at(-1);
