@@ -46,13 +46,18 @@ function packetSides({
 }): SideOf {
   const { addOwner, sideOf } = conversationSides(side);
   const { decode } = createDecoder();
-  let count = 0;
-  const newPlace = (own: ReadonlySet<string>): Place => {
+  const known = new Map<string, Place>();
+  /** The files of a ring are of one place. */
+  const placeOf = (own: ReadonlySet<string>, name: string | undefined): Place => {
+    const key = JSON.stringify([name, ...[...own].toSorted()]);
+    const place = known.get(key) ?? { number: known.size, own };
+    known.set(key, place);
     addOwner(own);
-    count += 1;
-    return { number: count, own };
+    return place;
   };
-  const places = captures.map(({ own }) => (own ?? []).map(({ addresses }) => newPlace(addresses)));
+  const places = captures.map(({ own = [], interfaces }) =>
+    own.map(({ addresses }, at) => placeOf(addresses, interfaces[at]?.name)),
+  );
 
   /** An interface that was described after the start of the capture, which was looked at. */
   function latePlace(input: number, description: CaptureInterface): Place {
@@ -61,12 +66,12 @@ function packetSides({
     if (!capture?.own) return nowhere;
     const { addresses = [] } = description;
     if (addresses.length === 0) onSideProblem(lateProblem(capture.capture.name, description));
-    return newPlace(new Set(addresses));
+    return placeOf(new Set(addresses), description.name);
   }
 
   return (packet, input, description) => {
-    const known = places[input] ?? [];
-    const { number, own } = (known[packet.interfaceIndex] ??= latePlace(input, description));
+    const ofInput = places[input] ?? [];
+    const { number, own } = (ofInput[packet.interfaceIndex] ??= latePlace(input, description));
     if (own.size === 0) return alone;
     const identity = packetIdentity(packet, description.linkType);
     if (!identity) return alone;

@@ -57,6 +57,14 @@ test('--side keeps the order of the packets behind one that waits, across the en
   expect(await merged(scene)).toEqual(['db a', 'web x', 'web y', 'db b']);
 });
 
+test('two files of one ring are of one end: what is in both was sent twice', async () => {
+  await using scene = await mergeScene();
+  await scene.file('web.cap', section(), eth0('web', web), packet(at(0, 'a')));
+  await scene.file('db.pcap0', section(), eth0('db', db), packet(at(5, 'a')));
+  await scene.file('db.pcap1', section(), eth0('db', db), packet(at(20, 'a')));
+  expect(await merged(scene, ['web.cap', 'db.pcap0', 'db.pcap1'])).toEqual(['web a', 'db a']);
+});
+
 test('another interface of the Pod is not the other end', async () => {
   await using scene = await mergeScene();
   const local = [0, 20].map((low) => packet({ low, data: Buffer.from('none of IP') }));
@@ -97,8 +105,12 @@ function eth0(name: string, own: readonly number[]): Buffer {
 }
 
 /** The interface and the text of each packet. */
-async function merged(scene: Awaited<ReturnType<typeof mergeScene>>): Promise<string[]> {
-  const ran = await scene.merge([':web.cap', ':db.cap', '--side', 'client', '--to', ':out.pcapng']);
+async function merged(
+  scene: Awaited<ReturnType<typeof mergeScene>>,
+  files = ['web.cap', 'db.cap'],
+): Promise<string[]> {
+  const inputs = files.map((file) => `:${file}`);
+  const ran = await scene.merge([...inputs, '--side', 'client', '--to', ':out.pcapng']);
   expect(ran).toMatchObject({ code: 0 });
   const { packets, interfaces } = await scene.read('out.pcapng');
   return packets.map(

@@ -30,7 +30,7 @@ const heldBytes = 512;
 export class OneSidedPackets implements PacketSequence {
   readonly #merged: PacketSequence;
   readonly #sideOf: SideOf;
-  readonly #pairs = endPairs<Held>();
+  readonly #pairs = endPairs<Held>(windowSeconds);
   readonly #queue = new Fifo<Held>();
   #queueBytes = 0;
   #latest = Number.NEGATIVE_INFINITY;
@@ -75,13 +75,11 @@ export class OneSidedPackets implements PacketSequence {
     const { input, reader } = this.#merged;
     const { packet, interfaces } = reader;
     this.#latest = Math.max(this.#latest, packet.seconds + packet.nanoseconds / 1e9);
-    const since = this.#latest - windowSeconds;
-    this.#pairs.expire(since);
+    this.#pairs.forgetBefore(this.#latest);
     const description = interfaces[packet.interfaceIndex];
     const sided: SidedPacket = description ? this.#sideOf(packet, input, description) : { kind: 'alone' };
     if (sided.kind === 'kept')
-      for (const partner of this.#pairs.addKept(sided.identity, { time: this.#latest, since }))
-        setDuplicate(partner);
+      for (const twin of this.#pairs.addKept(sided.identity, this.#latest)) setDuplicate(twin);
     if (sided.kind !== 'other' && this.#queue.size === 0) {
       this.#current = undefined;
       return true;
@@ -117,7 +115,7 @@ export class OneSidedPackets implements PacketSequence {
     this.#current = first;
     if (!first) return false;
     this.#queueBytes -= bytesOf(first);
-    if (first.isWaiting) this.#pairs.remove(first);
+    if (first.isWaiting && this.#pairs.release(first)) setDuplicate(first);
     return true;
   }
 }
@@ -142,8 +140,8 @@ function setDuplicate(held: Held): void {
   held.isDuplicate = true;
 }
 
-function bytesOf({ reader: { packet } }: Held): number {
-  return heldBytes + packet.buffer.length;
+function bytesOf({ reader: { packet }, identity: { part } }: Held): number {
+  return heldBytes + packet.buffer.length + (part?.captured.length ?? 0);
 }
 
 function copyOf(packet: CurrentPacket): CurrentPacket {

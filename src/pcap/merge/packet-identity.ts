@@ -3,7 +3,7 @@ import { maxTags, tagTypes } from '../decode/ether-type.ts';
 import { u8, u16, u32 } from '../decode/network-bytes.ts';
 import { tcpFlags } from '../decode/tcp-flags.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
-import type { StreamPart } from './stream-coverage.ts';
+import { numbersOf, type StreamPart } from './stream-part.ts';
 
 /** What both ends see alike of one IP packet. */
 export type PacketIdentity = {
@@ -13,7 +13,7 @@ export type PacketIdentity = {
   readonly rest: string | undefined;
   /** The same for all fragments of one packet; undefined if it is no fragment. */
   readonly fragment: string | undefined;
-  /** What it carries of a TCP stream; undefined if that is nothing, and for fragments. */
+  /** What it carries of a TCP stream; undefined if that is nothing. */
   readonly part: StreamPart | undefined;
 };
 
@@ -43,7 +43,10 @@ export function packetIdentity(packet: CurrentPacket, linkType: number): PacketI
     start: `${ipBytes} ${header.toString('latin1')}`,
     rest: rest && (rest.length === 0 ? '' : hash('sha256', rest, 'base64')),
     fragment,
-    part: fragment === undefined ? streamPart(header, ipBytes) : undefined,
+    part:
+      fragment === undefined && at + ipBytes <= originalBytes
+        ? streamPart(captured.subarray(at, end), ipBytes)
+        : undefined,
   };
 }
 
@@ -51,21 +54,31 @@ const { fin, syn, rst } = tcpFlags;
 const tcpProtocol = 6;
 const tcpHeaderBytes = 20;
 
-/** Of a packet with a TCP header directly behind the IP header, which is there as a whole. */
-function streamPart(header: Buffer, ipBytes: number): StreamPart | undefined {
-  const isIpv4 = u8(header, 0) >> 4 === 4;
-  const at = isIpv4 ? 4 * (u8(header, 0) & 0x0f) : ipv6HeaderBytes;
-  if (u8(header, isIpv4 ? 9 : 6) !== tcpProtocol || header.length < at + tcpHeaderBytes) return undefined;
-  const flags = u8(header, at + 13);
-  const start = flags & syn ? 1 : 0;
-  const end = flags & fin ? 1 : 0;
-  const count = ipBytes - at - 4 * (u8(header, at + 12) >> 4) + start + end;
-  // A reset can carry an explanation, which is not of the stream.
-  if (count <= 0 || (flags & rst) !== 0) return undefined;
-  const addresses = header.toString('latin1', isIpv4 ? 12 : 8, isIpv4 ? 20 : ipv6HeaderBytes);
-  const ports = header.toString('latin1', at, at + 4);
-  return { stream: addresses + ports, sequence: u32(header, at + 4), count, isStart: start === 1 };
+/**
+ * Of an IP packet with a TCP header directly behind the IP header, which is there as a whole. Undefined without data, and
+ * where a SYN or a reset has some, which is rare or no part of the stream.
+ */
+function streamPart(ip: Uint8Array, ipBytes: number): StreamPart | undefined {
+  const isIpv4 = u8(ip, 0) >> 4 === 4;
+  const at = isIpv4 ? 4 * (u8(ip, 0) & 0x0f) : ipv6HeaderBytes;
+  if (u8(ip, isIpv4 ? 9 : 6) !== tcpProtocol || ip.length < at + tcpHeaderBytes) return undefined;
+  const flags = u8(ip, at + 13);
+  const headerBytes = 4 * (u8(ip, at + 12) >> 4);
+  const dataBytes = ipBytes - at - headerBytes;
+  if (headerBytes < tcpHeaderBytes || dataBytes < 0 || dataBytes > mostDataBytes) return undefined;
+  const addresses = ip.subarray(isIpv4 ? 12 : 8, isIpv4 ? 20 : ipv6HeaderBytes);
+  const part: StreamPart = {
+    stream: Buffer.concat([addresses, ip.subarray(at, at + 4)]).toString('latin1'),
+    sequence: u32(ip, at + 4),
+    dataBytes,
+    hasFin: (flags & fin) !== 0,
+    captured: ip.slice(at + headerBytes),
+  };
+  return (flags & (syn | rst)) === 0 && numbersOf(part) > 0 ? part : undefined;
 }
+
+/** More than the kernel joins (GSO_MAX_SIZE is 524,280). */
+const mostDataBytes = 1024 * 1024;
 
 /** Where IP starts. The link types are those of tcpdump.org/linktypes.html. */
 function ipStart(bytes: Uint8Array, linkType: number): number | undefined {
