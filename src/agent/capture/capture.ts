@@ -189,7 +189,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     observe,
     async keep(count) {
       tcpdump.keep(count);
-      if (tcpdump.keeping() !== count) await Promise.race([acknowledged.promise, tcpdump.ended]);
+      if (tcpdump.keeping() !== count) await tcpdump.unlessEnded(acknowledged.promise);
     },
     async stop() {
       if (phase.kind !== 'ended') phase = { kind: 'stopping' };
@@ -219,7 +219,7 @@ async function isCountedAsBySockets(
   const captured = tcpdump.capturedInterface();
   if (!captured) return undefined;
   const probing = probeInterface(settings.spawner, network.netns, captured.name);
-  const kind = await Promise.race([probing, tcpdump.ended.then(() => undefined)]);
+  const kind = await tcpdump.unlessEnded(probing);
   return kind?.index === captured.index ? countsAsSockets(kind) : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { type LastingEnd, lastingEnd } from '../../base/lasting-end.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import { indexCount } from '../storage/file-names.ts';
 import {
@@ -25,6 +26,8 @@ export type Tcpdump = {
   readonly capturedInterface: () => CapturedInterface | undefined;
   /** What it has counted by now; undefined if it ends before it answers. */
   readonly count: () => Promise<TcpdumpStatistics | undefined>;
+  /** Resolves as the work does; to undefined if tcpdump ends before. */
+  readonly unlessEnded: LastingEnd['unlessEnded'];
   /**
    * Ends it: `flush` writes out what the kernel has buffered first, `kill` does not. Kills it if it does not end within
    * `killAfterMs`.
@@ -96,14 +99,16 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
   keep(options.files);
   let request: EndRequest | undefined;
   let hasEnded = false;
+  const end = lastingEnd();
   const ended = program.ended
     .then((exit) => endingOf(exit, output.result(), request))
     .finally(() => {
       hasEnded = true;
+      end.come();
     });
   const listening = output.listening.then(() => ({ kind: 'listening' }) as const);
 
-  async function end(how: StopHow, reason: EndRequest): Promise<Ending> {
+  async function endFor(reason: EndRequest, how: StopHow): Promise<Ending> {
     request ??= reason;
     program.kill(how === 'flush' ? 'SIGTERM' : 'SIGKILL');
     const timer = setTimeout(() => program.kill('SIGKILL'), killAfterMs);
@@ -118,7 +123,7 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     const answer = output.nextStatistics();
     // The handler prints one line (tcpdump(1), SIGUSR1); USR2 would rotate and corrupt files.
     program.kill('SIGUSR1');
-    return await Promise.race([answer, ended.then(() => undefined)]);
+    return await end.unlessEnded(answer);
   }
 
   return {
@@ -130,8 +135,9 @@ export function startTcpdump(options: TcpdumpOptions): Tcpdump {
     keeping: () => keeping,
     capturedInterface: output.capturedInterface,
     count,
-    stop: (how) => end(how, { kind: 'stop' }),
-    giveUp: (how, message) => end(how, { kind: 'giveUp', message }),
+    unlessEnded: end.unlessEnded,
+    stop: (how) => endFor({ kind: 'stop' }, how),
+    giveUp: (how, message) => endFor({ kind: 'giveUp', message }, how),
   };
 }
 
