@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Backoff, backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Coalesced, coalesced } from '../../base/coalesced.ts';
+import { longestTimeoutMs } from '../../base/timers.ts';
 import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
@@ -170,7 +171,8 @@ async function tick(loop: Loop): Promise<void> {
   if (report && isDue && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
   for (const step of steps) begin(loop, step);
   if (wakeAtMs !== undefined) {
-    loop.timer = setTimeout(loop.ticking.run, Math.max(0, wakeAtMs - performance.now()));
+    const ms = Math.min(longestTimeoutMs, Math.max(0, wakeAtMs - performance.now()));
+    loop.timer = setTimeout(loop.ticking.run, ms);
   }
   if (isIdle(loop) && wakeAtMs === undefined) loop.onIdle();
 }
