@@ -58,13 +58,31 @@ test.each<{ name: string; step?: WatchStep; end: WatchEnd; next: object }>([
     name: 'expired pages',
     step: { kind: 'list', resourceVersion: '0' },
     end: failed({ status: 410 }),
-    next: { ...listNewest, whole: true },
+    next: { ...listNewest, pageItems: Infinity },
   },
   {
     name: 'a list from the cache that is too large',
     step: { kind: 'list', resourceVersion: '0' },
     end: failed({ reason: 'TooLarge' }),
-    next: listNewest,
+    next: { ...listNewest, pageItems: 100 },
+  },
+  {
+    name: 'a whole list that is too large',
+    step: { kind: 'list', resourceVersion: undefined, pageItems: Infinity },
+    end: failed({ reason: 'TooLarge' }),
+    next: { ...listNewest, pageItems: 100 },
+  },
+  {
+    name: 'a page that is too large',
+    step: { kind: 'list', resourceVersion: undefined },
+    end: failed({ reason: 'TooLarge' }),
+    next: { ...listNewest, pageItems: 25 },
+  },
+  {
+    name: 'a page of one object that is too large',
+    step: { kind: 'list', resourceVersion: undefined, pageItems: 1 },
+    end: failed({ reason: 'TooLarge' }),
+    next: { ...listNewest, pageItems: 1 },
   },
 ])('decides what follows $name', ({ step = watch, end, next }) => {
   expect(nextWatchStep(step, end)).toEqual(next);

@@ -2,10 +2,15 @@ import { type ApiError, resourceVersionTooLarge } from './api-error.ts';
 
 /**
  * What is requested next. `resourceVersion` is where a watch resumes; for a list, '0' means the server's cache and
- * undefined the newest version. `whole`: without pages.
+ * undefined the newest version.
  */
 export type WatchStep =
-  | { readonly kind: 'list'; readonly resourceVersion: '0' | undefined; readonly whole?: boolean }
+  | {
+      readonly kind: 'list';
+      readonly resourceVersion: '0' | undefined;
+      /** How many objects a page has, 1 at least; Infinity: all of them. */
+      readonly pageItems?: number;
+    }
   /** serverErrors: how many times in a row the server has answered 5xx. */
   | { readonly kind: 'watch'; readonly resourceVersion: string; readonly serverErrors?: number };
 
@@ -21,9 +26,8 @@ export function nextWatchStep(step: WatchStep, end: WatchEnd): WatchStep {
   if (end.kind !== 'failed') return { kind: 'watch', resourceVersion: end.resourceVersion };
   if (step.kind === 'list') {
     // Pages that expired while they were read would expire again. Without a limit there is only one.
-    if (end.error.status === 410) return { kind: 'list', resourceVersion: undefined, whole: true };
-    // The server sends a list from its cache as one page, whatever the limit.
-    return end.error.reason === 'TooLarge' ? { kind: 'list', resourceVersion: undefined } : step;
+    if (end.error.status === 410) return { kind: 'list', resourceVersion: undefined, pageItems: Infinity };
+    return end.error.reason === 'TooLarge' ? smallerList(step) : step;
   }
   const serverErrors = (end.error.status ?? 0) >= 500 ? (step.serverErrors ?? 0) + 1 : 0;
   if (end.resourceVersion === undefined || serverErrors >= maxServerErrors || cannotResume(end)) {
@@ -31,6 +35,16 @@ export function nextWatchStep(step: WatchStep, end: WatchEnd): WatchStep {
   }
   return { kind: 'watch', resourceVersion: end.resourceVersion, serverErrors };
 }
+
+/** Anyone can create Pods of 1.5 MB. One of them fits into a page. */
+function smallerList({ resourceVersion, pageItems }: WatchStep & { kind: 'list' }): WatchStep {
+  // The server sends a list from its cache as one page, whatever the limit.
+  const isWhole = resourceVersion === '0' || pageItems === Infinity;
+  const smaller = isWhole ? defaultPageItems : Math.max(1, Math.floor((pageItems ?? defaultPageItems) / 4));
+  return { kind: 'list', resourceVersion: undefined, pageItems: smaller };
+}
+
+export const defaultPageItems = 100;
 
 // The server answers 500 to a resourceVersion that it cannot parse (1.36), so repeated 500s may be about ours.
 const maxServerErrors = 5;

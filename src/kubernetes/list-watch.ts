@@ -3,7 +3,7 @@ import { type BackoffOptions, backoff } from '../base/backoff.ts';
 import { abortableSleep } from './abortable-sleep.ts';
 import { ApiError, type Call } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
-import { nextWatchStep, type WatchEnd, type WatchStep } from './list-or-watch.ts';
+import { defaultPageItems, nextWatchStep, type WatchEnd, type WatchStep } from './list-or-watch.ts';
 import type { Log } from './logger.ts';
 import { longestUnreachableMs, retryDelayMs } from './retry-policy.ts';
 import { LineTooLong, lines } from './split-lines.ts';
@@ -62,7 +62,7 @@ const defaultLimits: WatchLimits = {
   responseMs: 75_000,
   idleMs: 130_000,
   lineBytes: 16 * 1024 * 1024,
-  pageItems: 100,
+  pageItems: defaultPageItems,
   settledMs: 1_000,
   calmMs: 5_000,
   backoff: {},
@@ -132,7 +132,8 @@ type ObjectList<T> = { readonly items: readonly T[]; readonly resourceVersion: s
 
 async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' }): Promise<ObjectList<T>> {
   const { client, path, fieldSelector, signal, limits } = context;
-  const limit = step.whole === true ? undefined : String(limits.pageItems);
+  const { pageItems = limits.pageItems } = step;
+  const limit = Number.isFinite(pageItems) ? String(pageItems) : undefined;
   const items: T[] = [];
   let resourceVersion: string | undefined;
   let token: string | undefined;
