@@ -58,6 +58,17 @@ const metadata = {
   creationTimestamp: '2026-01-01T00:00:00Z',
 };
 
+test('of a Pod with very many or very long annotations, no more is kept than shows that they are not allowed', () => {
+  const unknown = Array.from({ length: 10_000 }, (_, at) => [`podcap.dev/x${at}`, ''] as const);
+  const parsed = parsePod(
+    podObject('web', '7', { ...Object.fromEntries(unknown), 'tcpdump.antrea.io': '5'.repeat(100_000) }),
+  );
+  if (parsed.kind !== 'valid') throw new Error(parsed.problem);
+  const { 'tcpdump.antrea.io': files = '', ...others } = parsed.object.annotations;
+  expect(files).toBe('5'.repeat(4_096));
+  expect(Object.keys(others)).toHaveLength(64);
+});
+
 test.each([
   { name: 'no annotations', object: { metadata, spec: {} }, part: { annotations: {} } },
   { name: 'no Node yet', object: { metadata, spec: {} }, part: { nodeName: '', phase: 'Pending' } },

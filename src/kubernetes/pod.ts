@@ -10,8 +10,9 @@ export type Pod = {
   readonly uid: string;
   readonly resourceVersion: string;
   /**
-   * Only those that Podcap reads: tcpdump.antrea.io, podcap.dev/* in upper and lower case, and the kubelet's
-   * config.mirror of a static Pod.
+   * Only those that Podcap reads: tcpdump.antrea.io, the kubelet's config.mirror of a static Pod, and 64 of podcap.dev/*
+   * in upper and lower case: more than it knows, so that one that it does not know is among them. Values are cut to 4 KiB,
+   * which is longer than any that is allowed.
    */
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
@@ -57,7 +58,7 @@ export function parsePod(object: unknown): ParsedObject<Pod> {
     kind: 'valid',
     object: {
       ...rest,
-      annotations: Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => isRead(key))),
+      annotations: readAnnotations(annotations ?? {}),
       hostNetwork: spec.hostNetwork ?? false,
       nodeName: spec.nodeName ?? '',
       phase: status?.phase ?? 'Pending',
@@ -117,9 +118,21 @@ const podSchema = v.object({
 const defaultGracePeriodSeconds = 30;
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const readKeys = new Set(['tcpdump.antrea.io', mirrorAnnotation]);
+const mostOptions = 64;
+const mostValueCharacters = 4_096;
 
-function isRead(key: string): boolean {
-  return readKeys.has(key) || key.toLowerCase().startsWith('podcap.dev/');
+/** A Pod can have 256 KiB of annotations. */
+function readAnnotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  const keys = Object.keys(annotations);
+  const options = keys.filter((key) => key.toLowerCase().startsWith('podcap.dev/')).slice(0, mostOptions);
+  const read = [...keys.filter((key) => readKeys.has(key)), ...options];
+  return Object.fromEntries(read.map((key) => [key, cut(annotations[key] ?? '')]));
+}
+
+/** A slice would keep the whole value in memory. */
+function cut(value: string): string {
+  if (value.length <= mostValueCharacters) return value;
+  return Buffer.from(value.slice(0, mostValueCharacters), 'utf16le').toString('utf16le');
 }
 
 function problem(issue: v.BaseIssue<unknown>): string {
