@@ -97,6 +97,14 @@ describe('a capture that does not fit by a sample of the disk that is newer than
   });
 });
 
+test('what can never fit is refused at once, and delays no other Pod until the captures are measured', async () => {
+  using scene = planningScene([], { isMeasured: false });
+  const annotations = { 'tcpdump.antrea.io': '100', 'podcap.dev/file-size': '100' };
+  scene.planning.change({ kind: 'listed', items: [podWith({ uid: 'huge', annotations }), web] });
+  const kindOf = (uid: string) => scene.plans.map(({ decisions }) => decisions.get(uid)?.kind);
+  expect([kindOf('huge'), kindOf('web'), scene.measurements()]).toEqual([['refuse'], ['record'], 0]);
+});
+
 test('planning makes progress without a list too: a server that is away is no reason to restart', () => {
   let nowMs = 0;
   const progress = trackProgress(() => nowMs);

@@ -2,7 +2,12 @@
  * Why a request is not carried out. The reason is the same word in the Event, the log line, the metric and
  * docs/annotations.md.
  */
-export type Refusal = { readonly reason: RefusalReason; readonly message: string };
+export type Refusal = {
+  readonly reason: RefusalReason;
+  readonly message: string;
+  /** Whatever else is captured on this Node, and however full its disk is. */
+  readonly isForGood?: true;
+};
 
 export type RefusalReason =
   | 'InvalidAnnotation'
@@ -86,7 +91,7 @@ export function tooManyCaptures(maxCaptures: number): Refusal {
 /** A ring that is larger than everything that captures may use on this Node. */
 export function neverFits(ringBytes: number, usableBytes: number): Refusal {
   const message = `the capture may use ${megabytes(ringBytes)}, and all captures on this Node together may use ${megabytes(usableBytes)}: it cannot start on this Node unless you ask for fewer or smaller files`;
-  return { reason: 'OverBudget', message };
+  return { reason: 'OverBudget', message, isForGood: true };
 }
 
 /** A ring that is larger than what is left of the Node's disk budget. */
@@ -109,8 +114,8 @@ export function evictionsPending(shortOf: 'budgetBytes' | 'diskBytes' | undefine
 }
 
 /** Whether it ends by itself when capacity is free, whatever the Pod asks for. */
-export function isForLackOfCapacity({ reason }: Refusal): boolean {
-  return reason === 'OverBudget' || reason === 'DiskAlmostFull';
+export function isForLackOfCapacity({ reason, isForGood }: Refusal): boolean {
+  return isForGood !== true && (reason === 'OverBudget' || reason === 'DiskAlmostFull');
 }
 
 /** A value that can be read back: control characters are escaped, and long values are cut. */
