@@ -152,9 +152,10 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     version,
     podMetrics: settings.podMetrics,
   };
+  const unready = unreadyReasons(() => performance.now());
   await using _servers = await serveListeners(settings, {
     stuckWork: progress.stuck,
-    unreadyReasons: () => unreadyReasons(planning.latest(), status),
+    unreadyReasons: () => unready(planning.latest(), status),
     metrics: () => metricsText(readSamples(metricSources)),
     log,
   });

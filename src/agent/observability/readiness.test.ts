@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Decision } from '../planner/plan.ts';
+import type { Decision, Plan } from '../planner/plan.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus } from './capture-status.ts';
 import { unreadyReasons } from './readiness.ts';
@@ -7,18 +7,21 @@ import { unreadyReasons } from './readiness.ts';
 const secret = podWith({ namespace: 'payroll', name: 'merger-with-rival', uid: 'secret' });
 const record: Decision = { kind: 'record', pod: secret, spec: specOf(1) };
 
-function reasonsFor(status: CaptureStatus | undefined, decision: Decision = record): string[] {
-  const plan = {
+function planOf(decision: Decision): Plan {
+  return {
     decisions: new Map([[secret.uid, decision]]),
     nextMs: undefined,
     spare: { budgetBytes: 0, diskBytes: 0 },
     bufferKib: new Map(),
   };
-  return unreadyReasons(plan, { of: () => status });
+}
+
+function reasonsFor(status: CaptureStatus | undefined, decision: Decision = record): string[] {
+  return unreadyReasons(() => 0)(planOf(decision), { of: () => status });
 }
 
 test('the agent is not ready before the Pods are listed', () => {
-  expect(unreadyReasons(undefined, { of: () => undefined })).toEqual([
+  expect(unreadyReasons(() => 0)(undefined, { of: () => undefined })).toEqual([
     'the Pods of this Node are not listed yet',
   ]);
 });
@@ -37,4 +40,18 @@ test.each([
 
 test('readiness does not wait for a Pod that must not be captured', () => {
   expect(reasonsFor(undefined, { kind: 'keep', why: 'PodEnded' })).toEqual([]);
+});
+
+test('a capture that does not start within a minute keeps no agent unready', () => {
+  let nowMs = 5_000;
+  const reasons = unreadyReasons(() => nowMs);
+  const now = () => reasons(planOf(record), { of: () => undefined });
+  expect(now()).not.toEqual([]);
+  nowMs += 59_000;
+  expect(now()).not.toEqual([]);
+  nowMs += 1_000;
+  expect(now()).toEqual([]);
+  // Once it has started, a later start has its own minute.
+  reasons(planOf(record), { of: () => ({ kind: 'waiting' }) });
+  expect(now()).not.toEqual([]);
 });
