@@ -23,7 +23,7 @@ export type Goal =
   | { readonly kind: 'stop'; readonly why: StopReason; readonly after: AfterStop };
 
 type AfterStop =
-  | { readonly kind: 'nothing' | 'markEnded' }
+  | { readonly kind: 'nothing' | 'markEnded' | 'unmarkEnded' }
   | { readonly kind: 'report'; readonly refusal: Refusal; readonly untilMs: number }
   | { readonly kind: 'erase'; readonly step: Step };
 
@@ -76,7 +76,7 @@ function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
       };
     }
     case 'durationReached':
-      return { ...stopped, why: 'DurationReached', after: { kind: 'nothing' } };
+      return { ...stopped, why: 'DurationReached', after: { kind: 'unmarkEnded' } };
     case 'agentStopped':
     case 'unknown':
       return { ...stopped, why: 'AgentStopped', after: { kind: 'nothing' } };

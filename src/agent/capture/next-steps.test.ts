@@ -330,6 +330,12 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ['... and no longer', finish, { recording: open, network: lost }, [{ kind: 'close', why: 'PodEnded' }]],
   ['... and then its end is recorded', finish, { folder, network: lost }, [{ kind: 'markEnded' }]],
   ['... once', finish, { folder: { hasEndOfPod: true }, network: lost }, []],
+  [
+    'a Pod that is there after all has not ended',
+    rest,
+    { folder: { hasEndOfPod: true } },
+    [{ kind: 'unmarkEnded' }],
+  ],
   ['a duration that is over ends what runs', rest, { recording: open, captures: [running()] }, [stop(1)]],
   [
     'a deletion is asked for, and nothing changes until then',

@@ -227,17 +227,26 @@ function stopSteps({ why, after }: Goal & { readonly kind: 'stop' }, observed: O
     case 'nothing':
       return [];
     case 'report':
-      return Number.isFinite(after.untilMs) ? [{ atMs: after.untilMs }] : [];
+      return [...unmarkSteps(observed), ...(Number.isFinite(after.untilMs) ? [{ atMs: after.untilMs }] : [])];
     case 'markEnded':
       return observed.folder?.hasEndOfPod === false ? [now({ kind: 'markEnded' })] : [];
+    case 'unmarkEnded':
+      return unmarkSteps(observed);
     case 'erase':
       return observed.folder ? [now(after.step)] : [];
   }
 }
 
+/** A Pod that is only not captured has not ended: its files stay as long after its end as those of others. */
+function unmarkSteps({ folder }: Observed): Wanted[] {
+  return folder?.hasEndOfPod === true ? [now({ kind: 'unmarkEnded' })] : [];
+}
+
 /** Whether a step is in flight that opens or deletes the folder, or says what is in it: one at a time. */
 function isFolderBusy(observed: Observed): boolean {
-  return (['open', 'close', 'markEnded', 'erase'] as const).some((kind) => isInFlight(observed, kind));
+  return (['open', 'close', 'markEnded', 'unmarkEnded', 'erase'] as const).some((kind) =>
+    isInFlight(observed, kind),
+  );
 }
 
 /** Ensures that former sizes are measured, once no tcpdump writes files of that size any more. */

@@ -126,6 +126,8 @@ export type Step =
   /** Measures the folder and reports the end of the recording. */
   | { readonly kind: 'close'; readonly why: StopReason }
   | { readonly kind: 'markEnded' }
+  /** The Pod has not ended: an outdated list had left it out. */
+  | { readonly kind: 'unmarkEnded' }
   | { readonly kind: 'askWhetherToErase'; readonly why: DeleteReason }
   | { readonly kind: 'erase'; readonly why: DeleteReason }
   /** Ends a step that is no longer wanted. */
@@ -158,6 +160,7 @@ export function keyOf(step: Step): StepKey {
     case 'measure':
     case 'close':
     case 'markEnded':
+    case 'unmarkEnded':
     case 'askWhetherToErase':
     case 'erase':
       return step.kind;

@@ -77,6 +77,10 @@ export async function runStep(
     case 'markEnded':
       if (await options.folders.markEnded(pod.uid)) options.onFolders();
       return done;
+    case 'unmarkEnded':
+      await options.folders.unmarkEnded(pod.uid);
+      options.onFolders();
+      return done;
     case 'askWhetherToErase':
       return (await options.mayDelete({ pod, why: step.why }))
         ? done

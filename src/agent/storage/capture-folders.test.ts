@@ -204,6 +204,20 @@ test('the retention time starts when the Pod is marked as ended, and continues w
   expect((await open(root.path, afterReboot)).states().get('uid-1')?.endedMs).toBe(0);
 });
 
+test('a Pod that an outdated list left out ends when it ends, under the next agent too', async () => {
+  await using root = await temporaryFolder();
+  const time = { nowMs: 1_000, bootId: boot.bootId };
+  const folders = await open(root.path, time);
+  await folders.open(pod);
+  await folders.markEnded('uid-1');
+  await folders.unmarkEnded('uid-1');
+  expect(folders.states().get('uid-1')?.endedMs).toBeUndefined();
+  expect((await open(root.path, time)).states().get('uid-1')?.endedMs).toBeUndefined();
+  time.nowMs = 9_000;
+  await folders.markEnded('uid-1');
+  expect(folders.states().get('uid-1')?.endedMs).toBe(9_000);
+});
+
 test('the end of a Pod is not written into a record, which may be that of another agent', async () => {
   await using root = await temporaryFolder();
   const ending = await open(root.path);

@@ -29,6 +29,8 @@ export type CaptureFolders = {
    * before. Measures the folder too, because nothing is written into it any more.
    */
   readonly markEnded: (uid: string) => Promise<boolean>;
+  /** Forgets that the Pod has ended: it is still there. */
+  readonly unmarkEnded: (uid: string) => Promise<void>;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
 };
@@ -101,6 +103,12 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       await ifExists(writePodEnd(path, clock, endedMs));
       await measured.measure(uid);
       return true;
+    },
+    async unmarkEnded(uid) {
+      const path = measured.pathOf(uid);
+      if (path === undefined) return;
+      await removePodEnd(path);
+      await measured.add(uid, path);
     },
     async remove(uid) {
       const path = measured.pathOf(uid);

@@ -178,7 +178,13 @@ function isReplacedBy({ phase, network }: ObservedCapture, step: Step & { kind: 
   return phase.kind !== 'ended' && network.sandboxId === step.network.sandboxId;
 }
 
-const folderSteps: ReadonlySet<Step['kind']> = new Set(['open', 'close', 'markEnded', 'erase']);
+const folderSteps: ReadonlySet<Step['kind']> = new Set([
+  'open',
+  'close',
+  'markEnded',
+  'unmarkEnded',
+  'erase',
+]);
 
 /** What must never be done. */
 function problemOf({ captures, desired, ...world }: World, step: Step): string | undefined {
@@ -277,6 +283,9 @@ function apply(world: World, step: Step, forRevision: number): void {
       return;
     case 'markEnded':
       world.folder = { hasEndOfPod: true };
+      return;
+    case 'unmarkEnded':
+      world.folder = { hasEndOfPod: false };
       return;
     case 'erase':
       world.folder = undefined;
