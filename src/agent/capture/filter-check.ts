@@ -119,6 +119,9 @@ function failureOf(
   if (crashes.has(error.signal)) return rejected(`tcpdump ends with ${error.signal} when it compiles it`);
   // This is all that libpcap prints when it gets no memory.
   if (message === 'tcpdump: malloc') return rejected(`it takes more than ${memoryMegabytes} MB to compile`);
+  // 4,096 instructions, the most that a kernel runs, have less than the 1 MiB that is read.
+  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')
+    return rejected('its program is too long for the kernel');
   if (typeof error.code === 'number' && message.startsWith('tcpdump: ')) {
     return { kind: 'invalid', problem: message.slice('tcpdump: '.length, 300) };
   }
