@@ -17,7 +17,7 @@ export function lastingEnd(): LastingEnd {
       for (const end of waiting) end();
     },
     async unlessEnded(work) {
-      if (hasCome) return await Promise.race([work, undefined]);
+      if (hasCome) return await Promise.race([work, Promise.resolve(undefined)]);
       const { promise, resolve } = Promise.withResolvers<undefined>();
       const end = () => resolve(undefined);
       waiting.add(end);

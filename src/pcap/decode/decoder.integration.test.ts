@@ -71,7 +71,7 @@ test('tshark says the same of the packets that Debian ships, but for the differe
 
 /** tshark fails when it has shown what is before the damage, or before a section of an unknown version. */
 function isDamaged(error: unknown): undefined {
-  expect(`${error}`).toMatch(/damaged|corrupt|cut short|doesn't support|isn't a capture file/);
+  expect(String(error)).toMatch(/damaged|corrupt|cut short|doesn't support|isn't a capture file/);
 }
 
 /** Protocols, addresses and ports. */

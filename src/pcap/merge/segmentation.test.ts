@@ -37,7 +37,7 @@ test('what the side that is kept has lost is kept of the other one', () => {
       const kept = segments(keptCuts).filter(({ from }) => !isLost(from));
       const others = segments(otherCuts);
       const has = (at: number) => kept.some(({ from, data }) => from <= at && at < from + data.length);
-      const isWhole = ({ from, data }: Cut) => [...data].every((_, at) => has(from + at));
+      const isWhole = ({ from, data }: Cut) => Array.from(data).every((_, at) => has(from + at));
       const isAlike = (a: Cut) => kept.some((b) => a.from === b.from && a.data.length === b.data.length);
       const out = leftOut(
         [
