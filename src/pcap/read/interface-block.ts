@@ -7,6 +7,7 @@ import {
   interfaceOption,
   type OptionRange,
   readOptions,
+  sectionOption,
   statisticsOption,
 } from '../pcapng-format.ts';
 
@@ -44,6 +45,13 @@ export function readInterface(bytes: Uint8Array, view: DataView, body: BlockBody
     },
     problem: isWhole ? undefined : 'an interface with an option that is longer than its block',
   };
+}
+
+/** Whether the options of a section header say that its writer ends each section with interface statistics: podcap does. */
+export function marksItsEnd(bytes: Uint8Array, view: DataView, range: OptionRange): boolean {
+  const { options } = readOptions(view, range);
+  const application = textOf(bytes, options, { code: sectionOption.userApplication, skip: 0 });
+  return application !== undefined && /^podcap( |$)/.test(application);
 }
 
 /** What an interface statistics block counts; its body has at least 12 bytes. */

@@ -103,6 +103,69 @@ test('what a damaged place hides is looked for as a section and as an interface 
   expect(read.damage.map(({ resumedAt }) => resumedAt)).toEqual([88, 196]);
 });
 
+test.each([0, 1, 2])(
+  'interface %i of three is lost: its packets are missing, and no other gets them',
+  async (lost) => {
+    const interfaces = ['web', 'db', 'x'].map((name) => interfaceBlock({ options: option(2, name) }));
+    const packets = [0, 1, 2, 1, 0].map((id) => packet({ id, low: 100 + id }));
+    for (const flipped of [4, interfaces[lost]?.length ?? 0]) {
+      const blocks = interfaces.map((block) => Buffer.from(block));
+      const damaged = blocks[lost];
+      // The first length, or the second one.
+      const at = flipped === 4 ? 4 : flipped - 4;
+      damaged?.writeUInt8(0x80 ^ damaged.readUInt8(at), at);
+      const read = await readBytes(Buffer.concat([section(), ...blocks, ...packets]));
+      const shown = read.packets.map(({ interfaceIndex, time }) => [
+        read.interfaces[interfaceIndex]?.name,
+        time % 1000n,
+      ]);
+      const expected = [0, 1, 2, 1, 0].filter((id) => id !== lost);
+      const times = new Map(
+        expected.map((id) => [id, (BigInt(395_812) * 2n ** 32n + BigInt(100 + id)) % 1000n]),
+      );
+      expect(shown).toEqual(expected.map((id) => [['web', 'db', 'x'][id], times.get(id)]));
+      expect(read.damage.length).toBeGreaterThan(1);
+    }
+  },
+);
+
+test('the interfaces of a section whose header is lost are none of the section before', async () => {
+  const damaged = Buffer.from(section());
+  damaged.writeUInt8(0xff, 4);
+  const named = (name: string) => interfaceBlock({ options: option(2, name) });
+  const read = await readBytes(
+    Buffer.concat([section(), named('web'), packet(), damaged, named('db'), packet()]),
+  );
+  expect(read.packets.map(({ interfaceIndex }) => read.interfaces[interfaceIndex]?.name)).toEqual([
+    'web',
+    'db',
+  ]);
+});
+
+const ofPodcap = section({ options: option(4, 'podcap 0.1.0') });
+const statistics = block(5, Buffer.alloc(12));
+
+test.each<[string, readonly Buffer[], number[]]>([
+  ['a file', [ofPodcap, interfaceBlock(), packet()], [0]],
+  ['a file without packets', [ofPodcap, interfaceBlock()], [0]],
+  ['the first of two', [ofPodcap, interfaceBlock(), packet(), ofPodcap, interfaceBlock(), statistics], [0]],
+  ['no file with statistics', [ofPodcap, interfaceBlock(), packet(), statistics], []],
+  ['no file without interfaces', [ofPodcap], []],
+  [
+    'no file of another program',
+    [section({ options: option(4, 'podcaptor') }), interfaceBlock(), packet()],
+    [],
+  ],
+])(
+  'podcap ends a section with statistics, so %s was cut where there are none',
+  async (_what, blocks, offsets) => {
+    const { damage } = await readBytes(Buffer.concat(blocks));
+    expect(damage.map(({ kind, offset }) => [kind, offset])).toEqual(
+      offsets.map((offset) => ['cut', offset]),
+    );
+  },
+);
+
 // wiretap does not read it either.
 test('a packet whose two lengths are equal and odd is damage', async () => {
   const odd = block(6, packet({ data: someData.subarray(0, 17) }).subarray(8, -4 - 3));

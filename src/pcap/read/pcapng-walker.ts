@@ -12,7 +12,7 @@ import {
   statisticsBlock,
 } from '../pcapng-format.ts';
 import { canBeOptions, isPlausiblyCut } from './block-plausibility.ts';
-import { readInterface, readReceived } from './interface-block.ts';
+import { marksItsEnd, readInterface, readReceived } from './interface-block.ts';
 import type { InterfaceTable, SectionInterface } from './interface-table.ts';
 import { isTooLong, longestPacket } from './long-packet.ts';
 import { maxPassedBytes, PcapngPassing } from './pcapng-passing.ts';
@@ -40,6 +40,10 @@ export class PcapngWalker implements Walker {
   #littleEndian = true;
   /** Whether the blocks of the section cannot be read: its version is unknown. */
   #isForeign = false;
+  /** Whether a section header could not be read, and no packet has come since. */
+  #isSectionLost = false;
+  /** Where a section starts whose writer marks its end with statistics, as long as there are none. */
+  #unmarkedSection: number | undefined;
 
   constructor(parts: WalkerParts) {
     this.#parts = parts;
@@ -88,11 +92,17 @@ export class PcapngWalker implements Walker {
     if (type === enhancedPacketBlock && length > maxBlockBytes && (length & 3) === 0)
       return this.#longBlock(length);
     if (length < least || length > maxBlockBytes || (length & 3) !== 0)
-      return this.#recovery.lose(wrongLength(type, length));
+      return this.#loseBlock(type, wrongLength(type, length));
     if (filled - at < length) return this.#needs(length);
     const second = view.getUint32(at + length - 4, this.#littleEndian);
-    if (second !== length) return this.#recovery.lose(differentLengths(length, second));
+    if (second !== length) return this.#loseBlock(type, differentLengths(length, second));
     return this.#wholeBlock(type, length);
+  }
+
+  /** A lost interface keeps its number: the packets of the next one are not its. */
+  #loseBlock(type: number, what: string): typeof passed {
+    if (type === interfaceBlock) this.#table.addUnreadable();
+    return this.#recovery.lose(what);
   }
 
   #wholeBlock(type: number, length: number): WalkerStep | typeof passed {
@@ -118,6 +128,7 @@ export class PcapngWalker implements Walker {
       return this.#recovery.skip(length, 'a packet of an interface that is not described');
     if (captured > maxPacketBytes || captured > length - 32)
       return this.#recovery.skip(length, captured > length - 32 ? tooMany(captured) : isTooLong(captured));
+    this.#isSectionLost = false;
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
     from.clock.set(packet, view.getUint32(at + 12, little), view.getUint32(at + 16, little));
@@ -189,22 +200,48 @@ export class PcapngWalker implements Walker {
     const buffer = this.#buffer;
     const header = readSectionHeader(buffer.view, buffer.at, buffer.filled);
     if (header.kind === 'incomplete') return this.#needs(sectionHeaderBytes);
-    if (header.kind === 'corrupt') return this.#recovery.lose(header.what);
+    if (header.kind === 'corrupt') return this.#loseSection(header.what);
     const { length, littleEndian } = header;
     if (buffer.filled - buffer.at < length) return this.#needs(length);
     const second = buffer.view.getUint32(buffer.at + length - 4, littleEndian);
-    if (second !== length) return this.#recovery.lose(differentLengths(length, second));
+    if (second !== length) return this.#loseSection(differentLengths(length, second));
+    this.#endSection();
     this.#littleEndian = littleEndian;
+    const { bytes, view, offset } = buffer;
+    const options = { from: buffer.at + 24, to: buffer.at + length - 4, littleEndian };
+    if (marksItsEnd(bytes, view, options)) this.#unmarkedSection = offset + buffer.at;
     this.#isForeign = header.unknownVersion !== undefined;
-    this.#table.beginSection();
+    this.#beginSection();
     if (header.unknownVersion !== undefined)
       return this.#recovery.skip(length, `a section of the unknown version ${header.unknownVersion}`);
     buffer.at += length;
     return passed;
   }
 
+  #beginSection(): void {
+    this.#isSectionLost = false;
+    this.#table.beginSection();
+  }
+
+  /** If an interface comes next, there was a section. Otherwise it is only damage inside the one before. */
+  #loseSection(what: string): typeof passed {
+    this.#isSectionLost = true;
+    return this.#recovery.lose(what);
+  }
+
+  /** Without interfaces there is nothing to count. */
+  #endSection(): void {
+    const offset = this.#unmarkedSection;
+    this.#unmarkedSection = undefined;
+    if (offset === undefined || this.#table.section.length === 0) return;
+    const { damages, name } = this.#parts;
+    const what = 'this section was cut: podcap ends each with statistics, and there are none';
+    damages.add(name, { kind: 'cut', offset, what });
+  }
+
   #interface(length: number): WalkerStep | typeof passed {
     const { at, bytes, view, offset } = this.#buffer;
+    if (this.#isSectionLost) this.#beginSection();
     const { description, problem } = readInterface(bytes, view, this.#body(length));
     const isAdded = description === undefined ? this.#table.addUnreadable() : this.#table.add(description);
     if (!isAdded)
@@ -215,6 +252,7 @@ export class PcapngWalker implements Walker {
   }
 
   #statistics(length: number): void {
+    this.#unmarkedSection = undefined;
     const { at, bytes, view } = this.#buffer;
     const from = this.#table.section[view.getUint32(at + 8, this.#littleEndian)];
     if (from !== undefined) this.#table.setReceived(from, readReceived(bytes, view, this.#body(length)));
@@ -232,7 +270,10 @@ export class PcapngWalker implements Walker {
       buffer.wanted = bytes;
       return needsMore;
     }
-    if (unread === 0) return isOver;
+    if (unread === 0) {
+      this.#endSection();
+      return isOver;
+    }
     const what = `the file ends inside a block, ${unread} bytes after its start`;
     // Its data could look like blocks: only if its length is wrong, there are blocks to look for.
     if (isPlausiblyCut(buffer, this.#littleEndian))

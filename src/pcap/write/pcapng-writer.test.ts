@@ -40,7 +40,7 @@ test('what is written is read again: interfaces, times, lengths and data', async
   const described = fc.array(interfaces, { minLength: 3, maxLength: 3 });
   await fc.assert(
     fc.asyncProperty(described, fc.array(packets, { maxLength: 20 }), async (descriptions, written) => {
-      const writer = pcapngWriter('podcap 0');
+      const writer = pcapngWriter('test');
       for (const [number, one] of descriptions.entries()) expect(writer.addInterface(one)).toBe(number);
       const chunks: Buffer[] = [];
       for (const packet of written) {
