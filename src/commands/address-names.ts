@@ -27,3 +27,13 @@ export function addressNames(
 function withoutInterface(name: string): string {
   return name.split('/').length === 3 ? name.slice(0, name.lastIndexOf('/')) : name;
 }
+
+/** Why --names gives no name to the addresses of some captures. A line for each. */
+export function nameProblems(captures: readonly ScannedCapture[]): readonly string[] {
+  return captures
+    .filter(({ own }) => own === undefined)
+    .map(
+      ({ capture: { name } }) =>
+        `${name} is a stream, whose addresses are not known before it is merged: they get no name`,
+    );
+}

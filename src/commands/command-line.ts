@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { nearestWord } from '../base/nearest-word.ts';
 
 /** The command line of a command, parsed. */
 export type ParsedArguments<Arguments> =
@@ -33,9 +34,17 @@ export function parseCommandLine(
       }),
     };
   } catch (error) {
-    // An unknown option, or one without a value: Node's message names it.
-    return invalidArguments(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    const unknown = /^Unknown option '([^']+)'/.exec(message)?.[1];
+    // Of an option without a value, Node's message names it.
+    return invalidArguments(unknown === undefined ? message : unknownOption(unknown, Object.keys(options)));
   }
+}
+
+function unknownOption(given: string, known: readonly string[]): string {
+  const near = nearestWord(given.replace(/^-+/, ''), [...known, 'help']);
+  const options = [...known, 'help'].map((name) => `--${name}`).join(', ');
+  return `unknown option ${given}: ${near === undefined ? `the options are ${options}` : `did you mean --${near}?`}`;
 }
 
 export function invalidArguments(message: string): InvalidArguments {

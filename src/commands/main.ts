@@ -1,3 +1,4 @@
+import { nearestWord } from '../base/nearest-word.ts';
 import { listCommand } from './list.ts';
 import { mergeCommand } from './merge.ts';
 import { readCommand } from './read.ts';
@@ -18,8 +19,10 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
 async function main([name = '', ...args]: readonly string[]): Promise<void> {
   const command = commands.get(name);
   if (command === undefined) {
-    const known = [...commands.keys()].join(', ');
-    printMessage(process, `there is no command ${JSON.stringify(name)}: the commands are ${known}`);
+    const known = [...commands.keys()];
+    const near = nearestWord(name, known);
+    const help = near === undefined ? `the commands are ${known.join(', ')}` : `did you mean ${near}?`;
+    printMessage(process, `there is no command ${JSON.stringify(name)}: ${help}`);
     process.exitCode = exitCodes.usage;
     return;
   }

@@ -15,6 +15,8 @@ export type ScannedCapture = {
   readonly startsAt: PacketTime | undefined;
   /** Described before its first packet. */
   readonly interfaces: readonly CaptureInterface[];
+  /** The index of the interface of its first packet. */
+  readonly firstInterface: number;
   /** Whose each interface is, by its index; undefined if it was not asked for, or if it is a stream. */
   readonly own: readonly OwnAddresses[] | undefined;
 };
@@ -22,6 +24,7 @@ export type ScannedCapture = {
 /** What a capture without packets says. */
 export type EmptyCapture = {
   readonly name: string;
+  readonly isFileEmpty: boolean;
   readonly reader: Pick<CaptureReader, 'interfaces' | 'received'>;
 };
 
@@ -85,18 +88,30 @@ async function scanOrRefuse(capture: NamedCapture, tools: ScanTools): Promise<Sc
 
 async function scan(capture: NamedCapture, buffer: ReadBuffer, decoder: Decoder | undefined): Promise<Scan> {
   if (capture.fileBytes === undefined)
-    return { kind: 'scanned', capture, startsAt: undefined, interfaces: [], own: undefined };
+    return {
+      kind: 'scanned',
+      capture,
+      startsAt: undefined,
+      interfaces: [],
+      firstInterface: 0,
+      own: undefined,
+    };
   const opened = await capture.open({ buffer });
   if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
   if (!(await reader.next())) {
     const { interfaces, received, damage } = reader;
-    return { kind: 'empty', capture: { name: capture.name, reader: { interfaces, received } }, damage };
+    const isFileEmpty = capture.fileBytes === 0;
+    return {
+      kind: 'empty',
+      capture: { name: capture.name, isFileEmpty, reader: { interfaces, received } },
+      damage,
+    };
   }
-  const { seconds, nanoseconds } = reader.packet;
+  const { seconds, nanoseconds, interfaceIndex: firstInterface } = reader.packet;
   const interfaces = [...reader.interfaces];
   const own = decoder && (await ownAddresses(reader, decoder));
-  return { kind: 'scanned', capture, startsAt: { seconds, nanoseconds }, interfaces, own };
+  return { kind: 'scanned', capture, startsAt: { seconds, nanoseconds }, interfaces, firstInterface, own };
 }
 
 const smallBufferBytes = 16 * 1024;

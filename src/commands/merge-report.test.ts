@@ -75,7 +75,7 @@ test('a pipe that pauses again and again is reported once', () => {
 test('lists a screenful of captures whose clock was set back, or that --side cannot help, and counts the rest', () => {
   const many = Array.from({ length: 14 }, (_, at) => scanned({ name: `${at}`, addresses: [] }));
   const { report, printed } = start({}, many);
-  report.sideProblems(many.map(({ capture }) => `problem of ${capture.name}`));
+  report.problems(many.map(({ capture }) => `problem of ${capture.name}`));
   report.done(
     many.map(() => ({ packets: 5, stepsBack: 1, earlier: 2, furthestBackSeconds: 1.23456, late: 1 })),
     { packets: 70, captures: 14, to: undefined },

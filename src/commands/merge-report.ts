@@ -2,9 +2,9 @@ import type { InputCounts } from '../pcap/merge/input-counts.ts';
 import type { Gap } from '../pcap/merge/merge-input.ts';
 import type { Damage } from '../pcap/packet-reader.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
+import { megabytes, type Progress, progressOn } from './progress.ts';
 import { exitCodes, printMessage, type Terminal } from './terminal.ts';
 
-const progressEveryMs = 200;
 /** About as many captures as fit on a screen. */
 const mostLines = 10;
 
@@ -22,8 +22,7 @@ export class MergeReport {
   readonly #captures: readonly ScannedCapture[];
   readonly #inputBytes: number;
   readonly #startMs = performance.now();
-  #shownMs = performance.now();
-  #isShown = false;
+  readonly #progress: Progress;
   readonly #reportedSlow = new Set<number>();
   readonly #reportedResumed = new Set<number>();
   /** Whether packets are missing in the output. */
@@ -31,6 +30,7 @@ export class MergeReport {
 
   constructor(terminal: Terminal, captures: readonly ScannedCapture[]) {
     this.#terminal = terminal;
+    this.#progress = progressOn(terminal);
     this.#captures = captures;
     this.#inputBytes = captures.reduce((sum, { capture }) => sum + (capture.fileBytes ?? Number.NaN), 0);
   }
@@ -58,8 +58,8 @@ export class MergeReport {
     }
   }
 
-  /** What --side cannot do. */
-  sideProblems(problems: readonly string[]): void {
+  /** What an option cannot do, or what is odd about an input. No packets are missing because of it. */
+  problems(problems: readonly string[]): void {
     for (const problem of problems.slice(0, mostLines)) this.#say(problem);
     const more = problems.length - mostLines;
     if (more > 0) this.#say(`${more} more like these`);
@@ -73,13 +73,8 @@ export class MergeReport {
 
   /** Shows how much is written, on a terminal. */
   progress(writtenBytes: number): void {
-    const { stderr } = this.#terminal;
-    const nowMs = performance.now();
-    if (stderr.isTTY !== true || nowMs - this.#shownMs < progressEveryMs) return;
-    this.#shownMs = nowMs;
-    this.#isShown = true;
     const of = Number.isNaN(this.#inputBytes) ? '' : ` of about ${megabytes(this.#inputBytes)}`;
-    stderr.write(`\r\u001b[Kmerging: ${megabytes(writtenBytes)}${of}`);
+    this.#progress.show(() => `merging: ${megabytes(writtenBytes)}${of}`);
   }
 
   done(counts: readonly InputCounts[], written: MergeSummary): void {
@@ -95,8 +90,7 @@ export class MergeReport {
 
   /** Leaves no progress on the terminal. */
   end(): void {
-    if (this.#isShown) this.#terminal.stderr.write('\r\u001b[K');
-    this.#isShown = false;
+    this.#progress.clear();
   }
 
   #stepsBack(counts: readonly InputCounts[]): void {
@@ -135,10 +129,6 @@ function stepsText({ stepsBack, earlier, furthestBackSeconds }: InputCounts): st
 
 function packetCount(packets: number): string {
   return packets === 1 ? '1 packet' : `${packets} packets`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(0)} MB`;
 }
 
 function messageOf(error: unknown): string {

@@ -145,13 +145,50 @@ test('merges the same file twice', async () => {
   );
 });
 
-test('the output can be one of the inputs', async () => {
+test('the output is none of the inputs, under another name either: it would have its packets twice the next time', async () => {
   await using scene = await mergeScene();
   await scene.file('a.pcap', header(), at(20));
   await scene.file('b.pcap', header(), at(10));
-  expect(await scene.merge([':a.pcap', ':b.pcap', '--to', ':a.pcap'])).toMatchObject({ code: 0 });
-  expect(linesOf(await scene.read('a.pcap'))).toEqual(['b.pcap at 10', 'a.pcap at 20']);
-  expect(await readdir(scene.path)).toEqual(['a.pcap', 'b.pcap']);
+  await symlink('a.pcap', scene.pathOf('link.pcap'));
+  const before = await scene.bytes('a.pcap');
+  for (const to of [':a.pcap', ':link.pcap']) {
+    const { code, stderr } = await scene.merge([':a.pcap', ':b.pcap', '--to', to]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('is one of the files to merge')]);
+  }
+  expect(await scene.bytes('a.pcap')).toEqual(before);
+  expect(await readdir(scene.path)).toEqual(['a.pcap', 'b.pcap', 'link.pcap']);
+});
+
+test('pcap is written in spite of an interface of another link type that has no packets', async () => {
+  await using scene = await mergeScene();
+  const fine = interfaceBlock({ options: option(9, Buffer.of(9)) });
+  await scene.file('a.pcapng', section(), interfaceBlock({ linkType: 113 }), fine, packet({ id: 1 }));
+  expect(await scene.merge([':a.pcapng', '--to', ':out.pcap', '--format', 'pcap'])).toMatchObject({
+    code: 0,
+  });
+  const { interfaces, packets } = await scene.read('out.pcap');
+  expect([interfaces.map(({ linkType }) => linkType), packets.length]).toEqual([[1], 1]);
+});
+
+test('an empty file is named, and --names says of which captures it knows no addresses', async () => {
+  await using scene = await mergeScene();
+  await scene.file('a.pcap', header(), at(20));
+  await scene.file('empty.pcap');
+  const stdin = Readable.from([Buffer.concat([header(), at(10)])]);
+  const ran = await scene.merge([':a.pcap', ':empty.pcap', '-', '--names', '--to', ':out.pcapng'], { stdin });
+  expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining('empty.pcap is empty')]);
+  expect(ran.stderr).toContain('standard input is a stream, whose addresses are not known');
+});
+
+test('a file that does not exist, and an option that does not, are named', async () => {
+  await using scene = await mergeScene();
+  const missing = await scene.merge([':a.pcap', '--to', ':out.pcap']);
+  expect([missing.code, missing.stderr]).toEqual([1, `podcap: ${scene.pathOf('a.pcap')} does not exist\n`]);
+  const misspelled = await scene.merge([':a.pcap', '--too', ':out.pcap']);
+  expect([misspelled.code, misspelled.stderr]).toEqual([
+    2,
+    'podcap: unknown option --too: did you mean --to?\n  Try podcap merge --help.\n',
+  ]);
 });
 
 test('--names without an address writes no block of names, which editcap and mergecap cannot read', async () => {
@@ -182,8 +219,8 @@ test('a cut file gives all of its whole packets, a message, and exit code 3', as
 test.each([
   [['--to', 'x'], 2, 'at least one capture file is required'],
   [['a.pcap'], 2, '--to is required: a file, or - for standard output'],
-  [[':a.pcap', '--to', 'x', '--fast'], 2, "'--fast'"],
-  [[':nowhere.pcap', '--to', ':x'], 1, 'nowhere.pcap cannot be read: ENOENT'],
+  [[':a.pcap', '--to', 'x', '--fast'], 2, 'unknown option --fast'],
+  [[':nowhere.pcap', '--to', ':x'], 1, 'nowhere.pcap does not exist'],
   [[':', '--to', ':x'], 1, 'is not a regular file'],
   [[':text', '--to', ':x'], 1, 'only pcap and pcapng can be read'],
   [[':a.pcap', '--to', ':nowhere/x'], 1, 'nowhere/x cannot be written: ENOENT'],

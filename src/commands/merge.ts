@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { isSystemError } from '../base/fs-errors.ts';
+import { hasCode, ifExists, isSystemError } from '../base/fs-errors.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { type MergeCaptures, mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
 import type { PacketWriter } from '../pcap/write/packet-writer.ts';
-import { addressNames } from './address-names.ts';
+import { isFinerThanMicroseconds } from '../pcap/write/pcap-writer.ts';
+import { addressNames, nameProblems } from './address-names.ts';
 import { type CaptureOutput, openCaptureOutput, writeCapture } from './capture-output.ts';
 import { captureWriter } from './capture-writer.ts';
 import { inputNames, namedInterface } from './input-names.ts';
@@ -13,7 +15,7 @@ import { type MergeArguments, mergeArguments, slowAfterMs } from './merge-argume
 import { type EmptyCapture, mergeInputs, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
 import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
-import { type NamedCapture, namedCapture } from './open-capture.ts';
+import { fileIdOf, type NamedCapture, namedCapture } from './open-capture.ts';
 import { sideProblems } from './side-problems.ts';
 import { exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
 
@@ -40,12 +42,22 @@ async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<
   }
   const named = await nameCaptures(options.files, terminal.stdin);
   if ('message' in named) return fail(terminal, named.message);
+  if (await isInput(options.to, named)) {
+    printMessage(terminal, `${options.to} is one of the files to merge: write to another one`);
+    return exitCodes.usage;
+  }
   const scan = await scanCaptures(named, { withAddresses: options.side !== undefined || options.names });
   if (scan.kind === 'unusable') return fail(terminal, scan.message);
   const { captures, empty, damage } = scan;
   const report = new MergeReport(terminal, captures);
   report.damaged(damage);
-  if (options.side !== undefined) report.sideProblems(sideProblems(captures));
+  if (options.side !== undefined) report.problems(sideProblems(captures));
+  if (options.names) report.problems(nameProblems(captures));
+  report.problems(
+    empty
+      .filter(({ isFileEmpty }) => isFileEmpty)
+      .map(({ name }) => `${name} is empty: it has not a single byte`),
+  );
   const opened = await openCaptureOutput(options.to, terminal);
   if (opened.kind === 'unusable') {
     printMessage(terminal, opened.message);
@@ -65,10 +77,22 @@ async function nameCaptures(
       named.push(await namedCapture(file, stdin));
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      return { message: `${file} cannot be read: ${error.message}` };
+      const why = hasCode(error, 'ENOENT') ? 'does not exist' : `cannot be read: ${error.message}`;
+      return { message: `${file} ${why}` };
     }
   }
   return named;
+}
+
+/** Merged into itself, a file would have its packets twice the next time. */
+async function isInput(to: string, captures: readonly NamedCapture[]): Promise<boolean> {
+  const existing = to === '-' ? undefined : await ifExists(stat(to)).catch(unlessSystemError);
+  return existing !== undefined && captures.some(({ fileId }) => fileId === fileIdOf(existing));
+}
+
+/** What is wrong with the output is said when it is opened. */
+function unlessSystemError(error: unknown): undefined {
+  if (!isSystemError(error)) throw error;
 }
 
 type Write = {
@@ -91,11 +115,13 @@ async function write(work: Write): Promise<number> {
       ...options,
       merged,
       captures,
-      onSideProblem: (problem) => report.sideProblems([problem]),
+      onSideProblem: (problem) => report.problems([problem]),
     }),
     writer: writerOf({ ...work, describe }),
     interfaces: [
-      ...captures.flatMap(({ interfaces }, input) => interfaces.map((each) => describe(input, each))),
+      ...captures.flatMap((capture, input) =>
+        described(capture, options).map((each) => describe(input, each)),
+      ),
       ...idle,
     ],
     describe,
@@ -116,6 +142,14 @@ async function write(work: Write): Promise<number> {
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
     }
   }
+}
+
+/** pcap has no interfaces: one of another link type, of which there is no packet, does no harm. */
+function described(
+  { interfaces, firstInterface }: ScannedCapture,
+  { format }: MergeArguments,
+): readonly CaptureInterface[] {
+  return format === 'pcap' ? interfaces.slice(firstInterface, firstInterface + 1) : interfaces;
 }
 
 type DescribedWrite = Write & { readonly describe: MergeCaptures['describe'] };
@@ -147,7 +181,8 @@ function mergedPackets({ captures, options, report, describe, counted }: Counted
 }
 
 function writerOf({ captures, options, describe }: DescribedWrite): PacketWriter {
-  const writer = captureWriter(options.format);
+  const isFine = captures.some(({ interfaces }) => interfaces.some(isFinerThanMicroseconds));
+  const writer = captureWriter(options.format, { isFine });
   const podNames = options.names ? addressNames(captures, describe) : [];
   if (podNames.length > 0) writer.writeNames(podNames);
   return writer;

@@ -1,4 +1,4 @@
-import { constants, createReadStream, open } from 'node:fs';
+import { constants, createReadStream, open, type Stats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -15,6 +15,8 @@ export type NamedCapture = {
   readonly name: string;
   /** The length of a regular file, which can be read twice; undefined for what can be read only once. */
   readonly fileBytes: number | undefined;
+  /** Which regular file it is, whatever its path; undefined for others. */
+  readonly fileId?: string;
   readonly open: (options?: ReaderOptions) => Promise<OpenedCapture>;
 };
 
@@ -29,8 +31,14 @@ export async function namedCapture(name: string, stdin: Readable): Promise<Named
   return {
     name,
     fileBytes: stats.size,
+    fileId: fileIdOf(stats),
     open: (options) => openCaptureFiles([path], options),
   };
+}
+
+/** The same for all paths of one file. */
+export function fileIdOf({ dev, ino }: Pick<Stats, 'dev' | 'ino'>): string {
+  return `${dev} ${ino}`;
 }
 
 function streamed(name: string, stream: () => Promise<Readable>): NamedCapture {

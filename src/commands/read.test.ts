@@ -137,7 +137,7 @@ describe('podcap read', () => {
     [['--uid', '../x'], 2, '--uid must be the UID of a Pod, not "../x"'],
     [['default/web', '--generation', 'two'], 2, '--generation must be a whole number, not "two"'],
     [['default/web', '--captures-folder', 'x'], 2, 'must be an absolute path, not "x"'],
-    [['default/web', '--follow'], 2, "'--follow'"],
+    [['default/web', '--follow'], 2, 'unknown option --follow'],
   ])('%j exits with %i and prints why', async (args, code, message) => {
     await using scene = await readScene();
     await scene.file({ index: 0, packets: packets(0, 1) });

@@ -9,6 +9,7 @@ import { isInRange } from './capture-options.ts';
 import { captureToStandardOutput, writeCapture } from './capture-output.ts';
 import { captureWriter } from './capture-writer.ts';
 import { choose, describe, recordingsIn } from './find-recording.ts';
+import { megabytes, progressOn } from './progress.ts';
 import { type ReadArguments, readArguments } from './read-arguments.ts';
 import { recordingInterfaces } from './recording-interfaces.ts';
 import { exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
@@ -77,7 +78,11 @@ async function write(
     droppedBefore: firstOfEach(droppedBefore),
     known,
   });
-  const end = await writeCapture(chunks, output);
+  const progress = progressOn(terminal);
+  const end = await writeCapture(chunks, output, (bytes) =>
+    progress.show(() => `reading: ${megabytes(bytes)}`),
+  );
+  progress.clear();
   switch (end.kind) {
     case 'problem':
       return fail(terminal, withGenerations(end.message, sources));

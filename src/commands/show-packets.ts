@@ -20,6 +20,8 @@ export type ShowPackets = PacketLines & {
   /** The most lines. */
   readonly count: number;
   readonly output: Output;
+  /** How many packets were read so far, now and then. */
+  readonly onRead?: (packets: number) => void;
 };
 
 /** `end`: of the capture or of the lines that were asked for. The others are what became of the output. */
@@ -55,6 +57,7 @@ export async function showPackets(options: ShowPackets): Promise<ShownPackets> {
     }
     if (!(typeof next === 'boolean' ? next : await next)) break;
     packets += 1;
+    if (packets % packetsBetween === 0) options.onRead?.(packets);
     const line = lineOfCurrent();
     if (line === undefined) continue;
     lines += 1;
@@ -66,6 +69,8 @@ export async function showPackets(options: ShowPackets): Promise<ShownPackets> {
   const written = await flush();
   return { ended: written === 'written' ? 'end' : written, packets, lines };
 }
+
+const packetsBetween = 1_000;
 
 /** As much as a pipe of Linux takes. */
 const chunkCharacters = 65_536;

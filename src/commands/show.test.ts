@@ -122,7 +122,7 @@ test.each([
   [['a', 'tcp', 'port', '80'], 'a filter is one argument after --filter: "tcp port 80"'],
   [['a', '--count', '0'], '--count must be a whole number of lines, not "0"'],
   [['a', '-c', 'many'], '--count must be a whole number of lines, not "many"'],
-  [['a', '--json'], "'--json'"],
+  [['a', '--json'], 'unknown option --json'],
   [['a', '--filter'], "'--filter"],
 ])('%j is wrong usage', async (args, message) => {
   const { code, stdout, stderr, files } = await show(args, twoPackets);

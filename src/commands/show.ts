@@ -3,6 +3,7 @@ import { parseFilter } from '../pcap/filter/filter.ts';
 import type { Problem } from '../pcap/filter/matcher.ts';
 import { showProblem } from '../pcap/filter/show-problem.ts';
 import type { PacketReader } from '../pcap/packet-reader.ts';
+import { progressOn } from './progress.ts';
 import { type ShowArguments, showArguments } from './show-arguments.ts';
 import { type PacketLines, type ShowPackets, showPackets } from './show-packets.ts';
 import { type Output, outputTo } from './standard-output.ts';
@@ -93,7 +94,17 @@ function keepingError(output: Output): FallibleOutput {
 type ShowReader = ShowPackets & { readonly output: FallibleOutput };
 
 async function showReader(options: ShowReader, file: string, terminal: Terminal): Promise<number> {
-  const shown = await attempt(() => showPackets(options));
+  const progress = progressOn(terminal);
+  const onRead = (packets: number) => progress.show(() => `${packets} packets`);
+  const output: Output = {
+    ...options.output,
+    write(bytes) {
+      progress.clear();
+      return options.output.write(bytes);
+    },
+  };
+  const shown = await attempt(() => showPackets({ ...options, output, onRead }));
+  progress.clear();
   const { damage } = options.reader;
   for (const { message } of damage) printMessage(terminal, message);
   if (shown.kind === 'failed') {

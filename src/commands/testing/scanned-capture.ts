@@ -20,6 +20,7 @@ export function scanned({ name = 'a', interfaces, addresses, candidates = [] }: 
     },
     startsAt: addresses && { seconds: 0, nanoseconds: 0 },
     interfaces: interfaces ?? (addresses ?? []).map(() => plainInterface),
+    firstInterface: 0,
     own: addresses?.map((own) => ({ addresses: new Set(own), candidates })),
   };
 }

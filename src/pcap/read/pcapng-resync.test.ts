@@ -109,11 +109,11 @@ test.each([0, 1, 2])(
     const interfaces = ['web', 'db', 'x'].map((name) => interfaceBlock({ options: option(2, name) }));
     const packets = [0, 1, 2, 1, 0].map((id) => packet({ id, low: 100 + id }));
     for (const flipped of [4, interfaces[lost]?.length ?? 0]) {
-      const blocks = interfaces.map((block) => Buffer.from(block));
+      const blocks = interfaces.map((bytes) => Buffer.from(bytes));
       const damaged = blocks[lost];
       // The first length, or the second one.
-      const at = flipped === 4 ? 4 : flipped - 4;
-      damaged?.writeUInt8(0x80 ^ damaged.readUInt8(at), at);
+      const bit = flipped === 4 ? 4 : flipped - 4;
+      damaged?.writeUInt8(0x80 ^ damaged.readUInt8(bit), bit);
       const read = await readBytes(Buffer.concat([section(), ...blocks, ...packets]));
       const shown = read.packets.map(({ interfaceIndex, time }) => [
         read.interfaces[interfaceIndex]?.name,

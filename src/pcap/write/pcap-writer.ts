@@ -6,17 +6,17 @@ import { type PacketWriter, type WriteProblem, writtenSnaplen } from './packet-w
 import { WriteBuffer } from './write-buffer.ts';
 
 /**
- * Writes pcap, little endian, with nanoseconds if one of the interfaces that are added before the first packet has
- * finer times than microseconds; times are rounded down. All interfaces need one link type, and the seconds 32 bits; one
+ * Writes pcap, little endian, with nanoseconds if `isFine`, or if one of the interfaces that are added before the first
+ * packet has finer times than microseconds; times are rounded down. All interfaces need one link type, and the seconds 32 bits; one
  * that is added later must fit the header that is written.
  */
-export function pcapWriter(): PacketWriter {
+export function pcapWriter({ isFine = false } = {}): PacketWriter {
   const buffer = new WriteBuffer();
   const interfaces: CaptureInterface[] = [];
   let resolution: 'us' | 'ns' | undefined;
   let frameCheckBytes: number | undefined;
   const begin = () => {
-    resolution = interfaces.some(isFinerThanMicroseconds) ? 'ns' : 'us';
+    resolution = isFine || interfaces.some(isFinerThanMicroseconds) ? 'ns' : 'us';
     frameCheckBytes = commonFrameCheckBytes(interfaces);
     writeHeader(buffer, { linkType: interfaces[0]?.linkType, frameCheckBytes, resolution });
   };
@@ -48,7 +48,8 @@ export function pcapWriter(): PacketWriter {
   };
 }
 
-function isFinerThanMicroseconds({ resolution: { base, exponent } }: CaptureInterface): boolean {
+/** Whether the times of its packets would be rounded to microseconds. */
+export function isFinerThanMicroseconds({ resolution: { base, exponent } }: CaptureInterface): boolean {
   return base === 10 ? exponent > 6 : exponent > 0;
 }
 

@@ -1,0 +1,34 @@
+import type { Terminal } from './terminal.ts';
+
+const everyMs = 200;
+
+/** A line on standard error, if that is a terminal, which says how far a command is. */
+export type Progress = {
+  /** Shows the text, a few times per second at most. */
+  readonly show: (text: () => string) => void;
+  /** Leaves nothing of it on the terminal: before a message, and at the end. */
+  readonly clear: () => void;
+};
+
+export function progressOn({ stderr }: Pick<Terminal, 'stderr'>): Progress {
+  let shownMs = performance.now();
+  let isShown = false;
+  return {
+    show(text) {
+      const nowMs = performance.now();
+      if (stderr.isTTY !== true || nowMs - shownMs < everyMs) return;
+      shownMs = nowMs;
+      isShown = true;
+      stderr.write(`\r\u001b[K${text()}`);
+    },
+    clear() {
+      if (isShown) stderr.write('\r\u001b[K');
+      isShown = false;
+    },
+  };
+}
+
+/** The number of bytes, for people. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(0)} MB`;
+}
