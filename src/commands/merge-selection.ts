@@ -5,6 +5,7 @@ import type { MergeCaptures, PacketSequence } from '../pcap/merge/merge-captures
 import { OneSidedPackets, type SidedPacket, type SideOf } from '../pcap/merge/one-sided-packets.ts';
 import { packetIdentity } from '../pcap/merge/packet-identity.ts';
 import { isInRange } from './capture-options.ts';
+import { ringBase } from './input-names.ts';
 import type { MergeArguments } from './merge-arguments.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 import { lateProblem } from './side-problems.ts';
@@ -37,6 +38,31 @@ const alone: SidedPacket = { kind: 'alone' };
 type Place = { readonly number: number; readonly own: ReadonlySet<string> };
 const nowhere: Place = { number: -1, own: new Set() };
 
+/** An interface of an input, and whose it is. */
+type Located = { readonly input: number; readonly index: number; readonly own: ReadonlySet<string> };
+
+/** Numbers the places where packets are captured. The files of one ring, which follow each other, are one place. */
+function places(
+  captures: readonly ScannedCapture[],
+  addOwner: (own: ReadonlySet<string>) => void,
+): (located: Located) => Place {
+  const seen = new Map<string, number>();
+  const rings = captures.map(({ capture: { name } }) => {
+    const times = seen.get(name) ?? 0;
+    seen.set(name, times + 1);
+    // The same file, given again, is another one.
+    return JSON.stringify([ringBase(name), times]);
+  });
+  const numbers = new Map<string, number>();
+  return ({ input, index, own }) => {
+    addOwner(own);
+    const key = `${rings[input] ?? input} ${index}`;
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return { number, own };
+  };
+}
+
 function packetSides({
   side,
   captures,
@@ -46,32 +72,25 @@ function packetSides({
 }): SideOf {
   const { addOwner, sideOf } = conversationSides(side);
   const { decode } = createDecoder();
-  const known = new Map<string, Place>();
-  /** The files of a ring are of one place. */
-  const placeOf = (own: ReadonlySet<string>, name: string | undefined): Place => {
-    const key = JSON.stringify([name, ...[...own].toSorted()]);
-    const place = known.get(key) ?? { number: known.size, own };
-    known.set(key, place);
-    addOwner(own);
-    return place;
-  };
-  const places = captures.map(({ own = [], interfaces }) =>
-    own.map(({ addresses }, at) => placeOf(addresses, interfaces[at]?.name)),
+  const placeOf = places(captures, addOwner);
+  const known = captures.map(({ own = [] }, input) =>
+    own.map(({ addresses }, index) => placeOf({ input, index, own: addresses })),
   );
 
   /** An interface that was described after the start of the capture, which was looked at. */
-  function latePlace(input: number, description: CaptureInterface): Place {
+  function latePlace({ input, index }: Omit<Located, 'own'>, description: CaptureInterface): Place {
     const capture = captures[input];
     // What a stream is, was said before.
     if (!capture?.own) return nowhere;
     const { addresses = [] } = description;
     if (addresses.length === 0) onSideProblem(lateProblem(capture.capture.name, description));
-    return placeOf(new Set(addresses), description.name);
+    return placeOf({ input, index, own: new Set(addresses) });
   }
 
   return (packet, input, description) => {
-    const ofInput = places[input] ?? [];
-    const { number, own } = (ofInput[packet.interfaceIndex] ??= latePlace(input, description));
+    const ofInput = known[input] ?? [];
+    const index = packet.interfaceIndex;
+    const { number, own } = (ofInput[index] ??= latePlace({ input, index }, description));
     if (own.size === 0) return alone;
     const identity = packetIdentity(packet, description.linkType);
     if (!identity) return alone;

@@ -65,6 +65,15 @@ test('two files of one ring are of one end: what is in both was sent twice', asy
   expect(await merged(scene, ['web.cap', 'db.pcap0', 'db.pcap1'])).toEqual(['web a', 'db a']);
 });
 
+test('captures of one end that overlap are two places: both copies are left out', async () => {
+  await using scene = await mergeScene();
+  await scene.file('web.cap', section(), eth0('web', web), packet(at(0, 'a')));
+  await scene.file('db.1.pcap', section(), eth0('db', db), packet(at(5, 'a')));
+  await scene.file('db.2.pcap', section(), eth0('db', db), packet(at(5, 'a')));
+  expect(await merged(scene, ['web.cap', 'db.1.pcap', 'db.2.pcap'])).toEqual(['web a']);
+  expect(await merged(scene, ['web.cap', 'db.1.pcap', 'db.1.pcap'])).toEqual(['web a']);
+});
+
 test('another interface of the Pod is not the other end', async () => {
   await using scene = await mergeScene();
   const local = [0, 20].map((low) => packet({ low, data: Buffer.from('none of IP') }));

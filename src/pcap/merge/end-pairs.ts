@@ -2,22 +2,6 @@ import { Fifo } from './fifo.ts';
 import { type KeptSegment, keptSegments } from './kept-segments.ts';
 import type { PacketIdentity } from './packet-identity.ts';
 
-/**
- * Finds what both ends of a conversation have captured. A packet of the side that is left out has a twin: the same packet,
- * of the side that is kept, which is the twin of one packet at each place. Without a twin, TCP is also left out if it was
- * cut into other segments.
- */
-export type EndPairs<T extends WaitingPacket> = {
-  /** A packet of the side that is kept: returns those of the other side that have waited for it. */
-  readonly addKept: (identity: PacketIdentity, time: number) => readonly T[];
-  /** Whether the side that is kept has had the twin of this packet. If not, it waits. */
-  readonly addOther: (packet: T) => boolean;
-  /** The packet waits no longer: whether the side that is kept has all of it in other segments. */
-  readonly release: (packet: T) => boolean;
-  /** Forgets packets of the side that is kept that can be no other's twins any more. */
-  readonly forgetBefore: (now: number) => void;
-};
-
 /** A packet of the side that is left out. */
 export type WaitingPacket = {
   /** In seconds. */
@@ -27,84 +11,117 @@ export type WaitingPacket = {
   readonly place: number;
 };
 
-type Kept = {
-  readonly identity: PacketIdentity;
+type Kept = Pick<PacketIdentity, 'start' | 'rest'> & {
   readonly time: number;
   /** Places that have had its twin. */
   readonly places: Set<number>;
   readonly segment: KeptSegment | undefined;
 };
 
-/** More of them are forgotten before their time, and so are those with more bytes: then their copies are kept. */
+/** More of them are forgotten before their time: their copies are kept. */
 const mostKept = 100_000;
-const mostKeptBytes = 32 * 1024 * 1024;
+/** Of the segments: of more, only the newest are there to be found in other segments. */
+const mostSegmentBytes = 32 * 1024 * 1024;
 /** Packets that start alike: those behind that are not looked at. */
 const mostAlike = 64;
 
-/** `windowSeconds`: how far apart in time both ends can capture a packet. */
-export function endPairs<T extends WaitingPacket>(windowSeconds: number): EndPairs<T> {
-  const waiting = new Map<string, Set<T>>();
-  const kept = new Map<string, Set<Kept>>();
-  const inOrder = new Fifo<Kept>();
-  const segments = keptSegments();
-  let keptBytes = 0;
+/**
+ * Finds what both ends of a conversation have captured. A packet of the side that is left out has a twin: the same packet,
+ * of the side that is kept, which is the twin of one packet at each place. Without a twin, TCP is also left out if it was
+ * cut into other segments.
+ */
+export class EndPairs<T extends WaitingPacket> {
+  readonly #windowSeconds: number;
+  readonly #waiting = new Map<string, Set<T>>();
+  readonly #kept = new Map<string, Set<Kept>>();
+  readonly #inOrder = new Fifo<Kept>();
+  readonly #segments = keptSegments();
+  readonly #segmentsInOrder = new Fifo<KeptSegment>();
+  #segmentBytes = 0;
 
-  function remember(one: Kept): void {
-    addTo(kept, one);
-    inOrder.push(one);
-    keptBytes += bytesOf(one);
-    while (inOrder.size > mostKept || keptBytes > mostKeptBytes) forgetOldest();
+  /** `windowSeconds`: how far apart in time both ends can capture a packet. */
+  constructor(windowSeconds: number) {
+    this.#windowSeconds = windowSeconds;
   }
 
-  function forgetOldest(): void {
-    const oldest = inOrder.shift();
+  /** A packet of the side that is kept: returns its twins, which have waited for it. Later packets have no earlier time. */
+  addKept({ start, rest, part }: PacketIdentity, time: number): readonly T[] {
+    const places = new Set<number>();
+    const twins: T[] = [];
+    for (const packet of firstOf(this.#waiting.get(start))) {
+      if (packet.time < time - this.#windowSeconds || !isSame(packet.identity, { rest })) continue;
+      if (places.has(packet.place)) continue;
+      places.add(packet.place);
+      twins.push(packet);
+    }
+    for (const packet of twins) removeAt(this.#waiting, start, packet);
+    const segment = part && this.#segments.add(part, time, places);
+    const one: Kept = { start, rest, time, places, segment };
+    addAt(this.#kept, start, one);
+    this.#inOrder.push(one);
+    if (this.#inOrder.size > mostKept) this.#forgetOldest();
+    if (segment) this.#rememberBytes(segment);
+    return twins;
+  }
+
+  /** Whether the side that is kept has had the twin of this packet. If not, it waits. */
+  addOther(packet: T): boolean {
+    const { time, identity, place } = packet;
+    const alike = this.#kept.get(identity.start);
+    for (const one of alike ?? []) {
+      if (one.time >= time - this.#windowSeconds) break;
+      // It is no later packet's twin either.
+      removeAt(this.#kept, identity.start, one);
+    }
+    const twin = firstOf(alike).find(
+      (one) => isSame(one, identity) && !one.places.has(place) && one.segment?.used.has(place) !== true,
+    );
+    twin?.places.add(place);
+    if (!twin) addAt(this.#waiting, identity.start, packet);
+    return twin !== undefined;
+  }
+
+  /** The packet waits no longer: whether the side that is kept has all of it in other segments. */
+  release(packet: T): boolean {
+    const { time, identity, place } = packet;
+    removeAt(this.#waiting, identity.start, packet);
+    if (!identity.part) return false;
+    const [since, until] = [time - this.#windowSeconds, time + this.#windowSeconds];
+    return this.#segments.leaveOut({ part: identity.part, place, since, until });
+  }
+
+  /** Nothing of before that time waits, or is still to come. */
+  forgetBefore(time: number): void {
+    const before = time - this.#windowSeconds;
+    for (let one = this.#inOrder.first; one && one.time < before; one = this.#inOrder.first)
+      this.#forgetOldest();
+  }
+
+  #rememberBytes(segment: KeptSegment): void {
+    this.#segmentsInOrder.push(segment);
+    this.#segmentBytes += bytesOf(segment);
+    for (let one = this.#segmentsInOrder.first; one; one = this.#segmentsInOrder.first) {
+      if (one.captured !== undefined && this.#segmentBytes <= mostSegmentBytes) break;
+      this.#forgetBytes(one);
+      this.#segmentsInOrder.shift();
+    }
+  }
+
+  #forgetBytes(segment: KeptSegment): void {
+    this.#segmentBytes -= bytesOf(segment);
+    this.#segments.forget(segment);
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#inOrder.shift();
     if (!oldest) return;
-    keptBytes -= bytesOf(oldest);
-    removeFrom(kept, oldest);
-    if (oldest.segment) segments.forget(oldest.segment);
+    removeAt(this.#kept, oldest.start, oldest);
+    if (oldest.segment) this.#forgetBytes(oldest.segment);
   }
+}
 
-  return {
-    addKept(identity, time) {
-      const places = new Set<number>();
-      const twins: T[] = [];
-      for (const packet of firstOf(waiting.get(identity.start))) {
-        if (packet.time < time - windowSeconds || !isSame(packet.identity, identity)) continue;
-        if (places.has(packet.place)) continue;
-        places.add(packet.place);
-        twins.push(packet);
-      }
-      for (const packet of twins) removeFrom(waiting, packet);
-      const segment = identity.part && segments.add(identity.part, time, places);
-      remember({ identity, time, places, segment });
-      return twins;
-    },
-    addOther(packet) {
-      const { time, identity, place } = packet;
-      const twin = firstOf(kept.get(identity.start)).find(
-        (one) =>
-          one.time >= time - windowSeconds &&
-          isSame(one.identity, identity) &&
-          !one.places.has(place) &&
-          one.segment?.used.has(place) !== true,
-      );
-      twin?.places.add(place);
-      if (!twin) addTo(waiting, packet);
-      return twin !== undefined;
-    },
-    release(packet) {
-      removeFrom(waiting, packet);
-      const { time, identity, place } = packet;
-      if (!identity.part) return false;
-      const [since, until] = [time - windowSeconds, time + windowSeconds];
-      return segments.leaveOut({ part: identity.part, place, since, until });
-    },
-    forgetBefore(now) {
-      // A packet that waits for the whole window asks for those of the window before.
-      const before = now - 2 * windowSeconds;
-      for (let one = inOrder.first; one && one.time < before; one = inOrder.first) forgetOldest();
-    },
-  };
+function bytesOf({ captured }: KeptSegment): number {
+  return captured?.length ?? 0;
 }
 
 function* firstOf<T>(alike: Iterable<T> | undefined): Generator<T> {
@@ -116,27 +133,19 @@ function* firstOf<T>(alike: Iterable<T> | undefined): Generator<T> {
   }
 }
 
-function bytesOf({ identity: { part } }: Kept): number {
-  return part?.captured.length ?? 0;
-}
-
 /** What a capture has cut is compared as far as it goes. */
-function isSame(a: PacketIdentity, b: PacketIdentity): boolean {
+function isSame(a: Pick<PacketIdentity, 'rest'>, b: Pick<PacketIdentity, 'rest'>): boolean {
   return a.rest === undefined || b.rest === undefined || a.rest === b.rest;
 }
 
-type Identified = { readonly identity: PacketIdentity };
-
-function addTo<T extends Identified>(byStart: Map<string, Set<T>>, one: T): void {
-  const { start } = one.identity;
-  const alike = byStart.get(start);
+function addAt<T>(byKey: Map<string, Set<T>>, key: string, one: T): void {
+  const alike = byKey.get(key);
   if (alike) alike.add(one);
-  else byStart.set(start, new Set([one]));
+  else byKey.set(key, new Set([one]));
 }
 
-function removeFrom<T extends Identified>(byStart: Map<string, Set<T>>, one: T): void {
-  const { start } = one.identity;
-  const alike = byStart.get(start);
+function removeAt<T>(byKey: Map<string, Set<T>>, key: string, one: T): void {
+  const alike = byKey.get(key);
   alike?.delete(one);
-  if (alike?.size === 0) byStart.delete(start);
+  if (alike?.size === 0) byKey.delete(key);
 }

@@ -2,16 +2,19 @@ import { numbersOf, type StreamPart } from './stream-part.ts';
 
 /** A TCP segment that the side that is kept has captured. */
 export type KeptSegment = {
-  readonly part: StreamPart;
+  readonly stream: string;
   readonly time: number;
   /** Its sequence numbers, which wrap around at 2^32, as positions in the stream, which do not: from one up to another. */
   readonly from: number;
   readonly to: number;
+  /** Where its bytes end: a FIN may follow. */
+  readonly dataTo: number;
   /** Places that have left out the same segment. */
   readonly twins: ReadonlySet<number>;
   /** What other places have left out because of it, in segments of their own. */
   readonly used: Map<number, UsedPositions>;
-  isForgotten: boolean;
+  /** The captured bytes; undefined once it is forgotten. */
+  captured: Uint8Array | undefined;
 };
 
 /** A segment of the side that is left out. */
@@ -28,7 +31,7 @@ export type OtherSegment = {
  * segments: network cards and the kernel split and join them (TSO, GSO, GRO, LRO).
  */
 export type KeptSegments = {
-  /** `twins` grows later. */
+  /** Keeps a copy of its bytes. `twins` grows later. */
   readonly add: (part: StreamPart, time: number, twins: ReadonlySet<number>) => KeptSegment;
   readonly forget: (segment: KeptSegment) => void;
   /** Leaves out the segment if all of it is there, and was not left out at this place before; returns whether it does. */
@@ -43,17 +46,25 @@ export function keptSegments(): KeptSegments {
       streams.set(part.stream, stream);
       const from = positionOf(stream, part);
       stream.near = from;
-      const to = from + numbersOf(part);
-      const segment: KeptSegment = { part, time, from, to, twins, used: new Map(), isForgotten: false };
+      const segment: KeptSegment = {
+        stream: part.stream,
+        time,
+        from,
+        to: from + numbersOf(part),
+        dataTo: from + part.dataBytes,
+        twins,
+        used: new Map(),
+        captured: part.captured.slice(),
+      };
       insert(stream, segment);
       return segment;
     },
     forget(segment) {
-      const stream = streams.get(segment.part.stream);
-      if (!stream || segment.isForgotten) return;
-      segment.isForgotten = true;
+      const stream = streams.get(segment.stream);
+      if (!stream || segment.captured === undefined) return;
+      segment.captured = undefined;
       stream.forgotten += 1;
-      if (stream.forgotten === stream.segments.length) streams.delete(segment.part.stream);
+      if (stream.forgotten === stream.segments.length) streams.delete(segment.stream);
       else if (stream.forgotten > stream.segments.length / 2) compact(stream);
     },
     leaveOut(other) {
@@ -90,7 +101,7 @@ function insert(stream: Stream, segment: KeptSegment): void {
 }
 
 function compact(stream: Stream): void {
-  stream.segments = stream.segments.filter(({ isForgotten }) => !isForgotten);
+  stream.segments = stream.segments.filter(({ captured }) => captured !== undefined);
   stream.forgotten = 0;
   stream.longest = stream.segments.reduce((longest, { from, to }) => Math.max(longest, to - from), 0);
 }
@@ -109,8 +120,8 @@ function firstFrom(segments: readonly KeptSegment[], position: number): number {
 
 type Piece = { readonly segment: KeptSegment; readonly from: number; readonly to: number };
 
-/** More segments than BIG TCP joins. What needs a longer search is not left out. */
-const mostSegments = 2_048;
+/** How many segments are looked at: more than BIG TCP joins. What needs a longer search is not left out. */
+const mostLooks = 2_048;
 
 /** The pieces of kept segments that make up another one; undefined if some of it is not there. */
 function piecesOf(stream: Stream, other: OtherSegment): readonly Piece[] | undefined {
@@ -118,15 +129,15 @@ function piecesOf(stream: Stream, other: OtherSegment): readonly Piece[] | undef
   const range = { from, to: from + numbersOf(other.part) };
   const pieces: Piece[] = [];
   let next = range.from;
-  let looked = 0;
+  let looks = 0;
   for (let reached = -1; reached < next && next < range.to; ) {
     reached = next;
     const { segments } = stream;
     for (let at = firstFrom(segments, next - stream.longest + 1); at < segments.length; at += 1) {
       const segment = segments[at];
       if (!segment || segment.from > next || next === range.to) break;
-      looked += 1;
-      if (looked > mostSegments) return undefined;
+      looks += 1;
+      if (looks > mostLooks) return undefined;
       const to = usableEnd(segment, other, { ...range, next });
       if (to === next) continue;
       pieces.push({ segment, from: next, to });
@@ -140,26 +151,31 @@ type Progress = { readonly from: number; readonly to: number; readonly next: num
 
 /** Up to where the segment has the other one's numbers from `next` on. */
 function usableEnd(segment: KeptSegment, other: OtherSegment, { from, to, next }: Progress): number {
-  if (segment.isForgotten || segment.to <= next || segment.twins.has(other.place)) return next;
+  const { captured } = segment;
+  if (captured === undefined || segment.to <= next || segment.twins.has(other.place)) return next;
   if (segment.time < other.since || segment.time > other.until) return next;
   // Cut alike, it would be the same segment. It is not.
   if (segment.from === from && segment.to === to) return next;
   const end = Math.min(segment.to, to);
   const free = segment.used.get(other.place)?.freeEnd(next, end) ?? end;
-  return hasSameContent(segment, { part: other.part, from }, { from: next, to: free }) ? free : next;
+  const { part } = other;
+  const same = hasSameContent(
+    { from: segment.from, dataTo: segment.dataTo, captured },
+    { from, dataTo: from + part.dataBytes, captured: part.captured },
+    { from: next, to: free },
+  );
+  return same ? free : next;
 }
 
-type Placed = { readonly part: StreamPart; readonly from: number };
+type Content = Pick<KeptSegment, 'from' | 'dataTo'> & { readonly captured: Uint8Array };
 type Range = { readonly from: number; readonly to: number };
 
 /** Whether both have the same there, as far as both were captured. */
-function hasSameContent(a: Placed, b: Placed, { from, to }: Range): boolean {
-  const dataEnd = ({ part, from: start }: Placed) => Math.min(start + part.dataBytes, to);
-  if (dataEnd(a) !== dataEnd(b)) return false;
-  const captured = ({ part, from: start }: Placed) => start + part.captured.length;
-  const end = Math.min(captured(a), captured(b), to);
+function hasSameContent(a: Content, b: Content, { from, to }: Range): boolean {
+  if (Math.min(a.dataTo, to) !== Math.min(b.dataTo, to)) return false;
+  const end = Math.min(a.from + a.captured.length, b.from + b.captured.length, to);
   if (end <= from) return true;
-  const bytes = ({ part, from: start }: Placed) => part.captured.subarray(from - start, end - start);
+  const bytes = (one: Content) => one.captured.subarray(from - one.from, end - one.from);
   return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 

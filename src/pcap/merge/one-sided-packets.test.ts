@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { CurrentPacket } from '../packet-reader.ts';
+import { ack, ipv4, tcp } from '../testing/build-packets.ts';
 import { plainInterface } from '../testing/capture-bytes.ts';
 import { packetOf } from '../testing/packet-of.ts';
 import { OneSidedPackets, type SidedPacket } from './one-sided-packets.ts';
+import { packetIdentity } from './packet-identity.ts';
 
 /** A packet: when it comes, after the one before it; of which side it is, and its content. */
 type Made = { readonly afterMs: number; readonly kind: SidedPacket['kind']; readonly content: string };
@@ -83,4 +86,60 @@ async function through(given: readonly Made[], isWaited = false): Promise<Came[]
   while (await oneSided.next())
     came.push({ position: oneSided.reader.packet.originalBytes, isDuplicate: oneSided.isDuplicate });
   return came;
+}
+
+test.each([0.2, 2, 60])(
+  'what was cut into other segments is left out, also if the next packet comes %f s later',
+  async (seconds) => {
+    const kept = segmentAt('kept', 0, 'aabb');
+    const others = [segmentAt('other', 0.001, 'aa'), segmentAt('other', 0.001, 'bb', 2)];
+    const later = segmentAt('alone', seconds, 'x');
+    expect(await duplicatesOf([kept, ...others, later])).toEqual([false, true, true, false]);
+    // The side that is left out can come first.
+    const behind = { ...kept, time: 0.15 };
+    expect(await duplicatesOf([...others, behind, later])).toEqual([true, true, false, false]);
+  },
+);
+
+type TimedSegment = {
+  readonly kind: SidedPacket['kind'];
+  readonly time: number;
+  readonly packet: CurrentPacket;
+};
+
+function segmentAt(kind: SidedPacket['kind'], time: number, text: string, sequence = 0): TimedSegment {
+  const segment = { from: 1, to: 2, flags: ack, sequence, payload: Buffer.from(text) };
+  const data = Buffer.from(ipv4({ protocol: 6, payload: tcp(segment) })).toString('latin1');
+  return { kind, time, packet: packetOf({ time: 0n, original: data.length, data }) };
+}
+
+/** Whether each packet, in the order in which they come, is a duplicate. */
+async function duplicatesOf(given: readonly TimedSegment[]): Promise<boolean[]> {
+  let at = -1;
+  const current = packetOf({ time: 0n, original: 1, data: 'x' });
+  const oneSided = new OneSidedPackets(
+    {
+      next() {
+        at += 1;
+        const next = given[at];
+        if (!next) return false;
+        const seconds = Math.floor(next.time);
+        Object.assign(current, next.packet, {
+          seconds,
+          nanoseconds: Math.round((next.time - seconds) * 1e9),
+        });
+        return true;
+      },
+      input: 0,
+      reader: { packet: current, interfaces: [plainInterface] },
+    },
+    (packet) => {
+      const { kind = 'alone' } = given[at] ?? {};
+      const identity = packetIdentity(packet, 101);
+      return kind === 'alone' || !identity ? { kind: 'alone' } : { kind, place: 1, identity };
+    },
+  );
+  const found: boolean[] = [];
+  while (await oneSided.next()) found.push(oneSided.isDuplicate);
+  return found;
 }

@@ -1,6 +1,6 @@
 import type { CaptureInterface } from '../capture-interface.ts';
 import type { CurrentPacket } from '../packet-reader.ts';
-import { endPairs } from './end-pairs.ts';
+import { EndPairs } from './end-pairs.ts';
 import { Fifo } from './fifo.ts';
 import type { PacketSequence } from './merge-captures.ts';
 import type { PacketIdentity } from './packet-identity.ts';
@@ -30,7 +30,7 @@ const heldBytes = 512;
 export class OneSidedPackets implements PacketSequence {
   readonly #merged: PacketSequence;
   readonly #sideOf: SideOf;
-  readonly #pairs = endPairs<Held>(windowSeconds);
+  readonly #pairs = new EndPairs<Held>(windowSeconds);
   readonly #queue = new Fifo<Held>();
   #queueBytes = 0;
   #latest = Number.NEGATIVE_INFINITY;
@@ -75,7 +75,7 @@ export class OneSidedPackets implements PacketSequence {
     const { input, reader } = this.#merged;
     const { packet, interfaces } = reader;
     this.#latest = Math.max(this.#latest, packet.seconds + packet.nanoseconds / 1e9);
-    this.#pairs.forgetBefore(this.#latest);
+    this.#pairs.forgetBefore(Math.min(this.#latest, this.#queue.first?.time ?? Infinity));
     const description = interfaces[packet.interfaceIndex];
     const sided: SidedPacket = description ? this.#sideOf(packet, input, description) : { kind: 'alone' };
     if (sided.kind === 'kept')
@@ -90,13 +90,14 @@ export class OneSidedPackets implements PacketSequence {
 
   #hold(sided: SidedPacket): void {
     const { input, reader } = this.#merged;
+    const copy = copyOf(reader.packet);
     const held: Held = {
       input,
-      reader: { packet: copyOf(reader.packet), interfaces: reader.interfaces },
+      reader: { packet: copy, interfaces: reader.interfaces },
       time: this.#latest,
       isWaiting: sided.kind === 'other',
       isDuplicate: false,
-      identity: sided.kind === 'alone' ? noIdentity : sided.identity,
+      identity: sided.kind === 'alone' ? noIdentity : identityIn(sided.identity, reader.packet, copy),
       place: sided.kind === 'alone' ? -1 : sided.place,
     };
     if (held.isWaiting && this.#pairs.addOther(held)) setDuplicate(held);
@@ -140,8 +141,23 @@ function setDuplicate(held: Held): void {
   held.isDuplicate = true;
 }
 
-function bytesOf({ reader: { packet }, identity: { part } }: Held): number {
-  return heldBytes + packet.buffer.length + (part?.captured.length ?? 0);
+function bytesOf({ reader: { packet } }: Held): number {
+  return heldBytes + packet.buffer.length;
+}
+
+/** The identity of a packet, with the bytes of its copy. */
+function identityIn(
+  identity: PacketIdentity,
+  { buffer, dataAt }: CurrentPacket,
+  copy: CurrentPacket,
+): PacketIdentity {
+  const { part } = identity;
+  if (!part) return identity;
+  const from = part.captured.byteOffset - buffer.byteOffset - dataAt;
+  return {
+    ...identity,
+    part: { ...part, captured: copy.buffer.subarray(from, from + part.captured.length) },
+  };
 }
 
 function copyOf(packet: CurrentPacket): CurrentPacket {

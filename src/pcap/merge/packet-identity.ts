@@ -72,7 +72,7 @@ function streamPart(ip: Uint8Array, ipBytes: number): StreamPart | undefined {
     sequence: u32(ip, at + 4),
     dataBytes,
     hasFin: (flags & fin) !== 0,
-    captured: ip.slice(at + headerBytes),
+    captured: ip.subarray(at + headerBytes),
   };
   return (flags & (syn | rst)) === 0 && numbersOf(part) > 0 ? part : undefined;
 }

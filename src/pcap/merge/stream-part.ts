@@ -8,7 +8,7 @@ export type StreamPart = {
   readonly dataBytes: number;
   /** Whether a FIN follows the bytes, which takes a number too. */
   readonly hasFin: boolean;
-  /** The captured bytes: a copy. */
+  /** The captured bytes, in the buffer of the packet. */
   readonly captured: Uint8Array;
 };
 
