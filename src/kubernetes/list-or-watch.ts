@@ -26,7 +26,8 @@ export function nextWatchStep(step: WatchStep, end: WatchEnd): WatchStep {
   if (end.kind !== 'failed') return { kind: 'watch', resourceVersion: end.resourceVersion };
   if (step.kind === 'list') {
     // Pages that expired while they were read would expire again. Without a limit there is only one.
-    if (end.error.status === 410) return { kind: 'list', resourceVersion: undefined, pageItems: Infinity };
+    if (end.error.status === 410)
+      return { kind: 'list', resourceVersion: undefined, pageItems: step.pageItems ?? Infinity };
     return end.error.reason === 'TooLarge' ? smallerList(step) : step;
   }
   const serverErrors = (end.error.status ?? 0) >= 500 ? (step.serverErrors ?? 0) + 1 : 0;

@@ -42,7 +42,7 @@ test('readiness does not wait for a Pod that must not be captured', () => {
   expect(reasonsFor(undefined, { kind: 'keep', why: 'PodEnded' })).toEqual([]);
 });
 
-test('a capture that does not start within a minute keeps no agent unready', () => {
+test('captures that do not all start within a minute keep no agent unready', () => {
   let nowMs = 5_000;
   const reasons = unreadyReasons(() => nowMs);
   const now = () => reasons(planOf(record), { of: () => undefined });
@@ -51,7 +51,7 @@ test('a capture that does not start within a minute keeps no agent unready', () 
   expect(now()).not.toEqual([]);
   nowMs += 1_000;
   expect(now()).toEqual([]);
-  // Once it has started, a later start has its own minute.
+  // Once all have started, later ones have a minute of their own.
   reasons(planOf(record), { of: () => ({ kind: 'waiting' }) });
   expect(now()).not.toEqual([]);
 });
