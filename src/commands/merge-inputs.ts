@@ -49,7 +49,7 @@ export async function scanCaptures(
   const empty: EmptyCapture[] = [];
   const damage: Damage[] = [];
   const tools: ScanTools = {
-    buffers: Array.from({ length: scannedAtOnce }, () => new ReadBuffer(smallBufferBytes)),
+    buffers: [],
     decoder: withAddresses ? createDecoder() : undefined,
   };
   for (let at = 0; at < captures.length; at += scannedAtOnce) {

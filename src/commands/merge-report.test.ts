@@ -110,6 +110,6 @@ test('packets are missing where something is damaged', () => {
 
 function start(screen: { readonly isTTY?: boolean }, captures = files) {
   const stderr = Object.assign(new PassThrough(), screen);
-  const report = new MergeReport({ env: {}, stdout: new PassThrough(), stderr }, captures);
+  const report = new MergeReport({ env: {}, stdout: new PassThrough(), stderr }, captures, 'file');
   return { report, printed: () => String(stderr.read() ?? '') };
 }

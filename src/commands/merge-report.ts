@@ -1,6 +1,6 @@
 import type { InputCounts } from '../pcap/merge/input-counts.ts';
 import type { Gap } from '../pcap/merge/merge-input.ts';
-import type { Damage } from '../pcap/packet-reader.ts';
+import { type Damage, isLoss } from '../pcap/packet-reader.ts';
 import type { ScannedCapture } from './merge-inputs.ts';
 import { megabytes, type Progress, progressOn } from './progress.ts';
 import { exitCodes, printMessage, type Terminal } from './terminal.ts';
@@ -28,15 +28,18 @@ export class MergeReport {
   /** Whether packets are missing in the output. */
   isIncomplete = false;
 
-  constructor(terminal: Terminal, captures: readonly ScannedCapture[]) {
+  constructor(terminal: Terminal, captures: readonly ScannedCapture[], dataTo: 'stdout' | 'file') {
     this.#terminal = terminal;
-    this.#progress = progressOn(terminal);
+    this.#progress = progressOn(terminal, { dataTo });
     this.#captures = captures;
     this.#inputBytes = captures.reduce((sum, { capture }) => sum + (capture.fileBytes ?? Number.NaN), 0);
   }
 
   damaged(damage: readonly Damage[]): void {
-    for (const { message } of damage) this.#warn(message);
+    for (const each of damage) {
+      if (isLoss(each)) this.#warn(each.message);
+      else this.#say(each.message);
+    }
   }
 
   gap(gap: Gap): void {

@@ -49,7 +49,7 @@ async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<
   const scan = await scanCaptures(named, { withAddresses: options.side !== undefined || options.names });
   if (scan.kind === 'unusable') return fail(terminal, scan.message);
   const { captures, empty, damage } = scan;
-  const report = new MergeReport(terminal, captures);
+  const report = new MergeReport(terminal, captures, options.to === '-' ? 'stdout' : 'file');
   report.damaged(damage);
   if (options.side !== undefined) report.problems(sideProblems(captures));
   if (options.names) report.problems(nameProblems(captures));
@@ -149,7 +149,8 @@ function described(
   { interfaces, firstInterface }: ScannedCapture,
   { format }: MergeArguments,
 ): readonly CaptureInterface[] {
-  return format === 'pcap' ? interfaces.slice(firstInterface, firstInterface + 1) : interfaces;
+  const linkType = interfaces[firstInterface]?.linkType;
+  return format === 'pcap' ? interfaces.filter((each) => each.linkType === linkType) : interfaces;
 }
 
 type DescribedWrite = Write & { readonly describe: MergeCaptures['describe'] };

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import type { Terminal } from './terminal.ts';
 
 const everyMs = 200;
@@ -10,13 +11,18 @@ export type Progress = {
   readonly clear: () => void;
 };
 
-export function progressOn({ stderr }: Pick<Terminal, 'stderr'>): Progress {
+/** Data for standard output must go to a file: a pager, or another program at the end of a pipe, has the terminal too. */
+export function progressOn(
+  { stdout, stderr }: Pick<Terminal, 'stdout' | 'stderr'>,
+  { dataTo }: { readonly dataTo: 'stdout' | 'file' },
+): Progress {
+  const isOwn = stderr.isTTY === true && (dataTo === 'file' || isFile(stdout));
   let shownMs = performance.now();
   let isShown = false;
   return {
     show(text) {
       const nowMs = performance.now();
-      if (stderr.isTTY !== true || nowMs - shownMs < everyMs) return;
+      if (!isOwn || nowMs - shownMs < everyMs) return;
       shownMs = nowMs;
       isShown = true;
       stderr.write(`\r\u001b[K${text()}`);
@@ -26,6 +32,10 @@ export function progressOn({ stderr }: Pick<Terminal, 'stderr'>): Progress {
       isShown = false;
     },
   };
+}
+
+function isFile(stdout: Terminal['stdout']): boolean {
+  return 'fd' in stdout && typeof stdout.fd === 'number' && fstatSync(stdout.fd).isFile();
 }
 
 /** The number of bytes, for people. */

@@ -78,7 +78,7 @@ async function write(
     droppedBefore: firstOfEach(droppedBefore),
     known,
   });
-  const progress = progressOn(terminal);
+  const progress = progressOn(terminal, { dataTo: 'stdout' });
   const end = await writeCapture(chunks, output, (bytes) =>
     progress.show(() => `reading: ${megabytes(bytes)}`),
   );

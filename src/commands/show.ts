@@ -2,7 +2,7 @@ import { isSystemError } from '../base/fs-errors.ts';
 import { parseFilter } from '../pcap/filter/filter.ts';
 import type { Problem } from '../pcap/filter/matcher.ts';
 import { showProblem } from '../pcap/filter/show-problem.ts';
-import type { PacketReader } from '../pcap/packet-reader.ts';
+import { isLoss, type PacketReader } from '../pcap/packet-reader.ts';
 import { progressOn } from './progress.ts';
 import { type ShowArguments, showArguments } from './show-arguments.ts';
 import { type PacketLines, type ShowPackets, showPackets } from './show-packets.ts';
@@ -94,16 +94,9 @@ function keepingError(output: Output): FallibleOutput {
 type ShowReader = ShowPackets & { readonly output: FallibleOutput };
 
 async function showReader(options: ShowReader, file: string, terminal: Terminal): Promise<number> {
-  const progress = progressOn(terminal);
+  const progress = progressOn(terminal, { dataTo: 'stdout' });
   const onRead = (packets: number) => progress.show(() => `${packets} packets`);
-  const output: Output = {
-    ...options.output,
-    write(bytes) {
-      progress.clear();
-      return options.output.write(bytes);
-    },
-  };
-  const shown = await attempt(() => showPackets({ ...options, output, onRead }));
+  const shown = await attempt(() => showPackets({ ...options, onRead }));
   progress.clear();
   const { damage } = options.reader;
   for (const { message } of damage) printMessage(terminal, message);
@@ -117,7 +110,7 @@ async function showReader(options: ShowReader, file: string, terminal: Terminal)
   if (ended === 'unread') return fail(terminal, unreadMessage(pausedUnreadSeconds));
   if (ended === 'end' && lines === 0 && terminal.stderr.isTTY === true)
     printMessage(terminal, packets === 0 ? 'there is no packet' : `no packet of ${packets} matches`);
-  return damage.length > 0 ? exitCodes.incomplete : exitCodes.done;
+  return damage.some(isLoss) ? exitCodes.incomplete : exitCodes.done;
 }
 
 type Attempt<Result> =

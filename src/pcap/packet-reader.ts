@@ -76,10 +76,18 @@ export type ReceivedPackets = {
 export type Damage = {
   /** With the path or name of the capture, the offset, and what is wrong there. */
   readonly message: string;
-  /** `cut`: the capture ends inside a packet or block: it is still written, or its writer was killed. */
-  readonly kind: 'cut' | 'corrupt';
+  /**
+   * `cut`: the capture ends inside a packet or block: it is still written, or its writer was killed. `unmarked`: it lacks
+   * what its writer puts at the end; it may have been cut there.
+   */
+  readonly kind: 'cut' | 'corrupt' | 'unmarked';
   /** Bytes from the start of the capture. */
   readonly offset: number;
   /** Where the next whole block was found. */
   readonly resumedAt: number | undefined;
 };
+
+/** Whether packets are missing because of it, as far as is known. */
+export function isLoss({ kind }: Damage): boolean {
+  return kind !== 'unmarked';
+}

@@ -93,16 +93,28 @@ export class PcapngWalker implements Walker {
       return this.#longBlock(length);
     if (length < least || length > maxBlockBytes || (length & 3) !== 0)
       return this.#loseBlock(type, wrongLength(type, length));
-    if (filled - at < length) return this.#needs(length);
+    if (filled - at < length) return this.#needs(length, type);
     const second = view.getUint32(at + length - 4, this.#littleEndian);
     if (second !== length) return this.#loseBlock(type, differentLengths(length, second));
     return this.#wholeBlock(type, length);
   }
 
-  /** A lost interface keeps its number: the packets of the next one are not its. */
-  #loseBlock(type: number, what: string): typeof passed {
-    if (type === interfaceBlock) this.#table.addUnreadable();
-    return this.#recovery.lose(what);
+  /**
+   * A lost interface keeps its number: the packets of the next one are not its. And if an interface follows a lost section
+   * header, there was a section; otherwise it is only damage inside the one before.
+   */
+  #loseBlock(type: number, what: string, kind: 'cut' | 'corrupt' = 'corrupt'): WalkerStep | typeof passed {
+    if (type === sectionHeaderBlock) this.#isSectionLost = true;
+    if (type === interfaceBlock) {
+      if (this.#isSectionLost) this.#beginSection();
+      if (!this.#table.addUnreadable()) return this.#endWithInterfaces();
+    }
+    return this.#recovery.lose(what, kind);
+  }
+
+  #endWithInterfaces(): WalkerStep {
+    const { at, offset } = this.#buffer;
+    return endWith(this.#parts, { kind: 'corrupt', offset: offset + at, what: 'too many interfaces' });
   }
 
   #wholeBlock(type: number, length: number): WalkerStep | typeof passed {
@@ -183,6 +195,7 @@ export class PcapngWalker implements Walker {
     const captured = from.snaplen === 0 ? original : Math.min(original, from.snaplen);
     if (captured > maxPacketBytes || captured > length - 16)
       return this.#recovery.skip(length, tooMany(captured));
+    this.#isSectionLost = false;
     const packet = this.#packet;
     packet.interfaceIndex = from.index;
     from.clock.set(packet, 0, 0);
@@ -200,11 +213,11 @@ export class PcapngWalker implements Walker {
     const buffer = this.#buffer;
     const header = readSectionHeader(buffer.view, buffer.at, buffer.filled);
     if (header.kind === 'incomplete') return this.#needs(sectionHeaderBytes);
-    if (header.kind === 'corrupt') return this.#loseSection(header.what);
+    if (header.kind === 'corrupt') return this.#loseBlock(sectionHeaderBlock, header.what);
     const { length, littleEndian } = header;
-    if (buffer.filled - buffer.at < length) return this.#needs(length);
+    if (buffer.filled - buffer.at < length) return this.#needs(length, sectionHeaderBlock);
     const second = buffer.view.getUint32(buffer.at + length - 4, littleEndian);
-    if (second !== length) return this.#loseSection(differentLengths(length, second));
+    if (second !== length) return this.#loseBlock(sectionHeaderBlock, differentLengths(length, second));
     this.#endSection();
     this.#littleEndian = littleEndian;
     const { bytes, view, offset } = buffer;
@@ -223,29 +236,23 @@ export class PcapngWalker implements Walker {
     this.#table.beginSection();
   }
 
-  /** If an interface comes next, there was a section. Otherwise it is only damage inside the one before. */
-  #loseSection(what: string): typeof passed {
-    this.#isSectionLost = true;
-    return this.#recovery.lose(what);
-  }
-
   /** Without interfaces there is nothing to count. */
   #endSection(): void {
     const offset = this.#unmarkedSection;
     this.#unmarkedSection = undefined;
     if (offset === undefined || this.#table.section.length === 0) return;
     const { damages, name } = this.#parts;
-    const what = 'this section was cut: podcap ends each with statistics, and there are none';
-    damages.add(name, { kind: 'cut', offset, what });
+    const what =
+      'podcap ends this section with statistics, and there are none: it was cut, or another program has written it anew';
+    damages.add(name, { kind: 'unmarked', offset, what });
   }
 
   #interface(length: number): WalkerStep | typeof passed {
-    const { at, bytes, view, offset } = this.#buffer;
+    const { bytes, view } = this.#buffer;
     if (this.#isSectionLost) this.#beginSection();
     const { description, problem } = readInterface(bytes, view, this.#body(length));
     const isAdded = description === undefined ? this.#table.addUnreadable() : this.#table.add(description);
-    if (!isAdded)
-      return endWith(this.#parts, { kind: 'corrupt', offset: offset + at, what: 'too many interfaces' });
+    if (!isAdded) return this.#endWithInterfaces();
     if (problem !== undefined) return this.#recovery.skip(length, problem);
     this.#buffer.at += length;
     return passed;
@@ -263,7 +270,8 @@ export class PcapngWalker implements Walker {
     return { from: at + 8, to: at + length - 4, littleEndian: this.#littleEndian };
   }
 
-  #needs(bytes: number): WalkerStep | typeof passed {
+  /** `type`: of the block that needs them, if that is known. */
+  #needs(bytes: number, type = 0): WalkerStep | typeof passed {
     const buffer = this.#buffer;
     const unread = buffer.filled - buffer.at;
     if (!buffer.ended) {
@@ -278,7 +286,7 @@ export class PcapngWalker implements Walker {
     // Its data could look like blocks: only if its length is wrong, there are blocks to look for.
     if (isPlausiblyCut(buffer, this.#littleEndian))
       return endWith(this.#parts, { kind: 'cut', offset: buffer.offset + buffer.at, what });
-    return this.#recovery.lose(what, 'cut');
+    return this.#loseBlock(type, what, 'cut');
   }
 
   /** A block of a type that is not read: it need not fit into the buffer. */
