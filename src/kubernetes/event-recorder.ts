@@ -87,7 +87,8 @@ export function eventRecorder({
     for (let answers = 0; ; ) {
       const error = await write(key, pending);
       if (error === undefined) return true;
-      if (error.status !== undefined) answers += 1;
+      // Without a server, or a token, no Event can be written: they wait.
+      if (!['Unreachable', 'TokenUnreadable'].includes(error.reason)) answers += 1;
       const { reason, pod } = pending.event;
       const { status, message } = error;
       const fields = { event: reason, pod: `${pod.namespace}/${pod.name}`, status, message };

@@ -40,7 +40,19 @@ test.each<{ name: string; step?: WatchStep; end: WatchEnd; next: object }>([
     end: failed({ reason: 'Unreachable' }),
     next: resume,
   },
-  { name: 'an expired version', end: failed({ status: 410 }), next: listNewest },
+  { name: 'an expired version', end: failed({ status: 410 }), next: { kind: 'list', resourceVersion: '9' } },
+  ...[400, 410, 504].map((status) => ({
+    name: `a version that the server does not have, ${status}`,
+    step: { kind: 'list', resourceVersion: '9' } as const,
+    end: failed({ status, ...(status === 504 && { reason: 'ResourceVersionTooLarge' }) }),
+    next: listNewest,
+  })),
+  {
+    name: 'a failing server after an expired version',
+    step: { kind: 'list', resourceVersion: '9' },
+    end: failed({ status: 503 }),
+    next: { kind: 'list', resourceVersion: '9' },
+  },
   { name: 'a refused version', end: failed({ status: 400 }), next: listNewest },
   {
     name: 'a version from the future',

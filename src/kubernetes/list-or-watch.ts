@@ -1,13 +1,13 @@
 import { type ApiError, resourceVersionTooLarge } from './api-error.ts';
 
 /**
- * What is requested next. `resourceVersion` is where a watch resumes; for a list, '0' means the server's cache and
- * undefined the newest version.
+ * What is requested next. `resourceVersion` is where a watch resumes; for a list, '0' means the server's cache as it is,
+ * another one that nothing older will do, and undefined the newest version, for which older servers read all of etcd.
  */
 export type WatchStep =
   | {
       readonly kind: 'list';
-      readonly resourceVersion: '0' | undefined;
+      readonly resourceVersion: string | undefined;
       /** How many objects a page has, 1 at least; Infinity: all of them. */
       readonly pageItems?: number;
     }
@@ -26,10 +26,16 @@ export function nextWatchStep(step: WatchStep, end: WatchEnd): WatchStep {
   if (end.kind !== 'failed') return { kind: 'watch', resourceVersion: end.resourceVersion };
   if (step.kind === 'list') {
     // Pages that expired while they were read would expire again. Without a limit there is only one.
+    if (end.error.reason === 'TooLarge') return smallerList(step);
+    // A version that the server does not have, or has no more.
+    if (isNotOlderThan(step) && refusesVersion(end.error))
+      return { kind: 'list', resourceVersion: undefined };
     if (end.error.status === 410)
       return { kind: 'list', resourceVersion: undefined, pageItems: step.pageItems ?? Infinity };
-    return end.error.reason === 'TooLarge' ? smallerList(step) : step;
+    return step;
   }
+  // A server that was restarted answers all watches so, those of every Node: its cache has what all of them need.
+  if (end.error.status === 410) return { kind: 'list', resourceVersion: end.resourceVersion };
   const serverErrors = (end.error.status ?? 0) >= 500 ? (step.serverErrors ?? 0) + 1 : 0;
   if (end.resourceVersion === undefined || serverErrors >= maxServerErrors || cannotResume(end)) {
     return { kind: 'list', resourceVersion: undefined };
@@ -37,10 +43,18 @@ export function nextWatchStep(step: WatchStep, end: WatchEnd): WatchStep {
   return { kind: 'watch', resourceVersion: end.resourceVersion, serverErrors };
 }
 
+function isNotOlderThan({ resourceVersion }: WatchStep): boolean {
+  return resourceVersion !== undefined && resourceVersion !== '0';
+}
+
+function refusesVersion({ status, reason }: ApiError): boolean {
+  return reason === resourceVersionTooLarge || (status !== undefined && [400, 410].includes(status));
+}
+
 /** Anyone can create Pods of 1.5 MB. One of them fits into a page. */
 function smallerList({ resourceVersion, pageItems }: WatchStep & { kind: 'list' }): WatchStep {
   // The server sends a list from its cache as one page, whatever the limit.
-  const isWhole = resourceVersion === '0' || pageItems === Infinity;
+  const isWhole = resourceVersion !== undefined || pageItems === Infinity;
   const smaller = isWhole ? defaultPageItems : Math.max(1, Math.floor((pageItems ?? defaultPageItems) / 4));
   return { kind: 'list', resourceVersion: undefined, pageItems: smaller };
 }

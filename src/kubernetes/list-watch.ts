@@ -139,7 +139,7 @@ async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' 
   let token: string | undefined;
   do {
     // A continue token includes its version: the server refuses a resourceVersion next to it.
-    const position = token === undefined ? { resourceVersion: step.resourceVersion } : { continue: token };
+    const position = token === undefined ? versionOf(step) : { continue: token };
     const answer = await client.get({ path, query: { fieldSelector, limit, ...position }, signal });
     const page = v.safeParse(listSchema, answer);
     if (!page.success) throw notAList(context);
@@ -151,6 +151,11 @@ async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' 
     }
   } while (token !== undefined && token !== '');
   return { items, resourceVersion };
+}
+
+function versionOf({ resourceVersion }: WatchStep): Record<string, string | undefined> {
+  const isAny = resourceVersion === undefined || resourceVersion === '0';
+  return isAny ? { resourceVersion } : { resourceVersion, resourceVersionMatch: 'NotOlderThan' };
 }
 
 const listSchema = v.object({
