@@ -204,6 +204,24 @@ test('the retention time starts when the Pod is marked as ended, and continues w
   expect((await open(root.path, afterReboot)).states().get('uid-1')?.endedMs).toBe(0);
 });
 
+test('what a disk does not take is written when it can be, although the recording is closed', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const folder = await folders.open(pod);
+  const generation = await folder.createGeneration(parameters);
+  const [record, podEnd] = [join(folder.path, 'capture.1.json'), join(folder.path, 'pod-end.json')];
+  await rm(record);
+  for (const path of [record, podEnd]) await mkdir(join(path, 'in the way'), { recursive: true });
+  const totals = { ...noTotals, captured: 7 };
+  await expect(generation.note({ totals, endTime: '2026-01-01T00:00:00Z' })).rejects.toThrow(/directory/);
+  await expect(folders.markEnded('uid-1')).rejects.toThrow(/directory/);
+  for (const path of [record, podEnd]) await rm(path, { recursive: true });
+  await folders.measureAll();
+  expect((await folders.totals('uid-1'))?.captured).toBe(7);
+  const later = { ...boot, nowMs: boot.nowMs + 5_000 };
+  expect((await open(root.path, later)).states().get('uid-1')?.endedMs).toBe(boot.nowMs);
+});
+
 test('a Pod that an outdated list left out ends when it ends, under the next agent too', async () => {
   await using root = await temporaryFolder();
   const time = { nowMs: 1_000, bootId: boot.bootId };

@@ -7,7 +7,7 @@ import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { readRecords, type Totals, totalsOf } from './capture-records.ts';
 import { folderName, parseFolderName, parseRecordName, parseRingFile, podEndName } from './file-names.ts';
-import { type CaptureFolder, captureFolder } from './generations.ts';
+import { type CaptureFolder, captureFolder, type RecordWriter, recordWriter } from './generations.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
 import { listRingFiles } from './ring-files.ts';
@@ -71,6 +71,23 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   const measured = measuredFolders(await existingFolders(root), options);
   await measured.measureAll();
   const compareQueue = serialQueue();
+  /** By the paths of the folders: what a full disk did not take is written later, whoever captures then. */
+  const writers = new Map<string, RecordWriter>();
+
+  async function retryWriting(): Promise<void> {
+    for (const [folder, writer] of writers)
+      await ifExists(writer.retry()).catch((error: unknown) =>
+        log.warn({ folder, err: error }, 'failed to write the record of a capture again'),
+      );
+    for (const [uid, endedMs] of measured.unwrittenEnds()) await writeEnd(uid, endedMs).catch(() => {});
+  }
+
+  async function writeEnd(uid: string, endedMs: number): Promise<void> {
+    const path = measured.pathOf(uid);
+    if (path !== undefined) await ifExists(writePodEnd(path, clock, endedMs));
+    measured.endWritten(uid);
+  }
+
   const deletedFolders = watchDeletedFolders(root, {
     onError: (error) => log.warn({ folder: root, err: error }, 'failed to read the folder of captures'),
   });
@@ -78,7 +95,10 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   return {
     states: measured.states,
     measure: measured.measure,
-    measureAll: measured.measureAll,
+    async measureAll() {
+      await retryWriting();
+      await measured.measureAll();
+    },
     async totals(uid) {
       const path = measured.pathOf(uid);
       const records = path === undefined ? undefined : await ifExists(readRecords(path));
@@ -94,13 +114,15 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       await removePodEnd(path);
       await measured.add(pod.uid, path);
       const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
-      return captureFolder({ path, pod, clock, compareQueue, makeFolder, onDeleted });
+      const writer = writers.get(path) ?? recordWriter(path);
+      writers.set(path, writer);
+      return captureFolder({ path, pod, clock, compareQueue, writer, makeFolder, onDeleted });
     },
     async markEnded(uid) {
       const path = measured.pathOf(uid);
       const endedMs = clock.nowMs();
       if (path === undefined || !measured.markEnded(uid, endedMs)) return false;
-      await ifExists(writePodEnd(path, clock, endedMs));
+      await writeEnd(uid, endedMs);
       await measured.measure(uid);
       return true;
     },
@@ -115,6 +137,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       if (path === undefined) return;
       await removeOwnFiles(path, log);
       measured.forget(uid);
+      writers.delete(path);
     },
   };
 }
@@ -125,6 +148,7 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
   const states = new Map<string, FolderState>();
   /** Kept here too, for a disk that cannot be written. */
   const endedMsOf = new Map<string, number>();
+  const unwrittenEnds = new Set<string>();
 
   async function measure(uid: string): Promise<void> {
     const path = paths.get(uid);
@@ -153,6 +177,7 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
     async add(uid: string, path: string): Promise<void> {
       paths.set(uid, path);
       endedMsOf.delete(uid);
+      unwrittenEnds.delete(uid);
       await measure(uid);
     },
     /** False if there is no such folder, or if it was marked before. */
@@ -160,10 +185,15 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
       const state = states.get(uid);
       if (!state || state.endedMs !== undefined) return false;
       endedMsOf.set(uid, endedMs);
+      unwrittenEnds.add(uid);
       states.set(uid, { ...state, endedMs });
       return true;
     },
+    /** The ends that are not in their folders yet. */
+    unwrittenEnds: () => [...endedMsOf].filter(([uid]) => unwrittenEnds.has(uid)),
+    endWritten: (uid: string) => void unwrittenEnds.delete(uid),
     forget(uid: string): void {
+      unwrittenEnds.delete(uid);
       paths.delete(uid);
       endedMsOf.delete(uid);
       states.delete(uid);

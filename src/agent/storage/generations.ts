@@ -75,6 +75,8 @@ export type CaptureFolderOptions = {
   readonly clock: Clock;
   /** Comparing files takes memory: one folder at a time. */
   readonly compareQueue: SerialQueue;
+  /** Of this folder, for all recordings that fill it. */
+  readonly writer: RecordWriter;
   /** Makes the folder if it does not exist: somebody may have deleted it. */
   readonly makeFolder: () => Promise<void>;
   readonly onDeleted: CaptureFolder['onDeleted'];
@@ -85,8 +87,7 @@ const emptyRecordsKept = 20;
 
 /** The folder at that path, which `makeFolder` has made. */
 export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
-  const { path, pod, clock, makeFolder, onDeleted } = options;
-  const writer = recordWriter(path);
+  const { path, pod, clock, writer, makeFolder, onDeleted } = options;
   /** Those that this folder's recorder has started, and whose end is not noted yet. */
   const ownRunning = new Set<number>();
   let ownAgent: string | undefined;
@@ -128,14 +129,13 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       ownAgent = parameters.agent;
       ownRunning.add(record.generation);
       const onEnd = () => void ownRunning.delete(record.generation);
-      return startedGeneration(options, writer, { record, records, onEnd });
+      return startedGeneration(options, { record, records, onEnd });
     },
   };
 }
 
 function startedGeneration(
-  { path, pod, clock, compareQueue }: CaptureFolderOptions,
-  writer: RecordWriter,
+  { path, pod, clock, compareQueue, writer }: CaptureFolderOptions,
   started: {
     readonly record: CaptureRecord;
     readonly records: readonly CaptureRecord[];
@@ -170,7 +170,7 @@ function startedGeneration(
 }
 
 /** Writes the records of one folder, one after the other. */
-type RecordWriter = {
+export type RecordWriter = {
   readonly write: (record: CaptureRecord) => Promise<void>;
   /** Writes what could not be written, on a full disk for example: nothing must be counted from an old record. */
   readonly retry: () => Promise<void>;
@@ -178,7 +178,7 @@ type RecordWriter = {
   readonly withUnwritten: (written: readonly CaptureRecord[]) => CaptureRecord[];
 };
 
-function recordWriter(path: string): RecordWriter {
+export function recordWriter(path: string): RecordWriter {
   const unwritten = new Map<number, CaptureRecord>();
   const writeQueue = serialQueue();
 

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
 import { ringFileBase, ringFileName } from '../storage/file-names.ts';
-import { type CaptureFolder, captureFolder, type Generation } from '../storage/generations.ts';
+import { type CaptureFolder, captureFolder, type Generation, recordWriter } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
 
 /** The folder of the Pod "web" at that path, which exists, at a time that stands still. */
 export function ringFolder(path: string): CaptureFolder {
   return captureFolder({
+    writer: recordWriter(path),
     path,
     pod: { namespace: 'default', name: 'web', uid: 'uid-1' },
     clock: { nowMs: () => 1_000, bootId: 'boot' },
