@@ -85,7 +85,7 @@ function runSteps({ rings, untilMs }: Goal & { readonly kind: 'run' }, observed:
   const { network, recording } = observed;
   const isBusy = isFolderBusy(observed);
   return [
-    ...(recording || isBusy || !areAccepted(rings, observed) ? [] : [now({ kind: 'open' })]),
+    ...(recording || isBusy ? [] : [now({ kind: 'open' })]),
     ...filtersOf(rings).map((filter) => now({ kind: 'checkFilter', filter })),
     ...lostSteps(observed),
     ...stuckSteps(observed),
@@ -154,9 +154,7 @@ function ringSteps(ring: RingSpec, { rings, network }: Surroundings, observed: O
   const ours = ofInterface.filter((capture) => capture.network.sandboxId === network.sandboxId);
   const newest = ours.findLast(isRunning);
   const older = ours.filter((capture) => isRunning(capture) && capture !== newest);
-  const keeping = areAccepted([ring], observed)
-    ? ours.filter(isRunning).flatMap((capture) => keepSteps(ring, capture))
-    : [];
+  const keeping = ours.filter(isRunning).flatMap((capture) => keepSteps(ring, capture));
   if (newest && older.length > 0) {
     const atMs = takeoverMs(newest);
     return [...keeping, ...older.map((capture) => ({ step: stopStep(capture), atMs }))];
@@ -199,16 +197,9 @@ function startsOfOthers(ring: RingSpec, { inFlight }: Observed): number {
 }
 
 /** The recording is open, and the filter accepted. */
-function isReady(ring: RingSpec, observed: Observed): boolean {
-  return observed.recording !== undefined && areAccepted([ring], observed);
-}
-
-/**
- * Whether the filters of these rings are accepted. Until they are, nothing else of the request takes effect: if it is
- * refused, the files so far stay.
- */
-export function areAccepted(rings: readonly RingSpec[], { memory }: Pick<Observed, 'memory'>): boolean {
-  return filtersOf(rings).every((filter) => memory.outcomes.get(filterKey(filter))?.kind === 'done');
+function isReady({ filter }: RingSpec, { recording, memory: { outcomes } }: Observed): boolean {
+  if (!recording) return false;
+  return filter === undefined || outcomes.get(filterKey(filter))?.kind === 'done';
 }
 
 /** One that writes files of another size is about to be replaced: N of its files may hold less than N of the new size. */

@@ -12,7 +12,7 @@ import { ringKib } from '../planner/receive-rings.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import { desiredAfter } from './desired.ts';
 import type { Handovers } from './handovers.ts';
-import { areAccepted, nextSteps } from './next-steps.ts';
+import { nextSteps } from './next-steps.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from './pod-memory.ts';
 import type { PodRecording } from './pod-recording.ts';
 import {
@@ -154,15 +154,10 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
 
 function desire(loop: Loop, state: DesiredState): void {
   loop.desired = { ...state, revision: loop.desired.revision + 1 };
-  loop.memory = forgetFilters(loop.memory, loop.desired);
-  requestRing(loop);
-  loop.ticking.run();
-}
-
-/** Tells the recording what is requested, once that cannot be refused any more because of its filter. */
-function requestRing(loop: Loop): void {
   const [ring] = ringsOf(loop.desired);
-  if (ring && areAccepted([ring], loop)) loop.recording?.request(ring);
+  if (ring) loop.recording?.request(ring);
+  loop.memory = forgetFilters(loop.memory, loop.desired);
+  loop.ticking.run();
 }
 
 /** Observes, and begins the steps that are due. It waits for none of them. */
@@ -319,7 +314,6 @@ function note(loop: Loop, step: LastingStep, forRevision: number, result: StepRe
   const delayMs = result.kind === 'failed' ? delayOf(loop, key).next() : 0;
   const end = { key, kind: step.kind, forRevision, nowMs: performance.now(), delayMs };
   loop.memory = afterStep(loop.memory, end, result);
-  if (step.kind === 'checkFilter' && result.kind === 'done') requestRing(loop);
   if (result.kind === 'failed' && isAttempt(step.kind)) reportStatus(loop, result);
 }
 
