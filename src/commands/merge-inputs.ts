@@ -1,4 +1,3 @@
-import { isSystemError } from '../base/fs-errors.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { createDecoder, type Decoder } from '../pcap/decode/decoder.ts';
 import type { MergeInput, PacketTime } from '../pcap/merge/merge-input.ts';
@@ -7,6 +6,7 @@ import type { Damage } from '../pcap/packet-reader.ts';
 import type { CaptureReader } from '../pcap/read/capture-reader.ts';
 import { ReadBuffer } from '../pcap/read/read-buffer.ts';
 import type { NamedCapture } from './open-capture.ts';
+import { cannotRead } from './terminal.ts';
 
 /** What is known of a capture before it is merged. */
 export type ScannedCapture = {
@@ -79,8 +79,7 @@ async function scanOrRefuse(capture: NamedCapture, tools: ScanTools): Promise<Sc
   try {
     return await scan(capture, buffer, tools.decoder);
   } catch (error) {
-    if (!isSystemError(error)) throw error;
-    return { kind: 'not-capture', message: `${capture.name} cannot be read: ${error.message}` };
+    return { kind: 'not-capture', message: cannotRead(capture.name, error) };
   } finally {
     tools.buffers.push(buffer);
   }

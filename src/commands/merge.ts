@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { hasCode, ifExists, isSystemError } from '../base/fs-errors.ts';
+import { ifExists, isSystemError } from '../base/fs-errors.ts';
 import type { CaptureInterface } from '../pcap/capture-interface.ts';
 import { type MergeCaptures, mergeCaptures } from '../pcap/merge/merge-captures.ts';
 import { MergedPackets } from '../pcap/merge/merged-packets.ts';
@@ -17,7 +17,7 @@ import { MergeReport } from './merge-report.ts';
 import { packetSelection } from './merge-selection.ts';
 import { fileIdOf, type NamedCapture, namedCapture } from './open-capture.ts';
 import { sideProblems } from './side-problems.ts';
-import { exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
+import { cannotRead, exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
 
 export type MergeTerminal = Terminal & { readonly stdin: Readable & { readonly isTTY?: boolean } };
 
@@ -76,9 +76,7 @@ async function nameCaptures(
     try {
       named.push(await namedCapture(file, stdin));
     } catch (error) {
-      if (!isSystemError(error)) throw error;
-      const why = hasCode(error, 'ENOENT') ? 'does not exist' : `cannot be read: ${error.message}`;
-      return { message: `${file} ${why}` };
+      return { message: cannotRead(file, error) };
     }
   }
   return named;

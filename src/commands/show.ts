@@ -8,6 +8,7 @@ import { type ShowArguments, showArguments } from './show-arguments.ts';
 import { type PacketLines, type ShowPackets, showPackets } from './show-packets.ts';
 import { type Output, outputTo } from './standard-output.ts';
 import {
+  cannotRead,
   cannotWrite,
   exitCodes,
   fail,
@@ -62,7 +63,7 @@ async function show(
   if (file === '-' && terminal.stdin.isTTY === true)
     return refuse(terminal, 'standard input is a terminal: write a capture to it, as in ... | podcap show -');
   const opened = await attempt(() => openReader(file));
-  if (opened.kind === 'failed') return fail(terminal, `${file} cannot be read: ${opened.why}`);
+  if (opened.kind === 'failed') return fail(terminal, cannotRead(file, opened.error));
   if (opened.result.kind === 'not-capture') return fail(terminal, opened.result.message);
   await using reader = opened.result.reader;
   // The other end of `kubectl exec` may be gone without closing anything.
@@ -101,7 +102,7 @@ async function showReader(options: ShowReader, file: string, terminal: Terminal)
   const { damage } = options.reader;
   for (const { message } of damage) printMessage(terminal, message);
   if (shown.kind === 'failed') {
-    printMessage(terminal, `${file} was not shown to its end: ${shown.why}`);
+    printMessage(terminal, `${file} was not shown to its end: ${shown.error.message}`);
     return exitCodes.incomplete;
   }
   const { ended, packets, lines } = shown.result;
@@ -115,14 +116,14 @@ async function showReader(options: ShowReader, file: string, terminal: Terminal)
 
 type Attempt<Result> =
   | { readonly kind: 'done'; readonly result: Result }
-  | { readonly kind: 'failed'; readonly why: string };
+  | { readonly kind: 'failed'; readonly error: Error };
 
 /** Errors of the operating system are for people to read; others are thrown. */
 async function attempt<Result>(action: () => Promise<Result>): Promise<Attempt<Result>> {
   try {
     return { kind: 'done', result: await action() };
   } catch (error) {
-    if (isSystemError(error)) return { kind: 'failed', why: error.message };
+    if (isSystemError(error)) return { kind: 'failed', error };
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { isSystemError } from '../base/fs-errors.ts';
+import { hasCode, isSystemError } from '../base/fs-errors.ts';
 import { plainText } from '../base/plain-text.ts';
 import { outputTo } from './standard-output.ts';
 
@@ -49,6 +49,12 @@ export async function printText(terminal: Terminal, text: string): Promise<numbe
     printMessage(terminal, cannotWrite('standard output', error));
   }
   return exitCodes.failed;
+}
+
+/** Why an input cannot be read. Throws what is no error of a system call. */
+export function cannotRead(name: string, error: unknown): string {
+  if (!isSystemError(error)) throw error;
+  return hasCode(error, 'ENOENT') ? `${name} does not exist` : `${name} cannot be read: ${error.message}`;
 }
 
 /** Why an output cannot be written. Throws what is no error of a system call. */
