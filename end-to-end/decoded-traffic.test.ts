@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { decodedRows, tsharkRows } from '../src/pcap/testing/decoded-rows.ts';
+import { tsharkField } from '../src/pcap/testing/tshark-field.ts';
 import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { test } from './support/cluster-test.ts';
@@ -47,17 +48,5 @@ async function podcap(...args: readonly string[]): Promise<string> {
 
 /** How many packets tshark takes for retransmissions. */
 async function retransmissions(path: string): Promise<number> {
-  const output = await run([
-    'tshark',
-    '-n',
-    '-r',
-    path,
-    '-Y',
-    'tcp.analysis.retransmission',
-    '-T',
-    'fields',
-    '-e',
-    'frame.number',
-  ]);
-  return output.split('\n').filter((line) => line !== '').length;
+  return (await tsharkField(path, 'frame.number', 'tcp.analysis.retransmission')).length;
 }

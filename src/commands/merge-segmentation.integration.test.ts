@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { openCaptureFiles } from '../pcap/read/capture-reader.ts';
+import { tsharkField } from '../pcap/testing/tshark-field.ts';
 import { pcapngWriter } from '../pcap/write/pcapng-writer.ts';
 import { type BridgeTestbed, bridgeTestbed, type TestbedPod } from '../testbed/bridge-testbed.ts';
 import { startChild } from '../testbed/child-program.ts';
@@ -99,16 +100,11 @@ type Data = { readonly segments: number; readonly bytes: number; readonly retran
 /** What the client has sent to the server, as tshark sees it. */
 async function dataOf(path: string): Promise<Data> {
   const toServer = `tcp.dstport == ${port} and tcp.len > 0`;
-  const lengths = await fieldOf(path, 'tcp.len', toServer);
-  const retransmitted = await fieldOf(path, 'tcp.len', `${toServer} and tcp.analysis.retransmission`);
+  const lengths = await tsharkField(path, 'tcp.len', toServer);
+  const retransmitted = await tsharkField(path, 'tcp.len', `${toServer} and tcp.analysis.retransmission`);
   return {
     segments: lengths.length,
     bytes: lengths.reduce((sum, length) => sum + Number(length), 0),
     retransmissions: retransmitted.length,
   };
-}
-
-async function fieldOf(path: string, field: string, filter: string): Promise<readonly string[]> {
-  const output = await run(['tshark', '-n', '-r', path, '-Y', filter, '-T', 'fields', '-e', field]);
-  return output.split('\n').slice(0, -1);
 }

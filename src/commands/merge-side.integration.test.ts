@@ -12,6 +12,7 @@ import {
   udp,
 } from '../pcap/testing/build-packets.ts';
 import { captureBytes } from '../pcap/testing/capture-bytes.ts';
+import { tsharkField } from '../pcap/testing/tshark-field.ts';
 import { run } from '../testbed/run-program.ts';
 import { mergeScene } from './testing/merge-scene.ts';
 
@@ -64,22 +65,9 @@ test.each(['if_IPv4addr', 'the packets'])(
         stderr: expect.stringMatching(/^podcap: wrote \d+ packets of .*\n$/),
       });
       expect(await counts()).toEqual([frames, 2 * queries, 0]);
-      const names = await run([
-        'tshark',
-        '-n',
-        '-r',
-        scene.pathOf('out.pcapng'),
-        '-Y',
-        'tcp',
-        '-T',
-        'fields',
-        '-e',
-        'frame.interface_name',
-      ]);
+      const names = await tsharkField(scene.pathOf('out.pcapng'), 'frame.interface_name', 'tcp');
       const kept = side === 'client' ? 'web' : 'db';
-      expect(new Set(names.trim().split('\n'))).toEqual(
-        new Set([how === 'the packets' ? `${kept}.cap` : `shop/${kept}/eth0`]),
-      );
+      expect(new Set(names)).toEqual(new Set([how === 'the packets' ? `${kept}.cap` : `shop/${kept}/eth0`]));
     }
   },
   120_000,
@@ -176,8 +164,7 @@ test('a pipe takes part in a merge with --side, which says that it knows no addr
 
 /** How many packets a display filter of tshark matches. */
 async function count(file: string, filter: string): Promise<number> {
-  const output = await run(['tshark', '-n', '-r', file, '-Y', filter, '-T', 'fields', '-e', 'frame.number']);
-  return output.split('\n').length - 1;
+  return (await tsharkField(file, 'frame.number', filter)).length;
 }
 
 function pcapngOf(own: readonly number[]): Buffer {

@@ -243,7 +243,7 @@ export class PcapngWalker implements Walker {
     if (offset === undefined || this.#table.section.length === 0) return;
     const { damages, name } = this.#parts;
     const what =
-      'podcap ends this section with statistics, and there are none: it was cut, or another program has written it anew';
+      'podcap ends this section with statistics, and there are none: it was cut, or another program has rewritten it';
     damages.add(name, { kind: 'unmarked', offset, what });
   }
 
