@@ -33,6 +33,17 @@ test.for<[key: string, values: string[]]>([
   ],
   ['podcap.dev/file-size', ['1', '100', '0', '101', '1M', '']],
   ['podcap.dev/interface', ['eth0', 'net1', 'lo', 'eth0.5', 'a@b', '0a', 'fifteencharacte']],
+  [
+    'podcap.dev/interface',
+    ['eth0,lo', 'a,b,c,d', 'a,b,c,d,e', 'eth0,eth0', 'eth0,', ',', 'eth0, lo', 'lo,any', 'lo,1'],
+  ],
+  [
+    'podcap.dev/freeze-on',
+    ['restart', 'failed,oom-killed,not-ready,restart', '', 'restart,', 'crash', 'restart,restart', 'Restart'],
+  ],
+  ['podcap.dev/freeze-after', ['1s', '10m', '600s', '0h0m5s', '0s', '601s', '11m', '1h', '5', '']],
+  ['podcap.dev/freeze', ['x', 'a b', 'é'.repeat(126), 'é'.repeat(127), '', ' ', 'a\n', '\u00a0', '\u200b']],
+  ['podcap.dev/paused', ['true', 'false', '', 'True', '1', 'true ']],
   ['podcap.dev/interface', ['any', '', '-z', '1', '15', 'eth0:/x', 'sixteencharacter', 'eth0\n', 'éth0']],
   ['podcap.dev/filter', ['tcp port 80', '-z /evil', 'x', 'é'.repeat(1_024), ' x ', '\u200b', '\u180e']],
   [

@@ -13,8 +13,11 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
   allowed: a whole number of megabytes from 1 to {{ $maxFileMegabytes }}
   rule: value.matches("^[0-9]{1,9}$") && int(value) >= 1 && int(value) <= {{ $maxFileMegabytes }}
 - key: podcap.dev/interface
-  allowed: the name of one interface of the Pod, such as eth0, net1 or lo, but not 'any'
-  rule: value.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && value.matches("[^0-9]") && value != "any"
+  allowed: the names of 1 to 4 interfaces of the Pod, such as eth0 or eth0,lo, but not 'any'
+  rule: >-
+    size(value) <= 63 && [value.split(",")].all(names, names.size() <= 4 && names.all(name,
+    name.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && name.matches("[^0-9]") && name != "any" &&
+    names.exists_one(other, other == name)))
 - key: podcap.dev/filter
   allowed: a pcap-filter(7) expression of 1 to 2048 bytes without control characters
   # \pZ and U+FEFF are what JavaScript trims, except control characters.
@@ -27,6 +30,22 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
   rule: >-
     value.matches("^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$") && value != "" &&
     duration(value) >= duration("1s") && duration(value) <= duration("168h")
+- key: podcap.dev/freeze-on
+  allowed: one or more of restart, oom-killed, not-ready, failed, separated by commas
+  rule: >-
+    size(value) <= 63 && [value.split(",")].all(triggers, triggers.all(trigger,
+    trigger in ["restart", "oom-killed", "not-ready", "failed"] && triggers.exists_one(other, other == trigger)))
+- key: podcap.dev/freeze-after
+  allowed: a duration from 1s to 10m, such as 5s or 1m30s
+  rule: >-
+    value.matches("^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$") && value != "" &&
+    duration(value) >= duration("1s") && duration(value) <= duration("10m")
+- key: podcap.dev/freeze
+  allowed: a text of 1 to 253 bytes without control characters
+  rule: value.matches(r"[^\pZ\x{FEFF}]") && !value.matches(r"\p{Cc}") && size(bytes(value)) <= 253
+- key: podcap.dev/paused
+  allowed: true or false
+  rule: value in ["true", "false"]
 {{- end -}}
 
 {{- define "podcap.annotationKeys" -}}

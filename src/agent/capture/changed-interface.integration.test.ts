@@ -17,7 +17,7 @@ test('an interface that changes back and forth never has a third tcpdump, and th
     return await Promise.all(pids.map(interfaceOf));
   };
   for (const name of Array.from({ length: 10 }, () => ['lo', 'net1', 'eth0', 'net2', 'lo']).flat()) {
-    recorder.change(specOf(3, { interface: name }));
+    recorder.change(specOf(3, { interfaces: [name] }));
     await captured();
   }
   recorder.change(specOf(3));

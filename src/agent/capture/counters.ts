@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { MissedBefore } from '../observability/capture-status.ts';
-import type { CaptureSpec } from '../planner/annotations.ts';
+import type { TcpdumpSpec } from '../planner/annotations.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { type CaptureFolder, type Generation, isOtherInterface } from '../storage/generations.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
@@ -59,7 +59,7 @@ export type CaptureCountersOptions = {
   readonly tcpdump: Tcpdump;
   readonly files: TcpdumpFiles;
   readonly pruning: Pick<LeftoverPruning, 'takePruned' | 'settled'>;
-  readonly spec: Pick<CaptureSpec, 'interface' | 'filter'>;
+  readonly spec: Pick<TcpdumpSpec, 'interface' | 'filter'>;
   /**
    * Whether another capture of the same interface runs, asked when this one has started to capture: then nothing is
    * missed in between.

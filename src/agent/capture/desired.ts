@@ -1,4 +1,4 @@
-import type { CaptureSpec } from '../planner/annotations.ts';
+import { type CaptureSpec, tcpdumpSpecsOf } from '../planner/annotations.ts';
 import type { Decision } from '../planner/plan.ts';
 import type { DesiredState, OngoingState, RingSpec } from './pod-state.ts';
 
@@ -23,7 +23,7 @@ export function desiredAfter(
   const ongoing = before.kind === 'erase' ? before.meanwhile : before;
   switch (decision?.kind) {
     case 'record':
-      return { kind: 'capture', rings: ringsOf(decision.spec, options.bufferKib) };
+      return { kind: 'capture', request: decision.spec, rings: ringsOf(decision.spec, options.bufferKib) };
     case 'refuse':
       return { kind: 'rest', why: { kind: 'refused', refusal: decision.refusal } };
     case 'delete':
@@ -41,7 +41,7 @@ export function desiredAfter(
 }
 
 function ringsOf(spec: CaptureSpec, bufferKib: number): RingSpec[] {
-  return [{ ...spec, bufferKib }];
+  return tcpdumpSpecsOf(spec).map((tcpdump) => ({ ...tcpdump, files: spec.files, bufferKib }));
 }
 
 function finish(
@@ -50,10 +50,10 @@ function finish(
 ): DesiredState {
   switch (before.kind) {
     case 'capture':
-      return { kind: 'finish', rings: before.rings, untilMs: nowMs + longestEndMs };
+      return { ...before, kind: 'finish', untilMs: nowMs + longestEndMs };
     case 'finish':
       return before;
     case 'rest':
-      return { kind: 'finish', rings: [], untilMs: nowMs };
+      return { kind: 'finish', request: undefined, rings: [], untilMs: nowMs };
   }
 }

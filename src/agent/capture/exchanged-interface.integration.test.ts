@@ -108,7 +108,7 @@ test('a Pod that loses an additional interface keeps its network, also when the 
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
   await ip(testbed, ['link add net1 type veth peer name net2', 'link set net1 up']);
-  const { recorder, reports } = await scene.record(3, { interface: 'net1' });
+  const { recorder, reports } = await scene.record(3, { interfaces: ['net1'] });
   await ip(testbed, ['link delete net1']);
   await until(() => reports.at(-1)?.kind === 'refused', { what: 'the end of the capture' });
   await rm(entryPath(scene.entry));

@@ -77,7 +77,7 @@ async function answersTo({ kind, filter }: { readonly kind: Kind | undefined; re
   await using scene = await recordingScene(testbed);
   if (kind !== undefined) await addInterface(testbed, kind);
   const { recorder, reports } = await scene.start(3, {
-    interface: kind === undefined ? 'eth0' : 'net1',
+    interfaces: [kind === undefined ? 'eth0' : 'net1'],
     filter,
   });
   await until(() => reports.length > 0, { what: 'an answer' });

@@ -12,10 +12,10 @@ import {
 
 const specs = [specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })];
 const elsewhere = ['lo', 'net1'].flatMap((name) =>
-  [96, undefined].map((snaplen) => specOf(5, { interface: name, snaplen })),
+  [96, undefined].map((snaplen) => specOf(5, { interfaces: [name], snaplen })),
 );
 const unwilling = specOf(5, { filter: 'too heavy' });
-const unknown = specOf(5, { interface: 'net7' });
+const unknown = specOf(5, { interfaces: ['net7'] });
 
 /** What the plan can decide, in any order. */
 const decisions = fc.oneof(

@@ -1,13 +1,22 @@
 import { expect, test } from 'vitest';
 import type { Refusal } from '../planner/refusals.ts';
-import { specOf } from '../testing/fixtures.ts';
+import { ringSpecOf, specOf } from '../testing/fixtures.ts';
 import { nextSteps } from './next-steps.ts';
 import { noMemory } from './pod-memory.ts';
-import type { DesiredState, Observed, ObservedCapture, Outcome, Step, StepKey } from './pod-state.ts';
+import type {
+  DesiredState,
+  Observed,
+  ObservedCapture,
+  Outcome,
+  RingSpec,
+  Step,
+  StepKey,
+} from './pod-state.ts';
 
 const nowMs = 100_000;
 const network = { sandboxId: 'a', netns: '/run/netns/a', addresses: [] };
-const spec = { ...specOf(5), bufferKib: 4_096 };
+const request = specOf(5);
+const spec: RingSpec = ringSpecOf(5);
 const filtered = { ...spec, filter: 'udp' };
 const loopback = { ...spec, interface: 'lo' };
 const larger = { ...spec, bufferKib: 16_384 };
@@ -22,9 +31,9 @@ const long: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: no
 const open = { formerSizes: [] };
 const folder = { hasEndOfPod: false };
 
-const capture: DesiredState = { kind: 'capture', rings: [spec] };
-const captureFiltered: DesiredState = { kind: 'capture', rings: [filtered] };
-const finish: DesiredState = { kind: 'finish', rings: [spec], untilMs: nowMs + 60_000 };
+const capture: DesiredState = { kind: 'capture', request, rings: [spec] };
+const captureFiltered: DesiredState = { kind: 'capture', request, rings: [filtered] };
+const finish: DesiredState = { kind: 'finish', request, rings: [spec], untilMs: nowMs + 60_000 };
 const rest: DesiredState = { kind: 'rest', why: { kind: 'durationReached' } };
 const erase: DesiredState = { kind: 'erase', why: 'AnnotationRemoved', meanwhile: capture };
 
@@ -113,32 +122,32 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ],
   [
     'another receive ring starts a second capture',
-    { kind: 'capture', rings: [larger] },
+    { kind: 'capture', request, rings: [larger] },
     { recording: open, captures: [running()] },
     [start(larger)],
   ],
   [
     '... but stops nothing without capacity for both, and waits for that',
-    { kind: 'capture', rings: [larger] },
+    { kind: 'capture', request, rings: [larger] },
     { recording: open, captures: [running()], mayOverlap: false },
     [],
     5_000,
   ],
   [
     'another interface starts a second capture',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     { recording: open, captures: [running()] },
     [start(loopback)],
   ],
   [
     '... or stops the first one before, without capacity for both',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     { recording: open, captures: [running()], mayOverlap: false },
     [stop(1)],
   ],
   [
     '... and starts once that one has ended',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       captures: [running({ phase: { kind: 'stopping' } })],
@@ -148,7 +157,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ],
   [
     'a third interface does not start a third capture',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       captures: [
@@ -161,7 +170,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ],
   [
     'of two captures that are not wanted any more, the one that the other has replaced makes room',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       captures: [running({ spec: { ...loopback, snaplen: 96 } }), running({ generation: 2 })],
@@ -170,7 +179,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ],
   [
     '... whichever interface that is of',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       captures: [running(), running({ generation: 2, spec: { ...loopback, snaplen: 96 } })],
@@ -185,7 +194,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ],
   [
     'a capture that is stopped for two reasons is stopped once',
-    { kind: 'capture', rings: [loopback] },
+    { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       network: { ...other, sinceMs: nowMs - 1_000 },

@@ -14,6 +14,7 @@ import {
   type ObservedCapture,
   type RingSpec,
   reportOfCapture,
+  requestIn,
   type Step,
 } from './pod-state.ts';
 
@@ -57,7 +58,7 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
       due.map(({ atMs }) => atMs),
       observed.nowMs,
     ),
-    report: reportOf(goal, observed),
+    report: reportOf(goal, desired, observed),
   };
 }
 
@@ -287,13 +288,13 @@ function earliest(times: readonly number[], nowMs: number): number | undefined {
   return Number.isFinite(next) ? next : undefined;
 }
 
-function reportOf(goal: Goal, observed: Observed): NextSteps['report'] {
+function reportOf(goal: Goal, desired: Desired, observed: Observed): NextSteps['report'] {
   if (goal.kind === 'stop') {
     const isReported = goal.after.kind === 'report' && !observed.recording;
     return isReported ? { kind: 'refused', refusal: goal.after.refusal } : undefined;
   }
   const listening = observed.captures.findLast(isListening);
-  if (listening) return reportOfCapture(listening);
+  if (listening) return reportOfCapture(listening, requestIn(desired));
   const { network, nowMs } = observed;
   if (network.kind !== 'absent' || alive(observed).length > 0) return undefined;
   const isOverdue = nowMs - network.sinceMs >= networkDueMs;

@@ -23,6 +23,7 @@ import {
   type Observed,
   type ObservedCapture,
   type ObservedNetwork,
+  requestIn,
   ringsOf,
   type Step,
   type StepKey,
@@ -355,7 +356,8 @@ function contextOf(loop: Loop): PodContext {
   const { pod, options, ticking } = loop;
   return {
     pod,
-    request: () => ringsOf(loop.desired)[0],
+    request: () => requestIn(loop.desired),
+    ring: () => ringsOf(loop.desired)[0],
     recording: () => loop.recording,
     opened(recording) {
       loop.recording = recording;

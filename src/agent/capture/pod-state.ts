@@ -1,6 +1,6 @@
 import type { Network } from '../netns/cni-entry.ts';
 import type { MissedBefore, RecordingReport, StopReason } from '../observability/capture-status.ts';
-import { type CaptureSpec, isSameTcpdump } from '../planner/annotations.ts';
+import { type CaptureSpec, isSameTcpdump, type TcpdumpSpec } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { RingSize } from '../storage/ring-size.ts';
@@ -13,7 +13,9 @@ import type { Ending } from './tcpdump.ts';
  */
 
 /** One ring: what one tcpdump captures, and how much of it is kept. */
-export type RingSpec = CaptureSpec & {
+export type RingSpec = TcpdumpSpec & {
+  /** How many capture files the ring keeps. */
+  readonly files: number;
   /** The kernel's receive ring, in KiB. */
   readonly bufferKib: number;
 };
@@ -27,9 +29,14 @@ export type DesiredState =
   | { readonly kind: 'erase'; readonly why: DeleteReason; readonly meanwhile: OngoingState };
 
 export type OngoingState =
-  | { readonly kind: 'capture'; readonly rings: readonly RingSpec[] }
+  | { readonly kind: 'capture'; readonly request: CaptureSpec; readonly rings: readonly RingSpec[] }
   /** The Pod has ended: what runs ends with its network, or at `untilMs` at the latest. The files stay. */
-  | { readonly kind: 'finish'; readonly rings: readonly RingSpec[]; readonly untilMs: number }
+  | {
+      readonly kind: 'finish';
+      readonly request: CaptureSpec | undefined;
+      readonly rings: readonly RingSpec[];
+      readonly untilMs: number;
+    }
   /** Nothing runs. The files stay. */
   | { readonly kind: 'rest'; readonly why: RestReason };
 
@@ -197,6 +204,19 @@ export function ringsOf(state: DesiredState): readonly RingSpec[] {
   }
 }
 
+/** What was requested of that; undefined if nothing is captured. */
+export function requestIn(state: DesiredState): CaptureSpec | undefined {
+  switch (state.kind) {
+    case 'capture':
+    case 'finish':
+      return state.request;
+    case 'rest':
+      return undefined;
+    case 'erase':
+      return requestIn(state.meanwhile);
+  }
+}
+
 /** Whether the Pod has no network any more, or another one. A network that cannot be read is not lost. */
 export function hasLostNetwork(capture: Pick<ObservedCapture, 'network'>, network: ObservedNetwork): boolean {
   if (network.kind !== 'found') return network.kind === 'absent';
@@ -209,16 +229,15 @@ export function isSameCapture(a: RingSpec, b: RingSpec): boolean {
 }
 
 /** What is reported of a capture that captures packets. Nothing if its interface is replaced: the next capture reports it. */
-export function reportOfCapture({
-  spec,
-  reported: { generation, missedBefore },
-  isOtherInterface,
-  condition,
-}: ObservedCapture): NextSteps['report'] {
+export function reportOfCapture(
+  { spec, reported: { generation, missedBefore }, isOtherInterface, condition }: ObservedCapture,
+  request: CaptureSpec | undefined,
+): NextSteps['report'] {
+  if (!request) return undefined;
   const name = spec.interface;
   switch (condition.kind) {
     case 'normal': {
-      const report = { kind: 'capturing', generation, spec: requestOf(spec), missedBefore } as const;
+      const report = { kind: 'capturing', generation, spec: captured(spec, request), missedBefore } as const;
       return isOtherInterface ? { ...report, isOtherInterface } : report;
     }
     case 'down':
@@ -230,9 +249,12 @@ export function reportOfCapture({
   }
 }
 
-/** What people have asked for. */
-function requestOf({ bufferKib: _bufferKib, ...spec }: RingSpec): CaptureSpec {
-  return spec;
+/** What people have asked for, as far as it is carried out. */
+function captured(
+  { interface: name, filter, snaplen, fileMegabytes, files }: RingSpec,
+  request: CaptureSpec,
+): CaptureSpec {
+  return { ...request, interfaces: [name], filter, snaplen, fileMegabytes, files };
 }
 
 /** Those whose tcpdump has not ended. */

@@ -294,7 +294,7 @@ test('a changed interface starts with what it counted before as missed', async (
   await using scene = await recordingScene(testbed);
   await testbed.exec('pod', ['bash', '-c', 'for i in 1 2 3; do echo $i >/dev/udp/127.0.0.1/9; done; true']);
   const { recorder, reports } = await scene.record(5);
-  recorder.change(specOf(5, { interface: 'lo' }));
+  recorder.change(specOf(5, { interfaces: ['lo'] }));
   await until(() => reports.length === 2, { what: 'the capture of lo' });
   await recorder.stop('AgentStopped');
   // Each datagram and the answer that nothing listens, both sent and received.
@@ -361,7 +361,7 @@ test('a filter that tcpdump does not compile is refused, and the next one is cap
 
 test.each([
   ['a filter that tcpdump does not compile', { filter: 'tcp port' }, 'InvalidFilter'],
-  ['an interface that the Pod does not have', { interface: 'net7' }, 'NoSuchInterface'],
+  ['an interface that the Pod does not have', { interfaces: ['net7'] }, 'NoSuchInterface'],
 ])('%s ends the running capture, whose totals are reported', async (_what, change, reason) => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
@@ -386,7 +386,7 @@ test.each([
 test('an interface that the Pod does not have is refused by name', async () => {
   await using testbed = await vethTestbed();
   await using scene = await recordingScene(testbed);
-  const { recorder, reports } = await scene.record(5, { interface: 'net7' }, 'refused');
+  const { recorder, reports } = await scene.record(5, { interfaces: ['net7'] }, 'refused');
   expect(reports[0]).toMatchObject({
     refusal: { reason: 'NoSuchInterface', message: expect.stringContaining('no interface net7') },
   });

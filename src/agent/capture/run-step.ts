@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { CaptureStatus, CaptureStatuses } from '../observability/capture-status.ts';
-import { filterAnnotation } from '../planner/annotations.ts';
+import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
 import type { Decision } from '../planner/plan.ts';
 import { invalidFilter } from '../planner/refusals.ts';
 import type { CaptureFolders, PodName } from '../storage/capture-folders.ts';
@@ -31,8 +31,9 @@ export type StepOptions = {
 /** What the steps of one Pod act on. */
 export type PodContext = {
   readonly pod: PodName;
-  /** What is requested at this moment. */
-  readonly request: () => RingSpec | undefined;
+  /** What is requested at this moment, as a whole and as the first of its rings. */
+  readonly request: () => CaptureSpec | undefined;
+  readonly ring: () => RingSpec | undefined;
   /** Undefined until `open` has opened it. */
   readonly recording: () => PodRecording | undefined;
   readonly opened: (recording: PodRecording) => void;
@@ -96,11 +97,11 @@ export async function runStep(
 const done: StepResult = { kind: 'done' };
 
 async function open(context: PodContext, options: StepOptions): Promise<StepResult> {
-  const { pod, request } = context;
+  const { pod, request, ring } = context;
   const { folders, settings, status, log } = options;
   try {
     const folder = await folders.open(pod);
-    const spec = request();
+    const spec = ring();
     if (!spec) return done;
     context.opened(
       openRecording({
@@ -109,7 +110,7 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
         settings,
         measure: () => folders.measure(pod.uid),
         onListening(capture) {
-          const report = reportOfCapture(capture);
+          const report = reportOfCapture(capture, request());
           if (report) context.report(report);
         },
         onReceiveRingFull: options.requestPlan,

@@ -93,8 +93,8 @@ test('a capture that stops in the middle of a TCP stream has 0 unseen packets', 
 
 test.each<[string, Partial<CaptureSpec>, (testbed: VethTestbed) => Promise<void>]>([
   ['with a filter', { filter: 'udp' }, async () => {}],
-  ['of lo', { interface: 'lo' }, async () => {}],
-  ['of a bridge', { interface: 'br0' }, addBridge],
+  ['of lo', { interfaces: ['lo'] }, async () => {}],
+  ['of a bridge', { interfaces: ['br0'] }, addBridge],
   ['with receive offload', {}, turnReceiveOffloadOn],
 ])('%s, it is unknown how many packets are unseen', async (_what, spec, prepare) => {
   const { totals } = await recordWhile((testbed) => testbed.sendUnseen(100), { spec, prepare });

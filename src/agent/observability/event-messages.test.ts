@@ -15,14 +15,13 @@ const totals = {
   capturedMs: 1_000,
 };
 const spec = specOf(5);
-const special = {
-  files: 1,
+const special = specOf(1, {
   fileMegabytes: 10,
-  interface: 'lo',
+  interfaces: ['lo'],
   filter: 'udp port 53',
   snaplen: 128,
   durationMs: 90_000,
-};
+});
 
 const cases: readonly [CaptureReport, string | undefined][] = [
   [{ kind: 'waiting' }, undefined],

@@ -36,7 +36,7 @@ export function eventMessageOf(
       const message = `${captureOf(spec)} on ${nodeName}; ${passedBefore(missedBefore)}`;
       const update = updateOf(missedBefore, generation);
       if (!status.isOtherInterface) return { type: 'Normal', reason: 'CaptureStarted', message, ...update };
-      const replaced = `another interface has become ${spec.interface}: ${message}`;
+      const replaced = `another interface has become ${spec.interfaces.join()}: ${message}`;
       return { type: 'Warning', reason: 'InterfaceReplaced', message: replaced, ...update };
     }
     case 'interfaceDown': {
@@ -72,21 +72,14 @@ const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
 
 const uninstalled = 'Podcap is being uninstalled, the capture files stay on the Node';
 
-function captureOf({
-  interface: name,
-  files,
-  fileMegabytes,
-  filter,
-  snaplen,
-  durationMs,
-}: CaptureSpec): string {
+function captureOf({ interfaces, files, fileMegabytes, filter, snaplen, durationMs }: CaptureSpec): string {
   const details = [
     `keeping the last ${files === 1 ? 'file' : `${files} files`} of ${fileMegabytes} MB`,
     filter !== undefined && `filter ${JSON.stringify(filter)}`,
     snaplen !== undefined && `${snaplen} bytes of each packet`,
     durationMs !== undefined && `for ${durationMs / 1_000} s`,
   ];
-  return `capturing ${name}, ${details.filter((detail) => detail !== false).join(', ')}`;
+  return `capturing ${interfaces.join(' and ')}, ${details.filter((detail) => detail !== false).join(', ')}`;
 }
 
 function passedBefore(missedBefore: MissedBefore): string {

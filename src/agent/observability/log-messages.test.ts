@@ -32,7 +32,7 @@ test('a status is one log line: a constant message, with the Pod and the details
       level: log.levels.values['info'],
       ...named,
       generation: 2,
-      spec: { files: 1, fileMegabytes: 1, interface: 'eth0' },
+      spec: specOf(1),
       missedBefore,
       msg: 'gap before the capture is known',
     },

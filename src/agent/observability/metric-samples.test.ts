@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { noTotals } from '../storage/capture-records.ts';
-import { specOf } from '../testing/fixtures.ts';
+import { ringSpecOf, specOf } from '../testing/fixtures.ts';
 import { type CaptureStatuses, captureStatuses } from './capture-status.ts';
 import { type MetricSources, readSamples } from './metric-samples.ts';
 import { metricsText } from './metrics.ts';
@@ -80,7 +80,7 @@ test('files without packets reach back to no time', () => {
 });
 
 test('the receive rings are those of all tcpdumps that run, also of one that is replaced', () => {
-  const ring = { spec: specOf(1), silentSinceMs: undefined, isFull: false };
+  const ring = { spec: ringSpecOf(1), silentSinceMs: undefined, isFull: false };
   const recording = () =>
     new Map([
       ['uid-1', { receiveRing: { ...ring, kib: 16_384, replacedKib: 4_096 } }],

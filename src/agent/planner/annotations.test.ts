@@ -3,12 +3,15 @@ import { expect, test } from 'vitest';
 import { annotationRules, captureAnnotation, requestOf } from './annotations.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
+const freeze = { on: [], afterMs: 5_000, text: undefined };
 const plain = {
   fileMegabytes: 1,
-  interface: 'eth0',
+  interfaces: ['eth0'],
   filter: undefined,
   snaplen: undefined,
   durationMs: undefined,
+  freeze,
+  isPaused: false,
 };
 const pod = (value: string | undefined, hostNetwork = false) => ({
   annotations: value === undefined ? {} : { [captureAnnotation]: value },
@@ -78,14 +81,25 @@ test('every string is either a number within the limits or refused with a messag
 
 test.each([
   ['podcap.dev/file-size', '10', { fileMegabytes: 10 }],
-  ['podcap.dev/interface', 'net1', { interface: 'net1' }],
-  ['podcap.dev/interface', 'lo', { interface: 'lo' }],
+  ['podcap.dev/interface', 'net1', { interfaces: ['net1'] }],
+  ['podcap.dev/interface', 'eth0,lo', { interfaces: ['eth0', 'lo'] }],
+  ['podcap.dev/interface', 'lo,eth0,net1,net2', { interfaces: ['lo', 'eth0', 'net1', 'net2'] }],
   ['podcap.dev/filter', 'tcp port 80', { filter: 'tcp port 80' }],
   ['podcap.dev/filter', '-z /evil', { filter: '-z /evil' }],
   ['podcap.dev/snaplen', '128', { snaplen: 128 }],
   ['podcap.dev/duration', '90s', { durationMs: 90_000 }],
   ['podcap.dev/duration', '1h30m', { durationMs: 5_400_000 }],
   ['podcap.dev/duration', '168h', { durationMs: 604_800_000 }],
+  ['podcap.dev/freeze-on', 'restart', { freeze: { ...freeze, on: ['restart'] } }],
+  [
+    'podcap.dev/freeze-on',
+    'failed,not-ready,oom-killed,restart',
+    { freeze: { ...freeze, on: ['failed', 'not-ready', 'oom-killed', 'restart'] } },
+  ],
+  ['podcap.dev/freeze-after', '10m', { freeze: { ...freeze, afterMs: 600_000 } }],
+  ['podcap.dev/freeze', 'before the upgrade', { freeze: { ...freeze, text: 'before the upgrade' } }],
+  ['podcap.dev/paused', 'true', { isPaused: true }],
+  ['podcap.dev/paused', 'false', { isPaused: false }],
 ])('%s: %j is allowed', (key, value, expected) => {
   const annotations = { [captureAnnotation]: '5', [key]: value };
   expect(requestOf({ annotations, hostNetwork: false }, limits)).toEqual({
@@ -104,6 +118,11 @@ test.each([
   ['podcap.dev/interface', '1'],
   ['podcap.dev/interface', 'eth0:/x'],
   ['podcap.dev/interface', 'sixteencharacter'],
+  ['podcap.dev/interface', 'eth0,any'],
+  ['podcap.dev/interface', 'eth0, lo'],
+  ['podcap.dev/interface', 'eth0,eth0'],
+  ['podcap.dev/interface', 'eth0,'],
+  ['podcap.dev/interface', 'a,b,c,d,e'],
   ['podcap.dev/filter', ''],
   ['podcap.dev/filter', '  '],
   ['podcap.dev/filter', 'tcp\nor udp'],
@@ -117,6 +136,17 @@ test.each([
   ['podcap.dev/duration', '169h'],
   ['podcap.dev/duration', '1.5h'],
   ['podcap.dev/duration', '30m1h'],
+  ['podcap.dev/freeze-on', ''],
+  ['podcap.dev/freeze-on', 'crash'],
+  ['podcap.dev/freeze-on', 'restart,restart'],
+  ['podcap.dev/freeze-on', 'restart,'],
+  ['podcap.dev/freeze-after', '0s'],
+  ['podcap.dev/freeze-after', '601s'],
+  ['podcap.dev/freeze', ' '],
+  ['podcap.dev/freeze', 'a\nb'],
+  ['podcap.dev/freeze', 'é'.repeat(127)],
+  ['podcap.dev/paused', ''],
+  ['podcap.dev/paused', 'True'],
 ])('%s: %j is refused with a message that names both', (key, value) => {
   const annotations = { [captureAnnotation]: '5', [key]: value };
   const request = requestOf({ annotations, hostNetwork: false }, limits);
@@ -127,7 +157,7 @@ test.each([
 });
 
 const options =
-  'podcap.dev/file-size, podcap.dev/interface, podcap.dev/filter, podcap.dev/snaplen, podcap.dev/duration';
+  'podcap.dev/file-size, podcap.dev/interface, podcap.dev/filter, podcap.dev/snaplen, podcap.dev/duration, podcap.dev/freeze-on, podcap.dev/freeze-after, podcap.dev/freeze, podcap.dev/paused';
 
 test.each([
   ['podcap.dev/filters', 'did you mean podcap.dev/filter?'],
@@ -135,7 +165,6 @@ test.each([
   ['podcap.dev/Filter', 'did you mean podcap.dev/filter?'],
   ['Podcap.dev/filter', 'did you mean podcap.dev/filter?'],
   ['podcap.dev/files', `must be one of ${options}`],
-  ['podcap.dev/freeze-on', `must be one of ${options}`],
   ['podcap.dev/__proto__', `must be one of ${options}`],
 ])('the unknown annotation %s is refused, and the message says %j', (key, help) => {
   const annotations = { [captureAnnotation]: '5', 'podcap.dev/filter': 'tcp', [key]: 'tcp' };
@@ -187,6 +216,10 @@ test('for any strings, nothing is requested, or the request is allowed, or it is
     'podcap.dev/filter': ['tcp', '-w /x'],
     'podcap.dev/snaplen': ['64', '262144'],
     'podcap.dev/duration': ['1s', '1h30m'],
+    'podcap.dev/freeze-on': ['restart', 'failed,not-ready'],
+    'podcap.dev/freeze-after': ['1s', '10m'],
+    'podcap.dev/freeze': ['now', '1'],
+    'podcap.dev/paused': ['true', 'false'],
     toString: ['x'],
     'podcap.dev/unknown': ['x'],
   };

@@ -15,15 +15,32 @@ export type CaptureSpec = {
   readonly files: number;
   /** The size at which the next file starts, in tcpdump's megabytes of 1,000,000 bytes. */
   readonly fileMegabytes: number;
-  /** The interface in the Pod's network namespace. */
-  readonly interface: string;
+  /** The interfaces in the Pod's network namespace, at least one. Each has a ring of its own. */
+  readonly interfaces: readonly string[];
   /** A pcap-filter(7) expression; undefined captures every packet. */
   readonly filter: string | undefined;
   /** How many bytes of each packet are kept; undefined keeps whole packets. */
   readonly snaplen: number | undefined;
   /** The capture stops after capturing for this long, and its files stay; undefined sets no limit. */
   readonly durationMs: number | undefined;
+  readonly freeze: FreezeRequest;
+  /** Nothing is captured, and the files stay. */
+  readonly isPaused: boolean;
 };
+
+/** When the ring is set aside, with what follows. */
+export type FreezeRequest = {
+  /** Empty: only by hand. */
+  readonly on: readonly FreezeTrigger[];
+  /** How much longer the packets of a frozen ring reach than its trigger. */
+  readonly afterMs: number;
+  /** Each new text freezes once; undefined does not. */
+  readonly text: string | undefined;
+};
+
+/** What freezes a ring, in the words of the annotation. `failed` is the phase of the Pod. */
+export const freezeTriggers = ['restart', 'oom-killed', 'not-ready', 'failed'] as const;
+export type FreezeTrigger = (typeof freezeTriggers)[number];
 
 /** Upper bounds of what one Pod may request, from the agent's settings. */
 export type RequestLimits = {
@@ -35,6 +52,7 @@ export type RequestLimits = {
 export const captureAnnotation = 'tcpdump.antrea.io';
 export const filterAnnotation = 'podcap.dev/filter';
 export const snaplenAnnotation = 'podcap.dev/snaplen';
+export const interfaceAnnotation = 'podcap.dev/interface';
 /** What every other annotation of Podcap starts with. */
 const prefix = 'podcap.dev/';
 
@@ -63,10 +81,16 @@ export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits:
     spec: {
       files: value(rules.files) ?? 1,
       fileMegabytes: value(rules.fileMegabytes) ?? 1,
-      interface: value(rules.interface) ?? podInterface,
+      interfaces: value(rules.interfaces) ?? [podInterface],
       filter: value(rules.filter),
       snaplen: value(rules.snaplen),
       durationMs: value(rules.duration),
+      freeze: {
+        on: value(rules.freezeOn) ?? [],
+        afterMs: value(rules.freezeAfter) ?? defaultFreezeAfterMs,
+        text: value(rules.freeze),
+      },
+      isPaused: value(rules.paused) ?? false,
     },
   };
 }
@@ -96,11 +120,11 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       effect: 'the size at which the next file starts, in MB of 1,000,000 bytes; default 1',
       parse: (value) => wholeNumber(value, 1, maxFileMegabytes),
     },
-    interface: {
-      key: 'podcap.dev/interface',
-      allowed: "the name of one interface of the Pod, such as eth0, net1 or lo, but not 'any'",
-      effect: `the interface to capture; default ${podInterface}`,
-      parse: interfaceName,
+    interfaces: {
+      key: interfaceAnnotation,
+      allowed: `the names of 1 to ${maxInterfaces} interfaces of the Pod, such as eth0 or eth0,lo, but not 'any'`,
+      effect: `the interfaces to capture, each into a ring of its own; default ${podInterface}`,
+      parse: interfaceNames,
     },
     filter: {
       key: filterAnnotation,
@@ -118,7 +142,32 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       key: 'podcap.dev/duration',
       allowed: 'a duration from 1s to 168h, such as 90s, 10m or 1h30m',
       effect: 'stops after capturing for this long, and keeps the files',
-      parse: duration,
+      parse: (value) => duration(value, 1_000, 168 * 3_600_000),
+    },
+    freezeOn: {
+      key: 'podcap.dev/freeze-on',
+      allowed: `one or more of ${freezeTriggers.join(', ')}, separated by commas`,
+      effect:
+        'sets the ring aside when a container of the Pod crashes, so that later packets do not push it out',
+      parse: (value) => distinct(value, freezeTrigger),
+    },
+    freezeAfter: {
+      key: 'podcap.dev/freeze-after',
+      allowed: 'a duration from 1s to 10m, such as 5s or 1m30s',
+      effect: 'how long after its trigger a frozen ring ends; default 5s',
+      parse: (value) => duration(value, 1_000, 600_000),
+    },
+    freeze: {
+      key: 'podcap.dev/freeze',
+      allowed: `a text of 1 to ${maxFreezeTextBytes} bytes without control characters`,
+      effect: 'sets the ring aside now; each new text does it once',
+      parse: (value) => plainText(value, maxFreezeTextBytes),
+    },
+    paused: {
+      key: 'podcap.dev/paused',
+      allowed: 'true or false',
+      effect: 'true captures nothing and keeps the files, until it is false or removed',
+      parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
     },
   } satisfies Record<string, AnnotationRule<unknown>>;
 }
@@ -139,11 +188,30 @@ function unknownRefusal(keys: readonly string[], known: readonly string[]): Refu
 
 /** tcpdump must compile it; no one writes a longer filter by hand. */
 const maxFilterBytes = 2_048;
+const maxInterfaces = 4;
+const maxFreezeTextBytes = 253;
+const defaultFreezeAfterMs = 5_000;
 
 /** Only decimal digits: Number() would also accept '0x5', '5.0', '1e1', ' 5 ' and ''. */
 function wholeNumber(text: string, least: number, most: number): number | undefined {
   const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return number >= least && number <= most ? number : undefined;
+}
+
+function interfaceNames(text: string): string[] | undefined {
+  const names = distinct(text, interfaceName);
+  return names && names.length <= maxInterfaces ? names : undefined;
+}
+
+function freezeTrigger(text: string): FreezeTrigger | undefined {
+  return freezeTriggers.find((trigger) => trigger === text);
+}
+
+/** The values between commas; undefined if one is not allowed, or is there twice. */
+function distinct<T>(text: string, parse: (part: string) => T | undefined): T[] | undefined {
+  const parts = text.split(',');
+  const values = parts.flatMap((part) => parse(part) ?? []);
+  return values.length === parts.length && new Set(values).size === parts.length ? values : undefined;
 }
 
 /**
@@ -158,21 +226,36 @@ function interfaceName(text: string): string | undefined {
 
 /** Rejects only what can never be a filter; tcpdump decides about the rest (filter-check.ts). */
 function filterExpression(text: string): string | undefined {
+  return plainText(text, maxFilterBytes);
+}
+
+function plainText(text: string, maxBytes: number): string | undefined {
   const isPlain = text.trim() !== '' && !/\p{Cc}/u.test(text) && text.isWellFormed();
-  return isPlain && Buffer.byteLength(text) <= maxFilterBytes ? text : undefined;
+  return isPlain && Buffer.byteLength(text) <= maxBytes ? text : undefined;
 }
 
 /** Parses a Go duration of hours, minutes and seconds, such as 1h30m, to milliseconds. */
-function duration(text: string): number | undefined {
+function duration(text: string, leastMs: number, mostMs: number): number | undefined {
   const [match, hours = '0', minutes = '0', seconds = '0'] =
     /^(?:([0-9]{1,3})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?$/.exec(text) ?? [];
   if (!match) return undefined;
   const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
-  return ms >= 1_000 && ms <= 168 * 3_600_000 ? ms : undefined;
+  return ms >= leastMs && ms <= mostMs ? ms : undefined;
+}
+
+/** What one tcpdump captures. */
+export type TcpdumpSpec = Pick<CaptureSpec, 'filter' | 'snaplen' | 'fileMegabytes'> & {
+  /** In the Pod's network namespace. */
+  readonly interface: string;
+};
+
+/** What the tcpdump of each interface captures. */
+export function tcpdumpSpecsOf({ interfaces, filter, snaplen, fileMegabytes }: CaptureSpec): TcpdumpSpec[] {
+  return interfaces.map((name) => ({ interface: name, filter, snaplen, fileMegabytes }));
 }
 
 /** Whether the same tcpdump serves both: it can change the number of files, and the planner handles the duration. */
-export function isSameTcpdump(a: CaptureSpec, b: CaptureSpec): boolean {
+export function isSameTcpdump(a: TcpdumpSpec, b: TcpdumpSpec): boolean {
   return (
     a.interface === b.interface &&
     a.filter === b.filter &&

@@ -1,6 +1,13 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
-import { type CaptureSpec, isSameTcpdump, type RequestLimits, requestOf } from './annotations.ts';
+import {
+  type CaptureSpec,
+  isSameTcpdump,
+  type RequestLimits,
+  requestOf,
+  type TcpdumpSpec,
+  tcpdumpSpecsOf,
+} from './annotations.ts';
 import {
   admit,
   asksForMore,
@@ -76,7 +83,7 @@ export type RunningRecording = CapturedTime &
 /** The receive ring of the newest tcpdump of a recording, and what that captures. */
 export type RunningReceiveRing = Omit<ReceiveRing, 'key' | 'isReplaced'> & {
   readonly kib: number;
-  readonly spec: CaptureSpec;
+  readonly spec: TcpdumpSpec;
 };
 
 /** How long a Pod had been captured by the time `atMs`, all its captures together. */
@@ -197,7 +204,13 @@ function receiveRings(
     if (decision?.kind !== 'record') return [];
     const running = recording.get(uid)?.receiveRing;
     if (!running) return [{ key: uid, ...noRing }];
-    return [{ ...running, key: uid, isReplaced: !isSameTcpdump(running.spec, decision.spec) }];
+    return [
+      {
+        ...running,
+        key: uid,
+        isReplaced: !tcpdumpSpecsOf(decision.spec).some((spec) => isSameTcpdump(running.spec, spec)),
+      },
+    ];
   });
   const others = [...recording].flatMap(([uid, { receiveRing }]) =>
     receiveRing && decisions.get(uid)?.kind !== 'record'

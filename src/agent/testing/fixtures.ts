@@ -1,17 +1,27 @@
 import type { Pod } from '../../kubernetes/pod.ts';
-import type { CaptureSpec } from '../planner/annotations.ts';
+import type { RingSpec } from '../capture/pod-state.ts';
+import { type CaptureSpec, tcpdumpSpecsOf } from '../planner/annotations.ts';
 
 /** The spec of `tcpdump.antrea.io: "<files>"` alone, with the given changes. */
 export function specOf(files: number, more: Partial<CaptureSpec> = {}): CaptureSpec {
   return {
     files,
     fileMegabytes: 1,
-    interface: 'eth0',
+    interfaces: ['eth0'],
     filter: undefined,
     snaplen: undefined,
     durationMs: undefined,
+    freeze: { on: [], afterMs: 5_000, text: undefined },
+    isPaused: false,
     ...more,
   };
+}
+
+/** The ring of eth0 for that annotation, with the given changes. */
+export function ringSpecOf(files: number, more: Partial<RingSpec> = {}): RingSpec {
+  const [tcpdump] = tcpdumpSpecsOf(specOf(files));
+  if (!tcpdump) throw new Error('a request without an interface');
+  return { ...tcpdump, files, bufferKib: 4_096, ...more };
 }
 
 /** A running Pod without annotations, with the given changes. */
