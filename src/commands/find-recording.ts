@@ -1,4 +1,5 @@
-import { findRecordings, newestRecord, type Recording } from '../agent/storage/recordings.ts';
+import { newestRecord } from '../agent/storage/recorded-generations.ts';
+import { findRecordings, type Recording } from '../agent/storage/recordings.ts';
 import { hasCode } from '../base/fs-errors.ts';
 import type { ReadArguments } from './read-arguments.ts';
 

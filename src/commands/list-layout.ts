@@ -1,3 +1,9 @@
+import {
+  causesText,
+  contentsText,
+  notFrozenText,
+  reachText,
+} from '../agent/observability/frozen-ring-text.ts';
 import { plainText } from '../base/plain-text.ts';
 import type { ListedRecording } from './listed-recording.ts';
 
@@ -18,16 +24,19 @@ export function listText(listed: readonly ListedRecording[], columns: number | u
         .join(gap)
         .trimEnd()}\n`,
   );
-  const messages = listed.flatMap((one) =>
-    one.message === undefined ? [] : [wrapped(`${nameOf(one)}: ${reasonOf(one)}`, columns, '')],
-  );
+  const messages = listed.flatMap((one) => [
+    ...(one.message === undefined ? [] : [wrapped(`${nameOf(one)}: ${reasonOf(one)}`, columns, '')]),
+    ...frozenLines(one).map((line) => wrapped(`${nameOf(one)}: ${line}`, columns, '')),
+  ]);
   return [...table, ...(messages.length > 0 ? ['\n', ...messages] : [])].join('');
 }
 
 const gap = '  ';
 
 const headings =
-  'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED UNSEEN FIRST LAST'.split(' ');
+  'NAMESPACE POD UID STATE REASON FILES BYTES FROZEN PACKETS DROPPED LOST MISSED UNSEEN FIRST LAST'.split(
+    ' ',
+  );
 
 function cellsOf(one: ListedRecording): readonly string[] {
   return [
@@ -38,6 +47,7 @@ function cellsOf(one: ListedRecording): readonly string[] {
     one.reason ?? '-',
     one.files,
     one.bytes,
+    one.frozen?.length ?? 0,
     one.packets ?? '-',
     one.dropped ?? '-',
     one.lostAtStop ?? '-',
@@ -63,10 +73,28 @@ function block(one: ListedRecording, columns: number): string {
     `uid ${one.uid}`,
     `files ${one.files}, bytes ${one.bytes}`,
     counts.join(', '),
+    ...frozenLines(one),
     first === undefined || last === undefined ? '' : `from ${toTheSecond(first)} to ${toTheSecond(last)}`,
   ].filter((line) => line !== '');
   const heading = wrapped(`${nameOf(one)}  ${one.state}`, columns, '');
   return [heading, ...lines.map((line) => wrapped(line, columns, gap))].join('');
+}
+
+/** What is frozen, and what was not. */
+function frozenLines({ frozen = [], notFrozen = 0 }: ListedRecording): string[] {
+  const rings = frozen.map(
+    (ring) =>
+      `frozen ring ${ring.number}: ${[
+        causesText(ring.causes),
+        contentsText(ring),
+        reachText(ring),
+        notFrozenText(ring.notFrozenBefore),
+      ]
+        .filter((part) => part !== '')
+        .join('; ')}`,
+  );
+  if (notFrozen === 0) return rings;
+  return [...rings, `not frozen since then: ${notFrozen} ${notFrozen === 1 ? 'time' : 'times'}`];
 }
 
 /** With a plus where it is unknown for a part. */

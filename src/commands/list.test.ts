@@ -1,7 +1,9 @@
 import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import type { PodState } from '../agent/observability/capture-states.ts';
+import { openCaptureFolders } from '../agent/storage/capture-folders.ts';
 import { noTotals } from '../agent/storage/capture-records.ts';
 import { ringFileBase, ringFileName } from '../agent/storage/file-names.ts';
 import { bootClock } from '../base/clock.ts';
@@ -34,7 +36,18 @@ async function listScene() {
 test('the help explains the states and counts', async () => {
   await using scene = await readScene();
   const help = (await scene.list(['--help'])).stdout.toString();
-  for (const column of ['STATE', 'REASON', 'PACKETS', 'DROPPED', 'LOST', 'MISSED', 'UNSEEN', 'FIRST', 'LAST'])
+  for (const column of [
+    'STATE',
+    'REASON',
+    'FROZEN',
+    'PACKETS',
+    'DROPPED',
+    'LOST',
+    'MISSED',
+    'UNSEEN',
+    'FIRST',
+    'LAST',
+  ])
     expect(help).toContain(column);
 });
 
@@ -47,12 +60,55 @@ test('podcap list prints a table of the Pods, what is stored of each, and what a
   const bytes = `${2 * 24 + 7 * (16 + 8)}`;
   const from = '2023-11-14T22:13:20Z';
   expect(rows).toEqual([
-    'NAMESPACE POD UID STATE REASON FILES BYTES PACKETS DROPPED LOST MISSED UNSEEN FIRST LAST'.split(' '),
-    ['a', 'job', 'b', 'ended', 'PodEnded', '0', '0', '0', '0', '0', '0', '-', '-', '-'],
-    ['default', 'web', web.uid, 'capturing', '-', '2', bytes, '7', '20', '1', '11', '12', from, from],
-    ['shop', 'cart', 'c', 'refused', 'OverBudget', '0', '0', '-', '-', '-', '-', '-', '-', '-'],
+    'NAMESPACE POD UID STATE REASON FILES BYTES FROZEN PACKETS DROPPED LOST MISSED UNSEEN FIRST LAST'.split(
+      ' ',
+    ),
+    ['a', 'job', 'b', 'ended', 'PodEnded', '0', '0', '0', '0', '0', '0', '0', '-', '-', '-'],
+    ['default', 'web', web.uid, 'capturing', '-', '2', bytes, '0', '7', '20', '1', '11', '12', from, from],
+    ['shop', 'cart', 'c', 'refused', 'OverBudget', '0', '0', '0', '-', '-', '-', '-', '-', '-', '-'],
   ]);
   expect(messages).toBe(`shop/cart: OverBudget: ${refused.message}\n`);
+});
+
+test('podcap list has the frozen rings, with what froze each and how far back it reaches', async () => {
+  await using scene = await readScene();
+  await scene.file({ index: 0, packets: packets(0, 5) });
+  await scene.record({ endTime: '2026-01-01T00:00:00.000Z', totals: { ...noTotals, captured: 5 } });
+  const clock = await bootClock();
+  const folders = await openCaptureFolders({
+    root: scene.path,
+    groupId: process.getgid?.() ?? 0,
+    clock,
+    log: pino({ level: 'silent' }),
+  });
+  const seen = { bootId: clock.bootId, phase: 'Running', containers: {} };
+  const finishedAt = '2023-11-14T22:13:19Z';
+  await folders.freezes.begin(web.uid, {
+    causes: [{ trigger: 'oom-killed', container: 'app', exitCode: 137, reason: 'OOMKilled', finishedAt }],
+    log: { seen, notFrozen: 4 },
+  });
+  await folders.freezes.setAside(web.uid);
+  await folders.freezes.note(web.uid, { seen, notFrozen: 1 });
+  const { stdout } = await scene.list([]);
+  const [, messages] = stdout.toString().split('\n\n');
+  expect(messages?.split('\n').slice(1)).toEqual([
+    'default/web: frozen ring 1: container app ended at 2023-11-14T22:13:19Z with exit code 137 (OOMKilled); 5 packets from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:20.004Z; it reaches back to the second of the end of the container; 4 more times before, nothing was frozen',
+    'default/web: not frozen since then: 1 time',
+    '',
+  ]);
+  const json: unknown = JSON.parse((await scene.list(['-o', 'json'])).stdout.toString());
+  const cause = { trigger: 'oom-killed', container: 'app', exitCode: 137 };
+  expect(json).toMatchObject([
+    {
+      files: 1,
+      packets: 5,
+      notFrozen: 1,
+      frozen: [{ number: 1, files: 1, causes: [cause], frozen: { packets: 5 } }],
+    },
+  ]);
+  const narrow = (await scene.list([], { isTTY: true, columns: 60 })).stdout.toString();
+  expect(narrow).toContain('  frozen ring 1: container app ended at');
+  expect(Math.max(...narrow.split('\n').map((line) => line.length))).toBeLessThanOrEqual(60);
 });
 
 test('podcap list -o json prints the same as JSON', async () => {

@@ -1,6 +1,8 @@
 import type { CaptureState, PodState } from '../agent/observability/capture-states.ts';
 import { type CaptureRecord, isOver, totalsOf } from '../agent/storage/capture-records.ts';
-import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
+import type { FreezeRecord } from '../agent/storage/freeze-records.ts';
+import { newestRecord } from '../agent/storage/recorded-generations.ts';
+import type { FrozenRecording, Recording } from '../agent/storage/recordings.ts';
 import type { Clock } from '../base/clock.ts';
 
 /** One entry of the list; times are RFC 3339. What is not known is left out, never 0. */
@@ -13,8 +15,13 @@ export type ListedRecording = {
   /** Why, in the word of the Event. */
   readonly reason?: string;
   readonly message?: string;
+  /** With those of frozen rings. */
   readonly files: number;
   readonly bytes: number;
+  /** Oldest first, as their records have them. */
+  readonly frozen?: readonly ListedFrozenRing[];
+  /** How many times since then nothing was frozen although something happened that freezes. */
+  readonly notFrozen?: number;
   /** Packets in those files, and the other counts of all captures of the Pod, as last recorded by the agent. */
   readonly packets?: number;
   readonly dropped?: number;
@@ -29,6 +36,14 @@ export type ListedRecording = {
   readonly last?: string;
 };
 
+export type ListedFrozenRing = Pick<
+  FreezeRecord,
+  'number' | 'time' | 'causes' | 'notFrozenBefore' | 'frozen'
+> & {
+  readonly files: number;
+  readonly bytes: number;
+};
+
 /** What the agent in this container says, by UID; undefined if none runs. */
 export type AgentStates = ReadonlyMap<string, PodState> | undefined;
 
@@ -36,7 +51,9 @@ export type AgentStates = ReadonlyMap<string, PodState> | undefined;
 export function listedOf(recording: Recording, states: AgentStates, clock: Clock): ListedRecording {
   const { namespace, pod, uid, generations } = recording;
   const record = newestRecord(generations);
-  const files = generations.flatMap((generation) => generation.files);
+  const rings = [{ generations }, ...recording.frozen];
+  const files = rings.flatMap((ring) => ring.generations.flatMap((generation) => generation.files));
+  const frozen = recording.frozen.filter((ring) => ring.record.frozen !== undefined);
   const records = generations.flatMap((generation) => generation.record ?? []);
   return {
     namespace,
@@ -45,8 +62,15 @@ export function listedOf(recording: Recording, states: AgentStates, clock: Clock
     ...stateOf(record, recording, { states, clock }),
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...(frozen.length > 0 && { frozen: frozen.map(listedRing) }),
+    ...(recording.notFrozen > 0 && { notFrozen: recording.notFrozen }),
     ...(records.length > 0 && countsOf(records)),
   };
+}
+
+function listedRing({ record, files, bytes }: FrozenRecording): ListedFrozenRing {
+  const { number, time, causes, notFrozenBefore, frozen } = record;
+  return { number, time, causes, notFrozenBefore, files, bytes, ...(frozen && { frozen }) };
 }
 
 /** Pods without stored files: refused and waiting ones, for example. */

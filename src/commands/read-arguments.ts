@@ -22,6 +22,8 @@ export type ReadArguments = TimeRange & {
   readonly capturesFolder: string;
   readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
   readonly generation: number | undefined;
+  /** A frozen ring by its number; `all`: every frozen ring and the ring itself; undefined: only the ring. */
+  readonly frozen: number | 'all' | undefined;
   readonly format: CaptureFormat;
   /** The output is given up when it has not been read for this long. */
   readonly unreadSeconds: number;
@@ -56,11 +58,15 @@ killed, for example. If a file is damaged, the rest of that file is left out, an
 In pcapng, the interface of a packet is <namespace>/<pod>/<interface>, and the file ends with what its captures counted,
 which also shows that it is complete.
 
+A frozen ring is read with --frozen <number>; podcap list shows them. --frozen all reads every frozen ring and then the
+ring itself, and each packet once.
+
 If several Pods had that name, the one that was captured last is read. podcap list shows the UID of each.
 
 Options:
   --uid <uid>                read the Pod with this UID
   --generation <number>      read only the files of one start of tcpdump: captres-<pod>.<generation>.pcap<number>
+  --frozen <number>|all      read a frozen ring, or all of them and the ring
   --format <format>          pcapng (default); or pcap, which has no interfaces and one link type
 ${rangeHelp}
   --unread-seconds <number>  end when none of the output has been read for this long (default: ${defaultUnreadSeconds})
@@ -74,9 +80,10 @@ Lists the captures of this Node: those of which packets are kept, and those that
 STATE is one of:
 ${captureStates.map((state) => `  ${state.padEnd(9)}  ${stateDescriptions[state]}`).join('\n')}
   unknown    no agent in this container says anything about it
-REASON is the word of the Pod's Event; its message follows the table. A terminal that is too narrow for the table (with
+REASON is the word of the Pod's Event; its message follows the table, and so do the frozen rings, with what froze them. A terminal that is too narrow for the table (with
 kubectl exec -it) gets one paragraph for each capture.
 
+FROZEN is the number of frozen rings. FILES, BYTES and PACKETS count theirs too.
 PACKETS is the number of packets in the files. A packet that two overlapping captures both contain is counted twice.
 DROPPED by the kernel, LOST at stop, and MISSED while nothing captured are those of all captures of the Pod. MISSED is
 an upper bound, and includes what passed before the first capture. UNSEEN is how many the Pod sent past every packet
@@ -97,6 +104,7 @@ export function readArguments(
   const parsed = parseCommandLine(args, {
     uid: { type: 'string' },
     generation: { type: 'string' },
+    frozen: { type: 'string' },
     format: { type: 'string' },
     since: { type: 'string' },
     until: { type: 'string' },
@@ -107,13 +115,15 @@ export function readArguments(
   const { values, positionals } = parsed;
   if (values['help'] === true) return { kind: 'help', text: readHelp };
 
-  const { uid, generation } = values;
+  const { uid, generation, frozen } = values;
   if ((uid === undefined) === (positionals.length === 0) || positionals.length > 1)
     return invalid('either one <namespace>/<pod> or --uid <uid> is required');
   if (typeof uid === 'string' && !podNamePatterns.uid.test(uid))
     return invalid(`--uid must be the UID of a Pod, not ${JSON.stringify(uid)}`);
   if (typeof generation === 'string' && !/^[0-9]{1,9}$/.test(generation))
     return invalid(`--generation must be a whole number, not ${JSON.stringify(generation)}`);
+  if (typeof frozen === 'string' && !/^(all|[1-9][0-9]{0,8})$/.test(frozen))
+    return invalid(`--frozen must be the number of a frozen ring, or all, not ${JSON.stringify(frozen)}`);
   const unreadSeconds = Number(values['unread-seconds'] ?? defaultUnreadSeconds);
   if (!Number.isInteger(unreadSeconds) || unreadSeconds < 1 || unreadSeconds > maxUnreadSeconds)
     return invalid(`--unread-seconds must be a whole number from 1 to ${maxUnreadSeconds}`);
@@ -133,6 +143,7 @@ export function readArguments(
     capturesFolder: folder,
     pod,
     generation: typeof generation === 'string' ? Number(generation) : undefined,
+    frozen: typeof frozen !== 'string' ? undefined : frozen === 'all' ? 'all' : Number(frozen),
     unreadSeconds,
   }));
 }

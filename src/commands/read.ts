@@ -1,5 +1,6 @@
-import type { Recording, RecordingGeneration } from '../agent/storage/recordings.ts';
-import { type GenerationSource, openSnapshot, type Snapshot } from '../agent/storage/snapshot.ts';
+import type { RecordingGeneration } from '../agent/storage/recorded-generations.ts';
+import type { Recording } from '../agent/storage/recordings.ts';
+import { type GenerationSource, openSnapshots, type Snapshot } from '../agent/storage/snapshot.ts';
 import { isSystemError } from '../base/fs-errors.ts';
 import { joinedPackets } from '../pcap/join/join.ts';
 import { findOverlap } from '../pcap/join/overlap.ts';
@@ -43,19 +44,40 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
   const { recording, others } = found;
   if (others.length > 0) printMessage(terminal, severalPods(recording, others));
 
-  const { generation } = options;
-  const generations = recording.generations.filter(
-    ({ number }) => generation === undefined || number === generation,
-  );
-  if (generations.length === 0)
-    return fail(terminal, `no generation ${generation}: this Pod has ${numbers(recording.generations)}`);
+  const rings = ringsOf(recording, options);
+  if ('message' in rings) return fail(terminal, rings.message);
   try {
-    await using snapshot = await openSnapshot(generations);
+    await using snapshot = await openSnapshots(rings);
     return await write(snapshot, options, terminal);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return fail(terminal, `the capture files cannot be read: ${error.message}`);
   }
+}
+
+/** The rings to read, oldest first, each with its generations; or why there are none. */
+function ringsOf(
+  { generations, frozen: all }: Recording,
+  { frozen, generation }: Pick<ReadArguments, 'frozen' | 'generation'>,
+): readonly (readonly RecordingGeneration[])[] | { readonly message: string } {
+  const complete = all.filter(({ record }) => record.frozen !== undefined);
+  const chosen = complete.filter(({ record }) => frozen === 'all' || record.number === frozen);
+  if (typeof frozen === 'number' && chosen.length === 0) {
+    if (all.some(({ record }) => record.number === frozen))
+      return { message: `ring ${frozen} is still being frozen: until then it is read without --frozen` };
+    const have = complete.map(({ record }) => record.number).join(', ');
+    return { message: `no frozen ring ${frozen}: this Pod has ${have === '' ? 'none' : have}` };
+  }
+  const rings = [
+    ...chosen.map((ring) => ring.generations),
+    ...(typeof frozen === 'number' ? [] : [generations]),
+  ];
+  const read = rings.map((ring) =>
+    ring.filter(({ number }) => generation === undefined || number === generation),
+  );
+  if (generation !== undefined && read.every((ring) => ring.length === 0))
+    return { message: `no generation ${generation}: this Pod has ${numbers(rings.flat())}` };
+  return read;
 }
 
 async function write(

@@ -33,6 +33,7 @@ test('keeps the fields of a Pod that Podcap uses', () => {
       nodeName: 'node1',
       phase: 'Running',
       gracePeriodSeconds: 30,
+      containers: [],
     },
   });
 });

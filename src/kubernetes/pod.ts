@@ -1,6 +1,12 @@
 import * as v from 'valibot';
 import { ApiError } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
+import {
+  type ContainerStatus,
+  containersOf,
+  containersSpecSchema,
+  containersStatusSchema,
+} from './container-status.ts';
 import type { ParsedObject } from './list-watch.ts';
 
 /** The fields of a Pod that Podcap keeps: a few hundred bytes of the 7 kB and more that a Pod has. */
@@ -28,6 +34,7 @@ export type Pod = {
    * the containers what is in the specification.
    */
   readonly gracePeriodSeconds: number;
+  readonly containers: readonly ContainerStatus[];
 };
 
 /**
@@ -66,6 +73,7 @@ export function parsePod(object: unknown): ParsedObject<Pod> {
         spec.terminationGracePeriodSeconds ?? defaultGracePeriodSeconds,
         deletionGracePeriodSeconds ?? 0,
       ),
+      containers: containersOf(spec, status ?? {}),
       ...(deletionTimestamp == null ? {} : { deletionTimestamp }),
     },
   };
@@ -110,8 +118,9 @@ const podSchema = v.object({
     nodeName: v.optional(v.string()),
     hostNetwork: v.optional(v.boolean()),
     terminationGracePeriodSeconds: v.nullish(v.number()),
+    ...containersSpecSchema,
   }),
-  status: v.nullish(v.object({ phase: v.optional(v.string()) })),
+  status: v.nullish(v.object({ phase: v.optional(v.string()), ...containersStatusSchema })),
 });
 
 /** The API server's own. */

@@ -2,7 +2,8 @@ import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { indexCount, parseRingFile, ringFileName } from '../storage/file-names.ts';
-import { type LeftoverPruning, packetsIn } from '../storage/prune-leftovers.ts';
+import { packetsIn } from '../storage/packets-in.ts';
+import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { listRingFiles } from '../storage/ring-files.ts';
 import type { FilesStarted } from './tcpdump-output.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { noTotals } from '../storage/capture-records.ts';
-import { ringSpecOf, specOf } from '../testing/fixtures.ts';
+import { neverFrozen, ringSpecOf, specOf } from '../testing/fixtures.ts';
 import { type CaptureStatuses, captureStatuses } from './capture-status.ts';
 import { type MetricSources, readSamples } from './metric-samples.ts';
 import { metricsText } from './metrics.ts';
@@ -112,7 +112,16 @@ function count(status: CaptureStatuses, pod: PodName, totals: Partial<typeof noT
 }
 
 function folder(pod: PodName, state: Partial<FolderState>): FolderState {
-  return { pod, files: 1, bytes: 0, largestBytes: 0, capturedMs: 0, endedMs: undefined, ...state };
+  return {
+    pod,
+    files: 1,
+    bytes: 0,
+    largestBytes: 0,
+    ...neverFrozen,
+    capturedMs: 0,
+    endedMs: undefined,
+    ...state,
+  };
 }
 
 function foldersOf(...states: readonly FolderState[]): MetricSources['folders'] {

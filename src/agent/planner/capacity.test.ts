@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { type RingSize, ringBytes } from '../storage/ring-size.ts';
-import { podWith } from '../testing/fixtures.ts';
+import { neverFrozen, podWith } from '../testing/fixtures.ts';
 import { mayOverlap } from './capacity.ts';
 import { type NodeState, plan, type RunningRecording } from './plan.ts';
 
@@ -344,5 +344,13 @@ function kindOf(uid: string, state: NodeState): string {
 /** Its files have the same size. */
 function folderOf(uid: string, { files, bytes }: Pick<FolderState, 'files' | 'bytes'>): FolderState {
   const pod = { namespace: 'default', name: uid, uid };
-  return { pod, files, bytes, largestBytes: bytes / files, capturedMs: 0, endedMs: undefined };
+  return {
+    pod,
+    files,
+    bytes,
+    largestBytes: bytes / files,
+    capturedMs: 0,
+    endedMs: undefined,
+    ...neverFrozen,
+  };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { mostFileBytes, type RingSize, ringBytes } from '../storage/ring-size.ts';
-import { podWith, specOf } from '../testing/fixtures.ts';
+import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
 import type { Capacity, WaitsFor } from './capacity.ts';
 import {
   type Decision,
@@ -635,6 +635,7 @@ function folderWith(key: string, state: Partial<FolderState> = {}): FolderState 
     largestBytes: files === 0 ? 0 : bytes / files,
     capturedMs: 0,
     endedMs: undefined,
+    ...neverFrozen,
     ...state,
   };
 }

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { run } from '../../testbed/run-program.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { neverFrozen } from '../testing/fixtures.ts';
 import { openCaptureFolders } from './capture-folders.ts';
 import { noTotals, readRecord } from './capture-records.ts';
 import { folderName } from './file-names.ts';
@@ -192,6 +193,7 @@ test('the retention time starts when the Pod is marked as ended, and continues w
     largestBytes: 5,
     capturedMs: 700,
     endedMs: undefined,
+    ...neverFrozen,
   });
   time.nowMs = 5_000;
   await writeFile(`${generation.file}001`, 'more');

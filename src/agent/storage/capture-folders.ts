@@ -6,7 +6,16 @@ import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { readRecords, type Totals, totalsOf } from './capture-records.ts';
-import { folderName, parseFolderName, parseRecordName, parseRingFile, podEndName } from './file-names.ts';
+import {
+  folderName,
+  freezeLogName,
+  parseFolderName,
+  parseRecordName,
+  parseRingFile,
+  podEndName,
+} from './file-names.ts';
+import { type FreezeState, type Freezes, openFreezes, readFreezes, ringInFreezing } from './freezes.ts';
+import { removeFrozenFolders } from './frozen-rings.ts';
 import { type CaptureFolder, captureFolder, type RecordWriter, recordWriter } from './generations.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
@@ -31,6 +40,7 @@ export type CaptureFolders = {
   readonly markEnded: (uid: string) => Promise<boolean>;
   /** Forgets that the Pod has ended: it is still there. */
   readonly unmarkEnded: (uid: string) => Promise<void>;
+  readonly freezes: Freezes;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
 };
@@ -40,10 +50,12 @@ export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
 export type FolderState = {
   /** The name may be cut if no record of the folder can be read. */
   readonly pod: PodName;
-  /** How many capture files it has, and their total size. */
+  /** How many capture files it has, and their total size, with those of frozen rings. */
   readonly files: number;
   readonly bytes: number;
-  /** The size of the largest one. */
+  /** How much of that is in frozen rings. */
+  readonly frozenBytes: number;
+  /** The size of the largest one that is in no frozen ring. */
   readonly largestBytes: number;
   /** How long was captured so far, in milliseconds. */
   readonly capturedMs: number;
@@ -51,6 +63,7 @@ export type FolderState = {
   readonly endedMs: number | undefined;
   /** The time of its oldest packet, in milliseconds of Unix time; undefined if there is none, or if it is not read. */
   readonly oldestPacketMs?: number | undefined;
+  readonly freezes: FreezeState;
 };
 
 export type CaptureFoldersOptions = {
@@ -60,9 +73,15 @@ export type CaptureFoldersOptions = {
   readonly groupId: number;
   /** Whether the time of each folder's oldest packet is read when the folder is measured. */
   readonly readsPacketTimes?: boolean;
+  /** The name of the agent's own Pod. */
+  readonly agent?: string;
+  /** How many frozen rings are kept of one Pod. */
+  readonly mostFrozenRings?: number;
   readonly clock: Clock;
   readonly log: Logger;
 };
+
+const defaultMostFrozenRings = 3;
 
 /** Finds and measures the folders that an earlier agent left. Throws when the root cannot be read or shared. */
 export async function openCaptureFolders(options: CaptureFoldersOptions): Promise<CaptureFolders> {
@@ -92,7 +111,17 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     onError: (error) => log.warn({ folder: root, err: error }, 'failed to read the folder of captures'),
   });
 
+  const freezes = openFreezes({
+    pathOf: measured.pathOf,
+    stateOf: (uid) => measured.states().get(uid)?.freezes,
+    changed: (uid, state) => measured.freezesChanged(uid, state),
+    agent: options.agent ?? '',
+    mostRings: options.mostFrozenRings ?? defaultMostFrozenRings,
+    clock,
+  });
+
   return {
+    freezes,
     states: measured.states,
     measure: measured.measure,
     async measureAll() {
@@ -114,9 +143,14 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       await removePodEnd(path);
       await measured.add(pod.uid, path);
       const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
+      /** Files of the ring that is being frozen are no part of the ring any more. */
+      const frozenUpTo = () => {
+        const state = measured.states().get(pod.uid);
+        return (state && ringInFreezing(state.freezes)?.record.upTo) ?? 0;
+      };
       const writer = writers.get(path) ?? recordWriter(path);
       writers.set(path, writer);
-      return captureFolder({ path, pod, clock, compareQueue, writer, makeFolder, onDeleted });
+      return captureFolder({ path, pod, clock, compareQueue, writer, makeFolder, onDeleted, frozenUpTo });
     },
     async markEnded(uid) {
       const path = measured.pathOf(uid);
@@ -152,11 +186,15 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
 
   async function measure(uid: string): Promise<void> {
     const path = paths.get(uid);
+    const before = states.get(uid)?.freezes;
     const state = path && (await ifExists(readState(path, options)));
     // It may have been removed meanwhile.
-    if (state && paths.get(uid) === path)
-      states.set(uid, { ...state, endedMs: state.endedMs ?? endedMsOf.get(uid) });
-    else states.delete(uid);
+    if (state && paths.get(uid) === path) {
+      const now = states.get(uid)?.freezes;
+      const endedMs = state.endedMs ?? endedMsOf.get(uid);
+      // What has been frozen while the folder was read is not known from that.
+      states.set(uid, { ...state, endedMs, freezes: now && now !== before ? now : state.freezes });
+    } else states.delete(uid);
   }
 
   /** A folder that cannot be read keeps its last state, and does not stop the others from being measured. */
@@ -192,6 +230,10 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
     /** The ends that are not in their folders yet. */
     unwrittenEnds: () => [...endedMsOf].filter(([uid]) => unwrittenEnds.has(uid)),
     endWritten: (uid: string) => void unwrittenEnds.delete(uid),
+    freezesChanged(uid: string, freezes: FreezeState): void {
+      const state = states.get(uid);
+      if (state) states.set(uid, { ...state, freezes });
+    },
     forget(uid: string): void {
       unwrittenEnds.delete(uid);
       paths.delete(uid);
@@ -206,26 +248,31 @@ async function readState(
   { clock, readsPacketTimes }: CaptureFoldersOptions,
 ): Promise<FolderState> {
   const named = parseFolderName(basename(path)) ?? { namespace: '', pod: '', uid: '' };
-  const [read, sizes, endedMs] = await Promise.all([
+  const [read, sizes, endedMs, freezes] = await Promise.all([
     readRecords(path),
     ringSizes(path),
     readPodEnd(path, clock),
+    readFreezes(path),
   ]);
   const records = read.filter((record) => folderName(record) === folderName(named));
   const newest = records.at(-1);
   const { namespace, pod: name, uid } = newest ?? named;
   const { capturedMs } = totalsOf(records);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const frozenBytes = freezes.rings.reduce((sum, ring) => sum + ring.bytes, 0);
+  const frozenFiles = freezes.rings.reduce((sum, ring) => sum + ring.files, 0);
   const oldestUs = readsPacketTimes ? await oldestPacketUs(path) : undefined;
   return {
     pod: { namespace, name, uid },
-    files: sizes.length,
-    bytes,
+    files: sizes.length + frozenFiles,
+    bytes: bytes + frozenBytes,
+    frozenBytes,
     // tcpdump's user can make more files than a call can have arguments.
     largestBytes: sizes.reduce((largest, size) => Math.max(largest, size), 0),
     capturedMs,
     ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),
     endedMs,
+    freezes,
   };
 }
 
@@ -264,11 +311,14 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {
+  await ifExists(removeFrozenFolders(path));
   for (const entry of (await ifExists(readdir(path, { withFileTypes: true }))) ?? []) {
     const { name } = entry;
     const replaced = name.replace(/\.new$/, '');
     const isOwn =
-      parseRingFile(name) !== undefined || parseRecordName(replaced) !== undefined || replaced === podEndName;
+      parseRingFile(name) !== undefined ||
+      parseRecordName(replaced) !== undefined ||
+      [podEndName, freezeLogName].includes(replaced);
     if (isOwn && !entry.isDirectory()) await ifExists(unlink(join(path, name)));
   }
   try {

@@ -76,6 +76,21 @@ async function writePods(path: string, pods: readonly Pod[], { bootId }: Clock):
   await replaceFile(path, `${JSON.stringify({ bootId, pods })}\n`);
 }
 
+const containerSchema = v.object({
+  name: v.string(),
+  restarts: v.number(),
+  isReady: v.boolean(),
+  lastEnd: v.exactOptional(
+    v.object({
+      id: v.string(),
+      exitCode: v.number(),
+      reason: v.string(),
+      finishedAt: v.exactOptional(v.string()),
+    }),
+  ),
+  mayComplete: v.boolean(),
+});
+
 const podSchema = v.object({
   namespace: v.string(),
   name: v.string(),
@@ -88,6 +103,7 @@ const podSchema = v.object({
   creationTimestamp: v.string(),
   deletionTimestamp: v.exactOptional(v.string()),
   gracePeriodSeconds: v.number(),
+  containers: v.optional(v.array(containerSchema), []),
 });
 
 const fileSchema = v.object({ bootId: v.string(), pods: v.array(podSchema) });

@@ -13,7 +13,11 @@ export async function countDuplicates(
   generations: readonly number[],
 ): Promise<number> {
   const recording = await readRecording(folder, pod);
-  const selected = recording?.generations.filter(({ number }) => generations.includes(number)) ?? [];
+  // The capture before may be frozen by now.
+  const all = [...(recording?.frozen ?? []), ...(recording ? [recording] : [])].flatMap(
+    (ring) => ring.generations,
+  );
+  const selected = all.filter(({ number, files }) => generations.includes(number) && files.length > 0);
   await using snapshot = await openSnapshot(selected);
   const { packets } = await findOverlap(snapshot.sources);
   return packets;

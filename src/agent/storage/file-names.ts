@@ -70,6 +70,23 @@ export function parseRecordName(name: string): number | undefined {
 /** The name of the file that says when the Pod ended. */
 export const podEndName = 'pod-end.json';
 
+/** The name of the file that says what has been frozen so far, and what was not. */
+export const freezeLogName = 'freezes.json';
+
+/** The name of the folder, in a Pod's folder, of its frozen ring of that number, from 1 on. */
+export function frozenFolderName(number: number): string {
+  return `frozen-${number}`;
+}
+
+/** Undefined for a name that is not a frozen ring's. */
+export function parseFrozenFolderName(name: string): number | undefined {
+  const digits = /^frozen-([1-9][0-9]{0,8})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The name of the record in the folder of a frozen ring. */
+export const frozenRecordName = 'frozen.json';
+
 function cut(pod: string): string {
   return pod.slice(0, maxPodBytes);
 }

@@ -36,6 +36,8 @@ export type CaptureFolder = {
   readonly starts: (generations: ReadonlySet<number>) => Promise<StartStates>;
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
+  /** The ring of all generations up to this one is being frozen; 0: of none. */
+  readonly frozenUpTo: () => number;
 };
 
 /** One start of tcpdump. */
@@ -80,6 +82,7 @@ export type CaptureFolderOptions = {
   /** Makes the folder if it does not exist: somebody may have deleted it. */
   readonly makeFolder: () => Promise<void>;
   readonly onDeleted: CaptureFolder['onDeleted'];
+  readonly frozenUpTo: CaptureFolder['frozenUpTo'];
 };
 
 /** Records without files are folded into `forgotten`; this many of the newest stay for people to read. */
@@ -87,7 +90,7 @@ const emptyRecordsKept = 20;
 
 /** The folder at that path, which `makeFolder` has made. */
 export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
-  const { path, pod, clock, writer, makeFolder, onDeleted } = options;
+  const { path, pod, clock, writer, makeFolder, onDeleted, frozenUpTo } = options;
   /** Those that this folder's recorder has started, and whose end is not noted yet. */
   const ownRunning = new Set<number>();
   let ownAgent: string | undefined;
@@ -101,6 +104,7 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
   return {
     path,
     onDeleted,
+    frozenUpTo,
     async totals() {
       const records = await readRecords(path).catch(() => []);
       return totalsOf(writer.withUnwritten(records));

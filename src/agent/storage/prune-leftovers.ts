@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
-import { countRecords } from '../../pcap/pcap-file.ts';
 import type { CaptureFolder } from './generations.ts';
+import { packetsIn } from './packets-in.ts';
 import { listRingFiles } from './ring-files.ts';
 import { filesToPrune, type SizedRingFile } from './ring-pruning.ts';
 import type { RingSize } from './ring-size.ts';
@@ -22,7 +22,7 @@ export type LeftoverPruning = AsyncDisposable & {
 };
 
 export type LeftoverPruningOptions = {
-  readonly folder: Pick<CaptureFolder, 'path' | 'starts'>;
+  readonly folder: Pick<CaptureFolder, 'path' | 'starts' | 'frozenUpTo'>;
   readonly size: RingSize;
   /** The largest N that anyone may ask for. */
   readonly maxFiles: number;
@@ -93,7 +93,8 @@ async function surplusFiles(
   folder: LeftoverPruningOptions['folder'],
   limits: Pick<LeftoverPruningOptions, 'size' | 'maxFiles'>,
 ): Promise<string[]> {
-  const files = await listRingFiles(folder.path);
+  const frozenUpTo = folder.frozenUpTo();
+  const files = (await listRingFiles(folder.path)).filter(({ generation }) => generation > frozenUpTo);
   const starts = await folder.starts(new Set(files.map(({ generation }) => generation)));
   // Usually there is one tcpdump, and it starts a file every few milliseconds: its library prunes them.
   const isOneRing = starts.size === 1 && files.length <= limits.size.files;
@@ -105,10 +106,4 @@ async function surplusFiles(
     }),
   );
   return filesToPrune({ ...limits, files: sized.flat(), starts });
-}
-
-/** How many packets the file has; 0 if it does not exist or is no capture file. */
-export async function packetsIn(path: string): Promise<number> {
-  const counted = await ifExists(countRecords(path));
-  return counted && 'records' in counted ? counted.records : 0;
 }

@@ -1,11 +1,10 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifExists } from '../../base/fs-errors.ts';
-import { type CaptureRecord, readRecord, startedGenerations } from './capture-records.ts';
-import { folderName, type PodFolder, parseFolderName, parseRecordName, type RingFile } from './file-names.ts';
+import { folderName, type PodFolder, parseFolderName } from './file-names.ts';
+import { readFreezeLog } from './freeze-records.ts';
+import { type FrozenRing, readFrozenRings } from './frozen-rings.ts';
 import { hasPodEnded } from './pod-end.ts';
-import { listRingFiles } from './ring-files.ts';
-import { orderByAge, orderGenerations } from './ring-order.ts';
+import { newestRecord, type RecordingGeneration, readGenerations } from './recorded-generations.ts';
 
 /** What is stored of one Pod. */
 export type Recording = {
@@ -17,22 +16,14 @@ export type Recording = {
   readonly hasPodEnded: boolean;
   /** One for each start of tcpdump, oldest first. */
   readonly generations: readonly RecordingGeneration[];
+  /** Oldest first, with one that is still being frozen. */
+  readonly frozen: readonly FrozenRecording[];
+  /** How many times since the newest one nothing was frozen although something happened that freezes. */
+  readonly notFrozen: number;
 };
 
-export type RecordingGeneration = {
-  readonly number: number;
-  /** Undefined if it is lost, invalid, or not the agent's. */
-  readonly record: CaptureRecord | undefined;
-  /** Oldest first; empty if all of them have been deleted. */
-  readonly files: readonly RecordingFile[];
-};
-
-export type RecordingFile = {
-  readonly path: string;
-  readonly bytes: number;
-  /** Among the files of its generation, from 0. */
-  readonly index: number;
-};
+/** A frozen ring and what it has. */
+export type FrozenRecording = FrozenRing & { readonly generations: readonly RecordingGeneration[] };
 
 /** Every recording in the folder of captures, by namespace, Pod and age. Throws what readdir(2) says of that folder. */
 export async function findRecordings(capturesFolder: string): Promise<readonly Recording[]> {
@@ -47,20 +38,16 @@ export async function findRecordings(capturesFolder: string): Promise<readonly R
 
 /** The recording in a Pod's folder; undefined if the folder has been deleted meanwhile. */
 export async function readRecording(folder: string, named: PodFolder): Promise<Recording | undefined> {
-  const names = await ifExists(readdir(folder));
-  const files = await ifExists(listRingFiles(folder));
-  if (names === undefined || files === undefined) return undefined;
-  const numbers = [
-    ...names.flatMap((name) => parseRecordName(name) ?? []),
-    ...files.map(({ generation }) => generation),
-  ];
-  const filesOf = Map.groupBy(files, ({ generation }) => generation);
-  const generations: RecordingGeneration[] = [];
-  const started = (await ifExists(startedGenerations(folder))) ?? new Set();
-  for (const number of orderGenerations(numbers, started)) {
-    const record = await readRecord(folder, number).then((read) => (isOf(named, read) ? read : undefined));
-    generations.push({ number, record, files: await orderedFiles(folder, filesOf.get(number) ?? []) });
-  }
+  const read = await readGenerations(folder);
+  if (!read) return undefined;
+  const generations = ofPod(named, read);
+  const rings = await readFrozenRings(folder);
+  const frozen = await Promise.all(
+    rings.map(async (ring) => ({
+      ...ring,
+      generations: ofPod(named, (await readGenerations(ring.folder)) ?? []),
+    })),
+  );
   const record = newestRecord(generations);
   // A long name is cut in the folder's name, but not in the record.
   return {
@@ -69,28 +56,17 @@ export async function readRecording(folder: string, named: PodFolder): Promise<R
     pod: record?.pod ?? named.pod,
     hasPodEnded: await hasPodEnded(folder),
     generations,
+    frozen,
+    notFrozen: (await readFreezeLog(folder))?.notFrozen ?? 0,
   };
 }
 
 /** A record that was copied or linked from another Pod's folder is no record of this one. */
-function isOf(named: PodFolder, record: CaptureRecord | undefined): boolean {
-  return record !== undefined && folderName(record) === folderName(named);
-}
-
-/** Undefined if no generation has a valid record. */
-export function newestRecord(generations: readonly RecordingGeneration[]): CaptureRecord | undefined {
-  return generations.findLast(({ record }) => record !== undefined)?.record;
-}
-
-/** The files of one generation that still exist, oldest first. */
-async function orderedFiles(folder: string, files: readonly RingFile[]): Promise<RecordingFile[]> {
-  const existing: RecordingFile[] = [];
-  for (const { name, index } of orderByAge(files, new Set())) {
-    const path = join(folder, name);
-    const stats = await ifExists(lstat(path));
-    if (stats) existing.push({ path, bytes: stats.size, index });
-  }
-  return existing;
+function ofPod(named: PodFolder, generations: readonly RecordingGeneration[]): RecordingGeneration[] {
+  return generations.map(({ record, ...generation }) => ({
+    ...generation,
+    record: record && folderName(record) === folderName(named) ? record : undefined,
+  }));
 }
 
 function sortKey({ namespace, pod, generations }: Recording): string {

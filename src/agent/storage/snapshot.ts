@@ -2,7 +2,7 @@ import { ifExists } from '../../base/fs-errors.ts';
 import type { Source } from '../../pcap/join/source.ts';
 import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
 import type { CaptureRecord } from './capture-records.ts';
-import type { RecordingGeneration } from './recordings.ts';
+import type { RecordingGeneration } from './recorded-generations.ts';
 
 /** The capture files of some generations, held open as they were at one moment. */
 export type Snapshot = AsyncDisposable & {
@@ -21,6 +21,25 @@ export type GenerationSource = Source & {
  * process's descriptors.
  */
 const mostFiles = 20_000;
+
+/** Opens several rings, oldest first: what is missing between two of them is no reason to leave out the older one. */
+export async function openSnapshots(rings: readonly (readonly RecordingGeneration[])[]): Promise<Snapshot> {
+  await using opening = new AsyncDisposableStack();
+  const snapshots: Snapshot[] = [];
+  let most = mostFiles;
+  // The newest first: what is older is what may be deleted meanwhile.
+  for (const generations of rings.toReversed()) {
+    const snapshot = opening.use(await openSnapshot(generations, most));
+    most -= snapshot.sources.reduce((sum, { files }) => sum + files.length, 0);
+    snapshots.unshift(snapshot);
+  }
+  const opened = opening.move();
+  return {
+    sources: snapshots.flatMap(({ sources }) => sources),
+    notes: snapshots.flatMap(({ notes }) => notes),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
 
 /**
  * Opens the newest file of each generation first, and the newest generation first: pruning deletes the oldest, so only

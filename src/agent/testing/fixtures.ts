@@ -24,6 +24,9 @@ export function ringSpecOf(files: number, more: Partial<RingSpec> = {}): RingSpe
   return { ...tcpdump, files, bufferKib: 4_096, ...more };
 }
 
+/** The state of a folder of which nothing was frozen. */
+export const neverFrozen = { frozenBytes: 0, freezes: { log: undefined, rings: [] } } as const;
+
 /** A running Pod without annotations, with the given changes. */
 export function podWith(fields: Partial<Pod> = {}): Pod {
   return {
@@ -37,6 +40,7 @@ export function podWith(fields: Partial<Pod> = {}): Pod {
     phase: 'Running',
     creationTimestamp: '2026-01-01T00:00:00Z',
     gracePeriodSeconds: 30,
+    containers: [],
     ...fields,
   };
 }
