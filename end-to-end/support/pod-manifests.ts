@@ -124,6 +124,28 @@ export function sender({
 }
 
 /**
+ * A sender, and beside it the container `victim`, which does what a file tells it when that appears: it ends with exit
+ * code 3 (/tmp/end, or /shared/loop, which is still there when it runs again), it takes all the memory that it may have
+ * and more (/tmp/oom), or its probe fails (/tmp/unready).
+ */
+export function senderBesideVictim(options: SenderOptions): PodManifest {
+  const { metadata, spec } = sender(options);
+  const containers = 'containers' in spec && Array.isArray(spec.containers) ? spec.containers : [];
+  const script = `
+    until [ -e /tmp/end ] || [ -e /shared/loop ] || [ -e /tmp/oom ]; do sleep 0.05; done
+    [ -e /tmp/oom ] && exec node -e 'const all = []; for (;;) all.push(Buffer.alloc(1e7, 1))'
+    exit 3`;
+  const victim = {
+    ...container('victim', bash(script)),
+    resources: { limits: { memory: '100Mi' } },
+    readinessProbe: { exec: { command: bash('[ ! -e /tmp/unready ]') }, periodSeconds: 1, failureThreshold: 1 },
+    volumeMounts: [{ name: 'shared', mountPath: '/shared' }],
+  };
+  const volumes = [{ name: 'shared', emptyDir: {} }];
+  return { metadata, spec: { ...spec, containers: [...containers, victim], volumes } };
+}
+
+/**
  * Sends datagrams 0, 1 and 2 the moment its first container starts, and a last one after 5 s, when it is surely
  * captured. With an init container that one is the first, and the main container sends 3, 4 and 5 when it starts.
  */

@@ -9,8 +9,9 @@ import { kubectlCommand } from './run-kubectl.ts';
 export async function readBack(
   { uid, node }: Pick<PodOnNode, 'uid' | 'node'>,
   format: 'pcap' | 'pcapng' = 'pcap',
+  ...more: readonly string[]
 ): Promise<Buffer> {
-  return await podcap(node, ['read', '--uid', uid, '--format', format]);
+  return await podcap(node, ['read', '--uid', uid, '--format', format, ...more]);
 }
 
 /** What `podcap list` in the container of the Node's agent says about the Pod; undefined if it does not list it. */

@@ -86,8 +86,9 @@ test('podcap list has the frozen rings, with what froze each and how far back it
   await folders.freezes.begin(web.uid, {
     causes: [{ trigger: 'oom-killed', container: 'app', exitCode: 137, reason: 'OOMKilled', finishedAt }],
     log: { seen, notFrozen: 4 },
+    replacesNewest: false,
   });
-  await folders.freezes.setAside(web.uid);
+  await folders.freezes.setAside(web.uid, { deletesSurplus: true });
   await folders.freezes.note(web.uid, { seen, notFrozen: 1 });
   const { stdout } = await scene.list([]);
   const [, messages] = stdout.toString().split('\n\n');

@@ -17,7 +17,7 @@ export type Capture = {
   readonly generation: number;
   /** What it captures and does at this moment. */
   readonly observe: () => ObservedCapture;
-  /** Requests that it keeps this many of its own files. Resolves when its library has acknowledged a number, or it has ended. */
+  /** Requests that it keeps this many of its own files, 0: all. Resolves when its library has acknowledged a number, or it has ended. */
   readonly keep: (files: number) => Promise<void>;
   /** Ends it, with every packet in a file or in a counter. Resolves when it has ended. */
   readonly stop: () => Promise<void>;
@@ -69,6 +69,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { spec } = options;
   let acknowledged = Promise.withResolvers<void>();
   let isRingFull = false;
+  /** How many files it had started when it was told to keep all. */
+  let heldFrom: number | undefined;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
   let missedBefore: MissedBefore = { kind: 'unknown' };
   let isOtherInterface = false;
@@ -87,7 +89,11 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     ...spec,
     netns: network.netns,
     file,
-    onFiles: files.next,
+    onFiles(started) {
+      files.next(started);
+      // Whether it has as many as a frozen ring gets after its trigger.
+      if (heldFrom !== undefined) onChange();
+    },
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
     onInterface: interfaceReports.setUp,
     onCapturedInterface: interfaceReports.setCaptured,
@@ -132,6 +138,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     reported: reported(),
     isOtherInterface,
     condition,
+    filesSinceHeld: heldFrom === undefined ? undefined : files.started() - heldFrom,
   });
 
   /** A capture that went on in another receive ring is not reported. */
@@ -188,6 +195,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation: generation.number,
     observe,
     async keep(count) {
+      heldFrom = count === 0 ? (heldFrom ?? files.started()) : undefined;
       tcpdump.keep(count);
       if (tcpdump.keeping() !== count) await tcpdump.unlessEnded(acknowledged.promise);
     },

@@ -32,9 +32,14 @@ export function desiredAfter(
     case 'wait':
       return ongoing;
     case 'keep':
-      return decision.why === 'DurationReached'
-        ? { kind: 'rest', why: { kind: 'durationReached' } }
-        : finish(ongoing, options);
+      switch (decision.why) {
+        case 'DurationReached':
+          return { kind: 'rest', why: { kind: 'durationReached' } };
+        case 'Paused':
+          return { kind: 'rest', why: { kind: 'paused' } };
+        case 'PodEnded':
+          return finish(ongoing, options);
+      }
     case undefined:
       return finish(ongoing, options);
   }

@@ -77,6 +77,8 @@ function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
     }
     case 'durationReached':
       return { ...stopped, why: 'DurationReached', after: { kind: 'unmarkEnded' } };
+    case 'paused':
+      return { ...stopped, why: 'Paused', after: { kind: 'unmarkEnded' } };
     case 'agentStopped':
     case 'unknown':
       return { ...stopped, why: 'AgentStopped', after: { kind: 'nothing' } };

@@ -290,6 +290,7 @@ function earliest(times: readonly number[], nowMs: number): number | undefined {
 
 function reportOf(goal: Goal, desired: Desired, observed: Observed): NextSteps['report'] {
   if (goal.kind === 'stop') {
+    if (goal.why === 'Paused' && !observed.recording) return { kind: 'paused' };
     const isReported = goal.after.kind === 'report' && !observed.recording;
     return isReported ? { kind: 'refused', refusal: goal.after.refusal } : undefined;
   }

@@ -68,7 +68,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
       loop.bufferKib = bufferKib;
       if (decision?.kind === 'record') loop.known = decision.pod;
       if (isSame) return;
-      if (decision && decision.kind !== 'keep') loop.pod = decision.pod;
+      if (decision?.pod) loop.pod = decision.pod;
       const times = { longestEndMs: loop.known ? longestEndMs(loop.known) : 0, nowMs: performance.now() };
       desire(loop, desiredAfter(loop.desired, decision, { bufferKib, ...times }));
     },
@@ -169,13 +169,19 @@ async function tick(loop: Loop): Promise<void> {
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
   // A Pod that is being deleted gets no other network.
   const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
-  if (report && isDue && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
+  // The end of the recording has said so.
+  const isKnown = report?.kind === 'paused' && isPaused(loop.reported);
+  if (report && isDue && !isKnown && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
   for (const step of steps) begin(loop, step);
   if (wakeAtMs !== undefined) {
     const ms = Math.min(longestTimeoutMs, Math.max(0, wakeAtMs - performance.now()));
     loop.timer = setTimeout(loop.ticking.run, ms);
   }
   if (isIdle(loop) && wakeAtMs === undefined) loop.onIdle();
+}
+
+function isPaused(status: CaptureStatus | undefined): boolean {
+  return status?.kind === 'paused' || (status?.kind === 'stopped' && status.why === 'Paused');
 }
 
 function isBeingDeleted({ known }: Loop): boolean {
@@ -384,7 +390,7 @@ function isSameDecision(a: Decision | undefined, b: Decision | undefined): boole
 }
 
 function withUidOnly(decision: Decision | undefined): unknown {
-  return decision && 'pod' in decision ? { ...decision, pod: decision.pod.uid } : decision;
+  return decision?.pod ? { ...decision, pod: decision.pod.uid } : decision;
 }
 
 function fieldsOf({ pod: { namespace, name, uid } }: Loop) {

@@ -1,9 +1,11 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { MissedBefore, RecordingReport, StopReason } from '../observability/capture-status.ts';
+import type { MissedBefore, NotFrozen, RecordingReport, StopReason } from '../observability/capture-status.ts';
 import { type CaptureSpec, isSameTcpdump, type TcpdumpSpec } from '../planner/annotations.ts';
-import type { DeleteReason } from '../planner/plan.ts';
+import type { DeleteReason, FreezeCapacity } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { RingSize } from '../storage/ring-size.ts';
+import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
+import type { PodMoments } from './freeze-causes.ts';
 import type { InterfaceCondition } from './interface-condition.ts';
 import type { Ending } from './tcpdump.ts';
 
@@ -44,6 +46,7 @@ export type OngoingState =
 export type RestReason =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'durationReached' }
+  | { readonly kind: 'paused' }
   | { readonly kind: 'agentStopped' }
   /** An earlier agent left the folder, and nothing is known of the Pod yet. */
   | { readonly kind: 'unknown' };
@@ -63,7 +66,27 @@ export type Observed = {
   /** The steps that have begun, by their key, and are not over. */
   readonly inFlight: ReadonlyMap<StepKey, Step>;
   readonly memory: Memory;
+  readonly freeze: ObservedFreeze;
 };
+
+/** What is frozen of the Pod, and what could freeze it. */
+export type ObservedFreeze = {
+  /** Undefined before the Pod is known. */
+  readonly pod: PodMoments | undefined;
+  /** This agent has looked at the Pod before: what is new has just happened. */
+  readonly isPodSeen: boolean;
+  readonly bootId: string;
+  /** What was taken into account so far; undefined if the Pod was never looked at. */
+  readonly log: FreezeLog | undefined;
+  /** The ring that is being frozen. */
+  readonly ring: FreezingRing | undefined;
+  /** When the newest ring was triggered; undefined if there is none, or if that was before this boot. */
+  readonly lastMs: number | undefined;
+  readonly capacity: FreezeCapacity;
+};
+
+/** A ring that is being frozen: that of all captures up to a generation. */
+export type FreezingRing = { readonly number: number; readonly upTo: number; readonly sinceMs: number };
 
 /** What the past says about the next steps (pod-memory.ts). */
 export type Memory = {
@@ -100,6 +123,8 @@ export type ObservedCapture = {
   readonly isOtherInterface: boolean;
   /** What has become of its interface. */
   readonly condition: InterfaceCondition;
+  /** How many files it has started since it was told to keep all of them; undefined if it was not. */
+  readonly filesSinceHeld: number | undefined;
 };
 
 export type CapturePhase =
@@ -121,7 +146,26 @@ export type Step =
   | { readonly kind: 'checkFilter'; readonly filter: string }
   /** Starts a tcpdump. Others may run: it replaces them when it listens. */
   | { readonly kind: 'start'; readonly spec: RingSpec; readonly network: Network }
-  /** Tells a tcpdump how many files it keeps. */
+  /**
+   * Notes what is taken into account of the Pod from now on. `causes` are added to the ring that is being frozen;
+   * `notFrozen` is what froze nothing.
+   */
+  | {
+      readonly kind: 'noteFreeze';
+      readonly log: FreezeLog;
+      readonly causes: readonly FreezeCause[];
+      readonly notFrozen?: NotFrozen;
+    }
+  /** Writes down that the ring is to be set aside. `replacesNewest`: there is no capacity for one more frozen ring. */
+  | {
+      readonly kind: 'beginFreeze';
+      readonly causes: readonly FreezeCause[];
+      readonly log: FreezeLog;
+      readonly replacesNewest: boolean;
+    }
+  /** Sets aside the files of the ring that is being frozen, whose captures have ended. */
+  | { readonly kind: 'setAside'; readonly number: number }
+  /** Tells a tcpdump how many files it keeps; 0: all. */
   | { readonly kind: 'keep'; readonly generation: number; readonly files: number }
   | { readonly kind: 'stop'; readonly generation: number }
   /** Kills a tcpdump that does not start to capture, which is a failure. */
@@ -163,6 +207,11 @@ export function keyOf(step: Step): StepKey {
       return `${step.kind} ${step.generation}`;
     case 'cancel':
       return `${step.kind} ${step.key}`;
+    // Of what is frozen, one step at a time.
+    case 'noteFreeze':
+    case 'beginFreeze':
+    case 'setAside':
+      return 'freeze';
     case 'open':
     case 'measure':
     case 'close':
@@ -188,7 +237,7 @@ export type NextSteps = {
   readonly steps: readonly Step[];
   readonly wakeAtMs: number | undefined;
   /** Undefined while nothing new can be said. */
-  readonly report: Exclude<RecordingReport, { kind: 'stopped' | 'warning' }> | undefined;
+  readonly report: Exclude<RecordingReport, { kind: 'stopped' | 'warning' | 'frozen' | 'notFrozen' }> | undefined;
 };
 
 /** What is captured, or was until it is erased. */

@@ -6,6 +6,7 @@ import { invalidFilter } from '../planner/refusals.ts';
 import type { CaptureFolders, PodName } from '../storage/capture-folders.ts';
 import type { CaptureSettings } from './capture.ts';
 import type { CheckFilter } from './filter-check.ts';
+import { runFreezeStep } from './run-freeze-step.ts';
 import { openRecording, type PodRecording } from './pod-recording.ts';
 import { type RingSpec, reportOfCapture, type Step, type StepResult } from './pod-state.ts';
 import { writeErrorMessage } from './write-error-message.ts';
@@ -67,6 +68,11 @@ export async function runStep(
       return done;
     case 'giveUp':
       await recording?.giveUp(step.generation, 'tcpdump does not start to capture');
+      return done;
+    case 'noteFreeze':
+    case 'beginFreeze':
+    case 'setAside':
+      await runFreezeStep(step, context, options);
       return done;
     case 'measure':
       await recording?.measure();

@@ -11,6 +11,8 @@ import type { FilesStarted } from './tcpdump-output.ts';
 export type TcpdumpFiles = {
   /** tcpdump has started its next file, or several. */
   readonly next: (files: FilesStarted) => void;
+  /** How many it has started so far. */
+  readonly started: () => number;
   /** A text that changes whenever something is written. */
   readonly written: () => Promise<string>;
   /** How many packets are in all of them, deleted ones included: a killed tcpdump can no longer report that. */
@@ -33,6 +35,7 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
       // Nothing is captured into the first file yet: it pushes out an old one when tcpdump listens (capture.ts).
       if (started > 1) pruning.prune();
     },
+    started: () => started,
     async written() {
       const newest = await ifExists(lstat(ringFileName(file, started - 1)));
       return `${started} ${newest?.size ?? 0}`;

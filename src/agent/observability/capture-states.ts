@@ -4,7 +4,7 @@ import type { CaptureStatus, KnownStatus } from './capture-status.ts';
 import { eventMessageOf } from './event-messages.ts';
 
 /** What a Pod's capture can be, in the words of `podcap list`, of the metric podcap_captures and of the documents. */
-export const captureStates = ['capturing', 'waiting', 'failed', 'refused', 'ended'] as const;
+export const captureStates = ['capturing', 'waiting', 'failed', 'refused', 'paused', 'ended'] as const;
 export type CaptureState = (typeof captureStates)[number];
 
 /** What each state means, as a phrase in parentheses after its name. */
@@ -13,6 +13,7 @@ export const stateDescriptions: Readonly<Record<CaptureState, string>> = {
   waiting: 'for the Pod network',
   failed: 'will be retried',
   refused: 'until the reason is gone',
+  paused: 'until it is requested to continue; its files are kept',
   ended: 'the capture has stopped, and its files are kept',
 };
 
@@ -64,7 +65,10 @@ function reportedState(status: CaptureStatus): StateAlone | undefined {
     case 'stopped':
       // The next agent continues it.
       if (status.why === 'AgentStopped') return undefined;
+      if (status.why === 'Paused') return { state: 'paused', ...nothingToAdd };
       return { state: 'ended', reason: status.why, message: undefined };
+    case 'paused':
+      return { state: 'paused', ...nothingToAdd };
     case 'deleted':
       return undefined;
   }
@@ -73,6 +77,7 @@ function reportedState(status: CaptureStatus): StateAlone | undefined {
 function decidedState(decision: Decision): Omit<PodState, 'uid'> | undefined {
   switch (decision.kind) {
     case 'keep':
+      if (decision.why === 'Paused') return { state: 'paused', pod: decision.pod, ...nothingToAdd };
       return { state: 'ended', pod: undefined, reason: decision.why, message: undefined };
     case 'refuse':
       return { state: 'refused', pod: decision.pod, ...decision.refusal };

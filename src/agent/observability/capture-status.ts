@@ -2,6 +2,7 @@ import type { CaptureSpec } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { PodName } from '../storage/capture-folders.ts';
+import type { FreezeCause, FreezeRecord } from '../storage/freeze-records.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 
 /**
@@ -10,8 +11,8 @@ import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts'
  */
 export type CaptureStatuses = {
   /**
-   * Something happened to that Pod's capture. A status that equals the one before is not reported again; a warning is
-   * passed on and changes no status.
+   * Something happened to that Pod's capture. A status that equals the one before is not reported again; a warning, or
+   * a frozen ring, is passed on and changes no status.
    */
   readonly report: (pod: PodName, report: CaptureReport) => void;
   /** What that Pod's recording has counted so far. */
@@ -23,22 +24,38 @@ export type CaptureStatuses = {
   /** The sum over every capture that this agent ran, including those that have ended. */
   readonly totals: () => Totals;
   /** Over every capture that this agent ran. */
-  readonly counts: () => { readonly starts: number; readonly failures: number };
+  readonly counts: () => StatusCounts;
   /** Reports every problem that persists again: the API server deletes Events after an hour. */
   readonly renew: () => void;
+};
+
+export type StatusCounts = {
+  readonly starts: number;
+  readonly failures: number;
+  readonly freezes: number;
+  readonly notFrozen: number;
 };
 
 /** What happens to a Pod's capture. */
 export type CaptureReport = RecordingReport | { readonly kind: 'deleted'; readonly why: DeleteReason };
 
 /** What last happened to a Pod's capture, except for warnings. */
-export type CaptureStatus = Exclude<CaptureReport, { readonly kind: 'warning' }>;
+export type CaptureStatus = Exclude<CaptureReport, Happening>;
+
+/** What is passed on and changes no status. */
+type Happening = { readonly kind: 'warning' | 'frozen' | 'notFrozen' };
 
 /**
  * Why a recording ended, as capture/ decides it. Its files are deleted if the annotation was removed, and kept
  * otherwise.
  */
-export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
+export type StopReason =
+  | 'PodEnded'
+  | 'AnnotationRemoved'
+  | 'DurationReached'
+  | 'Paused'
+  | 'Refused'
+  | 'AgentStopped';
 
 /** What the loop of a Pod (capture/pod-loop.ts) reports, in the order in which it happens. */
 export type RecordingReport =
@@ -65,9 +82,20 @@ export type RecordingReport =
   /** tcpdump warns of something, in its own words, and continues. */
   | { readonly kind: 'warning'; readonly generation: number; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string }
+  /** The ring was set aside, and the capture continues with a new one. */
+  | { readonly kind: 'frozen'; readonly ring: FreezeRecord }
+  | ({ readonly kind: 'notFrozen' } & NotFrozen)
   | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** Nothing is captured, as requested, and nothing was before. */
+  | { readonly kind: 'paused' }
   /** `totals`: of all captures of the Pod, also those of earlier agents. */
   | { readonly kind: 'stopped'; readonly why: StopReason; readonly totals: Totals };
+
+/** Something happened that freezes a ring, but the last time was less than a minute ago, or there is no capacity. */
+export type NotFrozen = {
+  readonly causes: readonly FreezeCause[];
+  readonly why: 'TooSoon' | 'NoCapacity';
+};
 
 /** How many packets passed the interface before a capture, and are in no file. */
 export type MissedBefore =
@@ -89,7 +117,7 @@ export type StatusListener = (pod: PodName, report: CaptureReport) => void;
 /** Starts empty: a restarted agent knows nothing of the captures before. */
 export function captureStatuses(listeners: readonly StatusListener[]): CaptureStatuses {
   const known = new Map<string, KnownStatus>();
-  const counts = { starts: 0, failures: 0 };
+  const counts = { starts: 0, failures: 0, freezes: 0, notFrozen: 0 };
   /** By UID, the newest start that is counted: an interface can be up again, or a failure beside it over. */
   const started = new Map<string, number>();
   /** By UID, the newest start that was reported without knowing the gap before it. */
@@ -102,7 +130,11 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
 
   return {
     report(pod, status) {
-      if (status.kind === 'warning') return notify(pod, status);
+      if (isHappening(status)) {
+        if (status.kind === 'frozen') counts.freezes += 1;
+        if (status.kind === 'notFrozen') counts.notFrozen += 1;
+        return notify(pod, status);
+      }
       const before = known.get(pod.uid);
       if (status.kind === 'capturing' && started.get(pod.uid) !== status.generation) {
         started.set(pod.uid, status.generation);
@@ -140,6 +172,10 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
       for (const each of known.values()) if (isProblem(each.status)) notify(each.pod, each.status);
     },
   };
+}
+
+function isHappening(report: CaptureReport): report is Extract<CaptureReport, Happening> {
+  return ['warning', 'frozen', 'notFrozen'].includes(report.kind);
 }
 
 /** Whether a start that has been reported, and nothing else, is reported with a gap that was not known before. */

@@ -2,6 +2,8 @@ import { plainText } from '../../base/plain-text.ts';
 import type { PodEvent } from '../../kubernetes/event-object.ts';
 import { type CaptureSpec, filterAnnotation, snaplenAnnotation } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
+import type { FreezeRecord } from '../storage/freeze-records.ts';
+import { causesText, contentsText, notFrozenText, reachText } from './frozen-ring-text.ts';
 import type { CaptureReport, MissedBefore, StatusListener, StopReason } from './capture-status.ts';
 
 /** An Event about a Pod's capture, as kubectl describe shows it. */
@@ -45,6 +47,13 @@ export function eventMessageOf(
     }
     case 'warning':
       return { type: 'Warning', reason: 'CaptureWarning', message: `tcpdump continues: ${status.message}` };
+    case 'frozen':
+      return frozenMessage(status.ring);
+    case 'notFrozen': {
+      if (status.why === 'TooSoon') return undefined;
+      const message = `${causesText(status.causes)}: the ring is not frozen, because the capacity of ${nodeName} is used up; the capture continues`;
+      return { type: 'Warning', reason: 'CaptureNotFrozen', message };
+    }
     case 'interfaceRenamed': {
       const message = `${status.interface} was renamed ${JSON.stringify(status.name)}: it is still captured, until another interface becomes ${status.interface}`;
       return { type: 'Warning', reason: 'InterfaceRenamed', message };
@@ -53,12 +62,26 @@ export function eventMessageOf(
       return { type: 'Warning', reason: 'CaptureFailed', message: `will be retried: ${status.message}` };
     case 'refused':
       return { type: 'Warning', ...status.refusal };
+    case 'paused':
+      return { type: 'Normal', reason: 'CapturePaused', message: 'the request is paused, nothing is captured' };
     case 'stopped': {
       const why = status.why === 'AgentStopped' && isUninstall() ? uninstalled : stopReasons[status.why];
       if (why === undefined) return undefined;
-      return { type: 'Normal', reason: 'CaptureStopped', message: `${why}; ${packetCounts(status.totals)}` };
+      const reason = status.why === 'Paused' ? 'CapturePaused' : 'CaptureStopped';
+      return { type: 'Normal', reason, message: `${why}; ${packetCounts(status.totals)}` };
     }
   }
+}
+
+function frozenMessage(ring: FreezeRecord): EventMessage {
+  const parts = [
+    causesText(ring.causes),
+    `frozen ring ${ring.number} has ${contentsText(ring)}`,
+    reachText(ring),
+    notFrozenText(ring.notFrozenBefore),
+  ];
+  const message = `${parts.filter((part) => part !== '').join('; ')}; podcap read --frozen ${ring.number} reads it`;
+  return { type: 'Normal', reason: 'CaptureFrozen', message, subject: `frozen ring ${ring.number}` };
 }
 
 /** Undefined where the capture is not over: the next agent continues it. */
@@ -66,6 +89,7 @@ const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   PodEnded: 'the Pod ended, its capture files are kept for the retention time',
   AnnotationRemoved: 'the annotation was removed, its capture files are deleted',
   DurationReached: 'the duration is over, the capture files are kept',
+  Paused: 'the request is paused, the capture files so far are kept',
   Refused: 'the request is refused, the capture files so far are kept',
   AgentStopped: undefined,
 };

@@ -24,7 +24,10 @@ const logMessages: Readonly<Record<CaptureReport['kind'], string>> = {
   interfaceRenamed: 'capture interface was renamed',
   warning: 'tcpdump printed a warning',
   failed: 'capture failed',
+  frozen: 'ring frozen',
+  notFrozen: 'ring not frozen',
   refused: 'capture refused',
+  paused: 'capture paused',
   stopped: 'capture stopped',
   deleted: 'captures deleted',
 };

@@ -68,11 +68,13 @@ function refusalSamples(statuses: readonly KnownStatus[]): MetricSample[] {
 }
 
 function countSamples(status: Pick<CaptureStatuses, 'totals' | 'counts'>): MetricSample[] {
-  const { starts, failures } = status.counts();
+  const { starts, failures, freezes, notFrozen } = status.counts();
   const { captured, dropped, lostAtStop, pruned, missed, unseen, duplicated } = status.totals();
   return [
     { name: 'podcap_capture_starts_total', value: starts },
     { name: 'podcap_capture_failures_total', value: failures },
+    { name: 'podcap_freezes_total', value: freezes },
+    { name: 'podcap_freezes_missed_total', value: notFrozen },
     { name: 'podcap_packets_captured_total', value: captured },
     { name: 'podcap_packets_dropped_total', value: dropped },
     { name: 'podcap_packets_lost_at_stop_total', value: lostAtStop },
@@ -90,12 +92,15 @@ function isCountingUnseenUnknown({ status, totals }: KnownStatus): boolean {
 
 function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[] {
   const { diskBudgetBytes, minFreeRatio, disk } = capacity();
-  const fileBytes = [...folders.states().values()].map(({ bytes }) => bytes);
+  const states = [...folders.states().values()];
+  const fileBytes = states.map(({ bytes }) => bytes);
   const reservedBytes = decisionsOf(plan()).flatMap((decision) =>
     decision.kind === 'record' || decision.kind === 'wait' ? [ringBytes(decision.spec)] : [],
   );
   return [
     { name: 'podcap_capture_files_bytes', value: sum(fileBytes) },
+    { name: 'podcap_frozen_rings', value: sum(states.map(({ freezes }) => freezes.rings.length)) },
+    { name: 'podcap_frozen_rings_bytes', value: sum(states.map(({ frozenBytes }) => frozenBytes)) },
     { name: 'podcap_disk_budget_bytes', value: diskBudgetBytes },
     { name: 'podcap_disk_reserved_bytes', value: sum(reservedBytes) },
     { name: 'podcap_disk_available_ratio', value: disk.availableBytes / disk.capacityBytes },

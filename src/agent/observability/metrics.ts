@@ -9,6 +9,11 @@ export const metricDescriptions = [
   gauge('podcap_captures_limit', 'The most captures that may run on this Node at a time.'),
   counter('podcap_capture_starts_total', 'Times that tcpdump started to capture.'),
   counter('podcap_capture_failures_total', 'Times that a capture failed to start, or ended with an error.'),
+  counter('podcap_freezes_total', 'Times that the ring of a Pod was frozen.'),
+  counter(
+    'podcap_freezes_missed_total',
+    'Times that something happened that freezes a ring, and nothing was frozen: within a minute of the last time, or for lack of capacity.',
+  ),
   counter('podcap_packets_captured_total', 'Packets written to capture files.'),
   counter('podcap_packets_dropped_total', 'Packets that the kernel dropped because tcpdump did not keep up.'),
   counter(
@@ -30,6 +35,8 @@ export const metricDescriptions = [
     'Packets that two captures wrote while one replaced the other. podcap_packets_captured_total counts them twice.',
   ),
   gauge('podcap_capture_files_bytes', 'Size of all capture files on this Node.'),
+  gauge('podcap_frozen_rings', 'Frozen rings on this Node, with those that are still being frozen.'),
+  gauge('podcap_frozen_rings_bytes', 'Size of the capture files in frozen rings.'),
   gauge('podcap_disk_budget_bytes', 'The most disk space that all captures of this Node may use.'),
   gauge('podcap_disk_reserved_bytes', 'The most disk space that the running captures can use.'),
   gauge(

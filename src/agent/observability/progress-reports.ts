@@ -96,7 +96,7 @@ export function progressReports(options: ProgressReportsOptions): ProgressReport
 
   return {
     onStatus({ uid }, status) {
-      if (status.kind === 'warning') return;
+      if (status.kind === 'warning' || status.kind === 'frozen' || status.kind === 'notFrozen') return;
       const after = reportedAfter(known.get(uid), status, nowMs());
       if (after) known.set(uid, after);
       else known.delete(uid);

@@ -39,18 +39,24 @@ export type Decision =
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** A capture starts once files are deleted, or captures have ended, that take its place. What runs continues as it is. */
   | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec; readonly waitsFor: WaitsFor }
-  /** No capture is started any more, and the files stay. */
-  | { readonly kind: 'keep'; readonly why: KeepReason }
+  /** No capture is started any more, and the files stay. `pod`: undefined if the API server does not list it any more. */
+  | { readonly kind: 'keep'; readonly why: KeepReason; readonly pod?: Pod }
   /** No capture runs, and the files so far stay until the annotation is removed. */
   | { readonly kind: 'refuse'; readonly pod: Pod; readonly refusal: Refusal }
   /** No capture runs, and the folder is deleted, once the API server confirms it for this very Pod (may-delete.ts). */
   | { readonly kind: 'delete'; readonly pod: PodName; readonly why: DeleteReason };
 
-/** `PodEnded`: a running capture ends with the Pod's network. `DurationReached`: it ends now. */
-export type KeepReason = 'PodEnded' | 'DurationReached';
+/** `PodEnded`: a running capture ends with the Pod's network. Otherwise it ends now. */
+export type KeepReason = 'PodEnded' | 'DurationReached' | 'Paused';
 
 /** `Evicted`: the Pod had ended, and another capture needs the space. */
 export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
+
+/**
+ * Whether there is capacity for one more frozen ring of a Pod. `replaces`: only in place of its newest one. `none`: not
+ * even then.
+ */
+export type FreezeCapacity = 'enough' | 'replaces' | 'none';
 
 export type Wait = { readonly waitsFor: WaitsFor; readonly sinceMs: number };
 
@@ -105,7 +111,7 @@ export function plan(state: NodeState): Plan {
     if (proposal) proposals.set(uid, proposal);
   }
   for (const [uid, folder] of state.folders) {
-    if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(folder, state));
+    if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(undefined, folder, state));
   }
   return fitToCapacity(proposals, state);
 }
@@ -124,7 +130,7 @@ function proposalFor(uid: string, pod: Pod, state: NodeState): Proposal | undefi
   if (request.kind === 'none') {
     return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
   }
-  if (hasEnded(pod)) return folder && proposalForEnded(folder, state);
+  if (hasEnded(pod)) return folder && proposalForEnded(pod, folder, state);
   if (request.kind === 'refused') return { decision: { kind: 'refuse', pod, refusal: request.refusal } };
   return proposalForCapture(uid, pod, request.spec, state);
 }
@@ -135,19 +141,24 @@ export function hasEnded(pod: Pod): boolean {
 }
 
 /** People want a Pod's last packets, so its files stay for the retention time. */
-function proposalForEnded({ pod, endedMs }: FolderState, { limits, nowMs }: NodeState): Proposal {
+function proposalForEnded(
+  listed: Pod | undefined,
+  { pod, endedMs }: FolderState,
+  { limits, nowMs }: NodeState,
+): Proposal {
   const untilMs = (endedMs ?? nowMs) + limits.retentionMs;
   if (endedMs !== undefined && untilMs <= nowMs) {
     return { decision: { kind: 'delete', pod, why: 'RetentionOver' } };
   }
-  return { decision: { kind: 'keep', why: 'PodEnded' }, untilMs };
+  return { decision: { kind: 'keep', why: 'PodEnded', ...(listed && { pod: listed }) }, untilMs };
 }
 
 function proposalForCapture(uid: string, pod: Pod, spec: CaptureSpec, state: NodeState): Proposal {
+  if (spec.isPaused) return { decision: { kind: 'keep', why: 'Paused', pod } };
   const decision = { kind: 'record', pod, spec } as const;
   if (spec.durationMs === undefined) return { decision };
   const leftMs = spec.durationMs - capturedMs(uid, state);
-  if (leftMs <= 0) return { decision: { kind: 'keep', why: 'DurationReached' } };
+  if (leftMs <= 0) return { decision: { kind: 'keep', why: 'DurationReached', pod } };
   return state.recording.has(uid) ? { decision, untilMs: state.nowMs + leftMs } : { decision };
 }
 
@@ -302,7 +313,7 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
     const ring = writtenRing(folders.get(uid), running);
     const stays =
       decision.kind === 'refuse' ||
-      (decision.kind === 'keep' && (decision.why === 'DurationReached' || running));
+      (decision.kind === 'keep' && (decision.why !== 'PodEnded' || running));
     if (stays) {
       other.otherBytes += ring.bytes;
       other.otherGrowthBytes += unmeasuredBytes(ring);

@@ -45,10 +45,10 @@ const file = (generation: number, index = 0) => ringFileName(ringFileBase(web.po
 test('sets the ring aside as it was at the trigger, with the records of its captures', async () => {
   await using scene = await freezeScene();
   const { freezes } = scene.folders;
-  await freezes.begin(uid, { causes: [crash], log: logOf(2) });
+  await freezes.begin(uid, { causes: [crash], log: logOf(2), replacesNewest: false });
   await scene.file({ generation: 3, index: 0, packets: packets(18, 10) });
   await scene.record({ generation: 3 });
-  const { ring } = (await freezes.setAside(uid)) ?? {};
+  const { ring } = (await freezes.setAside(uid, { deletesSurplus: true })) ?? {};
   expect(await scene.frozen(1)).toEqual(
     ['capture.1.json', 'capture.2.json', file(1), file(2), 'frozen.json'].toSorted(),
   );
@@ -71,14 +71,14 @@ test('sets the ring aside as it was at the trigger, with the records of its capt
 
 test('an agent that starts in the middle finds what is to be set aside, and finishes it', async () => {
   await using scene = await freezeScene();
-  await scene.folders.freezes.begin(uid, { causes: [crash], log: logOf() });
+  await scene.folders.freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
   const next = await scene.open();
   const state = next.states().get(uid)?.freezes;
   expect(state?.log).toEqual(logOf());
   expect(state && ringInFreezing(state)?.record.causes).toEqual([crash]);
-  await next.freezes.setAside(uid);
+  await next.freezes.setAside(uid, { deletesSurplus: true });
   expect(await scene.frozen(1)).toHaveLength(5);
-  expect(await next.freezes.setAside(uid)).toBeUndefined();
+  expect(await next.freezes.setAside(uid, { deletesSurplus: true })).toBeUndefined();
 });
 
 test('waits for the captures of another agent', async () => {
@@ -87,8 +87,8 @@ test('waits for the captures of another agent', async () => {
   const other = { ...record, agent: 'podcap-2', clock: { bootId: 'boot', startMs: 0, lastMs: 59_000 } };
   await writeFile(join(scene.pathOf(), 'capture.2.json'), JSON.stringify(other));
   const { freezes } = scene.folders;
-  await freezes.begin(uid, { causes: [crash], log: logOf() });
-  await expect(freezes.setAside(uid)).rejects.toThrow('agent podcap-2 has not ended its capture 2 yet');
+  await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
+  await expect(freezes.setAside(uid, { deletesSurplus: true })).rejects.toThrow('agent podcap-2 has not ended its capture 2 yet');
 });
 
 test('keeps the first ring and the newest ones, three at most, and counts what was deleted', async () => {
@@ -96,8 +96,8 @@ test('keeps the first ring and the newest ones, three at most, and counts what w
   const { freezes } = scene.folders;
   let deleted = 0;
   for (let generation = 3; generation <= 7; generation += 1) {
-    await freezes.begin(uid, { causes: [crash], log: logOf() });
-    deleted += (await freezes.setAside(uid))?.deleted ?? 0;
+    await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
+    deleted += (await freezes.setAside(uid, { deletesSurplus: true }))?.deleted ?? 0;
     await scene.file({ generation, index: 0, packets: packets(10 * generation, generation) });
     await scene.record({ generation, ...end });
   }
@@ -109,10 +109,10 @@ test('keeps the first ring and the newest ones, three at most, and counts what w
 test('adds later causes to the ring that is being frozen, and notes what was not frozen', async () => {
   await using scene = await freezeScene();
   const { freezes } = scene.folders;
-  await freezes.begin(uid, { causes: [crash], log: logOf() });
+  await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
   const failed: FreezeCause = { trigger: 'failed' };
   await freezes.note(uid, logOf(), [failed]);
-  expect((await freezes.setAside(uid))?.ring.record.causes).toEqual([crash, failed]);
+  expect((await freezes.setAside(uid, { deletesSurplus: true }))?.ring.record.causes).toEqual([crash, failed]);
   await freezes.note(uid, logOf(3));
   expect((await scene.open()).states().get(uid)?.freezes.log).toEqual(logOf(3));
 });
@@ -120,8 +120,8 @@ test('adds later causes to the ring that is being frozen, and notes what was not
 test('frozen rings count as stored, and are deleted with the folder', async () => {
   await using scene = await freezeScene();
   const { freezes } = scene.folders;
-  await freezes.begin(uid, { causes: [crash], log: logOf() });
-  await freezes.setAside(uid);
+  await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
+  await freezes.setAside(uid, { deletesSurplus: true });
   await scene.folders.measure(uid);
   const bytes = 2 * (24 + 10 * (16 + 8)) + 10;
   expect(scene.folders.states().get(uid)).toMatchObject({
@@ -143,8 +143,8 @@ test.skipIf(process.geteuid?.() !== 0)(
     await writeFile(join(forged, 'frozen.json'), '{}');
     await chown(forged, 10_001, 10_001);
     const { freezes } = scene.folders;
-    await freezes.begin(uid, { causes: [crash], log: logOf() });
-    expect((await freezes.setAside(uid))?.ring.record.number).toBe(2);
+    await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
+    expect((await freezes.setAside(uid, { deletesSurplus: true }))?.ring.record.number).toBe(2);
     expect((await lstat(join(scene.pathOf(), 'frozen-2'))).mode & 0o777).toBe(0o700);
   },
 );

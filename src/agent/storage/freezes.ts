@@ -27,21 +27,23 @@ export type FreezeState = {
 export type Freezes = {
   /** Writes down what is taken into account of a Pod from now on, and adds causes to the ring that is being frozen. */
   readonly note: (uid: string, log: FreezeLog, causes?: readonly FreezeCause[]) => Promise<void>;
-  /** Writes down that the Pod's ring is to be set aside, and why. `replaces`: first deletes the newest frozen ring. */
-  readonly begin: (uid: string, begun: FreezeBegin) => Promise<void>;
+  /** Writes down that the Pod's ring is to be set aside, and why. Returns how many packets were deleted for it. */
+  readonly begin: (uid: string, begun: FreezeBegin) => Promise<number>;
   /**
-   * Sets aside the ring that is being frozen, whose captures have ended, and deletes frozen rings beyond the most.
-   * Returns it, and how many packets were deleted; undefined if none is being frozen.
+   * Sets aside the ring that is being frozen, whose captures have ended. Returns it, and how many packets were deleted
+   * with frozen rings beyond the most; undefined if none is being frozen.
    */
   readonly setAside: (
     uid: string,
+    how: { readonly deletesSurplus: boolean },
   ) => Promise<{ readonly ring: FrozenRing; readonly deleted: number } | undefined>;
 };
 
 export type FreezeBegin = {
   readonly causes: readonly FreezeCause[];
   readonly log: FreezeLog;
-  readonly replaces?: FrozenRing;
+  /** Deletes the newest frozen ring before, unless it is the first. */
+  readonly replacesNewest: boolean;
 };
 
 export type FreezesOptions = {
@@ -87,25 +89,27 @@ export function openFreezes(options: FreezesOptions): Freezes {
       await writeFreezeLog(path, log);
       changed(uid, { log, rings });
     },
-    async begin(uid, { causes, log, replaces }) {
+    async begin(uid, { causes, log, replacesNewest }) {
       const path = pathOf(uid);
-      if (path === undefined) return;
-      if (replaces) await deleteFrozenRing(replaces);
+      if (path === undefined) return 0;
+      const newest = replacesNewest ? ringsOf(uid).slice(1).at(-1) : undefined;
+      const deleted = newest ? await deleteFrozenRing(newest) : 0;
       const notFrozenBefore = log.notFrozen;
       await intendToFreeze(path, { causes, notFrozenBefore, clock });
       const next = { ...log, notFrozen: 0 };
       await writeFreezeLog(path, next);
       changed(uid, { log: next, rings: await readFrozenRings(path) });
+      return deleted;
     },
-    async setAside(uid) {
+    async setAside(uid, { deletesSurplus }) {
       const path = pathOf(uid);
       const before = stateOf(uid);
       const ring = before && ringInFreezing(before);
       if (path === undefined || !ring) return undefined;
       await setAside(path, ring.record, { agent, clock });
       let deleted = 0;
-      for (const surplus of surplusRings(await readFrozenRings(path), mostRings))
-        deleted += await deleteFrozenRing(surplus);
+      const surplus = deletesSurplus ? surplusRings(await readFrozenRings(path), mostRings) : [];
+      for (const each of surplus) deleted += await deleteFrozenRing(each);
       const rings = await readFrozenRings(path);
       changed(uid, { log: before.log, rings });
       const now = rings.find(({ record }) => record.number === ring.record.number);

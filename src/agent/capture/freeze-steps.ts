@@ -1,0 +1,96 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { FreezeRequest } from '../planner/annotations.ts';
+import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
+import { newMoments } from './freeze-causes.ts';
+import type { FreezingRing, Observed, ObservedCapture, RingSpec, Step } from './pod-state.ts';
+
+/** Causes within this time of the first one are of the same moment. */
+const oneMomentMs = 1_000;
+/** A crash loop freezes no more often. What somebody asks for is not delayed. */
+const freezeEveryMs = 60_000;
+/** How long a frozen ring waits for the tcpdump that continues the ring. */
+const successorDueMs = 60_000;
+
+/**
+ * Returns the step that is due because of what has happened to the Pod: its ring is frozen, or what happened is only
+ * noted. Pure.
+ */
+export function momentStep(request: FreezeRequest, { freeze, nowMs }: Observed): Step | undefined {
+  const { pod, log, ring, lastMs, capacity } = freeze;
+  if (!pod || (request.on.length === 0 && request.text === undefined && !log)) return undefined;
+  const before = { seen: log?.seen, isByEarlierAgent: !freeze.isPodSeen };
+  const { causes, seen } = newMoments(before, pod, request, freeze.bootId);
+  if (isDeepStrictEqual(seen, log?.seen)) return undefined;
+  const notFrozen = log?.notFrozen ?? 0;
+  const noted = (more: Partial<FreezeLog> = {}) => ({ seen, notFrozen, ...more });
+  if (causes.length === 0) return { kind: 'noteFreeze', log: noted(), causes };
+  if (ring && nowMs - ring.sinceMs < oneMomentMs) return { kind: 'noteFreeze', log: noted(), causes };
+  if (ring) return duringFreeze(causes, noted(), log);
+  const isManual = causes.some(({ trigger }) => trigger === 'manual');
+  const isTooSoon = !isManual && lastMs !== undefined && nowMs - lastMs < freezeEveryMs;
+  if (isTooSoon || capacity === 'none') {
+    const why = isTooSoon ? 'TooSoon' : 'NoCapacity';
+    return { kind: 'noteFreeze', log: noted({ notFrozen: notFrozen + 1 }), causes: [], notFrozen: { causes, why } };
+  }
+  return { kind: 'beginFreeze', causes, log: noted(), replacesNewest: capacity === 'replaces' };
+}
+
+/** What somebody asks for waits until the ring is frozen; the rest is of the time that it has anyway. */
+function duringFreeze(
+  causes: readonly FreezeCause[],
+  now: FreezeLog,
+  before: FreezeLog | undefined,
+): Step | undefined {
+  const { text: _later, ...seen } = now.seen;
+  const text = before?.seen.text;
+  const missed = causes.filter(({ trigger }) => trigger !== 'manual');
+  const log = {
+    seen: text === undefined ? seen : { ...seen, text },
+    notFrozen: now.notFrozen + Math.min(1, missed.length),
+  };
+  if (isDeepStrictEqual(log, before)) return undefined;
+  const notFrozen = { causes: missed, why: 'TooSoon' } as const;
+  return { kind: 'noteFreeze', log, causes: [], ...(missed.length > 0 && { notFrozen }) };
+}
+
+/** Whether a capture is of the ring that is being frozen: it is no capture of the ring any more. */
+export function isHeld({ generation }: Pick<ObservedCapture, 'generation'>, { freeze }: Observed): boolean {
+  return freeze.ring !== undefined && generation <= freeze.ring.upTo;
+}
+
+/** When a capture that is being frozen is to be stopped, given the one that continues its ring. Pure. */
+export function heldUntilMs(
+  held: ObservedCapture,
+  {
+    ring,
+    request,
+    successorMs,
+    nowMs,
+  }: {
+    readonly ring: FreezingRing;
+    readonly request: Pick<RingSpec, 'files'> & { readonly afterMs: number };
+    /** When its successor has captured for a moment; undefined if it does not capture yet. */
+    readonly successorMs: number | undefined;
+    readonly nowMs: number;
+  },
+): number {
+  const filesSince = held.filesSinceHeld ?? 0;
+  if (filesSince >= mostFilesAfter(request)) return nowMs;
+  const dueMs = filesSince >= request.files ? nowMs : ring.sinceMs + request.afterMs;
+  return successorMs === undefined ? ring.sinceMs + request.afterMs + successorDueMs : Math.max(dueMs, successorMs);
+}
+
+/**
+ * The most files that a ring gets after its trigger: N, and more only until the next tcpdump captures, which takes
+ * milliseconds (planner/capacity.ts counts them).
+ */
+export function mostFilesAfter({ files }: Pick<RingSpec, 'files'>): number {
+  return 2 * files + 4;
+}
+
+/** Sets aside the ring that is being frozen, once all its captures have ended and are accounted for. */
+export function setAsideStep({ freeze, captures, ...observed }: Observed): Step | undefined {
+  const { ring } = freeze;
+  if (!ring || !observed.folder || captures.some((capture) => capture.generation <= ring.upTo)) return undefined;
+  return { kind: 'setAside', number: ring.number };
+}
