@@ -77,6 +77,8 @@ function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
     }
     case 'durationReached':
       return { ...stopped, why: 'DurationReached', after: { kind: 'unmarkEnded' } };
+    case 'notMatched':
+      return { ...stopped, why: 'NotMatched', after: { kind: 'markEnded' } };
     case 'agentStopped':
     case 'unknown':
       return { ...stopped, why: 'AgentStopped', after: { kind: 'nothing' } };

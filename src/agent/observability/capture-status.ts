@@ -38,7 +38,13 @@ export type CaptureStatus = Exclude<CaptureReport, { readonly kind: 'warning' }>
  * Why a recording ended, as capture/ decides it. Its files are deleted if the annotation was removed, and kept
  * otherwise.
  */
-export type StopReason = 'PodEnded' | 'AnnotationRemoved' | 'DurationReached' | 'Refused' | 'AgentStopped';
+export type StopReason =
+  | 'PodEnded'
+  | 'AnnotationRemoved'
+  | 'NotMatched'
+  | 'DurationReached'
+  | 'Refused'
+  | 'AgentStopped';
 
 /** What the loop of a Pod (capture/pod-loop.ts) reports, in the order in which it happens. */
 export type RecordingReport =
