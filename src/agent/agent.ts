@@ -22,10 +22,11 @@ import { progressReports } from './observability/progress-reports.ts';
 import { unreadyReasons } from './observability/readiness.ts';
 import { openStateFile } from './observability/state-file.ts';
 import type { Capacity } from './planner/capacity.ts';
-import { mayDelete } from './planner/may-delete.ts';
+import { type FreshState, mayDelete } from './planner/may-delete.ts';
 import type { PlanLimits } from './planner/plan.ts';
 import { reservedRingBytes } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
+import { listPolicies, watchPolicies } from './policy-watch.ts';
 import type { Settings } from './settings.ts';
 import { type Spawner, startSpawner } from './spawner/spawner.ts';
 import { openCaptureFolders } from './storage/capture-folders.ts';
@@ -106,7 +107,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     clock,
     settings: { spawner, agent: settings.agentName, nodeName, maxFiles: settings.maxFiles },
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
-    mayDelete: (deletion) => mayDelete(deletion, limits, podReader(options)),
+    mayDelete: (deletion) => mayDelete(deletion, limits, freshState(options, limits)),
     onFolders: () => disk.sample(),
     requestPlan: () => planning.run(),
     log,
@@ -155,14 +156,17 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const unready = unreadyReasons(() => performance.now());
   await using _servers = await serveListeners(settings, {
     stuckWork: progress.stuck,
-    unreadyReasons: () => unready(planning.latest(), status),
+    unreadyReasons: () => unready({ plan: planning.latest(), unlisted: planning.unlisted(), status }),
     metrics: () => metricsText(readSamples(metricSources)),
     log,
   });
 
   planning.awaitFirstList();
   log.info({ nodeName, version }, 'agent started');
-  for await (const change of watchPods(options, contact)) planning.change(change);
+  await Promise.all([
+    forEach(watchPods(options, contact), planning.change),
+    forEach(watchPolicies({ ...options, limits }), planning.changePolicies),
+  ]);
   ending.isUninstall = await isUninstalled(options.client, settings.daemonSet);
   log.info({ isUninstall: ending.isUninstall }, 'agent stopping');
 }
@@ -188,9 +192,18 @@ function watchPods(
   });
 }
 
-/** Reads one Pod from the API server, not from what was watched; undefined for a Pod that does not exist. */
-function podReader({ client, signal }: AgentOptions): Parameters<typeof mayDelete>[2] {
-  return (name) => readPod(client, { ...name, signal });
+async function forEach<T>(items: AsyncIterable<T>, call: (item: T) => void): Promise<void> {
+  for await (const item of items) call(item);
+}
+
+/** Asks the API server, not what was watched. */
+function freshState(options: AgentOptions, limits: PlanLimits): FreshState {
+  const { client, signal } = options;
+  return {
+    readPod: (name) => readPod(client, { ...name, signal }),
+    listPolicies: (namespace) => listPolicies(namespace, { ...options, limits }),
+    unixMs: Date.now,
+  };
 }
 
 function openNetworks(settings: Settings, progress: Progress, log: Logger) {

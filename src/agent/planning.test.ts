@@ -2,11 +2,13 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { type Progress, trackProgress } from './observability/progress.ts';
+import { type CapturePolicy, parsePolicy } from './planner/capture-policy.ts';
 import type { Plan } from './planner/plan.ts';
 import { startPlanning } from './planning.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';
 import type { FreeSpace } from './storage/free-space.ts';
 import { podWith } from './testing/fixtures.ts';
+import { policyObject } from './testing/policy-object.ts';
 
 const web = podWith({ uid: 'web', annotations: { 'tcpdump.antrea.io': '5' } });
 const plenty: FreeSpace = { availableBytes: 1e9, capacityBytes: 1e9 };
@@ -34,6 +36,50 @@ test('without a list the Pods of an earlier agent are captured, until a list arr
   await until(() => scene.plans.length > 1, { what: 'a plan of the list' });
   expect(scene.plans.map(uidsOf)).toEqual([['web'], ['db']]);
   expect(scene.noted).toEqual([['db']]);
+});
+
+describe('with CapturePolicies', () => {
+  const policy = policyObject('first');
+  const pod = podWith({ uid: 'web', labels: { app: 'web' } });
+  const kindsOf = (plans: readonly Plan[]) => plans.map(({ decisions }) => decisions.get('web')?.kind);
+
+  test('a Pod is captured once both Pods and policies are listed', async () => {
+    using scene = planningScene([]);
+    scene.planning.change({ kind: 'listed', items: [pod] });
+    expect(scene.planning.unlisted()).toBe('the CapturePolicies');
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(policy) });
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    expect(kindsOf(scene.plans)).toEqual([undefined, 'record']);
+    expect(scene.planning.unlisted()).toBeUndefined();
+    expect(scene.noted).toEqual([[], ['web', 'first']]);
+  });
+
+  test('what an earlier agent captured continues without any list, and until the policies are listed', async () => {
+    using scene = planningScene([pod], { policiesBefore: [policy] });
+    scene.planning.awaitFirstList();
+    await until(() => scene.plans.length === 1, { what: 'a plan without a list' });
+    // What is listed by then says nothing about a Pod as it was.
+    scene.planning.changePolicies({ kind: 'listed', items: [] });
+    await until(() => scene.plans.length === 2, { what: 'a plan without Pods' });
+    expect(kindsOf(scene.plans)).toEqual(['record', 'record']);
+  });
+
+  test('without a list of policies, Pods that are listed continue, and no others are captured', async () => {
+    using scene = planningScene([pod], { policiesBefore: [policy] });
+    scene.planning.change({ kind: 'listed', items: [pod, { ...pod, uid: 'new' }, db] });
+    expect(scene.plans.map(uidsOf)).toEqual([['web', 'db']]);
+    expect(scene.noted).toEqual([['web', 'db', 'first']]);
+    scene.planning.changePolicies({ kind: 'listed', items: [] });
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    expect(scene.plans.map(uidsOf)).toEqual([['web', 'db'], ['db']]);
+  });
+
+  test('an agent that may not list them is ready', () => {
+    using scene = planningScene([]);
+    scene.planning.change({ kind: 'listed', items: [db] });
+    scene.planning.changePolicies({ kind: 'forbidden' });
+    expect(scene.planning.unlisted()).toBeUndefined();
+  });
 });
 
 test('Pods that an earlier agent captured come before older ones until their request is refused for itself', async () => {
@@ -118,6 +164,7 @@ test('planning makes progress without a list too: a server that is away is no re
 
 type SceneOptions = {
   readonly progress?: Progress;
+  readonly policiesBefore?: readonly object[];
   readonly maxCaptures?: number;
   readonly disk?: FreeSpace;
   readonly isMeasured?: boolean;
@@ -137,7 +184,11 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
   const planning = startPlanning({
     folders: { states: () => new Map() },
     loops: { apply: (plan) => plans.push(plan), recording: () => new Map() },
-    capturedPods: { before, note: (pods) => noted.push(pods.map(({ uid }) => uid)) },
+    capturedPods: {
+      before: { pods: before, policies: options.policiesBefore ?? [] },
+      note: ({ pods, policies }) =>
+        noted.push([...pods.map(({ uid }) => uid), ...parsed(...policies).map(({ name }) => name)]),
+    },
     capacity: {
       maxCaptures: options.maxCaptures ?? 10,
       diskBudgetBytes: 1e9,
@@ -169,6 +220,13 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
     },
     [Symbol.dispose]: () => planning[Symbol.dispose](),
   };
+}
+
+function parsed(...objects: readonly object[]): CapturePolicy[] {
+  return objects.map(parsePolicy({ maxFiles: 100, maxFileMegabytes: 100 })).map((each) => {
+    if (each.kind === 'invalid') throw new Error(each.problem);
+    return each.object;
+  });
 }
 
 function uidsOf({ decisions }: Plan): string[] {

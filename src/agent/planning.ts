@@ -5,7 +5,9 @@ import type { Change } from '../kubernetes/list-watch.ts';
 import type { Pod } from '../kubernetes/pod.ts';
 import type { PodLoops } from './capture/pod-loops.ts';
 import type { Progress } from './observability/progress.ts';
+import type { RequestLimits } from './planner/annotations.ts';
 import type { Capacity } from './planner/capacity.ts';
+import { type CapturePolicy, parsePolicy } from './planner/capture-policy.ts';
 import { observedDisk } from './planner/observed-disk.ts';
 import {
   type Decision,
@@ -17,9 +19,16 @@ import {
   type Wait,
 } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
+import {
+  type Policies,
+  type PolicyChange,
+  policiesAfter,
+  policiesSelecting,
+  rememberedPolicies,
+} from './planner/policies.ts';
 import { isForLackOfCapacity } from './planner/refusals.ts';
 import type { CaptureFolders } from './storage/capture-folders.ts';
-import type { CapturedPods } from './storage/captured-pods.ts';
+import type { Captured, CapturedPods } from './storage/captured-pods.ts';
 import type { DiskSampling } from './storage/disk-sampling.ts';
 
 /** Plans whenever something that the plan depends on may have changed, and keeps the Pods of this Node. */
@@ -28,10 +37,14 @@ export type Planning = Disposable & {
   readonly run: () => void;
   /** Applies a change to the Pods of this Node, and plans. */
   readonly change: (change: Change<Pod>) => void;
+  /** Applies a change to the policies, and plans. */
+  readonly changePolicies: (change: PolicyChange) => void;
   /** If the first list of Pods does not arrive within a second from now, the captures of an earlier agent continue. */
   readonly awaitFirstList: () => void;
   /** The newest plan of all listed Pods; undefined before the first list. */
   readonly latest: () => Plan | undefined;
+  /** What is not listed yet, as people call it; undefined once nothing is missing. */
+  readonly unlisted: () => string | undefined;
 };
 
 export type PlanningOptions = {
@@ -65,7 +78,12 @@ export function startPlanning(options: PlanningOptions): Planning {
   /** As an earlier agent knew them: a stand-in while no list arrives. */
   let remembered: PodsByUid | undefined;
   let latest: Plan | undefined;
-  let capturedBefore: ReadonlySet<string> = new Set(capturedPods.before.map(({ uid }) => uid));
+  let capturedBefore: ReadonlySet<string> = new Set(capturedPods.before.pods.map(({ uid }) => uid));
+  const policiesBefore = rememberedPolicies(
+    readPolicies(capturedPods.before.policies, options.limits),
+    capturedBefore,
+  );
+  let policies = policiesBefore;
   let waits: ReadonlyMap<string, Wait> = new Map();
   /** Since when a plan waits until the captures are measured. */
   let withheldMs: number | undefined;
@@ -81,7 +99,9 @@ export function startPlanning(options: PlanningOptions): Planning {
   function makePlan(): void {
     const pods = listed ?? remembered;
     if (!pods || signal.aborted) return;
-    const next = planFor({ pods, capturedBefore, waits }, options);
+    // Policies that are listed say nothing about Pods as they were.
+    const known = listed ? policies : policiesBefore;
+    const next = planFor({ pods, policies: known, capturedBefore, waits }, options);
     const nowMs = clock.nowMs();
     if (!disk.latest().isMeasured && isShorterThan(latest, next)) {
       withheldMs ??= nowMs;
@@ -102,14 +122,14 @@ export function startPlanning(options: PlanningOptions): Planning {
     capturedBefore = stillBefore(capturedBefore, next, loops.recording());
     latest = next;
     loops.apply(next);
-    capturedPods.note(recordedPods(next, loops.recording()));
+    capturedPods.note(captured(next, policies, loops.recording()));
   }
 
   const firstListTimer = wakeAt(clock, () => {
-    const { before } = capturedPods;
-    if (listed || before.length === 0) return;
-    log.warn({ pods: before.length }, 'no list of Pods yet, continuing the captures of an earlier agent');
-    remembered = new Map(before.map((pod) => [pod.uid, pod]));
+    const { pods } = capturedPods.before;
+    if (listed || pods.length === 0) return;
+    log.warn({ pods: pods.length }, 'no list of Pods yet, continuing the captures of an earlier agent');
+    remembered = new Map(pods.map((pod) => [pod.uid, pod]));
     planning.run();
   });
 
@@ -119,8 +139,16 @@ export function startPlanning(options: PlanningOptions): Planning {
       listed = podsAfter(listed ?? new Map(), change);
       planning.run();
     },
+    changePolicies(change) {
+      policies = policiesAfter(policies, change);
+      planning.run();
+    },
     awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),
     latest: () => latest,
+    unlisted() {
+      if (!latest) return 'the Pods of this Node';
+      return policies.known === 'notYet' ? 'the CapturePolicies' : undefined;
+    },
     [Symbol.dispose]() {
       for (const each of [planTimer, firstListTimer, planning, planAgain]) each[Symbol.dispose]();
     },
@@ -128,7 +156,7 @@ export function startPlanning(options: PlanningOptions): Planning {
 }
 
 function planFor(
-  known: Pick<NodeState, 'pods' | 'capturedBefore' | 'waits'>,
+  known: Pick<NodeState, 'pods' | 'policies' | 'capturedBefore' | 'waits'>,
   { folders, loops, capacity, disk: sampling, limits, clock }: PlanningOptions,
 ): Plan {
   const { disk, deletedBytes } = observedDisk(sampling.latest(), folders.states());
@@ -140,6 +168,7 @@ function planFor(
     deletedBytes,
     limits,
     nowMs: clock.nowMs(),
+    unixMs: Date.now(),
   });
 }
 
@@ -185,14 +214,25 @@ function stillBefore(
   const isNext = (uid: string) => {
     const decision = decisions.get(uid);
     if (recording.has(uid) || decision === undefined) return false;
-    return decision.kind === 'record' || isShort(decision);
+    return decision.kind === 'record' || decision.kind === 'unknown' || isShort(decision);
   };
   return new Set([...capturedBefore].filter(isNext));
 }
 
-function recordedPods({ decisions }: Plan, recording: NodeState['recording']): Pod[] {
-  return [...decisions].flatMap(([uid, decision]) => {
-    const isRecorded = decision.kind === 'record' || (decision.kind === 'wait' && recording.has(uid));
+/** What the next agent continues with: also what this one cannot decide about yet. */
+function captured({ decisions }: Plan, policies: Policies, recording: NodeState['recording']): Captured {
+  const pods = [...decisions].flatMap(([uid, decision]) => {
+    const isRecorded =
+      decision.kind === 'record' ||
+      decision.kind === 'unknown' ||
+      (decision.kind === 'wait' && recording.has(uid));
     return isRecorded ? decision.pod : [];
   });
+  const applied = new Set(pods.flatMap((pod) => policiesSelecting(pod, policies)));
+  return { pods, policies: [...applied].map(({ object }) => object) };
+}
+
+/** Those that this agent understands: an earlier one may have been another version. */
+function readPolicies(objects: readonly object[], limits: RequestLimits): CapturePolicy[] {
+  return objects.map(parsePolicy(limits)).flatMap((parsed) => (parsed.kind === 'valid' ? parsed.object : []));
 }

@@ -455,7 +455,7 @@ test('closes its connection when its reader leaves', async () => {
   const stream = await server.nextWatch();
   stream.send({ type: 'ADDED', object: podObject('web', '2') });
   await pending;
-  await changes.return();
+  await changes.return(undefined);
   await until(() => stream.isClosed(), { what: 'the end of the connection' });
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
 });

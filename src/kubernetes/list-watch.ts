@@ -34,6 +34,8 @@ export type WatchOptions<T> = {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly onState?: (state: WatchState) => void;
+  /** Whether nothing more is tried after that error. By default, everything is tried again. */
+  readonly endsAfter?: (error: ApiError) => boolean;
   readonly limits?: Partial<WatchLimits>;
 };
 
@@ -70,13 +72,13 @@ const defaultLimits: WatchLimits = {
 };
 
 /**
- * Follows one collection until the signal aborts, whatever the network or the server does. Reads no faster than it is
- * read. Which error needs a list is known from client-go (tools/cache/reflector.go); unlike there, a cut connection
+ * Follows one collection until the signal aborts, whatever the network or the server does; or until an error for which
+ * `endsAfter` returns true, which is returned. Reads no faster than it is read. Which error needs a list is known from client-go (tools/cache/reflector.go); unlike there, a cut connection
  * never costs a list.
  */
 export async function* watchCollection<T>(
   options: WatchOptions<T>,
-): AsyncGenerator<Change<T>, void, undefined> {
+): AsyncGenerator<Change<T>, ApiError | undefined, undefined> {
   const context: Context<T> = {
     ...options,
     limits: { ...defaultLimits, ...options.limits },
@@ -92,7 +94,8 @@ export async function* watchCollection<T>(
   let listedMs = performance.now();
   for (;;) {
     const end: WatchEnd = yield* step.kind === 'list' ? list(context, step) : watch(context, step);
-    if (signal.aborted) return;
+    if (signal.aborted) return undefined;
+    if (end.kind === 'failed' && options.endsAfter?.(end.error)) return end.error;
     if (end.openMs >= limits.settledMs) delays.watch.reset();
     // The number of lists per time is bounded, so an outage between two lists counts as time.
     if (step.kind === 'list') listedMs = performance.now();
@@ -107,7 +110,7 @@ export async function* watchCollection<T>(
     } else if (end.kind === 'closed' && end.openMs < limits.settledMs) {
       await abortableSleep(delays.watch.next(), signal);
     }
-    if (signal.aborted) return;
+    if (signal.aborted) return undefined;
     step = next;
   }
 }

@@ -29,6 +29,7 @@ test('keeps the fields of a Pod that Podcap uses', () => {
         'Podcap.dev/filter': 'udp',
         'kubernetes.io/config.mirror': 'abc',
       },
+      labels: { app: 'web' },
       hostNetwork: false,
       nodeName: 'node1',
       phase: 'Running',
@@ -36,6 +37,19 @@ test('keeps the fields of a Pod that Podcap uses', () => {
       containers: [],
     },
   });
+});
+
+test('keeps every label of a Pod, or none if it has very many', () => {
+  const labelsOf = (labels: object) => {
+    const parsed = parsePod({ metadata: { ...metadata, labels }, spec: {} });
+    return parsed.kind === 'valid' ? parsed.object.labels : 'invalid';
+  };
+  expect(labelsOf({ constructor: 'x', app: 'web' })).toEqual({ constructor: 'x', app: 'web' });
+  const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`label-${i}`, 'x'.repeat(50)]));
+  expect(labelsOf(many)).toEqual(many);
+  expect(labelsOf({ ...many, long: 'x'.repeat(4_000) })).toBeUndefined();
+  expect(labelsOf({ app: 1 })).toBe('invalid');
+  expect(labelsOf([])).toBe('invalid');
 });
 
 test.each([
@@ -143,6 +157,7 @@ test('never throws: any value is a Pod, or the problem names the field', () => {
         {
           ...Object.fromEntries(Object.keys(metadata).map((key) => [key, fc.oneof(fc.string(), any)])),
           annotations: fc.oneof(fc.dictionary(fc.string(), fc.oneof(fc.string(), any)), any),
+          labels: fc.oneof(fc.dictionary(fc.string(), fc.oneof(fc.string(), any)), any),
         },
         { requiredKeys: [] },
       ),

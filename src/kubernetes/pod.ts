@@ -8,6 +8,7 @@ import {
   containersStatusSchema,
 } from './container-status.ts';
 import type { ParsedObject } from './list-watch.ts';
+import { stringMap } from './string-map.ts';
 
 /** The fields of a Pod that Podcap keeps: a few hundred bytes of the 7 kB and more that a Pod has. */
 export type Pod = {
@@ -21,6 +22,8 @@ export type Pod = {
    * which is longer than any that is allowed.
    */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Undefined if its keys and values have more than 32 KiB: a Pod can have any number, and nobody needs that many. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
   readonly hostNetwork: boolean;
   /** Empty until the Pod is scheduled. */
   readonly nodeName: string;
@@ -60,12 +63,13 @@ export function parsePod(object: unknown): ParsedObject<Pod> {
   const parsed = v.safeParse(podSchema, object);
   if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
   const { metadata, spec, status } = parsed.output;
-  const { annotations, deletionTimestamp, deletionGracePeriodSeconds, ...rest } = metadata;
+  const { annotations, labels, deletionTimestamp, deletionGracePeriodSeconds, ...rest } = metadata;
   return {
     kind: 'valid',
     object: {
       ...rest,
       annotations: readAnnotations(annotations ?? {}),
+      labels: readLabels(labels ?? {}),
       hostNetwork: spec.hostNetwork ?? false,
       nodeName: spec.nodeName ?? '',
       phase: status?.phase ?? 'Pending',
@@ -113,6 +117,7 @@ const podSchema = v.object({
     deletionTimestamp: v.nullish(v.string()),
     deletionGracePeriodSeconds: v.nullish(v.number()),
     annotations: v.nullish(v.record(v.string(), v.string())),
+    labels: v.nullish(stringMap),
   }),
   spec: v.object({
     nodeName: v.optional(v.string()),
@@ -129,6 +134,7 @@ const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const readKeys = new Set(['tcpdump.antrea.io', mirrorAnnotation]);
 const mostOptions = 64;
 const mostValueCharacters = 4_096;
+const mostLabelCharacters = 32_768;
 
 /** A Pod can have 256 KiB of annotations. */
 function readAnnotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
@@ -136,6 +142,12 @@ function readAnnotations(annotations: Readonly<Record<string, string>>): Record<
   const options = keys.filter((key) => key.toLowerCase().startsWith('podcap.dev/')).slice(0, mostOptions);
   const read = [...keys.filter((key) => readKeys.has(key)), ...options];
   return Object.fromEntries(read.map((key) => [key, cut(annotations[key] ?? '')]));
+}
+
+/** All or none: a selector can ask for the absence of a label. */
+function readLabels(labels: Readonly<Record<string, string>>): Pod['labels'] {
+  const characters = Object.entries(labels).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  return characters > mostLabelCharacters ? undefined : labels;
 }
 
 /** A slice would keep the whole value in memory. */

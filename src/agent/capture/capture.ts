@@ -23,6 +23,8 @@ export type Capture = {
   readonly stop: () => Promise<void>;
   /** Kills it because something is wrong, with a message for people. Resolves when it has ended. */
   readonly giveUp: (message: string) => Promise<void>;
+  /** From now on, that policy asks for it, or else the annotation: writes that to its record. */
+  readonly notePolicy: (policy: string | undefined) => void;
   readonly totals: () => Totals;
   /** It has ended: that many more packets were pruned since. */
   readonly addPruned: (packets: number) => Promise<void>;
@@ -34,6 +36,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly folder: CaptureFolder;
   readonly network: Network;
   readonly spec: RingSpec;
+  /** The policy that asks for it; undefined for an annotation. */
+  readonly policy: string | undefined;
   readonly settings: CaptureSettings;
   readonly pruning: LeftoverPruning;
   /** Whether another capture of the same interface runs, which this one replaces: asked when this one listens. */
@@ -71,6 +75,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   let isRingFull = false;
   /** How many files it had started when it was told to keep all. */
   let heldFrom: number | undefined;
+  let notedPolicy = options.policy;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
   let missedBefore: MissedBefore = { kind: 'unknown' };
   let isOtherInterface = false;
@@ -210,6 +215,13 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
       await tcpdump.giveUp('kill', message);
       await ended;
     },
+    notePolicy(policy) {
+      if (policy === notedPolicy) return;
+      notedPolicy = policy;
+      generation
+        .note({ policy })
+        .catch((error: unknown) => log.warn({ err: error }, 'failed to write the record of a capture'));
+    },
     totals: counters.totals,
     addPruned: counters.addPruned,
     earlier: generation.earlier,
@@ -234,6 +246,7 @@ async function isCountedAsBySockets(
 function recordOf({
   network,
   spec,
+  policy,
   settings,
 }: CaptureOptions): Parameters<CaptureFolder['createGeneration']>[0] {
   return {
@@ -245,6 +258,7 @@ function recordOf({
     fileMegabytes: spec.fileMegabytes,
     ...(spec.filter !== undefined && { filter: spec.filter }),
     ...(spec.snaplen !== undefined && { snaplen: spec.snaplen }),
+    ...(policy !== undefined && { policy }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type CaptureSpec, tcpdumpSpecsOf } from '../planner/annotations.ts';
-import type { Decision } from '../planner/plan.ts';
+import type { Decision, KeepReason } from '../planner/plan.ts';
 import type { DesiredState, OngoingState, RingSpec } from './pod-state.ts';
 
 export type DesiredOptions = {
@@ -30,18 +30,25 @@ export function desiredAfter(
       return { kind: 'erase', why: decision.why, meanwhile: ongoing };
     // What runs continues as it is.
     case 'wait':
+    case 'unknown':
       return ongoing;
     case 'keep':
-      switch (decision.why) {
-        case 'DurationReached':
-          return { kind: 'rest', why: { kind: 'durationReached' } };
-        case 'Paused':
-          return { kind: 'rest', why: { kind: 'paused' } };
-        case 'PodEnded':
-          return finish(ongoing, options);
-      }
+      return kept(decision.why, ongoing, options);
     case undefined:
       return finish(ongoing, options);
+  }
+}
+
+function kept(why: KeepReason, ongoing: OngoingState, options: DesiredOptions): DesiredState {
+  switch (why) {
+    case 'PodEnded':
+      return finish(ongoing, options);
+    case 'DurationReached':
+      return { kind: 'rest', why: { kind: 'durationReached' } };
+    case 'Paused':
+      return { kind: 'rest', why: { kind: 'paused' } };
+    case 'NotMatched':
+      return { kind: 'rest', why: { kind: 'notMatched' } };
   }
 }
 

@@ -79,6 +79,8 @@ function restGoal({ why }: OngoingState & { readonly kind: 'rest' }): Goal {
       return { ...stopped, why: 'DurationReached', after: { kind: 'unmarkEnded' } };
     case 'paused':
       return { ...stopped, why: 'Paused', after: { kind: 'unmarkEnded' } };
+    case 'notMatched':
+      return { ...stopped, why: 'NotMatched', after: { kind: 'markEnded' } };
     case 'agentStopped':
     case 'unknown':
       return { ...stopped, why: 'AgentStopped', after: { kind: 'nothing' } };

@@ -81,6 +81,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
         capturedMs,
         atMs: options.clock.nowMs(),
         ...recording.ring(),
+        policy: recording.policy(),
         receiveRing: receiveRingOf(loop),
       };
     },
@@ -154,10 +155,11 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
 }
 
 function desire(loop: Loop, state: DesiredState): void {
-  loop.desired = { ...state, revision: loop.desired.revision + 1 };
+  const before = loop.desired;
+  loop.desired = { ...state, revision: before.revision + 1 };
   const [ring] = ringsOf(loop.desired);
-  if (ring) loop.recording?.request(ring);
-  loop.memory = forgetFilters(loop.memory, loop.desired);
+  if (ring) loop.recording?.request(ring, requestIn(loop.desired)?.policy);
+  loop.memory = forgetFilters(loop.memory, before, loop.desired);
   loop.ticking.run();
 }
 

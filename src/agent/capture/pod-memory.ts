@@ -1,5 +1,5 @@
 import { podInterface } from '../netns/cni-entry.ts';
-import { filterAnnotation } from '../planner/annotations.ts';
+import { filterSourceOf } from '../planner/annotations.ts';
 import { invalidFilter, noSuchInterface } from '../planner/refusals.ts';
 import {
   type Desired,
@@ -10,6 +10,7 @@ import {
   type Observed,
   type ObservedCapture,
   type Outcome,
+  requestIn,
   ringsOf,
   type Step,
   type StepKey,
@@ -96,7 +97,7 @@ export function conclude(
     return { kind: 'refused', refusal, retryMs: interfaceRetryMs };
   }
   if (cause === 'filterRefused' && spec.filter !== undefined) {
-    const refusal = invalidFilter(filterAnnotation, spec.filter, message);
+    const refusal = invalidFilter(filterSourceOf(requestIn(desired)), spec.filter, message);
     return { kind: 'refused', refusal, retryMs: Number.POSITIVE_INFINITY };
   }
   return { kind: 'failed', message };
@@ -124,9 +125,13 @@ export function afterCapture(
   }
 }
 
-/** Returns the memory without what is known of filters that are not desired any more. */
-export function forgetFilters(memory: Memory, desired: Desired): Memory {
-  const filters = ringsOf(desired).flatMap(({ filter }) => filter ?? []);
+/**
+ * Returns the memory without what is known of filters that are not desired any more, or that another policy or
+ * annotation has set: a refusal names it.
+ */
+export function forgetFilters(memory: Memory, before: Desired, desired: Desired): Memory {
+  const isSameSource = requestIn(before)?.policy === requestIn(desired)?.policy;
+  const filters = (isSameSource ? ringsOf(desired) : []).flatMap(({ filter }) => filter ?? []);
   const keys = new Set(filters.map((filter) => keyOf({ kind: 'checkFilter', filter })));
   const outcomes = [...memory.outcomes].filter(([key]) => !key.startsWith('checkFilter ') || keys.has(key));
   return { ...memory, outcomes: new Map(outcomes) };

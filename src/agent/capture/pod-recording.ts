@@ -16,8 +16,8 @@ export type PodRecording = AsyncDisposable & {
   readonly path: string;
   /** In the order in which they started. */
   readonly captures: () => readonly ObservedCapture[];
-  /** The request is this from now on. */
-  readonly request: (spec: RingSpec) => void;
+  /** The request is this from now on, and that policy's, or else the annotation's. */
+  readonly request: (spec: RingSpec, policy: string | undefined) => void;
   /** Throws if the folder cannot be written. */
   readonly start: (spec: RingSpec, network: Network) => Promise<void>;
   /** Resolves when it has acknowledged, or ended. */
@@ -32,6 +32,8 @@ export type PodRecording = AsyncDisposable & {
   readonly measure: () => Promise<void>;
   /** The size of the request, and those of earlier requests whose files are not measured yet. */
   readonly ring: () => RunningRing;
+  /** The policy that asks for it; undefined for an annotation. */
+  readonly policy: () => string | undefined;
   /** What its captures have counted so far. */
   readonly totals: () => Totals;
   /** What all captures of the folder have counted. Throws if it cannot be read. */
@@ -44,6 +46,7 @@ export type PodRecording = AsyncDisposable & {
 
 export type PodRecordingOptions = {
   readonly spec: RingSpec;
+  readonly policy: string | undefined;
   readonly folder: CaptureFolder;
   readonly settings: CaptureSettings;
   /** Measures the folder. */
@@ -68,6 +71,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     log,
   });
   let size: RingSpec = options.spec;
+  let { policy } = options;
   let formerSizes: readonly RingSize[] = [];
   let captures: readonly Capture[] = [];
   let endedTotals = noTotals;
@@ -81,7 +85,11 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
   return {
     path: folder.path,
     captures: () => captures.map((capture) => capture.observe()),
-    request(spec) {
+    request(spec, requestedBy) {
+      if (requestedBy !== policy) {
+        policy = requestedBy;
+        for (const capture of captures) capture.notePolicy(policy);
+      }
       formerSizes = withFormer(formerSizes, { former: size, requested: spec });
       size = spec;
       pruning.keep(spec);
@@ -90,6 +98,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       const capture: Capture = await startCapture({
         ...options,
         spec,
+        policy,
         network,
         pruning,
         resizes: captures
@@ -101,6 +110,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       });
       earlier ??= capture.earlier;
       captures = [...captures, capture];
+      capture.notePolicy(policy);
       // The request may have changed while it started.
       formerSizes = withFormer(formerSizes, { former: spec, requested: size });
     },
@@ -127,6 +137,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       formerSizes = formerSizes.filter((each) => !isMeasured(each));
     },
     ring: () => ({ size, formerSizes }),
+    policy: () => policy,
     totals,
     folderTotals: folder.totals,
     capturedMs: () => earlier && earlier.capturedMs + endedTotals.capturedMs + runningMs(captures),

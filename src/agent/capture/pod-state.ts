@@ -47,6 +47,8 @@ export type RestReason =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'durationReached' }
   | { readonly kind: 'paused' }
+  /** No policy selects the Pod any more: the files are kept for the retention time, as after its end. */
+  | { readonly kind: 'notMatched' }
   | { readonly kind: 'agentStopped' }
   /** An earlier agent left the folder, and nothing is known of the Pod yet. */
   | { readonly kind: 'unknown' };

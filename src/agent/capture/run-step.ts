@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { CaptureStatus, CaptureStatuses } from '../observability/capture-status.ts';
-import { type CaptureSpec, filterAnnotation } from '../planner/annotations.ts';
+import { type CaptureSpec, filterSourceOf } from '../planner/annotations.ts';
 import type { Decision } from '../planner/plan.ts';
 import { invalidFilter } from '../planner/refusals.ts';
 import type { CaptureFolders, PodName } from '../storage/capture-folders.ts';
@@ -57,7 +57,7 @@ export async function runStep(
     case 'open':
       return await open(context, options);
     case 'checkFilter':
-      return await checkFilter(step.filter, options, signal);
+      return await checkFilter(step.filter, context, options, signal);
     case 'start':
       return await start(step, recording);
     case 'keep':
@@ -112,6 +112,7 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
     context.opened(
       openRecording({
         spec,
+        policy: request()?.policy,
         folder,
         settings,
         measure: () => folders.measure(pod.uid),
@@ -134,7 +135,12 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
   }
 }
 
-async function checkFilter(filter: string, options: StepOptions, signal: AbortSignal): Promise<StepResult> {
+async function checkFilter(
+  filter: string,
+  { request }: PodContext,
+  options: StepOptions,
+  signal: AbortSignal,
+): Promise<StepResult> {
   const check = await options.checkFilter(filter, signal);
   switch (check.kind) {
     case 'accepted':
@@ -142,7 +148,7 @@ async function checkFilter(filter: string, options: StepOptions, signal: AbortSi
     case 'failed':
       return { kind: 'failed', message: `the filter could not be checked: ${check.problem}` };
     case 'rejected': {
-      const refusal = invalidFilter(filterAnnotation, filter, check.problem);
+      const refusal = invalidFilter(filterSourceOf(request()), filter, check.problem);
       return { kind: 'refused', refusal, retryMs: Number.POSITIVE_INFINITY };
     }
   }

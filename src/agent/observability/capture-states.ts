@@ -83,6 +83,7 @@ function decidedState(decision: Decision): Omit<PodState, 'uid'> | undefined {
       return { state: 'refused', pod: decision.pod, ...decision.refusal };
     case 'record':
     case 'wait':
+    case 'unknown':
     case 'delete':
       return undefined;
   }

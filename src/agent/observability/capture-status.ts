@@ -52,6 +52,7 @@ type Happening = { readonly kind: 'warning' | 'frozen' | 'notFrozen' };
 export type StopReason =
   | 'PodEnded'
   | 'AnnotationRemoved'
+  | 'NotMatched'
   | 'DurationReached'
   | 'Paused'
   | 'Refused'

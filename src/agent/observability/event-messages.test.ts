@@ -31,6 +31,15 @@ const cases: readonly [CaptureReport, string | undefined][] = [
     'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1; no packet passed before',
   ],
   [
+    {
+      kind: 'capturing',
+      generation: 1,
+      spec: specOf(5, { policy: 'web-crashes' }),
+      missedBefore: { kind: 'first', packets: 0 },
+    },
+    'Normal CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1, as CapturePolicy web-crashes asks; no packet passed before',
+  ],
+  [
     { kind: 'capturing', generation: 2, spec: special, missedBefore: { kind: 'first', packets: 1 } },
     `Normal CaptureStarted: capturing lo, keeping the last file of 10 MB, filter "udp port 53", 128 bytes of each packet, for 90 s on node1; 1 packet passed before, including those of the network's setup, such as neighbour discovery`,
   ],
@@ -86,6 +95,10 @@ const cases: readonly [CaptureReport, string | undefined][] = [
   [
     { kind: 'stopped', why: 'AnnotationRemoved', totals },
     'Normal CaptureStopped: the annotation was removed, its capture files are deleted; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
+  ],
+  [
+    { kind: 'stopped', why: 'NotMatched', totals },
+    'Normal CaptureStopped: no CapturePolicy asks for it any more, its capture files are kept for the retention time; packets captured: 90, dropped by kernel: 7, lost at stop: 3, pruned: 50, missed: 2, unseen: 0',
   ],
   [
     { kind: 'stopped', why: 'Refused', totals: { ...totals, duplicated: 4 } },

@@ -35,7 +35,8 @@ export function eventMessageOf(
     }
     case 'capturing': {
       const { missedBefore, generation, spec } = status;
-      const message = `${captureOf(spec)} on ${nodeName}; ${passedBefore(missedBefore)}`;
+      const asked = spec.policy === undefined ? '' : `, as CapturePolicy ${spec.policy} asks`;
+      const message = `${captureOf(spec)} on ${nodeName}${asked}; ${passedBefore(missedBefore)}`;
       const update = updateOf(missedBefore, generation);
       if (!status.isOtherInterface) return { type: 'Normal', reason: 'CaptureStarted', message, ...update };
       const replaced = `another interface has become ${spec.interfaces.join()}: ${message}`;
@@ -87,6 +88,7 @@ function frozenMessage(ring: FreezeRecord): EventMessage {
 /** Undefined where the capture is not over: the next agent continues it. */
 const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   PodEnded: 'the Pod ended, its capture files are kept for the retention time',
+  NotMatched: 'no CapturePolicy asks for it any more, its capture files are kept for the retention time',
   AnnotationRemoved: 'the annotation was removed, its capture files are deleted',
   DurationReached: 'the duration is over, the capture files are kept',
   Paused: 'the request is paused, the capture files so far are kept',

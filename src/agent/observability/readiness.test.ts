@@ -17,13 +17,19 @@ function planOf(decision: Decision): Plan {
 }
 
 function reasonsFor(status: CaptureStatus | undefined, decision: Decision = record): string[] {
-  return unreadyReasons(() => 0)(planOf(decision), { of: () => status });
+  const known = { plan: planOf(decision), unlisted: undefined, status: { of: () => status } };
+  return unreadyReasons(() => 0)(known);
 }
 
 test('the agent is not ready before the Pods are listed', () => {
-  expect(unreadyReasons(() => 0)(undefined, { of: () => undefined })).toEqual([
-    'the Pods of this Node are not listed yet',
-  ]);
+  const known = { plan: undefined, unlisted: 'the Pods of this Node', status: { of: () => undefined } };
+  expect(unreadyReasons(() => 0)(known)).toEqual(['the Pods of this Node are not listed yet']);
+});
+
+test('the agent is not ready before the policies are listed, although it captures annotated Pods', () => {
+  const status = { of: () => ({ kind: 'waiting' }) as const };
+  const known = { plan: planOf(record), unlisted: 'the CapturePolicies', status };
+  expect(unreadyReasons(() => 0)(known)).toEqual(['the CapturePolicies are not listed yet']);
 });
 
 test('a capture that has not started is counted, and its Pod is not named', () => {
@@ -45,13 +51,14 @@ test('readiness does not wait for a Pod that must not be captured', () => {
 test('captures that do not all start within a minute keep no agent unready', () => {
   let nowMs = 5_000;
   const reasons = unreadyReasons(() => nowMs);
-  const now = () => reasons(planOf(record), { of: () => undefined });
+  const known = { plan: planOf(record), unlisted: undefined };
+  const now = () => reasons({ ...known, status: { of: () => undefined } });
   expect(now()).not.toEqual([]);
   nowMs += 59_000;
   expect(now()).not.toEqual([]);
   nowMs += 1_000;
   expect(now()).toEqual([]);
   // Once all have started, later ones have a minute of their own.
-  reasons(planOf(record), { of: () => ({ kind: 'waiting' }) });
+  reasons({ ...known, status: { of: () => ({ kind: 'waiting' }) } });
   expect(now()).not.toEqual([]);
 });

@@ -9,13 +9,18 @@ const longestStartMs = 60_000;
  * failed or been refused once, and after a minute in which that was never so. Names no Pod: anyone may ask the agent's
  * port.
  */
-export type UnreadyReasons = (plan: Plan | undefined, status: Pick<CaptureStatuses, 'of'>) => string[];
+export type UnreadyReasons = (known: {
+  readonly plan: Plan | undefined;
+  /** What is not listed yet, as people call it. */
+  readonly unlisted: string | undefined;
+  readonly status: Pick<CaptureStatuses, 'of'>;
+}) => string[];
 
 /** `nowMs` is of a monotonic clock. */
 export function unreadyReasons(nowMs: () => number): UnreadyReasons {
   let missingSinceMs: number | undefined;
-  return (plan, status) => {
-    if (!plan) return ['the Pods of this Node are not listed yet'];
+  return ({ plan, unlisted, status }) => {
+    if (!plan || unlisted !== undefined) return [`${unlisted} are not listed yet`];
     const missing = [...plan.decisions].filter(
       ([uid, decision]) => decision.kind === 'record' && !status.of(uid),
     ).length;

@@ -12,6 +12,7 @@ const plain = {
   durationMs: undefined,
   freeze,
   isPaused: false,
+  policy: undefined,
 };
 const pod = (value: string | undefined, hostNetwork = false) => ({
   annotations: value === undefined ? {} : { [captureAnnotation]: value },

@@ -26,6 +26,8 @@ export type CaptureSpec = {
   readonly freeze: FreezeRequest;
   /** Nothing is captured, and the files stay. */
   readonly isPaused: boolean;
+  /** The name of the CapturePolicy in the Pod's namespace that asks for it; undefined: the Pod's own annotations do. */
+  readonly policy: string | undefined;
 };
 
 /** When the ring is set aside, with what follows. */
@@ -53,6 +55,7 @@ export const captureAnnotation = 'tcpdump.antrea.io';
 export const filterAnnotation = 'podcap.dev/filter';
 export const snaplenAnnotation = 'podcap.dev/snaplen';
 export const interfaceAnnotation = 'podcap.dev/interface';
+export const freezeAnnotation = 'podcap.dev/freeze';
 /** What every other annotation of Podcap starts with. */
 const prefix = 'podcap.dev/';
 
@@ -91,11 +94,12 @@ export function requestOf(pod: Pick<Pod, 'annotations' | 'hostNetwork'>, limits:
         text: value(rules.freeze),
       },
       isPaused: value(rules.paused) ?? false,
+      policy: undefined,
     },
   };
 }
 
-type AnnotationRule<T> = {
+export type AnnotationRule<T> = {
   readonly key: string;
   /** What is allowed, as a phrase after "must be"; the admission policy has the same (_admission.tpl). */
   readonly allowed: string;
@@ -158,7 +162,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       parse: (value) => duration(value, 1_000, 600_000),
     },
     freeze: {
-      key: 'podcap.dev/freeze',
+      key: freezeAnnotation,
       allowed: `a text of 1 to ${maxFreezeTextBytes} bytes without control characters`,
       effect: 'sets the ring aside now; each new text does it once',
       parse: (value) => plainText(value, maxFreezeTextBytes),
@@ -170,6 +174,19 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
     },
   } satisfies Record<string, AnnotationRule<unknown>>;
+}
+
+/** The text of podcap.dev/freeze, by which people freeze a ring; undefined if it is not there, or not allowed. */
+export function freezeTextOf({ annotations }: Pick<Pod, 'annotations'>): string | undefined {
+  const value = annotations[freezeAnnotation];
+  return value === undefined ? undefined : plainText(value, maxFreezeTextBytes);
+}
+
+/** Where the filter of a request was set, as people name it. */
+export function filterSourceOf(request: Pick<CaptureSpec, 'policy'> | undefined): string {
+  return request?.policy === undefined
+    ? `annotation ${filterAnnotation}`
+    : `CapturePolicy ${request.policy}: spec.filter`;
 }
 
 /**
@@ -188,9 +205,9 @@ function unknownRefusal(keys: readonly string[], known: readonly string[]): Refu
 
 /** tcpdump must compile it; no one writes a longer filter by hand. */
 const maxFilterBytes = 2_048;
-const maxInterfaces = 4;
+export const maxInterfaces = 4;
 const maxFreezeTextBytes = 253;
-const defaultFreezeAfterMs = 5_000;
+export const defaultFreezeAfterMs = 5_000;
 
 /** Only decimal digits: Number() would also accept '0x5', '5.0', '1e1', ' 5 ' and ''. */
 function wholeNumber(text: string, least: number, most: number): number | undefined {

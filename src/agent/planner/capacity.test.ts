@@ -4,6 +4,7 @@ import { type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { neverFrozen, podWith } from '../testing/fixtures.ts';
 import { mayOverlap } from './capacity.ts';
 import { type NodeState, plan, type RunningRecording } from './plan.ts';
+import { noPolicies } from './policies.ts';
 
 const gigabyte = 1_000_000_000;
 const capacityBytes = 50 * gigabyte;
@@ -319,7 +320,9 @@ function nodeWith({ pods, folders, running, capturedBefore, disk, diskBudgetByte
       disk: disk ?? { availableBytes: minFreeBytes, capacityBytes },
     },
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
+    policies: noPolicies,
     nowMs: 0,
+    unixMs: 0,
   };
 }
 

@@ -14,9 +14,11 @@ import {
   silentWaitMs,
   type Wait,
 } from './plan.ts';
+import { noPolicies } from './policies.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };
 const nowMs = 10_000;
+const unixMs = Date.parse('2026-06-01T12:00:00Z');
 const uid = 'uid-1';
 
 const capacity: Capacity = {
@@ -172,7 +174,9 @@ test.each(cases)('$what', ({ pod, hasFolder, folder, capturedMs, decision, nextM
     recording: new Map(capturedMs === undefined ? [] : [[uid, { ...running(specOf(5)), capturedMs }]]),
     capacity,
     limits,
+    policies: { ...noPolicies, known: 'all' },
     nowMs,
+    unixMs,
     capturedBefore: new Set(),
     waits: new Map(),
     deletedBytes: 0,
@@ -544,7 +548,9 @@ function nodeWith(names: readonly string[], more: Partial<NodeState>): NodeState
     deletedBytes: 0,
     capacity,
     limits,
+    policies: { ...noPolicies, known: 'all' },
     nowMs,
+    unixMs,
     ...more,
   };
 }
@@ -601,7 +607,9 @@ function anyNode(): fc.Arbitrary<NodeState> {
         disk: { availableBytes, capacityBytes: 1_000_000_000 },
       },
       limits,
+      policies: { ...noPolicies, known: 'all' as const },
       nowMs,
+      unixMs,
     }));
 }
 

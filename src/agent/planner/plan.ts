@@ -4,7 +4,6 @@ import {
   type CaptureSpec,
   isSameTcpdump,
   type RequestLimits,
-  requestOf,
   type TcpdumpSpec,
   tcpdumpSpecsOf,
 } from './annotations.ts';
@@ -20,6 +19,7 @@ import {
   type WrittenRing,
 } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
+import { type PodRequest, type Policies, requestFor } from './policies.ts';
 import { type ReceiveRing, type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -39,6 +39,8 @@ export type Decision =
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** A capture starts once files are deleted, or captures have ended, that take its place. What runs continues as it is. */
   | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec; readonly waitsFor: WaitsFor }
+  /** Not all policies are known yet, so one may ask for the capture. What runs continues as it is, and the files stay. */
+  | { readonly kind: 'unknown'; readonly pod: Pod }
   /** No capture is started any more, and the files stay. `pod`: undefined if the API server does not list it any more. */
   | { readonly kind: 'keep'; readonly why: KeepReason; readonly pod?: Pod }
   /** No capture runs, and the files so far stay until the annotation is removed. */
@@ -46,10 +48,13 @@ export type Decision =
   /** No capture runs, and the folder is deleted, once the API server confirms it for this very Pod (may-delete.ts). */
   | { readonly kind: 'delete'; readonly pod: PodName; readonly why: DeleteReason };
 
-/** `PodEnded`: a running capture ends with the Pod's network. Otherwise it ends now. */
-export type KeepReason = 'PodEnded' | 'DurationReached' | 'Paused';
+/**
+ * `PodEnded`: a running capture ends with the Pod's network. `DurationReached`, `Paused`: it ends now. `NotMatched`: no
+ * policy asks for it any more, so it ends now, and its files stay for the retention time.
+ */
+export type KeepReason = 'PodEnded' | 'DurationReached' | 'Paused' | 'NotMatched';
 
-/** `Evicted`: the Pod had ended, and another capture needs the space. */
+/** `Evicted`: the Pod had ended, or no policy asked for its capture any more, and another capture needs the space. */
 export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
 
 /**
@@ -72,16 +77,21 @@ export type NodeState = {
   readonly capturedBefore: ReadonlySet<string>;
   /** UIDs that wait for files to be deleted or captures to end, and since when. */
   readonly waits: ReadonlyMap<string, Wait>;
+  readonly policies: Policies;
   readonly capacity: Capacity;
   /** What was deleted since the disk was sampled (observed-disk.ts). */
   readonly deletedBytes: number;
   readonly limits: PlanLimits;
   /** From a monotonic clock (clock.ts). */
   readonly nowMs: number;
+  /** The same moment in Unix time, by which policies expire. */
+  readonly unixMs: number;
 };
 
 export type RunningRecording = CapturedTime &
   RunningRing & {
+    /** The policy that asks for it; undefined for an annotation. */
+    readonly policy?: string | undefined;
     /** Undefined if no tcpdump runs. */
     readonly receiveRing: RunningReceiveRing | undefined;
   };
@@ -111,7 +121,7 @@ export function plan(state: NodeState): Plan {
     if (proposal) proposals.set(uid, proposal);
   }
   for (const [uid, folder] of state.folders) {
-    if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(undefined, folder, state));
+    if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(folder, state));
   }
   return fitToCapacity(proposals, state);
 }
@@ -126,14 +136,39 @@ type Proposal = { readonly decision: Decision; readonly untilMs?: number };
 
 function proposalFor(uid: string, pod: Pod, state: NodeState): Proposal | undefined {
   const folder = state.folders.get(uid);
-  const request = requestOf(pod, state.limits);
-  if (request.kind === 'none') {
-    return folder && { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
+  const request = requestFor(pod, state);
+  if (request.kind === 'none' || request.kind === 'unknown') {
+    return folder && proposalWithoutRequest({ uid, pod, folder, request }, state);
   }
-  if (hasEnded(pod)) return folder && proposalForEnded(pod, folder, state);
-  if (request.kind === 'refused') return { decision: { kind: 'refuse', pod, refusal: request.refusal } };
-  return proposalForCapture(uid, pod, request.spec, state);
+  if (hasEnded(pod)) return folder && proposalForEnded(folder, state, { pod });
+  const proposal: Proposal =
+    request.kind === 'refused'
+      ? { decision: { kind: 'refuse', pod, refusal: request.refusal } }
+      : proposalForCapture(uid, pod, request.spec, state);
+  const { untilUnixMs } = request;
+  if (untilUnixMs === undefined) return proposal;
+  const expiresMs = state.nowMs + (untilUnixMs - state.unixMs);
+  return { ...proposal, untilMs: Math.min(proposal.untilMs ?? expiresMs, expiresMs) };
 }
+
+/** What an annotation asked for is deleted with the annotation. What a policy asked for stays for the retention time. */
+function proposalWithoutRequest({ uid, pod, folder, request }: ForgottenFolder, state: NodeState): Proposal {
+  const { recording, policies } = state;
+  const running = recording.get(uid);
+  const isByPolicy = (running ? running.policy : folder.policy) !== undefined;
+  // An agent that may not list policies carries none out: one without an annotation is not to be captured.
+  const isUnknown = request.kind === 'unknown' && (isByPolicy || policies.known === 'notYet');
+  if (isUnknown) return { decision: { kind: 'unknown', pod } };
+  if (!isByPolicy) return { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
+  return proposalForEnded(folder, state, { why: hasEnded(pod) ? 'PodEnded' : 'NotMatched', pod });
+}
+
+type ForgottenFolder = {
+  readonly uid: string;
+  readonly pod: Pod;
+  readonly folder: FolderState;
+  readonly request: PodRequest;
+};
 
 /** A Pod that is only marked for deletion still sends packets: it has ended by its phase, or once it is deleted. */
 export function hasEnded(pod: Pod): boolean {
@@ -142,15 +177,15 @@ export function hasEnded(pod: Pod): boolean {
 
 /** People want a Pod's last packets, so its files stay for the retention time. */
 function proposalForEnded(
-  listed: Pod | undefined,
   { pod, endedMs }: FolderState,
   { limits, nowMs }: NodeState,
+  { why = 'PodEnded', ...listed }: { readonly why?: 'PodEnded' | 'NotMatched'; readonly pod?: Pod } = {},
 ): Proposal {
   const untilMs = (endedMs ?? nowMs) + limits.retentionMs;
   if (endedMs !== undefined && untilMs <= nowMs) {
     return { decision: { kind: 'delete', pod, why: 'RetentionOver' } };
   }
-  return { decision: { kind: 'keep', why: 'PodEnded', ...(listed && { pod: listed }) }, untilMs };
+  return { decision: { kind: 'keep', why, ...listed }, untilMs };
 }
 
 function proposalForCapture(uid: string, pod: Pod, spec: CaptureSpec, state: NodeState): Proposal {
@@ -291,15 +326,21 @@ function endingCaptures(decisions: ReadonlyMap<string, Decision>, { recording }:
   return [...recording.keys()].filter((uid) => decisions.get(uid)?.kind !== 'record').length;
 }
 
-/** The rings of ended Pods, oldest first, except those that are still being written. */
+const evictionOrder: readonly KeepReason[] = ['PodEnded', 'NotMatched'];
+
+/**
+ * The rings of ended Pods, oldest first, and after them those of Pods that no policy selects any more; except those that
+ * are still being written.
+ */
 function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, recording, nowMs }: NodeState) {
   return [...decisions]
     .flatMap(([uid, decision]) => {
       const folder = folders.get(uid);
-      const isEnded = decision.kind === 'keep' && decision.why === 'PodEnded' && !recording.has(uid);
-      return folder && isEnded ? [{ uid, bytes: folder.bytes, endedMs: folder.endedMs ?? nowMs }] : [];
+      if (!folder || decision.kind !== 'keep' || recording.has(uid)) return [];
+      const place = evictionOrder.indexOf(decision.why);
+      return place < 0 ? [] : [{ uid, bytes: folder.bytes, place, endedMs: folder.endedMs ?? nowMs }];
     })
-    .toSorted((a, b) => a.endedMs - b.endedMs || a.uid.localeCompare(b.uid));
+    .toSorted((a, b) => a.place - b.place || a.endedMs - b.endedMs || a.uid.localeCompare(b.uid));
 }
 
 /**
@@ -313,7 +354,8 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
     const ring = writtenRing(folders.get(uid), running);
     const stays =
       decision.kind === 'refuse' ||
-      (decision.kind === 'keep' && (decision.why !== 'PodEnded' || running));
+      decision.kind === 'unknown' ||
+      (decision.kind === 'keep' && (['DurationReached', 'Paused'].includes(decision.why) || running));
     if (stays) {
       other.otherBytes += ring.bytes;
       other.otherGrowthBytes += unmeasuredBytes(ring);

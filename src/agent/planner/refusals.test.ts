@@ -5,6 +5,7 @@ import {
   hostNetwork,
   invalidAnnotation,
   invalidFilter,
+  invalidPolicy,
   neverFits,
   noSuchInterface,
   overDiskBudget,
@@ -34,8 +35,20 @@ test.each<[Refusal, string]>([
     'HostNetwork: the Pod uses the host network: a capture of its interface would show the packets of every Pod',
   ],
   [
-    invalidFilter('podcap.dev/filter', 'tcp port', "can't parse filter expression: syntax error"),
+    invalidFilter('annotation podcap.dev/filter', 'tcp port', "can't parse filter expression: syntax error"),
     `InvalidFilter: annotation podcap.dev/filter="tcp port": can't parse filter expression: syntax error`,
+  ],
+  [
+    invalidPolicy('web', { field: 'files', value: 0, allowed: 'a whole number' }),
+    'InvalidPolicy: CapturePolicy web: spec.files=0: must be a whole number',
+  ],
+  [
+    invalidPolicy('web', { field: 'filter', value: 'x'.repeat(50), allowed: 'an expression' }),
+    `InvalidPolicy: CapturePolicy web: spec.filter="${'x'.repeat(39)}…: must be an expression`,
+  ],
+  [
+    invalidPolicy('web', { field: 'files', value: undefined, allowed: 'a whole number' }),
+    'InvalidPolicy: CapturePolicy web: spec.files is missing: must be a whole number',
   ],
   [
     noSuchInterface('net7', 30_000),

@@ -11,6 +11,7 @@ export type Refusal = {
 
 export type RefusalReason =
   | 'InvalidAnnotation'
+  | 'InvalidPolicy'
   | 'HostNetwork'
   | 'InvalidFilter'
   | 'NoSuchInterface'
@@ -25,13 +26,17 @@ export const refusalDescriptions: Readonly<
     when: 'an annotation has a value that is not allowed, or starts with podcap.dev/ and is unknown; the message names it',
     until: 'the annotation is changed',
   },
+  InvalidPolicy: {
+    when: 'the CapturePolicy that selects the Pod has a value that is not allowed, which an older CRD or other limits let pass; the message names the policy and the field',
+    until: 'the policy is changed or deleted',
+  },
   HostNetwork: {
     when: 'the Pod uses the host network, where a capture would show the packets of every Pod',
     until: 'the Pod is replaced',
   },
   InvalidFilter: {
     when: 'tcpdump cannot compile the filter for this interface, or needs more than 1 s or 64 MB for it, or the kernel cannot run it; host names are not resolved',
-    until: 'the annotation is changed',
+    until: 'the filter is changed',
   },
   NoSuchInterface: {
     when: 'the Pod has no interface with that name',
@@ -64,15 +69,27 @@ export function unknownAnnotation(
   return { reason: 'InvalidAnnotation', message: `annotation ${key} is unknown: ${help}` };
 }
 
+/** A CapturePolicy with a value that is not allowed; `allowed` completes the sentence "must be …". */
+export function invalidPolicy(
+  name: string,
+  { field, value, allowed }: { readonly field: string; readonly value: unknown; readonly allowed: string },
+): Refusal {
+  const given = value === undefined ? ' is missing' : `=${cut(JSON.stringify(value))}`;
+  return {
+    reason: 'InvalidPolicy',
+    message: `CapturePolicy ${name}: spec.${field}${given}: must be ${allowed}`,
+  };
+}
+
 /** A Pod without a network namespace of its own. */
 export const hostNetwork: Refusal = {
   reason: 'HostNetwork',
   message: 'the Pod uses the host network: a capture of its interface would show the packets of every Pod',
 };
 
-/** A filter that tcpdump does not compile; `problem` is what tcpdump reports. */
-export function invalidFilter(key: string, filter: string, problem: string): Refusal {
-  const message = `annotation ${key}=${JSON.stringify(filter.slice(0, 200))}: ${problem}`;
+/** A filter that tcpdump does not compile; `where` is where it was set, and `problem` what tcpdump reports. */
+export function invalidFilter(where: string, filter: string, problem: string): Refusal {
+  const message = `${where}=${JSON.stringify(filter.slice(0, 200))}: ${problem}`;
   return { reason: 'InvalidFilter', message };
 }
 
@@ -120,8 +137,11 @@ export function isForLackOfCapacity({ reason, isForGood }: Refusal): boolean {
 
 /** A value that can be read back: control characters are escaped, and long values are cut. */
 function quoted(value: string): string {
-  const cut = value.length > 40 ? `${value.slice(0, 40)}…` : value;
-  return JSON.stringify(cut);
+  return JSON.stringify(cut(value));
+}
+
+function cut(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 function megabytes(bytes: number): string {

@@ -61,6 +61,8 @@ export type FolderState = {
   readonly capturedMs: number;
   /** When the Pod ended, by the clock of this boot; undefined while it may be running. */
   readonly endedMs: number | undefined;
+  /** The CapturePolicy that asked for its newest capture; undefined: the Pod's annotation did, or nothing is known. */
+  readonly policy?: string | undefined;
   /** The time of its oldest packet, in milliseconds of Unix time; undefined if there is none, or if it is not read. */
   readonly oldestPacketMs?: number | undefined;
   readonly freezes: FreezeState;
@@ -270,6 +272,7 @@ async function readState(
     // tcpdump's user can make more files than a call can have arguments.
     largestBytes: sizes.reduce((largest, size) => Math.max(largest, size), 0),
     capturedMs,
+    ...(newest?.policy !== undefined && { policy: newest.policy }),
     ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),
     endedMs,
     freezes,

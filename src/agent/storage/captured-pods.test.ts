@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { podWith } from '../testing/fixtures.ts';
+import { policyObject } from '../testing/policy-object.ts';
 import { capturedPodsFile, openCapturedPods } from './captured-pods.ts';
 
 const log = pino({ level: 'silent' });
@@ -18,12 +19,12 @@ test('the next agent finds the Pods that were captured last, and their requests'
   await using folder = await temporaryFolder();
   {
     await using pods = await open(folder.path);
-    expect(pods.before).toEqual([]);
-    pods.note([web, db]);
-    pods.note([db]);
+    expect(pods.before).toEqual({ pods: [], policies: [] });
+    pods.note({ pods: [web, db], policies: [] });
+    pods.note({ pods: [db], policies: [] });
   }
   await using next = await open(folder.path);
-  expect(next.before).toEqual([db]);
+  expect(next.before).toEqual({ pods: [db], policies: [] });
 });
 
 test('a changed annotation is saved', async () => {
@@ -31,23 +32,43 @@ test('a changed annotation is saved', async () => {
   const changed = { ...web, annotations: { 'tcpdump.antrea.io': '9' } };
   {
     await using pods = await open(folder.path);
-    pods.note([web]);
-    pods.note([changed]);
+    pods.note({ pods: [web], policies: [] });
+    pods.note({ pods: [changed], policies: [] });
   }
   await using next = await open(folder.path);
-  expect(next.before).toEqual([changed]);
+  expect(next.before).toEqual({ pods: [changed], policies: [] });
+});
+
+test('the policies that ask for them are saved too, and a changed one again', async () => {
+  await using folder = await temporaryFolder();
+  const pod = podWith({ uid: 'uid-web', labels: { app: 'web', constructor: 'x' } });
+  {
+    await using pods = await open(folder.path);
+    pods.note({ pods: [pod], policies: [policyObject('a')] });
+    pods.note({ pods: [pod], policies: [policyObject('a', { files: 9 })] });
+  }
+  await using next = await open(folder.path);
+  expect(next.before).toEqual({ pods: [pod], policies: [policyObject('a', { files: 9 })] });
+});
+
+test('what an agent without policies saved is found', async () => {
+  await using folder = await temporaryFolder();
+  const { labels: _, ...pod } = web;
+  await writeFile(join(folder.path, capturedPodsFile), JSON.stringify({ bootId: 'this', pods: [pod] }));
+  await using pods = await open(folder.path);
+  expect(pods.before).toEqual({ pods: [{ ...pod, labels: undefined }], policies: [] });
 });
 
 test('there is no file while nothing is captured', async () => {
   await using folder = await temporaryFolder();
   {
     await using pods = await open(folder.path);
-    pods.note([web]);
+    pods.note({ pods: [web], policies: [] });
   }
   expect(await readdir(folder.path)).toEqual([capturedPodsFile]);
   {
     await using pods = await open(folder.path);
-    pods.note([]);
+    pods.note({ pods: [], policies: [] });
   }
   expect(await readdir(folder.path)).toEqual([]);
 });
@@ -56,10 +77,10 @@ test('Pods captured before a reboot are not found', async () => {
   await using folder = await temporaryFolder();
   {
     await using pods = await open(folder.path);
-    pods.note([web]);
+    pods.note({ pods: [web], policies: [] });
   }
   await using next = await open(folder.path, 'another');
-  expect(next.before).toEqual([]);
+  expect(next.before).toEqual({ pods: [], policies: [] });
 });
 
 test.each(['', '{"bootId":"this","po', '[]', '{"bootId":"this","pods":[{"uid":"uid-web"}]}'])(
@@ -68,7 +89,7 @@ test.each(['', '{"bootId":"this","po', '[]', '{"bootId":"this","pods":[{"uid":"u
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, capturedPodsFile), content);
     await using pods = await open(folder.path);
-    expect(pods.before).toEqual([]);
+    expect(pods.before).toEqual({ pods: [], policies: [] });
   },
 );
 
@@ -76,5 +97,5 @@ test('a folder in place of the file counts as none', async () => {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, capturedPodsFile));
   await using pods = await open(folder.path);
-  expect(pods.before).toEqual([]);
+  expect(pods.before).toEqual({ pods: [], policies: [] });
 });

@@ -7,18 +7,27 @@ import type { Clock } from '../../base/clock.ts';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
+import { stringMap } from '../../kubernetes/string-map.ts';
 import { replaceFile } from './replace-file.ts';
 
 /**
  * Which Pods are being captured and what they ask for, on disk: an agent that starts while the API server is away
- * continues with them. It is only a hint from the past: the first list of Pods replaces it.
+ * continues with them. It is only a hint from the past: the first lists of Pods and of policies replace it.
  */
 export type CapturedPods = AsyncDisposable & {
-  /** The Pods that an earlier agent of this boot captured last; empty if that cannot be read. */
-  readonly before: readonly Pod[];
-  /** Writes down that these Pods are captured now. Never waits and never throws. */
-  readonly note: (pods: readonly Pod[]) => void;
+  /** What an earlier agent of this boot captured last; empty if that cannot be read. */
+  readonly before: Captured;
+  /** Writes down what is captured now. Never waits and never throws. */
+  readonly note: (captured: Captured) => void;
 };
+
+export type Captured = {
+  readonly pods: readonly Pod[];
+  /** The policies that ask for some of them, as the API server has them. */
+  readonly policies: readonly object[];
+};
+
+const nothing: Captured = { pods: [], policies: [] };
 
 /** Hidden, so that `ls /captures` shows nothing while nothing is captured. */
 export const capturedPodsFile = '.captured-pods.json';
@@ -31,49 +40,51 @@ export async function openCapturedPods(options: {
 }): Promise<CapturedPods> {
   const { root, clock, log } = options;
   const path = join(root, capturedPodsFile);
-  const before = await readPods(path, clock).catch((error: unknown): readonly Pod[] => {
+  const before = await readCaptured(path, clock).catch((error: unknown) => {
     log.warn({ err: error }, 'failed to read the captured Pods of an earlier agent');
-    return [];
+    return nothing;
   });
   let written = before;
   let current = before;
   // What could not be written is written with the next note, and every plan makes one.
   const writing = coalesced(
     async () => {
-      const pods = current;
-      await writePods(path, pods, clock);
-      written = pods;
+      const captured = current;
+      await writeCaptured(path, captured, clock);
+      written = captured;
     },
     (error) => log.warn({ err: error }, 'failed to write the captured Pods'),
   );
   return {
     before,
-    note(pods) {
-      current = pods;
-      if (!isDeepStrictEqual(pods.map(identity), written.map(identity))) writing.run();
+    note(captured) {
+      current = captured;
+      if (!isDeepStrictEqual(identity(captured), identity(written))) writing.run();
     },
     [Symbol.asyncDispose]: writing.settled,
   };
 }
 
 /** Without the phase and the version, which change all the time. */
-function identity({ uid, annotations }: Pod): unknown {
-  return { uid, annotations };
+function identity({ pods, policies }: Captured): unknown {
+  return { pods: pods.map(({ uid, annotations, labels }) => ({ uid, annotations, labels })), policies };
 }
 
-async function readPods(path: string, { bootId }: Clock): Promise<readonly Pod[]> {
+async function readCaptured(path: string, { bootId }: Clock): Promise<Captured> {
   const text = await ifExists(readFile(path, 'utf8'));
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), fileSchema), text);
   // Pod networks do not survive a reboot.
-  return parsed.success && parsed.output.bootId === bootId ? parsed.output.pods : [];
+  if (!parsed.success || parsed.output.bootId !== bootId) return nothing;
+  const { pods, policies } = parsed.output;
+  return { pods, policies };
 }
 
-async function writePods(path: string, pods: readonly Pod[], { bootId }: Clock): Promise<void> {
+async function writeCaptured(path: string, { pods, policies }: Captured, { bootId }: Clock): Promise<void> {
   if (pods.length === 0) {
     await ifExists(unlink(path));
     return;
   }
-  await replaceFile(path, `${JSON.stringify({ bootId, pods })}\n`);
+  await replaceFile(path, `${JSON.stringify({ bootId, pods, policies })}\n`);
 }
 
 const containerSchema = v.object({
@@ -91,19 +102,27 @@ const containerSchema = v.object({
   mayComplete: v.boolean(),
 });
 
-const podSchema = v.object({
-  namespace: v.string(),
-  name: v.string(),
-  uid: v.string(),
-  resourceVersion: v.string(),
-  annotations: v.record(v.string(), v.string()),
-  hostNetwork: v.boolean(),
-  nodeName: v.string(),
-  phase: v.string(),
-  creationTimestamp: v.string(),
-  deletionTimestamp: v.exactOptional(v.string()),
-  gracePeriodSeconds: v.number(),
-  containers: v.optional(v.array(containerSchema), []),
-});
+const podSchema = v.pipe(
+  v.object({
+    namespace: v.string(),
+    name: v.string(),
+    uid: v.string(),
+    resourceVersion: v.string(),
+    annotations: v.record(v.string(), v.string()),
+    labels: v.optional(stringMap),
+    hostNetwork: v.boolean(),
+    nodeName: v.string(),
+    phase: v.string(),
+    creationTimestamp: v.string(),
+    deletionTimestamp: v.exactOptional(v.string()),
+    gracePeriodSeconds: v.number(),
+    containers: v.optional(v.array(containerSchema), []),
+  }),
+  v.transform((pod): Pod => ({ ...pod, labels: pod.labels })),
+);
 
-const fileSchema = v.object({ bootId: v.string(), pods: v.array(podSchema) });
+const fileSchema = v.object({
+  bootId: v.string(),
+  pods: v.array(podSchema),
+  policies: v.optional(v.array(v.looseObject({})), []),
+});

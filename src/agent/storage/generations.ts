@@ -68,7 +68,7 @@ export type PrecedingCaptures = {
 
 type CaptureProgress = Pick<
   CaptureRecord,
-  'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals'
+  'policy' | 'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals'
 >;
 
 export type CaptureFolderOptions = {

@@ -13,6 +13,7 @@ export function specOf(files: number, more: Partial<CaptureSpec> = {}): CaptureS
     durationMs: undefined,
     freeze: { on: [], afterMs: 5_000, text: undefined },
     isPaused: false,
+    policy: undefined,
     ...more,
   };
 }
@@ -35,6 +36,7 @@ export function podWith(fields: Partial<Pod> = {}): Pod {
     uid: 'uid-1',
     resourceVersion: '1',
     annotations: {},
+    labels: {},
     hostNetwork: false,
     nodeName: 'node1',
     phase: 'Running',

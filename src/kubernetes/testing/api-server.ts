@@ -22,6 +22,8 @@ export type ApiServer = AsyncDisposable & {
   readonly objects: Map<string, object>;
   /** Resolves to the watches in the order in which they are opened, one at each call. */
   readonly nextWatch: () => Promise<WatchStream>;
+  /** The same for watches of CapturePolicies, which `watches` does not have. */
+  readonly nextPolicyWatch: () => Promise<WatchStream>;
   readonly watches: readonly WatchStream[];
   /** Accepts only this token; undefined accepts every request. */
   accept: (token: string | undefined) => void;
@@ -29,7 +31,8 @@ export type ApiServer = AsyncDisposable & {
   readonly cutAll: () => void;
 };
 
-export type RequestKind = 'list' | 'watch' | 'write' | 'read';
+/** `policyRead` is a list of the CapturePolicies of one namespace. */
+export type RequestKind = 'list' | 'watch' | 'write' | 'read' | 'policyList' | 'policyWatch' | 'policyRead';
 
 export type RecordedRequest = {
   readonly kind: RequestKind;
@@ -78,20 +81,31 @@ export async function apiServer(
   const identity = certificate ?? (await selfSigned());
   const requests: RecordedRequest[] = [];
   const watches: WatchStream[] = [];
-  const script = { list: [], watch: [], write: [], read: [] } satisfies Record<RequestKind, ScriptedAnswer[]>;
+  const policyWatches: WatchStream[] = [];
+  const script = {
+    list: [],
+    watch: [],
+    write: [],
+    read: [],
+    policyList: [],
+    policyWatch: [],
+    policyRead: [],
+  } satisfies Record<RequestKind, ScriptedAnswer[]>;
   const objects = new Map<string, object>();
   let accepted: string | undefined;
   let watchesReturned = 0;
+  let policyWatchesReturned = 0;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const recorded = await record(request);
     requests.push(recorded);
     const isAuthorized = accepted === undefined || recorded.authorization === `Bearer ${accepted}`;
     const answer = isAuthorized ? next(script[recorded.kind]) : refusal(401, 'Unauthorized');
-    if (answer?.kind === 'watch') watches.push(openWatch(recorded.query, response, answer.text));
+    const opened = recorded.kind === 'policyWatch' ? policyWatches : watches;
+    if (answer?.kind === 'watch') opened.push(openWatch(recorded.query, response, answer.text));
     else if (answer !== undefined) reply(response, answer);
-    else if (recorded.kind === 'watch') watches.push(openWatch(recorded.query, response));
-    else if (recorded.kind === 'list') reply(response, list('1'));
+    else if (isWatch(recorded.kind)) opened.push(openWatch(recorded.query, response));
+    else if (isList(recorded.kind)) reply(response, list('1'));
     else if (recorded.kind === 'read')
       reply(response, { kind: 'json', body: objects.get(recorded.path) ?? {} });
     else reply(response, { kind: 'json', status: 201, body: recorded.body ?? {} });
@@ -109,12 +123,25 @@ export async function apiServer(
       watchesReturned += 1;
       return await until(() => watches[index], { what: `watch ${index} to be opened` });
     },
+    async nextPolicyWatch() {
+      const index = policyWatchesReturned;
+      policyWatchesReturned += 1;
+      return await until(() => policyWatches[index], { what: `watch ${index} of policies to be opened` });
+    },
     accept(token) {
       accepted = token;
     },
     cutAll,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function isWatch(kind: RequestKind): boolean {
+  return kind === 'watch' || kind === 'policyWatch';
+}
+
+function isList(kind: RequestKind): boolean {
+  return ['list', 'policyList', 'policyRead'].includes(kind);
 }
 
 /** A PodList; `token` says that another page follows. */
@@ -180,7 +207,9 @@ async function record(request: IncomingMessage): Promise<RecordedRequest> {
 
 function kindOf(method: string, url: URL): RequestKind {
   if (method !== 'GET') return 'write';
-  if (url.searchParams.get('watch') === 'true') return 'watch';
+  const isPolicies = url.pathname.endsWith('/capturepolicies');
+  if (url.searchParams.get('watch') === 'true') return isPolicies ? 'policyWatch' : 'watch';
+  if (isPolicies) return url.pathname.includes('/namespaces/') ? 'policyRead' : 'policyList';
   return url.pathname.endsWith('/pods') ? 'list' : 'read';
 }
 

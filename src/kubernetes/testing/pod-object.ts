@@ -3,6 +3,7 @@ export function podObject(
   name: string,
   resourceVersion: string,
   annotations: Record<string, string> = {},
+  labels: Record<string, string> = { app: name },
 ): object {
   return {
     apiVersion: 'v1',
@@ -13,7 +14,7 @@ export function podObject(
       uid: `uid-${name}`,
       resourceVersion,
       creationTimestamp: '2026-01-01T00:00:00Z',
-      labels: { app: name },
+      labels,
       managedFields: [{ manager: 'kubectl', operation: 'Update' }],
       annotations,
     },

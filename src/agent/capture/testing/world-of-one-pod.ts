@@ -155,7 +155,7 @@ function decide(world: World, decision: Decision | undefined): void {
   const { desired, nowMs } = world;
   const state = desiredAfter(desired, decision, { bufferKib, longestEndMs: 60_000, nowMs });
   world.desired = { ...state, revision: desired.revision + 1 };
-  world.memory = forgetFilters(world.memory, world.desired);
+  world.memory = forgetFilters(world.memory, desired, world.desired);
 }
 
 function observe(world: World): Observed {

@@ -1,0 +1,78 @@
+import * as v from 'valibot';
+import type { ParsedObject } from '../../kubernetes/list-watch.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
+import { type CaptureSpec, freezeTextOf, type Request, type RequestLimits } from './annotations.ts';
+import { parsePolicySpec } from './policy-fields.ts';
+import { type PolicySelector, selectorSchema } from './policy-selector.ts';
+import { hostNetwork, invalidPolicy, type Refusal } from './refusals.ts';
+
+/** A CapturePolicy: it asks for a capture of each Pod of its namespace that it selects. */
+export type CapturePolicy = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly creationTimestamp: string;
+  readonly selector: PolicySelector;
+  /** From then on it selects no Pod, in milliseconds of Unix time; undefined: never. */
+  readonly expiresMs: number | undefined;
+  readonly request: PolicyRequest;
+  /** As the API server has it: what an agent writes down for the next one. */
+  readonly object: object;
+};
+
+/** The same for each of its Pods. */
+type PolicyRequest =
+  | { readonly kind: 'capture'; readonly spec: CaptureSpec }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+export const policyGroup = 'policy.podcap.dev';
+export const policyVersion = 'v1alpha1';
+export const policyResource = 'capturepolicies';
+
+/**
+ * Returns a parser of the API's objects. A policy with a value that is not allowed is valid, and its Pods are refused;
+ * one whose selector cannot be read selects nothing, and is not.
+ */
+export function parsePolicy(limits: RequestLimits): (object: unknown) => ParsedObject<CapturePolicy> {
+  return (object) => {
+    const parsed = v.safeParse(policySchema, object);
+    if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
+    const { metadata, spec } = parsed.output;
+    const read = parsePolicySpec(spec, limits);
+    const { name } = metadata;
+    const isValid = read.kind === 'valid';
+    return {
+      kind: 'valid',
+      object: {
+        ...metadata,
+        selector: spec.selector,
+        expiresMs: isValid ? read.spec.expiresMs : undefined,
+        request: isValid
+          ? { kind: 'capture', spec: { ...read.spec.capture, policy: name } }
+          : { kind: 'refused', refusal: invalidPolicy(name, read) },
+        object: { metadata, spec },
+      },
+    };
+  };
+}
+
+/** What a policy asks for a Pod that it selects. Freezing by hand concerns the Pod, whoever asks for its capture. */
+export function requestBy(
+  { request }: Pick<CapturePolicy, 'request'>,
+  pod: Pick<Pod, 'hostNetwork' | 'annotations'>,
+): Request {
+  if (request.kind === 'refused') return request;
+  if (pod.hostNetwork) return { kind: 'refused', refusal: hostNetwork };
+  const text = freezeTextOf(pod);
+  if (text === undefined) return request;
+  return { kind: 'capture', spec: { ...request.spec, freeze: { ...request.spec.freeze, text } } };
+}
+
+/** Only what is read: the managed fields of an object can be larger than everything else. */
+const policySchema = v.object({
+  metadata: v.object({ namespace: v.string(), name: v.string(), creationTimestamp: v.string() }),
+  spec: v.looseObject({ selector: selectorSchema }),
+});
+
+function problem(issue: v.BaseIssue<unknown>): string {
+  return `${v.getDotPath(issue) ?? 'the object'}: ${issue.message}`;
+}

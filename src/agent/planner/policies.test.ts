@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import { podWith, specOf } from '../testing/fixtures.ts';
+import { policyObject } from '../testing/policy-object.ts';
+import { type CapturePolicy, parsePolicy } from './capture-policy.ts';
+import {
+  noPolicies,
+  type Policies,
+  policiesAfter,
+  policiesSelecting,
+  rememberedPolicies,
+  requestFor,
+} from './policies.ts';
+
+const limits = { maxFiles: 100, maxFileMegabytes: 100 };
+const unixMs = Date.parse('2026-06-01T12:00:00Z');
+const web = podWith({ labels: { app: 'web' } });
+
+describe('what is asked for a Pod', () => {
+  test('by the policy that selects it', () => {
+    expect(requestOfWeb([policy('first')])).toEqual({
+      kind: 'capture',
+      spec: specOf(5, { policy: 'first' }),
+    });
+  });
+
+  test('by the oldest of several, then by that with the first name, whatever order they come in', () => {
+    const older = policy('z', { files: 3 }, { creationTimestamp: '2025-12-31T23:59:59Z' });
+    const policies = [policy('b'), policy('a'), older];
+    expect(requestOfWeb(policies)).toMatchObject({ spec: { policy: 'z', files: 3 } });
+    expect(requestOfWeb([policy('b'), policy('a')])).toMatchObject({ spec: { policy: 'a' } });
+    expect(requestOfWeb([policy('a'), policy('b')])).toMatchObject({ spec: { policy: 'a' } });
+  });
+
+  test('by no policy of another namespace or for other Pods', () => {
+    const policies = [
+      policy('other', {}, { namespace: 'other' }),
+      policy('db', { selector: { matchLabels: { app: 'db' } } }),
+    ];
+    expect(requestOfWeb(policies)).toEqual({ kind: 'none' });
+  });
+
+  test('by its own annotation instead of a policy, as a whole', () => {
+    const pod = { ...web, annotations: { 'tcpdump.antrea.io': '2' } };
+    const policies = listed([policy('first', { filter: 'tcp' })]);
+    expect(requestFor(pod, { policies, limits, unixMs })).toEqual({ kind: 'capture', spec: specOf(2) });
+  });
+
+  test('is refused if its own annotation is refused, although a policy selects it', () => {
+    const pod = { ...web, annotations: { 'tcpdump.antrea.io': 'x' } };
+    const request = requestFor(pod, { policies: listed([policy('first')]), limits, unixMs });
+    expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation' } });
+  });
+
+  test('is refused if the oldest policy is, and not left to the next', () => {
+    expect(requestOfWeb([policy('a', { files: 1_000 }), policy('b')])).toEqual({
+      kind: 'refused',
+      refusal: {
+        reason: 'InvalidPolicy',
+        message: 'CapturePolicy a: spec.files=1000: must be a whole number of capture files from 1 to 100',
+      },
+    });
+  });
+
+  test('is refused on the host network', () => {
+    const pod = { ...web, hostNetwork: true };
+    const request = requestFor(pod, { policies: listed([policy('first')]), limits, unixMs });
+    expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'HostNetwork' } });
+  });
+
+  test('is frozen by its own annotation too, if that is valid', () => {
+    const frozen = (text: string) => {
+      const pod = { ...web, annotations: { 'podcap.dev/freeze': text } };
+      return requestFor(pod, { policies: listed([policy('first')]), limits, unixMs });
+    };
+    expect(frozen('now')).toMatchObject({ spec: { freeze: { text: 'now' } } });
+    expect(frozen(' ')).toMatchObject({ spec: { freeze: { text: undefined } } });
+  });
+});
+
+describe('a policy that expires', () => {
+  const expires = '2026-06-01T12:00:10Z';
+
+  test('asks until then, and says until when', () => {
+    expect(requestOfWeb([policy('a', { expires })])).toMatchObject({
+      spec: { policy: 'a' },
+      untilUnixMs: unixMs + 10_000,
+    });
+  });
+
+  test('leaves the Pod to the next one from then on', () => {
+    const policies = listed([policy('a', { expires }), policy('b')]);
+    const request = requestFor(web, { policies, limits, unixMs: unixMs + 10_000 });
+    expect(request).toEqual({ kind: 'capture', spec: specOf(5, { policy: 'b' }) });
+  });
+});
+
+describe('the known policies', () => {
+  const applied = (before: Policies, object: CapturePolicy) =>
+    policiesAfter(before, { kind: 'applied', object });
+
+  test('follow each change', () => {
+    const one = applied(listed([policy('a')]), policy('a', { files: 7 }));
+    expect(policiesSelecting(web, one).map(({ request }) => request)).toMatchObject([{ spec: { files: 7 } }]);
+    const none = policiesAfter(one, { kind: 'deleted', object: policy('a') });
+    expect(policiesSelecting(web, none)).toEqual([]);
+    expect(none.byNamespace.size).toBe(0);
+    expect(policiesSelecting(web, one)).toHaveLength(1);
+  });
+
+  test('of other namespaces stay as they were, so that their Pods are not compared again', () => {
+    const before = listed([policy('a'), policy('b', {}, { namespace: 'other' })]);
+    const after = applied(before, policy('c'));
+    expect(after.byNamespace.get('other')).toBe(before.byNamespace.get('other'));
+    expect(after.byNamespace.get('default')).not.toBe(before.byNamespace.get('default'));
+  });
+
+  test('are compared with a Pod once, however often it is planned', () => {
+    const policies = listed([policy('a')]);
+    expect(policiesSelecting(web, policies)).toBe(policiesSelecting(web, policies));
+  });
+
+  test('stay when they may not be listed any more', () => {
+    const all = listed([policy('a')]);
+    expect(policiesAfter(all, { kind: 'forbidden' })).toBe(all);
+    expect(policiesAfter(noPolicies, { kind: 'forbidden' }).known).toBe('forbidden');
+  });
+
+  test('of an earlier agent select only Pods that it captured; of the others nothing is known', () => {
+    const remembered = rememberedPolicies([policy('a')], new Set([web.uid]));
+    const request = (uid: string, policies = remembered) =>
+      requestFor({ ...web, uid }, { policies, limits, unixMs }).kind;
+    expect([request(web.uid), request('uid-2')]).toEqual(['capture', 'unknown']);
+    const expired = rememberedPolicies(
+      [policy('a', { expires: '2026-01-01T00:00:00Z' })],
+      new Set([web.uid]),
+    );
+    expect(request(web.uid, expired)).toBe('none');
+  });
+});
+
+test('a policy without a selector, or with one that cannot be read, selects nothing', () => {
+  for (const selector of [undefined, null, { matchExpressions: [{ key: 'app', operator: 'Near' }] }]) {
+    expect(parsePolicy(limits)(policyObject('a', { selector }))).toMatchObject({
+      kind: 'invalid',
+      problem: expect.stringContaining('spec.selector'),
+    });
+  }
+});
+
+function requestOfWeb(policies: readonly CapturePolicy[]) {
+  return requestFor(web, { policies: listed(policies), limits, unixMs });
+}
+
+function listed(items: readonly CapturePolicy[]): Policies {
+  return policiesAfter(noPolicies, { kind: 'listed', items });
+}
+
+function policy(name: string, spec: object = {}, metadata: object = {}): CapturePolicy {
+  const parsed = parsePolicy(limits)(policyObject(name, spec, metadata));
+  if (parsed.kind === 'invalid') throw new Error(parsed.problem);
+  return parsed.object;
+}

@@ -1,0 +1,149 @@
+import { podInterface } from '../netns/cni-entry.ts';
+import {
+  type AnnotationRule,
+  annotationRules,
+  type CaptureSpec,
+  defaultFreezeAfterMs,
+  freezeTriggers,
+  maxInterfaces,
+  type RequestLimits,
+} from './annotations.ts';
+
+/** A field of a CapturePolicy's spec: like the annotation, but a JSON value. */
+export type PolicyField<T> = {
+  readonly field: string;
+  /** What is allowed, as a phrase after "must be"; the CRD says the same (deploy/chart/templates/crd.yaml). */
+  readonly allowed: string;
+  readonly effect: string;
+  /** Returns undefined for a value that is not allowed. */
+  readonly parse: (value: unknown) => T | undefined;
+};
+
+/** All fields of a CapturePolicy's spec but the selector; the table in docs/policies.md is generated from them. */
+export function policyFields(limits: RequestLimits) {
+  const rules = annotationRules(limits);
+  return {
+    files: like('files', rules.files, wholeNumber),
+    fileMegabytes: like('fileSize', rules.fileMegabytes, wholeNumber),
+    interfaces: {
+      ...like('interfaces', rules.interfaces, listText),
+      allowed: `a list of the names of 1 to ${maxInterfaces} interfaces of the Pod, such as eth0, but not 'any'`,
+    },
+    filter: like('filter', rules.filter, text),
+    snaplen: like('snaplen', rules.snaplen, wholeNumber),
+    duration: like('duration', rules.duration, text),
+    freezeOn: {
+      ...like('freezeOn', rules.freezeOn, listText),
+      allowed: `a list of one or more of ${freezeTriggers.join(', ')}`,
+    },
+    freezeAfter: like('freezeAfter', rules.freezeAfter, text),
+    paused: {
+      ...like('paused', rules.paused, (value) => (typeof value === 'boolean' ? String(value) : undefined)),
+      effect: 'true captures nothing and keeps the files, until it is false or removed',
+    },
+    expires: {
+      field: 'expires',
+      allowed: 'a time in RFC 3339, such as 2027-01-31T18:00:00Z',
+      effect: 'from that time on, the policy matches no Pod',
+      parse: timeMs,
+    },
+  } satisfies Record<string, PolicyField<unknown>>;
+}
+
+/** What a valid spec asks for; its name and the annotation podcap.dev/freeze of a Pod are not part of it. */
+export type PolicySpec = {
+  readonly capture: Omit<CaptureSpec, 'policy'>;
+  /** In milliseconds of Unix time; undefined: never. */
+  readonly expiresMs: number | undefined;
+};
+
+export type ParsedPolicySpec =
+  | { readonly kind: 'valid'; readonly spec: PolicySpec }
+  /** `field` as in spec.field; `value` undefined: it is missing. */
+  | { readonly kind: 'invalid'; readonly field: string; readonly value: unknown; readonly allowed: string };
+
+/** Reads the spec of a CapturePolicy; of several values that are not allowed, it names the first of policyFields. Pure. */
+export function parsePolicySpec(
+  spec: Readonly<Record<string, unknown>>,
+  limits: RequestLimits,
+): ParsedPolicySpec {
+  const fields = policyFields(limits);
+  for (const { field, parse, allowed } of Object.values(fields)) {
+    const value = spec[field] ?? undefined;
+    const isOptional = field !== fields.files.field;
+    if ((value === undefined && isOptional) || parse(value) !== undefined) continue;
+    return { kind: 'invalid', field, value, allowed };
+  }
+  const value = <T>({ field, parse }: PolicyField<T>) => {
+    const given = spec[field] ?? undefined;
+    return given === undefined ? undefined : parse(given);
+  };
+  return {
+    kind: 'valid',
+    spec: {
+      capture: {
+        files: value(fields.files) ?? 1,
+        fileMegabytes: value(fields.fileMegabytes) ?? 1,
+        interfaces: value(fields.interfaces) ?? [podInterface],
+        filter: value(fields.filter),
+        snaplen: value(fields.snaplen),
+        durationMs: value(fields.duration),
+        freeze: {
+          on: value(fields.freezeOn) ?? [],
+          afterMs: value(fields.freezeAfter) ?? defaultFreezeAfterMs,
+          text: undefined,
+        },
+        isPaused: value(fields.paused) ?? false,
+      },
+      expiresMs: value(fields.expires),
+    },
+  };
+}
+
+/** The field allows what the annotation allows. `textOf` returns what the annotation would have, if it is of the right type. */
+function like<T>(
+  field: string,
+  { allowed, effect, parse }: AnnotationRule<T>,
+  textOf: (value: unknown) => string | undefined,
+): PolicyField<T> {
+  return {
+    field,
+    allowed,
+    effect,
+    parse(value) {
+      const given = textOf(value);
+      return given === undefined ? undefined : parse(given);
+    },
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function wholeNumber(value: unknown): string | undefined {
+  return Number.isSafeInteger(value) ? String(value) : undefined;
+}
+
+/** Separated by commas, which no value has; undefined for an empty list. */
+function listText(value: unknown): string | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  return value.every((each) => typeof each === 'string' && !each.includes(',')) ? value.join(',') : undefined;
+}
+
+/** As the API server reads a `date-time`: with a time zone, and without a leap second. */
+function timeMs(value: unknown): number | undefined {
+  if (typeof value !== 'string' || !rfc3339.test(value)) return undefined;
+  const ms = Date.parse(value.toUpperCase());
+  return Number.isNaN(ms) || !isDay(value) ? undefined : ms;
+}
+
+const rfc3339 =
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/;
+
+/** Date.parse makes March 2 of February 30. */
+function isDay(text: string): boolean {
+  const day = text.slice(0, 10);
+  const ms = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+}

@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import * as v from 'valibot';
+import { describe, expect, test } from 'vitest';
+import { selectorSchema, selects } from './policy-selector.ts';
+
+const web = { app: 'web', tier: 'front', constructor: 'x' };
+
+test.each<[what: string, selector: object, isSelected: boolean]>([
+  ['an empty selector', {}, true],
+  ['empty requirements', { matchLabels: {}, matchExpressions: [] }, true],
+  ['null requirements', { matchLabels: null, matchExpressions: null }, true],
+  ['a label', { matchLabels: { app: 'web' } }, true],
+  ['several labels', { matchLabels: { app: 'web', tier: 'front' } }, true],
+  ['another value of a label', { matchLabels: { app: 'db' } }, false],
+  ['a missing label', { matchLabels: { app: 'web', zone: 'a' } }, false],
+  ['a label that every object of JavaScript has', { matchLabels: { toString: 'x' } }, false],
+  ['a label with such a name', { matchLabels: { constructor: 'x' } }, true],
+  ['another value of a label with such a name', { matchLabels: { constructor: 'y' } }, false],
+  ['In with the value', expression('app', 'In', 'db', 'web'), true],
+  ['In with other values', expression('app', 'In', 'db'), false],
+  ['In of a missing label', expression('zone', 'In', 'a'), false],
+  ['NotIn with the value', expression('app', 'NotIn', 'db', 'web'), false],
+  ['NotIn with other values', expression('app', 'NotIn', 'db'), true],
+  ['NotIn of a missing label', expression('zone', 'NotIn', 'a'), true],
+  ['Exists', expression('app', 'Exists'), true],
+  ['Exists of a missing label', expression('zone', 'Exists'), false],
+  ['DoesNotExist', expression('app', 'DoesNotExist'), false],
+  ['DoesNotExist of a missing label', expression('zone', 'DoesNotExist'), true],
+  ['labels and expressions', { matchLabels: { app: 'web' }, ...expression('tier', 'In', 'back') }, false],
+])('%s: %j', (_what, selector, isSelected) => {
+  expect(selects(v.parse(selectorSchema, selector), web)).toBe(isSelected);
+});
+
+test.each<[object]>([
+  [expression('app', 'In')],
+  [expression('app', 'NotIn')],
+  [expression('app', 'Exists', 'web')],
+  [expression('app', 'DoesNotExist', 'web')],
+  [expression('app', 'Equals', 'web')],
+  [{ matchExpressions: [{ operator: 'Exists' }] }],
+  [{ matchLabels: { app: 1 } }],
+  [{ matchLabels: [] }],
+])('a selector that Kubernetes refuses cannot be read: %j', (selector) => {
+  expect(v.safeParse(selectorSchema, selector).success).toBe(false);
+});
+
+describe('a Pod with more labels than are kept', () => {
+  test('is selected by an empty selector, and by no other', () => {
+    expect(selects(v.parse(selectorSchema, {}), undefined)).toBe(true);
+    expect(selects(v.parse(selectorSchema, { matchLabels: { app: 'web' } }), undefined)).toBe(false);
+    const absent = v.parse(selectorSchema, expression('zone', 'DoesNotExist'));
+    expect(selects(absent, undefined)).toBe(false);
+  });
+});
+
+test('In and NotIn, and Exists and DoesNotExist, are opposites for any labels', () => {
+  const word = fc.constantFrom('a', 'b', 'c', 'constructor', 'toString');
+  fc.assert(
+    fc.property(fc.dictionary(word, word), word, fc.array(word, { minLength: 1 }), (labels, key, values) => {
+      const is = (operator: string, ...given: string[]) =>
+        selects(v.parse(selectorSchema, expression(key, operator, ...given)), labels);
+      expect(is('In', ...values)).toBe(!is('NotIn', ...values));
+      expect(is('Exists')).toBe(!is('DoesNotExist'));
+      expect(is('In', ...values) && !is('Exists')).toBe(false);
+    }),
+  );
+});
+
+function expression(key: string, operator: string, ...values: string[]): object {
+  return { matchExpressions: [{ key, operator, ...(values.length > 0 && { values }) }] };
+}

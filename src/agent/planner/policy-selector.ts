@@ -1,0 +1,59 @@
+import * as v from 'valibot';
+import { stringMap } from '../../kubernetes/string-map.ts';
+
+/** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; without any, every Pod. */
+export type PolicySelector = v.InferOutput<typeof selectorSchema>;
+
+const valuesAllowed = 'In and NotIn need values, Exists and DoesNotExist have none';
+
+const requirementSchema = v.object({
+  key: v.string(),
+  operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+  values: v.nullish(v.array(v.string()), []),
+});
+type Requirement = v.InferOutput<typeof requirementSchema>;
+
+/** The selector of a CapturePolicy; a problem names the field. A selector with an unknown operator selects nothing known. */
+export const selectorSchema = v.object({
+  matchLabels: v.nullish(stringMap, {}),
+  matchExpressions: v.nullish(v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))), []),
+});
+
+function hasItsValues({ operator, values }: Requirement): boolean {
+  return (operator === 'In' || operator === 'NotIn') === values.length > 0;
+}
+
+/**
+ * Whether a Pod with these labels is selected, by the rules of apimachinery (labels.Requirement.Matches): NotIn and
+ * DoesNotExist also hold for a Pod without the label. Of a Pod with too many labels (`undefined`), nothing is known of
+ * any label.
+ */
+export function selects(
+  { matchLabels, matchExpressions }: PolicySelector,
+  labels: Readonly<Record<string, string>> | undefined,
+): boolean {
+  const required = Object.entries(matchLabels);
+  if (!labels) return required.length + matchExpressions.length === 0;
+  return (
+    required.every(([key, value]) => valueOf(labels, key) === value) &&
+    matchExpressions.every((requirement) => holds(requirement, valueOf(labels, requirement.key)))
+  );
+}
+
+/** Not what every object inherits, such as `constructor`. */
+function valueOf(labels: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
+function holds({ operator, values }: Requirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+  }
+}

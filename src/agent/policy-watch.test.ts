@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest';
+import { until } from '../base/until.ts';
+import { kubernetesClient } from '../kubernetes/client.ts';
+import { type ApiServer, apiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
+import { memoryLog } from '../kubernetes/testing/memory-logger.ts';
+import type { PolicyChange } from './planner/policies.ts';
+import { listPolicies, watchPolicies } from './policy-watch.ts';
+import { policyObject } from './testing/policy-object.ts';
+
+const limits = { maxFiles: 100, maxFileMegabytes: 100 };
+/** What an API server without the CRD answers: no Status object. */
+const notFound = { kind: 'json', status: 404, body: '404 page not found' } as const;
+const withoutCrd = { kind: 'APIGroupList', groups: [{ name: 'apps' }] };
+const withCrd = { kind: 'APIGroupList', groups: [{ name: 'apps' }, { name: 'policy.podcap.dev' }] };
+
+test('policies of all namespaces are listed and watched', async () => {
+  await using server = await apiServer();
+  server.script.policyList.push(list('5', [policyObject('a')]));
+  await using following = follow(server);
+  const watch = await server.nextPolicyWatch();
+  watch.send({ type: 'ADDED', object: policyObject('b', {}, { namespace: 'other' }) });
+  watch.send({ type: 'DELETED', object: policyObject('a') });
+  await until(() => following.changes().length === 3, { what: 'the changes' });
+  expect(following.changes()).toEqual(['listed a', 'applied b', 'deleted a']);
+  expect(server.requests[0]).toMatchObject({
+    path: '/apis/policy.podcap.dev/v1alpha1/capturepolicies',
+    query: { resourceVersion: '0' },
+  });
+});
+
+test('without the CRD there are no policies, which is logged once, and the CRD is noticed when it appears', async () => {
+  await using server = await apiServer();
+  server.objects.set('/apis', withoutCrd);
+  server.script.policyList.push(notFound, notFound, notFound, list('5', [policyObject('a')]));
+  await using following = follow(server);
+  await server.nextPolicyWatch();
+  expect(following.changes()).toEqual(['listed ', 'listed a']);
+  expect(following.lines()).toEqual([
+    'the CRD CapturePolicy is not installed: only annotations request captures',
+    'CapturePolicies are watched now',
+  ]);
+});
+
+test('a CRD that is deleted later means that there are no policies', async () => {
+  await using server = await apiServer();
+  server.script.policyList.push(list('5', [policyObject('a')]), notFound);
+  await using following = follow(server);
+  const watch = await server.nextPolicyWatch();
+  server.objects.set('/apis', withoutCrd);
+  server.script.policyWatch.push(notFound);
+  watch.end();
+  await until(() => following.changes().length === 2, { what: 'the conclusion' });
+  expect(following.changes()).toEqual(['listed a', 'listed ']);
+});
+
+test.each([
+  ['the group is still there', withCrd],
+  ['the answer is not a list of groups', {}],
+])('a 404 shows nothing if %s', async (_what, groups) => {
+  await using server = await apiServer();
+  server.objects.set('/apis', groups);
+  server.script.policyList.push(notFound, notFound, list('5', [policyObject('a')]));
+  await using following = follow(server);
+  await server.nextPolicyWatch();
+  expect(following.changes()).toEqual(['listed a']);
+});
+
+test('an agent that may not list policies says so once, and tries again', async () => {
+  await using server = await apiServer();
+  const forbidden = refusal(403, 'Forbidden');
+  server.script.policyList.push(forbidden, forbidden, list('5', []));
+  await using following = follow(server);
+  await server.nextPolicyWatch();
+  expect(following.changes()).toEqual(['forbidden', 'listed ']);
+  expect(following.lines()).toEqual([
+    'not allowed to list CapturePolicies: only annotations request captures; update the ClusterRole with the chart',
+    'CapturePolicies are watched now',
+  ]);
+});
+
+test('a policy whose selector cannot be read is left out, and logged', async () => {
+  await using server = await apiServer();
+  server.script.policyList.push(list('5', [policyObject('a', { selector: 'web' }), policyObject('b')]));
+  await using following = follow(server);
+  await server.nextPolicyWatch();
+  expect(following.changes()).toEqual(['listed b']);
+  expect(following.lines()).toEqual(['skipped invalid object']);
+});
+
+test('the policies of a namespace are read as they are now', async () => {
+  await using server = await apiServer();
+  server.script.policyRead.push(list('5', [policyObject('a'), policyObject('b', { selector: 1 })]));
+  const read = await listed(server);
+  expect(read === 'forbidden' || read.map(({ name }) => name)).toEqual(['a']);
+  expect(server.requests).toMatchObject([
+    { path: '/apis/policy.podcap.dev/v1alpha1/namespaces/default/capturepolicies', query: {} },
+  ]);
+});
+
+test('a namespace has no policies without the CRD', async () => {
+  await using server = await apiServer();
+  server.objects.set('/apis', withoutCrd);
+  server.script.policyRead.push(notFound);
+  expect(await listed(server)).toEqual([]);
+});
+
+test('whether a namespace has policies is not known if the agent may not list them', async () => {
+  await using server = await apiServer();
+  server.script.policyRead.push(refusal(403, 'Forbidden'));
+  expect(await listed(server)).toBe('forbidden');
+});
+
+test.each([
+  ['a 404 of a proxy', notFound],
+  ['an error', refusal(500, 'InternalError')],
+  ['an answer that is not a list', { kind: 'json', body: {} }],
+] as const)('nothing is concluded from %s', async (_what, answer) => {
+  await using server = await apiServer();
+  server.script.policyRead.push(answer);
+  await expect(listed(server)).rejects.toThrow('GET /apis/policy.podcap.dev');
+});
+
+async function listed(server: ApiServer) {
+  await using client = kubernetesClient(server.config);
+  return await listPolicies('default', {
+    client,
+    limits,
+    log: memoryLog(),
+    signal: new AbortController().signal,
+  });
+}
+
+/** Watches the policies until it is disposed of, and tries again at once. */
+function follow(server: ApiServer) {
+  const client = kubernetesClient(server.config);
+  const stop = new AbortController();
+  const log = memoryLog();
+  const changes: PolicyChange[] = [];
+  async function read(): Promise<void> {
+    for await (const change of watchPolicies({ client, limits, log, signal: stop.signal, retryMs: 1 }))
+      changes.push(change);
+  }
+  const done = read();
+  return {
+    changes: () => changes.map(textOf),
+    lines: () => log.lines.map(({ message }) => message),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await done;
+      await client[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function textOf(change: PolicyChange): string {
+  switch (change.kind) {
+    case 'forbidden':
+      return change.kind;
+    case 'listed':
+      return `listed ${change.items.map(({ name }) => name).join()}`;
+    case 'applied':
+    case 'deleted':
+      return `${change.kind} ${change.object.name}`;
+  }
+}
