@@ -73,8 +73,8 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { spec } = options;
   let acknowledged = Promise.withResolvers<void>();
   let isRingFull = false;
-  /** How many files it had started when it was told to keep all. */
-  let heldFrom: number | undefined;
+  /** How many files it had started, and kept, when it was told to keep all. */
+  let held: { readonly started: number; readonly kept: number } | undefined;
   let notedPolicy = options.policy;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
   let missedBefore: MissedBefore = { kind: 'unknown' };
@@ -97,7 +97,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     onFiles(started) {
       files.next(started);
       // Whether it has as many as a frozen ring gets after its trigger.
-      if (heldFrom !== undefined) onChange();
+      if (held) onChange();
     },
     onWriteError: () => void counters.countInterfacePacketsAtFailure(),
     onInterface: interfaceReports.setUp,
@@ -135,7 +135,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const observe = (): ObservedCapture => ({
     generation: generation.number,
     network,
-    spec: { ...spec, files: tcpdump.keeping() ?? spec.files },
+    spec: { ...spec, files: held?.kept ?? keptFiles() },
     phase,
     listeningMs: counters.listeningMs(),
     silentSinceMs: counters.silentSinceMs(),
@@ -143,8 +143,12 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     reported: reported(),
     isOtherInterface,
     condition,
-    filesSinceHeld: heldFrom === undefined ? undefined : files.started() - heldFrom,
+    filesSinceHeld: held && files.started() - held.started,
   });
+
+  function keptFiles(): number {
+    return tcpdump.keeping() ?? spec.files;
+  }
 
   /** A capture that went on in another receive ring is not reported. */
   function reported(): ObservedCapture['reported'] {
@@ -200,7 +204,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     generation: generation.number,
     observe,
     async keep(count) {
-      heldFrom = count === 0 ? (heldFrom ?? files.started()) : undefined;
+      held = count === 0 ? (held ?? { started: files.started(), kept: keptFiles() }) : undefined;
       tcpdump.keep(count);
       if (tcpdump.keeping() !== count) await tcpdump.unlessEnded(acknowledged.promise);
     },

@@ -110,7 +110,7 @@ export type ObservedCapture = {
   /** Which start of tcpdump this is, counted over all agents. */
   readonly generation: number;
   readonly network: Network;
-  /** What it captures; `files` is what its library has acknowledged. */
+  /** What it captures; `files` is what its library has acknowledged, before it was told to keep all. */
   readonly spec: RingSpec;
   readonly phase: CapturePhase;
   /** When it started to capture; undefined before. */
