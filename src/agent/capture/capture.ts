@@ -34,6 +34,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly folder: CaptureFolder;
   readonly network: Network;
   readonly spec: RingSpec;
+  /** All interfaces that are to be captured of the Pod. */
+  readonly interfaces: readonly string[];
   readonly settings: CaptureSettings;
   readonly pruning: LeftoverPruning;
   /** Whether another capture of the same interface runs, which this one replaces: asked when this one listens. */
@@ -63,7 +65,7 @@ export type CaptureSettings = {
 /** Starts tcpdump in a generation of its own. Throws if the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { folder, network, settings, pruning, onChange, log } = options;
-  const generation = await folder.createGeneration(recordOf(options));
+  const generation = await folder.createGeneration(recordOf(options), options.interfaces);
   const { file } = generation;
   const files = trackTcpdumpFiles(pruning, file);
   const { spec } = options;
@@ -148,7 +150,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
   /** With a ring of one file, the first file of the next capture pushes out ours while both capture. */
   async function endUnlessTakenOver(): Promise<void> {
-    if (!(await files.isTakenOver())) await endWithoutFolder();
+    const later = await files.later();
+    const starts = await folder.starts(new Set(later));
+    const isOurs = (number: number) => (starts.get(number)?.interface ?? spec.interface) === spec.interface;
+    if (!later.some(isOurs)) await endWithoutFolder();
   }
 
   async function runToEnd(): Promise<Ending> {

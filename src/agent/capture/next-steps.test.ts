@@ -111,13 +111,13 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     '... or stops the first one before, without capacity for both',
     captureFiltered,
-    { recording: open, captures: [running()], mayOverlap: false, ...accepted },
+    { recording: open, captures: [running()], spareRings: 0, ...accepted },
     [stop(1)],
   ],
   [
     '... once the filter is accepted',
     captureFiltered,
-    { recording: open, captures: [running()], mayOverlap: false },
+    { recording: open, captures: [running()], spareRings: 0 },
     [filter],
   ],
   [
@@ -129,7 +129,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     '... but stops nothing without capacity for both, and waits for that',
     { kind: 'capture', request, rings: [larger] },
-    { recording: open, captures: [running()], mayOverlap: false },
+    { recording: open, captures: [running()], spareRings: 0 },
     [],
     5_000,
   ],
@@ -142,7 +142,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     '... or stops the first one before, without capacity for both',
     { kind: 'capture', request, rings: [loopback] },
-    { recording: open, captures: [running()], mayOverlap: false },
+    { recording: open, captures: [running()], spareRings: 0 },
     [stop(1)],
   ],
   [
@@ -151,7 +151,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     {
       recording: open,
       captures: [running({ phase: { kind: 'stopping' } })],
-      mayOverlap: false,
+      spareRings: 0,
     },
     [],
   ],
@@ -169,16 +169,16 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     60_000 - 100,
   ],
   [
-    'of two captures that are not wanted any more, the one that the other has replaced makes room',
+    'an interface that is captured, with another filter, needs no capture of another interface',
     { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       captures: [running({ spec: { ...loopback, snaplen: 96 } }), running({ generation: 2 })],
     },
-    [stop(1)],
+    [stop(2)],
   ],
   [
-    '... whichever interface that is of',
+    '... whichever has started last',
     { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
@@ -388,7 +388,7 @@ test.each(cases)('%s', (_what, state, fields, steps, waitMs) => {
   const observed: Observed = {
     nowMs,
     network: found,
-    mayOverlap: true,
+    spareRings: 1,
     captures: [],
     folder: undefined,
     recording: undefined,

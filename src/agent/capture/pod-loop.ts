@@ -7,12 +7,15 @@ import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
-import type { Decision, RunningReceiveRing, RunningRecording } from '../planner/plan.ts';
-import { ringKib } from '../planner/receive-rings.ts';
+import type { Decision, RunningRecording } from '../planner/plan.ts';
+import type { BufferKib } from '../planner/pod-receive-rings.ts';
 import type { PodName } from '../storage/capture-folders.ts';
+import { reportOfCaptures } from './capture-report.ts';
 import { desiredAfter } from './desired.ts';
+import { goalOf } from './goal.ts';
 import type { Handovers } from './handovers.ts';
 import { nextSteps } from './next-steps.ts';
+import { observedReceiveRings } from './observed-receive-rings.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from './pod-memory.ts';
 import type { PodRecording } from './pod-recording.ts';
 import {
@@ -23,6 +26,7 @@ import {
   type Observed,
   type ObservedCapture,
   type ObservedNetwork,
+  type RingSpec,
   requestIn,
   ringsOf,
   type Step,
@@ -30,15 +34,16 @@ import {
   type StepResult,
   startKey,
 } from './pod-state.ts';
+import { capturesOf, isHandedOver, takesSpareRing } from './ring-captures.ts';
 import { type LastingStep, type PodContext, runStep, type StepOptions } from './run-step.ts';
 
 /** Ensures that what runs for one Pod UID, and what is on disk, matches the newest decision about it. */
 export type PodLoop = AsyncDisposable & {
   /**
-   * Without a decision, what runs ends with its Pod. `bufferKib` is the size of its capture's receive ring; without one,
-   * it stays as it is.
+   * Without a decision, what runs ends with its Pod. `bufferKib` are the sizes of its captures' receive rings; without
+   * them, they stay as they are.
    */
-  readonly decide: (decision: Decision | undefined, bufferKib?: number) => void;
+  readonly decide: (decision: Decision | undefined, bufferKib?: BufferKib) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
   readonly recording: () => LoopRecording | undefined;
 };
@@ -63,7 +68,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
   return {
     decide(decision, bufferKib = loop.bufferKib) {
       if (loop.isEnding) return;
-      const isSame = isSameDecision(loop.decision, decision) && bufferKib === loop.bufferKib;
+      const isSame = isSameDecision(loop.decision, decision) && isDeepStrictEqual(bufferKib, loop.bufferKib);
       loop.decision = decision;
       loop.bufferKib = bufferKib;
       if (decision?.kind === 'record') loop.known = decision.pod;
@@ -80,8 +85,8 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
         openedMs: loop.openedMs,
         capturedMs,
         atMs: options.clock.nowMs(),
-        ...recording.ring(),
-        receiveRing: receiveRingOf(loop),
+        ...recording.sizes(),
+        receiveRings: observedReceiveRings(observe(loop), { nowMs: options.clock.nowMs() }),
       };
     },
     async [Symbol.asyncDispose]() {
@@ -105,7 +110,7 @@ type Loop = {
   onIdle: () => void;
   isEnding: boolean;
   decision: Decision | undefined;
-  bufferKib: number;
+  bufferKib: BufferKib;
   desired: Desired;
   pod: PodName;
   /** The Pod as it was last seen; undefined before it is to be captured. */
@@ -113,8 +118,8 @@ type Loop = {
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
-  /** Two of its captures run, or are about to. */
-  handover: Disposable | undefined;
+  /** By interface: those of which another capture than the one that the plan counts runs, or is about to. */
+  readonly handovers: Map<string, Disposable>;
   unsubscribe: () => void;
   readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
   readonly delays: Map<StepKey, Backoff>;
@@ -135,14 +140,14 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     onIdle,
     isEnding: false,
     decision: undefined,
-    bufferKib: ringKib.smallest,
+    bufferKib: new Map(),
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     pod: { namespace: '', name: '', uid },
     known: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
-    handover: undefined,
+    handovers: new Map(),
     unsubscribe: () => {},
     inFlight: new Map(),
     delays: new Map(),
@@ -155,8 +160,8 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
 
 function desire(loop: Loop, state: DesiredState): void {
   loop.desired = { ...state, revision: loop.desired.revision + 1 };
-  const [ring] = ringsOf(loop.desired);
-  if (ring) loop.recording?.request(ring);
+  const rings = ringsOf(loop.desired);
+  if (rings.length > 0) loop.recording?.request(rings);
   loop.memory = forgetFilters(loop.memory, loop.desired);
   loop.ticking.run();
 }
@@ -165,7 +170,7 @@ function desire(loop: Loop, state: DesiredState): void {
 async function tick(loop: Loop): Promise<void> {
   clearTimeout(loop.timer);
   loop.network = await observeNetwork(loop);
-  endHandover(loop);
+  endHandovers(loop);
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
   // A Pod that is being deleted gets no other network.
   const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
@@ -182,34 +187,6 @@ function isBeingDeleted({ known }: Loop): boolean {
   return known?.deletionTimestamp !== undefined;
 }
 
-/** That of its newest tcpdump, from the moment its start is decided; undefined if none runs. */
-function receiveRingOf({ recording, inFlight, options }: Loop): RunningReceiveRing | undefined {
-  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
-  const starting = [...inFlight.values()].flatMap(({ step }) =>
-    step.kind === 'start' ? [step.spec] : [],
-  )[0];
-  if (starting) {
-    return { spec: starting, kib: starting.bufferKib, replacedKib: sumKib(running), ...justStarted };
-  }
-  const newest = running.at(-1);
-  if (!newest) return undefined;
-  const { spec, isRingFull: isFull, silentSinceMs } = newest;
-  const silentForMs = silentSinceMs === undefined ? undefined : performance.now() - silentSinceMs;
-  return {
-    spec,
-    kib: spec.bufferKib,
-    replacedKib: sumKib(running.slice(0, -1)),
-    silentSinceMs: silentForMs === undefined ? undefined : options.clock.nowMs() - silentForMs,
-    isFull,
-  };
-}
-
-const justStarted = { silentSinceMs: undefined, isFull: false } as const;
-
-function sumKib(captures: readonly ObservedCapture[]): number {
-  return captures.reduce((sum, { spec }) => sum + spec.bufferKib, 0);
-}
-
 function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
   return (isEnding || decision === undefined) && !recording && inFlight.size === 0;
 }
@@ -217,13 +194,14 @@ function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
 function observe(loop: Loop): Observed {
   const { uid, options, network, recording, inFlight, memory } = loop;
   const folder = options.folders.states().get(uid);
+  const [ring] = ringsOf(loop.desired);
   return {
     nowMs: performance.now(),
     network,
-    mayOverlap: ringsOf(loop.desired).every((ring) => options.handovers.isAllowed(ring)),
+    spareRings: ring ? options.handovers.spareRings(ring) : 0,
     captures: recording?.captures() ?? [],
     folder: folder && { hasEndOfPod: folder.endedMs !== undefined },
-    recording: recording && { formerSizes: recording.ring().formerSizes },
+    recording: recording && { formerSizes: recording.sizes().formerSizes },
     inFlight: new Map([...inFlight].map(([key, { step }]) => [key, step])),
     memory,
   };
@@ -259,24 +237,30 @@ function begin(loop: Loop, step: Step): void {
     return loop.ticking.run();
   }
   if (step.kind === 'cancel') return loop.inFlight.get(step.key)?.aborting.abort();
-  if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
-    loop.handover ??= loop.options.handovers.begin(step.spec);
-  }
+  if (step.kind === 'start') beginHandover(loop, step.spec);
   const aborting = new AbortController();
   loop.inFlight.set(keyOf(step), { step, aborting });
   void carryOut(loop, step, aborting.signal);
 }
 
-/** One capture is left of two. */
-function endHandover(loop: Loop): void {
-  const { recording, inFlight } = loop;
-  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
-  if (running.length > 1 || [...inFlight.values()].some(({ step }) => step.kind === 'start')) return;
-  if (!loop.handover) return;
-  loop.handover[Symbol.dispose]();
-  loop.handover = undefined;
-  // It grows no further while it takes over from another.
-  if (running[0]?.isRingFull) loop.options.requestPlan();
+/** The capture is one more than the plan counts, until what it replaces has ended. */
+function beginHandover(loop: Loop, ring: RingSpec): void {
+  const { handovers, options, desired } = loop;
+  if (handovers.has(ring.interface) || !takesSpareRing(ring, ringsOf(desired), observe(loop))) return;
+  handovers.set(ring.interface, options.handovers.begin(ring));
+}
+
+/** Ends the handovers of which one capture is left. */
+function endHandovers(loop: Loop): void {
+  const { handovers, options, desired } = loop;
+  const observed = observe(loop);
+  for (const [name, handover] of handovers) {
+    if (!isHandedOver({ interface: name }, ringsOf(desired), observed)) continue;
+    handover[Symbol.dispose]();
+    handovers.delete(name);
+    // It grows no further while it takes over from another.
+    if (capturesOf({ interface: name }, observed)[0]?.isRingFull) options.requestPlan();
+  }
 }
 
 /** Never rejects. */
@@ -356,8 +340,7 @@ function contextOf(loop: Loop): PodContext {
   const { pod, options, ticking } = loop;
   return {
     pod,
-    request: () => requestIn(loop.desired),
-    ring: () => ringsOf(loop.desired)[0],
+    rings: () => ringsOf(loop.desired),
     recording: () => loop.recording,
     opened(recording) {
       loop.recording = recording;
@@ -369,6 +352,7 @@ function contextOf(loop: Loop): PodContext {
       loop.unsubscribe();
     },
     report: (status) => reportStatus(loop, status),
+    listening: (capture) => reportListening(loop, capture),
     onChange: ticking.run,
   };
 }
@@ -376,6 +360,18 @@ function contextOf(loop: Loop): PodContext {
 function reportStatus(loop: Loop, status: CaptureStatus): void {
   loop.reported = status;
   loop.options.status.report(loop.pod, status);
+}
+
+/** At once: it can end before the loop looks again. */
+function reportListening(loop: Loop, capture: ObservedCapture): void {
+  const observed = observe(loop);
+  const goal = goalOf(loop.desired, observed);
+  const rings = goal.kind === 'run' ? goal : { rings: ringsOf(loop.desired), refused: [] };
+  const captures = observed.captures.map((other) =>
+    other.generation === capture.generation ? { ...capture, phase: { kind: 'listening' } as const } : other,
+  );
+  const report = reportOfCaptures(rings, captures, requestIn(loop.desired));
+  if (report) reportStatus(loop, report);
 }
 
 /** A Pod object changes all the time: of the Pod itself, only the UID counts. */

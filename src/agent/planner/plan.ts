@@ -1,26 +1,29 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
-import {
-  type CaptureSpec,
-  isSameTcpdump,
-  type RequestLimits,
-  requestOf,
-  type TcpdumpSpec,
-  tcpdumpSpecsOf,
-} from './annotations.ts';
+import type { RingsSize } from '../storage/ring-size.ts';
+import { type CaptureSpec, type RequestLimits, requestOf, tcpdumpSpecsOf } from './annotations.ts';
 import {
   admit,
   asksForMore,
   type Capacity,
   mostCaptures,
-  type RequestedRing,
-  type RunningRing,
+  placesOf,
+  type RequestedRings,
+  type RunningRings,
   unmeasuredBytes,
   type WaitsFor,
-  type WrittenRing,
+  type WrittenRings,
 } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
-import { type ReceiveRing, type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
+import {
+  type BufferKib,
+  bufferKibOf,
+  endingReceiveRings,
+  type PodReceiveRing,
+  type RunningReceiveRing,
+  wantedReceiveRings,
+} from './pod-receive-rings.ts';
+import { type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */
@@ -28,14 +31,14 @@ export type Plan = {
   readonly decisions: ReadonlyMap<string, Decision>;
   /** When the next decision changes by time alone, by the clock of `nowMs`. */
   readonly nextMs: number | undefined;
-  /** What the captures of this plan leave: for captures that are replaced while they run (capacity.ts, mayOverlap). */
+  /** What the captures of this plan leave: for captures that are replaced while they run (capacity.ts, spareRings). */
   readonly spare: Bytes;
   /** The receive ring of each capture that is to run, in KiB, by UID (receive-rings.ts). */
-  readonly bufferKib: ReadonlyMap<string, number>;
+  readonly bufferKib: ReadonlyMap<string, BufferKib>;
 };
 
 export type Decision =
-  /** A capture runs and fills the Pod's folder. */
+  /** The Pod is captured into its folder: each interface that is asked for, and that it has. */
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** A capture starts once files are deleted, or captures have ended, that take its place. What runs continues as it is. */
   | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec; readonly waitsFor: WaitsFor }
@@ -75,16 +78,10 @@ export type NodeState = {
 };
 
 export type RunningRecording = CapturedTime &
-  RunningRing & {
-    /** Undefined if no tcpdump runs. */
-    readonly receiveRing: RunningReceiveRing | undefined;
+  RunningRings & {
+    /** One for each interface of which a tcpdump runs. */
+    readonly receiveRings: readonly RunningReceiveRing[];
   };
-
-/** The receive ring of the newest tcpdump of a recording, and what that captures. */
-export type RunningReceiveRing = Omit<ReceiveRing, 'key' | 'isReplaced'> & {
-  readonly kib: number;
-  readonly spec: TcpdumpSpec;
-};
 
 /** How long a Pod had been captured by the time `atMs`, all its captures together. */
 export type CapturedTime = { readonly capturedMs: number; readonly atMs: number };
@@ -187,46 +184,28 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
     const wait = waits.get(uid);
     times.push((wait?.waitsFor === waitsFor ? wait.sinceMs : nowMs) + silentWaitMs);
   }
-  const rings = receiveRingSizes(receiveRings(decisions, requested, state), ringLimits(capacity), nowMs);
-  if (rings.nextMs !== undefined) times.push(rings.nextMs);
+  const rings = receiveRings(decisions, requested, state);
+  const sizes = receiveRingSizes(rings, ringLimits(capacity), nowMs);
+  if (sizes.nextMs !== undefined) times.push(sizes.nextMs);
   const nextMs = times.length === 0 ? undefined : Math.min(...times);
-  return { decisions, nextMs, spare, bufferKib: rings.kib };
+  return { decisions, nextMs, spare, bufferKib: bufferKibOf(rings, sizes.kib) };
 }
 
 /** The receive rings of what is to run, in the order in which they get memory, and of what is about to end. */
 function receiveRings(
   decisions: ReadonlyMap<string, Decision>,
-  requested: readonly Pick<RequestedRing, 'uid'>[],
+  requested: readonly Pick<RequestedRings, 'uid'>[],
   { recording }: NodeState,
-): ReceiveRing[] {
-  const wanted = requested.flatMap(({ uid }): ReceiveRing[] => {
+): PodReceiveRing[] {
+  const runningOf = (uid: string) => recording.get(uid)?.receiveRings ?? [];
+  const wanted = requested.flatMap(({ uid }) => {
     const decision = decisions.get(uid);
     if (decision?.kind !== 'record') return [];
-    const running = recording.get(uid)?.receiveRing;
-    if (!running) return [{ key: uid, ...noRing }];
-    return [
-      {
-        ...running,
-        key: uid,
-        isReplaced: !tcpdumpSpecsOf(decision.spec).some((spec) => isSameTcpdump(running.spec, spec)),
-      },
-    ];
+    return wantedReceiveRings(uid, tcpdumpSpecsOf(decision.spec), runningOf(uid));
   });
-  const others = [...recording].flatMap(([uid, { receiveRing }]) =>
-    receiveRing && decisions.get(uid)?.kind !== 'record'
-      ? [{ ...noRing, key: uid, kib: receiveRing.kib, replacedKib: receiveRing.replacedKib }]
-      : [],
-  );
-  return [...wanted, ...others];
+  const ending = [...recording.keys()].filter((uid) => decisions.get(uid)?.kind !== 'record');
+  return [...wanted, ...ending.flatMap((uid) => endingReceiveRings(uid, runningOf(uid)))];
 }
-
-const noRing = {
-  kib: undefined,
-  replacedKib: 0,
-  isReplaced: false,
-  silentSinceMs: undefined,
-  isFull: false,
-} as const;
 
 function ringLimits({ bufferBudgetBytes, fixedBufferKib, ...capacity }: Capacity): ReceiveRingLimits {
   return {
@@ -246,12 +225,13 @@ export const silentWaitMs = 5_000;
 function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
   { recording, capturedBefore, folders, waits, nowMs }: NodeState,
-): RequestedRing[] {
+): RequestedRings[] {
   const started = new Map([...recording.keys()].map((uid, place) => [uid, place]));
   const place = (uid: string, spec: CaptureSpec) => {
     const running = recording.get(uid);
     const startedAt = started.get(uid);
-    if (startedAt !== undefined) return asksForMore({ spec, running }) ? started.size + startedAt : startedAt;
+    const isMore = asksForMore({ spec: ringsSizeOf(spec), running });
+    if (startedAt !== undefined) return isMore ? started.size + startedAt : startedAt;
     return 2 * started.size + (capturedBefore.has(uid) ? 0 : 1);
   };
   return [...decisions]
@@ -264,8 +244,8 @@ function requestedRings(
     )
     .map(({ uid, spec }) => ({
       uid,
-      spec,
-      ...writtenRing(folders.get(uid), recording.get(uid)),
+      spec: ringsSizeOf(spec),
+      ...writtenRings(folders.get(uid), recording.get(uid)),
       wasCaptured: capturedBefore.has(uid),
       overdue: overdue(waits.get(uid), nowMs),
     }));
@@ -277,7 +257,9 @@ function overdue(wait: Wait | undefined, nowMs: number): WaitsFor | undefined {
 
 /** For example those of Pods that were deleted, which are captured until their network is gone. */
 function endingCaptures(decisions: ReadonlyMap<string, Decision>, { recording }: NodeState): number {
-  return [...recording.keys()].filter((uid) => decisions.get(uid)?.kind !== 'record').length;
+  return [...recording]
+    .filter(([uid]) => decisions.get(uid)?.kind !== 'record')
+    .reduce((sum, [, running]) => sum + placesOf(running), 0);
 }
 
 /** The rings of ended Pods, oldest first, except those that are still being written. */
@@ -299,7 +281,7 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
   const other = { otherBytes: 0, otherGrowthBytes: 0, leavingBytes: 0, leavingGrowthBytes: 0 };
   for (const [uid, decision] of decisions) {
     const running = recording.get(uid);
-    const ring = writtenRing(folders.get(uid), running);
+    const ring = writtenRings(folders.get(uid), running);
     const stays =
       decision.kind === 'refuse' ||
       (decision.kind === 'keep' && (decision.why === 'DurationReached' || running));
@@ -314,6 +296,11 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
   return other;
 }
 
-function writtenRing(folder: FolderState | undefined, running: RunningRecording | undefined): WrittenRing {
+/** What a request takes on the disk: a ring for each interface. */
+export function ringsSizeOf({ files, fileMegabytes, interfaces }: CaptureSpec): RingsSize {
+  return { files, fileMegabytes, rings: interfaces.length };
+}
+
+function writtenRings(folder: FolderState | undefined, running: RunningRecording | undefined): WrittenRings {
   return { bytes: folder?.bytes ?? 0, largestBytes: folder?.largestBytes ?? 0, running };
 }

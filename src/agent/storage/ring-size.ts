@@ -1,6 +1,9 @@
 /** N and M: how many files a ring has, and at how many megabytes of 1,000,000 bytes the next file starts. */
 export type RingSize = { readonly files: number; readonly fileMegabytes: number };
 
+/** The size of each of a Pod's rings, and how many it has: one for each interface. */
+export type RingsSize = RingSize & { readonly rings: number };
+
 /**
  * How far a file may pass its size: the record that fills it is written whole. The largest packet that tcpdump captures
  * has 262,144 bytes (its default snaplen; an interface's gso_max_size can be larger than 64 KiB), and a record has a
@@ -25,4 +28,9 @@ export function mostFileBytes(size: Pick<RingSize, 'fileMegabytes'>): number {
 /** The most bytes that a ring takes: N complete files (ring-pruning.ts), and the one that is being written. */
 export function ringBytes(size: RingSize): number {
   return (size.files + 1) * mostFileBytes(size);
+}
+
+/** The most bytes that all rings of a Pod take. */
+export function ringsBytes(size: RingsSize): number {
+  return size.rings * ringBytes(size);
 }
