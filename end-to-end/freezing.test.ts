@@ -75,7 +75,12 @@ async function expectFrozen(pod: FreezingPod, around: { readonly before: number;
 }
 
 test.for<[string, FreezeTrigger, string, object]>([
-  ['a container that is killed for lack of memory', 'oom-killed', '/tmp/oom', { exitCode: 137, reason: 'OOMKilled' }],
+  [
+    'a container that is killed for lack of memory',
+    'oom-killed',
+    '/tmp/oom',
+    { exitCode: 137, reason: 'OOMKilled' },
+  ],
   ['a container that crashes', 'restart', '/tmp/end', { exitCode: 3, reason: 'Error' }],
   ['a probe that fails', 'not-ready', '/tmp/unready', {}],
 ])('%s freezes the ring, and the capture continues', async ([what, trigger, file, details], { cluster }) => {
@@ -164,7 +169,17 @@ test('what happened while no agent ran freezes what is left of that time', async
   await tellVictim(cluster, pod, '/tmp/end');
   await until(
     async () =>
-      (await kubectl('-n', cluster.namespace, 'get', 'pod', pod.name, '-o', 'jsonpath={.status.containerStatuses[*].restartCount}')).includes('1'),
+      (
+        await kubectl(
+          '-n',
+          cluster.namespace,
+          'get',
+          'pod',
+          pod.name,
+          '-o',
+          'jsonpath={.status.containerStatuses[*].restartCount}',
+        )
+      ).includes('1'),
     { what: 'the restart', deadlineMs: 60_000 },
   );
   process.kill(agent.pid, 'SIGKILL');

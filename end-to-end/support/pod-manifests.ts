@@ -138,7 +138,11 @@ export function senderBesideVictim(options: SenderOptions): PodManifest {
   const victim = {
     ...container('victim', bash(script)),
     resources: { limits: { memory: '100Mi' } },
-    readinessProbe: { exec: { command: bash('[ ! -e /tmp/unready ]') }, periodSeconds: 1, failureThreshold: 1 },
+    readinessProbe: {
+      exec: { command: bash('[ ! -e /tmp/unready ]') },
+      periodSeconds: 1,
+      failureThreshold: 1,
+    },
     volumeMounts: [{ name: 'shared', mountPath: '/shared' }],
   };
   const volumes = [{ name: 'shared', emptyDir: {} }];

@@ -121,7 +121,7 @@ async function startCapture(testbed: VethTestbed) {
   const ring = starting.use(
     startLeftoverPruning({
       folder: { path: folder, starts: async () => new Map(), frozenUpTo: () => 0 },
-      size: { files: ringFiles, fileMegabytes: 1 },
+      rings: { interfaces: ['eth0'], size: { files: ringFiles, fileMegabytes: 1 } },
       maxFiles: ringFiles,
       log: pino({ level: 'silent' }),
     }),

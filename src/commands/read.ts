@@ -97,7 +97,7 @@ async function write(
     interfaces,
     describe: (_, description) => description,
     keeps: (packet) => isInRange(range, packet),
-    droppedBefore: firstOfEach(droppedBefore),
+    droppedBefore: firstOfEach(sources, droppedBefore),
     known,
   });
   const progress = progressOn(terminal, { dataTo: 'stdout' });
@@ -119,17 +119,23 @@ async function write(
 }
 
 /**
- * For the first packet of each source: how many are missing since the packet before it, also where sources between the
- * two have no packets. 0 for the first packet of all.
+ * For the first packet of each source: how many are missing since the packet before it of the same interface, also where
+ * sources between the two have no packets. 0 for the first packet of an interface.
  */
-function firstOfEach(droppedBefore: (source: number) => number): (packet: CurrentPacket) => number {
-  let newest: number | undefined;
+function firstOfEach(
+  sources: readonly Pick<GenerationSource, 'interfaceName'>[],
+  droppedBefore: (source: number) => number,
+): (packet: CurrentPacket) => number {
+  /** The newest source of each interface that has had a packet. */
+  const newest = new Map<string, number>();
   return ({ interfaceIndex: source }) => {
-    if (newest !== undefined && source <= newest) return 0;
+    const name = sources[source]?.interfaceName ?? '';
+    const before = newest.get(name);
+    if (before !== undefined && source <= before) return 0;
+    newest.set(name, source);
     let dropped = 0;
-    for (let next = newest === undefined ? source + 1 : newest + 1; next <= source; next += 1)
-      dropped += droppedBefore(next);
-    newest = source;
+    for (let next = (before ?? source) + 1; next <= source; next += 1)
+      if (sources[next]?.interfaceName === name) dropped += droppedBefore(next);
     return dropped;
   };
 }

@@ -96,7 +96,18 @@ test('what passed between two captures, and what was lost at the stop of the fir
     source(undefined),
     source(record, { missed: 2 }),
   ]);
-  expect([0, 1, 2, 3].map(droppedBefore)).toEqual([0, 8, 7, 2]);
+  expect([0, 1, 2, 3].map(droppedBefore)).toEqual([0, 8, 0, 9]);
+});
+
+test('what is missing of one interface is not missing of another', () => {
+  const lo = { ...record, interface: 'lo' };
+  const { droppedBefore } = recordingInterfaces([
+    source(record, { missed: 3, lostAtStop: 1 }),
+    source(lo, { missed: 20, lostAtStop: 4 }),
+    source(record, { missed: 5 }),
+    source(lo, { missed: 6 }),
+  ]);
+  expect([0, 1, 2, 3].map(droppedBefore)).toEqual([0, 0, 6, 10]);
 });
 
 function source(known: CaptureRecord | undefined, totals: Partial<Totals> = {}): GenerationSource {
@@ -104,6 +115,7 @@ function source(known: CaptureRecord | undefined, totals: Partial<Totals> = {}):
     generation: 1,
     record: known && { ...known, totals: { ...noTotals, ...totals } },
     header: microseconds,
+    interfaceName: known?.interface ?? '',
     place: '',
     files: [],
   };

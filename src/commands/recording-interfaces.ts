@@ -10,7 +10,10 @@ export type RecordingInterfaces = {
   readonly interfaces: readonly CaptureInterface[];
   /** What its captures counted. */
   readonly known: (description: CaptureInterface) => KnownStatistics;
-  /** How many packets are missing between a generation and the one before it; 0 for the first. */
+  /**
+   * How many packets are missing between a generation and the one of the same interface before it; 0 for the first of
+   * each interface.
+   */
   readonly droppedBefore: (source: number) => number;
 };
 
@@ -30,9 +33,12 @@ export function recordingInterfaces(sources: readonly GenerationSource[]): Recor
     interfaces,
     known: (description) => knownOf(totals.get(interfaceKey(description))),
     droppedBefore(source) {
-      if (source === 0) return 0;
-      const [previous, current] = [sources[source - 1], sources[source]].map((each) => each?.record?.totals);
-      return (current?.missed ?? 0) + (previous?.lostAtStop ?? 0);
+      const current = sources[source];
+      const previous = sources
+        .slice(0, source)
+        .findLast(({ interfaceName }) => interfaceName === current?.interfaceName);
+      if (!previous) return 0;
+      return (current?.record?.totals.missed ?? 0) + (previous.record?.totals.lostAtStop ?? 0);
     },
   };
 }

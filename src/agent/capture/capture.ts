@@ -38,6 +38,8 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly spec: RingSpec;
   /** The policy that asks for it; undefined for an annotation. */
   readonly policy: string | undefined;
+  /** All interfaces that are to be captured of the Pod. */
+  readonly interfaces: readonly string[];
   readonly settings: CaptureSettings;
   readonly pruning: LeftoverPruning;
   /** Whether another capture of the same interface runs, which this one replaces: asked when this one listens. */
@@ -67,7 +69,7 @@ export type CaptureSettings = {
 /** Starts tcpdump in a generation of its own. Throws if the folder cannot be written. */
 export async function startCapture(options: CaptureOptions): Promise<Capture> {
   const { folder, network, settings, pruning, onChange, log } = options;
-  const generation = await folder.createGeneration(recordOf(options));
+  const generation = await folder.createGeneration(recordOf(options), options.interfaces);
   const { file } = generation;
   const files = trackTcpdumpFiles(pruning, file);
   const { spec } = options;
@@ -164,7 +166,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
 
   /** With a ring of one file, the first file of the next capture pushes out ours while both capture. */
   async function endUnlessTakenOver(): Promise<void> {
-    if (!(await files.isTakenOver())) await endWithoutFolder();
+    const later = await files.later();
+    const starts = await folder.starts(new Set(later));
+    const isOurs = (number: number) => (starts.get(number)?.interface ?? spec.interface) === spec.interface;
+    if (!later.some(isOurs)) await endWithoutFolder();
   }
 
   async function runToEnd(): Promise<Ending> {

@@ -330,7 +330,7 @@ async function updateTotals(state: CountersState, ending?: Ending): Promise<void
   const sinceStartMs = ending ? Number.POSITIVE_INFINITY : capturedMs;
   // A record that cannot be read now is read again next time.
   const gap = await settleGap(folder.path, state.readings.gap, sinceStartMs).catch(() => state.readings.gap);
-  const byAgent = state.readings.pruned.byAgent + pruning.takePruned();
+  const byAgent = state.readings.pruned.byAgent + pruning.takePruned(spec.interface);
   update(state, { gap, pruned: { byAgent, byTcpdump: files.pruned() } });
   state.totals = captureTotals(state.readings, { interfaceName: spec.interface, capturedMs });
   const { interfacePackets } = state.readings;

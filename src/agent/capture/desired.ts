@@ -1,10 +1,12 @@
 import { type CaptureSpec, tcpdumpSpecsOf } from '../planner/annotations.ts';
 import type { Decision, KeepReason } from '../planner/plan.ts';
+import type { BufferKib } from '../planner/pod-receive-rings.ts';
+import { ringKib } from '../planner/receive-rings.ts';
 import type { DesiredState, OngoingState, RingSpec } from './pod-state.ts';
 
 export type DesiredOptions = {
-  /** The kernel's receive ring of its capture, in KiB. */
-  readonly bufferKib: number;
+  /** The kernel's receive rings; the smallest for what it does not name. */
+  readonly bufferKib: BufferKib;
   /** How long the Pod's network may stay after its end: a Pod deleted by force leaves the API before its containers end. */
   readonly longestEndMs: number;
   /** By performance.now(). */
@@ -27,7 +29,12 @@ export function desiredAfter(
     case 'refuse':
       return { kind: 'rest', why: { kind: 'refused', refusal: decision.refusal } };
     case 'delete':
-      return { kind: 'erase', why: decision.why, meanwhile: ongoing };
+      return {
+        kind: 'erase',
+        why: decision.why,
+        keepsFrozen: decision.keepsFrozen === true,
+        meanwhile: ongoing,
+      };
     // What runs continues as it is.
     case 'wait':
     case 'unknown':
@@ -52,8 +59,12 @@ function kept(why: KeepReason, ongoing: OngoingState, options: DesiredOptions): 
   }
 }
 
-function ringsOf(spec: CaptureSpec, bufferKib: number): RingSpec[] {
-  return tcpdumpSpecsOf(spec).map((tcpdump) => ({ ...tcpdump, files: spec.files, bufferKib }));
+function ringsOf(spec: CaptureSpec, bufferKib: BufferKib): RingSpec[] {
+  return tcpdumpSpecsOf(spec).map((tcpdump) => ({
+    ...tcpdump,
+    files: spec.files,
+    bufferKib: bufferKib.get(tcpdump.interface) ?? ringKib.smallest,
+  }));
 }
 
 function finish(

@@ -1,8 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FreezeRequest } from '../planner/annotations.ts';
+import type { CaptureSpec, FreezeRequest } from '../planner/annotations.ts';
 import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
+import { mostFilesAfterTrigger } from '../storage/ring-size.ts';
 import { newMoments } from './freeze-causes.ts';
-import type { FreezingRing, Observed, ObservedCapture, RingSpec, Step } from './pod-state.ts';
+import type { Goal } from './goal.ts';
+import {
+  type FreezingRing,
+  isFolderBusy,
+  isListening,
+  isRunning,
+  type Observed,
+  type ObservedCapture,
+  type RingSpec,
+  type Step,
+} from './pod-state.ts';
+import { newestOf, takeoverMs } from './ring-captures.ts';
+import { now, type Wanted } from './wanted-steps.ts';
 
 /** Causes within this time of the first one are of the same moment. */
 const oneMomentMs = 1_000;
@@ -10,6 +23,57 @@ const oneMomentMs = 1_000;
 const freezeEveryMs = 60_000;
 /** How long a frozen ring waits for the tcpdump that continues the ring. */
 const successorDueMs = 60_000;
+
+/**
+ * Ensures that a ring that is to be frozen is frozen: its captures keep everything, end when the ring is long enough,
+ * and then their files are set aside. Pure.
+ */
+export function freezeSteps(goal: Goal, request: CaptureSpec | undefined, observed: Observed): Wanted[] {
+  return [
+    ...folderSteps(goal, request, observed),
+    ...(goal.kind === 'run' ? heldSteps(goal, request, observed) : []),
+  ];
+}
+
+/** The captures of the rings as they are from now on, without those that are being frozen. */
+export function withoutHeld(observed: Observed): Observed {
+  return { ...observed, captures: observed.captures.filter((capture) => !isHeld(capture, observed)) };
+}
+
+function folderSteps(goal: Goal, request: CaptureSpec | undefined, observed: Observed): Wanted[] {
+  if (isFolderBusy(observed)) return [];
+  const isOver = goal.kind === 'stop' && (goal.why === 'AgentStopped' || goal.after.kind === 'erase');
+  // The next agent finishes it.
+  if (isOver) return [];
+  const moment = request && observed.recording ? momentStep(request.freeze, observed) : undefined;
+  const step = moment ?? setAsideStep(observed);
+  return step ? [now(step)] : [];
+}
+
+function heldSteps(
+  { rings }: Goal & { readonly kind: 'run' },
+  request: CaptureSpec | undefined,
+  observed: Observed,
+): Wanted[] {
+  const { ring } = observed.freeze;
+  if (!ring) return [];
+  const afterMs = request?.freeze.afterMs ?? 0;
+  return observed.captures.filter(isRunning).flatMap((held) => {
+    if (!isHeld(held, observed)) return [];
+    const { generation, spec, network } = held;
+    const successor = newestOf(spec, network, withoutHeld(observed));
+    const successorMs = successor && isListening(successor) ? takeoverMs(successor) : undefined;
+    const files = rings[0]?.files ?? spec.files;
+    const { nowMs } = observed;
+    return [
+      ...(held.filesSinceHeld === undefined ? [now({ kind: 'keep', generation, files: 0 })] : []),
+      {
+        step: { kind: 'stop', generation } as const,
+        atMs: heldUntilMs(held, { ring, request: { files, afterMs }, successorMs, nowMs }),
+      },
+    ];
+  });
+}
 
 /**
  * Returns the step that is due because of what has happened to the Pod: its ring is frozen, or what happened is only
@@ -30,7 +94,12 @@ export function momentStep(request: FreezeRequest, { freeze, nowMs }: Observed):
   const isTooSoon = !isManual && lastMs !== undefined && nowMs - lastMs < freezeEveryMs;
   if (isTooSoon || capacity === 'none') {
     const why = isTooSoon ? 'TooSoon' : 'NoCapacity';
-    return { kind: 'noteFreeze', log: noted({ notFrozen: notFrozen + 1 }), causes: [], notFrozen: { causes, why } };
+    return {
+      kind: 'noteFreeze',
+      log: noted({ notFrozen: notFrozen + 1 }),
+      causes: [],
+      notFrozen: { causes, why },
+    };
   }
   return { kind: 'beginFreeze', causes, log: noted(), replacesNewest: capacity === 'replaces' };
 }
@@ -54,7 +123,7 @@ function duringFreeze(
 }
 
 /** Whether a capture is of the ring that is being frozen: it is no capture of the ring any more. */
-export function isHeld({ generation }: Pick<ObservedCapture, 'generation'>, { freeze }: Observed): boolean {
+function isHeld({ generation }: Pick<ObservedCapture, 'generation'>, { freeze }: Observed): boolean {
   return freeze.ring !== undefined && generation <= freeze.ring.upTo;
 }
 
@@ -75,22 +144,17 @@ export function heldUntilMs(
   },
 ): number {
   const filesSince = held.filesSinceHeld ?? 0;
-  if (filesSince >= mostFilesAfter(request)) return nowMs;
+  if (filesSince >= mostFilesAfterTrigger(request)) return nowMs;
   const dueMs = filesSince >= request.files ? nowMs : ring.sinceMs + request.afterMs;
-  return successorMs === undefined ? ring.sinceMs + request.afterMs + successorDueMs : Math.max(dueMs, successorMs);
-}
-
-/**
- * The most files that a ring gets after its trigger: N, and more only until the next tcpdump captures, which takes
- * milliseconds (planner/capacity.ts counts them).
- */
-export function mostFilesAfter({ files }: Pick<RingSpec, 'files'>): number {
-  return 2 * files + 4;
+  return successorMs === undefined
+    ? ring.sinceMs + request.afterMs + successorDueMs
+    : Math.max(dueMs, successorMs);
 }
 
 /** Sets aside the ring that is being frozen, once all its captures have ended and are accounted for. */
 export function setAsideStep({ freeze, captures, ...observed }: Observed): Step | undefined {
   const { ring } = freeze;
-  if (!ring || !observed.folder || captures.some((capture) => capture.generation <= ring.upTo)) return undefined;
+  if (!ring || !observed.folder || captures.some((capture) => capture.generation <= ring.upTo))
+    return undefined;
   return { kind: 'setAside', number: ring.number };
 }

@@ -1,10 +1,11 @@
-import { mayOverlap } from '../planner/capacity.ts';
+import { spareRings } from '../planner/capacity.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { RingSize } from '../storage/ring-size.ts';
 
 /** Shares out what the newest plan leaves among the captures that are replaced while they run. */
 export type Handovers = {
-  readonly isAllowed: (size: RingSize) => boolean;
+  /** How many more captures of that size may start beside the ones that they replace. */
+  readonly spareRings: (size: RingSize) => number;
   /** A capture of that size starts beside the one that it replaces. To be disposed of when only one of them is left. */
   readonly begin: (size: RingSize) => Disposable;
 };
@@ -17,8 +18,8 @@ export function openHandovers(): Handovers & { readonly planned: (plan: Pick<Pla
   let spare: Plan['spare'] = { budgetBytes: 0, diskBytes: 0 };
   const begun = new Set<{ readonly size: RingSize }>();
   return {
-    isAllowed: (size) =>
-      mayOverlap(
+    spareRings: (size) =>
+      spareRings(
         size,
         spare,
         [...begun].map((each) => each.size),

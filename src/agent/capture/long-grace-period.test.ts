@@ -35,7 +35,7 @@ test('a Pod that may take a year to end is looked at no more often than others',
         async [Symbol.asyncDispose]() {},
       },
       handovers: openHandovers(),
-      status: { report() {}, count() {}, forget() {} },
+      status: { report() {}, started() {}, count() {}, forget() {} },
       settings: { spawner, agent: 'a', nodeName: 'n', maxFiles: 100 },
       checkFilter: async () => ({ kind: 'accepted' }),
       mayDelete: async () => false,
@@ -44,7 +44,7 @@ test('a Pod that may take a year to end is looked at no more often than others',
     },
     () => {},
   );
-  loop.decide({ kind: 'record', pod, spec: specOf(1) }, 4_096);
+  loop.decide({ kind: 'record', pod, spec: specOf(1) }, { bufferKib: new Map([['eth0', 4_096]]) });
   await sleep(300);
   loop.decide({ kind: 'keep', why: 'PodEnded' });
   await sleep(300);

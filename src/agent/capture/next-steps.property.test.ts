@@ -1,19 +1,21 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { CaptureSpec } from '../planner/annotations.ts';
 import { specOf } from '../testing/fixtures.ts';
-import {
-  type Act,
-  act,
-  existingInterfaces,
-  newWorld,
-  settle,
-  type World,
-} from './testing/world-of-one-pod.ts';
+import { type Act, act, newWorld, settle, type World } from './testing/world-of-one-pod.ts';
 
 const specs = [specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })];
 const elsewhere = ['lo', 'net1'].flatMap((name) =>
   [96, undefined].map((snaplen) => specOf(5, { interfaces: [name], snaplen })),
 );
+/** Several interfaces, one of which may be missing. */
+const several = [
+  ['eth0', 'lo'],
+  ['lo', 'eth0'],
+  ['eth0', 'net7'],
+  ['lo', 'net1'],
+  ['eth0', 'lo', 'net1', 'net7'],
+].flatMap((interfaces) => [96, undefined].map((snaplen) => specOf(5, { interfaces, snaplen })));
 const unwilling = specOf(5, { filter: 'too heavy' });
 const unknown = specOf(5, { interfaces: ['net7'] });
 
@@ -23,7 +25,7 @@ const decisions = fc.oneof(
   {
     weight: 4,
     arbitrary: fc
-      .constantFrom(...specs, ...elsewhere, unwilling, unknown)
+      .constantFrom(...specs, ...elsewhere, ...several, unwilling, unknown)
       .map((spec) => ({ kind: 'record', spec }) as const),
   },
   {
@@ -56,30 +58,47 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       .constantFrom('same', 'next', 'absent', 'unreadable')
       .map((to) => ({ kind: 'network', to }) as const),
   },
-  { weight: 1, arbitrary: fc.boolean().map((mayOverlap) => ({ kind: 'capacity', mayOverlap }) as const) },
+  { weight: 1, arbitrary: fc.nat(4).map((spareRings) => ({ kind: 'capacity', spareRings }) as const) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom('net1', 'net7'), fc.boolean())
+      .map(([name, exists]) => ({ kind: 'interface', name, exists }) as const),
+  },
   { weight: 1, arbitrary: fc.boolean().map((confirms) => ({ kind: 'server', confirms }) as const) },
 );
 
-/** People who cannot decide between two interfaces. */
-const backAndForth: fc.Arbitrary<Act> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc
-      .constantFrom(specOf(5), specOf(5, { snaplen: 96 }), ...elsewhere.slice(0, 2))
-      .map((spec) => ({ kind: 'decide', decision: { kind: 'record', spec } }) as const),
-  },
-  { weight: 3, arbitrary: fc.nat(1).map((which) => ({ kind: 'endStep', which, succeeds: true }) as const) },
-  { weight: 3, arbitrary: fc.nat(1).map((which) => ({ kind: 'listen', which }) as const) },
-  { weight: 1, arbitrary: fc.nat(400).map((ms) => ({ kind: 'pass', ms }) as const) },
-  { weight: 1, arbitrary: fc.boolean().map((mayOverlap) => ({ kind: 'capacity', mayOverlap }) as const) },
-);
+/** People who cannot decide between interfaces. */
+const backAndForth = (requests: readonly CaptureSpec[]): fc.Arbitrary<Act> =>
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc
+        .constantFrom(...requests)
+        .map((spec) => ({ kind: 'decide', decision: { kind: 'record', spec } }) as const),
+    },
+    { weight: 3, arbitrary: fc.nat(3).map((which) => ({ kind: 'endStep', which, succeeds: true }) as const) },
+    { weight: 3, arbitrary: fc.nat(3).map((which) => ({ kind: 'listen', which }) as const) },
+    { weight: 1, arbitrary: fc.nat(400).map((ms) => ({ kind: 'pass', ms }) as const) },
+    { weight: 1, arbitrary: fc.nat(4).map((spareRings) => ({ kind: 'capacity', spareRings }) as const) },
+  );
 
 test.each([
   ['anything happens', fc.array(acts, { maxLength: 60, size: 'max' }), 4_000],
   [
     'an interface is asked for, and another one',
     fc
-      .array(backAndForth, { maxLength: 40, size: 'max' })
+      .array(backAndForth([specOf(5), specOf(5, { snaplen: 96 }), ...elsewhere.slice(0, 2)]), {
+        maxLength: 40,
+        size: 'max',
+      })
+      .map((history): Act[] => [{ kind: 'network', to: 'same' }, ...history]),
+    4_000,
+  ],
+  [
+    'some interfaces are asked for, and others',
+    fc
+      .array(backAndForth([specOf(5), ...elsewhere, ...several]), { maxLength: 40, size: 'max' })
       .map((history): Act[] => [{ kind: 'network', to: 'same' }, ...history]),
     4_000,
   ],
@@ -113,21 +132,19 @@ test('nothing waits for ever: what is not as desired is looked at again', () => 
   );
 });
 
-/** What runs, as text, and whether there is a folder. */
+/** What runs, by interface, and whether there is a folder. */
 function stateOf({ captures, folder, recording, network }: World) {
   return {
-    captures: captures.map(({ spec, network: { sandboxId }, phase }) => ({
-      spec,
-      sandboxId,
-      phase: phase.kind,
-    })),
+    captures: captures
+      .map(({ spec, network: { sandboxId }, phase }) => ({ spec, sandboxId, phase: phase.kind }))
+      .toSorted((a, b) => a.spec.interface.localeCompare(b.spec.interface)),
     hasFolder: folder !== undefined,
     isRecording: recording !== undefined,
     network: network.kind,
   };
 }
 
-function desiredStateOf({ desired, network, folder }: World): ReturnType<typeof stateOf> {
+function desiredStateOf({ desired, network, folder, interfaces }: World): ReturnType<typeof stateOf> {
   const base = { network: network.kind, hasFolder: folder !== undefined };
   const nothing = { ...base, captures: [], isRecording: false };
   switch (desired.kind) {
@@ -137,17 +154,19 @@ function desiredStateOf({ desired, network, folder }: World): ReturnType<typeof 
     case 'erase':
       return { ...nothing, hasFolder: false };
     case 'capture': {
-      const [spec] = desired.rings;
-      if (!spec || spec.filter === 'too heavy') return nothing;
-      const isCaptured = network.kind === 'found' && existingInterfaces.has(spec.interface);
-      const captures = isCaptured
-        ? [{ spec, sandboxId: network.network.sandboxId, phase: 'listening' as const }]
-        : [];
+      if (desired.rings.some(({ filter }) => filter === 'too heavy')) return nothing;
+      const existing = desired.rings.filter((ring) => interfaces.has(ring.interface));
+      const captures =
+        network.kind === 'found'
+          ? existing.map((spec) => {
+              return { spec, sandboxId: network.network.sandboxId, phase: 'listening' as const };
+            })
+          : [];
       return {
         ...base,
         hasFolder: true,
-        captures,
-        isRecording: existingInterfaces.has(spec.interface) || network.kind !== 'found',
+        captures: captures.toSorted((a, b) => a.spec.interface.localeCompare(b.spec.interface)),
+        isRecording: existing.length > 0 || network.kind !== 'found',
       };
     }
   }

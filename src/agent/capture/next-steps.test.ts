@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Refusal } from '../planner/refusals.ts';
-import { ringSpecOf, specOf } from '../testing/fixtures.ts';
+import { nothingFrozen, ringSpecOf, specOf } from '../testing/fixtures.ts';
 import { nextSteps } from './next-steps.ts';
 import { noMemory } from './pod-memory.ts';
 import type {
@@ -29,13 +29,18 @@ const other: Observed['network'] = {
 const lost: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 900 };
 const long: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 1_000 };
 const open = { formerSizes: [] };
-const folder = { hasEndOfPod: false };
+const folder = { hasEndOfPod: false, isOnlyFrozen: false };
 
 const capture: DesiredState = { kind: 'capture', request, rings: [spec] };
 const captureFiltered: DesiredState = { kind: 'capture', request, rings: [filtered] };
 const finish: DesiredState = { kind: 'finish', request, rings: [spec], untilMs: nowMs + 60_000 };
 const rest: DesiredState = { kind: 'rest', why: { kind: 'durationReached' } };
-const erase: DesiredState = { kind: 'erase', why: 'AnnotationRemoved', meanwhile: capture };
+const erase: DesiredState = {
+  kind: 'erase',
+  why: 'AnnotationRemoved',
+  keepsFrozen: false,
+  meanwhile: capture,
+};
 
 function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
   const isListening = fields.listeningMs !== undefined || !('listeningMs' in fields);
@@ -50,6 +55,7 @@ function running(fields: Partial<ObservedCapture> = {}): ObservedCapture {
     reported: { generation: 1, missedBefore: { kind: 'first', packets: 0 } },
     isOtherInterface: false,
     condition: { kind: 'normal' },
+    filesSinceHeld: undefined,
     ...fields,
   };
 }
@@ -111,13 +117,13 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     '... or stops the first one before, without capacity for both',
     captureFiltered,
-    { recording: open, captures: [running()], mayOverlap: false, ...accepted },
+    { recording: open, captures: [running()], spareRings: 0, ...accepted },
     [stop(1)],
   ],
   [
     '... once the filter is accepted',
     captureFiltered,
-    { recording: open, captures: [running()], mayOverlap: false },
+    { recording: open, captures: [running()], spareRings: 0 },
     [filter],
   ],
   [
@@ -129,7 +135,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     '... but stops nothing without capacity for both, and waits for that',
     { kind: 'capture', request, rings: [larger] },
-    { recording: open, captures: [running()], mayOverlap: false },
+    { recording: open, captures: [running()], spareRings: 0 },
     [],
     5_000,
   ],
@@ -142,7 +148,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   [
     '... or stops the first one before, without capacity for both',
     { kind: 'capture', request, rings: [loopback] },
-    { recording: open, captures: [running()], mayOverlap: false },
+    { recording: open, captures: [running()], spareRings: 0 },
     [stop(1)],
   ],
   [
@@ -151,7 +157,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     {
       recording: open,
       captures: [running({ phase: { kind: 'stopping' } })],
-      mayOverlap: false,
+      spareRings: 0,
     },
     [],
   ],
@@ -169,16 +175,16 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     60_000 - 100,
   ],
   [
-    'of two captures that are not wanted any more, the one that the other has replaced makes room',
+    'an interface that is captured, with another filter, needs no capture of another interface',
     { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
       captures: [running({ spec: { ...loopback, snaplen: 96 } }), running({ generation: 2 })],
     },
-    [stop(1)],
+    [stop(2)],
   ],
   [
-    '... whichever interface that is of',
+    '... whichever has started last',
     { kind: 'capture', request, rings: [loopback] },
     {
       recording: open,
@@ -338,11 +344,11 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
   ],
   ['... and no longer', finish, { recording: open, network: lost }, [{ kind: 'close', why: 'PodEnded' }]],
   ['... and then its end is recorded', finish, { folder, network: lost }, [{ kind: 'markEnded' }]],
-  ['... once', finish, { folder: { hasEndOfPod: true }, network: lost }, []],
+  ['... once', finish, { folder: { ...folder, hasEndOfPod: true }, network: lost }, []],
   [
     'a Pod that is there after all has not ended',
     rest,
-    { folder: { hasEndOfPod: true } },
+    { folder: { ...folder, hasEndOfPod: true } },
     [{ kind: 'unmarkEnded' }],
   ],
   ['a duration that is over ends what runs', rest, { recording: open, captures: [running()] }, [stop(1)]],
@@ -379,7 +385,7 @@ const cases: readonly [string, DesiredState, Partial<Observed>, Step[], number?]
     '... and then deleted',
     erase,
     { folder, ...remembered('askWhetherToErase', { kind: 'done' }) },
-    [{ kind: 'erase', why: 'AnnotationRemoved' }],
+    [{ kind: 'erase', why: 'AnnotationRemoved', keepsFrozen: false }],
   ],
   ['nothing is asked about, and nothing started, where nothing is left', erase, {}, []],
 ];
@@ -388,12 +394,13 @@ test.each(cases)('%s', (_what, state, fields, steps, waitMs) => {
   const observed: Observed = {
     nowMs,
     network: found,
-    mayOverlap: true,
+    spareRings: 1,
     captures: [],
     folder: undefined,
     recording: undefined,
     memory: noMemory,
     inFlight: new Map(),
+    freeze: nothingFrozen,
     ...fields,
   };
   const next = nextSteps({ ...state, revision: 7 }, observed);

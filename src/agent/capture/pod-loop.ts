@@ -7,12 +7,19 @@ import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
-import type { Decision, RunningReceiveRing, RunningRecording } from '../planner/plan.ts';
-import { ringKib } from '../planner/receive-rings.ts';
+import { type FreezeCapacity, mayFreeze } from '../planner/freeze-capacity.ts';
+import type { Decision, RunningRecording } from '../planner/plan.ts';
+import type { BufferKib } from '../planner/pod-receive-rings.ts';
 import type { PodName } from '../storage/capture-folders.ts';
+import { ringInFreezing } from '../storage/freezes.ts';
+import { reportOfCaptures } from './capture-report.ts';
 import { desiredAfter } from './desired.ts';
+import { withoutHeld } from './freeze-steps.ts';
+import { goalOf } from './goal.ts';
 import type { Handovers } from './handovers.ts';
 import { nextSteps } from './next-steps.ts';
+import { observedFreeze } from './observed-freeze.ts';
+import { observedReceiveRings } from './observed-receive-rings.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from './pod-memory.ts';
 import type { PodRecording } from './pod-recording.ts';
 import {
@@ -23,6 +30,7 @@ import {
   type Observed,
   type ObservedCapture,
   type ObservedNetwork,
+  type RingSpec,
   requestIn,
   ringsOf,
   type Step,
@@ -30,15 +38,19 @@ import {
   type StepResult,
   startKey,
 } from './pod-state.ts';
+import { capturesOf, isHandedOver, takesSpareRing } from './ring-captures.ts';
 import { type LastingStep, type PodContext, runStep, type StepOptions } from './run-step.ts';
 
 /** Ensures that what runs for one Pod UID, and what is on disk, matches the newest decision about it. */
 export type PodLoop = AsyncDisposable & {
   /**
-   * Without a decision, what runs ends with its Pod. `bufferKib` is the size of its capture's receive ring; without one,
-   * it stays as it is.
+   * Without a decision, what runs ends with its Pod. `bufferKib` are the sizes of its captures' receive rings, and
+   * `freezeCapacity` says whether its ring may be frozen; without them, they stay as they are.
    */
-  readonly decide: (decision: Decision | undefined, bufferKib?: number) => void;
+  readonly decide: (
+    decision: Decision | undefined,
+    capacity?: { readonly bufferKib?: BufferKib; readonly freezeCapacity?: FreezeCapacity },
+  ) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
   readonly recording: () => LoopRecording | undefined;
 };
@@ -61,9 +73,14 @@ const healthyMs = 30_000;
 export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () => void): PodLoop {
   const loop = newLoop(uid, options, onIdle);
   return {
-    decide(decision, bufferKib = loop.bufferKib) {
+    decide(decision, { bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {}) {
       if (loop.isEnding) return;
-      const isSame = isSameDecision(loop.decision, decision) && bufferKib === loop.bufferKib;
+      const listed = listedPod(decision) ?? loop.listed;
+      const isNews = freezeCapacity !== loop.freezeCapacity || hasMoved(loop.listed, listed);
+      loop.freezeCapacity = freezeCapacity;
+      loop.listed = listed;
+      if (isNews) loop.ticking.run();
+      const isSame = isSameDecision(loop.decision, decision) && isDeepStrictEqual(bufferKib, loop.bufferKib);
       loop.decision = decision;
       loop.bufferKib = bufferKib;
       if (decision?.kind === 'record') loop.known = decision.pod;
@@ -80,9 +97,9 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
         openedMs: loop.openedMs,
         capturedMs,
         atMs: options.clock.nowMs(),
-        ...recording.ring(),
+        ...withFreezes(recording.sizes(), loop),
         policy: recording.policy(),
-        receiveRing: receiveRingOf(loop),
+        receiveRings: observedReceiveRings(observe(loop), { nowMs: options.clock.nowMs() }),
       };
     },
     async [Symbol.asyncDispose]() {
@@ -106,16 +123,21 @@ type Loop = {
   onIdle: () => void;
   isEnding: boolean;
   decision: Decision | undefined;
-  bufferKib: number;
+  bufferKib: BufferKib;
   desired: Desired;
   pod: PodName;
   /** The Pod as it was last seen; undefined before it is to be captured. */
   known: Pod | undefined;
+  /** The Pod as it was last listed, whether it is to be captured or not. */
+  listed: Pod | undefined;
+  /** What happens to the Pod has been looked at. */
+  isPodSeen: boolean;
+  freezeCapacity: FreezeCapacity;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
-  /** Two of its captures run, or are about to. */
-  handover: Disposable | undefined;
+  /** By interface: those of which another capture than the one that the plan counts runs, or is about to. */
+  readonly handovers: Map<string, Disposable>;
   unsubscribe: () => void;
   readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
   readonly delays: Map<StepKey, Backoff>;
@@ -136,14 +158,17 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     onIdle,
     isEnding: false,
     decision: undefined,
-    bufferKib: ringKib.smallest,
+    bufferKib: new Map(),
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     pod: { namespace: '', name: '', uid },
     known: undefined,
+    listed: undefined,
+    isPodSeen: false,
+    freezeCapacity: 'none',
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
-    handover: undefined,
+    handovers: new Map(),
     unsubscribe: () => {},
     inFlight: new Map(),
     delays: new Map(),
@@ -157,8 +182,8 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
 function desire(loop: Loop, state: DesiredState): void {
   const before = loop.desired;
   loop.desired = { ...state, revision: before.revision + 1 };
-  const [ring] = ringsOf(loop.desired);
-  if (ring) loop.recording?.request(ring, requestIn(loop.desired)?.policy);
+  const rings = ringsOf(loop.desired);
+  if (rings.length > 0) loop.recording?.request(rings, requestIn(loop.desired)?.policy);
   loop.memory = forgetFilters(loop.memory, before, loop.desired);
   loop.ticking.run();
 }
@@ -167,13 +192,15 @@ function desire(loop: Loop, state: DesiredState): void {
 async function tick(loop: Loop): Promise<void> {
   clearTimeout(loop.timer);
   loop.network = await observeNetwork(loop);
-  endHandover(loop);
+  endHandovers(loop);
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
   // A Pod that is being deleted gets no other network.
   const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
   // The end of the recording has said so.
   const isKnown = report?.kind === 'paused' && isPaused(loop.reported);
   if (report && isDue && !isKnown && !isDeepStrictEqual(report, loop.reported)) reportStatus(loop, report);
+  // With a recording, every step looks at what has happened.
+  loop.isPodSeen ||= loop.recording !== undefined && loop.listed !== undefined;
   for (const step of steps) begin(loop, step);
   if (wakeAtMs !== undefined) {
     const ms = Math.min(longestTimeoutMs, Math.max(0, wakeAtMs - performance.now()));
@@ -190,34 +217,6 @@ function isBeingDeleted({ known }: Loop): boolean {
   return known?.deletionTimestamp !== undefined;
 }
 
-/** That of its newest tcpdump, from the moment its start is decided; undefined if none runs. */
-function receiveRingOf({ recording, inFlight, options }: Loop): RunningReceiveRing | undefined {
-  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
-  const starting = [...inFlight.values()].flatMap(({ step }) =>
-    step.kind === 'start' ? [step.spec] : [],
-  )[0];
-  if (starting) {
-    return { spec: starting, kib: starting.bufferKib, replacedKib: sumKib(running), ...justStarted };
-  }
-  const newest = running.at(-1);
-  if (!newest) return undefined;
-  const { spec, isRingFull: isFull, silentSinceMs } = newest;
-  const silentForMs = silentSinceMs === undefined ? undefined : performance.now() - silentSinceMs;
-  return {
-    spec,
-    kib: spec.bufferKib,
-    replacedKib: sumKib(running.slice(0, -1)),
-    silentSinceMs: silentForMs === undefined ? undefined : options.clock.nowMs() - silentForMs,
-    isFull,
-  };
-}
-
-const justStarted = { silentSinceMs: undefined, isFull: false } as const;
-
-function sumKib(captures: readonly ObservedCapture[]): number {
-  return captures.reduce((sum, { spec }) => sum + spec.bufferKib, 0);
-}
-
 function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
   return (isEnding || decision === undefined) && !recording && inFlight.size === 0;
 }
@@ -225,15 +224,25 @@ function isIdle({ decision, isEnding, recording, inFlight }: Loop): boolean {
 function observe(loop: Loop): Observed {
   const { uid, options, network, recording, inFlight, memory } = loop;
   const folder = options.folders.states().get(uid);
+  const [ring] = ringsOf(loop.desired);
   return {
     nowMs: performance.now(),
     network,
-    mayOverlap: ringsOf(loop.desired).every((ring) => options.handovers.isAllowed(ring)),
+    spareRings: ring ? options.handovers.spareRings(ring) : 0,
     captures: recording?.captures() ?? [],
-    folder: folder && { hasEndOfPod: folder.endedMs !== undefined },
-    recording: recording && { formerSizes: recording.ring().formerSizes },
+    folder: folder && {
+      hasEndOfPod: folder.endedMs !== undefined,
+      isOnlyFrozen: folder.frozenBytes > 0 && folder.frozenBytes === folder.bytes,
+    },
+    recording: recording && { formerSizes: recording.sizes().formerSizes },
     inFlight: new Map([...inFlight].map(([key, { step }]) => [key, step])),
     memory,
+    freeze: observedFreeze(folder?.freezes, {
+      pod: loop.listed,
+      isPodSeen: loop.isPodSeen,
+      capacity: loop.freezeCapacity,
+      clock: options.clock,
+    }),
   };
 }
 
@@ -267,24 +276,31 @@ function begin(loop: Loop, step: Step): void {
     return loop.ticking.run();
   }
   if (step.kind === 'cancel') return loop.inFlight.get(step.key)?.aborting.abort();
-  if (step.kind === 'start' && loop.recording?.captures().length !== 0) {
-    loop.handover ??= loop.options.handovers.begin(step.spec);
-  }
+  if (step.kind === 'start') beginHandover(loop, step.spec);
   const aborting = new AbortController();
   loop.inFlight.set(keyOf(step), { step, aborting });
   void carryOut(loop, step, aborting.signal);
 }
 
-/** One capture is left of two. */
-function endHandover(loop: Loop): void {
-  const { recording, inFlight } = loop;
-  const running = (recording?.captures() ?? []).filter(({ phase }) => phase.kind !== 'ended');
-  if (running.length > 1 || [...inFlight.values()].some(({ step }) => step.kind === 'start')) return;
-  if (!loop.handover) return;
-  loop.handover[Symbol.dispose]();
-  loop.handover = undefined;
-  // It grows no further while it takes over from another.
-  if (running[0]?.isRingFull) loop.options.requestPlan();
+/** The capture is one more than the plan counts, until what it replaces has ended. */
+function beginHandover(loop: Loop, ring: RingSpec): void {
+  const { handovers, options, desired } = loop;
+  if (handovers.has(ring.interface) || !takesSpareRing(ring, ringsOf(desired), withoutHeld(observe(loop))))
+    return;
+  handovers.set(ring.interface, options.handovers.begin(ring));
+}
+
+/** Ends the handovers of which one capture is left. */
+function endHandovers(loop: Loop): void {
+  const { handovers, options, desired } = loop;
+  const observed = withoutHeld(observe(loop));
+  for (const [name, handover] of handovers) {
+    if (!isHandedOver({ interface: name }, ringsOf(desired), observed)) continue;
+    handover[Symbol.dispose]();
+    handovers.delete(name);
+    // It grows no further while it takes over from another.
+    if (capturesOf({ interface: name }, observed)[0]?.isRingFull) options.requestPlan();
+  }
 }
 
 /** Never rejects. */
@@ -317,6 +333,8 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 /** Remembers how a step ended: the next steps depend on it. */
 function note(loop: Loop, step: LastingStep, forRevision: number, result: StepResult): void {
+  // The capacity for it is used up: the next plan knows whether there is more.
+  if (step.kind === 'beginFreeze' && result.kind === 'done') loop.freezeCapacity = 'none';
   const key = keyOf(step);
   // A tcpdump that has started can still fail at once.
   if (result.kind === 'done' && step.kind !== 'start') loop.delays.delete(key);
@@ -365,7 +383,7 @@ function contextOf(loop: Loop): PodContext {
   return {
     pod,
     request: () => requestIn(loop.desired),
-    ring: () => ringsOf(loop.desired)[0],
+    rings: () => ringsOf(loop.desired),
     recording: () => loop.recording,
     opened(recording) {
       loop.recording = recording;
@@ -377,6 +395,7 @@ function contextOf(loop: Loop): PodContext {
       loop.unsubscribe();
     },
     report: (status) => reportStatus(loop, status),
+    listening: (capture) => reportListening(loop, capture),
     onChange: ticking.run,
   };
 }
@@ -384,6 +403,41 @@ function contextOf(loop: Loop): PodContext {
 function reportStatus(loop: Loop, status: CaptureStatus): void {
   loop.reported = status;
   loop.options.status.report(loop.pod, status);
+}
+
+/** At once: it can end before the loop looks again. */
+function reportListening(loop: Loop, capture: ObservedCapture): void {
+  const observed = observe(loop);
+  const goal = goalOf(loop.desired, observed);
+  const rings = goal.kind === 'run' ? goal : { rings: ringsOf(loop.desired), refused: [] };
+  const captures = observed.captures.map((other) =>
+    other.generation === capture.generation ? { ...capture, phase: { kind: 'listening' } as const } : other,
+  );
+  const report = reportOfCaptures(rings, captures, requestIn(loop.desired));
+  if (report) reportStatus(loop, report);
+}
+
+/** With the frozen rings that may be written before the next plan. */
+function withFreezes(
+  { size, formerSizes }: ReturnType<PodRecording['sizes']>,
+  { uid, options, desired, freezeCapacity }: Loop,
+): ReturnType<PodRecording['sizes']> {
+  const request = requestIn(desired);
+  const freezes = options.folders.states().get(uid)?.freezes;
+  const isFreezing = freezes !== undefined && ringInFreezing(freezes) !== undefined;
+  const mayBegin = freezeCapacity === 'enough' && request !== undefined && mayFreeze(request);
+  return { size: { ...size, freezes: isFreezing || mayBegin }, formerSizes };
+}
+
+/** Undefined for a Pod that the API server does not list, or of which something is to be deleted. */
+function listedPod(decision: Decision | undefined): Pod | undefined {
+  return decision?.kind === 'delete' ? undefined : decision?.pod;
+}
+
+/** Whether something has happened that could freeze its ring. */
+function hasMoved(before: Pod | undefined, now: Pod | undefined): boolean {
+  const momentsOf = ({ phase, containers, deletionTimestamp }: Pod) => [phase, containers, deletionTimestamp];
+  return now !== undefined && !isDeepStrictEqual(before && momentsOf(before), momentsOf(now));
 }
 
 /** A Pod object changes all the time: of the Pod itself, only the UID counts. */

@@ -53,7 +53,7 @@ async function loopsScene() {
     networks,
     checkFilter: async () => ({ kind: 'accepted' }),
     settings: { spawner, agent: 'agent', nodeName: 'node1', maxFiles: 100 },
-    status: { report: () => {}, count: () => {}, forget: () => {} },
+    status: { report: () => {}, started: () => {}, count: () => {}, forget: () => {} },
     mayDelete: async () => true,
     onFolders: () => {},
     requestPlan: () => {},
@@ -68,6 +68,7 @@ async function loopsScene() {
         nextMs: undefined,
         spare,
         bufferKib: new Map(),
+        freezeCapacity: new Map(),
       };
       loops.apply(plan);
     },

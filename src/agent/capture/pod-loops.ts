@@ -32,7 +32,13 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
     apply(plan) {
       const { decisions } = plan;
       handovers.planned(plan);
-      for (const [uid, decision] of decisions) loopOf(uid).decide(decision, plan.bufferKib.get(uid));
+      for (const [uid, decision] of decisions) {
+        const [bufferKib, freezeCapacity] = [plan.bufferKib.get(uid), plan.freezeCapacity.get(uid)];
+        loopOf(uid).decide(decision, {
+          ...(bufferKib && { bufferKib }),
+          ...(freezeCapacity && { freezeCapacity }),
+        });
+      }
       for (const [uid, loop] of loops) if (!decisions.has(uid)) loop.decide(undefined);
     },
     recording() {

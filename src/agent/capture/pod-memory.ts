@@ -100,7 +100,8 @@ export function conclude(
     const refusal = invalidFilter(filterSourceOf(requestIn(desired)), spec.filter, message);
     return { kind: 'refused', refusal, retryMs: Number.POSITIVE_INFINITY };
   }
-  return { kind: 'failed', message };
+  const isOneOfSeveral = ringsOf(desired).length > 1;
+  return { kind: 'failed', message: isOneOfSeveral ? `${spec.interface}: ${message}` : message };
 }
 
 /** Returns the memory after that conclusion. */

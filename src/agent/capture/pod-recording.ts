@@ -2,13 +2,15 @@ import type { Logger } from 'pino';
 import type { Network } from '../netns/cni-entry.ts';
 import type { Counted } from '../observability/capture-status.ts';
 import { isSameTcpdump } from '../planner/annotations.ts';
-import type { RunningRing } from '../planner/capacity.ts';
+import type { RunningRings } from '../planner/capacity.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
+import type { PodRings } from '../storage/pod-rings.ts';
 import { startLeftoverPruning } from '../storage/prune-leftovers.ts';
-import { type RingSize, ringBytes } from '../storage/ring-size.ts';
+import { type RingsSize, ringBytes } from '../storage/ring-size.ts';
 import { type Capture, type CaptureOptions, type CaptureSettings, startCapture } from './capture.ts';
-import type { ObservedCapture, RingSpec } from './pod-state.ts';
+import { capturedTime } from './captured-time.ts';
+import { isStillWritten, type ObservedCapture, type RingSpec } from './pod-state.ts';
 
 /** What one Pod's recording owns, from its first request until nothing of it runs: its captures and their counts. */
 export type PodRecording = AsyncDisposable & {
@@ -16,8 +18,8 @@ export type PodRecording = AsyncDisposable & {
   readonly path: string;
   /** In the order in which they started. */
   readonly captures: () => readonly ObservedCapture[];
-  /** The request is this from now on, and that policy's, or else the annotation's. */
-  readonly request: (spec: RingSpec, policy: string | undefined) => void;
+  /** These rings are requested from now on, at least one, by that policy, or else by the annotation. */
+  readonly request: (rings: readonly RingSpec[], policy: string | undefined) => void;
   /** Throws if the folder cannot be written. */
   readonly start: (spec: RingSpec, network: Network) => Promise<void>;
   /** Resolves when it has acknowledged, or ended. */
@@ -31,9 +33,11 @@ export type PodRecording = AsyncDisposable & {
   /** Measures the folder. Throws if it cannot be read. */
   readonly measure: () => Promise<void>;
   /** The size of the request, and those of earlier requests whose files are not measured yet. */
-  readonly ring: () => RunningRing;
+  readonly sizes: () => RunningRings;
   /** The policy that asks for it; undefined for an annotation. */
   readonly policy: () => string | undefined;
+  /** That many packets were deleted with a frozen ring. */
+  readonly addPruned: (packets: number) => void;
   /** What its captures have counted so far. */
   readonly totals: () => Totals;
   /** What all captures of the folder have counted. Throws if it cannot be read. */
@@ -45,7 +49,8 @@ export type PodRecording = AsyncDisposable & {
 };
 
 export type PodRecordingOptions = {
-  readonly spec: RingSpec;
+  /** At least one. */
+  readonly rings: readonly RingSpec[];
   readonly policy: string | undefined;
   readonly folder: CaptureFolder;
   readonly settings: CaptureSettings;
@@ -64,18 +69,22 @@ export type PodRecordingOptions = {
 /** Starts without a capture. */
 export function openRecording(options: PodRecordingOptions): PodRecording {
   const { folder, onChange, onCount, log } = options;
+  let { rings } = options;
   const pruning = startLeftoverPruning({
     folder,
-    size: options.spec,
+    rings: podRingsOf(rings),
     maxFiles: options.settings.maxFiles,
     log,
   });
-  let size: RingSpec = options.spec;
   let { policy } = options;
-  let formerSizes: readonly RingSize[] = [];
+  let formerSizes: readonly RingsSize[] = [];
   let captures: readonly Capture[] = [];
+  /** What tcpdumps are being started for. */
+  const starting = new Set<RingSpec>();
   let endedTotals = noTotals;
-  let lastEnded: Capture | undefined;
+  const time = capturedTime();
+  /** By interface, and the last one of all. */
+  const lastEnded = new Map<string, Capture>();
   let earlier: Totals | undefined;
   let hasCaptured = false;
 
@@ -85,20 +94,22 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
   return {
     path: folder.path,
     captures: () => captures.map((capture) => capture.observe()),
-    request(spec, requestedBy) {
+    request(requested, requestedBy) {
       if (requestedBy !== policy) {
         policy = requestedBy;
         for (const capture of captures) capture.notePolicy(policy);
       }
-      formerSizes = withFormer(formerSizes, { former: size, requested: spec });
-      size = spec;
-      pruning.keep(spec);
+      formerSizes = withFormer(formerSizes, { former: sizeOf(rings), requested: sizeOf(requested) });
+      rings = requested;
+      pruning.keep(podRingsOf(rings));
     },
     async start(spec, network) {
+      starting.add(spec);
       const capture: Capture = await startCapture({
         ...options,
         spec,
         policy,
+        interfaces: rings.map((ring) => ring.interface),
         network,
         pruning,
         resizes: captures
@@ -107,12 +118,13 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
         overlaps: () => captures.some((other) => other !== capture && isReplaceable(other, spec, network)),
         onChange,
         onCount: (isStalled) => onCount({ totals: totals(), isStalled }),
-      });
+      }).finally(() => starting.delete(spec));
       earlier ??= capture.earlier;
       captures = [...captures, capture];
       capture.notePolicy(policy);
       // The request may have changed while it started.
-      formerSizes = withFormer(formerSizes, { former: spec, requested: size });
+      const former = { ...spec, rings: sizeOf(rings).rings };
+      formerSizes = withFormer(formerSizes, { former, requested: sizeOf(rings) });
     },
     keep: async (generation, files) => await captureOf(generation)?.keep(files),
     stop: async (generation) => await captureOf(generation)?.stop(),
@@ -121,35 +133,43 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       const capture = captureOf(generation);
       if (!capture) return undefined;
       const last = capture.observe();
+      const before = listeningMs(captures);
       captures = captures.filter((other) => other !== capture);
+      time.end(before, listeningMs(captures), performance.now());
       endedTotals = addTotals(endedTotals, capture.totals());
-      lastEnded = capture;
+      lastEnded.set(last.spec.interface, capture);
       hasCaptured ||= last.listeningMs !== undefined;
       return last;
     },
     async measure() {
       const former = new Set(formerSizes);
-      const written = new Set(captures.map((capture) => capture.observe().spec.fileMegabytes));
+      const written = [
+        ...captures.map((capture) => capture.observe()),
+        ...[...starting].map((spec) => ({ spec })),
+      ];
       await pruning.settled();
       await options.measure();
-      const isMeasured = (each: RingSize) =>
-        former.has(each) && (each.fileMegabytes === size.fileMegabytes || !written.has(each.fileMegabytes));
+      const isMeasured = (each: RingsSize) => former.has(each) && !isStillWritten(each, rings, written);
       formerSizes = formerSizes.filter((each) => !isMeasured(each));
     },
-    ring: () => ({ size, formerSizes }),
+    sizes: () => ({ size: sizeOf(rings), formerSizes }),
     policy: () => policy,
+    addPruned: pruning.addPruned,
     totals,
     folderTotals: folder.totals,
-    capturedMs: () => earlier && earlier.capturedMs + endedTotals.capturedMs + runningMs(captures),
+    capturedMs: () => earlier && earlier.capturedMs + time.sumMs(listeningMs(captures), performance.now()),
     hasCaptured: () => hasCaptured,
     async [Symbol.asyncDispose]() {
       await pruning[Symbol.asyncDispose]();
       // The newest file of an ended capture is complete: it can push out older ones, which no capture counts any more.
-      const pruned = pruning.takePruned();
-      if (pruned === 0 || !lastEnded) return;
-      await lastEnded.addPruned(pruned);
-      endedTotals = addTotals(endedTotals, { ...noTotals, pruned });
-      onCount({ totals: totals(), isStalled: false });
+      for (const { interface: name } of rings) {
+        const pruned = pruning.takePruned(name);
+        const ended = lastEnded.get(name) ?? [...lastEnded.values()].at(-1);
+        if (pruned === 0 || !ended) continue;
+        await ended.addPruned(pruned);
+        endedTotals = addTotals(endedTotals, { ...noTotals, pruned });
+        onCount({ totals: totals(), isStalled: false });
+      }
     },
   };
 }
@@ -164,10 +184,19 @@ function isResizedBy(other: ObservedCapture, spec: RingSpec, { sandboxId }: Netw
   );
 }
 
-/** Two captures that overlap count once. */
-function runningMs(captures: readonly Capture[]): number {
-  const [first] = captures.flatMap((capture) => capture.observe().listeningMs ?? []);
-  return first === undefined ? 0 : performance.now() - first;
+/** Since when each capture captures, of those that do. */
+function listeningMs(captures: readonly Capture[]): number[] {
+  return captures.flatMap((capture) => capture.observe().listeningMs ?? []);
+}
+
+/** All rings of a Pod have the same size. */
+function sizeOf(rings: readonly RingSpec[]): RingsSize {
+  const [{ files, fileMegabytes } = { files: 0, fileMegabytes: 0 }] = rings;
+  return { files, fileMegabytes, rings: rings.length };
+}
+
+function podRingsOf(rings: readonly RingSpec[]): PodRings {
+  return { interfaces: rings.map((ring) => ring.interface), size: sizeOf(rings) };
 }
 
 function isReplaceable(other: Capture, spec: RingSpec, { sandboxId }: Network): boolean {
@@ -184,12 +213,12 @@ function isReplaceable(other: Capture, spec: RingSpec, { sandboxId }: Network): 
  * stays: a measurement that is under way ends the ones from before it, and knows nothing of what was written since.
  */
 function withFormer(
-  formerSizes: readonly RingSize[],
-  { former, requested }: { readonly former: RingSize; readonly requested: RingSize },
-): readonly RingSize[] {
-  if (ringBytes(former) === ringBytes(requested)) return formerSizes;
-  const others = formerSizes.filter(
-    ({ files, fileMegabytes }) => files !== former.files || fileMegabytes !== former.fileMegabytes,
-  );
-  return [...others, { files: former.files, fileMegabytes: former.fileMegabytes }];
+  formerSizes: readonly RingsSize[],
+  { former, requested }: { readonly former: RingsSize; readonly requested: RingsSize },
+): readonly RingsSize[] {
+  if (ringBytes(former) === ringBytes(requested) && former.rings === requested.rings) return formerSizes;
+  const { files, fileMegabytes, rings } = former;
+  const isSame = (each: RingsSize) =>
+    each.files === files && each.fileMegabytes === fileMegabytes && each.rings === rings;
+  return [...formerSizes.filter((each) => !isSame(each)), { files, fileMegabytes, rings }];
 }

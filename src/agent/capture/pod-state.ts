@@ -1,10 +1,16 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { MissedBefore, NotFrozen, RecordingReport, StopReason } from '../observability/capture-status.ts';
+import type {
+  MissedBefore,
+  NotFrozen,
+  RecordingReport,
+  StopReason,
+} from '../observability/capture-status.ts';
 import { type CaptureSpec, isSameTcpdump, type TcpdumpSpec } from '../planner/annotations.ts';
-import type { DeleteReason, FreezeCapacity } from '../planner/plan.ts';
+import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
+import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
-import type { RingSize } from '../storage/ring-size.ts';
 import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
+import type { RingsSize } from '../storage/ring-size.ts';
 import type { PodMoments } from './freeze-causes.ts';
 import type { InterfaceCondition } from './interface-condition.ts';
 import type { Ending } from './tcpdump.ts';
@@ -14,7 +20,7 @@ import type { Ending } from './tcpdump.ts';
  * performance.now(), in milliseconds.
  */
 
-/** One ring: what one tcpdump captures, and how much of it is kept. */
+/** One ring: what the tcpdump of one interface captures, and how much of it is kept. */
 export type RingSpec = TcpdumpSpec & {
   /** How many capture files the ring keeps. */
   readonly files: number;
@@ -28,7 +34,12 @@ export type Desired = { readonly revision: number } & DesiredState;
 export type DesiredState =
   | OngoingState
   /** Nothing runs and the folder is deleted, once the API server confirms it; `meanwhile` holds until then. */
-  | { readonly kind: 'erase'; readonly why: DeleteReason; readonly meanwhile: OngoingState };
+  | {
+      readonly kind: 'erase';
+      readonly why: DeleteReason;
+      readonly keepsFrozen: boolean;
+      readonly meanwhile: OngoingState;
+    };
 
 export type OngoingState =
   | { readonly kind: 'capture'; readonly request: CaptureSpec; readonly rings: readonly RingSpec[] }
@@ -57,14 +68,14 @@ export type RestReason =
 export type Observed = {
   readonly nowMs: number;
   readonly network: ObservedNetwork;
-  /** Whether a capture may start beside the one that it replaces: there is capacity for both. */
-  readonly mayOverlap: boolean;
+  /** How many more captures may start beside the ones that they replace: there is capacity for both. */
+  readonly spareRings: number;
   /** In the order in which they started, with those that have ended and are not accounted for. */
   readonly captures: readonly ObservedCapture[];
   /** Undefined if there is none. */
-  readonly folder: { readonly hasEndOfPod: boolean } | undefined;
+  readonly folder: { readonly hasEndOfPod: boolean; readonly isOnlyFrozen: boolean } | undefined;
   /** From its opening until its end is reported. `formerSizes` were requested before, and are not measured yet. */
-  readonly recording: { readonly formerSizes: readonly RingSize[] } | undefined;
+  readonly recording: { readonly formerSizes: readonly RingsSize[] } | undefined;
   /** The steps that have begun, by their key, and are not over. */
   readonly inFlight: ReadonlyMap<StepKey, Step>;
   readonly memory: Memory;
@@ -146,7 +157,7 @@ export type Step =
   /** Opens the recording: makes the Pod's folder if it does not exist. */
   | { readonly kind: 'open' }
   | { readonly kind: 'checkFilter'; readonly filter: string }
-  /** Starts a tcpdump. Others may run: it replaces them when it listens. */
+  /** Starts a tcpdump. It replaces those of its ring that run, when it listens. */
   | { readonly kind: 'start'; readonly spec: RingSpec; readonly network: Network }
   /**
    * Notes what is taken into account of the Pod from now on. `causes` are added to the ring that is being frozen;
@@ -182,7 +193,8 @@ export type Step =
   /** The Pod has not ended: an outdated list had left it out. */
   | { readonly kind: 'unmarkEnded' }
   | { readonly kind: 'askWhetherToErase'; readonly why: DeleteReason }
-  | { readonly kind: 'erase'; readonly why: DeleteReason }
+  /** Deletes the folder, or what it has beside frozen rings. */
+  | { readonly kind: 'erase'; readonly why: DeleteReason; readonly keepsFrozen: boolean }
   /** Ends a step that is no longer wanted. */
   | { readonly kind: 'cancel'; readonly key: StepKey };
 
@@ -213,7 +225,7 @@ export function keyOf(step: Step): StepKey {
     case 'noteFreeze':
     case 'beginFreeze':
     case 'setAside':
-      return 'freeze';
+      return freezeKey;
     case 'open':
     case 'measure':
     case 'close':
@@ -224,6 +236,9 @@ export function keyOf(step: Step): StepKey {
       return step.kind;
   }
 }
+
+/** Of the steps that change what is frozen. */
+export const freezeKey: StepKey = 'freeze';
 
 export function filterKey(filter: string): StepKey {
   return keyOf({ kind: 'checkFilter', filter });
@@ -239,8 +254,14 @@ export type NextSteps = {
   readonly steps: readonly Step[];
   readonly wakeAtMs: number | undefined;
   /** Undefined while nothing new can be said. */
-  readonly report: Exclude<RecordingReport, { kind: 'stopped' | 'warning' | 'frozen' | 'notFrozen' }> | undefined;
+  readonly report: LastingReport | undefined;
 };
+
+/** What stays so until something else is reported. */
+export type LastingReport = Exclude<
+  RecordingReport,
+  { kind: 'stopped' | 'warning' | 'frozen' | 'notFrozen' }
+>;
 
 /** What is captured, or was until it is erased. */
 export function ringsOf(state: DesiredState): readonly RingSpec[] {
@@ -279,35 +300,6 @@ export function isSameCapture(a: RingSpec, b: RingSpec): boolean {
   return isSameTcpdump(a, b) && a.bufferKib === b.bufferKib;
 }
 
-/** What is reported of a capture that captures packets. Nothing if its interface is replaced: the next capture reports it. */
-export function reportOfCapture(
-  { spec, reported: { generation, missedBefore }, isOtherInterface, condition }: ObservedCapture,
-  request: CaptureSpec | undefined,
-): NextSteps['report'] {
-  if (!request) return undefined;
-  const name = spec.interface;
-  switch (condition.kind) {
-    case 'normal': {
-      const report = { kind: 'capturing', generation, spec: captured(spec, request), missedBefore } as const;
-      return isOtherInterface ? { ...report, isOtherInterface } : report;
-    }
-    case 'down':
-      return { kind: 'interfaceDown', generation, interface: name };
-    case 'renamed':
-      return { kind: 'interfaceRenamed', generation, interface: name, name: condition.name };
-    case 'replaced':
-      return undefined;
-  }
-}
-
-/** What people have asked for, as far as it is carried out. */
-function captured(
-  { interface: name, filter, snaplen, fileMegabytes, files }: RingSpec,
-  request: CaptureSpec,
-): CaptureSpec {
-  return { ...request, interfaces: [name], filter, snaplen, fileMegabytes, files };
-}
-
 /** Those whose tcpdump has not ended. */
 export function alive({ captures }: Observed): ObservedCapture[] {
   return captures.filter(({ phase }) => phase.kind !== 'ended');
@@ -316,4 +308,40 @@ export function alive({ captures }: Observed): ObservedCapture[] {
 /** Whether a step of that kind is in flight. */
 export function isInFlight({ inFlight }: Observed, kind: Step['kind']): boolean {
   return [...inFlight.values()].some((step) => step.kind === kind);
+}
+
+/** Those that are not about to end either. */
+export function isRunning({ phase }: ObservedCapture): boolean {
+  return phase.kind === 'starting' || phase.kind === 'listening';
+}
+
+/** Those that capture packets, and are not about to end. */
+export function isListening({ phase }: ObservedCapture): boolean {
+  return phase.kind === 'listening';
+}
+
+/** Whether a step is in flight that opens or deletes the folder, or says what is in it: one at a time. */
+export function isFolderBusy(observed: Observed): boolean {
+  return (['open', 'close', 'markEnded', 'unmarkEnded', 'erase'] as const).some((kind) =>
+    isInFlight(observed, kind),
+  );
+}
+
+/**
+ * Whether captures that run may still write more than these rings allow, for a size that was requested before. A tcpdump
+ * whose file size is still right keeps running, and deletes its files beyond N.
+ */
+export function isStillWritten(
+  former: RingsSize,
+  rings: readonly Pick<RingSpec, 'interface' | 'fileMegabytes'>[],
+  captures: readonly Pick<ObservedCapture, 'spec'>[],
+): boolean {
+  const { fileMegabytes } = former;
+  const isSameSize = rings.some((ring) => ring.fileMegabytes === fileMegabytes);
+  const isOther = ({ spec }: Pick<ObservedCapture, 'spec'>) =>
+    !rings.some((ring) => ring.interface === spec.interface);
+  return (
+    (!isSameSize && captures.some(({ spec }) => spec.fileMegabytes === fileMegabytes)) ||
+    (former.rings > rings.length && captures.some(isOther))
+  );
 }

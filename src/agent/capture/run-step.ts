@@ -8,7 +8,7 @@ import type { CaptureSettings } from './capture.ts';
 import type { CheckFilter } from './filter-check.ts';
 import { runFreezeStep } from './run-freeze-step.ts';
 import { openRecording, type PodRecording } from './pod-recording.ts';
-import { type RingSpec, reportOfCapture, type Step, type StepResult } from './pod-state.ts';
+import type { ObservedCapture, RingSpec, Step, StepResult } from './pod-state.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 
 /** Every step but those that the loop carries out itself, because they take no time. */
@@ -19,7 +19,7 @@ export type StepOptions = {
   readonly folders: CaptureFolders;
   readonly settings: CaptureSettings;
   readonly checkFilter: CheckFilter;
-  readonly status: Pick<CaptureStatuses, 'report' | 'count' | 'forget'>;
+  readonly status: Pick<CaptureStatuses, 'report' | 'started' | 'count' | 'forget'>;
   /** Asks the API server, not a cache, whether the captures of that Pod may be deleted for that reason. */
   readonly mayDelete: (deletion: Pick<Decision & { kind: 'delete' }, 'pod' | 'why'>) => Promise<boolean>;
   /** A folder was made or deleted, or its contents were measured: the plan depends on folders too. */
@@ -32,14 +32,17 @@ export type StepOptions = {
 /** What the steps of one Pod act on. */
 export type PodContext = {
   readonly pod: PodName;
-  /** What is requested at this moment, as a whole and as the first of its rings. */
+  /** What is requested at this moment; undefined if nothing is. */
   readonly request: () => CaptureSpec | undefined;
-  readonly ring: () => RingSpec | undefined;
+  /** The rings that are requested at this moment; none if nothing is. */
+  readonly rings: () => readonly RingSpec[];
   /** Undefined until `open` has opened it. */
   readonly recording: () => PodRecording | undefined;
   readonly opened: (recording: PodRecording) => void;
   readonly closed: () => void;
   readonly report: (status: CaptureStatus) => void;
+  /** A capture captures packets. It may be about to end already. */
+  readonly listening: (capture: ObservedCapture) => void;
   /** Something that the loop observes has changed. */
   readonly onChange: () => void;
 };
@@ -93,7 +96,8 @@ export async function runStep(
         ? done
         : { kind: 'failed', message: 'the API server does not confirm that the captures may be deleted' };
     case 'erase':
-      await options.folders.remove(pod.uid);
+      if (step.keepsFrozen) await options.folders.removeRing(pod.uid);
+      else await options.folders.remove(pod.uid);
       context.report({ kind: 'deleted', why: step.why });
       options.onFolders();
       return done;
@@ -103,22 +107,23 @@ export async function runStep(
 const done: StepResult = { kind: 'done' };
 
 async function open(context: PodContext, options: StepOptions): Promise<StepResult> {
-  const { pod, request, ring } = context;
+  const { pod } = context;
   const { folders, settings, status, log } = options;
   try {
     const folder = await folders.open(pod);
-    const spec = ring();
-    if (!spec) return done;
+    const rings = context.rings();
+    if (rings.length === 0) return done;
     context.opened(
       openRecording({
-        spec,
-        policy: request()?.policy,
+        rings,
+        policy: context.request()?.policy,
         folder,
         settings,
         measure: () => folders.measure(pod.uid),
         onListening(capture) {
-          const report = reportOfCapture(capture, request());
-          if (report) context.report(report);
+          // One that only has another receive ring goes on.
+          if (capture.reported.generation === capture.generation) status.started();
+          context.listening(capture);
         },
         onReceiveRingFull: options.requestPlan,
         onWarning: (generation, message) => status.report(pod, { kind: 'warning', generation, message }),

@@ -48,15 +48,15 @@ test('counts what was reported, and what is in the newest file', async () => {
   expect(await files.packets()).toBe(939);
 });
 
-test('files are taken over when there are files of a later tcpdump', async () => {
+test('knows the later tcpdumps that have files', async () => {
   await using folder = await temporaryFolder();
   const files = trackTcpdumpFiles({ prune() {} }, join(folder.path, 'captres-web.2.pcap'));
-  expect(await files.isTakenOver()).toBe(false);
+  expect(await files.later()).toEqual([]);
   for (const name of ['captres-web.1.pcap9', 'captres-web.2.pcap0', 'capture.3.json', 'notes'])
     await writeFile(join(folder.path, name), '');
-  expect(await files.isTakenOver()).toBe(false);
+  expect(await files.later()).toEqual([]);
   await writeFile(join(folder.path, 'captres-web.3.pcap0'), '');
-  expect(await files.isTakenOver()).toBe(true);
+  expect(await files.later()).toEqual([3]);
   await rm(folder.path, { recursive: true });
-  expect(await files.isTakenOver()).toBe(false);
+  expect(await files.later()).toEqual([]);
 });

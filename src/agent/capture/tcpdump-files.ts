@@ -19,8 +19,8 @@ export type TcpdumpFiles = {
   readonly packets: () => Promise<number>;
   /** How many of these packets were in files that it has deleted. */
   readonly pruned: () => number;
-  /** Whether there are files of a later tcpdump: then these may be deleted while they are being written. */
-  readonly isTakenOver: () => Promise<boolean>;
+  /** The later tcpdumps that have files, by generation: those of this interface may push these out. */
+  readonly later: () => Promise<readonly number[]>;
 };
 
 /** `file` is the path without an index. Prunes the leftovers whenever a file is started. */
@@ -49,8 +49,8 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
       return sum;
     },
     pruned: () => pruned,
-    async isTakenOver() {
-      return (await existingFiles()).some(({ generation }) => generation > ours);
+    async later() {
+      return (await existingFiles()).flatMap(({ generation }) => (generation > ours ? [generation] : []));
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Decision, Plan } from '../planner/plan.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import type { CaptureStatus, KnownStatus } from './capture-status.ts';
+import { refusalOfInterfaces } from './capturing-report.ts';
 import { eventMessageOf } from './event-messages.ts';
 
 /** What a Pod's capture can be, in the words of `podcap list`, of the metric podcap_captures and of the documents. */
@@ -55,7 +56,7 @@ function reportedState(status: CaptureStatus): StateAlone | undefined {
         message: status.problem ?? 'the Pod has no network yet that the agent can find',
       };
     case 'capturing':
-      return { state: 'capturing', ...nothingToAdd };
+      return { state: 'capturing', ...(status.refused ? refusalOfInterfaces(status.refused) : nothingToAdd) };
     case 'interfaceDown':
     case 'interfaceRenamed':
       return { state: 'capturing', ...wordsOf(status) };

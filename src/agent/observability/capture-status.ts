@@ -1,9 +1,18 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { CaptureSpec } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import type { FreezeCause, FreezeRecord } from '../storage/freeze-records.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
+import {
+  type CapturingReport,
+  type InterfaceRefusal,
+  type InterfaceStart,
+  newsOf,
+  startsOf,
+  type ToldStarts,
+} from './capturing-report.ts';
 
 /**
  * The state of each Pod's capture, in memory. The loops (capture/) write it; Events, log lines, metrics and
@@ -15,6 +24,8 @@ export type CaptureStatuses = {
    * a frozen ring, is passed on and changes no status.
    */
   readonly report: (pod: PodName, report: CaptureReport) => void;
+  /** A tcpdump captures packets, which is counted. */
+  readonly started: () => void;
   /** What that Pod's recording has counted so far. */
   readonly count: (pod: PodName, counted: Counted) => void;
   /** Nothing of that UID is left. */
@@ -64,12 +75,18 @@ export type RecordingReport =
   | { readonly kind: 'waiting'; readonly problem?: string }
   | {
       readonly kind: 'capturing';
-      /** Which start of tcpdump this is, counted over all agents. */
+      /** Which start of tcpdump this is, counted over all agents; of several interfaces, the newest. */
       readonly generation: number;
+      /** What is captured, without what is refused. */
       readonly spec: CaptureSpec;
+      /** Of all interfaces together. */
       readonly missedBefore: MissedBefore;
       /** Another interface of that name was captured before: this one has taken its place. */
       readonly isOtherInterface?: true;
+      /** If there are several interfaces: the start of each (capturing-report.ts). */
+      readonly starts?: readonly InterfaceStart[];
+      /** The interfaces that are asked for and refused, while these are captured; undefined if there are none. */
+      readonly refused?: readonly InterfaceRefusal[];
     }
   /** tcpdump keeps running, but no packets pass. */
   | { readonly kind: 'interfaceDown'; readonly generation: number; readonly interface: string }
@@ -102,8 +119,16 @@ export type NotFrozen = {
 export type MissedBefore =
   /** Since the interface was made: it was not captured before. */
   | { readonly kind: 'first'; readonly packets: number }
-  /** Since the capture before; `isSettled` if that was not known when this one started. */
-  | { readonly kind: 'gap'; readonly packets: number; readonly isSettled: boolean }
+  /**
+   * Since the capture before; `isSettled` if that was not known when this one started. `firstPackets` passed other
+   * interfaces of the Pod, that were not captured before.
+   */
+  | {
+      readonly kind: 'gap';
+      readonly packets: number;
+      readonly isSettled: boolean;
+      readonly firstPackets?: number;
+    }
   /** The capture before has no end yet: within half a minute it is known whether it goes on. */
   | { readonly kind: 'unknown' };
 
@@ -119,11 +144,18 @@ export type StatusListener = (pod: PodName, report: CaptureReport) => void;
 export function captureStatuses(listeners: readonly StatusListener[]): CaptureStatuses {
   const known = new Map<string, KnownStatus>();
   const counts = { starts: 0, failures: 0, freezes: 0, notFrozen: 0 };
-  /** By UID, the newest start that is counted: an interface can be up again, or a failure beside it over. */
-  const started = new Map<string, number>();
+  /** By UID, what was told of the starts of its captures. */
+  const told = new Map<string, ToldStarts>();
   /** By UID, the newest start that was reported without knowing the gap before it. */
   const uncorrected = new Map<string, number>();
   let ended = noTotals;
+
+  function newsFor(uid: string, status: CaptureStatus): CaptureStatus {
+    if (status.kind !== 'capturing') return status;
+    const { news, told: toldNow } = newsOf(status, told.get(uid));
+    told.set(uid, toldNow);
+    return news;
+  }
 
   const notify = (pod: PodName, report: CaptureReport) => {
     for (const listener of listeners) listener(pod, report);
@@ -137,10 +169,6 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
         return notify(pod, status);
       }
       const before = known.get(pod.uid);
-      if (status.kind === 'capturing' && started.get(pod.uid) !== status.generation) {
-        started.set(pod.uid, status.generation);
-        counts.starts += 1;
-      }
       if (status.kind === 'failed') counts.failures += 1;
       if (before && isSameStatus(before.status, status)) return;
       // The recording counts no more: what it counted moves to the agent's own sum.
@@ -148,13 +176,18 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
       const { totals, isStalled } = status.kind === 'stopped' || !before ? nothingCounted : before;
       const after = { pod, status, totals, isStalled };
       known.set(pod.uid, after);
+      if (isStillUnknown(before?.status, status)) return;
       const corrects = isCorrection(before?.status, status);
+      const news = newsFor(pod.uid, status);
       // The gap became known while the interface was down, for example.
-      if (corrects || isSettledStart(status, uncorrected.get(pod.uid))) notify(pod, status);
-      if (!corrects) notify(pod, withoutCorrection(status));
+      if (corrects || isSettledStart(status, uncorrected.get(pod.uid))) notify(pod, news);
+      if (!corrects) notify(pod, withoutCorrection(news));
       if (status.kind !== 'capturing') return;
       if (status.missedBefore.kind === 'unknown') uncorrected.set(pod.uid, status.generation);
       else uncorrected.delete(pod.uid);
+    },
+    started() {
+      counts.starts += 1;
     },
     count(pod, counted) {
       const status = known.get(pod.uid)?.status ?? { kind: 'waiting' };
@@ -162,7 +195,7 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
     },
     forget(uid) {
       known.delete(uid);
-      started.delete(uid);
+      told.delete(uid);
       uncorrected.delete(uid);
     },
     of: (uid) => known.get(uid)?.status,
@@ -170,7 +203,8 @@ export function captureStatuses(listeners: readonly StatusListener[]): CaptureSt
     totals: () => [...known.values()].reduce((sum, { totals }) => addTotals(sum, totals), ended),
     counts: () => counts,
     renew() {
-      for (const each of known.values()) if (isProblem(each.status)) notify(each.pod, each.status);
+      for (const { pod, status } of known.values())
+        if (isProblem(status)) notify(pod, withoutCorrection(status));
     },
   };
 }
@@ -183,7 +217,19 @@ function isHappening(report: CaptureReport): report is Extract<CaptureReport, Ha
 function isCorrection(before: CaptureStatus | undefined, status: CaptureStatus): boolean {
   if (status.kind !== 'capturing' || before?.kind !== 'capturing') return false;
   const isKnown = before.missedBefore.kind === 'gap' && before.missedBefore.isSettled;
-  return before.generation === status.generation && !isKnown;
+  return isSameStarts(before, status) && !isKnown;
+}
+
+function isSameStarts(a: CapturingReport, b: CapturingReport): boolean {
+  const [ofA, ofB] = [a, b].map((each) => startsOf(each).map(({ generation }) => generation));
+  return isDeepStrictEqual(ofA, ofB);
+}
+
+/** Whether nothing is new but that a part of what was missed is known by now: that is told with the rest. */
+function isStillUnknown(before: CaptureStatus | undefined, status: CaptureStatus): boolean {
+  if (status.kind !== 'capturing' || before?.kind !== 'capturing') return false;
+  const isSame = isDeepStrictEqual({ ...before, starts: [] }, { ...status, starts: [] });
+  return isSame && isSameStarts(before, status) && status.missedBefore.kind === 'unknown';
 }
 
 function isSettledStart(status: CaptureStatus, generation: number | undefined): boolean {
@@ -202,6 +248,7 @@ const nothingCounted: Counted = { totals: noTotals, isStalled: false };
 /** What people must still be able to see an hour later. */
 function isProblem(status: CaptureStatus): boolean {
   if (status.kind === 'waiting') return status.problem !== undefined;
+  if (status.kind === 'capturing') return status.refused !== undefined;
   return ['refused', 'failed', 'interfaceDown', 'interfaceRenamed'].includes(status.kind);
 }
 

@@ -5,6 +5,7 @@ import type { Totals } from '../storage/capture-records.ts';
 import type { FreezeRecord } from '../storage/freeze-records.ts';
 import { causesText, contentsText, notFrozenText, reachText } from './frozen-ring-text.ts';
 import type { CaptureReport, MissedBefore, StatusListener, StopReason } from './capture-status.ts';
+import { type CapturingReport, refusalOfInterfaces, startsOf } from './capturing-report.ts';
 
 /** An Event about a Pod's capture, as kubectl describe shows it. */
 export type EventMessage = {
@@ -33,15 +34,8 @@ export function eventMessageOf(
       const message = `waiting for the Pod's network on ${nodeName}: ${status.problem}`;
       return { type: 'Warning', reason: 'WaitingForNetwork', message };
     }
-    case 'capturing': {
-      const { missedBefore, generation, spec } = status;
-      const asked = spec.policy === undefined ? '' : `, as CapturePolicy ${spec.policy} asks`;
-      const message = `${captureOf(spec)} on ${nodeName}${asked}; ${passedBefore(missedBefore)}`;
-      const update = updateOf(missedBefore, generation);
-      if (!status.isOtherInterface) return { type: 'Normal', reason: 'CaptureStarted', message, ...update };
-      const replaced = `another interface has become ${spec.interfaces.join()}: ${message}`;
-      return { type: 'Warning', reason: 'InterfaceReplaced', message: replaced, ...update };
-    }
+    case 'capturing':
+      return capturingMessageOf(status, nodeName);
     case 'interfaceDown': {
       const message = `${status.interface} is down: no packets pass, and capturing continues when it is up`;
       return { type: 'Warning', reason: 'InterfaceDown', message };
@@ -64,7 +58,11 @@ export function eventMessageOf(
     case 'refused':
       return { type: 'Warning', ...status.refusal };
     case 'paused':
-      return { type: 'Normal', reason: 'CapturePaused', message: 'the request is paused, nothing is captured' };
+      return {
+        type: 'Normal',
+        reason: 'CapturePaused',
+        message: 'the request is paused, nothing is captured',
+      };
     case 'stopped': {
       const why = status.why === 'AgentStopped' && isUninstall() ? uninstalled : stopReasons[status.why];
       if (why === undefined) return undefined;
@@ -85,6 +83,22 @@ function frozenMessage(ring: FreezeRecord): EventMessage {
   return { type: 'Normal', reason: 'CaptureFrozen', message, subject: `frozen ring ${ring.number}` };
 }
 
+function capturingMessageOf(report: CapturingReport, nodeName: string): EventMessage {
+  const { missedBefore, generation, spec, refused } = report;
+  const asked = spec.policy === undefined ? '' : `, as CapturePolicy ${spec.policy} asks`;
+  const message = `${captureOf(spec)} on ${nodeName}${asked}; ${passedBefore(missedBefore)}`;
+  const update = updateOf(missedBefore, generation);
+  const replaced = startsOf(report).filter(({ isOtherInterface }) => isOtherInterface);
+  if (refused) {
+    const { reason, message: why } = refusalOfInterfaces(refused);
+    return { type: 'Warning', reason, message: `${why}; ${message}`, ...update };
+  }
+  if (replaced.length === 0) return { type: 'Normal', reason: 'CaptureStarted', message, ...update };
+  const names = namesOf(replaced.map((start) => start.interface));
+  const became = `another interface has become ${names}: ${message}`;
+  return { type: 'Warning', reason: 'InterfaceReplaced', message: became, ...update };
+}
+
 /** Undefined where the capture is not over: the next agent continues it. */
 const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
   PodEnded: 'the Pod ended, its capture files are kept for the retention time',
@@ -100,12 +114,18 @@ const uninstalled = 'Podcap is being uninstalled, the capture files stay on the 
 
 function captureOf({ interfaces, files, fileMegabytes, filter, snaplen, durationMs }: CaptureSpec): string {
   const details = [
-    `keeping the last ${files === 1 ? 'file' : `${files} files`} of ${fileMegabytes} MB`,
+    `keeping the last ${files === 1 ? 'file' : `${files} files`} of ${fileMegabytes} MB${interfaces.length > 1 ? ' of each' : ''}`,
     filter !== undefined && `filter ${JSON.stringify(filter)}`,
     snaplen !== undefined && `${snaplen} bytes of each packet`,
     durationMs !== undefined && `for ${durationMs / 1_000} s`,
   ];
-  return `capturing ${interfaces.join(' and ')}, ${details.filter((detail) => detail !== false).join(', ')}`;
+  return `capturing ${namesOf(interfaces)}, ${details.filter((detail) => detail !== false).join(', ')}`;
+}
+
+function namesOf(interfaces: readonly string[]): string {
+  const last = interfaces.slice(-1);
+  const others = interfaces.slice(0, -1).join(', ');
+  return [...(others ? [others] : []), ...last].join(' and ');
 }
 
 function passedBefore(missedBefore: MissedBefore): string {
@@ -114,8 +134,14 @@ function passedBefore(missedBefore: MissedBefore): string {
       if (missedBefore.packets === 0) return 'no packet passed before';
       return `${packets(missedBefore.packets)} passed before, including those of the network's setup, such as neighbour discovery`;
     case 'gap':
-      if (missedBefore.packets === 0) return 'continued without a gap';
-      return `at most ${packets(missedBefore.packets)} missed since the previous capture`;
+      return [
+        missedBefore.packets === 0
+          ? 'continued without a gap'
+          : `at most ${packets(missedBefore.packets)} missed since the previous capture`,
+        ...(missedBefore.firstPackets === undefined
+          ? []
+          : [`${packets(missedBefore.firstPackets)} passed interfaces that were not captured before`]),
+      ].join(', and ');
     case 'unknown':
       return 'whether packets were missed since the previous capture is known in half a minute';
   }

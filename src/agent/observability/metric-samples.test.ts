@@ -83,12 +83,12 @@ test('the receive rings are those of all tcpdumps that run, also of one that is 
   const ring = { spec: ringSpecOf(1), silentSinceMs: undefined, isFull: false };
   const recording = () =>
     new Map([
-      ['uid-1', { receiveRing: { ...ring, kib: 16_384, replacedKib: 4_096 } }],
-      ['uid-2', { receiveRing: { ...ring, kib: 1_024, replacedKib: 0 } }],
-      ['uid-3', { receiveRing: undefined }],
+      ['uid-1', { receiveRings: [{ ...ring, kib: 16_384, replacedKib: 4_096 }] }],
+      ['uid-2', { receiveRings: [1_024, 2_048].map((kib) => ({ ...ring, kib, replacedKib: 0 })) }],
+      ['uid-3', { receiveRings: [] }],
     ]);
   const metrics = text({ recording });
-  expect(metrics).toContain(`podcap_receive_ring_bytes ${(16_384 + 4_096 + 1_024) * 1_024}\n`);
+  expect(metrics).toContain(`podcap_receive_ring_bytes ${(16_384 + 4_096 + 1_024 + 2_048) * 1_024}\n`);
   expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
 });
 

@@ -1,10 +1,10 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { Capacity } from '../planner/capacity.ts';
-import type { Plan, RunningRecording } from '../planner/plan.ts';
+import { type Plan, type RunningRecording, ringsSizeOf } from '../planner/plan.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, hasUnknownUnseen, noTotals } from '../storage/capture-records.ts';
-import { ringBytes } from '../storage/ring-size.ts';
+import { ringsBytes } from '../storage/ring-size.ts';
 import { captureStates, podStates } from './capture-states.ts';
 import type { CaptureStatuses, KnownStatus } from './capture-status.ts';
 import type { MetricSample } from './metrics.ts';
@@ -15,7 +15,7 @@ export type MetricSources = {
   readonly plan: () => Plan | undefined;
   readonly folders: Pick<CaptureFolders, 'states'>;
   /** What is being recorded, by UID. */
-  readonly recording: () => ReadonlyMap<string, Pick<RunningRecording, 'receiveRing'>>;
+  readonly recording: () => ReadonlyMap<string, Pick<RunningRecording, 'receiveRings'>>;
   readonly networks: Pick<PodNetworks, 'count'>;
   readonly capacity: () => Capacity;
   /** When the API server last answered, in milliseconds of Unix time; undefined before it first did. */
@@ -95,7 +95,7 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   const states = [...folders.states().values()];
   const fileBytes = states.map(({ bytes }) => bytes);
   const reservedBytes = decisionsOf(plan()).flatMap((decision) =>
-    decision.kind === 'record' || decision.kind === 'wait' ? [ringBytes(decision.spec)] : [],
+    decision.kind === 'record' || decision.kind === 'wait' ? [ringsBytes(ringsSizeOf(decision.spec))] : [],
   );
   return [
     { name: 'podcap_capture_files_bytes', value: sum(fileBytes) },
@@ -110,8 +110,8 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
 
 /** Those of tcpdumps that replace others are counted, too. */
 function receiveRingSamples({ recording, capacity }: MetricSources): MetricSample[] {
-  const kib = [...recording().values()].map(({ receiveRing }) =>
-    receiveRing ? receiveRing.kib + receiveRing.replacedKib : 0,
+  const kib = [...recording().values()].flatMap(({ receiveRings }) =>
+    receiveRings.map((ring) => ring.kib + ring.replacedKib),
   );
   return [
     { name: 'podcap_receive_ring_bytes', value: sum(kib) * 1_024 },

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Totals } from '../storage/capture-records.ts';
-import type { CaptureStatus, KnownStatus, StatusListener } from './capture-status.ts';
+import type { CaptureStatus, KnownStatus, MissedBefore, StatusListener } from './capture-status.ts';
 import {
   type EventMessage,
   type Loss,
@@ -131,10 +131,16 @@ export function reportedAfter(
   if (status.kind === 'stopped' || status.kind === 'deleted') return undefined;
   if (!reported && status.kind !== 'capturing') return undefined;
   const before = { ...(reported ?? nothingReported), eventMs: nowMs };
-  if (status.kind !== 'capturing' || status.generation === before.generation) return before;
+  if (status.kind !== 'capturing') return before;
   const { generation, missedBefore } = status;
-  const more = missedBefore.kind === 'first' ? missedBefore.packets : 0;
-  return { ...before, generation, expectedMissed: before.expectedMissed + more };
+  // It is reported again when it is known.
+  if (generation <= (before.generation ?? 0) || missedBefore.kind === 'unknown') return before;
+  return { ...before, generation, expectedMissed: before.expectedMissed + firstPackets(missedBefore) };
+}
+
+function firstPackets(missedBefore: MissedBefore): number {
+  if (missedBefore.kind === 'first') return missedBefore.packets;
+  return missedBefore.kind === 'gap' ? (missedBefore.firstPackets ?? 0) : 0;
 }
 
 function lossReported({ loss }: Reported, more: Loss, lossMs: number): Pick<Reported, 'loss' | 'lossMs'> {

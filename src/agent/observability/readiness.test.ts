@@ -13,6 +13,7 @@ function planOf(decision: Decision): Plan {
     nextMs: undefined,
     spare: { budgetBytes: 0, diskBytes: 0 },
     bufferKib: new Map(),
+    freezeCapacity: new Map(),
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { neverFrozen, podWith } from '../testing/fixtures.ts';
-import { mayOverlap } from './capacity.ts';
+import { spareRings } from './capacity.ts';
 import { type NodeState, plan, type RunningRecording } from './plan.ts';
 import { noPolicies } from './policies.ts';
 
@@ -212,13 +212,15 @@ describe('a capture that starts before the one that it replaces stops', () => {
   const ring = ringBytes(large);
 
   test.each([
-    ['both rings fit', { budgetBytes: ring, diskBytes: ring }, [], true],
-    ['the budget has less than a ring left', { budgetBytes: ring - 1, diskBytes: ring }, [], false],
-    ['the disk has less than a ring left', { budgetBytes: ring, diskBytes: ring - 1 }, [], false],
-    ['another one has begun that takes what is left', { budgetBytes: ring, diskBytes: ring }, [small], false],
-    ['there is enough for both', { budgetBytes: 2 * ring, diskBytes: 2 * ring }, [large], true],
+    ['both rings fit', { budgetBytes: ring, diskBytes: ring }, [], 1],
+    ['the budget has less than a ring left', { budgetBytes: ring - 1, diskBytes: ring }, [], 0],
+    ['the disk has less than a ring left', { budgetBytes: ring, diskBytes: ring - 1 }, [], 0],
+    ['another one has begun that takes what is left', { budgetBytes: ring, diskBytes: ring }, [small], 0],
+    ['there is enough for both', { budgetBytes: 2 * ring, diskBytes: 2 * ring }, [large], 1],
+    ['there is enough for several', { budgetBytes: 5 * ring, diskBytes: 4.5 * ring }, [large], 3],
+    ['less than nothing is left', { budgetBytes: -ring, diskBytes: ring }, [], 0],
   ])('%s', (_what, spare, begun, expected) => {
-    expect(mayOverlap(large, spare, begun)).toBe(expected);
+    expect(spareRings(large, spare, begun)).toBe(expected);
   });
 
   test('may take what the plan leaves', () => {
@@ -327,9 +329,9 @@ function nodeWith({ pods, folders, running, capturedBefore, disk, diskBudgetByte
 }
 
 function recordingOf(sizes: readonly RingSize[]): RunningRecording {
-  const size = sizes.at(-1);
-  if (!size) throw new Error('a capture without a request');
-  return { capturedMs: 0, atMs: 0, size, formerSizes: sizes.slice(0, -1), receiveRing: undefined };
+  const [last, ...formerSizes] = sizes.map((each) => ({ ...each, rings: 1 })).toReversed();
+  if (!last) throw new Error('a capture without a request');
+  return { capturedMs: 0, atMs: 0, size: last, formerSizes, receiveRings: [] };
 }
 
 /** How many bytes the planned captures may grow. */

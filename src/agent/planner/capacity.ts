@@ -1,6 +1,13 @@
 import type { FreeSpace } from '../storage/free-space.ts';
-import { mostFileBytes, nominalFileBytes, type RingSize, ringBytes } from '../storage/ring-size.ts';
-import { type Bytes, type EvictableRing, freeCapacity } from './free-capacity.ts';
+import {
+  mostFileBytes,
+  nominalFileBytes,
+  type RingSize,
+  type RingsSize,
+  ringBytes,
+  ringsBytes,
+} from '../storage/ring-size.ts';
+import { type Bytes, type EvictableRing, type EvictedPart, freeCapacity } from './free-capacity.ts';
 import {
   diskAlmostFull,
   evictionsPending,
@@ -12,7 +19,7 @@ import {
 
 /** What the captures of a Node may use, and how much of it the disk has. */
 export type Capacity = {
-  /** The most captures at a time. */
+  /** The most captures at a time: one for each interface of a Pod. */
   readonly maxCaptures: number;
   /** For the capture files of all captures together. */
   readonly diskBudgetBytes: number;
@@ -27,40 +34,42 @@ export type Capacity = {
   readonly disk: FreeSpace;
 };
 
-/** What a ring has on the disk, and what is written into it. */
-export type WrittenRing = {
-  /** How many bytes its files had when they were last measured, and the largest of them. */
+/** What the rings of a Pod have on the disk, and what is written into them. */
+export type WrittenRings = {
+  /** How many bytes their files had when they were last measured, and the largest of them. */
   readonly bytes: number;
   readonly largestBytes: number;
+  /** How many of these bytes are in frozen rings: they stay, whatever is written. */
+  readonly frozenBytes: number;
   /** What is written already; undefined if no capture runs. */
-  readonly running: RunningRing | undefined;
+  readonly running: RunningRings | undefined;
 };
 
 /** For a capture that is ending, or for files that are being deleted. */
 export type WaitsFor = 'place' | 'space';
 
-/** A ring that is to be written. */
-export type RequestedRing = WrittenRing & {
+/** The rings of one Pod that are to be written: all of them, or none. */
+export type RequestedRings = WrittenRings & {
   readonly uid: string;
-  readonly spec: RingSize;
+  readonly spec: RingsSize;
   /** An earlier agent captured the Pod, and this one does not yet: it keeps its capacity. */
   readonly wasCaptured: boolean;
   /** What it has waited for so long that it is reported. */
   readonly overdue: WaitsFor | undefined;
 };
 
-/** A ring that a capture writes. */
-export type RunningRing = {
-  /** What the capture was last asked for. */
-  readonly size: RingSize;
-  /** What it was asked for before: there may be files of it that are not measured yet. */
-  readonly formerSizes: readonly RingSize[];
+/** The rings that a Pod's captures write. */
+export type RunningRings = {
+  /** What was last asked for. */
+  readonly size: RingsSize;
+  /** What was asked for before: there may be files of it that are not measured yet, and captures that have not ended. */
+  readonly formerSizes: readonly RingsSize[];
 };
 
 export type CapacityRequests = {
   /** In the order in which they get capacity. */
-  readonly requested: readonly RequestedRing[];
-  /** Captures that run and are not requested any more: each has its place, and its receive ring, until it has ended. */
+  readonly requested: readonly RequestedRings[];
+  /** Captures that run, of Pods that are not requested any more: each has its place until it has ended. */
   readonly endingCaptures: number;
   /** Rings of ended Pods, oldest first: they are evicted before a requested one is refused. */
   readonly evictable: readonly EvictableRing[];
@@ -78,8 +87,8 @@ export type CapacityRequests = {
 };
 
 export type Admission = {
-  /** UIDs whose files are deleted. */
-  readonly evicted: ReadonlySet<string>;
+  /** What is deleted, by UID. */
+  readonly evicted: ReadonlyMap<string, EvictedPart>;
   readonly refused: ReadonlyMap<string, Refusal>;
   /** UIDs whose request fits once what is evicted, deleted or ending anyway is gone. Every other request is admitted. */
   readonly waiting: ReadonlyMap<string, WaitsFor>;
@@ -87,19 +96,21 @@ export type Admission = {
   readonly spare: Bytes;
 };
 
-/** Whether a running capture is asked for more than before: that is admitted like a new request. */
-export function asksForMore({ spec, running }: Pick<RequestedRing, 'spec' | 'running'>): boolean {
-  return running !== undefined && ringBytes(spec) > ringBytes(running.size);
+/** Whether running captures are asked for more than before: that is admitted like a new request. */
+export function asksForMore({ spec, running }: Pick<RequestedRings, 'spec' | 'running'>): boolean {
+  if (!running) return false;
+  return ringsBytes(spec) > ringsBytes(running.size) || spec.rings > running.size.rings;
 }
 
 /**
- * Whether a capture of that size may be replaced by one that starts before it stops: for that moment they are two rings.
- * If not, it stops first, and what passes meanwhile is missed. `begun` are the other captures that are being replaced
- * since the plan was made that left `spare`.
+ * How many captures of that size may be replaced by ones that start before they stop: for that moment each of them has
+ * two rings. The others stop first, and what passes meanwhile is missed. `begun` are the captures that are being
+ * replaced since the plan was made that left `spare`.
  */
-export function mayOverlap(size: RingSize, spare: Bytes, begun: readonly RingSize[]): boolean {
-  const needBytes = [size, ...begun].reduce((sum, each) => sum + ringBytes(each), 0);
-  return needBytes <= Math.min(spare.budgetBytes, spare.diskBytes);
+export function spareRings(size: RingSize, spare: Bytes, begun: readonly RingSize[]): number {
+  const begunBytes = begun.reduce((sum, each) => sum + ringBytes(each), 0);
+  const leftBytes = Math.min(spare.budgetBytes, spare.diskBytes) - begunBytes;
+  return Math.max(0, Math.floor(leftBytes / ringBytes(size)));
 }
 
 /** Decides which requests fit. Pure. Evicts nothing for a request that would not fit even then. */
@@ -115,76 +126,93 @@ export function admit(requests: CapacityRequests): Admission {
   space.evictUntilFree({ budgetBytes: 0, diskBytes: 0 });
   let captures = 0;
   let ending = requests.endingCaptures;
+  let heldLater = requested.reduce((sum, ring) => sum + placesOf(ring.running), 0);
   for (const ring of requested) {
     const need = needOf(ring);
-    const hasPlace = ring.running !== undefined || captures + ending < limit;
-    const refusal = refusalOf(ring, need, { captures, most: space.mostBytes(), capacity });
+    const held = placesOf(ring.running);
+    heldLater -= held;
+    const places = ring.spec.rings;
+    // What is captured, and asks for no more places, is never ended for what does.
+    const taken = places > held ? captures + heldLater : captures;
+    const hasPlace = places <= held || taken + ending + places <= limit;
+    const refusal = refusalOf(ring, need, { captures: taken, most: space.mostBytes(), capacity });
     if (!refusal && hasPlace) space.evictUntilFree(need);
     const short = shortOf(need, space.freeBytes());
     const waitsFor = hasPlace ? short && 'space' : 'place';
     const refusalNow =
-      refusal ?? (waitsFor && waitsFor === ring.overdue ? stillWaits(short, { waitsFor, limit }) : undefined);
+      refusal ??
+      (waitsFor && waitsFor === ring.overdue ? stillWaits(short, { waitsFor, limit, places }) : undefined);
     if (refusalNow) {
       refused.set(ring.uid, refusalNow);
       space.take({ budgetBytes: 0, diskBytes: unmeasuredBytes(ring) });
-      if (ring.running) ending += 1;
+      ending += held;
       continue;
     }
     if (waitsFor) waiting.set(ring.uid, waitsFor);
     // A full ring takes the rest of its newest file, and one more for a moment, even if they are not free.
     space.take({ budgetBytes: need.budgetBytes, diskBytes: growthBytes(ring) });
-    captures += 1;
+    captures += places;
+    ending += Math.max(0, held - places);
   }
   return { evicted: space.evicted, refused, waiting, spare: space.freeBytes() };
 }
 
+/** How many captures run, or may not have ended yet after the request was changed. */
+export function placesOf(running: RunningRings | undefined): number {
+  return Math.max(0, ...sizesOf(running).map(({ rings }) => rings));
+}
+
 /**
- * The most bytes that the ring may have from its last measurement on, with what may have been written since. A file that
- * is larger than the request stays until newer ones fill the ring (storage/ring-pruning.ts).
+ * The most bytes that the rings may have from their last measurement on, with what may have been written since. A file
+ * that is larger than the request stays until newer ones fill its ring (storage/ring-pruning.ts).
  */
-function mostBytes({ bytes, largestBytes, running }: WrittenRing, spec?: RingSize): number {
+function mostBytes({ bytes, frozenBytes, largestBytes, running }: WrittenRings, spec?: RingsSize): number {
   const sizes = [...(spec ? [spec] : []), ...sizesOf(running)];
-  const written = sizes.map((size) =>
-    Math.max(ringBytes(size), size.files * mostFileBytes(size) + largestBytes),
-  );
+  const written = sizes.map((size) => {
+    const aboveBytes = Math.max(0, size.files * mostFileBytes(size) + largestBytes - ringBytes(size));
+    return frozenBytes + ringsBytes(size) + size.rings * aboveBytes;
+  });
   return Math.max(bytes, ...written);
 }
 
-function sizesOf(running: RunningRing | undefined): RingSize[] {
+function sizesOf(running: RunningRings | undefined): RingsSize[] {
   return running ? [running.size, ...running.formerSizes] : [];
 }
 
-/** How many bytes a ring that is written may have grown since it was measured, and may grow until its capture ends. */
-export function unmeasuredBytes(ring: WrittenRing): number {
+/** How many bytes rings that are written may have grown since they were measured, and may grow until their captures end. */
+export function unmeasuredBytes(ring: WrittenRings): number {
   return mostBytes(ring) - ring.bytes;
 }
 
-/** How much it may have grown since it was measured, and may still grow. */
-function growthBytes(ring: RequestedRing): number {
+/** How much they may have grown since they were measured, and may still grow. */
+function growthBytes(ring: RequestedRings): number {
   return mostBytes(ring, ring.spec) - ring.bytes;
 }
 
-/** Whether it is captured, or was until the agent started again, and asks for no more than then. */
-function keepsCapacity(ring: RequestedRing): boolean {
+/** Whether they are captured, or were until the agent started again, and ask for no more than then. */
+function keepsCapacity(ring: RequestedRings): boolean {
   return ring.running ? !asksForMore(ring) : ring.wasCaptured;
 }
 
 /**
- * Whether a ring that is captured lacks no more than the rest of its newest file: from then on it deletes as much as it
- * writes. It continues however little is free.
+ * Whether rings that are captured lack no more than the rest of their newest files: from then on they delete as much as
+ * they write. They continue however little is free.
  */
-function isFull(ring: RequestedRing): boolean {
+function isFull(ring: RequestedRings): boolean {
   const sizes = ring.running ? sizesOf(ring.running) : [ring.spec];
-  return (
-    keepsCapacity(ring) && sizes.every((size) => ring.bytes >= (size.files - 1) * nominalFileBytes(size))
-  );
+  return keepsCapacity(ring) && sizes.every((size) => ring.bytes - ring.frozenBytes >= fullBytes(size));
+}
+
+/** What rings of that size have, without their newest files. */
+function fullBytes(size: RingsSize): number {
+  return size.rings * (size.files - 1) * nominalFileBytes(size);
 }
 
 /**
- * What must be free for a ring to be admitted: of the budget, what it asks for beyond what it may have by now; of the
- * disk, what it may grow. Without a spare file, a capture close to the limit would start and stop repeatedly.
+ * What must be free for rings to be admitted: of the budget, what they ask for beyond what they may have by now; of the
+ * disk, what they may grow. Without a spare file, a capture close to the limit would start and stop repeatedly.
  */
-function needOf(ring: RequestedRing): Bytes {
+function needOf(ring: RequestedRings): Bytes {
   const diskBytes = growthBytes(ring);
   const budgetBytes = diskBytes - unmeasuredBytes(ring);
   // Nothing is evicted for a full ring, even if less than nothing is left.
@@ -201,26 +229,30 @@ function shortOf(need: Bytes, free: Bytes): keyof Bytes | undefined {
 /** What is reported of an overdue request. */
 function stillWaits(
   short: keyof Bytes | undefined,
-  { waitsFor, limit }: { readonly waitsFor: WaitsFor; readonly limit: number },
+  {
+    waitsFor,
+    limit,
+    places,
+  }: { readonly waitsFor: WaitsFor; readonly limit: number; readonly places: number },
 ): Refusal {
-  return waitsFor === 'place' ? tooManyCaptures(limit) : evictionsPending(short);
+  return waitsFor === 'place' ? tooManyCaptures(limit, places) : evictionsPending(short);
 }
 
 /** How many captures are admitted so far, and the most that can still be freed for the next one. */
 type Available = { readonly captures: number; readonly most: Bytes; readonly capacity: Capacity };
 
 function refusalOf(
-  ring: RequestedRing,
+  ring: RequestedRings,
   need: Bytes,
   { captures, most, capacity }: Available,
 ): Refusal | undefined {
   const { diskBudgetBytes, minFreeRatio, disk } = capacity;
   const limit = mostCaptures(capacity);
-  if (captures >= limit) return tooManyCaptures(limit);
+  if (captures + ring.spec.rings > limit) return tooManyCaptures(limit, ring.spec.rings);
   const short = shortOf(need, most);
   if (short === undefined) return undefined;
   const usableBytes = Math.min(diskBudgetBytes, (1 - minFreeRatio) * disk.capacityBytes);
-  if (ringBytes(ring.spec) > usableBytes) return neverFits(ringBytes(ring.spec), usableBytes);
+  if (ringsBytes(ring.spec) > usableBytes) return neverFits(ringsBytes(ring.spec), usableBytes);
   return short === 'budgetBytes'
     ? overDiskBudget(mostBytes(ring, ring.spec), diskBudgetBytes)
     : diskAlmostFull(growthBytes(ring), minFreeRatio);

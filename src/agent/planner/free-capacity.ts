@@ -1,13 +1,21 @@
 /** Bytes of the disk budget, and bytes of the disk itself. */
 export type Bytes = { readonly budgetBytes: number; readonly diskBytes: number };
 
-/** The ring of a Pod that has ended. */
-export type EvictableRing = { readonly uid: string; readonly bytes: number };
+/** What is kept of a Pod that has ended: its ring, or its frozen rings. */
+export type EvictableRing = {
+  readonly uid: string;
+  readonly bytes: number;
+  /** Both are there: the ring goes alone. */
+  readonly leavesFrozen: boolean;
+};
+
+/** `ring`: its frozen rings stay. */
+export type EvictedPart = 'ring' | 'all';
 
 /** Counts down what is free while requests are admitted one after the other. */
 export type FreeCapacity = {
-  /** The UIDs whose rings are evicted so far. */
-  readonly evicted: ReadonlySet<string>;
+  /** What is evicted so far, by UID. */
+  readonly evicted: ReadonlyMap<string, EvictedPart>;
   /** Free now; negative if more is taken than there is. */
   readonly freeBytes: () => Bytes;
   /** What would be free if everything evictable were gone. */
@@ -29,7 +37,7 @@ export type FreeCapacityOptions = {
 /** What is evicted becomes free only when it is gone: until then it is pending. */
 export function freeCapacity({ free, evictable, ...options }: FreeCapacityOptions): FreeCapacity {
   const left = [...evictable];
-  const evicted = new Set<string>();
+  const evicted = new Map<string, EvictedPart>();
   let { budgetBytes, diskBytes } = free;
   let { pending } = options;
   const later = (): Bytes => ({
@@ -50,7 +58,7 @@ export function freeCapacity({ free, evictable, ...options }: FreeCapacityOption
       while (later().budgetBytes < need.budgetBytes || later().diskBytes < need.diskBytes) {
         const oldest = left.shift();
         if (!oldest) return;
-        evicted.add(oldest.uid);
+        evicted.set(oldest.uid, oldest.leavesFrozen ? 'ring' : 'all');
         pending = {
           budgetBytes: pending.budgetBytes + oldest.bytes,
           diskBytes: pending.diskBytes + oldest.bytes,

@@ -181,13 +181,13 @@ test('rings of ended Pods are evicted before those that no policy asks for any m
 });
 
 function stateOf({ pod, policies, folder, running }: Case[1]): NodeState {
-  const size = { files: 5, fileMegabytes: 1 };
+  const size = { files: 5, fileMegabytes: 1, rings: 1 };
   return {
     pods: new Map([[uid, podWith(pod)]]),
     folders: new Map(folder ? [[uid, folderWith(folder)]] : []),
     recording: new Map(
       running
-        ? [[uid, { ...running, capturedMs: 0, atMs: nowMs, size, formerSizes: [], receiveRing: undefined }]]
+        ? [[uid, { ...running, capturedMs: 0, atMs: nowMs, size, formerSizes: [], receiveRings: [] }]]
         : [],
     ),
     capturedBefore: new Set(),

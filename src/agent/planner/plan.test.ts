@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
-import { mostFileBytes, type RingSize, ringBytes } from '../storage/ring-size.ts';
+import { mostFileBytes, type RingSize, type RingsSize, ringBytes } from '../storage/ring-size.ts';
 import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
 import type { Capacity, WaitsFor } from './capacity.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type Plan,
   plan,
   type RunningRecording,
+  ringsSizeOf,
   silentWaitMs,
   type Wait,
 } from './plan.ts';
@@ -458,10 +459,10 @@ function afterFilling(state: NodeState, filled: number): NodeState {
       availableBytes += before.bytes;
     }
     if (decision.kind !== 'record') continue;
-    const grownBytes = filled * (mostOf(before, [decision.spec]) - before.bytes);
+    const grownBytes = filled * (mostOf(before, [ringsSizeOf(decision.spec)]) - before.bytes);
     folders.set(key, { ...before, bytes: before.bytes + grownBytes });
     availableBytes -= grownBytes;
-    recording.set(key, running(decision.spec));
+    recording.set(key, running(ringsSizeOf(decision.spec)));
   }
   const pods = [...state.pods].map(([key, pod]) => {
     const creationTimestamp = recording.has(key) ? pod.creationTimestamp : '2020-01-01T00:00:00Z';
@@ -498,27 +499,32 @@ function writtenBy({ decisions }: Plan, state: NodeState, when: 'now' | 'when wh
     const written = now ? [now.size, ...now.formerSizes] : [];
     const isNext = decision.kind === 'wait' && decision.waitsFor === 'space' && when !== 'now';
     const isRecorded = decision.kind === 'record' || isNext;
-    const most = mostOf(folder, isRecorded ? [decision.spec, ...written] : written);
+    const most = mostOf(folder, isRecorded ? [ringsSizeOf(decision.spec), ...written] : written);
     sums.onDisk += bytes;
     sums.most += most;
     if (!isRecorded) continue;
     const isKept = now !== undefined || state.capturedBefore.has(key);
-    if (!(isKept && isNearlyFull(bytes, now ? written : [decision.spec]))) sums.growing += most - bytes;
+    if (!(isKept && isNearlyFull(bytes, now ? written : [ringsSizeOf(decision.spec)])))
+      sums.growing += most - bytes;
   }
   return sums;
 }
 
 /** What a folder may have if rings of these sizes are written there: a larger file stays until newer ones fill the ring. */
-function mostOf({ bytes, largestBytes }: FolderState, sizes: readonly RingSize[]): number {
+function mostOf({ bytes, largestBytes }: FolderState, sizes: readonly RingsSize[]): number {
   return Math.max(
     bytes,
-    ...sizes.flatMap((size) => [ringBytes(size), size.files * mostFileBytes(size) + largestBytes]),
+    ...sizes.flatMap((size) =>
+      [ringBytes(size), size.files * mostFileBytes(size) + largestBytes].map((each) => size.rings * each),
+    ),
   );
 }
 
 /** Lacks at most its newest file, whichever of these sizes it is asked for. */
-function isNearlyFull(bytes: number, sizes: readonly RingSize[]): boolean {
-  return sizes.every(({ files, fileMegabytes }) => bytes >= (files - 1) * fileMegabytes * 1_000_000);
+function isNearlyFull(bytes: number, sizes: readonly RingsSize[]): boolean {
+  return sizes.every(
+    ({ files, fileMegabytes, rings }) => bytes >= rings * (files - 1) * fileMegabytes * 1_000_000,
+  );
 }
 
 /** What stays on the disk even if every capture is refused. */
@@ -560,9 +566,14 @@ function anyNode(): fc.Arbitrary<NodeState> {
   const pod = fc.record({
     annotation: fc.option(fc.constantFrom('1', '5', '100', 'bad'), { nil: undefined }),
     fileSize: fc.constantFrom('1', '2', '10'),
+    interfaces: fc.constantFrom('eth0', 'eth0', 'eth0,lo', 'lo,net1,eth0'),
     phase: fc.constantFrom('Running', 'Failed'),
   });
-  const size = fc.record({ files: fc.constantFrom(1, 5, 100), fileMegabytes: fc.constantFrom(1, 2, 10) });
+  const size = fc.record({
+    files: fc.constantFrom(1, 5, 100),
+    fileMegabytes: fc.constantFrom(1, 2, 10),
+    rings: fc.constantFrom(1, 1, 2, 3),
+  });
   const recorded = fc.record({ size, formerSizes: fc.array(size, { maxLength: 2 }) });
   const folder = fc.record({
     files: fc.integer({ min: 1, max: 100 }),
@@ -582,11 +593,15 @@ function anyNode(): fc.Arbitrary<NodeState> {
     })
     .map(({ pods, folders, recording, capturedBefore, maxCaptures, diskBudgetBytes, availableBytes }) => ({
       pods: new Map(
-        Object.entries(pods).map(([key, { annotation, fileSize, phase }]) => {
+        Object.entries(pods).map(([key, { annotation, fileSize, interfaces, phase }]) => {
           const annotations: Record<string, string> =
             annotation === undefined
               ? {}
-              : { 'tcpdump.antrea.io': annotation, 'podcap.dev/file-size': fileSize };
+              : {
+                  'tcpdump.antrea.io': annotation,
+                  'podcap.dev/file-size': fileSize,
+                  'podcap.dev/interface': interfaces,
+                };
           return [key, podWith({ uid: key, annotations, phase })];
         }),
       ),
@@ -629,8 +644,18 @@ function kinds(state: NodeState): string[] {
 }
 
 /** A capture that runs, and was asked for that from the start. */
-function running(size: RingSize, formerSizes: readonly RingSize[] = []): RunningRecording {
-  return { capturedMs: 0, atMs: nowMs, size, formerSizes, receiveRing: undefined };
+function running(
+  size: RingSize & { readonly rings?: number },
+  formerSizes: readonly RingsSize[] = [],
+): RunningRecording {
+  const { files, fileMegabytes, rings = 1 } = size;
+  return {
+    capturedMs: 0,
+    atMs: nowMs,
+    size: { files, fileMegabytes, rings },
+    formerSizes,
+    receiveRings: [],
+  };
 }
 
 /** Its files have the same size. */

@@ -1,26 +1,36 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
-import {
-  type CaptureSpec,
-  isSameTcpdump,
-  type RequestLimits,
-  type TcpdumpSpec,
-  tcpdumpSpecsOf,
-} from './annotations.ts';
+import { frozenRingBytes, type RingsSize } from '../storage/ring-size.ts';
+import { type CaptureSpec, type RequestLimits, tcpdumpSpecsOf } from './annotations.ts';
 import {
   admit,
   asksForMore,
   type Capacity,
   mostCaptures,
-  type RequestedRing,
-  type RunningRing,
+  placesOf,
+  type RequestedRings,
+  type RunningRings,
   unmeasuredBytes,
   type WaitsFor,
-  type WrittenRing,
+  type WrittenRings,
 } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
+import {
+  type BufferKib,
+  bufferKibOf,
+  endingReceiveRings,
+  type PodReceiveRing,
+  type RunningReceiveRing,
+  wantedReceiveRings,
+} from './pod-receive-rings.ts';
 import { type PodRequest, type Policies, requestFor } from './policies.ts';
-import { type ReceiveRing, type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
+import { type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
+import {
+  type FreezeCapacity,
+  type FreezeCapacityRequest,
+  freezeCapacities,
+  mayFreeze,
+} from './freeze-capacity.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */
@@ -28,14 +38,16 @@ export type Plan = {
   readonly decisions: ReadonlyMap<string, Decision>;
   /** When the next decision changes by time alone, by the clock of `nowMs`. */
   readonly nextMs: number | undefined;
-  /** What the captures of this plan leave: for captures that are replaced while they run (capacity.ts, mayOverlap). */
+  /** What the captures of this plan leave: for captures that are replaced while they run (capacity.ts, spareRings). */
   readonly spare: Bytes;
+  /** Whether the ring of each capture that is to run may be frozen, by UID. */
+  readonly freezeCapacity: ReadonlyMap<string, FreezeCapacity>;
   /** The receive ring of each capture that is to run, in KiB, by UID (receive-rings.ts). */
-  readonly bufferKib: ReadonlyMap<string, number>;
+  readonly bufferKib: ReadonlyMap<string, BufferKib>;
 };
 
 export type Decision =
-  /** A capture runs and fills the Pod's folder. */
+  /** The Pod is captured into its folder: each interface that is asked for, and that it has. */
   | { readonly kind: 'record'; readonly pod: Pod; readonly spec: CaptureSpec }
   /** A capture starts once files are deleted, or captures have ended, that take its place. What runs continues as it is. */
   | { readonly kind: 'wait'; readonly pod: Pod; readonly spec: CaptureSpec; readonly waitsFor: WaitsFor }
@@ -46,7 +58,13 @@ export type Decision =
   /** No capture runs, and the files so far stay until the annotation is removed. */
   | { readonly kind: 'refuse'; readonly pod: Pod; readonly refusal: Refusal }
   /** No capture runs, and the folder is deleted, once the API server confirms it for this very Pod (may-delete.ts). */
-  | { readonly kind: 'delete'; readonly pod: PodName; readonly why: DeleteReason };
+  | {
+      readonly kind: 'delete';
+      readonly pod: PodName;
+      readonly why: DeleteReason;
+      /** Only the ring is deleted. */
+      readonly keepsFrozen?: true;
+    };
 
 /**
  * `PodEnded`: a running capture ends with the Pod's network. `DurationReached`, `Paused`: it ends now. `NotMatched`: no
@@ -56,12 +74,6 @@ export type KeepReason = 'PodEnded' | 'DurationReached' | 'Paused' | 'NotMatched
 
 /** `Evicted`: the Pod had ended, or no policy asked for its capture any more, and another capture needs the space. */
 export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
-
-/**
- * Whether there is capacity for one more frozen ring of a Pod. `replaces`: only in place of its newest one. `none`: not
- * even then.
- */
-export type FreezeCapacity = 'enough' | 'replaces' | 'none';
 
 export type Wait = { readonly waitsFor: WaitsFor; readonly sinceMs: number };
 
@@ -89,18 +101,12 @@ export type NodeState = {
 };
 
 export type RunningRecording = CapturedTime &
-  RunningRing & {
+  RunningRings & {
     /** The policy that asks for it; undefined for an annotation. */
     readonly policy?: string | undefined;
-    /** Undefined if no tcpdump runs. */
-    readonly receiveRing: RunningReceiveRing | undefined;
+    /** One for each interface of which a tcpdump runs. */
+    readonly receiveRings: readonly RunningReceiveRing[];
   };
-
-/** The receive ring of the newest tcpdump of a recording, and what that captures. */
-export type RunningReceiveRing = Omit<ReceiveRing, 'key' | 'isReplaced'> & {
-  readonly kib: number;
-  readonly spec: TcpdumpSpec;
-};
 
 /** How long a Pod had been captured by the time `atMs`, all its captures together. */
 export type CapturedTime = { readonly capturedMs: number; readonly atMs: number };
@@ -222,9 +228,10 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
     if (refusal) decisions.set(uid, { kind: 'refuse', pod: decision.pod, refusal });
     else if (waitsFor) decisions.set(uid, { ...decision, kind: 'wait', waitsFor });
   }
-  for (const uid of evicted) {
+  for (const [uid, part] of evicted) {
     const pod = state.folders.get(uid)?.pod;
-    if (pod) decisions.set(uid, { kind: 'delete', pod, why: 'Evicted' });
+    const keepsFrozen = part === 'ring' && ({ keepsFrozen: true } as const);
+    if (pod) decisions.set(uid, { kind: 'delete', pod, why: 'Evicted', ...keepsFrozen });
   }
   const times = [...proposals].flatMap(([uid, { decision, untilMs }]) =>
     untilMs !== undefined && decisions.get(uid) === decision ? [untilMs] : [],
@@ -233,46 +240,55 @@ function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeStat
     const wait = waits.get(uid);
     times.push((wait?.waitsFor === waitsFor ? wait.sinceMs : nowMs) + silentWaitMs);
   }
-  const rings = receiveRingSizes(receiveRings(decisions, requested, state), ringLimits(capacity), nowMs);
-  if (rings.nextMs !== undefined) times.push(rings.nextMs);
+  const rings = receiveRings(decisions, requested, state);
+  const sizes = receiveRingSizes(rings, ringLimits(capacity), nowMs);
+  if (sizes.nextMs !== undefined) times.push(sizes.nextMs);
   const nextMs = times.length === 0 ? undefined : Math.min(...times);
-  return { decisions, nextMs, spare, bufferKib: rings.kib };
+  const freezes = freezeCapacities(freezeRequests(decisions, state), spare);
+  const bufferKib = bufferKibOf(rings, sizes.kib);
+  return { decisions, nextMs, spare: freezes.spare, bufferKib, freezeCapacity: freezes.capacity };
+}
+
+/** The captures whose rings may have to be frozen, in the order in which they started. */
+function freezeRequests(
+  decisions: ReadonlyMap<string, Decision>,
+  { recording, folders }: NodeState,
+): FreezeCapacityRequest[] {
+  const uids = new Set([...recording.keys(), ...decisions.keys()]);
+  return [...uids].flatMap((uid) => {
+    const decision = decisions.get(uid);
+    if (decision?.kind !== 'record' || !mayFreeze(decision.spec)) return [];
+    const { rings = [] } = folders.get(uid)?.freezes ?? {};
+    const isReserved =
+      recording.get(uid)?.size.freezes === true ||
+      requestedSize(decision.spec, rings.length).freezes === true;
+    const replaceableBytes = rings.slice(1).at(-1)?.bytes;
+    return [
+      {
+        uid,
+        needBytes: ringsSizeOf(decision.spec).rings * frozenRingBytes(decision.spec),
+        isReserved,
+        replaceableBytes,
+      },
+    ];
+  });
 }
 
 /** The receive rings of what is to run, in the order in which they get memory, and of what is about to end. */
 function receiveRings(
   decisions: ReadonlyMap<string, Decision>,
-  requested: readonly Pick<RequestedRing, 'uid'>[],
+  requested: readonly Pick<RequestedRings, 'uid'>[],
   { recording }: NodeState,
-): ReceiveRing[] {
-  const wanted = requested.flatMap(({ uid }): ReceiveRing[] => {
+): PodReceiveRing[] {
+  const runningOf = (uid: string) => recording.get(uid)?.receiveRings ?? [];
+  const wanted = requested.flatMap(({ uid }) => {
     const decision = decisions.get(uid);
     if (decision?.kind !== 'record') return [];
-    const running = recording.get(uid)?.receiveRing;
-    if (!running) return [{ key: uid, ...noRing }];
-    return [
-      {
-        ...running,
-        key: uid,
-        isReplaced: !tcpdumpSpecsOf(decision.spec).some((spec) => isSameTcpdump(running.spec, spec)),
-      },
-    ];
+    return wantedReceiveRings(uid, tcpdumpSpecsOf(decision.spec), runningOf(uid));
   });
-  const others = [...recording].flatMap(([uid, { receiveRing }]) =>
-    receiveRing && decisions.get(uid)?.kind !== 'record'
-      ? [{ ...noRing, key: uid, kib: receiveRing.kib, replacedKib: receiveRing.replacedKib }]
-      : [],
-  );
-  return [...wanted, ...others];
+  const ending = [...recording.keys()].filter((uid) => decisions.get(uid)?.kind !== 'record');
+  return [...wanted, ...ending.flatMap((uid) => endingReceiveRings(uid, runningOf(uid)))];
 }
-
-const noRing = {
-  kib: undefined,
-  replacedKib: 0,
-  isReplaced: false,
-  silentSinceMs: undefined,
-  isFull: false,
-} as const;
 
 function ringLimits({ bufferBudgetBytes, fixedBufferKib, ...capacity }: Capacity): ReceiveRingLimits {
   return {
@@ -292,12 +308,16 @@ export const silentWaitMs = 5_000;
 function requestedRings(
   decisions: ReadonlyMap<string, Decision>,
   { recording, capturedBefore, folders, waits, nowMs }: NodeState,
-): RequestedRing[] {
+): RequestedRings[] {
   const started = new Map([...recording.keys()].map((uid, place) => [uid, place]));
   const place = (uid: string, spec: CaptureSpec) => {
     const running = recording.get(uid);
     const startedAt = started.get(uid);
-    if (startedAt !== undefined) return asksForMore({ spec, running }) ? started.size + startedAt : startedAt;
+    const isMore = asksForMore({
+      spec: requestedSize(spec, folders.get(uid)?.freezes.rings.length ?? 0),
+      running,
+    });
+    if (startedAt !== undefined) return isMore ? started.size + startedAt : startedAt;
     return 2 * started.size + (capturedBefore.has(uid) ? 0 : 1);
   };
   return [...decisions]
@@ -310,8 +330,8 @@ function requestedRings(
     )
     .map(({ uid, spec }) => ({
       uid,
-      spec,
-      ...writtenRing(folders.get(uid), recording.get(uid)),
+      spec: requestedSize(spec, folders.get(uid)?.freezes.rings.length ?? 0),
+      ...writtenRings(folders.get(uid), recording.get(uid)),
       wasCaptured: capturedBefore.has(uid),
       overdue: overdue(waits.get(uid), nowMs),
     }));
@@ -323,14 +343,16 @@ function overdue(wait: Wait | undefined, nowMs: number): WaitsFor | undefined {
 
 /** For example those of Pods that were deleted, which are captured until their network is gone. */
 function endingCaptures(decisions: ReadonlyMap<string, Decision>, { recording }: NodeState): number {
-  return [...recording.keys()].filter((uid) => decisions.get(uid)?.kind !== 'record').length;
+  return [...recording]
+    .filter(([uid]) => decisions.get(uid)?.kind !== 'record')
+    .reduce((sum, [, running]) => sum + placesOf(running), 0);
 }
 
 const evictionOrder: readonly KeepReason[] = ['PodEnded', 'NotMatched'];
 
 /**
- * The rings of ended Pods, oldest first, and after them those of Pods that no policy selects any more; except those that
- * are still being written.
+ * The rings of ended Pods, oldest first, and after them those of Pods that no policy selects any more; then their frozen
+ * rings in the same order. Except those that are still being written.
  */
 function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, recording, nowMs }: NodeState) {
   return [...decisions]
@@ -338,7 +360,18 @@ function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, rec
       const folder = folders.get(uid);
       if (!folder || decision.kind !== 'keep' || recording.has(uid)) return [];
       const place = evictionOrder.indexOf(decision.why);
-      return place < 0 ? [] : [{ uid, bytes: folder.bytes, place, endedMs: folder.endedMs ?? nowMs }];
+      if (place < 0) return [];
+      const { frozenBytes, endedMs = nowMs } = folder;
+      const ringBytes = folder.bytes - frozenBytes;
+      const frozen = {
+        uid,
+        bytes: frozenBytes,
+        leavesFrozen: false,
+        place: place + evictionOrder.length,
+        endedMs,
+      };
+      const ring = { uid, bytes: ringBytes, leavesFrozen: frozenBytes > 0, place, endedMs };
+      return [...(ringBytes > 0 || frozenBytes === 0 ? [ring] : []), ...(frozenBytes > 0 ? [frozen] : [])];
     })
     .toSorted((a, b) => a.place - b.place || a.endedMs - b.endedMs || a.uid.localeCompare(b.uid));
 }
@@ -351,7 +384,7 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
   const other = { otherBytes: 0, otherGrowthBytes: 0, leavingBytes: 0, leavingGrowthBytes: 0 };
   for (const [uid, decision] of decisions) {
     const running = recording.get(uid);
-    const ring = writtenRing(folders.get(uid), running);
+    const ring = writtenRings(folders.get(uid), running);
     const stays =
       decision.kind === 'refuse' ||
       decision.kind === 'unknown' ||
@@ -367,6 +400,17 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
   return other;
 }
 
-function writtenRing(folder: FolderState | undefined, running: RunningRecording | undefined): WrittenRing {
-  return { bytes: folder?.bytes ?? 0, largestBytes: folder?.largestBytes ?? 0, running };
+/** What is reserved for a request: with a frozen ring for each of its rings, if none is frozen yet. */
+function requestedSize(spec: CaptureSpec, frozenRings: number): RingsSize {
+  return { ...ringsSizeOf(spec), freezes: spec.freeze.on.length > 0 && frozenRings === 0 };
+}
+
+/** What a request takes on the disk: a ring for each interface. */
+export function ringsSizeOf({ files, fileMegabytes, interfaces }: CaptureSpec): RingsSize {
+  return { files, fileMegabytes, rings: interfaces.length };
+}
+
+function writtenRings(folder: FolderState | undefined, running: RunningRecording | undefined): WrittenRings {
+  const { bytes, frozenBytes, largestBytes } = folder ?? { bytes: 0, frozenBytes: 0, largestBytes: 0 };
+  return { bytes, frozenBytes, largestBytes, running };
 }

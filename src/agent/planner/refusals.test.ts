@@ -55,8 +55,16 @@ test.each<[Refusal, string]>([
     'NoSuchInterface: the Pod has no interface net7; the agent checks again every 30 s',
   ],
   [
-    tooManyCaptures(100),
+    tooManyCaptures(100, 1),
     'OverBudget: this Node runs at most 100 captures at a time: this one starts when another one ends',
+  ],
+  [
+    tooManyCaptures(100, 2),
+    'OverBudget: this Node runs at most 100 captures at a time, one for each interface: these 2 start when others end',
+  ],
+  [
+    tooManyCaptures(1, 2),
+    'OverBudget: this Node runs at most 1 captures at a time, one for each interface: it cannot start on this Node unless you ask for fewer interfaces',
   ],
   [
     neverFits(10_126_479_000, 10_000_000_000),

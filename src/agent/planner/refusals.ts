@@ -93,16 +93,28 @@ export function invalidFilter(where: string, filter: string, problem: string): R
   return { reason: 'InvalidFilter', message };
 }
 
-/** An interface that the Pod does not have, or not yet. */
+/** An interface that the Pod does not have, or not yet. Where it has the others, it is refused alone. */
 export function noSuchInterface(name: string, retryMs: number): Refusal {
   const message = `the Pod has no interface ${name}; the agent checks again every ${retryMs / 1_000} s`;
   return { reason: 'NoSuchInterface', message };
 }
 
-/** All captures that the Node allows at a time are running. */
-export function tooManyCaptures(maxCaptures: number): Refusal {
-  const message = `this Node runs at most ${maxCaptures} captures at a time: this one starts when another one ends`;
-  return { reason: 'OverBudget', message };
+/** Several refusals as one: the reason of the first, and each message once. */
+export function joinedRefusals(refusals: readonly Refusal[]): Refusal {
+  const [first] = refusals;
+  if (!first) throw new Error('no refusal to report');
+  return { ...first, message: [...new Set(refusals.map(({ message }) => message))].join('; ') };
+}
+
+/** All captures that the Node allows at a time are running, or too many for the `captures` that a Pod asks for. */
+export function tooManyCaptures(maxCaptures: number, captures: number): Refusal {
+  const reason = 'OverBudget';
+  const limit = `this Node runs at most ${maxCaptures} captures at a time`;
+  if (captures === 1) return { reason, message: `${limit}: this one starts when another one ends` };
+  if (captures <= maxCaptures)
+    return { reason, message: `${limit}, one for each interface: these ${captures} start when others end` };
+  const message = `${limit}, one for each interface: it cannot start on this Node unless you ask for fewer interfaces`;
+  return { reason, message, isForGood: true };
 }
 
 /** A ring that is larger than everything that captures may use on this Node. */

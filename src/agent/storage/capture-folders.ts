@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { readRecords, type Totals, totalsOf } from './capture-records.ts';
+import { readRecords, replaceRecord, type Totals, totalsOf } from './capture-records.ts';
 import {
   folderName,
   freezeLogName,
@@ -18,6 +18,7 @@ import { type FreezeState, type Freezes, openFreezes, readFreezes, ringInFreezin
 import { removeFrozenFolders } from './frozen-rings.ts';
 import { type CaptureFolder, captureFolder, type RecordWriter, recordWriter } from './generations.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
+import { packetsIn } from './packets-in.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
 import { listRingFiles } from './ring-files.ts';
 import { watchDeletedFolders } from './watch-deleted-folders.ts';
@@ -43,6 +44,8 @@ export type CaptureFolders = {
   readonly freezes: Freezes;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
+  /** Deletes the ring of that UID, and not its frozen rings. */
+  readonly removeRing: (uid: string) => Promise<void>;
 };
 
 export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
@@ -167,6 +170,12 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       if (path === undefined) return;
       await removePodEnd(path);
       await measured.add(uid, path);
+    },
+    async removeRing(uid) {
+      const path = measured.pathOf(uid);
+      if (path === undefined) return;
+      await removeRingFiles(path);
+      await measured.measure(uid);
     },
     async remove(uid) {
       const path = measured.pathOf(uid);
@@ -311,6 +320,19 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
   if (gid !== groupId) await chown(path, uid, groupId);
   // On a read-only file system, an agent that has nothing to change starts, and reports what fails later.
   if ((modeNow & 0o7777) !== mode) await chmod(path, mode);
+}
+
+/** Nothing captures into it: its newest record counts what is deleted. */
+async function removeRingFiles(path: string): Promise<void> {
+  let packets = 0;
+  for (const { name } of (await ifExists(listRingFiles(path))) ?? []) {
+    const count = await packetsIn(join(path, name)).catch(() => 0);
+    if ((await ifExists(unlink(join(path, name)).then(() => true))) === true) packets += count;
+  }
+  const newest = (await readRecords(path)).at(-1);
+  if (!newest) return;
+  const { totals } = newest;
+  await replaceRecord(path, { ...newest, totals: { ...totals, pruned: totals.pruned + packets } });
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {

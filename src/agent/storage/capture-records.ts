@@ -163,10 +163,28 @@ export function isOver({ endTime, clock: { bootId, lastMs } }: CaptureRecord, cl
   return endTime !== undefined || bootId !== clock.bootId || clock.nowMs() - lastMs >= deadAfterMs;
 }
 
-/** What all captures of a folder counted, from its records, oldest first: each record has the counts of its capture. */
+/**
+ * What all captures of a folder counted, from its records, oldest first: each record has the counts of its capture. A
+ * time at which several captured, of several interfaces for example, counts once.
+ */
 export function totalsOf(records: readonly CaptureRecord[]): Totals {
   const forgotten = records.at(-1)?.forgotten ?? noTotals;
-  return records.reduce((sum, { totals }) => addTotals(sum, totals), forgotten);
+  const sum = records.reduce((before, { totals }) => addTotals(before, totals), forgotten);
+  return { ...sum, capturedMs: forgotten.capturedMs + capturedMsOf(records) };
+}
+
+/** For how long any of them captured. Each start takes as long to listen: its record is as good as that moment. */
+function capturedMsOf(records: readonly CaptureRecord[]): number {
+  let capturedMs = 0;
+  for (const ofBoot of Map.groupBy(records, ({ clock }) => clock.bootId).values()) {
+    let coveredToMs = Number.NEGATIVE_INFINITY;
+    for (const { clock, totals } of ofBoot.toSorted((a, b) => a.clock.startMs - b.clock.startMs)) {
+      const endMs = clock.startMs + totals.capturedMs;
+      capturedMs += Math.max(0, endMs - Math.max(clock.startMs, coveredToMs));
+      coveredToMs = Math.max(coveredToMs, endMs);
+    }
+  }
+  return capturedMs;
 }
 
 /** The record of one generation; undefined if there is none, or if what is there is no valid record of an agent. */
@@ -192,6 +210,9 @@ export async function startedGenerations(folder: string): Promise<ReadonlySet<nu
   return started;
 }
 
+/** What is known of one start, with the interface that it captured; undefined if its record cannot be read. */
+export type RecordedStart = StartState & { readonly interface: string | undefined };
+
 /**
  * What is known of the start of that generation; undefined if no agent started it. `isRunning` tells of its record whether
  * its capture may still run.
@@ -200,7 +221,7 @@ export async function readStart(
   folder: string,
   generation: number,
   { clock, isRunning }: { readonly clock: Clock; readonly isRunning: (record: CaptureRecord) => boolean },
-): Promise<StartState | undefined> {
+): Promise<RecordedStart | undefined> {
   const record = await readRecord(folder, generation);
   if (!record) {
     // One generation costs one look, however many there are: tcpdump's user can make files of any.
@@ -209,9 +230,10 @@ export async function readStart(
       await ifExists(lstat(folder)),
     ];
     const isStarted = stats !== undefined && owner !== undefined && isAgents(stats.uid, owner.uid);
-    return isStarted ? { isRunning: false, hasListened: false, ...longAgo } : undefined;
+    return isStarted ? { interface: undefined, isRunning: false, hasListened: false, ...longAgo } : undefined;
   }
   return {
+    interface: record.interface,
     isRunning: isRunning(record),
     hasListened: record.interfacePackets !== undefined || record.totals.capturedMs > 0,
     ...lifeOf(record, clock),

@@ -88,7 +88,9 @@ test('waits for the captures of another agent', async () => {
   await writeFile(join(scene.pathOf(), 'capture.2.json'), JSON.stringify(other));
   const { freezes } = scene.folders;
   await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
-  await expect(freezes.setAside(uid, { deletesSurplus: true })).rejects.toThrow('agent podcap-2 has not ended its capture 2 yet');
+  await expect(freezes.setAside(uid, { deletesSurplus: true })).rejects.toThrow(
+    'agent podcap-2 has not ended its capture 2 yet',
+  );
 });
 
 test('keeps the first ring and the newest ones, three at most, and counts what was deleted', async () => {
@@ -112,7 +114,10 @@ test('adds later causes to the ring that is being frozen, and notes what was not
   await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
   const failed: FreezeCause = { trigger: 'failed' };
   await freezes.note(uid, logOf(), [failed]);
-  expect((await freezes.setAside(uid, { deletesSurplus: true }))?.ring.record.causes).toEqual([crash, failed]);
+  expect((await freezes.setAside(uid, { deletesSurplus: true }))?.ring.record.causes).toEqual([
+    crash,
+    failed,
+  ]);
   await freezes.note(uid, logOf(3));
   expect((await scene.open()).states().get(uid)?.freezes.log).toEqual(logOf(3));
 });

@@ -12,6 +12,7 @@ import {
   isOver,
   newRecord,
   noTotals,
+  type RecordedStart,
   readRecord,
   readRecords,
   readStart,
@@ -22,18 +23,24 @@ import {
 } from './capture-records.ts';
 import { countDuplicates } from './count-duplicates.ts';
 import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
+import { ringOf } from './pod-rings.ts';
 import { listRingFiles } from './ring-files.ts';
-import type { StartState, StartStates } from './ring-pruning.ts';
 
 /** One Pod's folder, for the recording that fills it. */
 export type CaptureFolder = {
   readonly path: string;
-  /** Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. */
-  readonly createGeneration: (parameters: CaptureParameters) => Promise<Generation>;
+  /**
+   * Takes the next generation, for one start of tcpdump, and writes capture.<generation>.json. `interfaces` are all that
+   * are captured, each into a ring of its own; by default this one alone.
+   */
+  readonly createGeneration: (
+    parameters: CaptureParameters,
+    interfaces?: readonly string[],
+  ) => Promise<Generation>;
   /** What all captures of the folder counted, also those of other agents. Never rejects. */
   readonly totals: () => Promise<Totals>;
   /** Those of these generations that an agent started, and whether they still run. */
-  readonly starts: (generations: ReadonlySet<number>) => Promise<StartStates>;
+  readonly starts: (generations: ReadonlySet<number>) => Promise<ReadonlyMap<number, RecordedStart>>;
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
   /** The ring of all generations up to this one is being frozen; 0: of none. */
@@ -60,7 +67,10 @@ export type Generation = PrecedingCaptures & {
 export type PrecedingCaptures = {
   /** The newest record before this one, of the same sandbox and interface: where a gap starts. */
   readonly before: CaptureRecord | undefined;
-  /** The newest record before this one, of another sandbox or interface, if it does not know yet what it missed. */
+  /**
+   * The newest record of this ring before this one, of another sandbox or interface, if it does not know yet what it
+   * missed.
+   */
   readonly unsettled: CaptureRecord | undefined;
   /** The sum over all generations before. */
   readonly earlier: Totals;
@@ -93,6 +103,8 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
   const { path, pod, clock, writer, makeFolder, onDeleted, frozenUpTo } = options;
   /** Those that this folder's recorder has started, and whose end is not noted yet. */
   const ownRunning = new Set<number>();
+  /** What one start forgets of the records, the next one reads in its record. */
+  const starting = serialQueue();
   let ownAgent: string | undefined;
   const isRunning = (record: CaptureRecord) => {
     if (record.endTime !== undefined) return false;
@@ -110,31 +122,32 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
       return totalsOf(writer.withUnwritten(records));
     },
     async starts(generations) {
-      const states = new Map<number, StartState>();
+      const states = new Map<number, RecordedStart>();
       for (const generation of generations) {
         const state = await readStart(path, generation, { clock, isRunning });
         if (state) states.set(generation, state);
       }
       return states;
     },
-    async createGeneration(parameters) {
-      await makeFolder();
-      await writer.retry();
-      const records = await readRecords(path);
-      const forgotten = await forgetOldRecords(path, records, clock);
-      const next = newRecord({
-        pod,
-        generation: Math.max(0, ...(await startedGenerations(path))) + 1,
-        parameters,
-        forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
-        clock,
-      });
-      const record = await createNext(path, next);
-      ownAgent = parameters.agent;
-      ownRunning.add(record.generation);
-      const onEnd = () => void ownRunning.delete(record.generation);
-      return startedGeneration(options, { record, records, onEnd });
-    },
+    createGeneration: (parameters, interfaces = [parameters.interface]) =>
+      starting(async () => {
+        await makeFolder();
+        await writer.retry();
+        const records = await readRecords(path);
+        const forgotten = await forgetOldRecords(path, records, clock);
+        const next = newRecord({
+          pod,
+          generation: Math.max(0, ...(await startedGenerations(path))) + 1,
+          parameters,
+          forgotten: addTotals(records.at(-1)?.forgotten ?? noTotals, forgotten),
+          clock,
+        });
+        const record = await createNext(path, next);
+        ownAgent = parameters.agent;
+        ownRunning.add(record.generation);
+        const onEnd = () => void ownRunning.delete(record.generation);
+        return startedGeneration(options, { record, records, interfaces, onEnd });
+      }),
   };
 }
 
@@ -143,15 +156,16 @@ function startedGeneration(
   started: {
     readonly record: CaptureRecord;
     readonly records: readonly CaptureRecord[];
+    readonly interfaces: readonly string[];
     readonly onEnd: () => void;
   },
 ): Generation {
   let { record } = started;
-  const preceding = precedingCaptures(started.records, record);
+  const preceding = precedingCaptures(started, record);
   const { before } = preceding;
   return {
     ...preceding,
-    precedingOn: ({ interfaceIndex }) => precedingCaptures(started.records, { ...record, interfaceIndex }),
+    precedingOn: ({ interfaceIndex }) => precedingCaptures(started, { ...record, interfaceIndex }),
     number: record.generation,
     file: join(path, ringFileBase(pod.name, record.generation)),
     async duplicated(afterMs) {
@@ -208,9 +222,19 @@ export function recordWriter(path: string): RecordWriter {
   };
 }
 
-function precedingCaptures(records: readonly CaptureRecord[], record: CaptureRecord): PrecedingCaptures {
+function precedingCaptures(
+  {
+    records,
+    interfaces,
+  }: { readonly records: readonly CaptureRecord[]; readonly interfaces: readonly string[] },
+  record: CaptureRecord,
+): PrecedingCaptures {
   // A capture that never listened knows nothing of the interface.
-  const captured = records.filter(({ interfacePackets }) => interfacePackets !== undefined);
+  const captured = records.filter(
+    (other) =>
+      other.interfacePackets !== undefined &&
+      ringOf(other.interface, interfaces) === ringOf(record.interface, interfaces),
+  );
   const before = captured.findLast((other) => isSameInterface(other, record));
   const newest = captured.at(-1);
   const isUnsettled = newest !== before && newest?.endTime === undefined && (newest?.missedIfDead ?? 0) > 0;

@@ -23,7 +23,7 @@ test('prunes the oldest files when newer ones fill the ring, and more when fewer
   pruning.prune();
   await until(async () => (await ringFilesIn(folder.path)).length === 3, { what: '3 files' });
   expect(await ringFilesIn(folder.path)).toEqual([2, 3, 4].map((index) => ringFile(1, index)));
-  pruning.keep({ files: 1, fileMegabytes: 1 });
+  pruning.keep({ interfaces: ['eth0'], size: { files: 1, fileMegabytes: 1 } });
   await until(async () => (await ringFilesIn(folder.path)).length === 1, { what: '1 file' });
   expect(await ringFilesIn(folder.path)).toEqual([ringFile(1, 4)]);
 });
@@ -90,8 +90,75 @@ test('counts the packets of what it deletes', async () => {
   const pruning = pruningOf(ringFolder(folder.path), 1);
   await pruning[Symbol.asyncDispose]();
   expect(await ringFilesIn(folder.path)).toEqual([ringFile(1, 2)]);
-  expect(pruning.takePruned()).toBe(10 + 11);
-  expect(pruning.takePruned()).toBe(0);
+  expect(pruning.takePruned('eth0')).toBe(10 + 11);
+  expect(pruning.takePruned('eth0')).toBe(0);
+});
+
+test('each interface has a ring of its own, also among the starts of the others', async () => {
+  await using folder = await temporaryFolder();
+  const ring = ringFolder(folder.path);
+  await endedGeneration(ring, 'eth0');
+  await endedGeneration(ring, 'lo');
+  await endedGeneration(ring, 'eth0');
+  await makeRingFiles(folder.path, 1, [megabyte, megabyte, megabyte]);
+  await makeRingFiles(folder.path, 2, [megabyte, 500_000]);
+  await makeRingFiles(folder.path, 3, [megabyte, megabyte]);
+  await pruneOnce(ring, 3, ['eth0', 'lo']);
+  expect(await ringFilesIn(folder.path)).toEqual(
+    [
+      [1, 2],
+      [2, 0],
+      [2, 1],
+      [3, 0],
+      [3, 1],
+    ].map(([a = 0, b = 0]) => ringFile(a, b)),
+  );
+});
+
+test('files of an interface that is not asked for any more are in the first ring, and are pushed out by it', async () => {
+  await using folder = await temporaryFolder();
+  const ring = ringFolder(folder.path);
+  await endedGeneration(ring, 'lo');
+  await endedGeneration(ring, 'eth0');
+  await endedGeneration(ring, 'net1');
+  await makeRingFiles(folder.path, 1, [megabyte, megabyte, megabyte]);
+  await makeRingFiles(folder.path, 2, [megabyte, megabyte]);
+  await makeRingFiles(folder.path, 3, [megabyte, megabyte, megabyte]);
+  await pruneOnce(ring, 3, ['eth0', 'net1']);
+  expect(await ringFilesIn(folder.path)).toEqual(
+    [
+      [1, 2],
+      [2, 0],
+      [2, 1],
+      [3, 0],
+      [3, 1],
+      [3, 2],
+    ].map(([a = 0, b = 0]) => ringFile(a, b)),
+  );
+});
+
+test('counts what it deletes for the ring of its interface, and for the first one if that is asked for no more', async () => {
+  await using folder = await temporaryFolder();
+  const ring = ringFolder(folder.path);
+  await endedGeneration(ring, 'eth0');
+  await endedGeneration(ring, 'lo');
+  for (const [generation, packets] of [
+    [1, 10],
+    [2, 20],
+  ] as const)
+    for (let index = 0; index < 2; index += 1)
+      await writeFile(
+        join(folder.path, ringFile(generation, index)),
+        pcapOf({ packets: packets + index, bytes: megabyte }),
+      );
+  const pruning = pruningOf(ring, 1, ['eth0', 'lo']);
+  await pruning[Symbol.asyncDispose]();
+  expect(pruning.takePruned('lo')).toBe(20);
+  pruning.keep({ interfaces: ['lo'], size: { files: 1, fileMegabytes: 1 } });
+  expect(pruning.takePruned('eth0')).toBe(0);
+  await pruning.settled();
+  // The rest of eth0 is older than the file of lo.
+  expect(pruning.takePruned('lo')).toBe(10 + 11);
 });
 
 async function pruneOnce(...ring: Parameters<typeof pruningOf>): Promise<void> {

@@ -3,27 +3,31 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
+import type { RecordedStart } from './capture-records.ts';
+import type { RingFile } from './file-names.ts';
 import type { CaptureFolder } from './generations.ts';
 import { packetsIn } from './packets-in.ts';
+import { type PodRings, ringOf } from './pod-rings.ts';
 import { listRingFiles } from './ring-files.ts';
 import { filesToPrune, type SizedRingFile } from './ring-pruning.ts';
-import type { RingSize } from './ring-size.ts';
 
 /** Prunes what earlier captures left in one folder (ring-pruning.ts). */
 export type LeftoverPruning = AsyncDisposable & {
-  /** Deletes what is no longer part of the ring: a new file appeared, or a capture ended. */
+  /** Deletes what is no longer part of the rings: a new file appeared, or a capture ended. */
   readonly prune: () => void;
-  /** Changes the size of the ring, and prunes. */
-  readonly keep: (size: RingSize) => void;
+  /** These rings are asked for from now on. Prunes. */
+  readonly keep: (rings: PodRings) => void;
   /** Resolves when that is done. */
   readonly settled: () => Promise<void>;
-  /** How many packets were deleted with their files since the last call. */
-  readonly takePruned: () => number;
+  /** That many packets were deleted with a frozen ring. */
+  readonly addPruned: (packets: number) => void;
+  /** How many packets of the ring of that interface were deleted with their files since the last call. */
+  readonly takePruned: (interfaceName: string) => number;
 };
 
 export type LeftoverPruningOptions = {
   readonly folder: Pick<CaptureFolder, 'path' | 'starts' | 'frozenUpTo'>;
-  readonly size: RingSize;
+  readonly rings: PodRings;
   /** The largest N that anyone may ask for. */
   readonly maxFiles: number;
   readonly log: Logger;
@@ -39,10 +43,16 @@ const resyncMs = 30_000;
  */
 export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverPruning {
   const { folder, maxFiles, log } = options;
-  let { size } = options;
-  let pruned = 0;
+  let { rings } = options;
+  /** By the interface of the ring. */
+  let pruned = new Map<string, number>();
 
-  async function pruneOne(name: string): Promise<void> {
+  function count(captured: string | undefined, packets: number): void {
+    const ring = ringOf(captured, rings.interfaces);
+    pruned.set(ring, (pruned.get(ring) ?? 0) + packets);
+  }
+
+  async function pruneOne({ name, captured }: SurplusFile): Promise<void> {
     const path = join(folder.path, name);
     // What cannot be read must not stay: its packets are unknown.
     const packets = await packetsIn(path).catch((error: unknown) => {
@@ -54,14 +64,14 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
     });
     // tcpdump prunes the same folder, and so does another agent during a rolling update: the one that deletes a file
     // counts its packets.
-    if ((await ifExists(unlink(path).then(() => true))) === true) pruned += packets;
+    if ((await ifExists(unlink(path).then(() => true))) === true) count(captured, packets);
   }
 
   const pruning = coalesced(
     async () => {
       const failures: unknown[] = [];
-      for (const name of await surplusFiles(folder, { size, maxFiles }))
-        await pruneOne(name).catch((error: unknown) => failures.push(error));
+      for (const file of await surplusFiles(folder, { rings, maxFiles }))
+        await pruneOne(file).catch((error: unknown) => failures.push(error));
       if (failures.length > 0) throw failures[0];
     },
     (error) => log.warn({ folder: folder.path, err: error }, 'failed to prune capture files'),
@@ -72,13 +82,17 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
   return {
     prune: pruning.run,
     keep(next) {
-      size = next;
+      rings = next;
+      const before = pruned;
+      pruned = new Map();
+      for (const [captured, packets] of before) count(captured, packets);
       pruning.run();
     },
     settled: pruning.settled,
-    takePruned() {
-      const packets = pruned;
-      pruned = 0;
+    addPruned: (packets) => count(undefined, packets),
+    takePruned(interfaceName) {
+      const packets = pruned.get(interfaceName) ?? 0;
+      pruned.delete(interfaceName);
       return packets;
     },
     async [Symbol.asyncDispose]() {
@@ -89,21 +103,54 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
   };
 }
 
+/** A file to delete, and the interface whose packets it has, if that is known. */
+type SurplusFile = { readonly name: string; readonly captured: string | undefined };
+
+/** Each ring is pruned alone: its files are those of its interface (pod-rings.ts). */
 async function surplusFiles(
   folder: LeftoverPruningOptions['folder'],
-  limits: Pick<LeftoverPruningOptions, 'size' | 'maxFiles'>,
-): Promise<string[]> {
+  { rings, maxFiles }: Pick<LeftoverPruningOptions, 'rings' | 'maxFiles'>,
+): Promise<SurplusFile[]> {
   const frozenUpTo = folder.frozenUpTo();
   const files = (await listRingFiles(folder.path)).filter(({ generation }) => generation > frozenUpTo);
   const starts = await folder.starts(new Set(files.map(({ generation }) => generation)));
-  // Usually there is one tcpdump, and it starts a file every few milliseconds: its library prunes them.
-  const isOneRing = starts.size === 1 && files.length <= limits.size.files;
-  if (isOneRing && files.every(({ generation }) => starts.get(generation)?.isRunning)) return [];
-  const sized = await Promise.all(
+  const capturedIn = ({ generation }: RingFile) => starts.get(generation)?.interface;
+  const byRing = Map.groupBy(files, (file) => ringOf(capturedIn(file), rings.interfaces));
+  const surplus: SurplusFile[] = [];
+  for (const ofRing of byRing.values()) {
+    if (isOfOneTcpdump(ofRing, starts, rings)) continue;
+    const generations = new Set(ofRing.map(({ generation }) => generation));
+    const names = new Set(
+      filesToPrune({
+        files: await sized(folder.path, ofRing),
+        starts: new Map([...starts].filter(([generation]) => generations.has(generation))),
+        size: rings.size,
+        maxFiles,
+      }),
+    );
+    const inRing = ofRing.filter(({ name }) => names.has(name));
+    surplus.push(...inRing.map((file) => ({ name: file.name, captured: capturedIn(file) })));
+  }
+  return surplus;
+}
+
+/** Usually there is one tcpdump, and it starts a file every few milliseconds: its library prunes them. */
+function isOfOneTcpdump(
+  files: readonly RingFile[],
+  starts: ReadonlyMap<number, RecordedStart>,
+  { size }: PodRings,
+): boolean {
+  const generations = new Set(files.map(({ generation }) => generation));
+  if (generations.size !== 1 || files.length > size.files) return false;
+  return [...generations].every((generation) => starts.get(generation)?.isRunning);
+}
+
+async function sized(folder: string, files: readonly RingFile[]): Promise<SizedRingFile[]> {
+  const all = await Promise.all(
     files.map(async (file): Promise<SizedRingFile[]> => {
-      const stats = await ifExists(lstat(join(folder.path, file.name)));
+      const stats = await ifExists(lstat(join(folder, file.name)));
       return stats ? [{ ...file, bytes: stats.size }] : [];
     }),
   );
-  return filesToPrune({ ...limits, files: sized.flat(), starts });
+  return all.flat();
 }

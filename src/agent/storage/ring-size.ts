@@ -1,6 +1,13 @@
 /** N and M: how many files a ring has, and at how many megabytes of 1,000,000 bytes the next file starts. */
 export type RingSize = { readonly files: number; readonly fileMegabytes: number };
 
+/** The size of each of a Pod's rings, and how many it has: one for each interface. */
+export type RingsSize = RingSize & {
+  readonly rings: number;
+  /** Each of them may be frozen, beside what is frozen already. */
+  readonly freezes?: boolean;
+};
+
 /**
  * How far a file may pass its size: the record that fills it is written whole. The largest packet that tcpdump captures
  * has 262,144 bytes (its default snaplen; an interface's gso_max_size can be larger than 64 KiB), and a record has a
@@ -25,4 +32,22 @@ export function mostFileBytes(size: Pick<RingSize, 'fileMegabytes'>): number {
 /** The most bytes that a ring takes: N complete files (ring-pruning.ts), and the one that is being written. */
 export function ringBytes(size: RingSize): number {
   return (size.files + 1) * mostFileBytes(size);
+}
+
+/** The most bytes that all rings of a Pod take, with those that may be frozen. */
+export function ringsBytes(size: RingsSize): number {
+  return size.rings * (ringBytes(size) + (size.freezes ? frozenRingBytes(size) : 0));
+}
+
+/**
+ * The most files that a ring gets between its trigger and its end as a frozen ring: N, and more only until the next
+ * tcpdump captures, which takes milliseconds.
+ */
+export function mostFilesAfterTrigger({ files }: Pick<RingSize, 'files'>): number {
+  return 2 * files + 4;
+}
+
+/** The most bytes that a frozen ring takes: what the ring had at its trigger, and what it got after. */
+export function frozenRingBytes(size: RingSize): number {
+  return (size.files + 1 + mostFilesAfterTrigger(size)) * mostFileBytes(size);
 }

@@ -44,8 +44,8 @@ export async function openSnapshots(rings: readonly (readonly RecordingGeneratio
 /**
  * Opens the newest file of each generation first, and the newest generation first: pruning deletes the oldest, so only
  * the start can be missing, and what is open has no gap. For a moment, a generation can lack its first file while older
- * generations still have theirs, because tcpdump deletes files without waiting for the agent: those are left out, except
- * of a capture that may still run. Opens no more than `most` files.
+ * generations of its interface still have theirs, because tcpdump deletes files without waiting for the agent: those are
+ * left out, except of a capture that may still run. Opens no more than `most` files.
  */
 export async function openSnapshot(
   generations: readonly RecordingGeneration[],
@@ -55,9 +55,10 @@ export async function openSnapshot(
   const sources: GenerationSource[] = [];
   const notes: string[] = [];
   let looked = 0;
-  let isBehindHole = false;
+  /** The interfaces of which newer files have been deleted. */
+  const holes = new Set<string>();
   for (const { number, record, files } of generations.toReversed()) {
-    if (isBehindHole && record?.endTime !== undefined) continue;
+    if (record?.endTime !== undefined && holes.has(record.interface)) continue;
     const opened: PcapFile[] = [];
     let firstIndex = 0;
     for (const { path, index } of files.toReversed()) {
@@ -70,10 +71,11 @@ export async function openSnapshot(
       if (file.kind === 'pcap') opened.push(opening.use(file));
     }
     opened.reverse();
-    isBehindHole ||= record !== undefined && firstIndex > 0;
+    if (record !== undefined && firstIndex > 0) holes.add(record.interface);
     const header = opened[0]?.header;
-    const place = record ? `${record.sandboxId} ${record.interface}` : '';
-    if (header) sources.unshift({ generation: number, record, header, place, files: opened });
+    const interfaceName = record?.interface ?? '';
+    const place = record ? `${record.sandboxId} ${interfaceName}` : '';
+    if (header) sources.unshift({ generation: number, record, header, interfaceName, place, files: opened });
   }
   const all = generations.reduce((sum, { files }) => sum + files.length, 0);
   if (all > most) notes.push(`only the newest ${most} of ${all} files are read`);

@@ -1,5 +1,5 @@
 import type { Pod } from '../../kubernetes/pod.ts';
-import type { RingSpec } from '../capture/pod-state.ts';
+import type { ObservedFreeze, RingSpec } from '../capture/pod-state.ts';
 import { type CaptureSpec, tcpdumpSpecsOf } from '../planner/annotations.ts';
 
 /** The spec of `tcpdump.antrea.io: "<files>"` alone, with the given changes. */
@@ -24,6 +24,17 @@ export function ringSpecOf(files: number, more: Partial<RingSpec> = {}): RingSpe
   if (!tcpdump) throw new Error('a request without an interface');
   return { ...tcpdump, files, bufferKib: 4_096, ...more };
 }
+
+/** A Pod to which nothing has happened that freezes its ring. */
+export const nothingFrozen: ObservedFreeze = {
+  pod: undefined,
+  isPodSeen: true,
+  bootId: 'boot',
+  log: undefined,
+  ring: undefined,
+  lastMs: undefined,
+  capacity: 'enough',
+};
 
 /** The state of a folder of which nothing was frozen. */
 export const neverFrozen = { frozenBytes: 0, freezes: { log: undefined, rings: [] } } as const;

@@ -81,13 +81,14 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
             reports.push(status);
             if (status.kind === 'stopped') hasStopped.resolve();
           },
+          started: () => {},
           count: (_pod, counted) => counts.push(counted),
           forget: () => {},
         },
         mayDelete: async () => true,
         onFolders: () => {},
         requestPlan: () => {},
-        handovers: { isAllowed: () => true, begin: () => ({ [Symbol.dispose]() {} }) },
+        handovers: { spareRings: () => 4, begin: () => ({ [Symbol.dispose]() {} }) },
         clock,
         log,
       },
@@ -95,7 +96,10 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
     );
     const recorder = {
       change: (spec: CaptureSpec, bufferKib = options.bufferKib ?? 4_096) =>
-        loop.decide({ kind: 'record', pod: podWith(pod), spec }, bufferKib),
+        loop.decide(
+          { kind: 'record', pod: podWith(pod), spec },
+          { bufferKib: new Map(spec.interfaces.map((name) => [name, bufferKib])) },
+        ),
       endWithPod: () => loop.decide({ kind: 'keep', why: 'PodEnded' }),
       async stop(why: 'AgentStopped' | 'AnnotationRemoved') {
         if (why === 'AgentStopped') return await loop[Symbol.asyncDispose]();

@@ -21,26 +21,30 @@ export function ringFolder(path: string): CaptureFolder {
 }
 
 /** Takes the next generation of the folder, for a capture of files of 1 MB that runs. */
-export async function startGeneration(folder: CaptureFolder): Promise<Generation> {
+export async function startGeneration(folder: CaptureFolder, name = 'eth0'): Promise<Generation> {
   return await folder.createGeneration({
     agent: 'podcap-1',
-    interface: 'eth0',
+    interface: name,
     sandboxId: 'sandbox1',
     fileMegabytes: 1,
   });
 }
 
 /** The same, for one that has ended. */
-export async function endedGeneration(folder: CaptureFolder): Promise<Generation> {
-  const generation = await startGeneration(folder);
+export async function endedGeneration(folder: CaptureFolder, name = 'eth0'): Promise<Generation> {
+  const generation = await startGeneration(folder, name);
   await generation.note({ endTime: '2026-01-01T00:00:00Z', interfacePackets: 1 });
   return generation;
 }
 
-/** Prunes a ring of that many files of 1 MB. */
-export function pruningOf(folder: CaptureFolder, files: number): LeftoverPruning {
-  const size = { files, fileMegabytes: 1 };
-  return startLeftoverPruning({ folder, size, maxFiles: 100, log: pino({ level: 'silent' }) });
+/** Prunes rings of that many files of 1 MB. */
+export function pruningOf(
+  folder: CaptureFolder,
+  files: number,
+  interfaces: readonly string[] = ['eth0'],
+): LeftoverPruning {
+  const rings = { interfaces, size: { files, fileMegabytes: 1 } };
+  return startLeftoverPruning({ folder, rings, maxFiles: 100, log: pino({ level: 'silent' }) });
 }
 
 /** The name of a capture file of that folder. */

@@ -14,8 +14,9 @@ export type Join = {
 };
 
 /**
- * Each packet of the sources once. Sources follow one another; where they overlap, their packets are ordered by time. The
- * interface of a packet has the index of its source. The caller closes the files of the sources.
+ * Each packet of the sources once. Sources of one interface follow one another; where they overlap, their packets are
+ * ordered by time, and so are those of several interfaces. The interface of a packet has the index of its source. The
+ * caller closes the files of the sources.
  */
 export function joinedPackets(join: Join): PacketReader {
   return new JoinedPackets(join);
@@ -83,28 +84,55 @@ type Span = { readonly source: number; readonly bytes: Uint8Array };
 /** A source that is being read. */
 type Active = { readonly index: number; readonly reader: SourceReader };
 
+/** The sources of one interface: the indices of those that are not read yet, and those that are being read. */
+type Sequence = { readonly waiting: number[]; active: Active[] };
+
 /** The records in their order. */
 async function* spans(
   { sources, overlap }: Omit<Join, 'interfaces'>,
   onDamage: (message: string) => void,
 ): AsyncGenerator<Span, void> {
-  let active: Active[] = [];
-  let next = 0;
+  const open = (index: number, source: Source): Active => {
+    const skip = overlap.duplicates[index] ?? [];
+    return { index, reader: new SourceReader(source, { skip, onDamage }) };
+  };
+  const sequences = sequencesOf(sources);
   for (;;) {
-    active = await withRecords(active);
-    const start = overlap.starts[next];
-    const source = sources[next];
-    if (source && (active.length === 0 || (start && hasReached(active, start)))) {
-      const skip = overlap.duplicates[next] ?? [];
-      active.push({ index: next, reader: new SourceReader(source, { skip, onDamage }) });
-      next += 1;
-      continue;
-    }
+    for (const sequence of sequences) await openDue(sequence, { sources, overlap }, open);
+    const active = sequences.flatMap((sequence) => sequence.active);
     const earliest = earliestOf(active);
     if (!earliest) return;
     const others = active.filter((one) => one !== earliest).map(({ reader }) => reader.timeUs);
-    const stop = start?.source === earliest.index ? start : undefined;
-    yield { source: earliest.index, bytes: earliest.reader.take(Math.min(...others), stop) };
+    const start = sequences
+      .map(({ waiting: [next] }) => (next === undefined ? undefined : overlap.starts[next]))
+      .find((each) => each?.source === earliest.index);
+    yield { source: earliest.index, bytes: earliest.reader.take(Math.min(...others), start) };
+  }
+}
+
+function sequencesOf(sources: readonly Source[]): Sequence[] {
+  const indices = [...sources.keys()];
+  return [...Map.groupBy(indices, (index) => sources[index]?.interfaceName).values()].map((waiting) => ({
+    waiting: [...waiting],
+    active: [],
+  }));
+}
+
+/** Opens the next source once the ones before it have ended, or have reached what it has too. */
+async function openDue(
+  sequence: Sequence,
+  { sources, overlap }: Omit<Join, 'interfaces'>,
+  open: (index: number, source: Source) => Active,
+): Promise<void> {
+  for (;;) {
+    sequence.active = await withRecords(sequence.active);
+    const [next] = sequence.waiting;
+    const source = next === undefined ? undefined : sources[next];
+    if (next === undefined || !source) return;
+    const start = overlap.starts[next];
+    if (sequence.active.length > 0 && !(start && hasReached(sequence.active, start))) return;
+    sequence.waiting.shift();
+    sequence.active.push(open(next, source));
   }
 }
 

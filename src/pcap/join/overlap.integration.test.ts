@@ -74,5 +74,5 @@ async function source(opening: AsyncDisposableStack, folder: string, base: strin
   }
   const header = files[0]?.header;
   if (!header) throw new Error(`no capture file ${base}`);
-  return { header, place: 'eth0', files };
+  return { header, interfaceName: 'eth0', place: 'eth0', files };
 }

@@ -10,6 +10,8 @@ import {
 /** The capture files of one writer, oldest first; they share one header. */
 export type Source = {
   readonly header: PcapHeader;
+  /** What it captured: sources of one interface follow one another, also if the clock was set back in between. */
+  readonly interfaceName: string;
   /** Where it captured: only sources with the same place can have the same packet. */
   readonly place: string;
   readonly files: readonly PcapFile[];

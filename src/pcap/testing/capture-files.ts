@@ -26,6 +26,7 @@ export type TestSource = {
   readonly files: readonly (readonly TestPacket[])[];
   readonly header?: PcapHeader;
   readonly place?: string;
+  readonly interfaceName?: string;
   readonly cutBytes?: number;
 };
 
@@ -96,7 +97,8 @@ export async function writeSources(
   await using opening = new AsyncDisposableStack();
   const folder = opening.use(await temporaryFolder());
   const opened: Source[] = [];
-  for (const [index, { files, header = microseconds, place = 'eth0', cutBytes = 0 }] of sources.entries()) {
+  for (const [index, source] of sources.entries()) {
+    const { files, header = microseconds, place = 'eth0', interfaceName = 'eth0', cutBytes = 0 } = source;
     const handles: PcapFile[] = [];
     for (const [at, packets] of files.entries()) {
       const path = joinPath(folder.path, `${index}.pcap${at}`);
@@ -107,7 +109,7 @@ export async function writeSources(
       if (file.kind !== 'pcap') throw new Error(file.kind);
       handles.push(opening.use(file));
     }
-    opened.push({ header, place, files: handles });
+    opened.push({ header, place, interfaceName, files: handles });
   }
   const kept = opening.move();
   return { sources: opened, [Symbol.asyncDispose]: () => kept.disposeAsync() };

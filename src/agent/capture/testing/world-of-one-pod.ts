@@ -1,20 +1,25 @@
 import type { Network } from '../../netns/cni-entry.ts';
 import type { CaptureSpec } from '../../planner/annotations.ts';
 import type { Decision } from '../../planner/plan.ts';
-import { podWith } from '../../testing/fixtures.ts';
+import { nothingFrozen, podWith } from '../../testing/fixtures.ts';
 import { desiredAfter } from '../desired.ts';
 import { nextSteps } from '../next-steps.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from '../pod-memory.ts';
 import {
   type Desired,
+  isSameCapture,
+  isStillWritten,
   keyOf,
   type Memory,
   type Observed,
   type ObservedCapture,
+  ringsOf,
   type Step,
   type StepKey,
   type StepResult,
+  startKey,
 } from '../pod-state.ts';
+import { isBeside, isHandedOver, startsIn, takesSpareRing } from '../ring-captures.ts';
 import type { EndingCause } from '../tcpdump.ts';
 
 /**
@@ -25,7 +30,12 @@ export type World = {
   nowMs: number;
   desired: Desired;
   network: Observed['network'];
-  mayOverlap: boolean;
+  /** How many captures may run beside the ones that they replace. */
+  spareRings: number;
+  /** The interfaces of captures that do. */
+  handovers: Set<string>;
+  /** Those that the Pod has. Every other name is of no interface. */
+  interfaces: ReadonlySet<string>;
   sandboxes: number;
   captures: ObservedCapture[];
   generations: number;
@@ -33,6 +43,8 @@ export type World = {
   recording: Observed['recording'];
   memory: Memory;
   /** Steps in flight, and the revision for which each began. */
+  /** How many rings were asked for last. */
+  rings: number;
   inFlight: Map<StepKey, { readonly step: Step; readonly forRevision: number }>;
   /** Whether the API server confirms a deletion that is asked for now. */
   confirms: boolean;
@@ -54,11 +66,11 @@ export type Act =
   | { readonly kind: 'endCapture'; readonly which: number; readonly cause: EndingCause }
   | { readonly kind: 'network'; readonly to: 'same' | 'next' | 'absent' | 'unreadable' }
   | { readonly kind: 'server'; readonly confirms: boolean }
-  | { readonly kind: 'capacity'; readonly mayOverlap: boolean };
+  | { readonly kind: 'capacity'; readonly spareRings: number }
+  /** The Pod gets that interface, or loses it: what captures it ends. */
+  | { readonly kind: 'interface'; readonly name: string; readonly exists: boolean };
 
-/** Every other name is of no interface. */
-export const existingInterfaces: ReadonlySet<string> = new Set(['eth0', 'lo', 'net1']);
-const bufferKib = 4_096;
+const bufferKib = new Map(['eth0', 'lo', 'net1', 'net7'].map((name) => [name, 4_096]));
 const delayMs = 5_000;
 /** More than any wait of the next steps. */
 const settledAfterMs = 300_000;
@@ -68,13 +80,16 @@ export function newWorld(): World {
     nowMs: 0,
     desired: { revision: 0, kind: 'rest', why: { kind: 'unknown' } },
     network: { kind: 'absent', problem: 'none', sinceMs: 0 },
-    mayOverlap: true,
+    spareRings: 1,
+    handovers: new Set(),
+    interfaces: new Set(['eth0', 'lo', 'net1']),
     sandboxes: 0,
     captures: [],
     generations: 0,
     folder: undefined,
     recording: undefined,
     memory: noMemory,
+    rings: 1,
     inFlight: new Map(),
     confirms: true,
     permittedRevision: undefined,
@@ -107,7 +122,10 @@ export function act(world: World, what: Act): void {
       world.confirms = what.confirms;
       break;
     case 'capacity':
-      world.mayOverlap = what.mayOverlap;
+      world.spareRings = what.spareRings;
+      break;
+    case 'interface':
+      changeInterface(world, what.name, what.exists);
   }
   react(world);
 }
@@ -124,7 +142,7 @@ export function settle(world: World): void {
     const [key] = world.inFlight.keys();
     const starting = world.captures.find(({ phase }) => phase.kind === 'starting');
     if (key !== undefined) endStep(world, key, true);
-    else if (starting && existingInterfaces.has(starting.spec.interface)) listen(world, starting);
+    else if (starting && world.interfaces.has(starting.spec.interface)) listen(world, starting);
     else if (starting) endCapture(world, starting, 'noSuchDevice');
     // What is tried again from time to time is settled as well.
     else if (world.wakeAtMs === undefined || world.nowMs > untilMs) return;
@@ -155,17 +173,25 @@ function decide(world: World, decision: Decision | undefined): void {
   const { desired, nowMs } = world;
   const state = desiredAfter(desired, decision, { bufferKib, longestEndMs: 60_000, nowMs });
   world.desired = { ...state, revision: desired.revision + 1 };
+  const rings = ringsOf(world.desired).length;
+  if (world.recording && rings > 0 && rings !== world.rings) {
+    const former = { files: 1, fileMegabytes: 1, rings: world.rings };
+    world.recording = { formerSizes: [...world.recording.formerSizes, former] };
+  }
+  if (rings > 0) world.rings = rings;
   world.memory = forgetFilters(world.memory, desired, world.desired);
 }
 
 function observe(world: World): Observed {
-  const { nowMs, network, mayOverlap, captures, folder, recording, memory } = world;
+  const { nowMs, network, captures, folder, recording, memory, handovers } = world;
+  const spareRings = Math.max(0, world.spareRings - handovers.size);
   const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
-  return { nowMs, network, mayOverlap, captures, folder, recording, memory, inFlight };
+  return { nowMs, network, spareRings, captures, folder, recording, memory, inFlight, freeze: nothingFrozen };
 }
 
 function react(world: World): void {
   for (let round = 0; round < 50; round += 1) {
+    endHandovers(world);
     const { steps, wakeAtMs } = nextSteps(world.desired, observe(world));
     world.wakeAtMs = wakeAtMs;
     if (steps.length === 0) return;
@@ -187,13 +213,11 @@ const folderSteps: ReadonlySet<Step['kind']> = new Set([
 ]);
 
 /** What must never be done. */
-function problemOf({ captures, desired, ...world }: World, step: Step): string | undefined {
-  const starts = [...world.inFlight.values()].filter((begun) => begun.step.kind === 'start').length;
-  const isBeside =
-    step.kind === 'start' && (starts > 0 || captures.some((other) => isReplacedBy(other, step)));
+function problemOf(world: World, step: Step): string | undefined {
+  const { captures, desired } = world;
   const problems: readonly [boolean, string][] = [
-    [step.kind === 'start' && captures.length + starts > 1, 'a third tcpdump of one Pod'],
-    [isBeside && !world.mayOverlap, 'started beside another one without capacity for both'],
+    ...(step.kind === 'start' ? startProblems(world, step) : []),
+    [step.kind === 'stop' && isAsDesired(world, step.generation), 'stopped what runs as requested'],
     [step.kind === 'open' && desired.kind !== 'capture', 'opened without a request'],
     [step.kind === 'close' && captures.length > 0, 'closed while a tcpdump runs'],
     [
@@ -205,6 +229,66 @@ function problemOf({ captures, desired, ...world }: World, step: Step): string |
   return problems.find(([isProblem]) => isProblem)?.[1];
 }
 
+function startProblems(world: World, step: Step & { kind: 'start' }): readonly [boolean, string][] {
+  const { captures, desired, handovers, spareRings, recording } = world;
+  const specs = startsIn(observe(world));
+  const rings = ringsOf(desired).length;
+  const ofRing = [...captures.map(({ spec }) => spec), ...specs].filter(
+    (spec) => spec.interface === step.spec.interface,
+  );
+  const written = captures.filter((other) => isReplacedBy(other, step)).length + specs.length + 1;
+  // What was asked for before counts until it is measured.
+  const former = (recording?.formerSizes ?? []).map((size) => size.rings);
+  const allowed = Math.max(rings, ...former) + Math.max(spareRings, handovers.size);
+  return [
+    [ofRing.length > 1, 'a third tcpdump of one ring'],
+    [captures.length + specs.length >= 2 * rings, 'more than two tcpdumps for each ring'],
+    [written > allowed, 'started beside another one without capacity for both'],
+  ];
+}
+
+/** Whether it is the newest capture of a ring that is asked for, and not refused. */
+function isAsDesired({ desired, captures, network, memory }: World, generation: number): boolean {
+  const capture = captures.find((each) => each.generation === generation);
+  if (desired.kind !== 'capture' || !capture || network.kind !== 'found') return false;
+  const { spec, condition } = capture;
+  const isNewest = !captures.some(
+    (other) => other.generation > generation && other.spec.interface === spec.interface,
+  );
+  const isRefused = memory.outcomes.get(startKey(spec))?.kind === 'refused' || spec.filter === 'too heavy';
+  return (
+    isNewest &&
+    !isRefused &&
+    condition.kind === 'normal' &&
+    capture.network.sandboxId === network.network.sandboxId &&
+    desired.rings.some((ring) => isSameCapture(ring, spec))
+  );
+}
+
+/** As the loop does (pod-loop.ts). */
+function beginHandover(world: World, { spec }: Step & { kind: 'start' }): void {
+  const { desired, handovers, spareRings } = world;
+  const observed = observe(world);
+  const isMore = isBeside(spec, ringsOf(desired), observed);
+  if (isMore && handovers.size >= spareRings) throw new Error('a handover that there is no capacity for');
+  if (takesSpareRing(spec, ringsOf(desired), observed)) handovers.add(spec.interface);
+}
+
+function endHandovers(world: World): void {
+  const observed = observe(world);
+  for (const name of world.handovers)
+    if (isHandedOver({ interface: name }, ringsOf(world.desired), observed)) world.handovers.delete(name);
+}
+
+function changeInterface(world: World, name: string, exists: boolean): void {
+  const others = [...world.interfaces].filter((other) => other !== name);
+  world.interfaces = new Set(exists ? [...others, name] : others);
+  if (exists) return;
+  for (const capture of world.captures)
+    if (capture.spec.interface === name && capture.phase.kind !== 'starting')
+      endCapture(world, capture, 'interfaceGone');
+}
+
 function begin(world: World, step: Step): void {
   if (step.kind === 'account') return account(world, step.generation);
   if (step.kind === 'cancel') {
@@ -213,6 +297,7 @@ function begin(world: World, step: Step): void {
   }
   const problem = problemOf(world, step);
   if (problem !== undefined) throw new Error(problem);
+  if (step.kind === 'start') beginHandover(world, step);
   if (step.kind === 'stop') replace(world, step.generation, { phase: { kind: 'stopping' } });
   const key = keyOf(step);
   const others = [...world.inFlight.values()].map((begun) => begun.step.kind);
@@ -258,7 +343,7 @@ function resultOf(world: World, step: Step, succeeds: boolean): StepResult {
 function apply(world: World, step: Step, forRevision: number): void {
   switch (step.kind) {
     case 'open':
-      world.folder = { hasEndOfPod: false };
+      world.folder = { hasEndOfPod: false, isOnlyFrozen: false };
       world.recording = { formerSizes: [] };
       return;
     case 'start':
@@ -276,16 +361,15 @@ function apply(world: World, step: Step, forRevision: number): void {
       world.permittedRevision = forRevision;
       return;
     case 'measure':
-      world.recording = world.recording && { formerSizes: [] };
-      return;
+      return measure(world);
     case 'close':
       world.recording = undefined;
       return;
     case 'markEnded':
-      world.folder = { hasEndOfPod: true };
+      world.folder = { hasEndOfPod: true, isOnlyFrozen: false };
       return;
     case 'unmarkEnded':
-      world.folder = { hasEndOfPod: false };
+      world.folder = { hasEndOfPod: false, isOnlyFrozen: false };
       return;
     case 'erase':
       world.folder = undefined;
@@ -295,6 +379,14 @@ function apply(world: World, step: Step, forRevision: number): void {
     case 'cancel':
       return;
   }
+}
+
+function measure(world: World): void {
+  const { recording, desired, captures } = world;
+  const written = [...captures, ...startsIn(observe(world)).map((spec) => ({ spec }))];
+  world.recording = recording && {
+    formerSizes: recording.formerSizes.filter((size) => isStillWritten(size, ringsOf(desired), written)),
+  };
 }
 
 function startCapture(world: World, spec: ObservedCapture['spec'], network: Network): void {
@@ -310,11 +402,12 @@ function startCapture(world: World, spec: ObservedCapture['spec'], network: Netw
     reported: { generation: world.generations, missedBefore: { kind: 'unknown' } },
     isOtherInterface: false,
     condition: { kind: 'normal' },
+    filesSinceHeld: undefined,
   });
 }
 
 function listen(world: World, capture: ObservedCapture | undefined): void {
-  if (capture?.phase.kind !== 'starting' || !existingInterfaces.has(capture.spec.interface)) return;
+  if (capture?.phase.kind !== 'starting' || !world.interfaces.has(capture.spec.interface)) return;
   replace(world, capture.generation, { phase: { kind: 'listening' }, listeningMs: world.nowMs });
 }
 
