@@ -43,6 +43,8 @@ describe('moduleOf', () => {
     ['kubectl', 'kubernetes'],
     ['ctr', 'containerd'],
     ['helm', 'helm'],
+    ['kind', 'kind'],
+    ['actionlint', 'actionlint'],
     ['rm', undefined],
   ])('%s is built by %s', (binary, name) => {
     expect(moduleOf(binary)?.name).toBe(name);

@@ -47,10 +47,12 @@ const prometheus: GoModule = {
   tags: 'remove_all_sd',
 };
 const coredns: GoModule = { name: 'coredns', binaries: ['coredns'], seconds: 140 };
+const kind: GoModule = { name: 'kind', binaries: ['kind'], seconds: 15 };
+const actionlint: GoModule = { name: 'actionlint', binaries: ['actionlint'], seconds: 15 };
 
-/** What a running cluster needs. The others (helm, CoreDNS, promtool) are built when they are first used. */
+/** What a running cluster needs. The others, such as helm and promtool, are built when they are first used. */
 export const clusterModules: readonly GoModule[] = [runc, etcd, containerd, kubernetes];
-const allModules: readonly GoModule[] = [...clusterModules, helm, coredns, prometheus];
+const allModules: readonly GoModule[] = [...clusterModules, helm, coredns, prometheus, kind, actionlint];
 
 /** Maps the name of a binary to its path in the cache. */
 export type Binaries = ReadonlyMap<string, string>;

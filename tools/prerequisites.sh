@@ -36,7 +36,8 @@ CLUSTER_PACKAGES=(
 )
 IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
 TEST_PACKAGES=(
-  faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h tcpdump=tcpdump tshark=tshark wireshark-common=dumpcap
+  faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h shellcheck=shellcheck tcpdump=tcpdump tshark=tshark
+  wireshark-common=dumpcap
 )
 BENCH_PACKAGES=(
   chromium=chromium tcpdump=tcpdump tcpslice=tcpslice time=/usr/bin/time tshark=tshark util-linux=prlimit
