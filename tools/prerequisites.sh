@@ -20,7 +20,7 @@ main() {
       check) need_node && need_packages "${CHECK_PACKAGES[@]}" ;;
       cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
       image) need_node && need_image_builder ;;
-      test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
+      test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" && need_arm64_compiler ;;
       bench) main cluster image && need_packages "${BENCH_PACKAGES[@]}" ;;
       *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, test and bench" ;;
     esac
@@ -38,6 +38,9 @@ IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
 TEST_PACKAGES=(
   faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h shellcheck=shellcheck tcpdump=tcpdump tshark=tshark
   wireshark-common=dumpcap
+)
+ARM64_PACKAGES=(
+  gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h
 )
 BENCH_PACKAGES=(
   chromium=chromium tcpdump=tcpdump tcpslice=tcpslice time=/usr/bin/time tshark=tshark util-linux=prlimit
@@ -126,6 +129,11 @@ can_overlay() {
 
 need_image_builder() {
   docker info >/dev/null 2>&1 || need_packages "${IMAGE_PACKAGES[@]}"
+}
+
+# On arm64 itself, the compiler of Debian's gcc has this name too.
+need_arm64_compiler() {
+  [ "$(uname -m)" = aarch64 ] || need_packages "${ARM64_PACKAGES[@]}"
 }
 
 # need_packages <package=proof...>: installs the packages whose proof does not exist.
