@@ -43,6 +43,8 @@ describe('moduleOf', () => {
     ['kubectl', 'kubernetes'],
     ['ctr', 'containerd'],
     ['helm', 'helm'],
+    ['prometheus', 'prometheus'],
+    ['promtool', 'prometheus'],
     ['kind', 'kind'],
     ['actionlint', 'actionlint'],
     ['rm', undefined],
