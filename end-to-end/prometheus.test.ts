@@ -1,16 +1,22 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { expect } from 'vitest';
 import { nodes } from '../cluster/layout.ts';
+import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { captureAnnotation } from '../src/agent/planner/annotations.ts';
 import { until } from '../src/base/until.ts';
+import { built } from '../tools/go-program.ts';
 import { checkout } from '../tools/target.ts';
 import { agentSettings } from './support/agent-daemonset.ts';
+import { agentOn } from './support/agents.ts';
 import { capturedPod, sendCaptured } from './support/captured-pod.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
 import { idle } from './support/pod-manifests.ts';
 import { type AlertRule, type Prometheus, type Sample, startPrometheus } from './support/prometheus.ts';
+import { kubectl } from './support/run-kubectl.ts';
 
 // A real Prometheus scrapes the agents as docs/metrics.md says, and evaluates the chart's alert rules. It is built at its
 // first use, which takes minutes.
@@ -113,6 +119,31 @@ test('every query of the dashboard finds something, and those by Pod find the ca
       deadlineMs: 30_000,
       everyMs: 200,
     });
+  }
+});
+
+test('Prometheus stores every metric of docs/metrics.md, and promtool finds nothing to improve in them', async ({
+  prometheus,
+}) => {
+  const described = metricDescriptions.map(({ name }) => name);
+  await until(
+    async () => {
+      const stored = await prometheus.query('count by (__name__) ({job="podcap"})');
+      const names = new Set(stored.map(({ metric }) => metric['__name__']));
+      return described.every((name) => names.has(name));
+    },
+    { what: 'a sample of every metric', deadlineMs: 30_000, everyMs: 200 },
+  );
+  const promtool = await built('promtool');
+  for (const node of onEachNode) {
+    const path = `/api/v1/namespaces/kube-system/pods/${await agentOn(node)}:9781/proxy/metrics`;
+    const metrics = await kubectl('get', '--raw', path);
+    const checking = promisify(execFile)(promtool, ['check', 'metrics']);
+    checking.child.stdin?.end(metrics);
+    expect(await checking).toEqual({ stdout: '', stderr: '' });
+    const reported = [...metrics.matchAll(/^# HELP (\S+)/gm)].map(([, metric]) => metric);
+    expect(reported).toContain('podcap_build_info');
+    expect(described).toEqual(expect.arrayContaining(reported));
   }
 });
 
