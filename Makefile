@@ -15,7 +15,7 @@ demo: ## show Podcap from start to finish: a cluster, an annotated Pod, its capt
 	@$(node) tools/make.ts demo
 
 .PHONY: test
-test: ## run all checks and all tests except test-faults, on the cluster of make cluster
+test: ## run all checks and all tests except test-faults and test-docker, on the cluster of make cluster
 	$(needs) cluster image test
 	@$(node) tools/make.ts test
 
@@ -23,6 +23,11 @@ test: ## run all checks and all tests except test-faults, on the cluster of make
 test-faults: ## test production failures, most of them many times (docs/reliability.md)
 	$(needs) cluster image test
 	@$(node) tools/make.ts test-faults
+
+.PHONY: test-docker
+test-docker: ## build the image with a Docker engine of its own, and test it as the agent of the cluster: about 3 minutes
+	$(needs) docker
+	@$(node) tools/make.ts test-docker
 
 .PHONY: soak
 soak: ## run random operations and faults on the cluster (SOAK_MINUTES=10; SEED=<number> repeats a run)

@@ -44,8 +44,19 @@ export default defineConfig({
         test: {
           name: 'end-to-end',
           include: ['end-to-end/**/*.test.ts'],
-          exclude: ['end-to-end/faults/**'],
+          exclude: ['end-to-end/{docker,faults}/**'],
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // The image that a real Docker engine builds, on the cluster.
+        extends: true,
+        test: {
+          name: 'docker',
+          include: ['end-to-end/docker/**/*.test.ts'],
+          testTimeout: 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },

@@ -43,6 +43,10 @@ describe('moduleOf', () => {
     ['kubectl', 'kubernetes'],
     ['ctr', 'containerd'],
     ['helm', 'helm'],
+    ['prometheus', 'prometheus'],
+    ['promtool', 'prometheus'],
+    ['kind', 'kind'],
+    ['actionlint', 'actionlint'],
     ['rm', undefined],
   ])('%s is built by %s', (binary, name) => {
     expect(moduleOf(binary)?.name).toBe(name);

@@ -54,9 +54,12 @@ function inheritCpuset(folder: string): void {
   }
 }
 
-/** The pids of all processes of the cluster, or of one machine. */
-export function members(machine?: Machine): number[] {
-  return [...new Set(cgroupsOf(machine).flatMap(processesIn))];
+/** A part of the cluster with a cgroup of its own: a machine, or what the tests run next to them. */
+export type ClusterPart = Pick<Machine, 'name'>;
+
+/** The pids of all processes of the cluster, or of one part of it. */
+export function members(part?: ClusterPart): number[] {
+  return [...new Set(cgroupsOf(part).flatMap(processesIn))];
 }
 
 function processesIn(cgroup: string): number[] {
@@ -69,27 +72,27 @@ function processesIn(cgroup: string): number[] {
 }
 
 /**
- * Kills every process of the cluster, or of one machine, and removes the cgroups.
+ * Kills every process of the cluster, or of one part of it, and removes the cgroups.
  * Leftover Pod cgroups would keep a kubelet from starting the Pods again for 48 s.
  *
  * @throws Error if no process ends within 30 s, or if a cgroup cannot be removed.
  */
-export async function endMembers(machine?: Machine): Promise<void> {
+export async function endMembers(part?: ClusterPart): Promise<void> {
   // Hundreds of Pods on a machine with a load of 130 took 30 s to end, so the deadline is for one process at a time.
-  for (let left = killMembers(machine); left > 0; ) {
+  for (let left = killMembers(part); left > 0; ) {
     const before = left;
     const fewer = () => {
-      const now = killMembers(machine);
+      const now = killMembers(part);
       return now < before ? now : undefined;
     };
-    const what = `one of ${before} processes of ${machine?.name ?? 'the cluster'} to end`;
+    const what = `one of ${before} processes of ${part?.name ?? 'the cluster'} to end`;
     left = await until(fewer, { what, deadlineMs: 30_000, everyMs: 50 });
   }
-  await removeCgroups(machine);
+  await removeCgroups(part);
 }
 
-function killMembers(machine: Machine | undefined): number {
-  const pids = members(machine);
+function killMembers(part: ClusterPart | undefined): number {
+  const pids = members(part);
   for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
@@ -100,11 +103,11 @@ function killMembers(machine: Machine | undefined): number {
   return pids.length;
 }
 
-async function removeCgroups(machine: Machine | undefined): Promise<void> {
+async function removeCgroups(part: ClusterPart | undefined): Promise<void> {
   const tries = 100; // a cgroup is busy for some milliseconds after its last process
   for (let attempt = 1; ; attempt += 1) {
     try {
-      for (const folder of cgroupsOf(machine).toReversed()) rmdirSync(folder);
+      for (const folder of cgroupsOf(part).toReversed()) rmdirSync(folder);
       return;
     } catch (error) {
       if (attempt === tries) throw new Error('a cgroup cannot be removed', { cause: error });
@@ -114,8 +117,8 @@ async function removeCgroups(machine: Machine | undefined): Promise<void> {
 }
 
 /** Parents before children. */
-function cgroupsOf(machine: Machine | undefined): string[] {
-  const tops = hierarchies().map((hierarchy) => join(hierarchy, cgroupName, machine?.name ?? ''));
+function cgroupsOf(part: ClusterPart | undefined): string[] {
+  const tops = hierarchies().map((hierarchy) => join(hierarchy, cgroupName, part?.name ?? ''));
   return tops.filter((top) => existsSync(top)).flatMap(foldersFrom);
 }
 

@@ -30,3 +30,11 @@ test('they take the rate of every counter, and of nothing else', () => {
   const others = new Set(queries.replaceAll(/\b(?:rate|increase)\(\w+/g, '').match(metric));
   expect([...others].filter((name) => counters.has(name))).toEqual([]);
 });
+
+test('the dashboard uses only variables that it defines, and those of Grafana', async () => {
+  const file = await readFile(join(import.meta.dirname, 'chart/monitoring/dashboard.json'), 'utf8');
+  const defined = [...file.matchAll(/^ {8}"name": "(\w+)",\n {8}"label":/gm)].map(([, name = '']) => name);
+  expect(defined).toEqual(['datasource', 'node']);
+  const used = new Set([...file.matchAll(/\$\{?(\w+)/g)].map(([, name = '']) => name));
+  expect([...used].toSorted()).toEqual(['__all', '__rate_interval', ...defined].toSorted());
+});

@@ -6,8 +6,8 @@ import * as v from 'valibot';
 import { beforeAll, expect, test } from 'vitest';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { built } from '../tools/go-program.ts';
-import { checkout } from '../tools/target.ts';
 import { render } from './testing/render-chart.ts';
+import { documentedScrapeConfiguration } from './testing/scrape-configuration.ts';
 
 const folder = join(import.meta.dirname, 'chart/monitoring');
 let promtool: (...args: readonly string[]) => Promise<string>;
@@ -53,8 +53,7 @@ test('each alert about an agent names its Node, or its address if the scrape add
 });
 
 test('Prometheus accepts the scrape configuration of docs/metrics.md', async () => {
-  const page = await readFile(join(checkout, 'docs/metrics.md'), 'utf8');
-  const configuration = /^```yaml\n([^]*?)^```/m.exec(page)?.[1] ?? '';
+  const configuration = await documentedScrapeConfiguration();
   await using scratch = await temporaryFolder();
   const file = join(scratch.path, 'prometheus.yml');
   await writeFile(file, configuration);

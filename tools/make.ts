@@ -1,6 +1,6 @@
 import { demo } from './demo.ts';
 import { deploy, purge, testPod, undeploy } from './deploy.ts';
-import { check, test, testFaults } from './run-tests.ts';
+import { check, test, testDocker, testFaults } from './run-tests.ts';
 import { sbom } from './sbom.ts';
 import { tool } from './shell.ts';
 import { findTarget, type TargetCluster } from './target.ts';
@@ -10,6 +10,7 @@ const targets: Readonly<Record<string, () => Promise<number>>> = {
   demo,
   test,
   'test-faults': testFaults,
+  'test-docker': testDocker,
   check,
   sbom,
   deploy: () => onTarget(deploy),

@@ -1,5 +1,5 @@
 #!/bin/bash
-# prerequisites.sh <node|check|cluster|image|test|bench>...: makes sure that this machine has what these groups need. It
+# prerequisites.sh <node|check|cluster|image|docker|test|bench>...: makes sure that this machine has what these groups need. It
 # installs missing Debian packages and node_modules, and prints one line for everything else that is missing. If nothing
 # is missing, it is quick and prints nothing.
 #
@@ -7,6 +7,7 @@
 #   check    format, lint, types, C analysis, unit tests: Node, clang and clang-format
 #   cluster  the cluster: root, kernel features, Go, Debian packages
 #   image    the image: docker, or the packages that build an image without it
+#   docker   image, and a Docker engine that a test can start
 #   test     check, cluster, image, and the programs that tests use
 #   bench    cluster, image, and the programs that the benchmarks compare
 set -euo pipefail
@@ -20,9 +21,10 @@ main() {
       check) need_node && need_packages "${CHECK_PACKAGES[@]}" ;;
       cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
       image) need_node && need_image_builder ;;
-      test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" ;;
+      docker) main cluster && need_packages "${IMAGE_PACKAGES[@]}" "${DOCKER_PACKAGES[@]}" ;;
+      test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" && need_arm64_compiler ;;
       bench) main cluster image && need_packages "${BENCH_PACKAGES[@]}" ;;
-      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, test and bench" ;;
+      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, docker, test and bench" ;;
     esac
   done
 }
@@ -35,8 +37,13 @@ CLUSTER_PACKAGES=(
   nftables=nft openssl=openssl pkg-config=pkg-config procps=sysctl tini=tini util-linux=setpriv
 )
 IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
+DOCKER_PACKAGES=(docker.io=dockerd)
 TEST_PACKAGES=(
-  faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h tcpdump=tcpdump tshark=tshark wireshark-common=dumpcap
+  faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h shellcheck=shellcheck tcpdump=tcpdump tshark=tshark
+  wireshark-common=dumpcap
+)
+ARM64_PACKAGES=(
+  gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h
 )
 BENCH_PACKAGES=(
   chromium=chromium tcpdump=tcpdump tcpslice=tcpslice time=/usr/bin/time tshark=tshark util-linux=prlimit
@@ -125,6 +132,11 @@ can_overlay() {
 
 need_image_builder() {
   docker info >/dev/null 2>&1 || need_packages "${IMAGE_PACKAGES[@]}"
+}
+
+# On arm64 itself, the compiler of Debian's gcc has this name too.
+need_arm64_compiler() {
+  [ "$(uname -m)" = aarch64 ] || need_packages "${ARM64_PACKAGES[@]}"
 }
 
 # need_packages <package=proof...>: installs the packages whose proof does not exist.

@@ -20,7 +20,7 @@ export async function check(): Promise<number> {
   return conclude([...(await checks()), await vitest('unit')]);
 }
 
-/** `make test`: every check and every test except the fault tests. */
+/** `make test`: every check and every test except those of test-faults and test-docker. */
 export async function test(): Promise<number> {
   await freshResults();
   return conclude([
@@ -36,6 +36,12 @@ export async function test(): Promise<number> {
 export async function testFaults(): Promise<number> {
   await freshResults();
   return conclude([await onCluster('faults')]);
+}
+
+/** `make test-docker`: the image that a real Docker engine builds, by README's command, as the agent of the cluster. */
+export async function testDocker(): Promise<number> {
+  await freshResults();
+  return conclude([await onCluster('docker')]);
 }
 
 /** Brings the cluster up with the agents of this checkout, and ends it afterwards unless it was up before. */

@@ -9,26 +9,42 @@ const flagsFile = join(repository, 'src/compile_flags.txt');
 
 /** Compiles the agent's C programs: the spawner, the preload library and the interface probe; returns their folder. */
 export async function compileNative(): Promise<string> {
-  const [spawner] = await Promise.all([compileSpawner(), compilePreload(), compileInterfaceProbe()]);
-  return dirname(spawner);
+  const programs = [compileSpawner(), compilePreload(), compile(await interfaceProbe())] as const;
+  const [path] = await Promise.all(programs);
+  return dirname(path);
 }
 
 /** Compiles the program that starts tcpdump; returns its path. */
 export async function compileSpawner(): Promise<string> {
-  return await compile({ ...(await filesOf('src/agent/spawner')), output: 'podcap-spawner' });
+  return await compile(await spawner());
 }
 
 /** Compiles the preload library; returns its path, for LD_PRELOAD. */
 export async function compilePreload(): Promise<string> {
-  return await compile({
+  return await compile(await preload());
+}
+
+/** Compiles the agent's C programs for arm64, with the name of Debian's compiler for it; returns their paths. */
+export async function compileNativeForArm64(): Promise<string[]> {
+  const programs = await Promise.all([spawner(), preload(), interfaceProbe()]);
+  const forArm64 = { compiler: 'aarch64-linux-gnu-gcc', folder: 'arm64' } as const;
+  return await Promise.all(programs.map((program) => compile({ ...program, ...forArm64 })));
+}
+
+async function spawner(): Promise<Compilation> {
+  return { ...(await filesOf('src/agent/spawner')), output: 'podcap-spawner' };
+}
+
+async function preload(): Promise<Compilation> {
+  return {
     ...(await filesOf('src/agent/preload')),
     output: 'podcap-preload.so',
     linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
-  });
+  };
 }
 
-async function compileInterfaceProbe(): Promise<string> {
-  return await compile({ ...(await filesOf('src/agent/interface-probe')), output: 'podcap-interface-probe' });
+async function interfaceProbe(): Promise<Compilation> {
+  return { ...(await filesOf('src/agent/interface-probe')), output: 'podcap-interface-probe' };
 }
 
 /** Compiles a program that reads messages as the preload library does (agent/testing); returns its path. */
@@ -69,22 +85,32 @@ export function compileTestProgram(
 type Compilation = {
   readonly sources: readonly string[];
   readonly headers?: readonly string[];
-  /** The file's name in build/. */
+  /** The file's name in build/, or in a folder of it. */
   readonly output: string;
+  readonly folder?: string;
+  /** gcc unless set. */
+  readonly compiler?: string;
   /** Options before and after the sources. */
   readonly linking?: { readonly before: readonly string[]; readonly after: readonly string[] };
 };
 
 /** Compiles into build/, unless the file there is newer than all that it is made of; returns its path. */
-async function compile({ sources, headers = [], output, linking }: Compilation): Promise<string> {
-  const path = join(repository, 'build', output);
+async function compile({
+  sources,
+  headers = [],
+  output,
+  folder = '',
+  compiler = 'gcc',
+  linking,
+}: Compilation): Promise<string> {
+  const path = join(repository, 'build', folder, output);
   const changed = await Promise.all([flagsFile, ...sources, ...headers].map(modified));
   if ((await modified(path)) > Math.max(...changed)) return path;
   await mkdir(dirname(path), { recursive: true });
   // Test files run at the same time: each compiles for itself, and the rename shows no other an incomplete file.
   const unfinished = join(dirname(path), `.${basename(path)}-${ownedName()}`);
   const { before = [], after = [] } = linking ?? {};
-  await run(['gcc', `@${flagsFile}`, ...before, '-o', unfinished, ...sources, ...after]);
+  await run([compiler, `@${flagsFile}`, ...before, '-o', unfinished, ...sources, ...after]);
   await rename(unfinished, path);
   return path;
 }
