@@ -45,7 +45,8 @@ async function tellVictim(cluster: TestCluster, { name }: FreezingPod, file: str
 async function frozenRings(pod: FreezingPod, count: number): Promise<readonly ListedFrozenRing[]> {
   return await until(
     async () => {
-      const { frozen = [] } = (await listedState(pod)) ?? {};
+      // Not while the agent starts again.
+      const { frozen = [] } = (await listedState(pod).catch(() => undefined)) ?? {};
       return frozen.length >= count && frozen;
     },
     { what: `${count} frozen rings`, deadlineMs: 60_000 },

@@ -90,6 +90,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     root: capturesFolder,
     groupId: captureUser,
     readsPacketTimes: settings.podMetrics,
+    agent: settings.agentName,
+    mostFrozenRings: settings.maxFrozenRings,
     clock,
     log,
   });

@@ -29,6 +29,7 @@ export const settingsSchema = v.object({
   bufferBudgetMegabytes: wholeNumber(3, 1_000_000),
   minFreeDiskPercent: wholeNumber(0, 90),
   retentionSeconds: wholeNumber(0, 30 * 86_400),
+  maxFrozenRings: wholeNumber(1, 100),
   podMetrics: v.pipe(
     v.picklist(['true', 'false'], 'true or false'),
     v.transform((given) => given === 'true'),
@@ -129,6 +130,12 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     env: 'PODCAP_RETENTION_SECONDS',
     default: '3600',
     help: 'how long the captures of an ended Pod are kept, in seconds; 0 deletes them at once',
+  },
+  maxFrozenRings: {
+    flag: 'max-frozen-rings',
+    env: 'PODCAP_MAX_FROZEN_RINGS',
+    default: '3',
+    help: 'the most frozen rings that are kept of one Pod: the first and the newest ones',
   },
   podMetrics: {
     flag: 'pod-metrics',

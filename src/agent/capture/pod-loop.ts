@@ -79,12 +79,14 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
       const isNews = freezeCapacity !== loop.freezeCapacity || hasMoved(loop.listed, listed);
       loop.freezeCapacity = freezeCapacity;
       loop.listed = listed;
-      if (isNews) loop.ticking.run();
       const isSame = isSameDecision(loop.decision, decision) && isDeepStrictEqual(bufferKib, loop.bufferKib);
       loop.decision = decision;
       loop.bufferKib = bufferKib;
       if (decision?.kind === 'record') loop.known = decision.pod;
-      if (isSame) return;
+      if (isSame) {
+        if (isNews) loop.ticking.run();
+        return;
+      }
       if (decision?.pod) loop.pod = decision.pod;
       const times = { longestEndMs: loop.known ? longestEndMs(loop.known) : 0, nowMs: performance.now() };
       desire(loop, desiredAfter(loop.desired, decision, { bufferKib, ...times }));

@@ -87,6 +87,7 @@ async function startAgent(scene: {
       bufferBudgetMegabytes: 1_000,
       minFreeDiskPercent: 0,
       retentionSeconds: 3_600,
+      maxFrozenRings: 3,
       podMetrics: true,
       bufferKib: 4_096,
       captureUser: 10_001,

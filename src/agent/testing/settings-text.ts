@@ -10,6 +10,7 @@ export const settingsText = {
   bufferBudgetMegabytes: '1024',
   minFreeDiskPercent: '0',
   retentionSeconds: '3600',
+  maxFrozenRings: '3',
   podMetrics: 'false',
   bufferKib: '4096',
   captureUser: '10001',
