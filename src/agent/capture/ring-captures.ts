@@ -99,6 +99,11 @@ export function mayStartAnother(
   return countOf(ring, observed) < mostCaptures && all < mostCaptures * rings.length;
 }
 
+/** Whether a tcpdump of that ring is being started, and does not run yet. */
+export function isStarting(ring: OfInterface, observed: Pick<Observed, 'inFlight'>): boolean {
+  return startsIn(observed).some((spec) => spec.interface === ring.interface);
+}
+
 /** How many tcpdumps of that ring run, or are being started. */
 function countOf(ring: OfInterface, observed: Observed): number {
   const starts = startsIn(observed).filter((spec) => spec.interface === ring.interface);
