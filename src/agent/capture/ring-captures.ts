@@ -82,10 +82,8 @@ export function isOtherHandover(
   return rings.some((other) => other.interface !== ring.interface && countOf(other, observed) > 1);
 }
 
-/** Whether one capture of that ring is left, and none that it has replaced; none at all if it is not wanted any more. */
+/** Whether one capture of that ring is left, if it is still wanted, and none of an interface that is not. */
 export function isHandedOver(ring: OfInterface, rings: readonly OfInterface[], observed: Observed): boolean {
-  const isWanted = rings.some((each) => each.interface === ring.interface);
-  if (!isWanted) return countOf(ring, observed) === 0;
   return countOf(ring, observed) <= 1 && countOfOthers(rings, observed) === 0;
 }
 
