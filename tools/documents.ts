@@ -55,13 +55,14 @@ Only annotations of Pods count. On Kubernetes 1.30 and later, the API server [re
 ## When an annotation changes
 
 - **The number of files** takes effect at once. tcpdump is not restarted.
-- **The filter, interface, snaplen or file size** starts a new tcpdump. The new one captures before the old one stops, so no packet is lost.
+- **The filter, snaplen or file size** starts a new tcpdump for each interface. The new one captures before the old one stops, so no packet is lost.
+- **The interfaces**: one that is added is captured, and one that is removed is captured no more. The tcpdumps of the others are not restarted. Files of an interface that was removed stay until newer ones of the first interface fill its ring.
 - **The duration** limits the total time that the Pod is captured, including the time before this annotation was set. If you set a longer duration after it is over, capturing continues for the difference.
 - **Removing \`${annotationRules(settings).files.key}\`** stops the capture and deletes its files.
 
 ## Refusals
 
-If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in \`podcap list\`, in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
+If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in \`podcap list\`, in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If only some of several interfaces are refused, the others are captured: the state is \`capturing\`, and the Event says both. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
 
 ${table(
   ['reason', 'when', 'until'],

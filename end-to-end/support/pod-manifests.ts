@@ -95,6 +95,29 @@ export function idle(options: PodOptions): PodManifest {
   return pod(options, { containers: [container('main', ['sleep', 'infinity'])] });
 }
 
+/** Where the proxy of a Pod with a sidecar listens, and the user that it runs as. */
+export const sidecar = { port: 15_001, userId: 1_337 } as const;
+
+/**
+ * Does nothing by itself. A second container is its proxy, which sends on to that address what it receives, as the
+ * sidecar of a service mesh does; the rule that redirects to it is not part of the Pod.
+ */
+export function withSidecar({
+  to,
+  port,
+  ...options
+}: PodOptions & { readonly to: string; readonly port: number }): PodManifest {
+  const script = `
+    const socket = require('node:dgram').createSocket('udp4');
+    socket.on('error', () => {}).on('message', (data) => socket.send(data, ${port}, '${to}')).bind(${sidecar.port});
+  `;
+  const proxy = {
+    ...container('proxy', ['node', '-e', script]),
+    securityContext: { runAsUser: sidecar.userId },
+  };
+  return pod(options, { containers: [container('main', ['sleep', 'infinity']), proxy] });
+}
+
 /** Sends numbered datagrams. It ignores TERM, so that it does not stop before its network does. */
 export function sender({
   to,

@@ -82,10 +82,8 @@ export function isOtherHandover(
   return rings.some((other) => other.interface !== ring.interface && countOf(other, observed) > 1);
 }
 
-/** Whether one capture of that ring is left, and none that it has replaced; none at all if it is not wanted any more. */
+/** Whether one capture of that ring is left, if it is still wanted, and none of an interface that is not. */
 export function isHandedOver(ring: OfInterface, rings: readonly OfInterface[], observed: Observed): boolean {
-  const isWanted = rings.some((each) => each.interface === ring.interface);
-  if (!isWanted) return countOf(ring, observed) === 0;
   return countOf(ring, observed) <= 1 && countOfOthers(rings, observed) === 0;
 }
 
@@ -97,6 +95,11 @@ export function mayStartAnother(
 ): boolean {
   const all = alive(observed).length + startsIn(observed).length;
   return countOf(ring, observed) < mostCaptures && all < mostCaptures * rings.length;
+}
+
+/** Whether a tcpdump of that ring is being started, and does not run yet. */
+export function isStarting(ring: OfInterface, observed: Pick<Observed, 'inFlight'>): boolean {
+  return startsIn(observed).some((spec) => spec.interface === ring.interface);
 }
 
 /** How many tcpdumps of that ring run, or are being started. */

@@ -19,6 +19,7 @@ import {
   coveredMs,
   isBeside,
   isOtherHandover,
+  isStarting,
   mayStartAnother,
   newestOf,
   ofOtherInterfaces,
@@ -89,6 +90,8 @@ function ringSteps(ring: RingSpec, { rings, network }: Surroundings, observed: O
   if (newest && isSameCapture(newest.spec, ring) && !isReplaced) return keeping;
   // One that is about to end is not there to be replaced: what passes until the next one listens is missed.
   const isEnding = ours.some((capture) => !isRunning(capture));
+  // What a start takes is no reason to stop what it replaces.
+  if (isStarting(ring, observed)) return keeping;
   if (isEnding || isFolderBusy(observed) || !isReady(ring, observed)) return keeping;
   if (!isBeside(ring, rings, observed) || observed.spareRings > 0) {
     const mayStart = mayStartAnother(ring, rings, observed);

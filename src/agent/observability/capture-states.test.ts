@@ -19,6 +19,17 @@ const cases: readonly [CaptureStatus | undefined, Decision | undefined, string |
     'waiting WaitingForNetwork: the Pod has no network yet that the agent can find',
   ],
   [{ kind: 'capturing', generation: 1, spec: specOf(1), missedBefore: firstStart }, capture, 'capturing'],
+  [
+    {
+      kind: 'capturing',
+      generation: 1,
+      spec: specOf(1),
+      missedBefore: firstStart,
+      refused: [{ interface: 'net1', refusal: { reason: 'NoSuchInterface', message: 'no net1' } }],
+    },
+    capture,
+    'capturing NoSuchInterface: no net1',
+  ],
   // Until its network is gone.
   [{ kind: 'capturing', generation: 1, spec: specOf(1), missedBefore: firstStart }, keep, 'capturing'],
   [

@@ -1,7 +1,13 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
-import { type CaptureStatus, captureStatuses } from './capture-status.ts';
+import {
+  type CaptureReport,
+  type CaptureStatus,
+  captureStatuses,
+  type MissedBefore,
+} from './capture-status.ts';
+import { capturingReport } from './capturing-report.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 
@@ -147,6 +153,95 @@ test('renews the reports of problems that persist, and no others', () => {
   reported.splice(0);
   status.renew();
   expect(reported).toEqual(['uid-1 refused', 'uid-4 waiting']);
+});
+
+describe('of several interfaces', () => {
+  const first = (packets: number): MissedBefore => ({ kind: 'first', packets });
+  const gap = (packets: number, isSettled = false): MissedBefore => ({ kind: 'gap', packets, isSettled });
+  const unknown: MissedBefore = { kind: 'unknown' };
+
+  /** eth0 and lo, each with its generation and what was missed before it. */
+  function both(eth0: [number, MissedBefore], lo: [number, MissedBefore], refused = false): CaptureStatus {
+    const starts = [eth0, lo].map(([generation, missedBefore], at) => {
+      return { interface: at === 0 ? 'eth0' : 'lo', generation, missedBefore, isOtherInterface: false };
+    });
+    const refusal = { reason: 'NoSuchInterface', message: 'none' } as const;
+    const spec = specOf(1, { interfaces: ['eth0', 'lo'] });
+    return capturingReport(spec, starts, refused ? [{ interface: 'net1', refusal }] : []);
+  }
+
+  /** What is told of each report: its newest generation, and what was missed before. */
+  function toldOf(...reports: CaptureStatus[]): string[] {
+    const told: string[] = [];
+    const status = captureStatuses([
+      (_pod, report) => told.push('missedBefore' in report ? textOf(report) : report.kind),
+    ]);
+    for (const report of reports) status.report(pod, report);
+    return told;
+  }
+
+  function textOf({ generation, missedBefore }: CaptureReport & { readonly kind: 'capturing' }): string {
+    return `${generation} ${Object.values(missedBefore).join(' ')}`;
+  }
+
+  test('all are told of at first, and then what is new', () => {
+    expect(
+      toldOf(
+        both([1, first(3)], [2, first(4)]),
+        { kind: 'failed', message: 'lo: ended' },
+        both([1, first(3)], [3, gap(5)]),
+        both([4, gap(7)], [3, gap(5)]),
+      ),
+    ).toEqual(['2 first 7', 'failed', '3 gap 5 false', '4 gap 7 false']);
+  });
+
+  test('one that is added is told of alone, and so is the rest when it is gone', () => {
+    const alone = { ...capturing(1), missedBefore: first(3) };
+    expect(toldOf(alone, both([1, first(3)], [2, first(4)]), alone)).toEqual([
+      '1 first 3',
+      '2 first 4',
+      '1 first 3',
+    ]);
+  });
+
+  test('what becomes known of one while another is unknown is told with the rest, as a correction', () => {
+    expect(
+      toldOf(
+        both([3, unknown], [4, unknown]),
+        both([3, gap(5, true)], [4, unknown]),
+        both([3, gap(5, true)], [4, gap(2, true)]),
+      ),
+    ).toEqual(['4 unknown', '4 gap 7 true']);
+  });
+
+  test('what passed an interface that was not captured before is told with the gap of another', () => {
+    expect(toldOf(both([3, unknown], [4, first(9)]), both([3, gap(5, true)], [4, first(9)]))).toEqual([
+      '4 unknown',
+      '4 gap 5 true 9',
+    ]);
+  });
+
+  test('an interface that is up again is told of alone', () => {
+    const down = { kind: 'interfaceDown', generation: 2, interface: 'lo' } as const;
+    expect(toldOf(both([1, first(3)], [2, first(4)]), down, both([1, first(3)], [2, gap(0)]))).toEqual([
+      '2 first 7',
+      'interfaceDown',
+      '2 gap 0 false',
+    ]);
+  });
+
+  test('one that is refused alone is reported once, again each hour, and when it is refused no more', () => {
+    const told: boolean[] = [];
+    const status = captureStatuses([(_pod, report) => told.push('refused' in report)]);
+    const refused = both([1, first(3)], [2, first(4)], true);
+    for (const report of [refused, refused]) status.report(pod, report);
+    expect(told).toEqual([true]);
+    status.renew();
+    expect(told).toEqual([true, true]);
+    status.report(pod, both([1, first(3)], [2, first(4)]));
+    status.renew();
+    expect(told).toEqual([true, true, false]);
+  });
 });
 
 function capturing(generation: number): CaptureStatus & { readonly kind: 'capturing' } {

@@ -3,6 +3,7 @@ import { specOf } from '../testing/fixtures.ts';
 import type { CaptureReport } from './capture-status.ts';
 import { eventMessageOf, lossMessageOf, progressMessageOf, reportByEvent } from './event-messages.ts';
 
+const ofBoth = specOf(5, { interfaces: ['eth0', 'lo'] });
 const place = { nodeName: 'node1', isUninstall: () => false };
 const totals = {
   captured: 90,
@@ -75,6 +76,47 @@ const cases: readonly [CaptureReport, string | undefined][] = [
       isOtherInterface: true,
     },
     'Warning InterfaceReplaced: another interface has become eth0: capturing eth0, keeping the last 5 files of 1 MB on node1; at most 10 packets missed since the previous capture',
+  ],
+  [
+    { kind: 'capturing', generation: 2, spec: ofBoth, missedBefore: { kind: 'first', packets: 30 } },
+    "Normal CaptureStarted: capturing eth0 and lo, keeping the last 5 files of 1 MB of each on node1; 30 packets passed before, including those of the network's setup, such as neighbour discovery",
+  ],
+  [
+    {
+      kind: 'capturing',
+      generation: 3,
+      spec: { ...ofBoth, interfaces: ['eth0', 'lo', 'net1'], filter: 'udp' },
+      missedBefore: { kind: 'gap', packets: 2, isSettled: false, firstPackets: 7 },
+      starts: [
+        {
+          interface: 'lo',
+          generation: 2,
+          missedBefore: { kind: 'first', packets: 7 },
+          isOtherInterface: true,
+        },
+        {
+          interface: 'net1',
+          generation: 3,
+          missedBefore: { kind: 'gap', packets: 2, isSettled: false },
+          isOtherInterface: false,
+        },
+      ],
+      isOtherInterface: true,
+    },
+    'Warning InterfaceReplaced: another interface has become lo: capturing eth0, lo and net1, keeping the last 5 files of 1 MB of each, filter "udp" on node1; at most 2 packets missed since the previous capture, and 7 packets passed interfaces that were not captured before',
+  ],
+  [
+    {
+      kind: 'capturing',
+      generation: 1,
+      spec,
+      missedBefore: { kind: 'first', packets: 0 },
+      refused: [
+        { interface: 'net1', refusal: { reason: 'NoSuchInterface', message: 'no interface net1' } },
+        { interface: 'net2', refusal: { reason: 'NoSuchInterface', message: 'no interface net2' } },
+      ],
+    },
+    'Warning NoSuchInterface: no interface net1; no interface net2; capturing eth0, keeping the last 5 files of 1 MB on node1; no packet passed before',
   ],
   [
     { kind: 'interfaceRenamed', generation: 1, interface: 'eth0', name: '\u001b[2J' },

@@ -44,7 +44,7 @@ test.each<[string, FreezeCause, string | undefined, string]>([
     '2026-01-01T00:00:10.000Z',
     'it reaches back to 0.5 s before its trigger',
   ],
-  ['to nothing', ended, undefined, 'it has no packets'],
+  ['to nothing', ended, undefined, ''],
 ])('how far back a ring reaches: %s', (_what, cause, first, text) => {
   const frozen = first === undefined ? { packets: 0 } : { packets: 2, first, last: first };
   expect(reachText({ causes: [cause], time, frozen })).toBe(text);

@@ -30,15 +30,15 @@ function happeningText({ trigger, container, exitCode, reason, finishedAt, text 
 }
 
 /**
- * How far back a frozen ring reaches from what caused it, and what would keep more where that is too little. The kubelet
- * gives the end of a container to the second.
+ * How far back a frozen ring reaches from what caused it, and what would keep more where that is too little; empty for one
+ * without packets. The kubelet gives the end of a container to the second.
  */
 export function reachText({
   causes,
   time,
   frozen,
 }: Pick<FreezeRecord, 'causes' | 'time' | 'frozen'>): string {
-  if (frozen?.first === undefined) return 'it has no packets';
+  if (frozen?.first === undefined) return '';
   const finishedAt = causes.find((cause) => cause.finishedAt !== undefined)?.finishedAt;
   const happenedMs = Date.parse(finishedAt ?? time);
   const beforeMs = happenedMs - Date.parse(frozen.first);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus, MissedBefore } from './capture-status.ts';
@@ -50,6 +50,43 @@ test('a start that is reported again, with another number of files, hides no los
   for (const files of [1, 2, 3]) scene.says({ ...start, spec: specOf(files) });
   await scene.passes(1, { missed: 20_005 });
   expect(scene.events).toEqual([expect.stringContaining('at most 5 missed')]);
+});
+
+describe('of several interfaces', () => {
+  const capturing = (generation: number, missedBefore: MissedBefore): CaptureStatus => {
+    return { kind: 'capturing', generation, missedBefore, spec: specOf(1) };
+  };
+
+  test('what passed one that was not captured before is no loss, and what another one missed is', async () => {
+    const scene = reportsScene();
+    scene.says(capturing(2, { kind: 'gap', packets: 5, isSettled: false, firstPackets: 9 }));
+    await scene.passes(1, { missed: 14 });
+    expect(scene.events).toEqual([expect.stringContaining('at most 5 missed')]);
+  });
+
+  test('... also when that is known only later', async () => {
+    const scene = reportsScene();
+    scene.says(capturing(2, { kind: 'unknown' }));
+    scene.says(capturing(2, { kind: 'gap', packets: 5, isSettled: true, firstPackets: 9 }));
+    await scene.passes(1, { missed: 14 });
+    expect(scene.events).toEqual([expect.stringContaining('at most 5 missed')]);
+  });
+
+  test('one that is captured no more hides no loss of the others', async () => {
+    const scene = reportsScene();
+    scene.says(capturing(2, { kind: 'first', packets: 7 }));
+    scene.says(capturing(1, { kind: 'first', packets: 3 }));
+    await scene.passes(1, { missed: 9 });
+    expect(scene.events).toEqual([expect.stringContaining('at most 2 missed')]);
+  });
+
+  test('packets that are lost while one of them is down are reported', async () => {
+    const scene = reportsScene();
+    scene.starts({ kind: 'first', packets: 0 });
+    scene.says({ kind: 'interfaceDown', generation: 1, interface: 'net1' });
+    for (let minute = 0; minute < 60; minute += 1) await scene.passes(1, { dropped: 7 });
+    expect(scene.events).toEqual([expect.stringContaining('7 dropped by the kernel')]);
+  });
 });
 
 test('a healthy capture has a new Event with its numbers before the last one expires', async () => {

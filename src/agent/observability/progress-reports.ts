@@ -48,17 +48,25 @@ export type DueReport =
   | { readonly kind: 'progress' }
   | undefined;
 
-/** Returns what has to be reported of a capture now; nothing for one that does not capture. Pure. */
+/**
+ * Returns what has to be reported of a capture now; nothing for one that does not capture. Pure. While one interface has a
+ * problem, others can lose packets.
+ */
 export function dueReport(
   { status, totals }: Pick<KnownStatus, 'status' | 'totals'>,
   reported: Reported,
   nowMs: number,
 ): DueReport {
-  if (status.kind !== 'capturing') return undefined;
+  if (!isCapturing(status)) return undefined;
   const more = lossSince(totals, reported);
   const isLossDue = reported.lossMs === undefined || nowMs - reported.lossMs >= lossEveryMs;
   if (isLossDue && more.dropped + more.lostAtStop + more.missed > 0) return { kind: 'loss', more };
-  return nowMs - reported.eventMs >= progressEveryMs ? { kind: 'progress' } : undefined;
+  const isProgressDue = status.kind === 'capturing' && nowMs - reported.eventMs >= progressEveryMs;
+  return isProgressDue ? { kind: 'progress' } : undefined;
+}
+
+function isCapturing({ kind }: CaptureStatus): boolean {
+  return kind === 'capturing' || kind === 'interfaceDown' || kind === 'interfaceRenamed';
 }
 
 /** Counts can also fall: what was missed is an upper bound until it is known. */

@@ -98,8 +98,7 @@ export type Admission = {
 
 /** Whether running captures are asked for more than before: that is admitted like a new request. */
 export function asksForMore({ spec, running }: Pick<RequestedRings, 'spec' | 'running'>): boolean {
-  if (!running) return false;
-  return ringsBytes(spec) > ringsBytes(running.size) || spec.rings > running.size.rings;
+  return running !== undefined && ringsBytes(spec) > ringsBytes(running.size);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
 import { mostFileBytes, type RingSize, type RingsSize, ringBytes } from '../storage/ring-size.ts';
 import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
-import type { Capacity, WaitsFor } from './capacity.ts';
+import { type Capacity, placesOf, type WaitsFor } from './capacity.ts';
 import {
   type Decision,
   type NodeState,
@@ -366,16 +366,21 @@ test('for any Node: decisions only for known UIDs, never too many captures, no d
     fc.property(anyNode(), (state) => {
       const { decisions } = plan(state);
       const isRecorded = (key: string) => decisions.get(key)?.kind === 'record';
-      const ending = [...state.recording.keys()].filter((key) => !isRecorded(key));
+      const held = (key: string) => placesOf(state.recording.get(key));
+      const ending = [...state.recording.keys()].filter((key) => !isRecorded(key)).map(held);
       expect(
         new Set(decisions.keys()).isSubsetOf(new Set([...state.pods.keys(), ...state.folders.keys()])),
       ).toBe(true);
-      const specs = [...decisions.values()].flatMap((decision) =>
-        decision.kind === 'record' ? [decision.spec] : [],
+      const requested = [...decisions].flatMap(([key, decision]) =>
+        decision.kind === 'record' ? [[key, decision.spec.interfaces.length] as const] : [],
       );
-      expect(specs.length).toBeLessThanOrEqual(state.capacity.maxCaptures);
-      expect(specs.length + ending.length).toBeLessThanOrEqual(
-        Math.max(state.capacity.maxCaptures, state.recording.size),
+      expect(sumOf(requested.map(([, interfaces]) => interfaces))).toBeLessThanOrEqual(
+        state.capacity.maxCaptures,
+      );
+      // An interface that is not asked for any more is captured until that has ended.
+      const running = requested.map(([key, interfaces]) => Math.max(interfaces, held(key)));
+      expect(sumOf([...running, ...ending])).toBeLessThanOrEqual(
+        Math.max(state.capacity.maxCaptures, sumOf([...state.recording.keys()].map(held))),
       );
       for (const [key, decision] of decisions) {
         if (decision.kind !== 'delete') continue;
@@ -626,6 +631,10 @@ function anyNode(): fc.Arbitrary<NodeState> {
       nowMs,
       unixMs,
     }));
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 /** They have waited for that until now. */

@@ -1,5 +1,6 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
+import { ringInFreezing } from '../storage/freezes.ts';
 import { frozenRingBytes, type RingsSize } from '../storage/ring-size.ts';
 import { type CaptureSpec, type RequestLimits, tcpdumpSpecsOf } from './annotations.ts';
 import {
@@ -258,7 +259,10 @@ function freezeRequests(
   return [...uids].flatMap((uid) => {
     const decision = decisions.get(uid);
     if (decision?.kind !== 'record' || !mayFreeze(decision.spec)) return [];
-    const { rings = [] } = folders.get(uid)?.freezes ?? {};
+    const freezes = folders.get(uid)?.freezes ?? { log: undefined, rings: [] };
+    // Until that is over, it freezes no other.
+    if (ringInFreezing(freezes)) return [];
+    const { rings } = freezes;
     const isReserved =
       recording.get(uid)?.size.freezes === true ||
       requestedSize(decision.spec, rings.length).freezes === true;

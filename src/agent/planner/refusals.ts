@@ -39,7 +39,7 @@ export const refusalDescriptions: Readonly<
     until: 'the filter is changed',
   },
   NoSuchInterface: {
-    when: 'the Pod has no interface with that name',
+    when: 'the Pod has no interface with that name; if it has others that are asked for, those are captured',
     until: 'the interface exists; checked every 30 s',
   },
   OverBudget: {

@@ -107,6 +107,61 @@ test('a generation knows what all earlier ones counted, and the one before of th
   expect((await folder.createGeneration({ ...parameters, sandboxId: 'sandbox2' })).before).toBeUndefined();
 });
 
+test('of several interfaces, a capture counts what the one before of its own ring may have missed', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  for (const name of ['eth0', 'lo', 'net1'])
+    await (await folder.createGeneration({ ...parameters, interface: name })).note({
+      interfacePackets: 20,
+      missedIfDead: 7,
+    });
+  const unsettledOf = async (name: string, interfaces: readonly string[]) => {
+    const next = await folder.createGeneration({ ...parameters, interface: name }, interfaces);
+    return [next.before?.generation, next.unsettled?.generation];
+  };
+  expect(await unsettledOf('eth0', ['eth0', 'lo', 'net1'])).toEqual([1, undefined]);
+  expect(await unsettledOf('lo', ['eth0', 'lo', 'net1'])).toEqual([2, undefined]);
+  // What net1 missed before it died is in no other ring than the first.
+  expect(await unsettledOf('lo', ['eth0', 'lo'])).toEqual([2, undefined]);
+  expect(await unsettledOf('eth0', ['eth0', 'lo'])).toEqual([1, 3]);
+});
+
+test('the time that several captures have captured counts once, in each boot', async () => {
+  await using root = await temporaryFolder();
+  const capturedMs = async (bootId: string, startMs: number, forMs: number) => {
+    const folders = await openCaptureFolders({
+      root: root.path,
+      groupId: process.getgid?.() ?? 0,
+      clock: { bootId, nowMs: () => startMs },
+      log: pino({ level: 'silent' }),
+    });
+    const generation = await (await folders.open(pod)).createGeneration(parameters);
+    await generation.note({ totals: { ...noTotals, capturedMs: forMs } });
+    await folders.measure(pod.uid);
+    return folders.states().get(pod.uid)?.capturedMs;
+  };
+  expect(await capturedMs('a', 1_000, 100)).toBe(100);
+  expect(await capturedMs('a', 1_040, 50)).toBe(100);
+  expect(await capturedMs('a', 1_080, 50)).toBe(130);
+  expect(await capturedMs('a', 2_000, 10)).toBe(140);
+  expect(await capturedMs('b', 1_000, 100)).toBe(240);
+});
+
+test('captures of several interfaces that start at once forget nothing of what deleted records counted', async () => {
+  await using root = await temporaryFolder();
+  const folder = await (await open(root.path)).open(pod);
+  for (let i = 0; i < 40; i += 1) {
+    const generation = await folder.createGeneration(parameters);
+    await generation.note({ endTime: '2026-01-01T00:00:00Z', totals: { ...noTotals, captured: 1 } });
+  }
+  const starts = ['eth0', 'lo', 'net1'].map((name) =>
+    folder.createGeneration({ ...parameters, interface: name }),
+  );
+  const numbers = (await Promise.all(starts)).map(({ number }) => number);
+  expect(numbers).toEqual([41, 42, 43]);
+  expect((await folder.totals()).captured).toBe(40);
+});
+
 test('a generation finds the one before of the same interface by its index, whatever had its name meanwhile', async () => {
   await using root = await temporaryFolder();
   const folder = await (await open(root.path)).open(pod);

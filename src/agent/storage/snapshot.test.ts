@@ -35,6 +35,20 @@ test.each([
   },
 );
 
+test('keeps the files of another interface: nothing of that one is missing', async () => {
+  await using scene = await readScene();
+  await scene.file({ generation: 1, index: 0, packets: packets(0, 1) });
+  await scene.record({ generation: 1, interface: 'lo', endTime: '2026-01-01T00:00:00.000Z' });
+  await scene.file({ generation: 2, index: 3, packets: packets(1, 1) });
+  await scene.record({ generation: 2 });
+  const recording = await readRecording(scene.pathOf(), web);
+  await using snapshot = await openSnapshot(recording?.generations ?? []);
+  expect(snapshot.sources.map(({ interfaceName, place }) => [interfaceName, place])).toEqual([
+    ['lo', 'sandbox1 lo'],
+    ['eth0', 'sandbox1 eth0'],
+  ]);
+});
+
 test('keeps the files of an older capture that may still run: they are a ring of their own', async () => {
   await using scene = await readScene();
   await scene.file({ generation: 1, index: 3, packets: packets(0, 1) });

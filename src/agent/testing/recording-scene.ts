@@ -107,6 +107,7 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
         await hasStopped.promise;
       },
       ring: () => loop.recording() ?? { formerSizes: [] },
+      capturedMs: () => loop.recording()?.capturedMs ?? 0,
       ended: hasStopped.promise,
     };
     recorder.change(specOf(count, more));
@@ -144,6 +145,11 @@ export async function recordingScene(testbed: VethTestbed, options: SceneOptions
       return numbers.flat();
     },
     tcpdumps,
+    /** For how long the Pod was captured, as its folder says. */
+    async capturedMs(): Promise<number> {
+      await opened.measure(pod.uid);
+      return opened.states().get(pod.uid)?.capturedMs ?? 0;
+    },
     async tcpdumpPid(): Promise<number> {
       return await until(async () => (await tcpdumps())[0], { what: 'a tcpdump' });
     },

@@ -31,6 +31,29 @@ describe('sources joined', () => {
     expect(bytes).toEqual(captureFile(sources.flatMap(({ files }) => files.flat())));
   });
 
+  test('of several interfaces are ordered by time, and those of each keep their order', async () => {
+    const eth0 = { files: [[packet(0), packet(100), packet(101)], [packet(500)]] };
+    // Its clock was set back in between.
+    const later = { files: [[packet(300), packet(700)]] };
+    const lo = { files: [[packet(50), packet(400), packet(600)]], interfaceName: 'lo', place: 'lo' };
+    const { bytes, overlap } = await joined([eth0, lo, later]);
+    expect(overlap.packets).toBe(0);
+    expect(bytes).toEqual(captureFile([0, 50, 100, 101, 400, 500, 300, 600, 700].map(packet)));
+  });
+
+  test('of several interfaces have the packets of each once, though both captures of each overlap', async () => {
+    const times = Array.from({ length: 20 }, (_, i) => 10 * i);
+    const of = (name: string, offset: number, from: number, to: number) => ({
+      files: [times.slice(from, to).map((us) => packet(us + offset))],
+      interfaceName: name,
+      place: name,
+    });
+    const sources = [of('eth0', 0, 0, 12), of('lo', 5, 0, 15), of('eth0', 0, 8, 20), of('lo', 5, 10, 20)];
+    const { bytes, overlap } = await joined(sources);
+    expect(overlap.packets).toBe(4 + 5);
+    expect(bytes).toEqual(captureFile(times.flatMap((us) => [packet(us), packet(us + 5)])));
+  });
+
   test('can have records larger than a chunk', async () => {
     const packets = [20, 262_144, 1, 262_144, 70_000, 100].map((length, i) => ({
       timeUs: start + i,

@@ -19,7 +19,7 @@ import {
   type StepResult,
   startKey,
 } from '../pod-state.ts';
-import { isBeside, isHandedOver, startsIn, takesSpareRing } from '../ring-captures.ts';
+import { isBeside, isHandedOver, isStarting, startsIn, takesSpareRing } from '../ring-captures.ts';
 import type { EndingCause } from '../tcpdump.ts';
 
 /**
@@ -218,6 +218,10 @@ function problemOf(world: World, step: Step): string | undefined {
   const problems: readonly [boolean, string][] = [
     ...(step.kind === 'start' ? startProblems(world, step) : []),
     [step.kind === 'stop' && isAsDesired(world, step.generation), 'stopped what runs as requested'],
+    [
+      step.kind === 'stop' && hasSilentSuccessor(world, step.generation),
+      'stopped before what replaces it captures',
+    ],
     [step.kind === 'open' && desired.kind !== 'capture', 'opened without a request'],
     [step.kind === 'close' && captures.length > 0, 'closed while a tcpdump runs'],
     [
@@ -248,21 +252,43 @@ function startProblems(world: World, step: Step & { kind: 'start' }): readonly [
 }
 
 /** Whether it is the newest capture of a ring that is asked for, and not refused. */
-function isAsDesired({ desired, captures, network, memory }: World, generation: number): boolean {
+function isAsDesired(world: World, generation: number): boolean {
+  const { desired, captures, network } = world;
   const capture = captures.find((each) => each.generation === generation);
   if (desired.kind !== 'capture' || !capture || network.kind !== 'found') return false;
   const { spec, condition } = capture;
   const isNewest = !captures.some(
     (other) => other.generation > generation && other.spec.interface === spec.interface,
   );
-  const isRefused = memory.outcomes.get(startKey(spec))?.kind === 'refused' || spec.filter === 'too heavy';
   return (
     isNewest &&
-    !isRefused &&
+    !isRefused(world, spec) &&
     condition.kind === 'normal' &&
     capture.network.sandboxId === network.network.sandboxId &&
     desired.rings.some((ring) => isSameCapture(ring, spec))
   );
+}
+
+/** Whether another capture of its ring is being started, or does not listen yet, in the same network. */
+function hasSilentSuccessor(world: World, generation: number): boolean {
+  const { desired, captures, network } = world;
+  const capture = captures.find((each) => each.generation === generation);
+  if (desired.kind !== 'capture' || capture?.phase.kind !== 'listening' || network.kind !== 'found')
+    return false;
+  const { spec, network: itsOwn } = capture;
+  const isWanted = desired.rings.some((ring) => ring.interface === spec.interface);
+  if (!isWanted || itsOwn.sandboxId !== network.network.sandboxId || isRefused(world, spec)) return false;
+  const isNext = (other: ObservedCapture) =>
+    other.spec.interface === spec.interface && other.generation > generation;
+  return (
+    isStarting(spec, observe(world)) ||
+    captures.some((other) => isNext(other) && other.phase.kind === 'starting')
+  );
+}
+
+function isRefused({ memory, desired }: World, spec: ObservedCapture['spec']): boolean {
+  const isTooHeavy = ringsOf(desired).some(({ filter }) => filter === 'too heavy');
+  return isTooHeavy || memory.outcomes.get(startKey(spec))?.kind === 'refused';
 }
 
 /** As the loop does (pod-loop.ts). */
