@@ -29,14 +29,14 @@ export function policyFields(limits: RequestLimits) {
       ...like('interfaces', rules.interfaces, listText),
       allowed: `a list of the names of 1 to ${maxInterfaces} interfaces of the Pod, such as eth0, but not 'any'`,
     },
-    filter: like('filter', rules.filter, text),
+    filter: like('filter', rules.filter, textOf),
     snaplen: like('snaplen', rules.snaplen, wholeNumber),
-    duration: like('duration', rules.duration, text),
+    duration: like('duration', rules.duration, textOf),
     freezeOn: {
       ...like('freezeOn', rules.freezeOn, listText),
       allowed: `a list of one or more of ${freezeTriggers.join(', ')}`,
     },
-    freezeAfter: like('freezeAfter', rules.freezeAfter, text),
+    freezeAfter: like('freezeAfter', rules.freezeAfter, textOf),
     paused: {
       ...like('paused', rules.paused, (value) => (typeof value === 'boolean' ? String(value) : undefined)),
       effect: 'true captures nothing and keeps the files, until it is false or removed',
@@ -100,24 +100,24 @@ export function parsePolicySpec(
   };
 }
 
-/** The field allows what the annotation allows. `textOf` returns what the annotation would have, if it is of the right type. */
+/** The field allows what the annotation allows. `write` returns what the annotation would have, if it is of the right type. */
 function like<T>(
   field: string,
   { allowed, effect, parse }: AnnotationRule<T>,
-  textOf: (value: unknown) => string | undefined,
+  write: (value: unknown) => string | undefined,
 ): PolicyField<T> {
   return {
     field,
     allowed,
     effect,
     parse(value) {
-      const given = textOf(value);
+      const given = write(value);
       return given === undefined ? undefined : parse(given);
     },
   };
 }
 
-function text(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 

@@ -6,18 +6,51 @@ export type PolicySelector = v.InferOutput<typeof selectorSchema>;
 
 const valuesAllowed = 'In and NotIn need values, Exists and DoesNotExist have none';
 
+/** What Kubernetes allows as the key and the value of a label; the CRD has the same (deploy/chart/templates/_policy.tpl). */
+const labelKey = v.pipe(
+  v.string(),
+  v.maxLength(317),
+  v.regex(
+    /^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+  ),
+);
+const labelValue = v.pipe(
+  v.string(),
+  v.maxLength(63),
+  v.regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
+);
+/** Nobody selects by more: each agent of the cluster keeps every policy in memory. */
+const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
+
 const requirementSchema = v.object({
-  key: v.string(),
+  key: labelKey,
   operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: v.nullish(v.array(v.string()), []),
+  values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
 });
 type Requirement = v.InferOutput<typeof requirementSchema>;
 
-/** The selector of a CapturePolicy; a problem names the field. A selector with an unknown operator selects nothing known. */
+/** The selector of a CapturePolicy; a problem names the field. */
 export const selectorSchema = v.object({
-  matchLabels: v.nullish(stringMap, {}),
-  matchExpressions: v.nullish(v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))), []),
+  matchLabels: v.nullish(
+    v.pipe(stringMap, v.check(areLabels, 'must have at most 32 labels, and only valid ones')),
+    {},
+  ),
+  matchExpressions: v.nullish(
+    v.pipe(
+      v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))),
+      v.maxLength(mostExpressions),
+    ),
+    [],
+  ),
 });
+
+function areLabels(labels: Readonly<Record<string, string>>): boolean {
+  const entries = Object.entries(labels);
+  return (
+    entries.length <= mostLabels &&
+    entries.every(([key, value]) => v.is(labelKey, key) && v.is(labelValue, value))
+  );
+}
 
 function hasItsValues({ operator, values }: Requirement): boolean {
   return (operator === 'In' || operator === 'NotIn') === values.length > 0;
