@@ -227,7 +227,12 @@ test('for any strings, nothing is requested, or the request is allowed, or it is
   const keys = Object.values(annotationRules(limits)).map(({ key }) => key);
   expect(Object.keys(allowed)).toEqual([...keys, 'toString', 'podcap.dev/unknown']);
   const settings = Object.entries(allowed).map(([key, some]) =>
-    fc.option(fc.oneof(fc.constantFrom(...some), text).map((value) => [key, value] as const)),
+    fc.option(
+      fc.oneof(fc.constantFrom(...some), text).map((value) => [key, value] as const),
+      {
+        freq: 2,
+      },
+    ),
   );
   const annotations = fc
     .tuple(...settings)
