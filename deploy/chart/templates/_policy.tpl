@@ -40,7 +40,7 @@ properties:
 ^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$
 {{- end -}}
 
-{{/* The same in policy-fields.ts. The format date-time says which days exist. */}}
+{{/* The same in policy-fields.ts. CEL's timestamp() knows which days exist. */}}
 {{- define "podcap.timePattern" -}}
-^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$
+^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$
 {{- end -}}

@@ -69,13 +69,13 @@ export function parsePolicySpec(
 ): ParsedPolicySpec {
   const fields = policyFields(limits);
   for (const { field, parse, allowed } of Object.values(fields)) {
-    const value = spec[field] ?? undefined;
+    const value = spec[field];
     const isOptional = field !== fields.files.field;
     if ((value === undefined && isOptional) || parse(value) !== undefined) continue;
     return { kind: 'invalid', field, value, allowed };
   }
   const value = <T>({ field, parse }: PolicyField<T>) => {
-    const given = spec[field] ?? undefined;
+    const given = spec[field];
     return given === undefined ? undefined : parse(given);
   };
   return {
@@ -131,19 +131,18 @@ function listText(value: unknown): string | undefined {
   return value.every((each) => typeof each === 'string' && !each.includes(',')) ? value.join(',') : undefined;
 }
 
-/** As the API server reads a `date-time`: with a time zone, and without a leap second. */
+/** As Kubernetes reads times: with a time zone, in capitals, and without a leap second. */
 function timeMs(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !rfc3339.test(value)) return undefined;
-  const ms = Date.parse(value.toUpperCase());
-  return Number.isNaN(ms) || !isDay(value) ? undefined : ms;
+  if (typeof value !== 'string' || !rfc3339.test(value) || !isDay(value)) return undefined;
+  return Date.parse(value);
 }
 
 const rfc3339 =
-  /^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/;
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/;
 
-/** Date.parse makes March 2 of February 30. */
+/** Date.parse makes March 2 of February 30. There is no year 0. */
 function isDay(text: string): boolean {
   const day = text.slice(0, 10);
   const ms = Date.parse(`${day}T00:00:00Z`);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day) && !day.startsWith('0000');
 }
