@@ -111,6 +111,23 @@ test('when the Pod is selected again, capturing continues in the same folder', a
   expect(await readdir(markPath)).not.toContain('pod-end.json');
 });
 
+test('a Pod that is refused because of its policy is listed as ended once the policy is gone', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [web]));
+  scene.server.script.policyList.push(list('5', [policy]));
+  await using agent = await scene.start();
+  await captured(scene);
+  const states = async (line: string) => (await agent.ask('/metrics')).includes(`\n${line}\n`);
+  const watch = await scene.server.nextPolicyWatch();
+  watch.send({ type: 'MODIFIED', object: policyObject('web-crashes', { files: 1_000 }) });
+  await until(() => scene.eventReasons().includes('InvalidPolicy'), { what: 'the refusal' });
+  expect(await states('podcap_captures_refused{reason="InvalidPolicy"} 1')).toBe(true);
+  watch.send({ type: 'DELETED', object: policy });
+  await until(() => states('podcap_captures{state="ended"} 1'), { what: 'the state ended' });
+  expect(await states('podcap_captures{state="refused"} 0')).toBe(true);
+  expect(await readdir(scene.captures)).toContain(folderOfWeb);
+});
+
 test('a stale list without the policy deletes nothing, and capturing continues with the next one', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [web]));

@@ -69,6 +69,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
       if (decision?.kind === 'record') loop.known = decision.pod;
       if (isSame) return;
       if (decision && decision.kind !== 'keep') loop.pod = decision.pod;
+      else if (decision && !loop.recording) forgetProblem(loop);
       const times = { longestEndMs: loop.known ? longestEndMs(loop.known) : 0, nowMs: performance.now() };
       desire(loop, desiredAfter(loop.desired, decision, { bufferKib, ...times }));
     },
@@ -378,6 +379,13 @@ function contextOf(loop: Loop): PodContext {
 function reportStatus(loop: Loop, status: CaptureStatus): void {
   loop.reported = status;
   loop.options.status.report(loop.pod, status);
+}
+
+/** What was refused or failed before is no problem any more: nothing is requested, and the files are only kept. */
+function forgetProblem(loop: Loop): void {
+  if (!loop.reported || loop.reported.kind === 'stopped') return;
+  loop.reported = undefined;
+  loop.options.status.forget(loop.uid);
 }
 
 /** A Pod object changes all the time: of the Pod itself, only the UID counts. */
