@@ -17,7 +17,7 @@ test.each<[field: string, value: unknown, part: object | undefined]>([
   ['files', -1, undefined],
   ['fileSize', 50, { fileMegabytes: 50 }],
   ['fileSize', 51, undefined],
-  ['fileSize', null, undefined],
+  ['fileSize', null, { fileMegabytes: 1 }],
   ['interfaces', ['eth0', 'lo'], { interfaces: ['eth0', 'lo'] }],
   ['interfaces', [], undefined],
   ['interfaces', ['a,b'], undefined],
@@ -50,7 +50,7 @@ test.each<[field: string, value: unknown, part: object | undefined]>([
 ])('%s: %j', (field, value, part) => {
   const { policy: _, ...spec } = specOf(5, part);
   const { allowed } = Object.values(policyFields(limits)).find((each) => each.field === field) ?? {};
-  const refused = { kind: 'invalid', field, value, allowed };
+  const refused = { kind: 'invalid', field, value: value ?? undefined, allowed };
   const valid = { kind: 'valid', spec: { capture: spec, expiresMs: undefined } };
   expect(parsePolicySpec({ files: 5, [field]: value }, limits)).toEqual(part ? valid : refused);
 });

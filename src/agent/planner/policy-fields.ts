@@ -62,20 +62,23 @@ export type ParsedPolicySpec =
   /** `field` as in spec.field; `value` undefined: it is missing. */
   | { readonly kind: 'invalid'; readonly field: string; readonly value: unknown; readonly allowed: string };
 
-/** Reads the spec of a CapturePolicy; of several values that are not allowed, it names the first of policyFields. Pure. */
+/**
+ * Reads the spec of a CapturePolicy. Null is no value, as for the API server. Of several values that are not allowed, it
+ * names the first of policyFields. Pure.
+ */
 export function parsePolicySpec(
   spec: Readonly<Record<string, unknown>>,
   limits: RequestLimits,
 ): ParsedPolicySpec {
   const fields = policyFields(limits);
   for (const { field, parse, allowed } of Object.values(fields)) {
-    const value = spec[field];
+    const value = spec[field] ?? undefined;
     const isOptional = field !== fields.files.field;
     if ((value === undefined && isOptional) || parse(value) !== undefined) continue;
     return { kind: 'invalid', field, value, allowed };
   }
   const value = <T>({ field, parse }: PolicyField<T>) => {
-    const given = spec[field];
+    const given = spec[field] ?? undefined;
     return given === undefined ? undefined : parse(given);
   };
   return {

@@ -8,6 +8,7 @@ const web = { app: 'web', tier: 'front', constructor: 'x' };
 test.each<[what: string, selector: object, isSelected: boolean]>([
   ['an empty selector', {}, true],
   ['empty requirements', { matchLabels: {}, matchExpressions: [] }, true],
+  ['null requirements', { matchLabels: null, matchExpressions: null }, true],
   ['a label', { matchLabels: { app: 'web' } }, true],
   ['several labels', { matchLabels: { app: 'web', tier: 'front' } }, true],
   ['another value of a label', { matchLabels: { app: 'db' } }, false],
@@ -40,7 +41,6 @@ test.each<[object]>([
   [{ matchExpressions: [{ operator: 'Exists' }] }],
   [{ matchLabels: { app: 1 } }],
   [{ matchLabels: [] }],
-  [{ matchLabels: null }],
   [{ matchLabels: { 'a b': 'x' } }],
   [{ matchLabels: { app: 'x y' } }],
   [{ matchLabels: { ['a'.repeat(64)]: 'x' } }],

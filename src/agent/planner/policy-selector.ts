@@ -28,7 +28,7 @@ const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
 const requirementSchema = v.object({
   key: labelKey,
   operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: v.optional(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
+  values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
 });
 type Requirement = v.InferOutput<typeof requirementSchema>;
 
@@ -37,8 +37,8 @@ const labelsProblem = 'must have at most 32 labels, and only valid ones';
 /** The selector of a CapturePolicy; a problem names the field. */
 export const selectorSchema = v.pipe(
   v.object({
-    matchLabels: v.optional(v.pipe(stringMap, v.check(areLabels, labelsProblem)), {}),
-    matchExpressions: v.optional(
+    matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem)), {}),
+    matchExpressions: v.nullish(
       v.pipe(
         v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))),
         v.maxLength(mostExpressions),
