@@ -71,7 +71,7 @@ test-pod: ## start the Pod traffic-generator, and the server that it sends reque
 	@$(node) tools/make.ts test-pod
 
 .PHONY: undeploy
-undeploy: ## remove the agents, and what test-pod created; the capture files stay on the Nodes
+undeploy: ## remove the agents, and what test-pod created; the capture files and the CRD stay
 	$(needs) node
 	@$(node) tools/make.ts undeploy
 

@@ -85,6 +85,7 @@ test('without values, nothing optional and no privilege is requested', async () 
   expect(kinds).toEqual([
     'PriorityClass',
     'ServiceAccount',
+    'CustomResourceDefinition',
     'ClusterRole',
     'ClusterRoleBinding',
     'Role',
@@ -130,6 +131,26 @@ test('the policies are not installed on an API server that does not have them', 
   const { code, output } = await helm(['template', 'test', chart, ...old, ...everything]);
   expect(code).toBe(0);
   expect(output).not.toContain('ValidatingAdmissionPolicy');
+});
+
+test('whoever creates a CapturePolicy needs the same permission as whoever annotates a Pod', async () => {
+  const { output } = await render('-', 'admission: { allowedUsers: { enabled: true } }');
+  const check =
+    'authorizer.group("podcap.dev").resource("captures").namespace(request.namespace).check("create").allowed()';
+  expect(output.split(check)).toHaveLength(3);
+  expect(output).toContain('name: test-podcap-allowed-policy-users\n');
+  expect((await render('-', '{}')).output).not.toContain('allowed-policy-users');
+});
+
+test('Helm keeps the CRD, which has the limits of the settings and can be left out', async () => {
+  const only = ['--show-only', 'templates/crd.yaml'];
+  const { output } = await render(join(chart, 'ci/everything-values.yaml'), '', only);
+  expect(output).toContain('helm.sh/resource-policy: keep\n');
+  expect(output).toMatch(/ files:\n(?: .*\n)+? +maximum: 50\n/);
+  expect(output).toMatch(/ fileSize:\n(?: .*\n)+? +maximum: 10\n/);
+  const without = await render('-', 'crds: { install: false }');
+  expect(without.code).toBe(0);
+  expect(without.output).not.toContain('CustomResourceDefinition');
 });
 
 test('the PodMonitor and the NetworkPolicy use the port of the metrics, over TLS if it is configured', async () => {
@@ -186,6 +207,8 @@ test.each([
   ['admission: { allowedUsers: { enabled: "yes" } }', '/admission/allowedUsers/enabled'],
   ['admission: { warnings: { enabled: 1 } }', '/admission/warnings/enabled'],
   ['admission: { selector: {} }', "'selector' not allowed"],
+  ['crds: { install: "no" }', '/crds/install'],
+  ['crds: { keep: true }', "'keep' not allowed"],
   ['metricsTls: { secretName: "Not A Name" }', '/metricsTls/secretName'],
   ['networkPolicy: { metricsFrom: monitoring }', '/networkPolicy/metricsFrom'],
 ])('refuses %s and names the value', async (values, where) => {

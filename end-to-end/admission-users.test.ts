@@ -11,6 +11,7 @@ import {
   type TestServiceAccount,
   waitForPolicy,
 } from './support/admission-policies.ts';
+import { namespacePolicies, policiesPath, policyManifest } from './support/capture-policies.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
 import { range } from './support/consecutive.ts';
 import { idle } from './support/pod-manifests.ts';
@@ -43,6 +44,7 @@ const beyondEdit = [
   'pods/resize',
   'deployments.apps/status',
   'controllerrevisions.apps',
+  'capturepolicies.policy.podcap.dev',
 ];
 
 /** Two users who may do everything with Pods and workloads; only `allowed` may create captures as well. */
@@ -69,7 +71,9 @@ const test = clusterTest.extend(
     await create(cluster, apps, 'deployments', deployment, {});
     const filter = { 'podcap.dev/filter': 'tcp' };
     await cluster.create(idle({ name: 'recorded', annotation: '2', annotations: filter, ...unscheduled }));
+    await namespacePolicies(cluster).create('stored', 'nobody', { paused: true });
     await waitForPolicy(() => patchPod(denied, 'plain', { annotations: captured }));
+    await waitForPolicy(() => createPolicy(denied));
     return { allowed, denied };
   },
 );
@@ -114,6 +118,31 @@ describe.each(Object.entries(ways))('through %s', (_way, annotate) => {
         'that requires the permission to create captures.podcap.dev there',
     );
   });
+});
+
+test.for<[what: string, request: (account: TestServiceAccount) => Promise<unknown>]>([
+  ['created', createPolicy],
+  ['changed', (account) => patchPolicy(account, { spec: { files: 9 } })],
+  ['resumed', (account) => patchPolicy(account, { spec: { paused: false } })],
+  ['widened', (account) => patchPolicy(account, { spec: { selector: { matchLabels: null } } })],
+])('a CapturePolicy is %s only by users who may create captures', async ([, request], { users }) => {
+  const { allowed, denied } = users;
+  expect(await refusalOf(request(allowed))).toBeUndefined();
+  const refusal = await refusalOf(request(denied));
+  expect(refusal).toMatchObject({ status: 403, reason: 'Forbidden' });
+  expect(refusal?.message).toContain(
+    `${denied.name} may not create or change CapturePolicies in the namespace ${denied.namespace}: ` +
+      'that requires the permission to create captures.podcap.dev there',
+  );
+});
+
+test('users who may not create captures can label a CapturePolicy and delete it', async ({ users }) => {
+  const { kubeconfig, namespace } = users.denied;
+  const label = patchPolicy(users.denied, { metadata: { labels: { team: 'web' } } });
+  expect(await refusalOf(label)).toBeUndefined();
+  const as = ['--kubeconfig', kubeconfig, '-n', namespace];
+  const deleted = await kubectl(...as, 'delete', '--dry-run=server', 'capturepolicy', 'stored');
+  expect(deleted).toContain('deleted');
 });
 
 test('the same holds for kubectl annotate and a server-side apply', async ({ users }) => {
@@ -276,6 +305,16 @@ async function create(
 async function patchPod(requester: Requester, name: string, change: object): Promise<unknown> {
   const path = pathOf(requester, core, `pods/${name}`);
   return await requester.client.patch({ path, query: dryRun, body: { metadata: change } });
+}
+
+async function createPolicy(requester: Requester): Promise<unknown> {
+  const body = policyManifest('new', { selector: {}, files: 5 });
+  return await requester.client.create({ path: policiesPath(requester.namespace), query: dryRun, body });
+}
+
+async function patchPolicy(requester: Requester, body: object): Promise<unknown> {
+  const path = `${policiesPath(requester.namespace)}/stored`;
+  return await requester.client.patch({ path, query: dryRun, body });
 }
 
 async function patchTemplate(requester: Requester, name: string): Promise<unknown> {

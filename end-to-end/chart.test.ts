@@ -14,13 +14,16 @@ import { kubectl } from './support/run-kubectl.ts';
 
 const strictDryRun = ['apply', '--dry-run=server', '--validate=strict', '-f'];
 
-test.for(['podcap.yaml', 'podcap-cluster.yaml', 'purge.yaml', 'examples/traffic.yaml'])(
-  'the API server accepts every field of deploy/%s',
-  async (file) => {
-    const applied = await kubectl(...strictDryRun, join(checkout, 'deploy', file));
-    expect(applied).toContain('(server dry run)');
-  },
-);
+test.for([
+  'podcap.yaml',
+  'podcap-cluster.yaml',
+  'purge.yaml',
+  'examples/traffic.yaml',
+  'examples/crash-policy.yaml',
+])('the API server accepts every field of deploy/%s', async (file) => {
+  const applied = await kubectl(...strictDryRun, join(checkout, 'deploy', file));
+  expect(applied).toContain('(server dry run)');
+});
 
 test('the API server accepts everything that the chart can render', async ({ cluster }) => {
   const values = join(checkout, 'deploy/chart/ci/everything-values.yaml');
@@ -33,7 +36,7 @@ test('the API server accepts everything that the chart can render', async ({ clu
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, yaml);
   const applied = await kubectl(...strictDryRun, file);
-  expect(applied.trim().split('\n')).toHaveLength(20);
+  expect(applied.trim().split('\n')).toHaveLength(23);
 });
 
 test('the policies of the deployed agents apply, except in the namespaces of tests', async ({ cluster }) => {

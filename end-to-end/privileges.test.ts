@@ -78,6 +78,9 @@ test('the API server allows the agent to get, list and watch Pods, to write Even
   };
   for (const verb of ['get', 'list', 'watch']) expect(await can(verb, 'pods')).toBe('yes');
   for (const verb of ['create', 'patch']) expect(await can(verb, 'events')).toBe('yes');
+  const policies = 'capturepolicies.policy.podcap.dev';
+  for (const verb of ['list', 'watch']) expect(await can(verb, policies)).toBe('yes');
+  for (const verb of ['create', 'update', 'patch', 'delete']) expect(await can(verb, policies)).toBe('no');
   for (const verb of ['create', 'update', 'patch', 'delete']) expect(await can(verb, 'pods')).toBe('no');
   expect(await can('create', 'pods', '--subresource=exec')).toBe('no');
   const inKubeSystem = (...what: readonly string[]) =>

@@ -46,6 +46,7 @@ test('make undeploy reports the end to captured Pods, and deletes only the examp
   expect(left.trim().split('\n')).toEqual(['pod/web', 'service/traffic-server']);
   const agents = await kubectl('get', 'daemonsets,pods', '-A', '-l', 'app=packet-capture', '-o', 'name');
   expect(agents).toBe('');
+  await kubectl('get', 'crd', 'capturepolicies.policy.podcap.dev');
 
   await deployAgain();
   await cluster.event(web.uid, 'CaptureStarted', 'the last 5 files');

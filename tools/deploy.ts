@@ -3,6 +3,7 @@ import { checkout, type TargetCluster, withTarget } from './target.ts';
 
 const purgeManifest = `${checkout}/deploy/purge.yaml`;
 const exampleTraffic = `${checkout}/deploy/examples/traffic.yaml`;
+const crd = 'capturepolicies.policy.podcap.dev';
 /** The label of the examples that testPod() created, as opposed to those that existed before. */
 const ofTestPod = 'app.kubernetes.io/managed-by=make-test-pod';
 
@@ -33,7 +34,8 @@ export async function testPod(target: TargetCluster): Promise<void> {
 }
 
 /**
- * Deletes what deploy() applied and testPod() created. The capture files stay on the Nodes. The agents are deleted
+ * Deletes what deploy() applied and testPod() created. The capture files stay on the Nodes, and the CRD, without which
+ * every CapturePolicy would be gone. The agents are deleted
  * first: only while they have their permissions can they report the end to the captured Pods.
  */
 export async function undeploy(target: TargetCluster): Promise<void> {
@@ -42,9 +44,12 @@ export async function undeploy(target: TargetCluster): Promise<void> {
   // An agent on a Node that is down cannot end.
   const wait = ['--cascade=foreground', '--timeout=60s'];
   await show(target.kubectl, withTarget(target, ...agents, ...wait));
-  await kubectl(target, 'delete', '--ignore-not-found', '--wait=false', '-f', manifests(target));
+  const ours = ['--selector', 'app=packet-capture', '-f', manifests(target)];
+  await kubectl(target, 'delete', '--ignore-not-found', '--wait=false', ...ours);
   process.stdout.write(
-    'the capture files stay on the Nodes, in /var/lib/podcap; to delete them, run: make purge\n',
+    `the CapturePolicies and their CRD stay; to delete them, run: kubectl delete crd ${crd}
+the capture files stay on the Nodes, in /var/lib/podcap; to delete them, run: make purge
+`,
   );
 }
 

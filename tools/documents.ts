@@ -17,6 +17,8 @@ import {
 } from '../src/agent/settings.ts';
 import { filterMarkdown } from '../src/pcap/filter/filter-help.ts';
 import { formatted } from './format-file.ts';
+import { table } from './markdown-table.ts';
+import { policiesDocument } from './policies-document.ts';
 import { Failed } from './shell.ts';
 import { checkout } from './target.ts';
 
@@ -25,6 +27,7 @@ export async function renderDocuments(): Promise<ReadonlyMap<string, string>> {
   const settings = defaultSettings();
   const documents: Readonly<Record<string, string>> = {
     'docs/annotations.md': annotationsDocument(settings),
+    'docs/policies.md': policiesDocument(settings, generated),
     'docs/settings.md': settingsDocument(),
     'docs/metrics.md': metricsDocument(),
     'docs/capture-files.md': await between('docs/capture-files.md', 'filters', filterMarkdown()),
@@ -44,11 +47,11 @@ function annotationsDocument(settings: Settings): string {
 
 ${generated}
 
-Podcap reads these Pod annotations. The upper bounds of \`tcpdump.antrea.io\` and \`podcap.dev/file-size\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)).
+Podcap reads these Pod annotations. A [CapturePolicy](policies.md) asks for the same for all Pods that it selects. The upper bounds of \`tcpdump.antrea.io\` and \`podcap.dev/file-size\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)).
 
 ${annotationTable(settings)}
 
-Without \`${annotationRules(settings).files.key}\`, the other annotations have no effect. With it, an annotation that starts with \`podcap.dev/\` and is not in the table is refused, because a misspelled filter would otherwise capture everything. Annotations with other prefixes are ignored.
+Without \`${annotationRules(settings).files.key}\`, the other annotations have no effect, except \`podcap.dev/freeze\` on a Pod that a policy captures. With it, an annotation that starts with \`podcap.dev/\` and is not in the table is refused, because a misspelled filter would otherwise capture everything. Annotations with other prefixes are ignored.
 
 Only annotations of Pods count. On Kubernetes 1.30 and later, the API server [refuses or warns](security.md#who-may-request-a-capture) when you set one that is not allowed, and warns when you set one on a Deployment, another owner of Pods, a Service or a Namespace.
 
@@ -58,7 +61,7 @@ Only annotations of Pods count. On Kubernetes 1.30 and later, the API server [re
 - **The filter, snaplen or file size** starts a new tcpdump for each interface. The new one captures before the old one stops, so no packet is lost.
 - **The interfaces**: one that is added is captured, and one that is removed is captured no more. The tcpdumps of the others are not restarted. Files of an interface that was removed stay until newer ones of the first interface fill its ring.
 - **The duration** limits the total time that the Pod is captured, including the time before this annotation was set. If you set a longer duration after it is over, capturing continues for the difference.
-- **Removing \`${annotationRules(settings).files.key}\`** stops the capture and deletes its files.
+- **Removing \`${annotationRules(settings).files.key}\`** stops the capture and deletes its files, unless a [CapturePolicy](policies.md) selects the Pod: then capturing goes on as the policy asks.
 
 ## Refusals
 
@@ -179,13 +182,6 @@ function annotationTable(settings: Settings): string {
     return [`\`${key}\``, allowed, effect];
   });
   return table(['annotation', 'allowed', 'effect'], rows);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, head.map(() => '---'), ...rows];
-  return lines
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
-    .join('\n');
 }
 
 function defaultSettings(): Settings {

@@ -67,6 +67,6 @@ function plain(yaml: string): string {
   return yaml
     .replace(/^---\n/, '')
     .replaceAll(/^# Source: .*\n/gm, '')
-    .replaceAll(/^ *annotations:\n(?: *helm\.sh\/hook.*\n)+/gm, '')
+    .replaceAll(/^ *annotations:\n(?: *helm\.sh\/(?:hook|resource-policy).*\n)+/gm, '')
     .replaceAll(/^ *(?:helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm, '');
 }

@@ -1,15 +1,22 @@
 import { randomBytes } from 'node:crypto';
+import { policiesPath, policyManifest } from '../../end-to-end/support/capture-policies.ts';
 import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 
-/** Nodes and Pods that exist only as objects in the API server. */
+/** Nodes, Pods and CapturePolicies that exist only as objects in the API server. */
 export type Fleet = AsyncDisposable & {
   readonly nodes: readonly string[];
   /** Changes an annotation of one Pod; both numbers are indexes. */
   readonly changePod: (node: number, pod: number) => Promise<void>;
+  /** Changes one policy. */
+  readonly changePolicy: (policy: number) => Promise<void>;
 };
 
-export type FleetSize = { readonly nodes: number; readonly podsPerNode: number };
+export type FleetSize = {
+  readonly nodes: number;
+  readonly podsPerNode: number;
+  readonly policies: number;
+};
 
 /** How many requests are in flight at a time. */
 const concurrency = 20;
@@ -17,7 +24,7 @@ const concurrency = 20;
 /** Creates the Nodes and Pods; they are deleted when the fleet is disposed of. */
 export async function makeFleet(
   client: KubernetesClient,
-  { nodes: count, podsPerNode }: FleetSize,
+  { nodes: count, podsPerNode, policies }: FleetSize,
 ): Promise<Fleet> {
   const fleet = `fleet-${randomBytes(4).toString('hex')}`;
   await using opening = new AsyncDisposableStack();
@@ -33,6 +40,15 @@ export async function makeFleet(
   await forEach(pods, async ({ node, name }) => {
     await client.create({ path: `/api/v1/namespaces/${fleet}/pods`, body: podObject(node, name) });
   });
+  await forEach([...Array(policies).keys()], async (i) => {
+    // No Pod has this label: the agents of the cluster capture none of the fleet.
+    const spec = {
+      selector: { matchLabels: { app: `none-${i}`, team: 'shop' } },
+      files: 5,
+      filter: 'tcp port 80',
+    };
+    await client.create({ path: policiesPath(fleet), body: policyManifest(`policy-${i}`, spec) });
+  });
   const opened = opening.move();
   let changes = 0;
   return {
@@ -43,6 +59,11 @@ export async function makeFleet(
         path: `/api/v1/namespaces/${fleet}/pods/${podName(node, pod)}`,
         body: { metadata: { annotations: { change: String(changes) } } },
       });
+    },
+    async changePolicy(policy) {
+      changes += 1;
+      const path = `${policiesPath(fleet)}/policy-${policy % policies}`;
+      await client.patch({ path, body: { spec: { files: 1 + (changes % 100) } } });
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

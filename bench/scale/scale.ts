@@ -3,24 +3,24 @@ import { kubectl } from '../../end-to-end/support/run-kubectl.ts';
 import { until } from '../../src/base/until.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 import { kubeconfigConfig } from '../../src/kubernetes/client-config.ts';
-import { cpuMs } from '../contenders/process-usage.ts';
-import type { Figure, Measurement, MeasureOptions, Row } from '../figure.ts';
-import { rowOf } from '../support/row.ts';
+import type { Figure, Measurement, MeasureOptions } from '../figure.ts';
 import { apiServerProcess, podListsFromEtcd } from './api-server-load.ts';
 import { type Fleet, makeFleet } from './fleet.ts';
-import { startWatchers, type Watchers } from './watchers.ts';
+import { type Cost, repeat, row, type ScaleSetup, scaled } from './measured-costs.ts';
+import { measurePolicyCosts, type PolicyCosts, policyRows } from './policy-costs.ts';
+import { startWatchers } from './watchers.ts';
 
 /** What the agents of a large cluster cost its API server. */
 export const scale: Figure = {
   name: 'scale',
   unit: 'named in each parameter',
-  goal: 'a change reaches only the watch of its Node, and 200 agents that start at once make the API server list no Pod from etcd',
+  goal: 'a change of a Pod reaches only the watch of its Node, one of a policy every agent once, and 200 agents that start at once make the API server list no Pod from etcd',
   runs: 10,
   needs: 'cluster',
   measure,
 };
 
-const size = { nodes: 500, podsPerNode: 20 };
+const size = { nodes: 500, podsPerNode: 20, policies: 200 };
 const watchedNodes = 200;
 const changesPerRun = 200;
 const minuteMs = 60_000;
@@ -37,16 +37,6 @@ async function measure({ runs, report }: MeasureOptions): Promise<Measurement> {
   return measurementOf(await measureCosts({ fleet, watchers, apiServer, runs, report }));
 }
 
-type ScaleSetup = MeasureOptions & {
-  readonly fleet: Fleet;
-  readonly watchers: Watchers;
-  /** The PID of the API server. */
-  readonly apiServer: number;
-};
-
-/** What one piece of work took: the API server's CPU time, bytes received by the watches, and its duration. */
-type Cost = { readonly cpuMs: number; readonly bytes: number; readonly ms: number };
-
 type ScaleCosts = {
   readonly idleWithoutWatches: readonly Cost[];
   readonly changesWithoutWatches: readonly Cost[];
@@ -57,6 +47,7 @@ type ScaleCosts = {
   readonly changes: readonly Cost[];
   /** Whether each change reached exactly one watch. */
   readonly areChangesSeenOnce: boolean;
+  readonly policies: PolicyCosts;
 };
 
 async function measureCosts(setup: ScaleSetup): Promise<ScaleCosts> {
@@ -77,6 +68,7 @@ async function measureCosts(setup: ScaleSetup): Promise<ScaleCosts> {
   const changesBefore = await watchers.changes();
   const changes = await repeat(setup, { name: 'changes with watches', run: () => changePodsAndWait(setup) });
   const areChangesSeenOnce = (await watchers.changes()) - changesBefore === runs * changesPerRun;
+  await watchers.stop();
   return {
     idleWithoutWatches,
     changesWithoutWatches,
@@ -85,36 +77,8 @@ async function measureCosts(setup: ScaleSetup): Promise<ScaleCosts> {
     idle,
     changes,
     areChangesSeenOnce,
+    policies: await measurePolicyCosts(setup, watchedNodes),
   };
-}
-
-type Work = {
-  /** Printed as progress. */
-  readonly name: string;
-  readonly run: () => Promise<void>;
-  /** Runs after each measurement, and is not measured. */
-  readonly afterwards?: () => Promise<void>;
-};
-
-async function repeat(
-  { watchers, apiServer, runs, report }: ScaleSetup,
-  { name, run, afterwards }: Work,
-): Promise<Cost[]> {
-  const costs: Cost[] = [];
-  while (costs.length < runs) {
-    const cpuBefore = await cpuMs([apiServer]);
-    const bytesBefore = await watchers.receivedBytes();
-    const startMs = performance.now();
-    await run();
-    costs.push({
-      ms: performance.now() - startMs,
-      bytes: (await watchers.receivedBytes()) - bytesBefore,
-      cpuMs: (await cpuMs([apiServer])) - cpuBefore,
-    });
-    await afterwards?.();
-  }
-  report(name);
-  return costs;
 }
 
 /** One Pod on each watched Node, one Node after the other. */
@@ -135,7 +99,7 @@ function measurementOf(costs: ScaleCosts): Measurement {
   const perHour = 3_600_000 / minuteMs;
   const startsAtOnce = `${watchedNodes} starts at once`;
   return {
-    isReached: costs.areChangesSeenOnce && listsFromEtcd === 0,
+    isReached: costs.areChangesSeenOnce && costs.policies.areChangesSeenByAll && listsFromEtcd === 0,
     rows: [
       row('one Pod change: bytes, over all watches', scaled(changes, 'bytes', perChange)),
       row('one Pod change: ms of API server CPU', scaled(changes, 'cpuMs', perChange)),
@@ -152,14 +116,7 @@ function measurementOf(costs: ScaleCosts): Measurement {
       row('an idle hour: bytes', scaled(idle, 'bytes', perHour)),
       row('an idle hour: ms of API server CPU', scaled(idle, 'cpuMs', perHour)),
       row('an idle hour, no watch: ms of API server CPU', scaled(idleWithoutWatches, 'cpuMs', perHour)),
+      ...policyRows(costs.policies, watchedNodes, size.policies),
     ],
   };
-}
-
-function row(parameter: string, values: readonly number[]): Row {
-  return rowOf('podcap', parameter, values);
-}
-
-function scaled(costs: readonly Cost[], what: keyof Cost, factor = 1): number[] {
-  return costs.map((cost) => cost[what] * factor);
 }

@@ -10,6 +10,8 @@ import { run } from '../../src/testbed/run-program.ts';
 export type Watchers = AsyncDisposable & {
   /** Starts all watches at once; resolves when the last one has its list. */
   readonly start: () => Promise<void>;
+  /** The same with each agent's watch of CapturePolicies. */
+  readonly startPolicies: () => Promise<void>;
   readonly stop: () => Promise<void>;
   /** How many changes all watches together have delivered so far. */
   readonly changes: () => Promise<number>;
@@ -29,7 +31,7 @@ export async function startWatchers(
   const ended = once(child, 'exit');
   const receivedByConnection = new Map<string, number>();
 
-  async function send(order: 'start' | 'stop' | 'count'): Promise<number> {
+  async function send(order: 'start' | 'startPolicies' | 'stop' | 'count'): Promise<number> {
     const failed = ended.then(() => Promise.reject(new Error('the watchers have ended')));
     failed.catch(() => {});
     const replied = once(child, 'message');
@@ -41,6 +43,9 @@ export async function startWatchers(
   return {
     async start() {
       await send('start');
+    },
+    async startPolicies() {
+      await send('startPolicies');
     },
     async stop() {
       await send('stop');

@@ -17,8 +17,11 @@ export type ChartRelease = AsyncDisposable & {
   readonly folderOn: (node: string) => string;
 };
 
-/** The chart's values for agents next to those of the other tests: no Pod is captured, and the folder is another one. */
-const isolation = 'image.repository=podcap,image.tag=latest,extraArgs={--node-name=none}';
+/**
+ * The chart's values for agents next to those of the other tests: no Pod is captured, the folder is another one, and the
+ * cluster has the CRD.
+ */
+const isolation = 'image.repository=podcap,image.tag=latest,extraArgs={--node-name=none},crds.install=false';
 
 /** A release that is not installed yet. Builds helm at its first use, which takes minutes. */
 export function chartRelease({ namespace }: TestCluster, name: string): ChartRelease {

@@ -2,7 +2,11 @@ import { captureAnnotation } from '../../src/agent/planner/annotations.ts';
 
 /** A Pod of the tests. All are of the project's own image, which every Node has. */
 export type PodManifest = {
-  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
   readonly spec: object;
 };
 
@@ -14,6 +18,7 @@ export type PodOptions = {
   /** How many capture files are kept; if absent, the Pod is not captured. */
   readonly annotation?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
   /** More of the Pod's spec. */
   readonly spec?: object;
 };
@@ -212,10 +217,14 @@ function container(name: string, command: readonly string[]) {
   return { name, image: 'podcap:latest', imagePullPolicy: 'IfNotPresent', command };
 }
 
-function pod({ name, node, annotation, annotations, spec: more }: PodOptions, spec: object): PodManifest {
+function pod(
+  { name, node, annotation, annotations, labels, spec: more }: PodOptions,
+  spec: object,
+): PodManifest {
   return {
     metadata: {
       name,
+      ...(labels && { labels }),
       annotations: { ...annotations, ...(annotation !== undefined && { [captureAnnotation]: annotation }) },
     },
     spec: {

@@ -43,7 +43,7 @@ test('an annotated Pod does not wait for the list of policies', async () => {
   scene.server.script.policyList.push({ kind: 'silence' });
   scene.server.script.list.push(list('5', [podObject('web', '4', annotated)]));
   await using _agent = await scene.start();
-  await captured(scene);
+  expect(await captured(scene)).toHaveLength(1);
 });
 
 test.each<[what: string, change: (server: ApiServer) => Promise<void>]>([
@@ -111,6 +111,23 @@ test('when the Pod is selected again, capturing continues in the same folder', a
   expect(await readdir(markPath)).not.toContain('pod-end.json');
 });
 
+test('a Pod that is refused because of its policy is listed as ended once the policy is gone', async () => {
+  await using scene = await agentScene();
+  scene.server.script.list.push(list('5', [web]));
+  scene.server.script.policyList.push(list('5', [policy]));
+  await using agent = await scene.start();
+  await captured(scene);
+  const states = async (line: string) => (await agent.ask('/metrics')).includes(`\n${line}\n`);
+  const watch = await scene.server.nextPolicyWatch();
+  watch.send({ type: 'MODIFIED', object: policyObject('web-crashes', { files: 1_000 }) });
+  await until(() => scene.eventReasons().includes('InvalidPolicy'), { what: 'the refusal' });
+  expect(await states('podcap_captures_refused{reason="InvalidPolicy"} 1')).toBe(true);
+  watch.send({ type: 'DELETED', object: policy });
+  await until(() => states('podcap_captures{state="ended"} 1'), { what: 'the state ended' });
+  expect(await states('podcap_captures{state="refused"} 0')).toBe(true);
+  expect(await readdir(scene.captures)).toContain(folderOfWeb);
+});
+
 test('a stale list without the policy deletes nothing, and capturing continues with the next one', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [web]));
@@ -127,6 +144,7 @@ test('a stale list without the policy deletes nothing, and capturing continues w
   });
   next.send({ type: 'ADDED', object: policy });
   await hasBothCaptures(scene);
+  expect(await scene.tcpdumps()).toHaveLength(1);
 });
 
 test('when its annotation is removed, a Pod that a policy selects is captured on by the same tcpdump', async () => {
@@ -175,7 +193,7 @@ test('without the CRD annotated Pods are captured, and the agent is ready', asyn
   scene.server.script.policyList.push({ kind: 'json', status: 404, body: '404 page not found' });
   scene.server.script.list.push(list('5', [podObject('web', '4', annotated)]));
   await using agent = await scene.start();
-  await captured(scene);
+  expect(await captured(scene)).toHaveLength(1);
   await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
 });
 
@@ -191,6 +209,7 @@ test('an agent that may not list policies captures by annotation, and deletes wi
   await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
   (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: web });
   await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the deletion' });
+  expect(await scene.tcpdumps()).toEqual([]);
 });
 
 test('an agent that may not list policies any more continues what they asked for', async () => {
@@ -209,9 +228,10 @@ test('an agent that may not list policies any more continues what they asked for
   expect(await recordOf(scene, 2)).toMatchObject({ policy: 'web-crashes' });
 });
 
-async function captured(scene: Scene): Promise<void> {
+/** Waits until the Pod is captured, and returns the tcpdumps. */
+async function captured(scene: Scene): Promise<readonly number[]> {
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
-  expect(await scene.tcpdumps()).toHaveLength(1);
+  return await scene.tcpdumps();
 }
 
 async function hasBothCaptures({ captures }: Scene): Promise<void> {

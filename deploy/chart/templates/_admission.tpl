@@ -3,9 +3,8 @@ Every annotation, with what is allowed, in words and as a CEL expression of its 
 annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values.test.ts compares the answers of both.
 */}}
 {{- define "podcap.annotationRules" -}}
-{{- $settings := .Values.settings -}}
-{{- $maxFiles := int64 ($settings.maxFiles | default 100) -}}
-{{- $maxFileMegabytes := int64 ($settings.maxFileMegabytes | default 100) -}}
+{{- $maxFiles := include "podcap.maxFiles" . -}}
+{{- $maxFileMegabytes := include "podcap.maxFileMegabytes" . -}}
 - key: tcpdump.antrea.io
   allowed: a whole number of capture files from 1 to {{ $maxFiles }}
   rule: value.matches("^[0-9]{1,9}$") && int(value) >= 1 && int(value) <= {{ $maxFiles }}
@@ -16,7 +15,7 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
   allowed: the names of 1 to 4 interfaces of the Pod, such as eth0 or eth0,lo, but not 'any'
   rule: >-
     size(value) <= 63 && [value.split(",")].all(names, names.size() <= 4 && names.all(name,
-    name.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && name.matches("[^0-9]") && name != "any" &&
+    {{ include "podcap.interfaceNameRule" "name" }} &&
     names.exists_one(other, other == name)))
 - key: podcap.dev/filter
   allowed: a pcap-filter(7) expression of 1 to 2048 bytes without control characters
@@ -46,6 +45,27 @@ annotationRules in src/agent/planner/annotations.ts. end-to-end/admission-values
 - key: podcap.dev/paused
   allowed: true or false
   rule: value in ["true", "false"]
+{{- end -}}
+
+{{/* The defaults of the agent, unless the values set others. */}}
+{{- define "podcap.maxFiles" -}}{{ int64 (.Values.settings.maxFiles | default 100) }}{{- end -}}
+{{- define "podcap.maxFileMegabytes" -}}{{ int64 (.Values.settings.maxFileMegabytes | default 100) }}{{- end -}}
+
+{{/* CEL: whether the variable that the argument names is the name of an interface that can be captured. */}}
+{{- define "podcap.interfaceNameRule" -}}
+{{ . }}.matches("^[A-Za-z0-9][A-Za-z0-9@._-]{0,14}$") && {{ . }}.matches("[^0-9]") && {{ . }} != "any"
+{{- end -}}
+
+{{/* The rule of one annotation, for a field `self` of a CRD. Arguments: root and key. */}}
+{{- define "podcap.fieldValidation" -}}
+{{- $key := .key -}}
+{{- range include "podcap.annotationRules" .root | fromYamlArray -}}
+{{- if eq .key $key -}}
+- rule: >-
+    {{ regexReplaceAll "\\bvalue\\b" .rule "self" }}
+  message: {{ printf "must be %s" .allowed | toJson }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "podcap.annotationKeys" -}}

@@ -88,6 +88,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
         return;
       }
       if (decision?.pod) loop.pod = decision.pod;
+      if (decision?.kind === 'keep' && !loop.recording) forgetProblem(loop);
       const times = { longestEndMs: loop.known ? longestEndMs(loop.known) : 0, nowMs: performance.now() };
       desire(loop, desiredAfter(loop.desired, decision, { bufferKib, ...times }));
     },
@@ -440,6 +441,13 @@ function listedPod(decision: Decision | undefined): Pod | undefined {
 function hasMoved(before: Pod | undefined, now: Pod | undefined): boolean {
   const momentsOf = ({ phase, containers, deletionTimestamp }: Pod) => [phase, containers, deletionTimestamp];
   return now !== undefined && !isDeepStrictEqual(before && momentsOf(before), momentsOf(now));
+}
+
+/** What was refused or failed before is no problem any more: nothing is requested, and the files are only kept. */
+function forgetProblem(loop: Loop): void {
+  if (!loop.reported || loop.reported.kind === 'stopped') return;
+  loop.reported = undefined;
+  loop.options.status.forget(loop.uid);
 }
 
 /** A Pod object changes all the time: of the Pod itself, only the UID counts. */

@@ -35,8 +35,10 @@ export const policyResource = 'capturepolicies';
 export function parsePolicy(limits: RequestLimits): (object: unknown) => ParsedObject<CapturePolicy> {
   return (object) => {
     const parsed = v.safeParse(policySchema, object);
-    if (!parsed.success) return { kind: 'invalid', problem: parsed.issues.map(problem).join('; ') };
+    if (!parsed.success) return invalid('', parsed.issues);
     const { metadata, spec } = parsed.output;
+    const selector = v.safeParse(selectorSchema, spec['selector']);
+    if (!selector.success) return invalid('spec.selector', selector.issues);
     const read = parsePolicySpec(spec, limits);
     const { name } = metadata;
     const isValid = read.kind === 'valid';
@@ -44,7 +46,7 @@ export function parsePolicy(limits: RequestLimits): (object: unknown) => ParsedO
       kind: 'valid',
       object: {
         ...metadata,
-        selector: spec.selector,
+        selector: selector.output,
         expiresMs: isValid ? read.spec.expiresMs : undefined,
         request: isValid
           ? { kind: 'capture', spec: { ...read.spec.capture, policy: name } }
@@ -70,9 +72,16 @@ export function requestBy(
 /** Only what is read: the managed fields of an object can be larger than everything else. */
 const policySchema = v.object({
   metadata: v.object({ namespace: v.string(), name: v.string(), creationTimestamp: v.string() }),
-  spec: v.looseObject({ selector: selectorSchema }),
+  spec: v.record(v.string(), v.unknown()),
 });
 
-function problem(issue: v.BaseIssue<unknown>): string {
-  return `${v.getDotPath(issue) ?? 'the object'}: ${issue.message}`;
+function invalid(
+  path: string,
+  issues: readonly v.BaseIssue<unknown>[],
+): ParsedObject<CapturePolicy> & { kind: 'invalid' } {
+  const problems = issues.map((issue) => {
+    const field = [path, v.getDotPath(issue)].filter(Boolean).join('.');
+    return `${field || 'the object'}: ${issue.message}`;
+  });
+  return { kind: 'invalid', problem: problems.join('; ') };
 }

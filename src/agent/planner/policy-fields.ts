@@ -29,14 +29,14 @@ export function policyFields(limits: RequestLimits) {
       ...like('interfaces', rules.interfaces, listText),
       allowed: `a list of the names of 1 to ${maxInterfaces} interfaces of the Pod, such as eth0, but not 'any'`,
     },
-    filter: like('filter', rules.filter, text),
+    filter: like('filter', rules.filter, textOf),
     snaplen: like('snaplen', rules.snaplen, wholeNumber),
-    duration: like('duration', rules.duration, text),
+    duration: like('duration', rules.duration, textOf),
     freezeOn: {
       ...like('freezeOn', rules.freezeOn, listText),
       allowed: `a list of one or more of ${freezeTriggers.join(', ')}`,
     },
-    freezeAfter: like('freezeAfter', rules.freezeAfter, text),
+    freezeAfter: like('freezeAfter', rules.freezeAfter, textOf),
     paused: {
       ...like('paused', rules.paused, (value) => (typeof value === 'boolean' ? String(value) : undefined)),
       effect: 'true captures nothing and keeps the files, until it is false or removed',
@@ -62,7 +62,10 @@ export type ParsedPolicySpec =
   /** `field` as in spec.field; `value` undefined: it is missing. */
   | { readonly kind: 'invalid'; readonly field: string; readonly value: unknown; readonly allowed: string };
 
-/** Reads the spec of a CapturePolicy; of several values that are not allowed, it names the first of policyFields. Pure. */
+/**
+ * Reads the spec of a CapturePolicy. Null is no value, as for the API server. Of several values that are not allowed, it
+ * names the first of policyFields. Pure.
+ */
 export function parsePolicySpec(
   spec: Readonly<Record<string, unknown>>,
   limits: RequestLimits,
@@ -100,24 +103,24 @@ export function parsePolicySpec(
   };
 }
 
-/** The field allows what the annotation allows. `textOf` returns what the annotation would have, if it is of the right type. */
+/** The field allows what the annotation allows. `write` returns what the annotation would have, if it is of the right type. */
 function like<T>(
   field: string,
   { allowed, effect, parse }: AnnotationRule<T>,
-  textOf: (value: unknown) => string | undefined,
+  write: (value: unknown) => string | undefined,
 ): PolicyField<T> {
   return {
     field,
     allowed,
     effect,
     parse(value) {
-      const given = textOf(value);
+      const given = write(value);
       return given === undefined ? undefined : parse(given);
     },
   };
 }
 
-function text(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
@@ -131,19 +134,18 @@ function listText(value: unknown): string | undefined {
   return value.every((each) => typeof each === 'string' && !each.includes(',')) ? value.join(',') : undefined;
 }
 
-/** As the API server reads a `date-time`: with a time zone, and without a leap second. */
+/** As Kubernetes reads times: with a time zone, in capitals, and without a leap second. */
 function timeMs(value: unknown): number | undefined {
-  if (typeof value !== 'string' || !rfc3339.test(value)) return undefined;
-  const ms = Date.parse(value.toUpperCase());
-  return Number.isNaN(ms) || !isDay(value) ? undefined : ms;
+  if (typeof value !== 'string' || !rfc3339.test(value) || !isDay(value)) return undefined;
+  return Date.parse(value);
 }
 
 const rfc3339 =
-  /^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/;
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$/;
 
-/** Date.parse makes March 2 of February 30. */
+/** Date.parse makes March 2 of February 30. There is no year 0. */
 function isDay(text: string): boolean {
   const day = text.slice(0, 10);
   const ms = Date.parse(`${day}T00:00:00Z`);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day) && !day.startsWith('0000');
 }

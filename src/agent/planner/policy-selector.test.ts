@@ -26,6 +26,7 @@ test.each<[what: string, selector: object, isSelected: boolean]>([
   ['Exists of a missing label', expression('zone', 'Exists'), false],
   ['DoesNotExist', expression('app', 'DoesNotExist'), false],
   ['DoesNotExist of a missing label', expression('zone', 'DoesNotExist'), true],
+  ['a key with a prefix', expression('example.com/app', 'DoesNotExist'), true],
   ['labels and expressions', { matchLabels: { app: 'web' }, ...expression('tier', 'In', 'back') }, false],
 ])('%s: %j', (_what, selector, isSelected) => {
   expect(selects(v.parse(selectorSchema, selector), web)).toBe(isSelected);
@@ -40,6 +41,13 @@ test.each<[object]>([
   [{ matchExpressions: [{ operator: 'Exists' }] }],
   [{ matchLabels: { app: 1 } }],
   [{ matchLabels: [] }],
+  [{ matchLabels: { 'a b': 'x' } }],
+  [{ matchLabels: { app: 'x y' } }],
+  [{ matchLabels: { ['a'.repeat(64)]: 'x' } }],
+  [{ matchLabels: { app: 'x'.repeat(64) } }],
+  [{ matchLabels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ''])) }],
+  [expression('Example.com/app', 'Exists')],
+  [expression('app', 'In', '-')],
 ])('a selector that Kubernetes refuses cannot be read: %j', (selector) => {
   expect(v.safeParse(selectorSchema, selector).success).toBe(false);
 });

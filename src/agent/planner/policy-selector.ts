@@ -2,22 +2,65 @@ import * as v from 'valibot';
 import { stringMap } from '../../kubernetes/string-map.ts';
 
 /** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; without any, every Pod. */
-export type PolicySelector = v.InferOutput<typeof selectorSchema>;
+export type PolicySelector = {
+  readonly labels: readonly (readonly [key: string, value: string])[];
+  readonly expressions: readonly Requirement[];
+};
 
 const valuesAllowed = 'In and NotIn need values, Exists and DoesNotExist have none';
 
+/** What Kubernetes allows as the key and the value of a label; the CRD has the same (deploy/chart/templates/_policy.tpl). */
+const labelKey = v.pipe(
+  v.string(),
+  v.maxLength(317),
+  v.regex(
+    /^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+  ),
+);
+const labelValue = v.pipe(
+  v.string(),
+  v.maxLength(63),
+  v.regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
+);
+/** Nobody selects by more: each agent of the cluster keeps every policy in memory. */
+const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
+
 const requirementSchema = v.object({
-  key: v.string(),
+  key: labelKey,
   operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: v.nullish(v.array(v.string()), []),
+  values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
 });
 type Requirement = v.InferOutput<typeof requirementSchema>;
 
-/** The selector of a CapturePolicy; a problem names the field. A selector with an unknown operator selects nothing known. */
-export const selectorSchema = v.object({
-  matchLabels: v.nullish(stringMap, {}),
-  matchExpressions: v.nullish(v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))), []),
-});
+const labelsProblem = 'must have at most 32 labels, and only valid ones';
+
+/** The selector of a CapturePolicy; a problem names the field. */
+export const selectorSchema = v.pipe(
+  v.object({
+    matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem)), {}),
+    matchExpressions: v.nullish(
+      v.pipe(
+        v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))),
+        v.maxLength(mostExpressions),
+      ),
+      [],
+    ),
+  }),
+  v.transform(
+    ({ matchLabels, matchExpressions }): PolicySelector => ({
+      labels: Object.entries(matchLabels),
+      expressions: matchExpressions,
+    }),
+  ),
+);
+
+function areLabels(labels: Readonly<Record<string, string>>): boolean {
+  const entries = Object.entries(labels);
+  return (
+    entries.length <= mostLabels &&
+    entries.every(([key, value]) => v.is(labelKey, key) && v.is(labelValue, value))
+  );
+}
 
 function hasItsValues({ operator, values }: Requirement): boolean {
   return (operator === 'In' || operator === 'NotIn') === values.length > 0;
@@ -29,14 +72,13 @@ function hasItsValues({ operator, values }: Requirement): boolean {
  * any label.
  */
 export function selects(
-  { matchLabels, matchExpressions }: PolicySelector,
+  selector: PolicySelector,
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
-  const required = Object.entries(matchLabels);
-  if (!labels) return required.length + matchExpressions.length === 0;
+  if (!labels) return selector.labels.length + selector.expressions.length === 0;
   return (
-    required.every(([key, value]) => valueOf(labels, key) === value) &&
-    matchExpressions.every((requirement) => holds(requirement, valueOf(labels, requirement.key)))
+    selector.labels.every(([key, value]) => valueOf(labels, key) === value) &&
+    selector.expressions.every((requirement) => holds(requirement, valueOf(labels, requirement.key)))
   );
 }
 

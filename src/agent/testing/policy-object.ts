@@ -1,11 +1,8 @@
 /** A CapturePolicy as the API server sends it; its spec asks for 5 files of each Pod with the label app=web. */
-export function policyObject(
-  name: string,
-  spec: object = {},
-  metadata: object = {},
-): { readonly metadata: object; readonly spec: object } {
+export function policyObject(name: string, spec: object = {}, metadata: object = {}): object {
   return {
-    ...{ apiVersion: 'policy.podcap.dev/v1alpha1', kind: 'CapturePolicy' },
+    apiVersion: 'policy.podcap.dev/v1alpha1',
+    kind: 'CapturePolicy',
     metadata: {
       namespace: 'default',
       name,

@@ -1,0 +1,69 @@
+import type { RequestLimits } from '../src/agent/planner/annotations.ts';
+import { policyFields } from '../src/agent/planner/policy-fields.ts';
+import { table } from './markdown-table.ts';
+
+/** docs/policies.md, with the fields of the agent. */
+export function policiesDocument(limits: RequestLimits, generated: string): string {
+  const rows = Object.values(policyFields(limits)).map(({ field, allowed, effect }) => [
+    `\`${field}\`${field === 'files' ? ' (required)' : ''}`,
+    allowed,
+    effect,
+  ]);
+  return `# Capture policies
+
+${generated}
+
+A \`CapturePolicy\` captures every Pod of its namespace that it selects by its labels, without a change of the Pods or of what creates them. Pods that a rollout creates are captured from their first packet.
+
+\`\`\`yaml
+apiVersion: policy.podcap.dev/v1alpha1
+kind: CapturePolicy
+metadata:
+  name: web-crashes
+spec:
+  selector:
+    matchLabels: { app: web }
+  files: 5
+  fileSize: 10
+  freezeOn: [restart, oom-killed]
+\`\`\`
+
+\`\`\`console
+$ kubectl apply -f deploy/examples/crash-policy.yaml
+$ kubectl get capturepolicies
+NAME          SELECTOR                        FILES   AGE
+web-crashes   {"matchLabels":{"app":"web"}}   5       9s
+$ kubectl describe pod -l app=web
+\`\`\`
+
+The CRD is part of the chart (\`crds.install\`) and of deploy/podcap.yaml. A policy has no status: the Events of each Pod say what came of it.
+
+## Fields
+
+The upper bounds of \`files\` and \`fileSize\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)). Every field means what the [annotation](annotations.md) means.
+
+${table(['field of spec', 'allowed', 'effect'], [['`selector` (required)', '`matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist, as in a Deployment; at most 32 labels, and 16 expressions of 32 values', 'the Pods of the namespace that are captured; `{}` selects all of them'], ...rows])}
+
+A Pod with more than 32 KiB of labels is selected by \`{}\` alone. On the host network, a selected Pod is refused, with an Event.
+
+## Which request applies
+
+- **The annotation \`tcpdump.antrea.io\` of a Pod replaces every policy as a whole**, also with a value that is refused.
+- **Of several policies, the oldest applies**, and of the same second the first by name. If it is refused, the Pod is refused (\`InvalidPolicy\`), and the next policy does not apply.
+- A policy that has expired selects no Pod.
+- \`podcap.dev/freeze\` freezes the ring of a Pod, whoever asks for its capture. The other annotations have no effect without \`tcpdump.antrea.io\`.
+
+## When a policy changes
+
+- **A changed field** takes effect at once, as a changed annotation does. No packet is lost.
+- **When no policy selects a Pod any more**, its capture stops, with its last packets in a file. Its files stay for the retention time (\`--retention-seconds\`), are listed as ended (\`NotMatched\`), and are deleted then, after the agent has asked the API server once more. The causes: the Pod's labels or the policy changed, the policy expired or was deleted, or the CRD was deleted. Files of ended Pods are evicted before them if another capture needs the space.
+- **When a policy selects the Pod again**, capturing continues in the same folder.
+- **When the annotation of a Pod is removed and a policy selects the Pod**, capturing goes on as the policy asks, and the files stay.
+
+Uninstalling Podcap leaves the CRD and the policies. \`kubectl delete crd capturepolicies.policy.podcap.dev\` deletes both.
+
+## Who may create policies
+
+Kubernetes' RBAC decides: \`create\` and \`update\` on \`capturepolicies.policy.podcap.dev\`. With \`admission.allowedUsers.enabled\`, whoever creates or changes one also needs the permission to \`create captures.podcap.dev\` in the namespace ([security](security.md#who-may-request-a-capture)).
+`;
+}
