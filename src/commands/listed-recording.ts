@@ -1,6 +1,6 @@
 import type { CaptureState, PodState } from '../agent/observability/capture-states.ts';
 import { type CaptureRecord, isOver, totalsOf } from '../agent/storage/capture-records.ts';
-import { newestRecord, type Recording } from '../agent/storage/recordings.ts';
+import type { Recording } from '../agent/storage/recordings.ts';
 import type { Clock } from '../base/clock.ts';
 
 /** One entry of the list; times are RFC 3339. What is not known is left out, never 0. */
@@ -35,17 +35,16 @@ export type AgentStates = ReadonlyMap<string, PodState> | undefined;
 /** A recording with its state, without the times of its packets. */
 export function listedOf(recording: Recording, states: AgentStates, clock: Clock): ListedRecording {
   const { namespace, pod, uid, generations } = recording;
-  const record = newestRecord(generations);
   const files = generations.flatMap((generation) => generation.files);
   const records = generations.flatMap((generation) => generation.record ?? []);
   return {
     namespace,
     pod,
     uid,
-    ...stateOf(record, recording, { states, clock }),
+    ...stateOf(records, recording, { states, clock }),
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    ...(records.length > 0 && countsOf(records)),
+    ...(records.length > 0 && countsOf(records, clock)),
   };
 }
 
@@ -60,7 +59,7 @@ export function listedWithoutFiles(states: AgentStates, recordings: readonly Rec
 }
 
 function stateOf(
-  record: CaptureRecord | undefined,
+  records: readonly CaptureRecord[],
   { uid, hasPodEnded }: Pick<Recording, 'uid' | 'hasPodEnded'>,
   { states, clock }: { readonly states: AgentStates; readonly clock: Clock },
 ): Pick<ListedRecording, 'state' | 'reason' | 'message'> {
@@ -68,7 +67,7 @@ function stateOf(
   if (state) return wordsOf(state);
   if (hasPodEnded) return { state: 'ended', reason: 'PodEnded' };
   // During a rolling update, the other agent may still capture it.
-  if (record && !isOver(record, clock)) return { state: 'capturing' };
+  if (records.some((record) => !isOver(record, clock))) return { state: 'capturing' };
   const message = states
     ? 'the agent has not decided about it yet'
     : 'no agent runs in this container, and no other one writes its record';
@@ -85,9 +84,12 @@ function wordsOf({
 
 function countsOf(
   records: readonly CaptureRecord[],
+  clock: Clock,
 ): Pick<ListedRecording, 'packets' | 'dropped' | 'lostAtStop' | 'missed' | 'unseen' | 'isUnseenPartial'> {
   const { captured, pruned, dropped, lostAtStop, missed, unseen, isUnseenPartial } = totalsOf(records);
-  const isMissedKnown = (records.at(-1)?.missedIfDead ?? 0) === 0;
+  // An older capture that has died is counted by the next one; one of another interface may still run.
+  const unsure = records.filter((record, at) => at === records.length - 1 || !isOver(record, clock));
+  const isMissedKnown = unsure.every(({ missedIfDead = 0 }) => missedIfDead === 0);
   return {
     // A capture that died with its Node was counted up to 18 s before its end, and pruned to its end.
     packets: Math.max(0, captured - pruned),
