@@ -89,6 +89,7 @@ test('the receive rings are those of all tcpdumps that run, also of one that is 
     ]);
   const metrics = text({ recording });
   expect(metrics).toContain(`podcap_receive_ring_bytes ${(16_384 + 4_096 + 1_024 + 2_048) * 1_024}\n`);
+  expect(metrics).toContain('podcap_captured_interfaces 3\n');
   expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
 });
 
