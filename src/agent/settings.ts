@@ -105,7 +105,7 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
     flag: 'max-captures',
     env: 'PODCAP_MAX_CAPTURES',
     default: '250',
-    help: 'the most captures that may run on this Node at a time; more are refused until one ends',
+    help: 'the most captures that may run on this Node at a time, one for each interface of a Pod; more are refused until one ends',
   },
   diskBudgetMegabytes: {
     flag: 'disk-budget-megabytes',

@@ -208,6 +208,29 @@ test('without an agent that says anything, the state is that of a record that is
   expect(await statesOf()).toContain('silent unknown NotDecided');
 });
 
+test('of several interfaces, one that is captured counts, whichever has started last', async () => {
+  await using scene = await readScene();
+  const { bootId, nowMs } = await bootClock();
+  const clock = { bootId, startMs: 0, lastMs: nowMs() };
+  const totals = { ...noTotals, captured: 1 };
+  await scene.record({ generation: 1, clock, missedIfDead: 12, totals });
+  const endTime = '2026-01-01T00:00:00.000Z';
+  await scene.record({ generation: 2, interface: 'net1', clock, endTime, totals });
+  const listed = async (uid: string) => {
+    const all: { uid: string }[] = JSON.parse((await scene.list(['-o', 'json'])).stdout.toString());
+    return all.find((each) => each.uid === uid);
+  };
+  expect(await listed(web.uid)).toMatchObject({ state: 'capturing', packets: 2 });
+  expect(await listed(web.uid)).not.toHaveProperty('missed');
+  // What a capture missed that has died is counted by the next one of its ring.
+  await scene.record(
+    { generation: 1, clock: { ...clock, bootId: 'another' }, missedIfDead: 12, totals },
+    { ...web, uid: 'x' },
+  );
+  await scene.record({ generation: 2, clock, totals: { ...totals, missed: 12 } }, { ...web, uid: 'x' });
+  expect(await listed('x')).toMatchObject({ missed: 12 });
+});
+
 test('names the files that cannot be read', async () => {
   await using scene = await listScene();
   const path = join(scene.pathOf(), ringFileName(ringFileBase(web.pod, 1), 2));

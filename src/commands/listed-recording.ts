@@ -1,7 +1,6 @@
 import type { CaptureState, PodState } from '../agent/observability/capture-states.ts';
 import { type CaptureRecord, isOver, totalsOf } from '../agent/storage/capture-records.ts';
 import type { FreezeRecord } from '../agent/storage/freeze-records.ts';
-import { newestRecord } from '../agent/storage/recorded-generations.ts';
 import type { FrozenRecording, Recording } from '../agent/storage/recordings.ts';
 import type { Clock } from '../base/clock.ts';
 
@@ -50,7 +49,6 @@ export type AgentStates = ReadonlyMap<string, PodState> | undefined;
 /** A recording with its state, without the times of its packets. */
 export function listedOf(recording: Recording, states: AgentStates, clock: Clock): ListedRecording {
   const { namespace, pod, uid, generations } = recording;
-  const record = newestRecord(generations);
   const rings = [{ generations }, ...recording.frozen];
   const files = rings.flatMap((ring) => ring.generations.flatMap((generation) => generation.files));
   const frozen = recording.frozen.filter((ring) => ring.record.frozen !== undefined);
@@ -59,12 +57,12 @@ export function listedOf(recording: Recording, states: AgentStates, clock: Clock
     namespace,
     pod,
     uid,
-    ...stateOf(record, recording, { states, clock }),
+    ...stateOf(records, recording, { states, clock }),
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(frozen.length > 0 && { frozen: frozen.map(listedRing) }),
     ...(recording.notFrozen > 0 && { notFrozen: recording.notFrozen }),
-    ...(records.length > 0 && countsOf(records)),
+    ...(records.length > 0 && countsOf(records, clock)),
   };
 }
 
@@ -84,7 +82,7 @@ export function listedWithoutFiles(states: AgentStates, recordings: readonly Rec
 }
 
 function stateOf(
-  record: CaptureRecord | undefined,
+  records: readonly CaptureRecord[],
   { uid, hasPodEnded }: Pick<Recording, 'uid' | 'hasPodEnded'>,
   { states, clock }: { readonly states: AgentStates; readonly clock: Clock },
 ): Pick<ListedRecording, 'state' | 'reason' | 'message'> {
@@ -92,7 +90,7 @@ function stateOf(
   if (state) return wordsOf(state);
   if (hasPodEnded) return { state: 'ended', reason: 'PodEnded' };
   // During a rolling update, the other agent may still capture it.
-  if (record && !isOver(record, clock)) return { state: 'capturing' };
+  if (records.some((record) => !isOver(record, clock))) return { state: 'capturing' };
   const message = states
     ? 'the agent has not decided about it yet'
     : 'no agent runs in this container, and no other one writes its record';
@@ -109,9 +107,12 @@ function wordsOf({
 
 function countsOf(
   records: readonly CaptureRecord[],
+  clock: Clock,
 ): Pick<ListedRecording, 'packets' | 'dropped' | 'lostAtStop' | 'missed' | 'unseen' | 'isUnseenPartial'> {
   const { captured, pruned, dropped, lostAtStop, missed, unseen, isUnseenPartial } = totalsOf(records);
-  const isMissedKnown = (records.at(-1)?.missedIfDead ?? 0) === 0;
+  // An older capture that has died is counted by the next one; one of another interface may still run.
+  const unsure = records.filter((record, at) => at === records.length - 1 || !isOver(record, clock));
+  const isMissedKnown = unsure.every(({ missedIfDead = 0 }) => missedIfDead === 0);
   return {
     // A capture that died with its Node was counted up to 18 s before its end, and pruned to its end.
     packets: Math.max(0, captured - pruned),

@@ -46,7 +46,7 @@ describe('of two interfaces', () => {
       'a gap of one does not hide what passed the other',
       gap(3),
       first(4),
-      { ...gap(3), firstPackets: 4 } as MissedBefore,
+      { kind: 'gap', packets: 3, isSettled: false, firstPackets: 4 },
     ],
     ['... unless that is nothing', gap(3), first(0), gap(3)],
   ])('%s', (_what, ofEth0, ofLo, missedBefore) => {

@@ -71,7 +71,10 @@ test('interfaces that are asked for instead of others are captured by two tcpdum
   const captured = async () => {
     const names = await Promise.all((await scene.tcpdumps()).map(interfaceOf));
     most = Math.max(most, names.length);
-    return names.toSorted().join();
+    return names
+      .flatMap((name) => name ?? [])
+      .toSorted((a, b) => a.localeCompare(b))
+      .join();
   };
   const requests = ['net1,net2', 'eth0,net1', 'lo,net2', 'net1,lo', 'net2,eth0'];
   for (const request of Array.from({ length: 5 }, () => requests).flat()) {

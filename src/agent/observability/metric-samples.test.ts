@@ -84,11 +84,14 @@ test('the receive rings are those of all tcpdumps that run, also of one that is 
   const recording = () =>
     new Map([
       ['uid-1', { receiveRings: [{ ...ring, kib: 16_384, replacedKib: 4_096 }] }],
-      ['uid-2', { receiveRings: [1_024, 2_048].map((kib) => ({ ...ring, kib, replacedKib: 0 })) }],
+      ['uid-2', { receiveRings: [1_024, 2_048, 8_192].map((kib) => ({ ...ring, kib, replacedKib: 0 })) }],
       ['uid-3', { receiveRings: [] }],
     ]);
   const metrics = text({ recording });
-  expect(metrics).toContain(`podcap_receive_ring_bytes ${(16_384 + 4_096 + 1_024 + 2_048) * 1_024}\n`);
+  expect(metrics).toContain(
+    `podcap_receive_ring_bytes ${(16_384 + 4_096 + 1_024 + 2_048 + 8_192) * 1_024}\n`,
+  );
+  expect(metrics).toContain('podcap_captured_interfaces 4\n');
   expect(metrics).toContain(`podcap_receive_ring_budget_bytes ${capacity.bufferBudgetBytes}\n`);
 });
 

@@ -33,6 +33,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     ...stateSamples(statuses, sources.plan()),
     ...refusalSamples(statuses),
     { name: 'podcap_captures_stalled', value: statuses.filter(({ isStalled }) => isStalled).length },
+    { name: 'podcap_captured_interfaces', value: capturedInterfaces(sources) },
     { name: 'podcap_captures_limit', value: sources.capacity().maxCaptures },
     ...countSamples(sources.status),
     { name: 'podcap_captures_unseen_unknown', value: statuses.filter(isCountingUnseenUnknown).length },
@@ -106,6 +107,11 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
     { name: 'podcap_disk_available_ratio', value: disk.availableBytes / disk.capacityBytes },
     { name: 'podcap_disk_min_free_ratio', value: minFreeRatio },
   ];
+}
+
+/** Each counts towards the limit once, also while one tcpdump replaces another. */
+function capturedInterfaces({ recording }: MetricSources): number {
+  return sum([...recording().values()].map(({ receiveRings }) => receiveRings.length));
 }
 
 /** Those of tcpdumps that replace others are counted, too. */

@@ -6,7 +6,11 @@ export const metricDescriptions = [
     'podcap_captures_stalled',
     'Captures that write nothing while packets pass, or whose tcpdump does not respond.',
   ),
-  gauge('podcap_captures_limit', 'The most captures that may run on this Node at a time.'),
+  gauge(
+    'podcap_captured_interfaces',
+    'Interfaces of which a tcpdump runs, or starts: Pods can have several.',
+  ),
+  gauge('podcap_captures_limit', 'The most interfaces that may be captured on this Node at a time.'),
   counter('podcap_capture_starts_total', 'Times that tcpdump started to capture.'),
   counter('podcap_capture_failures_total', 'Times that a capture failed to start, or ended with an error.'),
   counter('podcap_freezes_total', 'Times that the ring of a Pod was frozen.'),

@@ -378,8 +378,8 @@ test('for any Node: decisions only for known UIDs, never too many captures, no d
         state.capacity.maxCaptures,
       );
       // An interface that is not asked for any more is captured until that has ended.
-      const running = requested.map(([key, interfaces]) => Math.max(interfaces, held(key)));
-      expect(sumOf([...running, ...ending])).toBeLessThanOrEqual(
+      const captured = requested.map(([key, interfaces]) => Math.max(interfaces, held(key)));
+      expect(sumOf([...captured, ...ending])).toBeLessThanOrEqual(
         Math.max(state.capacity.maxCaptures, sumOf([...state.recording.keys()].map(held))),
       );
       for (const [key, decision] of decisions) {

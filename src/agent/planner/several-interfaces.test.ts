@@ -30,7 +30,7 @@ const base: NodeState = {
 /** Pods that ask for 3 files of each of these interfaces, the oldest first. */
 function nodeWith(
   interfaces: Readonly<Record<string, string>>,
-  running: Readonly<Record<string, RunningRecording>>,
+  recording: Readonly<Record<string, RunningRecording>>,
   capacity: Partial<NodeState['capacity']> = {},
 ): NodeState {
   const pods = Object.entries(interfaces).map(([uid, names], index) => {
@@ -40,7 +40,7 @@ function nodeWith(
   return {
     ...base,
     pods: new Map(pods),
-    recording: new Map(Object.entries(running)),
+    recording: new Map(Object.entries(recording)),
     capacity: { ...base.capacity, ...capacity },
   };
 }

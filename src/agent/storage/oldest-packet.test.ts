@@ -20,6 +20,15 @@ test('the oldest packet of a ring is the first one of its oldest file that has p
   expect(await oldestPacketUs(scene.pathOf())).toBe(firstUs + 7_000);
 });
 
+test('the oldest packet of several rings is that of the one that reaches back furthest', async () => {
+  await using scene = await readScene();
+  await scene.record({ generation: 1 });
+  await scene.record({ generation: 2, interface: 'lo' });
+  await scene.file({ generation: 1, index: 8, packets: packets(7, 1) });
+  await scene.file({ generation: 2, index: 0, packets: packets(3, 5) });
+  expect(await oldestPacketUs(scene.pathOf())).toBe(firstUs + 3_000);
+});
+
 test('a ring without packets has none', async () => {
   await using scene = await readScene();
   await scene.file({ index: 0, packets: [] });

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
 import { openPcap } from '../../pcap/pcap-file.ts';
-import { startedGenerations } from './capture-records.ts';
+import { readRecord, startedGenerations } from './capture-records.ts';
+import type { RingFile } from './file-names.ts';
 import { listRingFiles } from './ring-files.ts';
 import { orderByAge } from './ring-order.ts';
 
-/** Starts without traffic leave files without packets. Beyond this many, the time is not worth more reads. */
+/** Starts without traffic leave files without packets. Beyond this many of an interface, the time is not worth more reads. */
 const maxFiles = 20;
 
 /**
@@ -14,6 +15,26 @@ const maxFiles = 20;
  */
 export async function oldestPacketUs(folder: string): Promise<number | undefined> {
   const files = orderByAge(await listRingFiles(folder), await startedGenerations(folder));
+  let oldestUs: number | undefined;
+  for (const ofInterface of (await byInterface(folder, files)).values()) {
+    const timeUs = await firstPacketUs(folder, ofInterface);
+    if (timeUs !== undefined) oldestUs = Math.min(timeUs, oldestUs ?? Number.POSITIVE_INFINITY);
+  }
+  return oldestUs;
+}
+
+/** Each interface has a ring of its own. */
+async function byInterface(
+  folder: string,
+  files: readonly RingFile[],
+): Promise<ReadonlyMap<string, readonly RingFile[]>> {
+  const names = new Map<number, string>();
+  for (const generation of new Set(files.map((file) => file.generation)))
+    names.set(generation, (await readRecord(folder, generation))?.interface ?? '');
+  return Map.groupBy(files, ({ generation }) => names.get(generation) ?? '');
+}
+
+async function firstPacketUs(folder: string, files: readonly RingFile[]): Promise<number | undefined> {
   for (const { name } of files.slice(0, maxFiles)) {
     const opened = await ifExists(openPcap(join(folder, name)));
     if (opened?.kind !== 'pcap') continue;
