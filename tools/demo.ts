@@ -34,7 +34,7 @@ export async function demo(): Promise<number> {
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStarted`);
 
   step(5, 'The capture files appear and rotate: when a new one starts, the oldest is deleted');
-  for (let round = 1; round <= 4; round += 1) {
+  for (let round = 1; round <= 3; round += 1) {
     await kubectl(...inKubeSystem(agent, 'sh', '-c', `ls -l /captures/default_${pod}_*`));
     await sleep(1_500);
   }
@@ -51,8 +51,32 @@ export async function demo(): Promise<number> {
   await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStopped`);
 
+  await showFreezing();
   say(nextSteps(agent));
   return 0;
+}
+
+/** A policy captures the Pod of a Deployment, and its ring is frozen when its container ends. */
+async function showFreezing(): Promise<void> {
+  const manifests = ['web', 'crash-policy'].flatMap((name) => ['-f', `deploy/examples/${name}.yaml`]);
+  step(8, 'A policy captures every Pod of a Deployment, without a change of the Deployment');
+  await kubectl('apply', ...manifests);
+  await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  const web = await output(
+    target.kubectl,
+    withTarget(target, 'get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}'),
+  );
+  await waitFor('the Event CaptureStarted', async () => (await events(web)).includes('CaptureStarted'));
+  await kubectl('get', 'capturepolicies');
+  await kubectl('get', 'events', '--field-selector', `involvedObject.name=${web},reason=CaptureStarted`);
+
+  step(9, 'Its container ends: what it sent and received around that moment is set aside');
+  await kubectl('exec', web, '--', 'sh', '-c', 'kill 1');
+  await waitFor('the Event CaptureFrozen', async () => (await events(web)).includes('CaptureFrozen'));
+  await kubectl('get', 'events', '--field-selector', `involvedObject.name=${web},reason=CaptureFrozen`);
+  const frozen = `podcap read default/${web} --frozen 1 | podcap show - --filter 'tcp port 8080 or tcp port 80' | head -4`;
+  await kubectl(...inKubeSystem(await agentOf(web), 'sh', '-c', frozen));
+  await kubectl('delete', ...manifests, '--wait=false');
 }
 
 function nextSteps(agent: string): string {
@@ -107,8 +131,8 @@ async function agentOf(name: string): Promise<string> {
   );
 }
 
-async function events(): Promise<string> {
-  const selection = ['--field-selector', `involvedObject.name=${pod}`, '-o', 'jsonpath={.items[*].reason}'];
+async function events(name = pod): Promise<string> {
+  const selection = ['--field-selector', `involvedObject.name=${name}`, '-o', 'jsonpath={.items[*].reason}'];
   return await output(target.kubectl, withTarget(target, 'get', 'events', ...selection));
 }
 
@@ -122,7 +146,7 @@ async function waitFor(what: string, isDone: () => Promise<boolean>): Promise<vo
 }
 
 function step(number: number, title: string): void {
-  say(`\n\n== ${number}/7  ${title}\n`);
+  say(`\n\n== ${number}/9  ${title}\n`);
 }
 
 /** Prints a command, and quotes the words that a shell would split or expand. */

@@ -63,6 +63,28 @@ Only annotations of Pods count. On Kubernetes 1.30 and later, the API server [re
 - **The duration** limits the total time that the Pod is captured, including the time before this annotation was set. If you set a longer duration after it is over, capturing continues for the difference.
 - **Removing \`${annotationRules(settings).files.key}\`** stops the capture and deletes its files, unless a [CapturePolicy](policies.md) selects the Pod: then capturing goes on as the policy asks.
 
+## Freezing
+
+A ring is overwritten within seconds if a Pod is busy, and what happened around a crash is gone. \`podcap.dev/freeze-on\` sets it aside, so that later packets do not push it out:
+
+| value        | freezes when                                                                                                  |
+| ------------ | ------------------------------------------------------------------------------------------------------------- |
+| \`restart\`    | a container ends, unless it completes (exit code 0 and a restart policy other than \`Always\`)                  |
+| \`oom-killed\` | the kernel kills a container for lack of memory                                                               |
+| \`not-ready\`  | a container is not ready any more: its readiness probe fails, or it has ended                                 |
+| \`failed\`     | the Pod's phase becomes \`Failed\`                                                                             |
+
+- A frozen ring has what the ring had at the trigger, which the agent sees 0.2 to 1 s after the end of a container, and what passes until \`podcap.dev/freeze-after\` is over, or N more files are full. The capture continues in a new ring, which begins no later than the frozen ring ends.
+- The Event \`CaptureFrozen\` and \`podcap list\` say why, what is in it, and how far back it reaches. \`podcap read --frozen 1\` reads a frozen ring, and \`--frozen all\` all of them and the ring, each packet once.
+- Each new text of \`podcap.dev/freeze\` freezes once, for example \`kubectl annotate pod web podcap.dev/freeze="slow at 10:15"\`.
+- Triggers within a second count as one. A crash loop freezes at most once a minute; the next frozen ring says how often nothing was frozen. The first frozen ring of a Pod and the newest ones are kept, three in all (\`--max-frozen-rings\`).
+- A Pod that is deleted or completes, a rollout, a lost Node and a Node that was started again freeze nothing. If a container ends while no agent runs, what is left of that time is frozen when one does.
+- Frozen rings are deleted with the annotation \`${annotationRules(settings).files.key}\`, or after the retention time of an ended Pod. To make room for others, they are deleted last.
+
+## Pausing
+
+\`podcap.dev/paused=true\` stops the capture and keeps its files, with the last packet, as long as the request stands. The state is \`paused\`. When it is removed, or \`false\`, the capture continues in the same ring.
+
 ## Refusals
 
 If the agent refuses a request, it writes a Warning Event on the Pod. The Event's reason is also in \`podcap list\`, in the log line and in the metric \`podcap_captures_refused\`. The Event is renewed every 45 minutes while the refusal lasts. If only some of several interfaces are refused, the others are captured: the state is \`capturing\`, and the Event says both. If the Pod is being captured when its changed request is refused, the capture stops, and its files are kept until the annotation is removed, or until the retention time after the end of the Pod is over.
@@ -85,6 +107,8 @@ Checksums in captures often look wrong (Wireshark, \`tcpdump -v\`), because the 
 A ring keeps bytes: complete files of at most files × file size together, and the file that is being written. Each start of tcpdump begins a file. So after restarts there can be more files than you asked for, some of them partly filled, and a restart costs no packets.
 
 A ring counts against the disk budget at its full size, (files + 1) × (file size + 0.27 MB), or with the files that it has if they are more: the last packet of a file can have 262,144 bytes. With the default settings, 100 files of 100 MB exceed \`--disk-budget-megabytes\`.
+
+\`podcap.dev/freeze-on\` reserves room for the first frozen ring as well, (3 × files + 5) × (file size + 0.27 MB) for each interface. For further ones there is room if other captures leave it; otherwise the newest one makes way, and if that is not enough, the Event \`CaptureNotFrozen\` says so.
 `;
 }
 
