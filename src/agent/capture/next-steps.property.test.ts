@@ -4,7 +4,9 @@ import type { CaptureSpec } from '../planner/annotations.ts';
 import { specOf } from '../testing/fixtures.ts';
 import { type Act, act, newWorld, settle, type World } from './testing/world-of-one-pod.ts';
 
-const specs = [specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })];
+const freeze = { on: ['restart'], afterMs: 5_000, text: undefined } as const;
+const freezing = [specOf(3, { freeze }), specOf(3, { freeze, interfaces: ['eth0', 'lo'] })];
+const specs = [...freezing, specOf(5), specOf(3), specOf(5, { filter: 'udp' }), specOf(5, { snaplen: 96 })];
 const elsewhere = ['lo', 'net1'].flatMap((name) =>
   [96, undefined].map((snaplen) => specOf(5, { interfaces: [name], snaplen })),
 );
@@ -66,6 +68,38 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       .map(([name, exists]) => ({ kind: 'interface', name, exists }) as const),
   },
   { weight: 1, arbitrary: fc.boolean().map((confirms) => ({ kind: 'server', confirms }) as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'crash' } as const) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.nat(3), fc.integer({ min: 1, max: 6 }))
+      .map(([which, more]) => ({ kind: 'files', which, more }) as const),
+  },
+);
+
+/** A Pod whose ring is frozen, while its request changes. */
+const crashing: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom(...freezing, specOf(3, { freeze, snaplen: 96 }), specOf(3))
+      .map((spec) => ({ kind: 'decide', decision: { kind: 'record', spec } }) as const),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: 'crash' } as const) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.nat(3), fc.integer({ min: 1, max: 6 }))
+      .map(([which, more]) => ({ kind: 'files', which, more }) as const),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(fc.nat(3), fc.integer({ min: 0, max: 9 }))
+      .map(([which, fails]) => ({ kind: 'endStep', which, succeeds: fails > 0 }) as const),
+  },
+  { weight: 3, arbitrary: fc.nat(3).map((which) => ({ kind: 'listen', which }) as const) },
+  { weight: 2, arbitrary: fc.constantFrom(200, 6_000, 30_000).map((ms) => ({ kind: 'pass', ms }) as const) },
 );
 
 /** People who cannot decide between interfaces. */
@@ -102,6 +136,13 @@ test.each([
       .map((history): Act[] => [{ kind: 'network', to: 'same' }, ...history]),
     4_000,
   ],
+  [
+    'its container ends again and again',
+    fc
+      .array(crashing, { maxLength: 50, size: 'max' })
+      .map((history): Act[] => [{ kind: 'network', to: 'same' }, ...history]),
+    4_000,
+  ],
 ] as const)(
   'once the world stops changing, what runs and what is on disk become what is desired, after %s',
   (_what, histories, numRuns) => {
@@ -132,9 +173,10 @@ test('nothing waits for ever: what is not as desired is looked at again', () => 
   );
 });
 
-/** What runs, by interface, and whether there is a folder. */
-function stateOf({ captures, folder, recording, network }: World) {
+/** What runs, by interface, and whether there is a folder; and a ring that is still being frozen. */
+function stateOf({ captures, folder, recording, network, freeze: { ring } }: World) {
   return {
+    freezing: ring,
     captures: captures
       .map(({ spec, network: { sandboxId }, phase }) => ({ spec, sandboxId, phase: phase.kind }))
       .toSorted((a, b) => a.spec.interface.localeCompare(b.spec.interface)),
@@ -145,7 +187,7 @@ function stateOf({ captures, folder, recording, network }: World) {
 }
 
 function desiredStateOf({ desired, network, folder, interfaces }: World): ReturnType<typeof stateOf> {
-  const base = { network: network.kind, hasFolder: folder !== undefined };
+  const base = { network: network.kind, hasFolder: folder !== undefined, freezing: undefined };
   const nothing = { ...base, captures: [], isRecording: false };
   switch (desired.kind) {
     case 'rest':

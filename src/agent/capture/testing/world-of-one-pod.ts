@@ -1,18 +1,22 @@
 import type { Network } from '../../netns/cni-entry.ts';
 import type { CaptureSpec } from '../../planner/annotations.ts';
 import type { Decision } from '../../planner/plan.ts';
+import { mostFilesAfterTrigger } from '../../storage/ring-size.ts';
 import { nothingFrozen, podWith } from '../../testing/fixtures.ts';
 import { desiredAfter } from '../desired.ts';
+import { withoutHeld } from '../freeze-steps.ts';
 import { nextSteps } from '../next-steps.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from '../pod-memory.ts';
 import {
   type Desired,
+  freezeKey,
   isSameCapture,
   isStillWritten,
   keyOf,
   type Memory,
   type Observed,
   type ObservedCapture,
+  type ObservedFreeze,
   ringsOf,
   type Step,
   type StepKey,
@@ -42,9 +46,12 @@ export type World = {
   folder: Observed['folder'];
   recording: Observed['recording'];
   memory: Memory;
-  /** Steps in flight, and the revision for which each began. */
   /** How many rings were asked for last. */
   rings: number;
+  freeze: ObservedFreeze;
+  /** How many times its container has ended. */
+  crashes: number;
+  /** Steps in flight, and the revision for which each began. */
   inFlight: Map<StepKey, { readonly step: Step; readonly forRevision: number }>;
   /** Whether the API server confirms a deletion that is asked for now. */
   confirms: boolean;
@@ -68,7 +75,11 @@ export type Act =
   | { readonly kind: 'server'; readonly confirms: boolean }
   | { readonly kind: 'capacity'; readonly spareRings: number }
   /** The Pod gets that interface, or loses it: what captures it ends. */
-  | { readonly kind: 'interface'; readonly name: string; readonly exists: boolean };
+  | { readonly kind: 'interface'; readonly name: string; readonly exists: boolean }
+  /** The container of the Pod ends. */
+  | { readonly kind: 'crash' }
+  /** A capture that is being frozen has that many files more. */
+  | { readonly kind: 'files'; readonly which: number; readonly more: number };
 
 const bufferKib = new Map(['eth0', 'lo', 'net1', 'net7'].map((name) => [name, 4_096]));
 const delayMs = 5_000;
@@ -90,6 +101,8 @@ export function newWorld(): World {
     recording: undefined,
     memory: noMemory,
     rings: 1,
+    freeze: nothingFrozen,
+    crashes: 0,
     inFlight: new Map(),
     confirms: true,
     permittedRevision: undefined,
@@ -126,6 +139,17 @@ export function act(world: World, what: Act): void {
       break;
     case 'interface':
       changeInterface(world, what.name, what.exists);
+      break;
+    case 'crash':
+      world.crashes += 1;
+      break;
+    case 'files': {
+      const held = pick(
+        world.captures.filter(({ filesSinceHeld }) => filesSinceHeld !== undefined),
+        what.which,
+      );
+      if (held) replace(world, held.generation, { filesSinceHeld: (held.filesSinceHeld ?? 0) + what.more });
+    }
   }
   react(world);
 }
@@ -186,7 +210,14 @@ function observe(world: World): Observed {
   const { nowMs, network, captures, folder, recording, memory, handovers } = world;
   const spareRings = Math.max(0, world.spareRings - handovers.size);
   const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
-  return { nowMs, network, spareRings, captures, folder, recording, memory, inFlight, freeze: nothingFrozen };
+  const freeze = { ...world.freeze, pod: podOf(world) };
+  return { nowMs, network, spareRings, captures, folder, recording, memory, inFlight, freeze };
+}
+
+function podOf({ crashes }: World): ObservedFreeze['pod'] {
+  const lastEnd = { id: `run-${crashes}`, exitCode: 1, reason: 'Error' };
+  const container = { name: 'app', restarts: 0, isReady: true, mayComplete: false };
+  return { phase: 'Running', containers: [{ ...container, ...(crashes > 0 && { lastEnd }) }] };
 }
 
 function react(world: World): void {
@@ -229,12 +260,26 @@ function problemOf(world: World, step: Step): string | undefined {
       'erased without permission for this revision',
     ],
     [step.kind === 'erase' && world.recording !== undefined, 'erased while it is recorded'],
+    [
+      step.kind === 'stop' && isFrozenTooShort(world, step.generation),
+      'frozen without a capture that continues',
+    ],
+    [
+      step.kind === 'setAside' &&
+        captures.some(({ generation }) => generation <= (world.freeze.ring?.upTo ?? 0)),
+      'set aside while it is captured',
+    ],
+    [
+      ['close', 'erase'].includes(step.kind) && world.inFlight.has(freezeKey),
+      `${step.kind} beside a step of freezing`,
+    ],
   ];
   return problems.find(([isProblem]) => isProblem)?.[1];
 }
 
 function startProblems(world: World, step: Step & { kind: 'start' }): readonly [boolean, string][] {
-  const { captures, desired, handovers, spareRings, recording } = world;
+  const { desired, handovers, spareRings, recording } = world;
+  const { captures } = withoutHeld(observe(world));
   const specs = startsIn(observe(world));
   const rings = ringsOf(desired).length;
   const ofRing = [...captures.map(({ spec }) => spec), ...specs].filter(
@@ -256,6 +301,7 @@ function isAsDesired(world: World, generation: number): boolean {
   const { desired, captures, network } = world;
   const capture = captures.find((each) => each.generation === generation);
   if (desired.kind !== 'capture' || !capture || network.kind !== 'found') return false;
+  if (generation <= (world.freeze.ring?.upTo ?? 0)) return false;
   const { spec, condition } = capture;
   const isNewest = !captures.some(
     (other) => other.generation > generation && other.spec.interface === spec.interface,
@@ -275,6 +321,8 @@ function hasSilentSuccessor(world: World, generation: number): boolean {
   const capture = captures.find((each) => each.generation === generation);
   if (desired.kind !== 'capture' || capture?.phase.kind !== 'listening' || network.kind !== 'found')
     return false;
+  // Another one continues its ring (isFrozenTooShort).
+  if (generation <= (world.freeze.ring?.upTo ?? 0)) return false;
   const { spec, network: itsOwn } = capture;
   const isWanted = desired.rings.some((ring) => ring.interface === spec.interface);
   if (!isWanted || itsOwn.sandboxId !== network.network.sandboxId || isRefused(world, spec)) return false;
@@ -286,6 +334,25 @@ function hasSilentSuccessor(world: World, generation: number): boolean {
   );
 }
 
+/** Whether it is of a ring that is being frozen, no other one captures that ring yet, and it may still go on. */
+function isFrozenTooShort(world: World, generation: number): boolean {
+  const { desired, captures, network, freeze, nowMs } = world;
+  const held = captures.find((each) => each.generation === generation);
+  if (desired.kind !== 'capture' || held?.phase.kind !== 'listening' || network.kind !== 'found')
+    return false;
+  const { ring } = freeze;
+  if (!ring || generation > ring.upTo || isRefused(world, held.spec)) return false;
+  const isWanted = desired.rings.some(({ interface: name }) => name === held.spec.interface);
+  if (!isWanted || held.network.sandboxId !== network.network.sandboxId) return false;
+  const isLong = (held.filesSinceHeld ?? 0) >= mostFilesAfterTrigger(held.spec);
+  const isLate = nowMs >= ring.sinceMs + desired.request.freeze.afterMs + 60_000;
+  const continues = captures.some(
+    ({ generation: other, spec, phase }) =>
+      other > ring.upTo && spec.interface === held.spec.interface && phase.kind === 'listening',
+  );
+  return !isLong && !isLate && !continues;
+}
+
 function isRefused({ memory, desired }: World, spec: ObservedCapture['spec']): boolean {
   const isTooHeavy = ringsOf(desired).some(({ filter }) => filter === 'too heavy');
   return isTooHeavy || memory.outcomes.get(startKey(spec))?.kind === 'refused';
@@ -294,14 +361,14 @@ function isRefused({ memory, desired }: World, spec: ObservedCapture['spec']): b
 /** As the loop does (pod-loop.ts). */
 function beginHandover(world: World, { spec }: Step & { kind: 'start' }): void {
   const { desired, handovers, spareRings } = world;
-  const observed = observe(world);
+  const observed = withoutHeld(observe(world));
   const isMore = isBeside(spec, ringsOf(desired), observed);
   if (isMore && handovers.size >= spareRings) throw new Error('a handover that there is no capacity for');
   if (takesSpareRing(spec, ringsOf(desired), observed)) handovers.add(spec.interface);
 }
 
 function endHandovers(world: World): void {
-  const observed = observe(world);
+  const observed = withoutHeld(observe(world));
   for (const name of world.handovers)
     if (isHandedOver({ interface: name }, ringsOf(world.desired), observed)) world.handovers.delete(name);
 }
@@ -376,7 +443,8 @@ function apply(world: World, step: Step, forRevision: number): void {
       return startCapture(world, step.spec, step.network);
     case 'keep': {
       const capture = captureOf(world, step.generation);
-      if (capture) replace(world, step.generation, { spec: { ...capture.spec, files: step.files } });
+      if (capture && step.files === 0) replace(world, step.generation, { filesSinceHeld: 0 });
+      else if (capture) replace(world, step.generation, { spec: { ...capture.spec, files: step.files } });
       return;
     }
     case 'stop':
@@ -399,6 +467,18 @@ function apply(world: World, step: Step, forRevision: number): void {
       return;
     case 'erase':
       world.folder = undefined;
+      world.freeze = nothingFrozen;
+      return;
+    case 'noteFreeze':
+      world.freeze = { ...world.freeze, log: step.log };
+      return;
+    case 'beginFreeze': {
+      const ring = { number: world.generations, upTo: world.generations, sinceMs: world.nowMs };
+      world.freeze = { ...world.freeze, log: step.log, ring, lastMs: world.nowMs };
+      return;
+    }
+    case 'setAside':
+      world.freeze = { ...world.freeze, ring: undefined };
       return;
     case 'checkFilter':
     case 'account':
