@@ -8,9 +8,10 @@ import { run } from '../../src/testbed/run-program.ts';
 import { agentProcess } from '../support/agents.ts';
 import { test } from '../support/cluster-test.ts';
 import { countRestarts, deleteAndCount, deleteAndCountRestarts } from '../support/datagram-counts.ts';
-import { tcpdumpsOf, waitForTcpdumps } from '../support/pod-processes.ts';
+import { processesOf, tcpdumpsOf, waitForTcpdumps } from '../support/pod-processes.ts';
 import { printFigures } from '../support/print-figures.ts';
 import { processStartMs } from '../support/process-resources.ts';
+import { listedState } from '../support/read-back.ts';
 import {
   digestsUpTo,
   firstPacketMsAfter,
@@ -121,6 +122,30 @@ test('a Node that returns after its Pods were deleted still has their files, and
   // What it sent after its agent had ended is in no file.
   expect(counts).toMatchObject({ generations: 1, senderStarts: 1 });
   expect(counts.captured).toBeGreaterThan(200);
+});
+
+test('a Node that is lost and comes back freezes no ring, and a container that ends after that does', async ({
+  cluster,
+}) => {
+  const pod = await sendingPod(cluster, { name: 'lost', node: 'node1' });
+  await cluster.annotate(pod.name, { 'podcap.dev/freeze-on': 'restart,oom-killed,not-ready,failed' });
+  const machine = nodeNamed('node1');
+  await stopComponent({ machine, name: 'kubelet' });
+  try {
+    await kubectl('wait', '--for=condition=Ready=Unknown', 'node', 'node1', '--timeout=120s');
+    await kubectl('-n', cluster.namespace, 'wait', '--for=condition=Ready=false', 'pod/lost', '--timeout=60s');
+  } finally {
+    await startComponent({ machine, name: 'kubelet' });
+  }
+  await waitForNode('node1');
+  await kubectl('-n', cluster.namespace, 'wait', '--for=condition=Ready', 'pod/lost', '--timeout=60s');
+  expect((await listedState(pod))?.frozen).toBeUndefined();
+  const [container] = await processesOf(pod.uid, 'node');
+  if (container === undefined) throw new Error('no container');
+  process.kill(container, 'SIGKILL');
+  const event = await cluster.event(pod.uid, 'CaptureFrozen');
+  expect(event.message).toMatch(/^container main ended at .* with exit code 137 /);
+  await deleteAndCount(cluster, pod);
 });
 
 /** Waits until the Node is registered and Ready, and its agent runs. */
