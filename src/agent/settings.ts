@@ -29,7 +29,8 @@ export const settingsSchema = v.object({
   bufferBudgetMegabytes: wholeNumber(3, 1_000_000),
   minFreeDiskPercent: wholeNumber(0, 90),
   retentionSeconds: wholeNumber(0, 30 * 86_400),
-  maxFrozenRings: wholeNumber(1, 100),
+  // The first one is always kept, and the newest one.
+  maxFrozenRings: wholeNumber(2, 100),
   podMetrics: v.pipe(
     v.picklist(['true', 'false'], 'true or false'),
     v.transform((given) => given === 'true'),

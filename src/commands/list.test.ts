@@ -81,7 +81,7 @@ test('podcap list has the frozen rings, with what froze each and how far back it
     clock,
     log: pino({ level: 'silent' }),
   });
-  const seen = { bootId: clock.bootId, phase: 'Running', containers: {} };
+  const seen = { bootId: clock.bootId, phase: 'Running', containers: [] };
   const finishedAt = '2023-11-14T22:13:19Z';
   await folders.freezes.begin(web.uid, {
     causes: [{ trigger: 'oom-killed', container: 'app', exitCode: 137, reason: 'OOMKilled', finishedAt }],

@@ -1,6 +1,6 @@
 import { readStates } from '../agent/observability/state-file.ts';
 import type { Recording } from '../agent/storage/recordings.ts';
-import { openSnapshots } from '../agent/storage/snapshot.ts';
+import { allRings, openRecordingSnapshot } from '../agent/storage/recording-snapshot.ts';
 import { bootClock } from '../base/clock.ts';
 import { plainJson } from '../base/plain-text.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/join/source.ts';
@@ -51,10 +51,10 @@ function compare(a: string, b: string): number {
 
 /** Prints a message for each file that cannot be read. */
 async function timesOf(
-  { generations, frozen }: Recording,
+  recording: Recording,
   terminal: Terminal,
 ): Promise<Pick<ListedRecording, 'first' | 'last'>> {
-  await using snapshot = await openSnapshots([...frozen.map((ring) => ring.generations), generations]);
+  await using snapshot = await openRecordingSnapshot(recording, allRings);
   for (const note of snapshot.notes) printMessage(terminal, note);
   let first = Infinity;
   let last = -Infinity;

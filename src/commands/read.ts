@@ -1,6 +1,12 @@
 import type { RecordingGeneration } from '../agent/storage/recorded-generations.ts';
 import type { Recording } from '../agent/storage/recordings.ts';
-import { type GenerationSource, openSnapshots, type Snapshot } from '../agent/storage/snapshot.ts';
+import {
+  allRings,
+  type ChosenRings,
+  openRecordingSnapshot,
+  ringOfRecording,
+} from '../agent/storage/recording-snapshot.ts';
+import type { GenerationSource, Snapshot } from '../agent/storage/snapshot.ts';
 import { isSystemError } from '../base/fs-errors.ts';
 import { joinedPackets } from '../pcap/join/join.ts';
 import { findOverlap } from '../pcap/join/overlap.ts';
@@ -44,10 +50,10 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
   const { recording, others } = found;
   if (others.length > 0) printMessage(terminal, severalPods(recording, others));
 
-  const rings = ringsOf(recording, options);
-  if ('message' in rings) return fail(terminal, rings.message);
+  const problem = problemOf(recording, options);
+  if (problem !== undefined) return fail(terminal, problem);
   try {
-    await using snapshot = await openSnapshots(rings);
+    await using snapshot = await openRecordingSnapshot(recording, (current) => ringsOf(current, options));
     return await write(snapshot, options, terminal);
   } catch (error) {
     if (!isSystemError(error)) throw error;
@@ -55,29 +61,34 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
   }
 }
 
-/** The rings to read, oldest first, each with its generations; or why there are none. */
-function ringsOf(
-  { generations, frozen: all }: Recording,
-  { frozen, generation }: Pick<ReadArguments, 'frozen' | 'generation'>,
-): readonly (readonly RecordingGeneration[])[] | { readonly message: string } {
-  const complete = all.filter(({ record }) => record.frozen !== undefined);
-  const chosen = complete.filter(({ record }) => frozen === 'all' || record.number === frozen);
-  if (typeof frozen === 'number' && chosen.length === 0) {
-    if (all.some(({ record }) => record.number === frozen))
-      return { message: `ring ${frozen} is still being frozen: until then it is read without --frozen` };
-    const have = complete.map(({ record }) => record.number).join(', ');
-    return { message: `no frozen ring ${frozen}: this Pod has ${have === '' ? 'none' : have}` };
+type Chosen = Pick<ReadArguments, 'frozen' | 'generation'>;
+
+/** The rings to read, oldest first, each with its generations. */
+function ringsOf(recording: Recording, { frozen, generation }: Chosen): ChosenRings {
+  const isChosen = ({ number }: RecordingGeneration) => generation === undefined || number === generation;
+  return chosenRings(recording, frozen).map((ring) => ring.filter(isChosen));
+}
+
+function chosenRings(recording: Recording, frozen: Chosen['frozen']): ChosenRings {
+  if (frozen === undefined) return ringOfRecording(recording);
+  if (frozen === 'all') return allRings(recording);
+  return recording.frozen.flatMap((ring) => (ring.record.number === frozen ? [ring.generations] : []));
+}
+
+/** Why that cannot be read; undefined if it can. */
+function problemOf(recording: Recording, chosen: Chosen): string | undefined {
+  const { frozen, generation } = chosen;
+  if (typeof frozen === 'number') {
+    const ring = recording.frozen.find(({ record }) => record.number === frozen);
+    if (ring && !ring.record.frozen)
+      return `ring ${frozen} is still being frozen: until then it is read without --frozen`;
+    const have = recording.frozen.flatMap(({ record }) => (record.frozen ? record.number : []));
+    if (!ring) return `no frozen ring ${frozen}: this Pod has ${have.join(', ') || 'none'}`;
   }
-  const rings = [
-    ...chosen.map((ring) => ring.generations),
-    ...(typeof frozen === 'number' ? [] : [generations]),
-  ];
-  const read = rings.map((ring) =>
-    ring.filter(({ number }) => generation === undefined || number === generation),
-  );
-  if (generation !== undefined && read.every((ring) => ring.length === 0))
-    return { message: `no generation ${generation}: this Pod has ${numbers(rings.flat())}` };
-  return read;
+  const all = chosenRings(recording, frozen).flat();
+  if (generation !== undefined && !all.some(({ number }) => number === generation))
+    return `no generation ${generation}: this Pod has ${numbers(all)}`;
+  return undefined;
 }
 
 async function write(

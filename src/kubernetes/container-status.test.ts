@@ -25,20 +25,27 @@ test.each([
   ['runs again', { restartCount: 1, lastState: { terminated: end } }, { restarts: 1, lastEnd: kept }],
 ])('a container that %s', (_what, status, expected) => {
   expect(containersWith({ containerStatuses: [{ ...app, ...status }] })).toEqual([
-    { name: 'app', restarts: 0, isReady: true, mayComplete: false, ...expected },
+    {
+      name: 'app',
+      kind: 'main',
+      restarts: 0,
+      isReady: true,
+      mayComplete: false,
+      hasCompleted: false,
+      ...expected,
+    },
   ]);
 });
 
-test('an end without the ID of its run is told from others by its time and the number of restarts', () => {
+test('an end without the ID of its run is the same one when the container runs again', () => {
   const { containerID: _none, ...unnamed } = end;
-  const idAfter = (restartCount: number) => {
-    const containers = containersWith({
-      containerStatuses: [{ ...app, restartCount, state: { terminated: unnamed } }],
-    });
+  const idOf = (status: object) => {
+    const containers = containersWith({ containerStatuses: [{ ...app, ...status }] });
     return Array.isArray(containers) ? containers[0]?.lastEnd?.id : containers;
   };
-  expect(idAfter(0)).not.toBe(idAfter(1));
-  expect(idAfter(1)).toBe(idAfter(1));
+  const ended = idOf({ state: { terminated: unnamed } });
+  expect(idOf({ restartCount: 1, lastState: { terminated: unnamed } })).toBe(ended);
+  expect(idOf({ state: { terminated: { ...unnamed, finishedAt: '2026-01-01T00:00:06Z' } } })).not.toBe(ended);
 });
 
 test.each([

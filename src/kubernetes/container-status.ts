@@ -3,6 +3,8 @@ import * as v from 'valibot';
 /** What Podcap keeps of the status of one container of a Pod. */
 export type ContainerStatus = {
   readonly name: string;
+  /** A sidecar is an init container that goes on beside the main ones. */
+  readonly kind: 'main' | 'init' | 'sidecar';
   /** How many times it was started again. */
   readonly restarts: number;
   readonly isReady: boolean;
@@ -10,6 +12,8 @@ export type ContainerStatus = {
   readonly lastEnd?: ContainerEnd;
   /** It may end with exit code 0: that is no failure, and it is not started again. */
   readonly mayComplete: boolean;
+  /** It has. */
+  readonly hasCompleted: boolean;
 };
 
 export type ContainerEnd = {
@@ -62,33 +66,40 @@ export function containersOf(spec: Spec, status: Status): ContainerStatus[] {
     ),
   );
   return [
-    ...(status.containerStatuses ?? []).map((each) => containerOf(each, mayComplete)),
-    ...(status.initContainerStatuses ?? []).map((each) => containerOf(each, !sidecars.has(each.name))),
+    ...(status.containerStatuses ?? []).map((each) => containerOf(each, 'main', mayComplete)),
+    ...(status.initContainerStatuses ?? []).map((each) =>
+      sidecars.has(each.name) ? containerOf(each, 'sidecar', false) : containerOf(each, 'init', true),
+    ),
   ].slice(0, mostContainers);
 }
 
 function containerOf(
   { name, restartCount, ready, state, lastState }: v.InferOutput<typeof statusSchema>,
+  kind: ContainerStatus['kind'],
   mayComplete: boolean,
 ): ContainerStatus {
   // Between its end and its next start, it is in both, or only in the latter.
   const end = state?.terminated ?? lastState?.terminated;
   return {
     name,
+    kind,
     restarts: restartCount ?? 0,
     isReady: ready ?? false,
-    ...(end && { lastEnd: endOf(end, restartCount ?? 0) }),
+    ...(end && { lastEnd: endOf(end) }),
     mayComplete,
+    hasCompleted: mayComplete && state?.terminated?.exitCode === 0,
   };
 }
 
-function endOf(
-  { exitCode, reason, finishedAt, containerID }: v.InferOutput<typeof terminatedSchema>,
-  restarts: number,
-): ContainerEnd {
+function endOf({
+  exitCode,
+  reason,
+  finishedAt,
+  containerID,
+}: v.InferOutput<typeof terminatedSchema>): ContainerEnd {
   return {
     // The runtime's ID is of this one run; some ends that the kubelet makes up have none.
-    id: containerID || `${finishedAt ?? ''} ${restarts}`,
+    id: containerID || `${finishedAt ?? ''} ${exitCode} ${reason ?? ''}`,
     exitCode,
     reason: reason ?? '',
     ...(finishedAt != null && { finishedAt }),

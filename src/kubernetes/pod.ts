@@ -37,6 +37,8 @@ export type Pod = {
    * the containers what is in the specification.
    */
   readonly gracePeriodSeconds: number;
+  /** Why it is in that phase, in a word of the kubelet; undefined if it says nothing. */
+  readonly reason?: string;
   readonly containers: readonly ContainerStatus[];
 };
 
@@ -77,6 +79,7 @@ export function parsePod(object: unknown): ParsedObject<Pod> {
         spec.terminationGracePeriodSeconds ?? defaultGracePeriodSeconds,
         deletionGracePeriodSeconds ?? 0,
       ),
+      ...(status?.reason && { reason: status.reason }),
       containers: containersOf(spec, status ?? {}),
       ...(deletionTimestamp == null ? {} : { deletionTimestamp }),
     },
@@ -125,7 +128,9 @@ const podSchema = v.object({
     terminationGracePeriodSeconds: v.nullish(v.number()),
     ...containersSpecSchema,
   }),
-  status: v.nullish(v.object({ phase: v.optional(v.string()), ...containersStatusSchema })),
+  status: v.nullish(
+    v.object({ phase: v.optional(v.string()), reason: v.nullish(v.string()), ...containersStatusSchema }),
+  ),
 });
 
 /** The API server's own. */

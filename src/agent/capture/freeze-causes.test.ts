@@ -9,7 +9,15 @@ const oomKill: ContainerEnd = { ...crash, exitCode: 137, reason: 'OOMKilled' };
 const completion: ContainerEnd = { ...crash, exitCode: 0, reason: 'Completed' };
 
 function container(fields: Partial<ContainerStatus> = {}): ContainerStatus {
-  return { name: 'app', restarts: 0, isReady: true, mayComplete: false, ...fields };
+  return {
+    name: 'app',
+    kind: 'main',
+    restarts: 0,
+    isReady: true,
+    mayComplete: false,
+    hasCompleted: false,
+    ...fields,
+  };
 }
 
 function podOf(...containers: readonly ContainerStatus[]): PodMoments {
@@ -26,12 +34,22 @@ function seenOf(
   pod: PodMoments,
   { text, bootId = 'boot' }: { text?: string; bootId?: string } = {},
 ): SeenState {
-  return newMoments({ seen: undefined, isByEarlierAgent: false }, pod, request([], text), bootId).seen;
+  return newMoments(
+    { seen: undefined, isByEarlierAgent: false, hadNoText: false },
+    pod,
+    request([], text),
+    bootId,
+  ).seen;
 }
 
 /** The causes when that Pod becomes the other one. */
 function causesOf(before: PodMoments, after: PodMoments, on: readonly FreezeTrigger[] = freezeTriggers) {
-  return newMoments({ seen: seenOf(before), isByEarlierAgent: false }, after, request(on), 'boot').causes;
+  return newMoments(
+    { seen: seenOf(before), isByEarlierAgent: false, hadNoText: false },
+    after,
+    request(on),
+    'boot',
+  ).causes;
 }
 
 const details = { container: 'app', exitCode: 1, reason: 'Error', finishedAt: '2026-01-01T00:00:05Z' };
@@ -123,26 +141,41 @@ test.each<[string, PodMoments]>([
 
 test('what had happened before the Pod was first seen, or before the Node was started again, freezes nothing', () => {
   const all = request(freezeTriggers, 'now');
-  const first = newMoments({ seen: undefined, isByEarlierAgent: false }, crashed, all, 'boot');
+  const first = newMoments(
+    { seen: undefined, isByEarlierAgent: false, hadNoText: false },
+    crashed,
+    all,
+    'boot',
+  );
   expect(first.causes).toEqual([]);
   const seen = seenOf(healthy, { text: 'before', bootId: 'boot-1' });
-  const rebooted = newMoments({ seen, isByEarlierAgent: true }, crashed, all, 'boot-2');
+  const rebooted = newMoments({ seen, isByEarlierAgent: true, hadNoText: false }, crashed, all, 'boot-2');
   expect(rebooted.causes).toEqual([]);
-  expect(newMoments({ seen: rebooted.seen, isByEarlierAgent: false }, crashed, all, 'boot-2').causes).toEqual(
-    [],
-  );
+  expect(
+    newMoments({ seen: rebooted.seen, isByEarlierAgent: false, hadNoText: false }, crashed, all, 'boot-2')
+      .causes,
+  ).toEqual([]);
 });
 
 test('what happened while no agent ran is late', () => {
   const seen = seenOf(healthy);
-  const { causes } = newMoments({ seen, isByEarlierAgent: true }, crashed, request(['restart']), 'boot');
+  const { causes } = newMoments(
+    { seen, isByEarlierAgent: true, hadNoText: false },
+    crashed,
+    request(['restart']),
+    'boot',
+  );
   expect(causes).toEqual([{ trigger: 'restart', ...details, isLate: true }]);
 });
 
 test('each new text freezes once, also of a Pod that is being deleted', () => {
   const causes = (before: string | undefined, text: string | undefined, pod = healthy) =>
     newMoments(
-      { seen: seenOf(pod, before === undefined ? {} : { text: before }), isByEarlierAgent: false },
+      {
+        seen: seenOf(pod, before === undefined ? {} : { text: before }),
+        isByEarlierAgent: false,
+        hadNoText: false,
+      },
       pod,
       request([], text),
       'boot',
@@ -153,10 +186,49 @@ test('each new text freezes once, also of a Pod that is being deleted', () => {
   expect(causes('a', undefined)).toEqual([]);
   // It was removed in between.
   const removed = newMoments(
-    { seen: seenOf(healthy, { text: 'a' }), isByEarlierAgent: false },
+    { seen: seenOf(healthy, { text: 'a' }), isByEarlierAgent: false, hadNoText: false },
     healthy,
     request([]),
     'boot',
   );
   expect(removed.seen.text).toBe('a');
+});
+
+test('a text that was not there before asks, also where nothing was taken into account yet', () => {
+  const causes = (hadNoText: boolean) =>
+    newMoments({ seen: undefined, isByEarlierAgent: true, hadNoText }, crashed, request([], 'now'), 'boot')
+      .causes;
+  expect(causes(true)).toEqual([{ trigger: 'manual', text: 'now' }]);
+  expect(causes(false)).toEqual([]);
+});
+
+test.each<[string, PodMoments]>([
+  ['ends with its Node', { ...crashed, phase: 'Failed', reason: 'Terminated' }],
+  [
+    'has completed but for its sidecar',
+    podOf(
+      container({ mayComplete: true, hasCompleted: true, lastEnd: completion }),
+      container({ name: 'proxy', kind: 'sidecar', lastEnd: { ...crash, exitCode: 143 } }),
+    ),
+  ],
+])('a Pod that %s freezes nothing', (_what, pod) => {
+  expect(causesOf(healthy, pod)).toEqual([]);
+});
+
+test('the end of a container with its Node freezes nothing, in whatever order the status changes', () => {
+  const before = seenOf(healthy);
+  const step = (seen: SeenState, pod: PodMoments) =>
+    newMoments({ seen, isByEarlierAgent: false, hadNoText: false }, pod, request(freezeTriggers), 'boot-2');
+  const sameAsBefore = step(before, healthy);
+  const ended = step(sameAsBefore.seen, podOf(container({ lastEnd: crash, isReady: false })));
+  const startedAgain = step(ended.seen, podOf(container({ lastEnd: crash, restarts: 1 })));
+  expect([sameAsBefore, ended, startedAgain].flatMap(({ causes }) => causes)).toEqual([]);
+  const next = { ...crash, id: 'run-2' };
+  expect(step(startedAgain.seen, podOf(container({ lastEnd: next, restarts: 1 }))).causes).toHaveLength(1);
+});
+
+test('a container whose status is missing for a moment has not ended again', () => {
+  const before = { seen: seenOf(crashed), isByEarlierAgent: false, hadNoText: false };
+  const { seen } = newMoments(before, podOf(), request(freezeTriggers), 'boot');
+  expect(newMoments({ ...before, seen }, crashed, request(freezeTriggers), 'boot').causes).toEqual([]);
 });

@@ -4,7 +4,7 @@ import type { FreezeRequest, FreezeTrigger } from '../planner/annotations.ts';
 import type { FreezeCause, SeenState } from '../storage/freeze-records.ts';
 
 /** The parts of a Pod that can freeze its ring. */
-export type PodMoments = Pick<Pod, 'phase' | 'containers' | 'deletionTimestamp'>;
+export type PodMoments = Pick<Pod, 'phase' | 'reason' | 'containers' | 'deletionTimestamp'>;
 
 /** What has happened to a Pod since it was last seen. */
 export type NewMoments = {
@@ -15,57 +15,99 @@ export type NewMoments = {
 };
 
 export type SeenBefore = {
-  /** Undefined if it was never seen: nothing that has happened so far is new. */
+  /** Undefined if nothing was taken into account yet. */
   readonly seen: SeenState | undefined;
-  /** An earlier agent saw it. */
+  /** An earlier agent saw it, and this one has not yet. */
   readonly isByEarlierAgent: boolean;
+  /** It was captured before without a text: if there is one now, somebody has asked. */
+  readonly hadNoText: boolean;
 };
 
 /**
- * Returns what is new. Pure. A Pod that is being deleted or has completed ends as it should, and when the Node was
- * started again, all its containers ended: both freeze nothing. The kubelet alone writes this status, so it does not
- * change while a Node is lost.
+ * Returns what is new. Pure. A Pod that is being deleted, has completed, or ends with its Node ends as it should, and when
+ * the Node was started again, all its containers have ended: none of this freezes anything. The kubelet alone writes this
+ * status, so it does not change while a Node is lost.
  */
 export function newMoments(
-  { seen, isByEarlierAgent }: SeenBefore,
+  before: SeenBefore,
   pod: PodMoments,
   { on, text }: FreezeRequest,
   bootId: string,
 ): NewMoments {
-  const now = seenNow(pod, text ?? seen?.text, bootId);
-  if (!seen || seen.bootId !== bootId) return { causes: [], seen: now };
-  const isMeant = pod.deletionTimestamp !== undefined || pod.phase === 'Succeeded';
-  const happened = isMeant
+  const { seen } = before;
+  const now = seenNow(seen, pod, text ?? seen?.text, bootId);
+  if (!seen) return { causes: before.hadNoText ? request(undefined, text) : [], seen: now };
+  if (seen.bootId !== bootId) return { causes: [], seen: now };
+  const happened = isMeantToEnd(pod)
     ? []
     : [...pod.containers.flatMap((each) => containerCause(seen, each, on) ?? []), ...failure(seen, pod, on)];
-  const causes = isByEarlierAgent ? happened.map((cause) => ({ ...cause, isLate: true as const })) : happened;
-  return { causes: [...causes, ...request(seen, text)], seen: now };
+  const causes = before.isByEarlierAgent
+    ? happened.map((cause) => ({ ...cause, isLate: true as const }))
+    : happened;
+  return { causes: [...causes, ...request(seen.text, text)], seen: now };
 }
 
-function seenNow({ phase, containers }: PodMoments, text: string | undefined, bootId: string): SeenState {
-  const seen = containers.map(({ name, restarts, isReady, lastEnd }) => [
-    name,
-    { restarts, isReady, ...(lastEnd && { lastEnd: lastEnd.id }) },
-  ]);
-  return { bootId, phase, containers: Object.fromEntries(seen), ...(text !== undefined && { text }) };
+/** The kubelet's words in the status of a Pod that ends with its Node. */
+const nodeShutdownReasons: ReadonlySet<string> = new Set(['Terminated', 'NodeShutdown']);
+
+/** When the containers of a Job have completed, the kubelet ends its sidecars. */
+function isMeantToEnd({ phase, reason, containers, deletionTimestamp }: PodMoments): boolean {
+  const main = containers.filter(({ kind }) => kind === 'main');
+  const haveCompleted = main.length > 0 && main.every(({ hasCompleted }) => hasCompleted);
+  const endsWithNode = reason !== undefined && nodeShutdownReasons.has(reason);
+  return deletionTimestamp !== undefined || phase === 'Succeeded' || haveCompleted || endsWithNode;
+}
+
+type SeenContainer = SeenState['containers'][number];
+
+function seenNow(
+  seen: SeenState | undefined,
+  { phase, containers }: PodMoments,
+  text: string | undefined,
+  bootId: string,
+): SeenState {
+  const hasRebooted = seen !== undefined && seen.bootId !== bootId;
+  const now = containers.map((container): SeenContainer => {
+    const { name, restarts, isReady, lastEnd } = container;
+    const known = knownOf(seen, name);
+    const awaitsStart =
+      known !== undefined && restarts === known.restarts && (hasRebooted || known.awaitsStart);
+    return {
+      name,
+      restarts,
+      isReady,
+      ...(lastEnd && { lastEnd: lastEnd.id }),
+      ...(awaitsStart && { awaitsStart: true }),
+    };
+  });
+  // The kubelet may leave out a container for a moment.
+  const others = (seen?.containers ?? []).filter(
+    ({ name }) => !containers.some((each) => each.name === name),
+  );
+  return { bootId, phase, containers: [...now, ...others], ...(text !== undefined && { text }) };
+}
+
+function knownOf(seen: SeenState | undefined, name: string): SeenContainer | undefined {
+  return seen?.containers.find((each) => each.name === name);
 }
 
 function containerCause(
-  { containers }: SeenState,
+  seen: SeenState,
   container: ContainerStatus,
   on: readonly FreezeTrigger[],
 ): FreezeCause | undefined {
   const { name, restarts, isReady, lastEnd, mayComplete } = container;
-  const before = Object.hasOwn(containers, name) ? containers[name] : undefined;
+  const before = knownOf(seen, name);
+  if (before?.awaitsStart) return undefined;
   // Its first start is no restart.
   const hasRestarted = restarts > (before?.restarts ?? 0);
   const hasEnded = lastEnd ? lastEnd.id !== before?.lastEnd : hasRestarted;
+  const hasCompleted = lastEnd?.exitCode === 0 && mayComplete;
   if (hasEnded) {
-    if (lastEnd && lastEnd.exitCode === 0 && mayComplete) return undefined;
+    if (hasCompleted) return undefined;
     const trigger = endTrigger(lastEnd?.reason, on);
     return trigger && { trigger, container: name, ...(lastEnd && detailsOf(lastEnd)) };
   }
-  const hasCompleted = lastEnd?.exitCode === 0 && mayComplete;
   if (before?.isReady && !isReady && !hasCompleted && on.includes('not-ready'))
     return { trigger: 'not-ready', container: name };
   return undefined;
@@ -87,6 +129,6 @@ function failure(before: SeenState, { phase }: PodMoments, on: readonly FreezeTr
   return hasFailed && on.includes('failed') ? [{ trigger: 'failed' }] : [];
 }
 
-function request(before: SeenState, text: string | undefined): FreezeCause[] {
-  return text === undefined || text === before.text ? [] : [{ trigger: 'manual', text }];
+function request(before: string | undefined, text: string | undefined): FreezeCause[] {
+  return text === undefined || text === before ? [] : [{ trigger: 'manual', text }];
 }

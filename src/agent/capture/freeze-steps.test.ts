@@ -12,14 +12,22 @@ const crash: FreezeCause = { trigger: 'restart', container: 'app', exitCode: 1, 
 const byHand: FreezeCause = { trigger: 'manual', text: 'now' };
 
 function seenWith(lastEnd?: string, text?: string): SeenState {
-  const app = { restarts: 0, isReady: true, ...(lastEnd !== undefined && { lastEnd }) };
-  return { bootId: 'boot', phase: 'Running', containers: { app }, ...(text !== undefined && { text }) };
+  const app = { name: 'app', restarts: 0, isReady: true, ...(lastEnd !== undefined && { lastEnd }) };
+  return { bootId: 'boot', phase: 'Running', containers: [app], ...(text !== undefined && { text }) };
 }
 
 /** A Pod whose container has ended that run, as an agent observes it that has noted `noted`. */
 function observedWith(lastEnd: string | undefined, freeze: Partial<ObservedFreeze> = {}): Observed {
   const end = lastEnd === undefined ? {} : { lastEnd: { id: lastEnd, exitCode: 1, reason: 'Error' } };
-  const container = { name: 'app', restarts: 0, isReady: true, mayComplete: false, ...end };
+  const container = {
+    name: 'app',
+    kind: 'main' as const,
+    restarts: 0,
+    isReady: true,
+    mayComplete: false,
+    hasCompleted: false,
+    ...end,
+  };
   return {
     nowMs,
     network: { kind: 'absent', problem: '', sinceMs: 0 },
@@ -32,7 +40,7 @@ function observedWith(lastEnd: string | undefined, freeze: Partial<ObservedFreez
     freeze: {
       ...nothingFrozen,
       pod: { phase: 'Running', containers: [container] },
-      log: { seen: seenWith(), notFrozen: 0 },
+      log: { sequence: 1, seen: seenWith(), notFrozen: 0 },
       ...freeze,
     },
   };
@@ -68,7 +76,7 @@ test('an end freezes, and once it is noted, nothing more happens', () => {
     log,
     replacesNewest: false,
   });
-  expect(momentStep(request(), observedWith('run-1', { log }))).toBeUndefined();
+  expect(momentStep(request(), observedWith('run-1', { log: { sequence: 2, ...log } }))).toBeUndefined();
 });
 
 test('several causes within a second are of one moment', () => {
@@ -83,7 +91,7 @@ test.each<[string, Partial<ObservedFreeze>]>([
   ['while another ring is being frozen', { ring: ringSince(1_000) }],
   ['within a minute of the last time', { lastMs: nowMs - 59_999 }],
 ])('an end %s is only counted', (_what, freeze) => {
-  const log = { seen: seenWith(), notFrozen: 2 };
+  const log = { sequence: 1, seen: seenWith(), notFrozen: 2 };
   expect(momentStep(request(), observedWith('run-1', { log, ...freeze }))).toEqual({
     kind: 'noteFreeze',
     log: { seen: seenWith('run-1'), notFrozen: 3 },

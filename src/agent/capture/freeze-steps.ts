@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CaptureSpec, FreezeRequest } from '../planner/annotations.ts';
 import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
+import type { NotedMoments } from '../storage/freezes.ts';
 import { mostFilesAfterTrigger } from '../storage/ring-size.ts';
 import { newMoments } from './freeze-causes.ts';
 import type { Goal } from './goal.ts';
@@ -45,9 +46,9 @@ function folderSteps(goal: Goal, request: CaptureSpec | undefined, observed: Obs
   const isOver = goal.kind === 'stop' && (goal.why === 'AgentStopped' || goal.after.kind === 'erase');
   // The next agent finishes it.
   if (isOver) return [];
-  const moment = request && observed.recording ? momentStep(request.freeze, observed) : undefined;
-  const step = moment ?? setAsideStep(observed);
-  return step ? [now(step)] : [];
+  const moment = request && observed.recording ? momentStep(request.freeze, observed) : restStep(observed);
+  const steps = [moment, setAsideStep(observed)];
+  return steps.flatMap((step) => (step ? [now(step)] : []));
 }
 
 function heldSteps(
@@ -79,14 +80,21 @@ function heldSteps(
  * Returns the step that is due because of what has happened to the Pod: its ring is frozen, or what happened is only
  * noted. Pure.
  */
-export function momentStep(request: FreezeRequest, { freeze, nowMs }: Observed): Step | undefined {
+export function momentStep(request: FreezeRequest, observed: Observed): Step | undefined {
+  const { freeze, nowMs } = observed;
   const { pod, log, ring, lastMs, capacity } = freeze;
-  if (!pod || (request.on.length === 0 && request.text === undefined && !log)) return undefined;
-  const before = { seen: log?.seen, isByEarlierAgent: !freeze.isPodSeen };
+  if (!observed.folder || !pod || (request.on.length === 0 && request.text === undefined && !log))
+    return undefined;
+  const { isPodSeen: isSeen, hasEarlierCaptures } = freeze;
+  const before = {
+    seen: log?.seen,
+    isByEarlierAgent: !isSeen,
+    hadNoText: isSeen || hasEarlierCaptures,
+  };
   const { causes, seen } = newMoments(before, pod, request, freeze.bootId);
   if (isDeepStrictEqual(seen, log?.seen)) return undefined;
   const notFrozen = log?.notFrozen ?? 0;
-  const noted = (more: Partial<FreezeLog> = {}) => ({ seen, notFrozen, ...more });
+  const noted = (more: Partial<NotedMoments> = {}) => ({ seen, notFrozen, ...more });
   if (causes.length === 0) return { kind: 'noteFreeze', log: noted(), causes };
   if (ring && nowMs - ring.sinceMs < oneMomentMs) return { kind: 'noteFreeze', log: noted(), causes };
   if (ring) return duringFreeze(causes, noted(), log);
@@ -104,10 +112,20 @@ export function momentStep(request: FreezeRequest, { freeze, nowMs }: Observed):
   return { kind: 'beginFreeze', causes, log: noted(), replacesNewest: capacity === 'replaces' };
 }
 
+/** While nothing is captured, what happens is only noted: it is not in the ring. What somebody asks for waits. */
+function restStep({ folder, freeze: { pod, log, bootId } }: Observed): Step | undefined {
+  if (!folder || !pod || !log) return undefined;
+  const nothing = { on: [], afterMs: 0, text: undefined };
+  const before = { seen: log.seen, isByEarlierAgent: false, hadNoText: false };
+  const { seen } = newMoments(before, pod, nothing, bootId);
+  if (isDeepStrictEqual(seen, log.seen)) return undefined;
+  return { kind: 'noteFreeze', log: { seen, notFrozen: log.notFrozen }, causes: [] };
+}
+
 /** What somebody asks for waits until the ring is frozen; the rest is of the time that it has anyway. */
 function duringFreeze(
   causes: readonly FreezeCause[],
-  now: FreezeLog,
+  now: NotedMoments,
   before: FreezeLog | undefined,
 ): Step | undefined {
   const { text: _later, ...seen } = now.seen;
@@ -117,7 +135,7 @@ function duringFreeze(
     seen: text === undefined ? seen : { ...seen, text },
     notFrozen: now.notFrozen + Math.min(1, missed.length),
   };
-  if (isDeepStrictEqual(log, before)) return undefined;
+  if (isDeepStrictEqual(log.seen, before?.seen)) return undefined;
   const notFrozen = { causes: missed, why: 'TooSoon' } as const;
   return { kind: 'noteFreeze', log, causes: [], ...(missed.length > 0 && { notFrozen }) };
 }

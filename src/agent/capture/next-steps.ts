@@ -65,7 +65,7 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
 
 /** Whether a step of freezing is in flight or is to begin now. */
 function isFreezing(steps: readonly Wanted[], desired: Desired, observed: Observed): boolean {
-  if (observed.inFlight.has(freezeKey)) return true;
+  if (observed.inFlight.has(freezeKey) || isInFlight(observed, 'setAside')) return true;
   return steps.some((each) => notBefore(each, desired, observed).atMs <= observed.nowMs);
 }
 

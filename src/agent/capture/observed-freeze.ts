@@ -8,6 +8,7 @@ export type FreezeObservation = {
   /** As it is listed; undefined before it is. */
   readonly pod: Pod | undefined;
   readonly isPodSeen: boolean;
+  readonly hasEarlierCaptures: boolean;
   readonly capacity: FreezeCapacity;
   readonly clock: Clock;
 };
@@ -15,7 +16,7 @@ export type FreezeObservation = {
 /** What is in a Pod's folder, with its times by performance.now(). Nothing is known of a Pod without a folder. */
 export function observedFreeze(
   { log, rings }: FreezeState = { log: undefined, rings: [] },
-  { pod, isPodSeen, capacity, clock }: FreezeObservation,
+  { pod, isPodSeen, hasEarlierCaptures, capacity, clock }: FreezeObservation,
 ): ObservedFreeze {
   const { bootId } = clock;
   const ageMs = performance.now() - clock.nowMs();
@@ -27,6 +28,7 @@ export function observedFreeze(
   return {
     pod,
     isPodSeen,
+    hasEarlierCaptures,
     bootId,
     log,
     ring: freezing && { number: freezing.number, upTo: freezing.upTo, sinceMs: ageMs + startMs },

@@ -45,11 +45,16 @@ import { type LastingStep, type PodContext, runStep, type StepOptions } from './
 export type PodLoop = AsyncDisposable & {
   /**
    * Without a decision, what runs ends with its Pod. `bufferKib` are the sizes of its captures' receive rings, and
-   * `freezeCapacity` says whether its ring may be frozen; without them, they stay as they are.
+   * `freezeCapacity` says whether its ring may be frozen; without them, they stay as they are. `isFromMemory`: the Pod is
+   * as it was once, and says nothing about what happens to it.
    */
   readonly decide: (
     decision: Decision | undefined,
-    capacity?: { readonly bufferKib?: BufferKib; readonly freezeCapacity?: FreezeCapacity },
+    more?: {
+      readonly bufferKib?: BufferKib;
+      readonly freezeCapacity?: FreezeCapacity;
+      readonly isFromMemory?: true;
+    },
   ) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
   readonly recording: () => LoopRecording | undefined;
@@ -73,9 +78,12 @@ const healthyMs = 30_000;
 export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () => void): PodLoop {
   const loop = newLoop(uid, options, onIdle);
   return {
-    decide(decision, { bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {}) {
+    decide(
+      decision,
+      { isFromMemory, bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {},
+    ) {
       if (loop.isEnding) return;
-      const listed = listedPod(decision) ?? loop.listed;
+      const listed = (isFromMemory ? undefined : listedPod(decision)) ?? loop.listed;
       const isNews = freezeCapacity !== loop.freezeCapacity || hasMoved(loop.listed, listed);
       loop.freezeCapacity = freezeCapacity;
       loop.listed = listed;
@@ -243,6 +251,7 @@ function observe(loop: Loop): Observed {
     freeze: observedFreeze(folder?.freezes, {
       pod: loop.listed,
       isPodSeen: loop.isPodSeen,
+      hasEarlierCaptures: (folder?.files ?? 0) > 0,
       capacity: loop.freezeCapacity,
       clock: options.clock,
     }),
@@ -429,7 +438,11 @@ function withFreezes(
   const freezes = options.folders.states().get(uid)?.freezes;
   const isFreezing = freezes !== undefined && ringInFreezing(freezes) !== undefined;
   const mayBegin = freezeCapacity === 'enough' && request !== undefined && mayFreeze(request);
-  return { size: { ...size, freezes: isFreezing || mayBegin }, formerSizes };
+  return {
+    size: { ...size, freezes: isFreezing || mayBegin },
+    isAdmittedToFreeze: request !== undefined && request.freeze.on.length > 0,
+    formerSizes,
+  };
 }
 
 /** Undefined for a Pod that the API server does not list, or of which something is to be deleted. */

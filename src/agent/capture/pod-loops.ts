@@ -37,6 +37,7 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
         loopOf(uid).decide(decision, {
           ...(bufferKib && { bufferKib }),
           ...(freezeCapacity && { freezeCapacity }),
+          ...(plan.isFromMemory && { isFromMemory: true }),
         });
       }
       for (const [uid, loop] of loops) if (!decisions.has(uid)) loop.decide(undefined);

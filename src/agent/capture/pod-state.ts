@@ -10,6 +10,7 @@ import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
+import type { NotedMoments } from '../storage/freezes.ts';
 import type { RingsSize } from '../storage/ring-size.ts';
 import type { PodMoments } from './freeze-causes.ts';
 import type { InterfaceCondition } from './interface-condition.ts';
@@ -88,6 +89,8 @@ export type ObservedFreeze = {
   readonly pod: PodMoments | undefined;
   /** This agent has looked at the Pod before: what is new has just happened. */
   readonly isPodSeen: boolean;
+  /** Its folder has files of captures from before this agent. */
+  readonly hasEarlierCaptures: boolean;
   readonly bootId: string;
   /** What was taken into account so far; undefined if the Pod was never looked at. */
   readonly log: FreezeLog | undefined;
@@ -165,7 +168,7 @@ export type Step =
    */
   | {
       readonly kind: 'noteFreeze';
-      readonly log: FreezeLog;
+      readonly log: NotedMoments;
       readonly causes: readonly FreezeCause[];
       readonly notFrozen?: NotFrozen;
     }
@@ -173,7 +176,7 @@ export type Step =
   | {
       readonly kind: 'beginFreeze';
       readonly causes: readonly FreezeCause[];
-      readonly log: FreezeLog;
+      readonly log: NotedMoments;
       readonly replacesNewest: boolean;
     }
   /** Sets aside the files of the ring that is being frozen, whose captures have ended. */
@@ -221,11 +224,11 @@ export function keyOf(step: Step): StepKey {
       return `${step.kind} ${step.generation}`;
     case 'cancel':
       return `${step.kind} ${step.key}`;
-    // Of what is frozen, one step at a time.
+    // One of the two at a time. One that fails does not keep a ring from being set aside.
     case 'noteFreeze':
     case 'beginFreeze':
-    case 'setAside':
       return freezeKey;
+    case 'setAside':
     case 'open':
     case 'measure':
     case 'close':

@@ -33,7 +33,7 @@ async function setAside({ pod, recording }: PodContext, options: FreezeStepOptio
   const frozen = await folders.freezes.setAside(pod.uid, { deletesSurplus: open !== undefined });
   if (!frozen) return;
   open?.addPruned(frozen.deleted);
-  status.report(pod, { kind: 'frozen', ring: frozen.ring.record });
+  status.report(pod, { kind: 'frozen', ring: frozen.record });
   await folders.measure(pod.uid);
   onFolders();
 }

@@ -96,8 +96,9 @@ export async function runStep(
         ? done
         : { kind: 'failed', message: 'the API server does not confirm that the captures may be deleted' };
     case 'erase':
-      if (step.keepsFrozen) await options.folders.removeRing(pod.uid);
-      else await options.folders.remove(pod.uid);
+      if (step.keepsFrozen) {
+        if (!(await options.folders.removeRing(pod.uid))) return stillCaptured;
+      } else await options.folders.remove(pod.uid);
       context.report({ kind: 'deleted', why: step.why });
       options.onFolders();
       return done;
@@ -105,6 +106,7 @@ export async function runStep(
 }
 
 const done: StepResult = { kind: 'done' };
+const stillCaptured: StepResult = { kind: 'failed', message: 'another agent still captures the Pod' };
 
 async function open(context: PodContext, options: StepOptions): Promise<StepResult> {
   const { pod } = context;

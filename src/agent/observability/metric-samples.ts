@@ -95,9 +95,13 @@ function diskSamples({ folders, plan, capacity }: MetricSources): MetricSample[]
   const { diskBudgetBytes, minFreeRatio, disk } = capacity();
   const states = [...folders.states().values()];
   const fileBytes = states.map(({ bytes }) => bytes);
-  const reservedBytes = decisionsOf(plan()).flatMap((decision) =>
-    decision.kind === 'record' || decision.kind === 'wait' ? [ringsBytes(ringsSizeOf(decision.spec))] : [],
-  );
+  const current = plan();
+  const reservedBytes = [...(current?.decisions ?? [])].flatMap(([uid, decision]) => {
+    if (decision.kind !== 'record' && decision.kind !== 'wait') return [];
+    return [
+      ringsBytes({ ...ringsSizeOf(decision.spec), freezes: current?.freezeCapacity.get(uid) === 'enough' }),
+    ];
+  });
   return [
     { name: 'podcap_capture_files_bytes', value: sum(fileBytes) },
     { name: 'podcap_frozen_rings', value: sum(states.map(({ freezes }) => freezes.rings.length)) },
@@ -194,10 +198,6 @@ function byName<Of extends { readonly pod: PodName }>(all: readonly Of[]): [PodL
     const [namespace = '', pod = ''] = name.split('/');
     return [{ namespace, pod }, group];
   });
-}
-
-function decisionsOf(plan: Plan | undefined) {
-  return [...(plan?.decisions.values() ?? [])];
 }
 
 function sum(numbers: readonly number[]): number {

@@ -6,6 +6,7 @@ import {
   type RingsSize,
   ringBytes,
   ringsBytes,
+  withoutFreezing,
 } from '../storage/ring-size.ts';
 import { type Bytes, type EvictableRing, type EvictedPart, freeCapacity } from './free-capacity.ts';
 import {
@@ -62,6 +63,8 @@ export type RequestedRings = WrittenRings & {
 export type RunningRings = {
   /** What was last asked for. */
   readonly size: RingsSize;
+  /** That was admitted with room to freeze its rings, which may be lost since. */
+  readonly isAdmittedToFreeze?: boolean;
   /** What was asked for before: there may be files of it that are not measured yet, and captures that have not ended. */
   readonly formerSizes: readonly RingsSize[];
 };
@@ -98,7 +101,11 @@ export type Admission = {
 
 /** Whether running captures are asked for more than before: that is admitted like a new request. */
 export function asksForMore({ spec, running }: Pick<RequestedRings, 'spec' | 'running'>): boolean {
-  return running !== undefined && ringsBytes(spec) > ringsBytes(running.size);
+  if (!running) return false;
+  const { size, isAdmittedToFreeze } = running;
+  const isMore = ringsBytes(withoutFreezing(spec)) > ringsBytes(withoutFreezing(size));
+  // Where room to freeze is lost, that is no new request.
+  return isMore || (spec.freezes === true && isAdmittedToFreeze !== true);
 }
 
 /**

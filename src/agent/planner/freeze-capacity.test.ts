@@ -46,6 +46,7 @@ function record(number: number, isFrozen = true): FreezeRecord {
     time: '2026-01-01T00:00:00.000Z',
     clock: { bootId: 'boot', startMs: 0 },
     notFrozenBefore: 0,
+    log: { sequence: 1, seen: { bootId: 'boot', phase: 'Running', containers: [] }, notFrozen: 0 },
     ...(isFrozen && { frozen: {} }),
   };
 }
@@ -75,10 +76,11 @@ function folderWith(
   };
 }
 
-function running(freezes: boolean): RunningRecording {
+function running(freezes: boolean, isAdmittedToFreeze = freezes): RunningRecording {
   return {
     capturedMs: 0,
     atMs: nowMs,
+    isAdmittedToFreeze,
     size: { ...size, rings: 1, freezes },
     formerSizes: [],
     receiveRings: [],
@@ -135,7 +137,11 @@ test('the first frozen ring is reserved with the request', () => {
 
 test('what is frozen is no part of the ring: another one needs its own room, which no capture is ended for', () => {
   const after = (budgetBytes: number, frozen: readonly number[]) =>
-    planOf({ budgetBytes, folders: [folderWith('web', ring, frozen)], recording: { web: running(false) } });
+    planOf({
+      budgetBytes,
+      folders: [folderWith('web', ring, frozen)],
+      recording: { web: running(false, true) },
+    });
   expect(after(ring + 5 + frozenRing, [5])).toEqual({ kinds: ['web record'], freezes: 'enough' });
   expect(after(ring + 5 + frozenRing - 1, [5])).toEqual({ kinds: ['web record'], freezes: 'none' });
   // The first one never makes way.
@@ -216,4 +222,15 @@ test('on any Node, what is captured and what may still be frozen fit into the bu
     { numRuns: 500 },
   );
   expect([...kinds].toSorted()).toEqual(['enough', 'none', 'replaces']);
+});
+
+test('where the room to freeze is lost, the capture goes on, and gets it again', () => {
+  const folders = [folderWith('web', ring, [])];
+  const enough = ring + frozenRing;
+  const lost = { folders, recording: { web: running(false, true) } };
+  expect(planOf({ ...lost, budgetBytes: enough - 1 })).toEqual({ kinds: ['web record'], freezes: 'none' });
+  expect(planOf({ ...lost, budgetBytes: enough }).freezes).toBe('enough');
+  // One that was admitted without it asks for more.
+  const without = { folders, recording: { web: running(false, false) } };
+  expect(planOf({ ...without, budgetBytes: enough - 1 }).kinds).toEqual(['web refuse']);
 });

@@ -43,6 +43,8 @@ export type Plan = {
   readonly spare: Bytes;
   /** Whether the ring of each capture that is to run may be frozen, by UID. */
   readonly freezeCapacity: ReadonlyMap<string, FreezeCapacity>;
+  /** Its Pods are as they were once: what happens to them is not known. */
+  readonly isFromMemory?: true;
   /** The receive ring of each capture that is to run, in KiB, by UID (receive-rings.ts). */
   readonly bufferKib: ReadonlyMap<string, BufferKib>;
 };
@@ -133,9 +135,9 @@ export function plan(state: NodeState): Plan {
   return fitToCapacity(proposals, state);
 }
 
-/** Returns only the decisions about these Pods: for a list of Pods that may be incomplete. */
+/** Returns only the decisions about these Pods: for Pods as they were once, which may not be all. */
 export function planAbout(pods: ReadonlyMap<string, Pod>, { decisions, ...rest }: Plan): Plan {
-  return { ...rest, decisions: new Map([...decisions].filter(([uid]) => pods.has(uid))) };
+  return { ...rest, isFromMemory: true, decisions: new Map([...decisions].filter(([uid]) => pods.has(uid))) };
 }
 
 /** A decision made from one Pod alone, before capacity is shared out, and when it changes by time alone. */
@@ -263,9 +265,10 @@ function freezeRequests(
     // Until that is over, it freezes no other.
     if (ringInFreezing(freezes)) return [];
     const { rings } = freezes;
+    const running = recording.get(uid);
     const isReserved =
-      recording.get(uid)?.size.freezes === true ||
-      requestedSize(decision.spec, rings.length).freezes === true;
+      running?.size.freezes === true ||
+      requestedSize(decision.spec, folders.get(uid), running).freezes === true;
     const replaceableBytes = rings.slice(1).at(-1)?.bytes;
     return [
       {
@@ -317,10 +320,7 @@ function requestedRings(
   const place = (uid: string, spec: CaptureSpec) => {
     const running = recording.get(uid);
     const startedAt = started.get(uid);
-    const isMore = asksForMore({
-      spec: requestedSize(spec, folders.get(uid)?.freezes.rings.length ?? 0),
-      running,
-    });
+    const isMore = asksForMore({ spec: requestedSize(spec, folders.get(uid), running), running });
     if (startedAt !== undefined) return isMore ? started.size + startedAt : startedAt;
     return 2 * started.size + (capturedBefore.has(uid) ? 0 : 1);
   };
@@ -334,7 +334,7 @@ function requestedRings(
     )
     .map(({ uid, spec }) => ({
       uid,
-      spec: requestedSize(spec, folders.get(uid)?.freezes.rings.length ?? 0),
+      spec: requestedSize(spec, folders.get(uid), recording.get(uid)),
       ...writtenRings(folders.get(uid), recording.get(uid)),
       wasCaptured: capturedBefore.has(uid),
       overdue: overdue(waits.get(uid), nowMs),
@@ -404,9 +404,18 @@ function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recordi
   return other;
 }
 
-/** What is reserved for a request: with a frozen ring for each of its rings, if none is frozen yet. */
-function requestedSize(spec: CaptureSpec, frozenRings: number): RingsSize {
-  return { ...ringsSizeOf(spec), freezes: spec.freeze.on.length > 0 && frozenRings === 0 };
+/**
+ * What is reserved for a request: with a frozen ring for each of its rings, if none is frozen yet. Once that was lost, it is
+ * granted again when there is room (freeze-capacity.ts).
+ */
+export function requestedSize(
+  spec: CaptureSpec,
+  folder: Pick<FolderState, 'freezes'> | undefined,
+  running: RunningRings | undefined,
+): RingsSize {
+  const isFirst = (folder?.freezes.rings.length ?? 0) === 0;
+  const isLost = running?.isAdmittedToFreeze === true && running.size.freezes !== true;
+  return { ...ringsSizeOf(spec), freezes: spec.freeze.on.length > 0 && isFirst && !isLost };
 }
 
 /** What a request takes on the disk: a ring for each interface. */

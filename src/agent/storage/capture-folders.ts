@@ -20,6 +20,7 @@ import { type CaptureFolder, captureFolder, type RecordWriter, recordWriter } fr
 import { oldestPacketUs } from './oldest-packet.ts';
 import { packetsIn } from './packets-in.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
+import { replacedName } from './replace-file.ts';
 import { listRingFiles } from './ring-files.ts';
 import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
@@ -44,8 +45,8 @@ export type CaptureFolders = {
   readonly freezes: Freezes;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
-  /** Deletes the ring of that UID, and not its frozen rings. */
-  readonly removeRing: (uid: string) => Promise<void>;
+  /** Deletes the ring of that UID, and not its frozen rings. Returns whether nothing is left of it. */
+  readonly removeRing: (uid: string) => Promise<boolean>;
 };
 
 export type PodName = Pick<Pod, 'namespace' | 'name' | 'uid'>;
@@ -149,10 +150,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       await measured.add(pod.uid, path);
       const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
       /** Files of the ring that is being frozen are no part of the ring any more. */
-      const frozenUpTo = () => {
-        const state = measured.states().get(pod.uid);
-        return (state && ringInFreezing(state.freezes)?.record.upTo) ?? 0;
-      };
+      const frozenUpTo = async () => ringInFreezing(await readFreezes(path))?.record.upTo ?? 0;
       const writer = writers.get(path) ?? recordWriter(path);
       writers.set(path, writer);
       return captureFolder({ path, pod, clock, compareQueue, writer, makeFolder, onDeleted, frozenUpTo });
@@ -173,9 +171,11 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     },
     async removeRing(uid) {
       const path = measured.pathOf(uid);
-      if (path === undefined) return;
+      if (path === undefined) return true;
       await removeRingFiles(path);
       await measured.measure(uid);
+      const { bytes, frozenBytes } = measured.states().get(uid) ?? { bytes: 0, frozenBytes: 0 };
+      return bytes === frozenBytes;
     },
     async remove(uid) {
       const path = measured.pathOf(uid);
@@ -243,7 +243,10 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
     endWritten: (uid: string) => void unwrittenEnds.delete(uid),
     freezesChanged(uid: string, freezes: FreezeState): void {
       const state = states.get(uid);
-      if (state) states.set(uid, { ...state, freezes });
+      if (!state) return;
+      const frozenBytes = freezes.rings.reduce((sum, ring) => sum + ring.bytes, 0);
+      // What was moved is no part of the ring any more.
+      states.set(uid, { ...state, frozenBytes, bytes: Math.max(state.bytes, frozenBytes), freezes });
     },
     forget(uid: string): void {
       unwrittenEnds.delete(uid);
@@ -336,16 +339,16 @@ async function removeRingFiles(path: string): Promise<void> {
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {
-  await ifExists(removeFrozenFolders(path));
   for (const entry of (await ifExists(readdir(path, { withFileTypes: true }))) ?? []) {
     const { name } = entry;
-    const replaced = name.replace(/\.new$/, '');
+    const replaced = replacedName(name);
     const isOwn =
       parseRingFile(name) !== undefined ||
       parseRecordName(replaced) !== undefined ||
       [podEndName, freezeLogName].includes(replaced);
     if (isOwn && !entry.isDirectory()) await ifExists(unlink(join(path, name)));
   }
+  await ifExists(removeFrozenFolders(path));
   try {
     await ifExists(rmdir(path));
   } catch (error) {

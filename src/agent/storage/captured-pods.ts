@@ -89,6 +89,7 @@ async function writeCaptured(path: string, { pods, policies }: Captured, { bootI
 
 const containerSchema = v.object({
   name: v.string(),
+  kind: v.picklist(['main', 'init', 'sidecar']),
   restarts: v.number(),
   isReady: v.boolean(),
   lastEnd: v.exactOptional(
@@ -100,6 +101,7 @@ const containerSchema = v.object({
     }),
   ),
   mayComplete: v.boolean(),
+  hasCompleted: v.boolean(),
 });
 
 const podSchema = v.pipe(

@@ -1,7 +1,7 @@
 import { findOverlap } from '../../pcap/join/overlap.ts';
 import type { PodFolder } from './file-names.ts';
+import { allRings, openRecordingSnapshot } from './recording-snapshot.ts';
 import { readRecording } from './recordings.ts';
-import { openSnapshot } from './snapshot.ts';
 
 /**
  * How many packets the files of those generations have more than once. It does not see files that have been pruned: the
@@ -13,12 +13,11 @@ export async function countDuplicates(
   generations: readonly number[],
 ): Promise<number> {
   const recording = await readRecording(folder, pod);
+  if (!recording) return 0;
   // The capture before may be frozen by now.
-  const all = [...(recording?.frozen ?? []), ...(recording ? [recording] : [])].flatMap(
-    (ring) => ring.generations,
+  await using snapshot = await openRecordingSnapshot(recording, (current) =>
+    allRings(current).map((ring) => ring.filter(({ number }) => generations.includes(number))),
   );
-  const selected = all.filter(({ number, files }) => generations.includes(number) && files.length > 0);
-  await using snapshot = await openSnapshot(selected);
   const { packets } = await findOverlap(snapshot.sources);
   return packets;
 }

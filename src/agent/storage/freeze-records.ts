@@ -28,10 +28,16 @@ export type FreezeCause = v.InferOutput<typeof causeSchema>;
 const seenSchema = v.object({
   bootId: v.string(),
   phase: v.string(),
-  /** By name. `lastEnd` identifies the newest end. */
-  containers: v.record(
-    v.string(),
-    v.object({ restarts: count, isReady: v.boolean(), lastEnd: v.exactOptional(v.string()) }),
+  /** Also those whose status the kubelet does not give at the moment. `lastEnd` identifies the newest end. */
+  containers: v.array(
+    v.object({
+      name: v.string(),
+      restarts: count,
+      isReady: v.boolean(),
+      lastEnd: v.exactOptional(v.string()),
+      /** It has not started since the Node was started: it has ended with the Node. */
+      awaitsStart: v.exactOptional(v.literal(true)),
+    }),
   ),
   /** The newest text by which somebody asked to freeze. */
   text: v.exactOptional(v.string()),
@@ -40,13 +46,16 @@ const seenSchema = v.object({
 export type SeenState = v.InferOutput<typeof seenSchema>;
 
 const logSchema = v.object({
-  version: v.literal(1),
+  /** The greater one is the newer one. */
+  sequence: count,
   seen: seenSchema,
   /** How many causes have frozen nothing since the newest frozen ring. */
   notFrozen: count,
 });
-/** freezes.json, in a Pod's folder. */
-export type FreezeLog = Pick<v.InferOutput<typeof logSchema>, 'seen' | 'notFrozen'>;
+/** What has been taken into account so far: in freezes.json, or in the record of a ring that it has frozen. */
+export type FreezeLog = v.InferOutput<typeof logSchema>;
+
+const logFileSchema = v.object({ version: v.literal(1), ...logSchema.entries });
 
 const recordSchema = v.object({
   version: v.literal(1),
@@ -60,6 +69,8 @@ const recordSchema = v.object({
   clock: v.object({ bootId: v.string(), startMs: milliseconds }),
   /** How many causes since the frozen ring before had frozen nothing. */
   notFrozenBefore: count,
+  /** What was taken into account with its causes: one file has both. */
+  log: logSchema,
   /** Undefined until its files are set aside. `first` and `last` are the times of its packets, RFC 3339. */
   frozen: v.exactOptional(
     v.object({
@@ -75,13 +86,13 @@ export type FreezeRecord = v.InferOutput<typeof recordSchema>;
 
 /** Undefined if there is none, or if what is there cannot be an agent's. */
 export async function readFreezeLog(podFolder: string): Promise<FreezeLog | undefined> {
-  const log = parse(logSchema, await readAgentFile(podFolder, freezeLogName));
-  return log && { seen: log.seen, notFrozen: log.notFrozen };
+  const log = parse(logFileSchema, await readAgentFile(podFolder, freezeLogName));
+  return log && { sequence: log.sequence, seen: log.seen, notFrozen: log.notFrozen };
 }
 
 /** Replaces it by rename. Throws what a full disk says. */
-export async function writeFreezeLog(podFolder: string, { seen, notFrozen }: FreezeLog): Promise<void> {
-  await replaceFile(join(podFolder, freezeLogName), serialize({ version: 1, seen, notFrozen }));
+export async function writeFreezeLog(podFolder: string, log: FreezeLog): Promise<void> {
+  await replaceFile(join(podFolder, freezeLogName), serialize({ version: 1, ...log }));
 }
 
 /** The record in the folder of a frozen ring; undefined if there is none, or if what is there cannot be an agent's. */

@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chown, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -7,16 +7,18 @@ import { captureFile } from '../../pcap/testing/capture-files.ts';
 import { openCaptureFolders } from './capture-folders.ts';
 import { readRecord } from './capture-records.ts';
 import { ringFileBase, ringFileName } from './file-names.ts';
-import type { FreezeCause, FreezeLog } from './freeze-records.ts';
-import { ringInFreezing } from './freezes.ts';
+import type { FreezeCause } from './freeze-records.ts';
+import { type NotedMoments, ringInFreezing } from './freezes.ts';
+import { allRings, openRecordingSnapshot } from './recording-snapshot.ts';
+import { readRecording } from './recordings.ts';
 
 const boot = { nowMs: () => 60_000, bootId: 'boot' };
 const crash: FreezeCause = { trigger: 'restart', container: 'app', exitCode: 1, reason: 'Error' };
 const end = { endTime: '2026-01-01T00:00:00.000Z' };
 const { uid } = web;
 
-function logOf(notFrozen = 0): FreezeLog {
-  const containers = { app: { restarts: 0, isReady: false, lastEnd: 'run-1' } };
+function logOf(notFrozen = 0, lastEnd = 'run-1'): NotedMoments {
+  const containers = [{ name: 'app', restarts: 0, isReady: false, lastEnd }];
   return { seen: { bootId: 'boot', phase: 'Running', containers }, notFrozen };
 }
 
@@ -48,14 +50,14 @@ test('sets the ring aside as it was at the trigger, with the records of its capt
   await freezes.begin(uid, { causes: [crash], log: logOf(2), replacesNewest: false });
   await scene.file({ generation: 3, index: 0, packets: packets(18, 10) });
   await scene.record({ generation: 3 });
-  const { ring } = (await freezes.setAside(uid, { deletesSurplus: true })) ?? {};
+  const { record } = (await freezes.setAside(uid, { deletesSurplus: true })) ?? {};
   expect(await scene.frozen(1)).toEqual(
     ['capture.1.json', 'capture.2.json', file(1), file(2), 'frozen.json'].toSorted(),
   );
   expect(await scene.stored()).toEqual(
-    ['capture.1.json', 'capture.2.json', 'capture.3.json', file(3), 'freezes.json', 'frozen-1'].toSorted(),
+    ['capture.1.json', 'capture.2.json', 'capture.3.json', file(3), 'frozen-1'].toSorted(),
   );
-  expect(ring?.record).toMatchObject({
+  expect(record).toMatchObject({
     number: 1,
     upTo: 2,
     causes: [crash],
@@ -74,7 +76,7 @@ test('an agent that starts in the middle finds what is to be set aside, and fini
   await scene.folders.freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
   const next = await scene.open();
   const state = next.states().get(uid)?.freezes;
-  expect(state?.log).toEqual(logOf());
+  expect(state?.log).toMatchObject(logOf());
   expect(state && ringInFreezing(state)?.record.causes).toEqual([crash]);
   await next.freezes.setAside(uid, { deletesSurplus: true });
   expect(await scene.frozen(1)).toHaveLength(5);
@@ -114,12 +116,9 @@ test('adds later causes to the ring that is being frozen, and notes what was not
   await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
   const failed: FreezeCause = { trigger: 'failed' };
   await freezes.note(uid, logOf(), [failed]);
-  expect((await freezes.setAside(uid, { deletesSurplus: true }))?.ring.record.causes).toEqual([
-    crash,
-    failed,
-  ]);
+  expect((await freezes.setAside(uid, { deletesSurplus: true }))?.record.causes).toEqual([crash, failed]);
   await freezes.note(uid, logOf(3));
-  expect((await scene.open()).states().get(uid)?.freezes.log).toEqual(logOf(3));
+  expect((await scene.open()).states().get(uid)?.freezes.log).toMatchObject(logOf(3));
 });
 
 test('frozen rings count as stored, and are deleted with the folder', async () => {
@@ -149,7 +148,86 @@ test.skipIf(process.geteuid?.() !== 0)(
     await chown(forged, 10_001, 10_001);
     const { freezes } = scene.folders;
     await freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
-    expect((await freezes.setAside(uid, { deletesSurplus: true }))?.ring.record.number).toBe(2);
+    expect((await freezes.setAside(uid, { deletesSurplus: true }))?.record.number).toBe(2);
     expect((await lstat(join(scene.pathOf(), 'frozen-2'))).mode & 0o777).toBe(0o700);
   },
 );
+
+test('what is written once has both the causes and what was taken into account', async () => {
+  await using scene = await freezeScene();
+  await scene.folders.freezes.begin(uid, { causes: [crash], log: logOf(2), replacesNewest: false });
+  // The agent is killed before it writes anything else.
+  await rm(join(scene.pathOf(), 'freezes.json'), { force: true });
+  expect((await scene.open()).states().get(uid)?.freezes.log).toMatchObject(logOf(0));
+});
+
+test('two agents that see the same moment freeze once, and set aside once', async () => {
+  await using scene = await freezeScene();
+  const [first, second] = [scene.folders, await scene.open()];
+  const begun = { causes: [crash], log: logOf(), replacesNewest: false };
+  await first.freezes.begin(uid, begun);
+  await second.freezes.begin(uid, begun);
+  expect(await scene.stored()).not.toContain('frozen-2');
+  const known = second.states().get(uid)?.freezes;
+  expect(known && ringInFreezing(known)?.record.number).toBe(1);
+  expect(await first.freezes.setAside(uid, { deletesSurplus: true })).toBeDefined();
+  expect(await second.freezes.setAside(uid, { deletesSurplus: true })).toBeUndefined();
+  // Nothing is noted from an outdated look either.
+  await second.freezes.note(uid, logOf(1, 'run-2'));
+  await first.freezes.note(uid, logOf(9, 'run-0'));
+  expect((await scene.open()).states().get(uid)?.freezes.log).toMatchObject(logOf(1, 'run-2'));
+});
+
+test('a container with the name of a property is known like any other', async () => {
+  await using scene = await freezeScene();
+  const containers = ['constructor', '__proto__', 'prototype'].map((name) => ({
+    name,
+    restarts: 0,
+    isReady: true,
+  }));
+  const noted = { seen: { bootId: 'boot', phase: 'Running', containers }, notFrozen: 0 };
+  await scene.folders.freezes.note(uid, noted);
+  expect((await scene.open()).states().get(uid)?.freezes.log).toMatchObject(noted);
+});
+
+test.skipIf(process.geteuid?.() !== 0)(
+  "folders of tcpdump's user in the place of files block nothing",
+  async () => {
+    await using scene = await freezeScene();
+    await mkdir(join(scene.pathOf(), 'freezes.json.new'));
+    const { freezes } = scene.folders;
+    await freezes.note(uid, logOf());
+    await freezes.begin(uid, { causes: [crash], log: logOf(0, 'run-2'), replacesNewest: false });
+    await freezes.setAside(uid, { deletesSurplus: true });
+    await mkdir(join(scene.pathOf(), 'frozen-1', file(1, 7)));
+    await writeFile(join(scene.pathOf(), 'frozen-1', file(1, 7), 'x'), '');
+    await scene.folders.remove(uid);
+    expect(await scene.stored()).toEqual(['freezes.json.new', 'frozen-1']);
+    expect(await scene.frozen(1)).toEqual([file(1, 7)]);
+  },
+);
+
+test('while a ring is being set aside, it is read without --frozen, wherever its files are', async () => {
+  await using scene = await freezeScene();
+  await scene.folders.freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
+  const move = (name: string) => rename(join(scene.pathOf(), name), join(scene.pathOf(), 'frozen-1', name));
+  await move(file(1));
+  await scene.file({ generation: 3, index: 0, packets: packets(20, 5) });
+  await scene.record({ generation: 3 });
+  const read = async (...args: readonly string[]) =>
+    (await scene.read(['default/web', '--format', 'pcap', ...args])).stdout;
+  expect(await read()).toEqual(captureFile(packets(0, 25)));
+  expect(await read('--frozen', 'all')).toEqual(captureFile(packets(0, 25)));
+  const one = await scene.read(['default/web', '--frozen', '1']);
+  expect(one.stderr).toContain('ring 1 is still being frozen: until then it is read without --frozen');
+});
+
+test('a recording is opened again when a ring is set aside between listing and opening', async () => {
+  await using scene = await freezeScene();
+  await scene.folders.freezes.begin(uid, { causes: [crash], log: logOf(), replacesNewest: false });
+  const listed = await readRecording(scene.pathOf(), web);
+  await scene.folders.freezes.setAside(uid, { deletesSurplus: true });
+  if (!listed) throw new Error('no recording');
+  await using snapshot = await openRecordingSnapshot(listed, allRings);
+  expect(snapshot.sources.map(({ generation }) => generation)).toEqual([1, 2]);
+});

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import {
   type FreezeCause,
   type FreezeLog,
+  type FreezeRecord,
   readFreezeLog,
   writeFreezeLog,
   writeFreezeRecord,
@@ -23,10 +24,13 @@ export type FreezeState = {
   readonly rings: readonly FrozenRing[];
 };
 
-/** Freezes the rings of Pods by UID. */
+/**
+ * Freezes the rings of Pods by UID. Two agents may do that at once, during a rolling update: each of these does nothing if
+ * what is on the disk is not what was decided from, and what is there is known then.
+ */
 export type Freezes = {
   /** Writes down what is taken into account of a Pod from now on, and adds causes to the ring that is being frozen. */
-  readonly note: (uid: string, log: FreezeLog, causes?: readonly FreezeCause[]) => Promise<void>;
+  readonly note: (uid: string, noted: NotedMoments, causes?: readonly FreezeCause[]) => Promise<void>;
   /** Writes down that the Pod's ring is to be set aside, and why. Returns how many packets were deleted for it. */
   readonly begin: (uid: string, begun: FreezeBegin) => Promise<number>;
   /**
@@ -36,12 +40,15 @@ export type Freezes = {
   readonly setAside: (
     uid: string,
     how: { readonly deletesSurplus: boolean },
-  ) => Promise<{ readonly ring: FrozenRing; readonly deleted: number } | undefined>;
+  ) => Promise<{ readonly record: FreezeRecord; readonly deleted: number } | undefined>;
 };
+
+/** What is taken into account of a Pod from now on. */
+export type NotedMoments = Pick<FreezeLog, 'seen' | 'notFrozen'>;
 
 export type FreezeBegin = {
   readonly causes: readonly FreezeCause[];
-  readonly log: FreezeLog;
+  readonly log: NotedMoments;
   /** Deletes the newest frozen ring before, unless it is the first. */
   readonly replacesNewest: boolean;
 };
@@ -61,8 +68,9 @@ export type FreezesOptions = {
 
 /** What is in a Pod's folder. Throws what readdir(2) says. */
 export async function readFreezes(podFolder: string): Promise<FreezeState> {
-  const [log, rings] = await Promise.all([readFreezeLog(podFolder), readFrozenRings(podFolder)]);
-  return { log, rings };
+  const [written, rings] = await Promise.all([readFreezeLog(podFolder), readFrozenRings(podFolder)]);
+  const logs = [written, ...rings.map(({ record }) => record.log)].filter((log) => log !== undefined);
+  return { log: logs.toSorted((a, b) => b.sequence - a.sequence)[0], rings };
 }
 
 /** The ring that is to be set aside; undefined if there is none. */
@@ -72,48 +80,62 @@ export function ringInFreezing({ rings }: FreezeState): FrozenRing | undefined {
 
 export function openFreezes(options: FreezesOptions): Freezes {
   const { pathOf, stateOf, changed, agent, mostRings, clock } = options;
-  const ringsOf = (uid: string) => stateOf(uid)?.rings ?? [];
+
+  /** Undefined if the folder is gone, or if another agent has changed since what was decided from: then that counts. */
+  async function current(uid: string): Promise<{ path: string; state: FreezeState } | undefined> {
+    const path = pathOf(uid);
+    if (path === undefined) return undefined;
+    const state = await readFreezes(path);
+    const known = stateOf(uid);
+    const isKnown =
+      known?.log?.sequence === state.log?.sequence &&
+      known !== undefined &&
+      ringInFreezing(known)?.record.number === ringInFreezing(state)?.record.number;
+    if (isKnown) return { path, state };
+    changed(uid, state);
+    return undefined;
+  }
 
   return {
-    async note(uid, log, causes = []) {
-      const path = pathOf(uid);
-      if (path === undefined) return;
-      const rings = [...ringsOf(uid)];
-      const at = rings.findIndex(({ record }) => record.frozen === undefined);
-      const ring = rings[at];
+    async note(uid, noted, causes = []) {
+      const now = await current(uid);
+      if (!now) return;
+      const log = { ...noted, sequence: nextSequence(now.state) };
+      const ring = ringInFreezing(now.state);
       if (ring && causes.length > 0) {
-        const record = { ...ring.record, causes: [...ring.record.causes, ...causes] };
+        const record = { ...ring.record, causes: [...ring.record.causes, ...causes], log };
         await writeFreezeRecord(ring.folder, record);
-        rings[at] = { ...ring, record };
-      }
-      await writeFreezeLog(path, log);
-      changed(uid, { log, rings });
+      } else await writeFreezeLog(now.path, log);
+      changed(uid, await readFreezes(now.path));
     },
     async begin(uid, { causes, log, replacesNewest }) {
-      const path = pathOf(uid);
-      if (path === undefined) return 0;
-      const newest = replacesNewest ? ringsOf(uid).slice(1).at(-1) : undefined;
-      const deleted = newest ? await deleteFrozenRing(newest) : 0;
-      const notFrozenBefore = log.notFrozen;
-      await intendToFreeze(path, { causes, notFrozenBefore, clock });
-      const next = { ...log, notFrozen: 0 };
-      await writeFreezeLog(path, next);
-      changed(uid, { log: next, rings: await readFrozenRings(path) });
-      return deleted;
+      const now = await current(uid);
+      if (!now || ringInFreezing(now.state)) return 0;
+      const newest = replacesNewest ? now.state.rings.slice(1).at(-1) : undefined;
+      await intendToFreeze(now.path, {
+        causes,
+        notFrozenBefore: log.notFrozen,
+        log: { ...log, notFrozen: 0, sequence: nextSequence(now.state) },
+        clock,
+      });
+      changed(uid, await readFreezes(now.path));
+      return newest ? await deleteFrozenRing(newest) : 0;
     },
     async setAside(uid, { deletesSurplus }) {
-      const path = pathOf(uid);
-      const before = stateOf(uid);
-      const ring = before && ringInFreezing(before);
-      if (path === undefined || !ring) return undefined;
-      await setAside(path, ring.record, { agent, clock });
+      const now = await current(uid);
+      const ring = now && ringInFreezing(now.state);
+      if (!ring) return undefined;
+      const record = await setAside(now.path, ring.record, { agent, clock });
+      changed(uid, await readFreezes(now.path));
       let deleted = 0;
-      const surplus = deletesSurplus ? surplusRings(await readFrozenRings(path), mostRings) : [];
+      const surplus = deletesSurplus ? surplusRings(await readFrozenRings(now.path), mostRings) : [];
       for (const each of surplus) deleted += await deleteFrozenRing(each);
-      const rings = await readFrozenRings(path);
-      changed(uid, { log: before.log, rings });
-      const now = rings.find(({ record }) => record.number === ring.record.number);
-      return now && { ring: now, deleted };
+      changed(uid, await readFreezes(now.path));
+      return { record, deleted };
     },
   };
+}
+
+function nextSequence({ log }: FreezeState): number {
+  return (log?.sequence ?? 0) + 1;
 }

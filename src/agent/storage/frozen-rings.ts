@@ -15,12 +15,14 @@ import {
 } from './file-names.ts';
 import {
   type FreezeCause,
+  type FreezeLog,
   type FreezeRecord,
   readFreezeRecord,
   writeFreezeRecord,
 } from './freeze-records.ts';
 import { packetsIn } from './packets-in.ts';
 import { readGenerations } from './recorded-generations.ts';
+import { replacedName } from './replace-file.ts';
 import { listRingFiles } from './ring-files.ts';
 import { openSnapshot } from './snapshot.ts';
 
@@ -54,16 +56,21 @@ export async function readFrozenRings(podFolder: string): Promise<FrozenRing[]> 
 export type FreezeIntent = {
   readonly causes: readonly FreezeCause[];
   readonly notFrozenBefore: number;
+  readonly log: FreezeLog;
   readonly clock: Clock;
 };
 
-/** Writes down that the ring as it is now is to be set aside: from then on, whatever happens, it will be. */
+/**
+ * Writes down that the ring as it is now is to be set aside: from then on, whatever happens, it will be. Returns undefined
+ * if another agent has just done that.
+ */
 export async function intendToFreeze(
   podFolder: string,
-  { causes, notFrozenBefore, clock }: FreezeIntent,
-): Promise<FreezeRecord> {
+  { causes, notFrozenBefore, log, clock }: FreezeIntent,
+): Promise<FreezeRecord | undefined> {
   const upTo = Math.max(0, ...(await startedGenerations(podFolder)));
   const number = await makeNextFolder(podFolder);
+  if (number === undefined) return undefined;
   const record: FreezeRecord = {
     version: 1,
     number,
@@ -72,6 +79,7 @@ export async function intendToFreeze(
     time: new Date().toISOString(),
     clock: { bootId: clock.bootId, startMs: clock.nowMs() },
     notFrozenBefore,
+    log,
   };
   const folder = join(podFolder, frozenFolderName(number));
   try {
@@ -100,10 +108,17 @@ export async function setAside(
       throw new Error(`agent ${capture.agent} has not ended its capture ${generation} yet`);
     await linkOver(join(podFolder, recordName(generation)), join(folder, recordName(generation)));
   }
-  for (const { name } of files) await ifExists(rename(join(podFolder, name), join(folder, name)));
+  for (const { name } of files) await moveFile(join(podFolder, name), join(folder, name));
   const frozen = { ...record, frozen: await contentsOf(folder) };
   await writeFreezeRecord(folder, frozen);
   return frozen;
+}
+
+/** tcpdump's user can put a folder in the place of a file that has been listed: that goes back. */
+async function moveFile(from: string, to: string): Promise<void> {
+  await ifExists(rename(from, to));
+  const moved = await ifExists(lstat(to));
+  if (moved?.isDirectory()) await rename(to, from).catch(() => {});
 }
 
 /** Deletes a frozen ring; returns how many packets were in its files. */
@@ -145,30 +160,36 @@ async function frozenNumbers(podFolder: string): Promise<number[]> {
   return numbers.toSorted((a, b) => a - b);
 }
 
-/** Takes the next free number: tcpdump's user, or another agent, may have taken one. */
-async function makeNextFolder(podFolder: string): Promise<number> {
+/** Takes the next number, and passes over what tcpdump's user has left. Undefined if another agent has just taken it. */
+async function makeNextFolder(podFolder: string): Promise<number | undefined> {
   for (let number = Math.max(0, ...(await frozenNumbers(podFolder))) + 1; ; number += 1) {
     try {
       await mkdir(join(podFolder, frozenFolderName(number)), { mode: 0o700 });
       return number;
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
+      if ((await frozenNumbers(podFolder)).includes(number)) return undefined;
     }
   }
 }
 
 async function removeFrozenFolder(folder: string): Promise<void> {
   for (const name of (await ifExists(readdir(folder))) ?? []) {
-    const written = name.replace(/\.new$/, '');
+    const written = replacedName(name);
     const isOwn =
       parseRingFile(name) !== undefined ||
       parseRecordName(written) !== undefined ||
       written === frozenRecordName;
-    if (isOwn) await ifExists(unlink(join(folder, name)));
+    // A folder that tcpdump's user has made stays, and so does this one then.
+    if (isOwn) await ifExists(unlink(join(folder, name)).catch(unlessFolder));
   }
   await ifExists(rmdir(folder)).catch((error: unknown) => {
     if (!hasCode(error, 'ENOTEMPTY')) throw error;
   });
+}
+
+function unlessFolder(error: unknown): void {
+  if (!hasCode(error, 'EISDIR') && !hasCode(error, 'EPERM')) throw error;
 }
 
 /** A link takes no space. The record is replaced by rename, so what is linked stays as it is. */

@@ -44,7 +44,7 @@ export type CaptureFolder = {
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
   /** The ring of all generations up to this one is being frozen; 0: of none. */
-  readonly frozenUpTo: () => number;
+  readonly frozenUpTo: () => Promise<number>;
 };
 
 /** One start of tcpdump. */

@@ -111,7 +111,8 @@ async function surplusFiles(
   folder: LeftoverPruningOptions['folder'],
   { rings, maxFiles }: Pick<LeftoverPruningOptions, 'rings' | 'maxFiles'>,
 ): Promise<SurplusFile[]> {
-  const frozenUpTo = folder.frozenUpTo();
+  // From the disk: another agent may have begun to freeze it.
+  const frozenUpTo = await folder.frozenUpTo();
   const files = (await listRingFiles(folder.path)).filter(({ generation }) => generation > frozenUpTo);
   const starts = await folder.starts(new Set(files.map(({ generation }) => generation)));
   const capturedIn = ({ generation }: RingFile) => starts.get(generation)?.interface;

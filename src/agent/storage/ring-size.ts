@@ -8,6 +8,11 @@ export type RingsSize = RingSize & {
   readonly freezes?: boolean;
 };
 
+/** The same without what may be frozen. */
+export function withoutFreezing({ files, fileMegabytes, rings }: RingsSize): RingsSize {
+  return { files, fileMegabytes, rings };
+}
+
 /**
  * How far a file may pass its size: the record that fills it is written whole. The largest packet that tcpdump captures
  * has 262,144 bytes (its default snaplen; an interface's gso_max_size can be larger than 64 KiB), and a record has a

@@ -29,6 +29,7 @@ export function ringSpecOf(files: number, more: Partial<RingSpec> = {}): RingSpe
 export const nothingFrozen: ObservedFreeze = {
   pod: undefined,
   isPodSeen: true,
+  hasEarlierCaptures: false,
   bootId: 'boot',
   log: undefined,
   ring: undefined,

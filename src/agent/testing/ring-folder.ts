@@ -16,7 +16,7 @@ export function ringFolder(path: string): CaptureFolder {
     compareQueue: serialQueue(),
     makeFolder: async () => {},
     onDeleted: () => ({ [Symbol.dispose]() {} }),
-    frozenUpTo: () => 0,
+    frozenUpTo: async () => 0,
   });
 }
 

@@ -216,7 +216,14 @@ function observe(world: World): Observed {
 
 function podOf({ crashes }: World): ObservedFreeze['pod'] {
   const lastEnd = { id: `run-${crashes}`, exitCode: 1, reason: 'Error' };
-  const container = { name: 'app', restarts: 0, isReady: true, mayComplete: false };
+  const container = {
+    name: 'app',
+    kind: 'main' as const,
+    restarts: 0,
+    isReady: true,
+    mayComplete: false,
+    hasCompleted: false,
+  };
   return { phase: 'Running', containers: [{ ...container, ...(crashes > 0 && { lastEnd }) }] };
 }
 
@@ -470,11 +477,11 @@ function apply(world: World, step: Step, forRevision: number): void {
       world.freeze = nothingFrozen;
       return;
     case 'noteFreeze':
-      world.freeze = { ...world.freeze, log: step.log };
+      world.freeze = { ...world.freeze, log: { ...step.log, sequence: 1 } };
       return;
     case 'beginFreeze': {
       const ring = { number: world.generations, upTo: world.generations, sinceMs: world.nowMs };
-      world.freeze = { ...world.freeze, log: step.log, ring, lastMs: world.nowMs };
+      world.freeze = { ...world.freeze, log: { ...step.log, sequence: 1 }, ring, lastMs: world.nowMs };
       return;
     }
     case 'setAside':
