@@ -63,7 +63,8 @@ export async function makeFleet(
     async changePolicy(policy) {
       changes += 1;
       const path = `${policiesPath(fleet)}/policy-${policy % policies}`;
-      await client.patch({ path, body: { spec: { files: 1 + (changes % 100) } } });
+      // Never what it is already: a patch that changes nothing reaches no watch.
+      await client.patch({ path, body: { spec: { files: 6 + (changes % 90) } } });
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

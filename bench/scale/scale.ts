@@ -116,7 +116,11 @@ function measurementOf(costs: ScaleCosts): Measurement {
       row('an idle hour: bytes', scaled(idle, 'bytes', perHour)),
       row('an idle hour: ms of API server CPU', scaled(idle, 'cpuMs', perHour)),
       row('an idle hour, no watch: ms of API server CPU', scaled(idleWithoutWatches, 'cpuMs', perHour)),
-      ...policyRows(costs.policies, watchedNodes, size.policies),
+      ...policyRows(costs.policies, {
+        watches: watchedNodes,
+        policies: size.policies,
+        background: idleWithoutWatches,
+      }),
     ],
   };
 }

@@ -5,6 +5,7 @@ import { type Progress, trackProgress } from './observability/progress.ts';
 import { type CapturePolicy, parsePolicy } from './planner/capture-policy.ts';
 import type { Plan } from './planner/plan.ts';
 import { startPlanning } from './planning.ts';
+import type { FolderState } from './storage/capture-folders.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';
 import type { FreeSpace } from './storage/free-space.ts';
 import { podWith } from './testing/fixtures.ts';
@@ -12,6 +13,15 @@ import { policyObject } from './testing/policy-object.ts';
 
 const web = podWith({ uid: 'web', annotations: { 'tcpdump.antrea.io': '5' } });
 const plenty: FreeSpace = { availableBytes: 1e9, capacityBytes: 1e9 };
+const folderByPolicy: FolderState = {
+  pod: web,
+  files: 0,
+  bytes: 0,
+  largestBytes: 0,
+  capturedMs: 0,
+  endedMs: undefined,
+  policy: 'first',
+};
 const db = podWith({ uid: 'db', annotations: { 'tcpdump.antrea.io': '5' } });
 
 test('many changes at once make one plan after the first', async () => {
@@ -72,6 +82,20 @@ describe('with CapturePolicies', () => {
     scene.planning.changePolicies({ kind: 'listed', items: [] });
     await until(() => scene.plans.length === 2, { what: 'the second plan' });
     expect(scene.plans.map(uidsOf)).toEqual([['web', 'db'], ['db']]);
+  });
+
+  test('a Pod that an earlier agent captured comes first, also if its policy is known only later', async () => {
+    const old = podWith({
+      uid: 'old',
+      annotations: { 'tcpdump.antrea.io': '5' },
+      creationTimestamp: '2025-01-01T00:00:00Z',
+    });
+    using scene = planningScene([pod], { maxCaptures: 1, folders: [folderByPolicy] });
+    scene.planning.change({ kind: 'listed', items: [pod] });
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(policy) });
+    scene.planning.change({ kind: 'applied', object: old });
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    expect(kindsOf(scene.plans)).toEqual(['unknown', 'record']);
   });
 
   test('an agent that may not list them is ready', () => {
@@ -165,12 +189,13 @@ test('planning makes progress without a list too: a server that is away is no re
 type SceneOptions = {
   readonly progress?: Progress;
   readonly policiesBefore?: readonly object[];
+  readonly folders?: readonly FolderState[];
   readonly maxCaptures?: number;
   readonly disk?: FreeSpace;
   readonly isMeasured?: boolean;
 };
 
-/** Planning on a Node without folders; `plans` and `noted` are what it passed on. */
+/** Planning on a Node without folders, unless some are given; `plans` and `noted` are what it passed on. */
 function planningScene(before: readonly (typeof web)[], options: SceneOptions = {}) {
   const plans: Plan[] = [];
   const noted: string[][] = [];
@@ -182,7 +207,7 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
   });
   let latest = sampleOf(options);
   const planning = startPlanning({
-    folders: { states: () => new Map() },
+    folders: { states: () => new Map(options.folders?.map((folder) => [folder.pod.uid, folder])) },
     loops: { apply: (plan) => plans.push(plan), recording: () => new Map() },
     capturedPods: {
       before: { pods: before, policies: options.policiesBefore ?? [] },

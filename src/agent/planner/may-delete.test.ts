@@ -38,11 +38,15 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
       read.push(`${namespace}/${name}`);
       return now;
     },
-    listPolicies: async () => [],
+    async listPolicies() {
+      read.push('policies');
+      return [];
+    },
     unixMs,
   });
   expect(answer).toBe(expected);
-  expect(read).toEqual(['default/web']);
+  // Only where the answer depends on them.
+  expect(read).toEqual(now === pod ? ['default/web', 'policies'] : ['default/web']);
 });
 
 const expired = { expires: '2026-06-01T12:00:00Z' };

@@ -24,6 +24,8 @@ test.each<[what: string, selector: object, isSelected: boolean]>([
   ['NotIn of a missing label', expression('zone', 'NotIn', 'a'), true],
   ['Exists', expression('app', 'Exists'), true],
   ['Exists of a missing label', expression('zone', 'Exists'), false],
+  ['Exists of a name that every object of JavaScript has', expression('toString', 'Exists'), false],
+  ['DoesNotExist of such a name', expression('toString', 'DoesNotExist'), true],
   ['DoesNotExist', expression('app', 'DoesNotExist'), false],
   ['DoesNotExist of a missing label', expression('zone', 'DoesNotExist'), true],
   ['a key with a prefix', expression('example.com/app', 'DoesNotExist'), true],

@@ -45,6 +45,10 @@ test('the policies that ask for them are saved too, and a changed one again', as
   {
     await using pods = await open(folder.path);
     pods.note({ pods: [pod], policies: [policyObject('a')] });
+  }
+  {
+    await using pods = await open(folder.path);
+    expect(pods.before).toEqual({ pods: [pod], policies: [policyObject('a')] });
     pods.note({ pods: [pod], policies: [policyObject('a', { files: 9 })] });
   }
   await using next = await open(folder.path);
