@@ -8,7 +8,7 @@ import { startPlanning } from './planning.ts';
 import type { FolderState } from './storage/capture-folders.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';
 import type { FreeSpace } from './storage/free-space.ts';
-import { podWith } from './testing/fixtures.ts';
+import { neverFrozen, podWith } from './testing/fixtures.ts';
 import { policyObject } from './testing/policy-object.ts';
 
 const web = podWith({ uid: 'web', annotations: { 'tcpdump.antrea.io': '5' } });
@@ -20,6 +20,7 @@ const folderByPolicy: FolderState = {
   largestBytes: 0,
   capturedMs: 0,
   endedMs: undefined,
+  ...neverFrozen,
   policy: 'first',
 };
 const db = podWith({ uid: 'db', annotations: { 'tcpdump.antrea.io': '5' } });
