@@ -133,7 +133,14 @@ test('a Node that is lost and comes back freezes no ring, and a container that e
   await stopComponent({ machine, name: 'kubelet' });
   try {
     await kubectl('wait', '--for=condition=Ready=Unknown', 'node', 'node1', '--timeout=120s');
-    await kubectl('-n', cluster.namespace, 'wait', '--for=condition=Ready=false', 'pod/lost', '--timeout=60s');
+    await kubectl(
+      '-n',
+      cluster.namespace,
+      'wait',
+      '--for=condition=Ready=false',
+      'pod/lost',
+      '--timeout=60s',
+    );
   } finally {
     await startComponent({ machine, name: 'kubelet' });
   }

@@ -196,9 +196,10 @@ test('removing the annotation deletes frozen rings too', async () => {
   await using scene = await freezeScene(onRestart);
   await scene.testbed.sendDatagrams({ count: 100 });
   scene.becomes(ended('run-1'));
-  await scene.frozen(1);
+  expect(await scene.frozen(1)).toHaveLength(1);
   scene.become(podObject('web', '99'));
   await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the deletion' });
+  expect(await scene.tcpdumps()).toEqual([]);
 });
 
 test('a paused capture is continued by another agent only when it is not paused any more', async () => {

@@ -1,6 +1,6 @@
 import { readStates } from '../agent/observability/state-file.ts';
-import type { Recording } from '../agent/storage/recordings.ts';
 import { allRings, openRecordingSnapshot } from '../agent/storage/recording-snapshot.ts';
+import type { Recording } from '../agent/storage/recordings.ts';
 import { bootClock } from '../base/clock.ts';
 import { plainJson } from '../base/plain-text.ts';
 import { firstTimeUs, lastTimeUs } from '../pcap/join/source.ts';

@@ -1,11 +1,11 @@
 import type { RecordingGeneration } from '../agent/storage/recorded-generations.ts';
-import type { Recording } from '../agent/storage/recordings.ts';
 import {
   allRings,
   type ChosenRings,
   openRecordingSnapshot,
   ringOfRecording,
 } from '../agent/storage/recording-snapshot.ts';
+import type { Recording } from '../agent/storage/recordings.ts';
 import type { GenerationSource, Snapshot } from '../agent/storage/snapshot.ts';
 import { isSystemError } from '../base/fs-errors.ts';
 import { joinedPackets } from '../pcap/join/join.ts';

@@ -125,15 +125,15 @@ function restStep({ folder, freeze: { pod, log, bootId } }: Observed): Step | un
 /** What somebody asks for waits until the ring is frozen; the rest is of the time that it has anyway. */
 function duringFreeze(
   causes: readonly FreezeCause[],
-  now: NotedMoments,
+  noted: NotedMoments,
   before: FreezeLog | undefined,
 ): Step | undefined {
-  const { text: _later, ...seen } = now.seen;
+  const { text: _later, ...seen } = noted.seen;
   const text = before?.seen.text;
   const missed = causes.filter(({ trigger }) => trigger !== 'manual');
   const log = {
     seen: text === undefined ? seen : { ...seen, text },
-    notFrozen: now.notFrozen + Math.min(1, missed.length),
+    notFrozen: noted.notFrozen + Math.min(1, missed.length),
   };
   if (isDeepStrictEqual(log.seen, before?.seen)) return undefined;
   const notFrozen = { causes: missed, why: 'TooSoon' } as const;

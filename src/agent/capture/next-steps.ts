@@ -46,7 +46,7 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
     ...freezing,
     ...(goal.kind === 'run'
       ? runSteps(goal, desired, observed)
-      : stopSteps(goal, isFreezing(freezing, desired, observed), observed)),
+      : stopSteps(goal, isFreezeDue(freezing, desired, observed), observed)),
     ...measureSteps(goal.kind === 'run' ? goal.rings : [], observed),
   ];
   const due = wanted.map((each) => notBefore(each, desired, observed));
@@ -64,7 +64,7 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
 }
 
 /** Whether a step of freezing is in flight or is to begin now. */
-function isFreezing(steps: readonly Wanted[], desired: Desired, observed: Observed): boolean {
+function isFreezeDue(steps: readonly Wanted[], desired: Desired, observed: Observed): boolean {
   if (observed.inFlight.has(freezeKey) || isInFlight(observed, 'setAside')) return true;
   return steps.some((each) => notBefore(each, desired, observed).atMs <= observed.nowMs);
 }

@@ -14,6 +14,7 @@ import type { PodName } from '../storage/capture-folders.ts';
 import { ringInFreezing } from '../storage/freezes.ts';
 import { reportOfCaptures } from './capture-report.ts';
 import { desiredAfter } from './desired.ts';
+import type { PodMoments } from './freeze-causes.ts';
 import { withoutHeld } from './freeze-steps.ts';
 import { goalOf } from './goal.ts';
 import type { Handovers } from './handovers.ts';
@@ -452,8 +453,16 @@ function listedPod(decision: Decision | undefined): Pod | undefined {
 
 /** Whether something has happened that could freeze its ring. */
 function hasMoved(before: Pod | undefined, now: Pod | undefined): boolean {
-  const momentsOf = ({ phase, containers, deletionTimestamp }: Pod) => [phase, containers, deletionTimestamp];
   return now !== undefined && !isDeepStrictEqual(before && momentsOf(before), momentsOf(now));
+}
+
+function momentsOf({ phase, reason, containers, deletionTimestamp }: Pod): PodMoments {
+  return {
+    phase,
+    containers,
+    ...(reason !== undefined && { reason }),
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+  };
 }
 
 /** What was refused or failed before is no problem any more: nothing is requested, and the files are only kept. */

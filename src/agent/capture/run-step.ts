@@ -6,9 +6,9 @@ import { invalidFilter } from '../planner/refusals.ts';
 import type { CaptureFolders, PodName } from '../storage/capture-folders.ts';
 import type { CaptureSettings } from './capture.ts';
 import type { CheckFilter } from './filter-check.ts';
-import { runFreezeStep } from './run-freeze-step.ts';
 import { openRecording, type PodRecording } from './pod-recording.ts';
 import type { ObservedCapture, RingSpec, Step, StepResult } from './pod-state.ts';
+import { runFreezeStep } from './run-freeze-step.ts';
 import { writeErrorMessage } from './write-error-message.ts';
 
 /** Every step but those that the loop carries out itself, because they take no time. */

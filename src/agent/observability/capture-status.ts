@@ -3,8 +3,8 @@ import type { CaptureSpec } from '../planner/annotations.ts';
 import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { PodName } from '../storage/capture-folders.ts';
-import type { FreezeCause, FreezeRecord } from '../storage/freeze-records.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
+import type { FreezeCause, FreezeRecord } from '../storage/freeze-records.ts';
 import {
   type CapturingReport,
   type InterfaceRefusal,

@@ -17,6 +17,12 @@ import {
 } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
 import {
+  type FreezeCapacity,
+  type FreezeCapacityRequest,
+  freezeCapacities,
+  mayFreeze,
+} from './freeze-capacity.ts';
+import {
   type BufferKib,
   bufferKibOf,
   endingReceiveRings,
@@ -26,12 +32,6 @@ import {
 } from './pod-receive-rings.ts';
 import { type PodRequest, type Policies, requestFor } from './policies.ts';
 import { type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
-import {
-  type FreezeCapacity,
-  type FreezeCapacityRequest,
-  freezeCapacities,
-  mayFreeze,
-} from './freeze-capacity.ts';
 import type { Refusal } from './refusals.ts';
 
 /** One decision per Pod UID: the desired state, whatever is running now. */
