@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import type { FreezeRequest } from '../planner/annotations.ts';
 import type { FreezeCause, SeenState } from '../storage/freeze-records.ts';
 import { mostFilesAfterTrigger } from '../storage/ring-size.ts';
-import { nothingFrozen, ringSpecOf } from '../testing/fixtures.ts';
-import { heldUntilMs, momentStep, setAsideStep } from './freeze-steps.ts';
+import { nothingFrozen, ringSpecOf, specOf } from '../testing/fixtures.ts';
+import { freezeSteps, heldUntilMs, momentStep, setAsideStep } from './freeze-steps.ts';
+import type { Goal } from './goal.ts';
 import { noMemory } from './pod-memory.ts';
 import type { FreezingRing, Observed, ObservedCapture, ObservedFreeze } from './pod-state.ts';
 
@@ -172,4 +173,25 @@ test('the files are set aside once every capture of the ring has ended and is ac
   expect(setAsideStep({ ...observed, captures: [{ ...held, generation: 3 }] })).toEqual(setAside);
   expect(setAsideStep(observed)).toEqual(setAside);
   expect(setAsideStep(observedWith(undefined))).toBeUndefined();
+});
+
+const log = { sequence: 1, seen: seenWith(), notFrozen: 0 };
+const noted = { kind: 'noteFreeze', log: { seen: seenWith('run-1'), notFrozen: 0 }, causes: [] };
+
+test.each<[string, Goal, unknown[]]>([
+  [
+    'what happens while nothing is captured is only noted',
+    { kind: 'stop', why: 'Paused', after: { kind: 'unmarkEnded' } },
+    [noted],
+  ],
+  ['nothing is noted before the recording is open', { kind: 'run', rings: [ringSpecOf(3)], refused: [] }, []],
+  [
+    'nothing is noted by an agent that ends',
+    { kind: 'stop', why: 'AgentStopped', after: { kind: 'nothing' } },
+    [],
+  ],
+])('%s', (_what, goal, steps) => {
+  const observed = { ...observedWith('run-1', { log, isPodSeen: false }), recording: undefined };
+  const spec = goal.kind === 'run' ? specOf(3, { freeze: request() }) : undefined;
+  expect(freezeSteps(goal, spec, observed).map(({ step }) => step)).toEqual(steps);
 });

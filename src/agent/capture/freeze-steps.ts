@@ -46,7 +46,7 @@ function folderSteps(goal: Goal, request: CaptureSpec | undefined, observed: Obs
   const isOver = goal.kind === 'stop' && (goal.why === 'AgentStopped' || goal.after.kind === 'erase');
   // The next agent finishes it.
   if (isOver) return [];
-  const moment = request && observed.recording ? momentStep(request.freeze, observed) : restStep(observed);
+  const moment = isResting(goal) ? restStep(observed) : recordingStep(request, observed);
   const steps = [moment, setAsideStep(observed)];
   return steps.flatMap((step) => (step ? [now(step)] : []));
 }
@@ -110,6 +110,15 @@ export function momentStep(request: FreezeRequest, observed: Observed): Step | u
     };
   }
   return { kind: 'beginFreeze', causes, log: noted(), replacesNewest: capacity === 'replaces' };
+}
+
+function recordingStep(request: CaptureSpec | undefined, observed: Observed): Step | undefined {
+  return request && observed.recording ? momentStep(request.freeze, observed) : undefined;
+}
+
+/** Whether nothing is to be captured for now, although the Pod runs. */
+function isResting(goal: Goal): boolean {
+  return goal.kind === 'stop' && ['Paused', 'DurationReached', 'Refused', 'NotMatched'].includes(goal.why);
 }
 
 /** While nothing is captured, what happens is only noted: it is not in the ring. What somebody asks for waits. */
