@@ -19,7 +19,7 @@ import {
   waitForDatagrams,
 } from '../support/ring-contents.ts';
 import { kubectl } from '../support/run-kubectl.ts';
-import { sendingPod, sendingPods } from '../support/sending-pod.ts';
+import { deleteSendingPod, sendingPod, sendingPods } from '../support/sending-pod.ts';
 
 /** For each Node. */
 const powerCuts = 10;
@@ -152,7 +152,7 @@ test('a Node that is lost and comes back freezes no ring, and a container that e
   process.kill(container, 'SIGKILL');
   const event = await cluster.event(pod.uid, 'CaptureFrozen');
   expect(event.message).toMatch(/^container main ended at .* with exit code 137 /);
-  await deleteAndCount(cluster, pod);
+  await deleteSendingPod(cluster, pod);
 });
 
 /** Waits until the Node is registered and Ready, and its agent runs. */
