@@ -70,11 +70,13 @@ async function showFreezing(): Promise<void> {
   await kubectl('get', 'capturepolicies');
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${web},reason=CaptureStarted`);
 
+  // A ring reaches back no further than the Pod.
+  await sleep(2_000);
   step(9, 'Its container ends: what it sent and received around that moment is set aside');
   await kubectl('exec', web, '--', 'sh', '-c', 'kill 1');
   await waitFor('the Event CaptureFrozen', async () => (await events(web)).includes('CaptureFrozen'));
   await kubectl('get', 'events', '--field-selector', `involvedObject.name=${web},reason=CaptureFrozen`);
-  const frozen = `podcap read default/${web} --frozen 1 | podcap show - --filter 'tcp port 8080 or tcp port 80' | head -4`;
+  const frozen = `podcap read default/${web} --frozen 1 | podcap show - --filter "tcp port 80 and (fin or rst)" | head -4`;
   await kubectl(...inKubeSystem(await agentOf(web), 'sh', '-c', frozen));
   await kubectl('delete', ...manifests, '--wait=false');
 }
