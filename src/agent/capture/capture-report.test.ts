@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { MissedBefore } from '../observability/capture-status.ts';
+import type { MissedBefore } from '../observability/recording-report.ts';
 import { noSuchInterface } from '../planner/refusals.ts';
 import { ringSpecOf, specOf } from '../testing/fixtures.ts';
 import { reportOfCaptures } from './capture-report.ts';

@@ -1,8 +1,5 @@
-import {
-  capturingReport,
-  type InterfaceRefusal,
-  type InterfaceStart,
-} from '../observability/capturing-report.ts';
+import { capturingReport } from '../observability/capturing-report.ts';
+import type { InterfaceRefusal, InterfaceStart } from '../observability/recording-report.ts';
 import { type CaptureSpec, isSameTcpdump } from '../planner/annotations.ts';
 import type { RefusedRing } from './goal.ts';
 import { isListening, type LastingReport, type ObservedCapture, type RingSpec } from './pod-state.ts';

@@ -1,5 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { MissedBefore } from '../observability/capture-status.ts';
+import type { MissedBefore } from '../observability/recording-report.ts';
 import type { Spawner } from '../spawner/spawner.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import type { CaptureFolder } from '../storage/generations.ts';

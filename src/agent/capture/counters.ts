@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
-import type { MissedBefore } from '../observability/capture-status.ts';
+import type { MissedBefore } from '../observability/recording-report.ts';
 import type { TcpdumpSpec } from '../planner/annotations.ts';
 import { noTotals, type Totals } from '../storage/capture-records.ts';
 import { type CaptureFolder, type Generation, isOtherInterface } from '../storage/generations.ts';

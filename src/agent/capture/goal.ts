@@ -1,5 +1,5 @@
 import type { Network } from '../netns/cni-entry.ts';
-import type { StopReason } from '../observability/capture-status.ts';
+import type { StopReason } from '../observability/recording-report.ts';
 import { joinedRefusals, type Refusal } from '../planner/refusals.ts';
 import {
   alive,

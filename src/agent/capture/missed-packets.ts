@@ -1,4 +1,4 @@
-import type { MissedBefore } from '../observability/capture-status.ts';
+import type { MissedBefore } from '../observability/recording-report.ts';
 import { type CaptureRecord, deadAfterMs, readRecord } from '../storage/capture-records.ts';
 import type { Generation } from '../storage/generations.ts';
 

@@ -40,7 +40,8 @@ import {
   startKey,
 } from './pod-state.ts';
 import { capturesOf, isHandedOver, takesSpareRing } from './ring-captures.ts';
-import { type LastingStep, type PodContext, runStep, type StepOptions } from './run-step.ts';
+import { type LastingStep, runStep } from './run-step.ts';
+import type { PodContext, StepOptions } from './step-context.ts';
 
 /** Ensures that what runs for one Pod UID, and what is on disk, matches the newest decision about it. */
 export type PodLoop = AsyncDisposable & {

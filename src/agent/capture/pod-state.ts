@@ -4,7 +4,7 @@ import type {
   NotFrozen,
   RecordingReport,
   StopReason,
-} from '../observability/capture-status.ts';
+} from '../observability/recording-report.ts';
 import { type CaptureSpec, isSameTcpdump, type TcpdumpSpec } from '../planner/annotations.ts';
 import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
 import type { DeleteReason } from '../planner/plan.ts';

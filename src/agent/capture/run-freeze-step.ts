@@ -1,5 +1,5 @@
 import type { Step } from './pod-state.ts';
-import type { PodContext, StepOptions } from './run-step.ts';
+import type { PodContext, StepOptions } from './step-context.ts';
 
 export type FreezeStep = Extract<Step, { kind: 'noteFreeze' | 'beginFreeze' | 'setAside' }>;
 

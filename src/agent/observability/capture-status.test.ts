@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
-import {
-  type CaptureReport,
-  type CaptureStatus,
-  captureStatuses,
-  type MissedBefore,
-} from './capture-status.ts';
+import { type CaptureReport, type CaptureStatus, captureStatuses } from './capture-status.ts';
 import { capturingReport } from './capturing-report.ts';
+import type { MissedBefore } from './recording-report.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 

@@ -1,21 +1,9 @@
 import type { CaptureSpec } from '../planner/annotations.ts';
 import { joinedRefusals, type Refusal } from '../planner/refusals.ts';
-import type { MissedBefore, RecordingReport } from './capture-status.ts';
+import type { InterfaceRefusal, InterfaceStart, MissedBefore, RecordingReport } from './recording-report.ts';
 
 /** The report that a Pod is captured. */
 export type CapturingReport = RecordingReport & { readonly kind: 'capturing' };
-
-/** The start of the capture of one interface. */
-export type InterfaceStart = {
-  readonly interface: string;
-  readonly generation: number;
-  readonly missedBefore: MissedBefore;
-  /** Another interface of that name was captured before: this one has taken its place. */
-  readonly isOtherInterface: boolean;
-};
-
-/** An interface that is not captured, while the others of its Pod are. */
-export type InterfaceRefusal = { readonly interface: string; readonly refusal: Refusal };
 
 /**
  * The report about these starts: at least one, in the order in which their interfaces are asked for. Pure. `spec` is what

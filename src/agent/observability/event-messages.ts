@@ -3,9 +3,10 @@ import type { PodEvent } from '../../kubernetes/event-object.ts';
 import { type CaptureSpec, filterAnnotation, snaplenAnnotation } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import type { FreezeRecord } from '../storage/freeze-records.ts';
-import type { CaptureReport, MissedBefore, StatusListener, StopReason } from './capture-status.ts';
+import type { CaptureReport, StatusListener } from './capture-status.ts';
 import { type CapturingReport, refusalOfInterfaces, startsOf } from './capturing-report.ts';
 import { causesText, contentsText, notFrozenText, reachText } from './frozen-ring-text.ts';
+import type { MissedBefore, StopReason } from './recording-report.ts';
 
 /** An Event about a Pod's capture, as kubectl describe shows it. */
 export type EventMessage = {

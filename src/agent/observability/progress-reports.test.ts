@@ -3,8 +3,9 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { noTotals } from '../storage/capture-records.ts';
 import { specOf } from '../testing/fixtures.ts';
-import type { CaptureStatus, MissedBefore } from './capture-status.ts';
+import type { CaptureStatus } from './capture-status.ts';
 import { lossEveryMs, progressEveryMs, progressReports, reportedAfter } from './progress-reports.ts';
+import type { MissedBefore } from './recording-report.ts';
 
 const pod = { namespace: 'default', name: 'web', uid: 'uid-1' };
 const minuteMs = 60_000;

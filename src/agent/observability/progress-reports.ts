@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Totals } from '../storage/capture-records.ts';
-import type { CaptureStatus, KnownStatus, MissedBefore, StatusListener } from './capture-status.ts';
+import type { CaptureStatus, KnownStatus, StatusListener } from './capture-status.ts';
 import {
   type EventMessage,
   type Loss,
@@ -8,6 +8,7 @@ import {
   type Place,
   progressMessageOf,
 } from './event-messages.ts';
+import type { MissedBefore } from './recording-report.ts';
 
 /** Reports of running captures that nothing else causes: what they lost, and, before Events expire, their numbers. */
 export type ProgressReports = {
