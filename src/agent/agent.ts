@@ -23,7 +23,7 @@ import { unreadyReasons } from './observability/readiness.ts';
 import { openStateFile } from './observability/state-file.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { type FreshState, mayDelete } from './planner/may-delete.ts';
-import type { PlanLimits } from './planner/plan.ts';
+import type { PlanLimits } from './planner/node-state.ts';
 import { reservedRingBytes } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
 import { listPolicies, watchPolicies } from './policy-watch.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { type Progress, trackProgress } from './observability/progress.ts';
 import { type CapturePolicy, parsePolicy } from './planner/capture-policy.ts';
-import type { Plan } from './planner/plan.ts';
+import type { Plan } from './planner/decisions.ts';
 import { startPlanning } from './planning.ts';
 import type { FolderState } from './storage/capture-folders.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';

@@ -8,16 +8,10 @@ import type { Progress } from './observability/progress.ts';
 import type { RequestLimits } from './planner/annotations.ts';
 import type { Capacity } from './planner/capacity.ts';
 import { type CapturePolicy, parsePolicy } from './planner/capture-policy.ts';
+import type { Decision, Plan, Wait } from './planner/decisions.ts';
+import type { NodeState, PlanLimits } from './planner/node-state.ts';
 import { observedDisk } from './planner/observed-disk.ts';
-import {
-  type Decision,
-  type NodeState,
-  type Plan,
-  type PlanLimits,
-  plan,
-  planAbout,
-  type Wait,
-} from './planner/plan.ts';
+import { plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import {
   type Policies,

@@ -1,5 +1,5 @@
 import { type CaptureSpec, tcpdumpSpecsOf } from '../planner/annotations.ts';
-import type { Decision, KeepReason } from '../planner/plan.ts';
+import type { Decision, KeepReason } from '../planner/decisions.ts';
 import type { BufferKib } from '../planner/pod-receive-rings.ts';
 import { ringKib } from '../planner/receive-rings.ts';
 import type { DesiredState, OngoingState, RingSpec } from './pod-state.ts';

@@ -1,5 +1,5 @@
 import { spareRings } from '../planner/capacity.ts';
-import type { Plan } from '../planner/plan.ts';
+import type { Plan } from '../planner/decisions.ts';
 import type { RingSize } from '../storage/ring-size.ts';
 
 /** Shares out what the newest plan leaves among the captures that are replaced while they run. */

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { happens, until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { watchPodNetworks } from '../netns/pod-networks.ts';
-import type { Decision, Plan } from '../planner/plan.ts';
+import type { Decision, Plan } from '../planner/decisions.ts';
 import { openCaptureFolders } from '../storage/capture-folders.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import { testSpawner } from '../testing/tcpdump-fixtures.ts';

@@ -1,4 +1,5 @@
-import type { Plan, RunningRecording } from '../planner/plan.ts';
+import type { Plan } from '../planner/decisions.ts';
+import type { RunningRecording } from '../planner/node-state.ts';
 import { openHandovers } from './handovers.ts';
 import { type PodLoop, type PodLoopOptions, startPodLoop } from './pod-loop.ts';
 

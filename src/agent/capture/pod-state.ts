@@ -6,8 +6,8 @@ import type {
   StopReason,
 } from '../observability/recording-report.ts';
 import { type CaptureSpec, isSameTcpdump, type TcpdumpSpec } from '../planner/annotations.ts';
+import type { DeleteReason } from '../planner/decisions.ts';
 import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
-import type { DeleteReason } from '../planner/plan.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
 import type { NotedMoments } from '../storage/freezes.ts';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { CaptureStatus, CaptureStatuses } from '../observability/capture-status.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
-import type { Decision } from '../planner/plan.ts';
+import type { Decision } from '../planner/decisions.ts';
 import type { CaptureFolders, PodName } from '../storage/capture-folders.ts';
 import type { CaptureSettings } from './capture.ts';
 import type { CheckFilter } from './filter-check.ts';

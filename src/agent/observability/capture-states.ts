@@ -1,4 +1,4 @@
-import type { Decision, Plan } from '../planner/plan.ts';
+import type { Decision, Plan } from '../planner/decisions.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import type { CaptureStatus, KnownStatus } from './capture-status.ts';
 import { refusalOfInterfaces } from './capturing-report.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DeleteReason } from '../planner/plan.ts';
+import type { DeleteReason } from '../planner/decisions.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
 import { type CapturingReport, newsOf, startsOf, type ToldStarts } from './capturing-report.ts';

@@ -1,7 +1,9 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { Capacity } from '../planner/capacity.ts';
-import { type Plan, type RunningRecording, ringsSizeOf } from '../planner/plan.ts';
+import type { Plan } from '../planner/decisions.ts';
+import { ringsSizeOf } from '../planner/fit-to-capacity.ts';
+import type { RunningRecording } from '../planner/node-state.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, hasUnknownUnseen, noTotals } from '../storage/capture-records.ts';
 import { ringsBytes } from '../storage/ring-size.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Decision, Plan } from '../planner/plan.ts';
+import type { Decision, Plan } from '../planner/decisions.ts';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import type { CaptureStatus } from './capture-status.ts';
 import { unreadyReasons } from './readiness.ts';

@@ -1,4 +1,4 @@
-import type { Plan } from '../planner/plan.ts';
+import type { Plan } from '../planner/decisions.ts';
 import type { CaptureStatuses } from './capture-status.ts';
 
 /** Captures that have not all started by then keep no agent unready: an owner could change a filter again and again. */

@@ -3,7 +3,8 @@ import type { FolderState } from '../storage/capture-folders.ts';
 import { type RingSize, ringBytes } from '../storage/ring-size.ts';
 import { neverFrozen, podWith } from '../testing/fixtures.ts';
 import { spareRings } from './capacity.ts';
-import { type NodeState, plan, type RunningRecording } from './plan.ts';
+import type { NodeState, RunningRecording } from './node-state.ts';
+import { plan } from './plan.ts';
 import { noPolicies } from './policies.ts';
 
 const gigabyte = 1_000_000_000;

@@ -6,7 +6,8 @@ import type { FrozenRing } from '../storage/frozen-rings.ts';
 import { frozenRingBytes, ringBytes } from '../storage/ring-size.ts';
 import { podWith } from '../testing/fixtures.ts';
 import { freezeCapacities } from './freeze-capacity.ts';
-import { type NodeState, plan, type RunningRecording } from './plan.ts';
+import type { NodeState, RunningRecording } from './node-state.ts';
+import { plan } from './plan.ts';
 import { noPolicies } from './policies.ts';
 
 const size = { files: 2, fileMegabytes: 1 };

@@ -3,8 +3,8 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import { podWith } from '../testing/fixtures.ts';
 import { policyObject } from '../testing/policy-object.ts';
 import { type CapturePolicy, parsePolicy } from './capture-policy.ts';
+import type { DeleteReason } from './decisions.ts';
 import { mayDelete } from './may-delete.ts';
-import type { DeleteReason } from './plan.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
 const pod = podWith({ labels: { app: 'web' } });

@@ -2,7 +2,8 @@ import type { Pod } from '../../kubernetes/pod.ts';
 import type { PodName } from '../storage/capture-folders.ts';
 import type { RequestLimits } from './annotations.ts';
 import type { CapturePolicy } from './capture-policy.ts';
-import { type Decision, hasEnded } from './plan.ts';
+import type { Decision } from './decisions.ts';
+import { hasEnded } from './plan.ts';
 import { noPolicies, policiesAfter, requestFor } from './policies.ts';
 
 /** What the API server says at this moment, never a cache. Both throw when that cannot be known. */

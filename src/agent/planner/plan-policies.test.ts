@@ -4,7 +4,9 @@ import type { FolderState } from '../storage/capture-folders.ts';
 import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
 import { policyObject } from '../testing/policy-object.ts';
 import { parsePolicy } from './capture-policy.ts';
-import { type Decision, type NodeState, plan, type RunningRecording } from './plan.ts';
+import type { Decision } from './decisions.ts';
+import type { NodeState, RunningRecording } from './node-state.ts';
+import { plan } from './plan.ts';
 import { noPolicies, type Policies, policiesAfter, rememberedPolicies } from './policies.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };

@@ -5,16 +5,10 @@ import type { FolderState } from '../storage/capture-folders.ts';
 import { mostFileBytes, type RingSize, type RingsSize, ringBytes } from '../storage/ring-size.ts';
 import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
 import { type Capacity, placesOf, type WaitsFor } from './capacity.ts';
-import {
-  type Decision,
-  type NodeState,
-  type Plan,
-  plan,
-  type RunningRecording,
-  ringsSizeOf,
-  silentWaitMs,
-  type Wait,
-} from './plan.ts';
+import type { Decision, Plan, Wait } from './decisions.ts';
+import { ringsSizeOf, silentWaitMs } from './fit-to-capacity.ts';
+import type { NodeState, RunningRecording } from './node-state.ts';
+import { plan } from './plan.ts';
 import { noPolicies } from './policies.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 };

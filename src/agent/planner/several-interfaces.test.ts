@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
 import { tcpdumpSpecsOf } from './annotations.ts';
-import { type NodeState, plan, type RunningRecording } from './plan.ts';
+import type { NodeState, RunningRecording } from './node-state.ts';
+import { plan } from './plan.ts';
 import { noPolicies } from './policies.ts';
 
 /** A ring of 3 files of 1 MB may take 5.05 MB. */

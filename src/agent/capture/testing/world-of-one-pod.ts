@@ -1,6 +1,6 @@
 import type { Network } from '../../netns/cni-entry.ts';
 import type { CaptureSpec } from '../../planner/annotations.ts';
-import type { Decision } from '../../planner/plan.ts';
+import type { Decision } from '../../planner/decisions.ts';
 import { mostFilesAfterTrigger } from '../../storage/ring-size.ts';
 import { nothingFrozen, podWith } from '../../testing/fixtures.ts';
 import { desiredAfter } from '../desired.ts';
