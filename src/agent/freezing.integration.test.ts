@@ -103,6 +103,11 @@ function expectConsecutive(numbers: readonly number[]): void {
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, at) => first + at));
 }
 
+async function openInterfaces(folder: string): Promise<string> {
+  const open = (await readRecords(folder)).filter(({ endTime }) => endTime === undefined);
+  return open.map((record) => record.interface).join();
+}
+
 const onRestart = { annotations: { 'podcap.dev/freeze-on': 'restart', 'podcap.dev/freeze-after': '1s' } };
 
 test('a frozen ring at full speed ends after N more files, and the next ring begins before that', async () => {
@@ -142,6 +147,18 @@ test('both interfaces are frozen, and each datagram of both is there once', asyn
     expect(before.filter(of).length).toBeGreaterThan(100);
     expectConsecutive((await scene.numbers('--frozen', 'all')).filter(of));
   }
+});
+
+test('an interface that is not asked for any more while it is frozen is not captured further', async () => {
+  const annotations = { 'podcap.dev/freeze-on': 'restart', 'podcap.dev/freeze-after': '10m' };
+  const both = { ...annotations, 'podcap.dev/interface': 'eth0,lo' };
+  await using scene = await freezeScene({ annotations: both });
+  scene.becomes(ended('run-1'));
+  // Two captures are frozen, and two continue.
+  await until(async () => (await scene.tcpdumps()).length === 4, { what: 'the next captures' });
+  scene.becomes(ended('run-1'), { annotations });
+  await until(async () => (await openInterfaces(scene.folder)) === 'eth0,eth0', { what: 'the end of lo' });
+  expect(await scene.tcpdumps()).toHaveLength(2);
 });
 
 test('a Pod that fails, and whose network is gone at the same time, is frozen with its last datagram', async () => {

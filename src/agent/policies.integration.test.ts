@@ -128,6 +128,38 @@ test('a Pod that is refused because of its policy is listed as ended once the po
   expect(await readdir(scene.captures)).toContain(folderOfWeb);
 });
 
+test.each<[what: string, spec: object]>([
+  ['is paused', { paused: true }],
+  ['has reached its duration', { duration: '1s' }],
+  ['is refused', { interfaces: ['none'] }],
+])(
+  'files that an annotation asked for, and then a policy that %s, stay when that policy is deleted',
+  async (_what, spec) => {
+    await using scene = await agentScene();
+    const own = podObject('web', '4', annotated);
+    scene.server.script.list.push(list('5', [own]));
+    scene.server.script.policyList.push(list('5', []));
+    scene.server.objects.set(podPath, own);
+    await using _agent = await scene.start();
+    await captured(scene);
+    const resting = policyObject('resting', spec);
+    const policies = await scene.server.nextPolicyWatch();
+    policies.send({ type: 'ADDED', object: resting });
+    const plain = podObject('web', '7');
+    scene.server.objects.set(podPath, plain);
+    for (let i = 0; i < 20; i += 1) scene.server.script.policyRead.push(list('6', [resting]));
+    (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: plain });
+    await until(async () => (await recordOf(scene, 1))?.policy === 'resting', { what: 'the record' });
+    await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the end of the capture' });
+    scene.server.script.policyRead.splice(0);
+    policies.send({ type: 'DELETED', object: resting });
+    await until(async () => (await readdir(join(scene.captures, folderOfWeb))).includes('pod-end.json'), {
+      what: 'the beginning of the retention time',
+    });
+    expect(await readdir(join(scene.captures, folderOfWeb))).toContain('captres-web.1.pcap000000000');
+  },
+);
+
 test('a stale list without the policy deletes nothing, and capturing continues with the next one', async () => {
   await using scene = await agentScene();
   scene.server.script.list.push(list('5', [web]));

@@ -34,10 +34,11 @@ function observedWith(lastEnd: string | undefined, freeze: Partial<ObservedFreez
     network: { kind: 'absent', problem: '', sinceMs: 0 },
     spareRings: 1,
     captures: [],
-    folder: { hasEndOfPod: false, isOnlyFrozen: false },
+    folder: { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined },
     recording: { formerSizes: [] },
     inFlight: new Map(),
     memory: noMemory,
+    requester: undefined,
     freeze: {
       ...nothingFrozen,
       pod: { phase: 'Running', containers: [container] },

@@ -63,6 +63,7 @@ function heldSteps(
     if (!isHeld(held, observed)) return [];
     const { generation, spec, network } = held;
     const successor = newestOf(spec, network, withoutHeld(observed));
+    const isWanted = rings.some((each) => each.interface === spec.interface);
     const successorMs = successor && isListening(successor) ? takeoverMs(successor) : undefined;
     const files = rings[0]?.files ?? spec.files;
     const { nowMs } = observed;
@@ -70,7 +71,8 @@ function heldSteps(
       ...(held.filesSinceHeld === undefined ? [now({ kind: 'keep', generation, files: 0 })] : []),
       {
         step: { kind: 'stop', generation } as const,
-        atMs: heldUntilMs(held, { ring, request: { files, afterMs }, successorMs, nowMs }),
+        // What is not asked for any more is not captured for what follows, either.
+        atMs: isWanted ? heldUntilMs(held, { ring, request: { files, afterMs }, successorMs, nowMs }) : nowMs,
       },
     ];
   });

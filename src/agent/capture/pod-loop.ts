@@ -7,7 +7,7 @@ import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
-import type { Decision } from '../planner/decisions.ts';
+import type { Decision, Requester } from '../planner/decisions.ts';
 import { type FreezeCapacity, mayFreeze } from '../planner/freeze-capacity.ts';
 import type { RunningRecording } from '../planner/node-state.ts';
 import type { BufferKib } from '../planner/pod-receive-rings.ts';
@@ -56,6 +56,7 @@ export type PodLoop = AsyncDisposable & {
     more?: {
       readonly bufferKib?: BufferKib;
       readonly freezeCapacity?: FreezeCapacity;
+      readonly requester?: Requester | undefined;
       readonly isFromMemory?: true;
     },
   ) => void;
@@ -83,13 +84,17 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
   return {
     decide(
       decision,
-      { isFromMemory, bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {},
+      { isFromMemory, requester, bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {},
     ) {
       if (loop.isEnding) return;
       const listed = (isFromMemory ? undefined : listedPod(decision)) ?? loop.listed;
-      const isNews = freezeCapacity !== loop.freezeCapacity || hasMoved(loop.listed, listed);
+      const isNews =
+        requester?.policy !== loop.requester?.policy ||
+        freezeCapacity !== loop.freezeCapacity ||
+        hasMoved(loop.listed, listed);
       loop.freezeCapacity = freezeCapacity;
       loop.listed = listed;
+      loop.requester = requester;
       const isSame = isSameDecision(loop.decision, decision) && isDeepStrictEqual(bufferKib, loop.bufferKib);
       loop.decision = decision;
       loop.bufferKib = bufferKib;
@@ -147,6 +152,8 @@ type Loop = {
   /** What happens to the Pod has been looked at. */
   isPodSeen: boolean;
   freezeCapacity: FreezeCapacity;
+  /** Undefined if nobody asks for it, or before that is known. */
+  requester: Requester | undefined;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
@@ -179,6 +186,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     listed: undefined,
     isPodSeen: false,
     freezeCapacity: 'none',
+    requester: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
@@ -246,11 +254,13 @@ function observe(loop: Loop): Observed {
     captures: recording?.captures() ?? [],
     folder: folder && {
       hasEndOfPod: folder.endedMs !== undefined,
+      policy: folder.policy,
       isOnlyFrozen: folder.frozenBytes > 0 && folder.frozenBytes === folder.bytes,
     },
     recording: recording && { formerSizes: recording.sizes().formerSizes },
     inFlight: new Map([...inFlight].map(([key, { step }]) => [key, step])),
     memory,
+    requester: loop.requester,
     freeze: observedFreeze(folder?.freezes, {
       pod: loop.listed,
       isPodSeen: loop.isPodSeen,

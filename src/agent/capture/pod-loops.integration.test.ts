@@ -69,6 +69,7 @@ async function loopsScene() {
         spare,
         bufferKib: new Map(),
         freezeCapacity: new Map(),
+        requesters: new Map(),
       };
       loops.apply(plan);
     },

@@ -4,6 +4,7 @@ import type { Counted } from '../observability/capture-status.ts';
 import { isSameTcpdump } from '../planner/annotations.ts';
 import type { RunningRings } from '../planner/capacity.ts';
 import { addTotals, noTotals, type Totals } from '../storage/capture-records.ts';
+import type { DeletedPackets } from '../storage/frozen-rings.ts';
 import type { CaptureFolder } from '../storage/generations.ts';
 import type { PodRings } from '../storage/pod-rings.ts';
 import { startLeftoverPruning } from '../storage/prune-leftovers.ts';
@@ -37,7 +38,7 @@ export type PodRecording = AsyncDisposable & {
   /** The policy that asks for it; undefined for an annotation. */
   readonly policy: () => string | undefined;
   /** That many packets were deleted with a frozen ring. */
-  readonly addPruned: (packets: number) => void;
+  readonly addPruned: (packets: DeletedPackets) => void;
   /** What its captures have counted so far. */
   readonly totals: () => Totals;
   /** What all captures of the folder have counted. Throws if it cannot be read. */

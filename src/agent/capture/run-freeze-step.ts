@@ -32,7 +32,7 @@ async function setAside({ pod, recording }: PodContext, options: FreezeStepOptio
   const open = recording();
   const frozen = await folders.freezes.setAside(pod.uid, { deletesSurplus: open !== undefined });
   if (!frozen) return;
-  open?.addPruned(frozen.deleted);
+  for (const packets of frozen.deleted) open?.addPruned(packets);
   status.report(pod, { kind: 'frozen', ring: frozen.record });
   await folders.measure(pod.uid);
   onFolders();

@@ -62,6 +62,7 @@ test.each(cases)('status %j with decision %j is %s', (status, decision, expected
     spare: { budgetBytes: 0, diskBytes: 0 },
     bufferKib: new Map(),
     freezeCapacity: new Map(),
+    requesters: new Map(),
   };
   const [state, ...others] = podStates(statuses, plan);
   expect(others).toEqual([]);

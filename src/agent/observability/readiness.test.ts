@@ -14,6 +14,7 @@ function planOf(decision: Decision): Plan {
     spare: { budgetBytes: 0, diskBytes: 0 },
     bufferKib: new Map(),
     freezeCapacity: new Map(),
+    requesters: new Map(),
   };
 }
 

@@ -16,6 +16,8 @@ export type Plan = {
   readonly spare: Bytes;
   /** Whether the ring of each capture that is to run may be frozen, by UID. */
   readonly freezeCapacity: ReadonlyMap<string, FreezeCapacity>;
+  /** By UID, who asks for each Pod of which something is asked: a policy, or undefined for an annotation. */
+  readonly requesters: ReadonlyMap<string, Requester>;
   /** Its Pods are as they were once: what happens to them is not known. */
   readonly isFromMemory?: true;
   /** The receive ring of each capture that is to run, in KiB, by UID (receive-rings.ts). */
@@ -41,6 +43,8 @@ export type Decision =
       /** Only the ring is deleted. */
       readonly keepsFrozen?: true;
     };
+
+export type Requester = { readonly policy: string | undefined };
 
 /**
  * `PodEnded`: a running capture ends with the Pod's network. `DurationReached`, `Paused`: it ends now. `NotMatched`: no

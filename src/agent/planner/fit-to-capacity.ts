@@ -26,7 +26,10 @@ import {
 import { type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
 
 /** Shares out the Node's capacity: evicts captures of ended Pods, and refuses what still does not fit. */
-export function fitToCapacity(proposals: ReadonlyMap<string, Proposal>, state: NodeState): Plan {
+export function fitToCapacity(
+  proposals: ReadonlyMap<string, Proposal>,
+  state: NodeState,
+): Omit<Plan, 'requesters'> {
   const { capacity, deletedBytes, nowMs, waits } = state;
   const decisions = new Map([...proposals].map(([uid, { decision }]) => [uid, decision]));
   const requested = requestedRings(decisions, state);

@@ -83,6 +83,17 @@ test.for<Case>([
     nowMs + 1_000,
   ],
   [
+    'a Pod that is being deleted, and that no policy selects any more, while its capture runs',
+    {
+      pod: { ...db, deletionTimestamp: '2026-06-01T12:00:00Z' },
+      policies: none,
+      folder: {},
+      running: byPolicy,
+    },
+    { kind: 'keep', why: 'PodEnded' },
+    nowMs + 1_000,
+  ],
+  [
     'a Pod whose annotation asked last, and that no policy selects',
     { pod: db, policies: none, folder: byPolicy, running: { policy: undefined } },
     { kind: 'delete', why: 'AnnotationRemoved' },
@@ -158,6 +169,24 @@ describe('an agent that may not list policies', () => {
       'concludes nothing about captures of policies',
       { pod: web, policies: forbidden, folder: { ...byPolicy, endedMs: 0 } },
       { kind: 'unknown' },
+    ],
+    [
+      'keeps captures of policies of a Pod that has ended for the retention time',
+      {
+        pod: { ...web, phase: 'Succeeded' },
+        policies: forbidden,
+        folder: { ...byPolicy, endedMs: nowMs - 999 },
+      },
+      { kind: 'keep', why: 'PodEnded' },
+    ],
+    [
+      'deletes them then',
+      {
+        pod: { ...web, phase: 'Succeeded' },
+        policies: forbidden,
+        folder: { ...byPolicy, endedMs: nowMs - 1_000 },
+      },
+      { kind: 'delete', why: 'RetentionOver' },
     ],
   ])('%s', ([_what, state, decision]) => {
     expect(plan(stateOf(state)).decisions.get(uid)).toMatchObject(decision ?? {});

@@ -19,7 +19,7 @@ export function plan(state: NodeState): Plan {
   for (const [uid, folder] of state.folders) {
     if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(folder, state));
   }
-  return fitToCapacity(proposals, state);
+  return { ...fitToCapacity(proposals, state), requesters: requestersIn(state) };
 }
 
 /** Returns only the decisions about these Pods: for Pods as they were once, which may not be all. */
@@ -51,9 +51,21 @@ function proposalWithoutRequest({ uid, pod, folder, request }: ForgottenFolder, 
   const isByPolicy = (running ? running.policy : folder.policy) !== undefined;
   // An agent that may not list policies carries none out: one without an annotation is not to be captured.
   const isUnknown = request.kind === 'unknown' && (isByPolicy || policies.known === 'notYet');
+  if (isUnknown && hasEnded(pod)) return proposalForEnded(folder, state, { pod });
   if (isUnknown) return { decision: { kind: 'unknown', pod } };
   if (!isByPolicy) return { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
-  return proposalForEnded(folder, state, { why: hasEnded(pod) ? 'PodEnded' : 'NotMatched', pod });
+  // A policy is often deleted with its Pods: their last packets count.
+  const isEnding = hasEnded(pod) || pod.deletionTimestamp !== undefined;
+  return proposalForEnded(folder, state, { why: isEnding ? 'PodEnded' : 'NotMatched', pod });
+}
+
+function requestersIn(state: NodeState): Plan['requesters'] {
+  return new Map(
+    [...state.pods].flatMap(([uid, pod]) => {
+      const { kind, policy } = requestFor(pod, state);
+      return kind === 'none' || kind === 'unknown' ? [] : [[uid, { policy }] as const];
+    }),
+  );
 }
 
 type ForgottenFolder = {

@@ -20,6 +20,7 @@ describe('what is asked for a Pod', () => {
     expect(requestOfWeb([policy('first')])).toEqual({
       kind: 'capture',
       spec: specOf(5, { policy: 'first' }),
+      policy: 'first',
     });
   });
 
@@ -54,6 +55,7 @@ describe('what is asked for a Pod', () => {
   test('is refused if the oldest policy is, and not left to the next', () => {
     expect(requestOfWeb([policy('a', { files: 1_000 }), policy('b')])).toEqual({
       kind: 'refused',
+      policy: 'a',
       refusal: {
         reason: 'InvalidPolicy',
         message: 'CapturePolicy a: spec.files=1000: must be a whole number of capture files from 1 to 100',
@@ -90,7 +92,7 @@ describe('a policy that expires', () => {
   test('leaves the Pod to the next one from then on', () => {
     const policies = listed([policy('a', { expires }), policy('b')]);
     const request = requestFor(web, { policies, limits, unixMs: unixMs + 10_000 });
-    expect(request).toEqual({ kind: 'capture', spec: specOf(5, { policy: 'b' }) });
+    expect(request).toEqual({ kind: 'capture', spec: specOf(5, { policy: 'b' }), policy: 'b' });
   });
 });
 

@@ -77,6 +77,8 @@ function compare(a: string, b: string): number {
 export type PodRequest = (Request | { readonly kind: 'unknown' }) & {
   /** When the policy expires that asks for it, in milliseconds of Unix time. */
   readonly untilUnixMs?: number;
+  /** The policy that asks for it, also for what is refused; undefined for an annotation. */
+  readonly policy?: string;
 };
 
 export type RequestOptions = {
@@ -96,7 +98,11 @@ export function requestFor(pod: Pod, { policies, limits, unixMs }: RequestOption
   const policy = selecting.find(({ expiresMs }) => expiresMs === undefined || unixMs < expiresMs);
   if (policy) {
     const { expiresMs: untilUnixMs } = policy;
-    return { ...requestBy(policy, pod), ...(untilUnixMs !== undefined && { untilUnixMs }) };
+    return {
+      ...requestBy(policy, pod),
+      policy: policy.name,
+      ...(untilUnixMs !== undefined && { untilUnixMs }),
+    };
   }
   // One that has expired asks for nothing any more, whatever else there is.
   return { kind: policies.known === 'all' || selecting.length > 0 ? 'none' : 'unknown' };

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { readRecords, replaceRecord, type Totals, totalsOf } from './capture-records.ts';
+import { readRecord, readRecords, replaceRecord, type Totals, totalsOf } from './capture-records.ts';
 import {
   folderName,
   freezeLogName,
@@ -45,6 +45,8 @@ export type CaptureFolders = {
   readonly freezes: Freezes;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
+  /** Writes into the newest record that this policy asks; undefined: the annotation. Returns whether there is a record. */
+  readonly notePolicy: (uid: string, policy: string | undefined) => Promise<boolean>;
   /** Deletes the ring of that UID, and not its frozen rings. Returns whether nothing is left of it. */
   readonly removeRing: (uid: string) => Promise<boolean>;
 };
@@ -168,6 +170,15 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       if (path === undefined) return;
       await removePodEnd(path);
       await measured.add(uid, path);
+    },
+    async notePolicy(uid, policy) {
+      const path = measured.pathOf(uid);
+      const newest = path === undefined ? undefined : (await readRecords(path)).at(-1);
+      if (path === undefined || !newest) return false;
+      const { policy: _before, ...record } = newest;
+      await replaceRecord(path, { ...record, ...(policy !== undefined && { policy }) });
+      await measured.measure(uid);
+      return true;
     },
     async removeRing(uid) {
       const path = measured.pathOf(uid);
@@ -325,17 +336,20 @@ async function shareWithGroup(path: string, groupId: number, mode: number): Prom
   if ((modeNow & 0o7777) !== mode) await chmod(path, mode);
 }
 
-/** Nothing captures into it: its newest record counts what is deleted. */
+/** Nothing captures into it: the record of each capture counts what is deleted of it. */
 async function removeRingFiles(path: string): Promise<void> {
-  let packets = 0;
-  for (const { name } of (await ifExists(listRingFiles(path))) ?? []) {
+  const packets = new Map<number, number>();
+  for (const { name, generation } of (await ifExists(listRingFiles(path))) ?? []) {
     const count = await packetsIn(join(path, name)).catch(() => 0);
-    if ((await ifExists(unlink(join(path, name)).then(() => true))) === true) packets += count;
+    const isDeleted = (await ifExists(unlink(join(path, name)).then(() => true))) === true;
+    if (isDeleted) packets.set(generation, (packets.get(generation) ?? 0) + count);
   }
-  const newest = (await readRecords(path)).at(-1);
-  if (!newest) return;
-  const { totals } = newest;
-  await replaceRecord(path, { ...newest, totals: { ...totals, pruned: totals.pruned + packets } });
+  for (const [generation, count] of packets) {
+    const record = await readRecord(path, generation);
+    if (!record) continue;
+    const { totals } = record;
+    await replaceRecord(path, { ...record, totals: { ...totals, pruned: totals.pruned + count } });
+  }
 }
 
 async function removeOwnFiles(path: string, log: Logger): Promise<void> {

@@ -8,6 +8,7 @@ import {
   writeFreezeRecord,
 } from './freeze-records.ts';
 import {
+  type DeletedPackets,
   deleteFrozenRing,
   type FrozenRing,
   intendToFreeze,
@@ -32,7 +33,7 @@ export type Freezes = {
   /** Writes down what is taken into account of a Pod from now on, and adds causes to the ring that is being frozen. */
   readonly note: (uid: string, noted: NotedMoments, causes?: readonly FreezeCause[]) => Promise<void>;
   /** Writes down that the Pod's ring is to be set aside, and why. Returns how many packets were deleted for it. */
-  readonly begin: (uid: string, begun: FreezeBegin) => Promise<number>;
+  readonly begin: (uid: string, begun: FreezeBegin) => Promise<DeletedPackets>;
   /**
    * Sets aside the ring that is being frozen, whose captures have ended. Returns it, and how many packets were deleted
    * with frozen rings beyond the most; undefined if none is being frozen.
@@ -40,7 +41,7 @@ export type Freezes = {
   readonly setAside: (
     uid: string,
     how: { readonly deletesSurplus: boolean },
-  ) => Promise<{ readonly record: FreezeRecord; readonly deleted: number } | undefined>;
+  ) => Promise<{ readonly record: FreezeRecord; readonly deleted: readonly DeletedPackets[] } | undefined>;
 };
 
 /** What is taken into account of a Pod from now on. */
@@ -110,7 +111,7 @@ export function openFreezes(options: FreezesOptions): Freezes {
     },
     async begin(uid, { causes, log, replacesNewest }) {
       const now = await current(uid);
-      if (!now || ringInFreezing(now.state)) return 0;
+      if (!now || ringInFreezing(now.state)) return new Map();
       const newest = replacesNewest ? now.state.rings.slice(1).at(-1) : undefined;
       await intendToFreeze(now.path, {
         causes,
@@ -119,7 +120,7 @@ export function openFreezes(options: FreezesOptions): Freezes {
         clock,
       });
       changed(uid, await readFreezes(now.path));
-      return newest ? await deleteFrozenRing(newest) : 0;
+      return newest ? await deleteFrozenRing(newest) : new Map();
     },
     async setAside(uid, { deletesSurplus }) {
       const now = await current(uid);
@@ -127,9 +128,9 @@ export function openFreezes(options: FreezesOptions): Freezes {
       if (!ring) return undefined;
       const record = await setAside(now.path, ring.record, { agent, clock });
       changed(uid, await readFreezes(now.path));
-      let deleted = 0;
+      const deleted: DeletedPackets[] = [];
       const surplus = deletesSurplus ? surplusRings(await readFrozenRings(now.path), mostRings) : [];
-      for (const each of surplus) deleted += await deleteFrozenRing(each);
+      for (const each of surplus) deleted.push(await deleteFrozenRing(each));
       changed(uid, await readFreezes(now.path));
       return { record, deleted };
     },

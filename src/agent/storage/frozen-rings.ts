@@ -121,12 +121,17 @@ async function moveFile(from: string, to: string): Promise<void> {
   if (moved?.isDirectory()) await rename(to, from).catch(() => {});
 }
 
+/** How many packets were deleted, by the interface that they passed; '' if that is not known. */
+export type DeletedPackets = ReadonlyMap<string, number>;
+
 /** Deletes a frozen ring; returns how many packets were in its files. */
-export async function deleteFrozenRing({ folder }: Pick<FrozenRing, 'folder'>): Promise<number> {
-  let packets = 0;
-  for (const { name } of (await ifExists(listRingFiles(folder))) ?? []) {
+export async function deleteFrozenRing({ folder }: Pick<FrozenRing, 'folder'>): Promise<DeletedPackets> {
+  const packets = new Map<string, number>();
+  for (const { name, generation } of (await ifExists(listRingFiles(folder))) ?? []) {
     const count = await packetsIn(join(folder, name)).catch(() => 0);
-    if ((await ifExists(unlink(join(folder, name)).then(() => true))) === true) packets += count;
+    const captured = (await readRecord(folder, generation))?.interface ?? '';
+    const isDeleted = (await ifExists(unlink(join(folder, name)).then(() => true))) === true;
+    if (isDeleted) packets.set(captured, (packets.get(captured) ?? 0) + count);
   }
   await removeFrozenFolder(folder);
   return packets;

@@ -5,6 +5,7 @@ import { coalesced } from '../../base/coalesced.ts';
 import { ifExists } from '../../base/fs-errors.ts';
 import type { RecordedStart } from './capture-records.ts';
 import type { RingFile } from './file-names.ts';
+import type { DeletedPackets } from './frozen-rings.ts';
 import type { CaptureFolder } from './generations.ts';
 import { packetsIn } from './packets-in.ts';
 import { type PodRings, ringOf } from './pod-rings.ts';
@@ -20,7 +21,7 @@ export type LeftoverPruning = AsyncDisposable & {
   /** Resolves when that is done. */
   readonly settled: () => Promise<void>;
   /** That many packets were deleted with a frozen ring. */
-  readonly addPruned: (packets: number) => void;
+  readonly addPruned: (packets: DeletedPackets) => void;
   /** How many packets of the ring of that interface were deleted with their files since the last call. */
   readonly takePruned: (interfaceName: string) => number;
 };
@@ -89,7 +90,9 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
       pruning.run();
     },
     settled: pruning.settled,
-    addPruned: (packets) => count(undefined, packets),
+    addPruned(packets) {
+      for (const [captured, number] of packets) count(captured, number);
+    },
     takePruned(interfaceName) {
       const packets = pruned.get(interfaceName) ?? 0;
       pruned.delete(interfaceName);

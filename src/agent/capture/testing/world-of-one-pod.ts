@@ -211,7 +211,18 @@ function observe(world: World): Observed {
   const spareRings = Math.max(0, world.spareRings - handovers.size);
   const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
   const freeze = { ...world.freeze, pod: podOf(world) };
-  return { nowMs, network, spareRings, captures, folder, recording, memory, inFlight, freeze };
+  return {
+    nowMs,
+    network,
+    spareRings,
+    captures,
+    folder,
+    recording,
+    memory,
+    inFlight,
+    freeze,
+    requester: undefined,
+  };
 }
 
 function podOf({ crashes }: World): ObservedFreeze['pod'] {
@@ -443,7 +454,7 @@ function resultOf(world: World, step: Step, succeeds: boolean): StepResult {
 function apply(world: World, step: Step, forRevision: number): void {
   switch (step.kind) {
     case 'open':
-      world.folder = { hasEndOfPod: false, isOnlyFrozen: false };
+      world.folder = { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
       world.recording = { formerSizes: [] };
       return;
     case 'start':
@@ -467,10 +478,10 @@ function apply(world: World, step: Step, forRevision: number): void {
       world.recording = undefined;
       return;
     case 'markEnded':
-      world.folder = { hasEndOfPod: true, isOnlyFrozen: false };
+      world.folder = { hasEndOfPod: true, isOnlyFrozen: false, policy: undefined };
       return;
     case 'unmarkEnded':
-      world.folder = { hasEndOfPod: false, isOnlyFrozen: false };
+      world.folder = { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
       return;
     case 'erase':
       world.folder = undefined;
