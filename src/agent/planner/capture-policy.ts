@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import type { ParsedObject } from '../../kubernetes/list-watch.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
 import { type CaptureSpec, freezeTextOf, type Request, type RequestLimits } from './annotations.ts';
-import { parsePolicySpec } from './policy-fields.ts';
+import { expiryOf, parsePolicySpec } from './policy-fields.ts';
 import { type PolicySelector, selectorSchema } from './policy-selector.ts';
-import { hostNetwork, invalidPolicy, type Refusal } from './refusals.ts';
+import { hostNetwork, invalidPolicy, type Refusal, unknownPolicyField } from './refusals.ts';
 
 /** A CapturePolicy: it asks for a capture of each Pod of its namespace that it selects. */
 export type CapturePolicy = {
@@ -39,22 +39,33 @@ export function parsePolicy(limits: RequestLimits): (object: unknown) => ParsedO
     const { metadata, spec } = parsed.output;
     const selector = v.safeParse(selectorSchema, spec['selector']);
     if (!selector.success) return invalid('spec.selector', selector.issues);
-    const read = parsePolicySpec(spec, limits);
-    const { name } = metadata;
-    const isValid = read.kind === 'valid';
     return {
       kind: 'valid',
       object: {
         ...metadata,
         selector: selector.output,
-        expiresMs: isValid ? read.spec.expiresMs : undefined,
-        request: isValid
-          ? { kind: 'capture', spec: { ...read.spec.capture, policy: name } }
-          : { kind: 'refused', refusal: invalidPolicy(name, read) },
+        expiresMs: expiryOf(spec),
+        request: requestIn(spec, metadata.name, limits),
         object: { metadata, spec },
       },
     };
   };
+}
+
+function requestIn(
+  spec: Readonly<Record<string, unknown>>,
+  name: string,
+  limits: RequestLimits,
+): PolicyRequest {
+  const read = parsePolicySpec(spec, limits);
+  switch (read.kind) {
+    case 'valid':
+      return { kind: 'capture', spec: { ...read.capture, policy: name } };
+    case 'invalid':
+      return { kind: 'refused', refusal: invalidPolicy(name, read) };
+    case 'unknown':
+      return { kind: 'refused', refusal: unknownPolicyField(name, read.field, read) };
+  }
 }
 
 /** What a policy asks for a Pod that it selects. Freezing by hand concerns the Pod, whoever asks for its capture. */

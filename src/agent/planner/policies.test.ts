@@ -51,6 +51,11 @@ describe('what is asked for a Pod', () => {
     expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation' } });
   });
 
+  test('by the next policy once one that is refused has expired', () => {
+    const expired = policy('a', { files: 1_000, expires: '2026-01-01T00:00:00Z' });
+    expect(requestOfWeb([expired, policy('b')])).toMatchObject({ spec: { policy: 'b' } });
+  });
+
   test('is refused if the oldest policy is, and not left to the next', () => {
     expect(requestOfWeb([policy('a', { files: 1_000 }), policy('b')])).toEqual({
       kind: 'refused',
