@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
+import type { Pod } from '../kubernetes/pod.ts';
 import { type ApiServer, apiServer, list, refusal } from '../kubernetes/testing/api-server.ts';
 import { memoryLog } from '../kubernetes/testing/memory-logger.ts';
-import type { PolicyChange } from './planner/policies.ts';
+import type { CapturePolicy } from './planner/capture-policy.ts';
+import { noPolicies, type PolicyChange, policiesAfter, requestFor } from './planner/policies.ts';
 import { listPolicies, watchPolicies } from './policy-watch.ts';
+import { podWith } from './testing/fixtures.ts';
 import { policyObject } from './testing/policy-object.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 100 };
@@ -12,6 +15,7 @@ const limits = { maxFiles: 100, maxFileMegabytes: 100 };
 const notFound = { kind: 'json', status: 404, body: '404 page not found' } as const;
 const withoutCrd = { kind: 'APIGroupList', groups: [{ name: 'apps' }] };
 const forbidden = refusal(403, 'Forbidden');
+const web = podWith({ labels: { app: 'web' } });
 
 test('policies of all namespaces are listed and watched', async () => {
   await using server = await apiServer();
@@ -149,23 +153,52 @@ test('refusals with answers between them are not in a row', async () => {
   expect(following.changes()).toEqual(['listed ']);
 });
 
-test('a policy whose selector cannot be read is left out, and logged', async () => {
+test('a policy whose selector cannot be read any more replaces its former version, is logged, and can be deleted', async () => {
   await using server = await apiServer();
-  server.script.policyList.push(list('5', [policyObject('a', { selector: 'web' }), policyObject('b')]));
+  server.script.policyList.push(list('5', [policyObject('a'), policyObject('b', { selector: 'web' })]));
   await using following = follow(server);
-  await server.nextPolicyWatch();
-  expect(following.changes()).toEqual(['listed b']);
-  expect(following.lines()).toEqual(['skipped invalid object']);
+  const watch = await server.nextPolicyWatch();
+  const unreadable = policyObject('a', { selector: { matchLabels: { app: 'web' }, matchNames: ['web-0'] } });
+  watch.send({ type: 'MODIFIED', object: unreadable });
+  await until(() => following.changes().length === 2, { what: 'the change' });
+  expect(following.requestOf(web)).toEqual({ kind: 'none' });
+  watch.send({ type: 'DELETED', object: unreadable });
+  await until(() => following.changes().length === 3, { what: 'the deletion' });
+  expect(following.changes()).toEqual(['listed a,b', 'applied a', 'deleted a']);
+  expect(following.lines()).toEqual(times(2, 'a CapturePolicy cannot be read: it selects no Pod'));
 });
 
-test('the policies of a namespace are read as they are now', async () => {
+test('a policy that is being deleted captures nothing', async () => {
+  await using server = await apiServer();
+  const metadata = { deletionTimestamp: '2026-05-01T00:00:00Z', finalizers: ['example.com/x'] };
+  server.script.policyList.push(list('5', [policyObject('a', {}, metadata), policyObject('b')]));
+  server.script.policyRead.push(list('5', [policyObject('a', {}, metadata)]));
+  await using following = follow(server);
+  const watch = await server.nextPolicyWatch();
+  expect(following.requestOf(web)).toMatchObject({ kind: 'capture', spec: { policy: 'b' } });
+  watch.send({ type: 'MODIFIED', object: policyObject('b', {}, metadata) });
+  await until(() => following.changes().length === 2, { what: 'the change' });
+  expect(following.requestOf(web)).toEqual({ kind: 'none' });
+  const read = await listed(server);
+  expect(read === 'forbidden' || requestIn(read)).toEqual({ kind: 'none' });
+});
+
+test('the policies of a namespace are read as they are now, page by page', async () => {
+  await using server = await apiServer();
+  server.script.policyRead.push(list('5', [policyObject('a')], 'next'), list('5', [policyObject('b')]));
+  const read = await listed(server);
+  expect(read === 'forbidden' || read.map(({ name }) => name)).toEqual(['a', 'b']);
+  const path = '/apis/policy.podcap.dev/v1alpha1/namespaces/default/capturepolicies';
+  expect(server.requests.map((request) => [request.path, request.query])).toEqual([
+    [path, { limit: '25' }],
+    [path, { limit: '25', continue: 'next' }],
+  ]);
+});
+
+test('which policies a namespace has is not known if the selector of one cannot be read', async () => {
   await using server = await apiServer();
   server.script.policyRead.push(list('5', [policyObject('a'), policyObject('b', { selector: 1 })]));
-  const read = await listed(server);
-  expect(read === 'forbidden' || read.map(({ name }) => name)).toEqual(['a']);
-  expect(server.requests).toMatchObject([
-    { path: '/apis/policy.podcap.dev/v1alpha1/namespaces/default/capturepolicies', query: {} },
-  ]);
+  await expect(listed(server)).rejects.toThrow('CapturePolicy b: spec.selector');
 });
 
 test('a namespace has no policies without the CRD', async () => {
@@ -201,6 +234,11 @@ async function listed(server: ApiServer) {
   });
 }
 
+function requestIn(items: readonly CapturePolicy[]) {
+  const policies = policiesAfter(noPolicies, { kind: 'listed', items });
+  return requestFor(web, { policies, limits, unixMs: 0 });
+}
+
 function groupWith(version: string): object {
   return {
     kind: 'APIGroupList',
@@ -229,6 +267,9 @@ function follow(server: ApiServer, retryMs = 1) {
   const done = read();
   return {
     changes: () => changes.map(textOf),
+    /** What the policies ask for the Pod after all changes so far. */
+    requestOf: (pod: Pod) =>
+      requestFor(pod, { policies: changes.reduce(policiesAfter, noPolicies), limits, unixMs: 0 }),
     lines: () => log.lines.map(({ message }) => message),
     async [Symbol.asyncDispose]() {
       stop.abort();

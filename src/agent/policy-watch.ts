@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { backoff } from '../base/backoff.ts';
 import { abortableSleep } from '../kubernetes/abortable-sleep.ts';
-import { ApiError } from '../kubernetes/api-error.ts';
+import { ApiError, type Call } from '../kubernetes/api-error.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { watchCollection } from '../kubernetes/list-watch.ts';
+import { type Change, type ParsedObject, watchCollection } from '../kubernetes/list-watch.ts';
 import type { Log } from '../kubernetes/logger.ts';
 import type { RequestLimits } from './planner/annotations.ts';
 import {
@@ -29,6 +29,8 @@ const defaultRetryMs = 60_000;
 const firstRetryMs = 1_000;
 /** An API server that starts refuses requests as well, for a few seconds. This many in a row take 3.5 to 7 s. */
 const mostRefusals = 4;
+/** An object may have 1.5 MB in etcd: this many of them fit into an answer. */
+const pageItems = 25;
 const groupPath = `/apis/${policyGroup}/${policyVersion}`;
 const path = `${groupPath}/${policyResource}`;
 
@@ -67,6 +69,7 @@ export async function* watchPolicies(
       if (missing) log.info({ path }, 'CapturePolicies are watched now');
       missing = undefined;
       delays.reset();
+      reportUnreadable(next.value, log);
       yield next.value;
     }
     if (signal.aborted || !next.value) return;
@@ -83,27 +86,53 @@ export async function* watchPolicies(
   }
 }
 
-/** The policies of one namespace as they are now (resourceVersion unset: never from a stale cache). */
+/**
+ * The policies of one namespace as they are now (resourceVersion unset: never from a stale cache). Throws an ApiError
+ * when one of them may select any Pod, because its selector cannot be read.
+ */
 export async function listPolicies(
   namespace: string,
   options: Omit<PolicyWatchOptions, 'retryMs'>,
 ): Promise<readonly CapturePolicy[] | 'forbidden'> {
-  const { client, limits, signal } = options;
   const call = { method: 'GET', path: `${groupPath}/namespaces/${namespace}/${policyResource}` };
   try {
-    const answer = v.safeParse(listSchema, await client.get({ path: call.path, signal }));
-    if (!answer.success)
-      throw new ApiError({ ...call, reason: 'Malformed', message: 'an answer that is not a list' });
-    return answer.output.items.flatMap((object) => {
-      const parsed = parsePolicy(limits)(object);
-      return parsed.kind === 'valid' ? [parsed.object] : [];
-    });
+    const objects = await listAll(call, options);
+    return objects.map((object) => readable(call, parsePolicy(options.limits)(object)));
   } catch (error) {
     if (!(error instanceof ApiError) || !isRefused(error)) throw error;
     const missing = await whatIsMissing(error, options);
     if (missing === 'unknown') throw error;
     return missing === 'crd' ? [] : missing;
   }
+}
+
+/** All pages of a list. */
+async function listAll(
+  call: Call,
+  { client, signal }: Pick<PolicyWatchOptions, 'client' | 'signal'>,
+): Promise<readonly unknown[]> {
+  const objects: unknown[] = [];
+  let token: string | undefined;
+  do {
+    const query = { limit: String(pageItems), continue: token };
+    const page = v.safeParse(listSchema, await client.get({ path: call.path, query, signal }));
+    if (!page.success) throw malformed(call, 'an answer that is not a list');
+    objects.push(...page.output.items);
+    token = page.output.metadata?.continue || undefined;
+  } while (token !== undefined);
+  return objects;
+}
+
+/** The policy; throws if nobody can say which Pods it selects. */
+function readable(call: Call, parsed: ParsedObject<CapturePolicy>): CapturePolicy {
+  if (parsed.kind === 'invalid') throw malformed(call, parsed.problem);
+  const { name, selectorProblem } = parsed.object;
+  if (selectorProblem !== undefined) throw malformed(call, `CapturePolicy ${name}: ${selectorProblem}`);
+  return parsed.object;
+}
+
+function malformed(call: Call, message: string): ApiError {
+  return new ApiError({ ...call, reason: 'Malformed', message });
 }
 
 /** `unknown`: the policies are not found, and nothing shows that there is no CRD. */
@@ -174,7 +203,23 @@ function reportMissing(missing: Missing, { message }: ApiError, log: Log): void 
   }
 }
 
-const listSchema = v.object({ items: v.array(v.unknown()) });
+/** Its author sees no Event: no Pod is selected. */
+function reportUnreadable(change: Change<CapturePolicy>, log: Log): void {
+  if (change.kind === 'deleted') return;
+  for (const { namespace, name, selectorProblem } of change.kind === 'listed'
+    ? change.items
+    : [change.object])
+    if (selectorProblem !== undefined)
+      log.warn(
+        { namespace, name, problem: selectorProblem },
+        'a CapturePolicy cannot be read: it selects no Pod',
+      );
+}
+
+const listSchema = v.object({
+  metadata: v.optional(v.object({ continue: v.optional(v.string()) })),
+  items: v.array(v.unknown()),
+});
 const groupsSchema = v.object({
   kind: v.literal('APIGroupList'),
   groups: v.array(

@@ -12,6 +12,8 @@ export type CapturePolicy = {
   readonly name: string;
   readonly creationTimestamp: string;
   readonly selector: PolicySelector;
+  /** Why the selector cannot be read; it selects nothing then. */
+  readonly selectorProblem?: string;
   /** From then on it selects no Pod, in milliseconds of Unix time; undefined: never. */
   readonly expiresMs: number | undefined;
   readonly request: PolicyRequest;
@@ -29,34 +31,38 @@ export const policyVersion = 'v1alpha1';
 export const policyResource = 'capturepolicies';
 
 /**
- * Returns a parser of the API's objects. A policy with a value that is not allowed is valid, and its Pods are refused;
- * one whose selector cannot be read selects nothing, and is not.
+ * Returns a parser of the API's objects. Whatever its spec is, a policy is valid, so that each version replaces the one
+ * before. With a value that is not allowed, it refuses its Pods; one whose selector cannot be read selects nothing, and
+ * neither does one that is being deleted.
  */
 export function parsePolicy(limits: RequestLimits): (object: unknown) => ParsedObject<CapturePolicy> {
   return (object) => {
     const parsed = v.safeParse(policySchema, object);
-    if (!parsed.success) return invalid('', parsed.issues);
-    const { metadata, spec } = parsed.output;
-    const selector = v.safeParse(selectorSchema, spec['selector']);
-    if (!selector.success) return invalid('spec.selector', selector.issues);
+    if (!parsed.success) return { kind: 'invalid', problem: problemOf('', parsed.issues) };
+    const { namespace, name, creationTimestamp, deletionTimestamp } = parsed.output.metadata;
+    const spec = specOf(parsed.output.spec);
     return {
       kind: 'valid',
       object: {
-        ...metadata,
-        selector: selector.output,
+        namespace,
+        name,
+        creationTimestamp,
+        ...(deletionTimestamp === null ? readSelector(spec) : { selector: selectsNothing }),
         expiresMs: expiryOf(spec),
-        request: requestIn(spec, metadata.name, limits),
-        object: { metadata, spec },
+        request: requestIn(spec, name, limits),
+        object: { metadata: { namespace, name, creationTimestamp }, spec },
       },
     };
   };
 }
 
-function requestIn(
-  spec: Readonly<Record<string, unknown>>,
-  name: string,
-  limits: RequestLimits,
-): PolicyRequest {
+function readSelector(spec: Spec): Pick<CapturePolicy, 'selector' | 'selectorProblem'> {
+  const read = v.safeParse(selectorSchema, spec['selector']);
+  if (read.success) return { selector: read.output };
+  return { selector: selectsNothing, selectorProblem: problemOf('spec.selector', read.issues) };
+}
+
+function requestIn(spec: Spec, name: string, limits: RequestLimits): PolicyRequest {
   const read = parsePolicySpec(spec, limits);
   switch (read.kind) {
     case 'valid':
@@ -67,6 +73,12 @@ function requestIn(
       return { kind: 'refused', refusal: unknownPolicyField(name, read.field, read) };
   }
 }
+
+/** No Pod has a label with one of no values. */
+const selectsNothing: PolicySelector = {
+  labels: [],
+  expressions: [{ key: 'none', operator: 'In', values: [] }],
+};
 
 /** What a policy asks for a Pod that it selects. Freezing by hand concerns the Pod, whoever asks for its capture. */
 export function requestBy(
@@ -82,17 +94,27 @@ export function requestBy(
 
 /** Only what is read: the managed fields of an object can be larger than everything else. */
 const policySchema = v.object({
-  metadata: v.object({ namespace: v.string(), name: v.string(), creationTimestamp: v.string() }),
-  spec: v.record(v.string(), v.unknown()),
+  metadata: v.object({
+    namespace: v.string(),
+    name: v.string(),
+    creationTimestamp: v.string(),
+    deletionTimestamp: v.nullish(v.unknown(), null),
+  }),
+  spec: v.optional(v.unknown()),
 });
 
-function invalid(
-  path: string,
-  issues: readonly v.BaseIssue<unknown>[],
-): ParsedObject<CapturePolicy> & { kind: 'invalid' } {
+type Spec = Readonly<Record<string, unknown>>;
+const specSchema = v.record(v.string(), v.unknown());
+
+/** One that is not an object has no field, and so no selector. */
+function specOf(spec: unknown): Spec {
+  return v.is(specSchema, spec) ? spec : {};
+}
+
+function problemOf(path: string, issues: readonly v.BaseIssue<unknown>[]): string {
   const problems = issues.map((issue) => {
     const field = [path, v.getDotPath(issue)].filter(Boolean).join('.');
     return `${field || 'the object'}: ${issue.message}`;
   });
-  return { kind: 'invalid', problem: problems.join('; ') };
+  return problems.join('; ');
 }

@@ -143,15 +143,6 @@ describe('the known policies', () => {
   });
 });
 
-test('a policy without a selector, or with one that cannot be read, selects nothing', () => {
-  for (const selector of [undefined, null, { matchExpressions: [{ key: 'app', operator: 'Near' }] }]) {
-    expect(parsePolicy(limits)(policyObject('a', { selector }))).toMatchObject({
-      kind: 'invalid',
-      problem: expect.stringContaining('spec.selector'),
-    });
-  }
-});
-
 function requestOfWeb(policies: readonly CapturePolicy[]) {
   return requestFor(web, { policies: listed(policies), limits, unixMs });
 }
