@@ -50,7 +50,8 @@ A Pod with more than 32 KiB of labels is selected by \`{}\` alone. On the host n
 
 - **The annotation \`tcpdump.antrea.io\` of a Pod replaces every policy as a whole**, also with a value that is refused.
 - **Of several policies, the oldest applies**, and of the same second the first by name. If it is refused, the Pod is refused (\`InvalidPolicy\`), and the next policy does not apply.
-- A policy that has expired selects no Pod.
+- A policy that has expired, even one that is refused, or that is being deleted, selects no Pod.
+- A policy with a field that the agent does not know, as from a newer CRD, is refused. One with a selector that it cannot read selects no Pod, and the agent logs it.
 - \`podcap.dev/freeze\` freezes the ring of a Pod, whoever asks for its capture. The other annotations have no effect without \`tcpdump.antrea.io\`.
 
 ## When a policy changes

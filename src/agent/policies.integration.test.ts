@@ -226,19 +226,47 @@ test('without the CRD annotated Pods are captured, and the agent is ready', asyn
   scene.server.script.list.push(list('5', [podObject('web', '4', annotated)]));
   await using agent = await scene.start();
   expect(await captured(scene)).toHaveLength(1);
-  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', {
+    what: 'the agent to be ready',
+    deadlineMs: 20_000,
+  });
+});
+
+test('a removed annotation ends the capture although the version of the CRD is not served', async () => {
+  await using scene = await agentScene();
+  const groups = [{ name: 'policy.podcap.dev', versions: [{ version: 'v1' }] }];
+  scene.server.objects.set('/apis', { kind: 'APIGroupList', groups });
+  const notFound = { kind: 'json', status: 404, body: '404 page not found' } as const;
+  for (let i = 0; i < 100; i += 1) {
+    scene.server.script.policyList.push(notFound);
+    scene.server.script.policyRead.push(notFound);
+  }
+  scene.server.script.list.push(list('5', [podObject('web', '4', annotated)]));
+  await using agent = await scene.start();
+  await captured(scene);
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', {
+    what: 'the agent to be ready',
+    deadlineMs: 20_000,
+  });
+  scene.server.objects.set(podPath, web);
+  (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: web });
+  await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the deletion' });
+  expect(await scene.tcpdumps()).toEqual([]);
 });
 
 test('an agent that may not list policies captures by annotation, and deletes with it', async () => {
   await using scene = await agentScene();
   const forbidden = refusal(403, 'Forbidden');
-  scene.server.script.policyList.push(forbidden);
+  for (let i = 0; i < 4; i += 1) scene.server.script.policyList.push(forbidden);
   scene.server.script.policyRead.push(forbidden);
   scene.server.script.list.push(list('5', [podObject('web', '4', annotated)]));
   scene.server.objects.set(podPath, web);
   await using agent = await scene.start();
   await captured(scene);
-  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the agent to be ready' });
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', {
+    what: 'the agent to be ready',
+    deadlineMs: 20_000,
+  });
   (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: web });
   await until(async () => (await readdir(scene.captures)).length === 0, { what: 'the deletion' });
   expect(await scene.tcpdumps()).toEqual([]);
@@ -252,10 +280,13 @@ test('an agent that may not list policies any more continues what they asked for
   await captured(scene);
   await before.stop();
 
-  scene.server.script.policyList.push(refusal(403, 'Forbidden'));
+  for (let i = 0; i < 4; i += 1) scene.server.script.policyList.push(refusal(403, 'Forbidden'));
   scene.server.script.list.push(list('9', [web]));
   await using agent = await scene.start(0);
-  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', { what: 'the continued capture' });
+  await until(async () => (await agent.ask('/readyz')) === '200 ok\n', {
+    what: 'the continued capture',
+    deadlineMs: 20_000,
+  });
   expect(await scene.tcpdumps()).toHaveLength(1);
   expect(await recordOf(scene, 2)).toMatchObject({ policy: 'web-crashes' });
 });

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { backoff } from '../base/backoff.ts';
 import { abortableSleep } from '../kubernetes/abortable-sleep.ts';
-import { ApiError } from '../kubernetes/api-error.ts';
+import { ApiError, type Call } from '../kubernetes/api-error.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { watchCollection } from '../kubernetes/list-watch.ts';
+import { type Change, type ParsedObject, watchCollection } from '../kubernetes/list-watch.ts';
 import type { Log } from '../kubernetes/logger.ts';
 import type { RequestLimits } from './planner/annotations.ts';
 import {
@@ -20,31 +20,47 @@ export type PolicyWatchOptions = {
   readonly limits: RequestLimits;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** How long a CRD that is missing, or a permission, stays unnoticed once it is there, give or take a quarter. */
+  /** How long a CRD that is missing, or a permission, stays unnoticed once it is there, at most. */
   readonly retryMs?: number;
 };
 
-/** 5,000 agents without the CRD make 80 requests a second, which the API server answers without looking anything up. */
+/** 5,000 agents without the CRD ask about 110 times a second, which the API server answers from memory. */
 const defaultRetryMs = 60_000;
+const firstRetryMs = 1_000;
+/** An API server that starts refuses requests as well, for a few seconds. This many in a row take 3.5 to 7 s. */
+const mostRefusals = 4;
+/** An object may have 1.5 MB in etcd: this many of them fit into an answer. */
+const pageItems = 25;
 const groupPath = `/apis/${policyGroup}/${policyVersion}`;
 const path = `${groupPath}/${policyResource}`;
 
 /**
  * The CapturePolicies of all namespaces and each change of them, until the signal. Without the CRD there are none. An
- * agent that may not list them says so, once, and tries again.
+ * agent whose requests are refused several times in a row says so, once, and tries again.
  */
 export async function* watchPolicies(
   options: PolicyWatchOptions,
 ): AsyncGenerator<PolicyChange, void, undefined> {
   const { signal, log, retryMs = defaultRetryMs } = options;
-  const delays = backoff();
+  const waits = { minMs: Math.min(firstRetryMs, retryMs), maxMs: retryMs };
+  const delays = backoff(waits);
+  let refusals = 0;
   let missing: Missing | undefined;
   for (;;) {
     const watching = watchCollection({
       client: options.client,
       path,
       parse: parsePolicy(options.limits),
-      endsAfter: isRefused,
+      onState({ kind }) {
+        if (kind === 'synced') refusals = 0;
+      },
+      endsAfter(error) {
+        if (!isRefused(error)) return false;
+        refusals += 1;
+        // Until then, the watch goes on from where it was: its next request may be allowed.
+        return error.status === 404 || refusals >= mostRefusals;
+      },
+      limits: { backoff: waits },
       log,
       signal,
     });
@@ -53,36 +69,35 @@ export async function* watchPolicies(
       if (missing) log.info({ path }, 'CapturePolicies are watched now');
       missing = undefined;
       delays.reset();
+      reportUnreadable(next.value, log);
       yield next.value;
     }
     if (signal.aborted || !next.value) return;
     const found = await whatIsMissing(next.value, options);
-    if (found !== 'unknown' && found !== missing) {
+    if (found === 'crd') refusals = 0;
+    const isSure = found === 'crd' || refusals >= mostRefusals;
+    if (isSure && found !== missing) {
       missing = found;
       reportMissing(found, next.value, log);
       yield found === 'crd' ? { kind: 'listed', items: [] } : { kind: 'forbidden' };
     }
-    const waitMs = found === 'unknown' ? delays.next() : retryMs * (0.75 + 0.5 * Math.random());
-    await abortableSleep(waitMs, signal);
+    await abortableSleep(delays.next(), signal);
     if (signal.aborted) return;
   }
 }
 
-/** The policies of one namespace as they are now (resourceVersion unset: never from a stale cache). */
+/**
+ * The policies of one namespace as they are now (resourceVersion unset: never from a stale cache). Throws an ApiError
+ * when one of them may select any Pod, because its selector cannot be read.
+ */
 export async function listPolicies(
   namespace: string,
   options: Omit<PolicyWatchOptions, 'retryMs'>,
 ): Promise<readonly CapturePolicy[] | 'forbidden'> {
-  const { client, limits, signal } = options;
   const call = { method: 'GET', path: `${groupPath}/namespaces/${namespace}/${policyResource}` };
   try {
-    const answer = v.safeParse(listSchema, await client.get({ path: call.path, signal }));
-    if (!answer.success)
-      throw new ApiError({ ...call, reason: 'Malformed', message: 'an answer that is not a list' });
-    return answer.output.items.flatMap((object) => {
-      const parsed = parsePolicy(limits)(object);
-      return parsed.kind === 'valid' ? [parsed.object] : [];
-    });
+    const objects = await listAll(call, options);
+    return objects.map((object) => readable(call, parsePolicy(options.limits)(object)));
   } catch (error) {
     if (!(error instanceof ApiError) || !isRefused(error)) throw error;
     const missing = await whatIsMissing(error, options);
@@ -91,30 +106,82 @@ export async function listPolicies(
   }
 }
 
-type Missing = 'crd' | 'forbidden';
+/** All pages of a list. */
+async function listAll(
+  call: Call,
+  { client, signal }: Pick<PolicyWatchOptions, 'client' | 'signal'>,
+): Promise<readonly unknown[]> {
+  const objects: unknown[] = [];
+  let token: string | undefined;
+  do {
+    const query = { limit: String(pageItems), continue: token };
+    const page = v.safeParse(listSchema, await client.get({ path: call.path, query, signal }));
+    if (!page.success) throw malformed(call, 'an answer that is not a list');
+    objects.push(...page.output.items);
+    token = page.output.metadata?.continue || undefined;
+  } while (token !== undefined);
+  return objects;
+}
+
+/** The policy; throws if nobody can say which Pods it selects. */
+function readable(call: Call, parsed: ParsedObject<CapturePolicy>): CapturePolicy {
+  if (parsed.kind === 'invalid') throw malformed(call, parsed.problem);
+  const { name, selectorProblem } = parsed.object;
+  if (selectorProblem !== undefined) throw malformed(call, `CapturePolicy ${name}: ${selectorProblem}`);
+  return parsed.object;
+}
+
+function malformed(call: Call, message: string): ApiError {
+  return new ApiError({ ...call, reason: 'Malformed', message });
+}
+
+/** `unknown`: the policies are not found, and nothing shows that there is no CRD. */
+type Missing = 'crd' | 'forbidden' | 'unknown';
 
 function isRefused({ status }: ApiError): boolean {
   return status === 403 || status === 404;
 }
 
-/**
- * What a refused request shows. A proxy can answer 404 as well, and an API server while it starts: only a list of groups
- * without ours shows that there are no policies.
- */
+/** What a refused request shows. A proxy can answer 404 as well, and an API server while it starts. */
 async function whatIsMissing(
   { status }: ApiError,
-  { client, log, signal }: Omit<PolicyWatchOptions, 'retryMs'>,
-): Promise<Missing | 'unknown'> {
+  options: Omit<PolicyWatchOptions, 'retryMs'>,
+): Promise<Missing> {
   if (status === 403) return 'forbidden';
   try {
-    const groups = v.safeParse(groupsSchema, await client.get({ path: '/apis', signal }));
-    if (!groups.success) return 'unknown';
-    return groups.output.groups.some(({ name }) => name === policyGroup) ? 'unknown' : 'crd';
+    return (await hasNoCrd(options)) ? 'crd' : 'unknown';
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    log.debug({ err: error }, 'failed to read the API groups');
+    options.log.debug({ err: error }, 'failed to read what the API server serves');
     return 'unknown';
   }
+}
+
+/** Only a list of what the API server serves shows that there are no policies: that of all groups, or that of ours. */
+async function hasNoCrd({ client, signal }: Pick<PolicyWatchOptions, 'client' | 'signal'>): Promise<boolean> {
+  if (isVersionMissing(await client.get({ path: '/apis', signal }))) return true;
+  try {
+    return isResourceMissing(await client.get({ path: groupPath, signal }));
+  } catch (error) {
+    // Not the 404 of a proxy, which has no Status object.
+    if (error instanceof ApiError && error.status === 404 && error.reason === 'NotFound') return true;
+    throw error;
+  }
+}
+
+/** Whether a list of API groups does not have the version of ours that the agent reads. */
+function isVersionMissing(answer: unknown): boolean {
+  const list = v.safeParse(groupsSchema, answer);
+  if (!list.success) return false;
+  const group = list.output.groups.find(({ name }) => name === policyGroup);
+  if (!group) return true;
+  return group.versions?.every(({ version }) => version !== policyVersion) ?? false;
+}
+
+/** Whether a list of the resources of our group does not have the policies: the group may have other CRDs. */
+function isResourceMissing(answer: unknown): boolean {
+  const list = v.safeParse(resourcesSchema, answer);
+  return list.success && list.output.resources.every(({ name }) => name !== policyResource);
 }
 
 function reportMissing(missing: Missing, { message }: ApiError, log: Log): void {
@@ -127,11 +194,39 @@ function reportMissing(missing: Missing, { message }: ApiError, log: Log): void 
         { path, message },
         'not allowed to list CapturePolicies: only annotations request captures; update the ClusterRole with the chart',
       );
+      return;
+    case 'unknown':
+      log.warn(
+        { path, message },
+        'CapturePolicies are not found, although their CRD may be installed: only annotations request captures',
+      );
   }
 }
 
-const listSchema = v.object({ items: v.array(v.unknown()) });
+/** Its author sees no Event: no Pod is selected. */
+function reportUnreadable(change: Change<CapturePolicy>, log: Log): void {
+  if (change.kind === 'deleted') return;
+  for (const { namespace, name, selectorProblem } of change.kind === 'listed'
+    ? change.items
+    : [change.object])
+    if (selectorProblem !== undefined)
+      log.warn(
+        { namespace, name, problem: selectorProblem },
+        'a CapturePolicy cannot be read: it selects no Pod',
+      );
+}
+
+const listSchema = v.object({
+  metadata: v.optional(v.object({ continue: v.optional(v.string()) })),
+  items: v.array(v.unknown()),
+});
 const groupsSchema = v.object({
   kind: v.literal('APIGroupList'),
-  groups: v.array(v.object({ name: v.string() })),
+  groups: v.array(
+    v.object({ name: v.string(), versions: v.optional(v.array(v.object({ version: v.string() }))) }),
+  ),
+});
+const resourcesSchema = v.object({
+  kind: v.literal('APIResourceList'),
+  resources: v.array(v.object({ name: v.string() })),
 });

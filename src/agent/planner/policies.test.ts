@@ -52,6 +52,11 @@ describe('what is asked for a Pod', () => {
     expect(request).toMatchObject({ kind: 'refused', refusal: { reason: 'InvalidAnnotation' } });
   });
 
+  test('by the next policy once one that is refused has expired', () => {
+    const expired = policy('a', { files: 1_000, expires: '2026-01-01T00:00:00Z' });
+    expect(requestOfWeb([expired, policy('b')])).toMatchObject({ spec: { policy: 'b' } });
+  });
+
   test('is refused if the oldest policy is, and not left to the next', () => {
     expect(requestOfWeb([policy('a', { files: 1_000 }), policy('b')])).toEqual({
       kind: 'refused',
@@ -138,15 +143,6 @@ describe('the known policies', () => {
     );
     expect(request(web.uid, expired)).toBe('none');
   });
-});
-
-test('a policy without a selector, or with one that cannot be read, selects nothing', () => {
-  for (const selector of [undefined, null, { matchExpressions: [{ key: 'app', operator: 'Near' }] }]) {
-    expect(parsePolicy(limits)(policyObject('a', { selector }))).toMatchObject({
-      kind: 'invalid',
-      problem: expect.stringContaining('spec.selector'),
-    });
-  }
 });
 
 function requestOfWeb(policies: readonly CapturePolicy[]) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import { annotationRules, requestOf } from './annotations.ts';
-import { parsePolicySpec, policyFields } from './policy-fields.ts';
+import { expiryOf, parsePolicySpec, policyFields } from './policy-fields.ts';
 
 const limits = { maxFiles: 100, maxFileMegabytes: 50 };
 
@@ -51,7 +51,7 @@ test.each<[field: string, value: unknown, part: object | undefined]>([
   const { policy: _, ...spec } = specOf(5, part);
   const { allowed } = Object.values(policyFields(limits)).find((each) => each.field === field) ?? {};
   const refused = { kind: 'invalid', field, value: value ?? undefined, allowed };
-  const valid = { kind: 'valid', spec: { capture: spec, expiresMs: undefined } };
+  const valid = { kind: 'valid', capture: spec };
   expect(parsePolicySpec({ files: 5, [field]: value }, limits)).toEqual(part ? valid : refused);
 });
 
@@ -71,20 +71,30 @@ test.each<[expires: unknown, ms: number | undefined]>([
   ['tomorrow', undefined],
   [1_800_000_000, undefined],
 ])('expires: %j', (expires, ms) => {
-  const read = parsePolicySpec({ files: 5, expires }, limits);
-  expect(read.kind === 'valid' ? read.spec.expiresMs : undefined).toBe(ms);
-  expect(read.kind).toBe(ms === undefined ? 'invalid' : 'valid');
+  expect(expiryOf({ files: 1_000, expires })).toBe(ms);
+  expect(parsePolicySpec({ files: 5, expires }, limits).kind).toBe(ms === undefined ? 'invalid' : 'valid');
 });
 
 test('a policy needs the number of files', () => {
   expect(parsePolicySpec({}, limits)).toMatchObject({ kind: 'invalid', field: 'files', value: undefined });
 });
 
+test.each<[field: string, near: string | undefined]>([
+  ['filtr', 'filter'],
+  ['filesize', 'fileSize'],
+  ['sampling', undefined],
+  ['x'.repeat(100_000), undefined],
+])('an unknown field refuses the policy', (field, near) => {
+  const read = parsePolicySpec({ files: 5, [field]: 'in', selector: {} }, limits);
+  expect(read).toMatchObject({ kind: 'unknown', field, near });
+  expect(parsePolicySpec({ files: 5, [field]: null }, limits)).toMatchObject({ kind: 'valid' });
+});
+
 test('a policy asks for the same as the annotations do without further values', () => {
   const read = parsePolicySpec({ files: 5 }, limits);
   const own = requestOf(podWith({ annotations: { 'tcpdump.antrea.io': '5' } }), limits);
-  if (read.kind === 'invalid' || own.kind !== 'capture') throw new Error('refused');
-  expect({ ...read.spec.capture, policy: undefined }).toEqual(own.spec);
+  if (read.kind !== 'valid' || own.kind !== 'capture') throw new Error('refused');
+  expect({ ...read.capture, policy: undefined }).toEqual(own.spec);
 });
 
 test('there is a field for every annotation but the one that freezes by hand', () => {

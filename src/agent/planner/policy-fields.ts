@@ -1,3 +1,4 @@
+import { nearestWord } from '../../base/nearest-word.ts';
 import { podInterface } from '../netns/cni-entry.ts';
 import {
   type AnnotationRule,
@@ -50,27 +51,34 @@ export function policyFields(limits: RequestLimits) {
   } satisfies Record<string, PolicyField<unknown>>;
 }
 
-/** What a valid spec asks for; its name and the annotation podcap.dev/freeze of a Pod are not part of it. */
-export type PolicySpec = {
-  readonly capture: Omit<CaptureSpec, 'policy'>;
-  /** In milliseconds of Unix time; undefined: never. */
-  readonly expiresMs: number | undefined;
-};
-
+/** What a spec asks for; `field` as in spec.field. */
 export type ParsedPolicySpec =
-  | { readonly kind: 'valid'; readonly spec: PolicySpec }
-  /** `field` as in spec.field; `value` undefined: it is missing. */
-  | { readonly kind: 'invalid'; readonly field: string; readonly value: unknown; readonly allowed: string };
+  /** The name of the policy and the annotation podcap.dev/freeze of a Pod are not part of it. */
+  | { readonly kind: 'valid'; readonly capture: Omit<CaptureSpec, 'policy'> }
+  /** `value` undefined: it is missing. */
+  | { readonly kind: 'invalid'; readonly field: string; readonly value: unknown; readonly allowed: string }
+  /** `near`: what it was meant to be; undefined: any of the `options`. */
+  | {
+      readonly kind: 'unknown';
+      readonly field: string;
+      readonly near: string | undefined;
+      readonly options: readonly string[];
+    };
 
 /**
- * Reads the spec of a CapturePolicy. Null is no value, as for the API server. Of several values that are not allowed, it
- * names the first of policyFields. Pure.
+ * Reads the spec of a CapturePolicy. Null is no value, as for the API server. An unknown field refuses it: a newer CRD may
+ * have one that makes a capture smaller. Of several values that are not allowed, it names the first of policyFields. Pure.
  */
 export function parsePolicySpec(
   spec: Readonly<Record<string, unknown>>,
   limits: RequestLimits,
 ): ParsedPolicySpec {
   const fields = policyFields(limits);
+  const unknown = unknownField(
+    spec,
+    Object.values(fields).map(({ field }) => field),
+  );
+  if (unknown) return unknown;
   for (const { field, parse, allowed } of Object.values(fields)) {
     const value = spec[field] ?? undefined;
     const isOptional = field !== fields.files.field;
@@ -83,24 +91,40 @@ export function parsePolicySpec(
   };
   return {
     kind: 'valid',
-    spec: {
-      capture: {
-        files: value(fields.files) ?? 1,
-        fileMegabytes: value(fields.fileMegabytes) ?? 1,
-        interfaces: value(fields.interfaces) ?? [podInterface],
-        filter: value(fields.filter),
-        snaplen: value(fields.snaplen),
-        durationMs: value(fields.duration),
-        freeze: {
-          on: value(fields.freezeOn) ?? [],
-          afterMs: value(fields.freezeAfter) ?? defaultFreezeAfterMs,
-          text: undefined,
-        },
-        isPaused: value(fields.paused) ?? false,
+    capture: {
+      files: value(fields.files) ?? 1,
+      fileMegabytes: value(fields.fileMegabytes) ?? 1,
+      interfaces: value(fields.interfaces) ?? [podInterface],
+      filter: value(fields.filter),
+      snaplen: value(fields.snaplen),
+      durationMs: value(fields.duration),
+      freeze: {
+        on: value(fields.freezeOn) ?? [],
+        afterMs: value(fields.freezeAfter) ?? defaultFreezeAfterMs,
+        text: undefined,
       },
-      expiresMs: value(fields.expires),
+      isPaused: value(fields.paused) ?? false,
     },
   };
+}
+
+/** When a spec expires, in milliseconds of Unix time, whatever its other fields are; undefined: never, or unreadable. */
+export function expiryOf(spec: Readonly<Record<string, unknown>>): number | undefined {
+  return timeMs(spec['expires']);
+}
+
+/** The first field with a value that is neither the selector nor one of the `known`. */
+function unknownField(
+  spec: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+): (ParsedPolicySpec & { kind: 'unknown' }) | undefined {
+  const options = ['selector', ...known];
+  const field = Object.keys(spec)
+    .filter((key) => !options.includes(key) && (spec[key] ?? undefined) !== undefined)
+    .toSorted()[0];
+  return field === undefined
+    ? undefined
+    : { kind: 'unknown', field, near: nearestWord(field.slice(0, 64), options), options };
 }
 
 /** The field allows what the annotation allows. `write` returns what the annotation would have, if it is of the right type. */

@@ -25,7 +25,7 @@ const labelValue = v.pipe(
 /** Nobody selects by more: each agent of the cluster keeps every policy in memory. */
 const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
 
-const requirementSchema = v.object({
+const requirementSchema = v.strictObject({
   key: labelKey,
   operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
   values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
@@ -36,7 +36,7 @@ const labelsProblem = 'must have at most 32 labels, and only valid ones';
 
 /** The selector of a CapturePolicy; a problem names the field. */
 export const selectorSchema = v.pipe(
-  v.object({
+  v.strictObject({
     matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem)), {}),
     matchExpressions: v.nullish(
       v.pipe(

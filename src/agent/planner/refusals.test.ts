@@ -12,6 +12,7 @@ import {
   type Refusal,
   tooManyCaptures,
   unknownAnnotation,
+  unknownPolicyField,
 } from './refusals.ts';
 
 test.each<[Refusal, string]>([
@@ -49,6 +50,14 @@ test.each<[Refusal, string]>([
   [
     invalidPolicy('web', { field: 'files', value: undefined, allowed: 'a whole number' }),
     'InvalidPolicy: CapturePolicy web: spec.files is missing: must be a whole number',
+  ],
+  [
+    unknownPolicyField('web', 'filtr', { near: 'filter', options: [] }),
+    'InvalidPolicy: CapturePolicy web: spec.filtr is unknown: did you mean filter?',
+  ],
+  [
+    unknownPolicyField('web', 'x'.repeat(50), { near: undefined, options: ['files', 'filter'] }),
+    `InvalidPolicy: CapturePolicy web: spec.${'x'.repeat(40)}… is unknown: must be one of files, filter`,
   ],
   [
     noSuchInterface('net7', 30_000),

@@ -27,7 +27,7 @@ export const refusalDescriptions: Readonly<
     until: 'the annotation is changed',
   },
   InvalidPolicy: {
-    when: 'the CapturePolicy that selects the Pod has a value that is not allowed, which an older CRD or other limits let pass; the message names the policy and the field',
+    when: 'the CapturePolicy that selects the Pod has a value that is not allowed, or a field that the agent does not know, which another version of the CRD or other limits let pass; the message names the policy and the field',
     until: 'the policy is changed or deleted',
   },
   HostNetwork: {
@@ -60,13 +60,19 @@ export function invalidAnnotation(key: string, value: string, allowed: string): 
   return { reason: 'InvalidAnnotation', message: `annotation ${key}=${quoted(value)}: must be ${allowed}` };
 }
 
+/** What a word that is not known can have been: the one that is `near`, or else any of the `options`. */
+type Alternatives = { readonly near: string | undefined; readonly options: readonly string[] };
+
+function meant({ near, options }: Alternatives): string {
+  return near === undefined ? `must be one of ${options.join(', ')}` : `did you mean ${near}?`;
+}
+
 /** An annotation that Podcap does not know, and the one that is `near`, or else all `options`. */
-export function unknownAnnotation(
-  key: string,
-  { near, options }: { readonly near: string | undefined; readonly options: readonly string[] },
-): Refusal {
-  const help = near === undefined ? `must be one of ${options.join(', ')}` : `did you mean ${near}?`;
-  return { reason: 'InvalidAnnotation', message: `annotation ${key} is unknown: ${help}` };
+export function unknownAnnotation(key: string, { near, options }: Alternatives): Refusal {
+  return {
+    reason: 'InvalidAnnotation',
+    message: `annotation ${key} is unknown: ${meant({ near, options })}`,
+  };
 }
 
 /** A CapturePolicy with a value that is not allowed; `allowed` completes the sentence "must be …". */
@@ -78,6 +84,14 @@ export function invalidPolicy(
   return {
     reason: 'InvalidPolicy',
     message: `CapturePolicy ${name}: spec.${field}${given}: must be ${allowed}`,
+  };
+}
+
+/** A CapturePolicy with a field that this agent does not know: a newer CRD may have it. */
+export function unknownPolicyField(name: string, field: string, alternatives: Alternatives): Refusal {
+  return {
+    reason: 'InvalidPolicy',
+    message: `CapturePolicy ${name}: spec.${cut(field)} is unknown: ${meant(alternatives)}`,
   };
 }
 
