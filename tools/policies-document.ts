@@ -51,6 +51,7 @@ A Pod with more than 32 KiB of labels is selected by \`{}\` alone. On the host n
 - **The annotation \`tcpdump.antrea.io\` of a Pod replaces every policy as a whole**, also with a value that is refused.
 - **Of several policies, the oldest applies**, and of the same second the first by name. If it is refused, the Pod is refused (\`InvalidPolicy\`), and the next policy does not apply.
 - A policy that has expired selects no Pod.
+- **Of a namespace, the oldest 1,000 policies count**, also those that have expired. A Pod that only later ones select is not captured, and each agent says so in its log, once for the namespace. A ResourceQuota (\`count/capturepolicies.policy.podcap.dev\`) sets a lower bound.
 - \`podcap.dev/freeze\` freezes the ring of a Pod, whoever asks for its capture. The other annotations have no effect without \`tcpdump.antrea.io\`.
 
 ## When a policy changes

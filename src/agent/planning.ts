@@ -14,6 +14,8 @@ import { observedDisk } from './planner/observed-disk.ts';
 import { plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import {
+  crowdedNamespaces,
+  mostCountingPolicies,
   type Policies,
   type PolicyChange,
   policiesAfter,
@@ -78,6 +80,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     capturedBefore,
   );
   let policies = policiesBefore;
+  const crowded = new Set<string>();
   let waits: ReadonlyMap<string, Wait> = new Map();
   /** Since when a plan waits until the captures are measured. */
   let withheldMs: number | undefined;
@@ -89,6 +92,18 @@ export function startPlanning(options: PlanningOptions): Planning {
     planned();
   });
   const planTimer = every(planEveryMs, async () => planning.run());
+
+  /** Once for each namespace. */
+  function sayCrowded(known: Policies): void {
+    for (const namespace of crowdedNamespaces(known)) {
+      if (crowded.has(namespace)) continue;
+      crowded.add(namespace);
+      log.warn(
+        { namespace, counting: mostCountingPolicies },
+        'too many CapturePolicies: only the oldest of the namespace select Pods',
+      );
+    }
+  }
 
   function makePlan(): void {
     const pods = listed ?? remembered;
@@ -134,7 +149,10 @@ export function startPlanning(options: PlanningOptions): Planning {
       planning.run();
     },
     changePolicies(change) {
-      policies = policiesAfter(policies, change);
+      const next = policiesAfter(policies, change);
+      if (next === policies) return;
+      policies = next;
+      sayCrowded(next);
       planning.run();
     },
     awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),

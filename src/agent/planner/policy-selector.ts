@@ -7,6 +7,13 @@ export type PolicySelector = {
   readonly expressions: readonly Requirement[];
 };
 
+type Requirement = {
+  readonly key: string;
+  readonly operator: (typeof operators)[number];
+  readonly values: ReadonlySet<string>;
+};
+
+const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 const valuesAllowed = 'In and NotIn need values, Exists and DoesNotExist have none';
 
 /** What Kubernetes allows as the key and the value of a label; the CRD has the same (deploy/chart/templates/_policy.tpl). */
@@ -27,10 +34,10 @@ const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
 
 const requirementSchema = v.object({
   key: labelKey,
-  operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+  operator: v.picklist(operators),
   values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
 });
-type Requirement = v.InferOutput<typeof requirementSchema>;
+type RequirementFields = v.InferOutput<typeof requirementSchema>;
 
 const labelsProblem = 'must have at most 32 labels, and only valid ones';
 
@@ -49,7 +56,7 @@ export const selectorSchema = v.pipe(
   v.transform(
     ({ matchLabels, matchExpressions }): PolicySelector => ({
       labels: Object.entries(matchLabels),
-      expressions: matchExpressions,
+      expressions: matchExpressions.map((each) => ({ ...each, values: new Set(each.values) })),
     }),
   ),
 );
@@ -62,7 +69,7 @@ function areLabels(labels: Readonly<Record<string, string>>): boolean {
   );
 }
 
-function hasItsValues({ operator, values }: Requirement): boolean {
+function hasItsValues({ operator, values }: RequirementFields): boolean {
   return (operator === 'In' || operator === 'NotIn') === values.length > 0;
 }
 
@@ -90,9 +97,9 @@ function valueOf(labels: Readonly<Record<string, string>>, key: string): string 
 function holds({ operator, values }: Requirement, value: string | undefined): boolean {
   switch (operator) {
     case 'In':
-      return value !== undefined && values.includes(value);
+      return value !== undefined && values.has(value);
     case 'NotIn':
-      return value === undefined || !values.includes(value);
+      return value === undefined || !values.has(value);
     case 'Exists':
       return value !== undefined;
     case 'DoesNotExist':
