@@ -122,6 +122,19 @@ describe('with CapturePolicies', () => {
     ]);
   });
 
+  test('only the policy that applies to each captured Pod is noted for the next agent', async () => {
+    using scene = planningScene([]);
+    const policies = [
+      policyObject('a', { expires: '2026-01-01T00:00:00Z' }),
+      ...['b', 'c', 'd'].map((name) => policyObject(name)),
+    ];
+    const own = podWith({ uid: 'own', labels: { app: 'web' }, annotations: web.annotations });
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(...policies) });
+    scene.planning.change({ kind: 'listed', items: [pod, { ...pod, uid: 'web2' }, own] });
+    await until(() => scene.noted.length > 0, { what: 'the plan' });
+    expect(scene.noted.at(-1)?.toSorted()).toEqual(['b', 'own', 'web', 'web2']);
+  });
+
   test('a change of what is not read makes no plan', async () => {
     using scene = planningScene([]);
     scene.planning.change({ kind: 'listed', items: [pod] });

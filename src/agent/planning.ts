@@ -19,7 +19,7 @@ import {
   type Policies,
   type PolicyChange,
   policiesAfter,
-  policiesSelecting,
+  policyFor,
   rememberedPolicies,
 } from './planner/policies.ts';
 import { isForLackOfCapacity } from './planner/refusals.ts';
@@ -131,7 +131,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     capturedBefore = stillBefore(capturedBefore, next, loops.recording());
     latest = next;
     loops.apply(next);
-    capturedPods.note(captured(next, policies, loops.recording()));
+    capturedPods.note(captured(next, { policies, unixMs: Date.now() }, loops.recording()));
   }
 
   const firstListTimer = wakeAt(clock, () => {
@@ -231,8 +231,15 @@ function stillBefore(
   return new Set([...capturedBefore].filter(isNext));
 }
 
-/** What the next agent continues with: also what this one cannot decide about yet. */
-function captured({ decisions }: Plan, policies: Policies, recording: NodeState['recording']): Captured {
+/**
+ * What the next agent continues with: also what this one cannot decide about yet. Of the policies, the one that applies to
+ * each Pod: anyone may write a thousand others that select it.
+ */
+function captured(
+  { decisions }: Plan,
+  known: { readonly policies: Policies; readonly unixMs: number },
+  recording: NodeState['recording'],
+): Captured {
   const pods = [...decisions].flatMap(([uid, decision]) => {
     const isRecorded =
       decision.kind === 'record' ||
@@ -240,8 +247,8 @@ function captured({ decisions }: Plan, policies: Policies, recording: NodeState[
       (decision.kind === 'wait' && recording.has(uid));
     return isRecorded ? decision.pod : [];
   });
-  const applied = new Set(pods.flatMap((pod) => policiesSelecting(pod, policies)));
-  return { pods, policies: [...applied].map(({ object }) => object) };
+  const applied = new Set(pods.flatMap((pod) => policyFor(pod, known)?.object ?? []));
+  return { pods, policies: [...applied] };
 }
 
 /** Those that this agent understands: an earlier one may have been another version. */
