@@ -42,9 +42,11 @@ The CRD is part of the chart (\`crds.install\`) and of deploy/podcap.yaml. A pol
 
 The upper bounds of \`files\` and \`fileSize\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)). Every field means what the [annotation](annotations.md) means.
 
-${table(['field of spec', 'allowed', 'effect'], [['`selector` (required)', '`matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist, as in a Deployment; at most 32 labels, and 16 expressions of 32 values', 'the Pods of the namespace that are captured; `{}` selects all of them'], ...rows])}
+${table(['field of spec', 'allowed', 'effect'], [['`selector` (required)', '`matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist, as in a Deployment, at least one of the two; at most 32 labels, and 8 expressions of 16 values', 'the Pods of the namespace that are captured; `matchLabels: {}` selects all of them'], ...rows])}
 
-A Pod with more than 32 KiB of labels is selected by \`{}\` alone. On the host network, a selected Pod is refused, with an Event.
+A selector without \`matchLabels\` and \`matchExpressions\` is refused: the API server drops a misspelled field if the client does not validate, and what remains must not select every Pod.
+
+A Pod with more than 32 KiB of labels is selected by \`matchLabels: {}\` alone. On the host network, a selected Pod is refused, with an Event.
 
 ## Which request applies
 

@@ -213,7 +213,7 @@ describe('the known policies', () => {
 });
 
 test('a policy without a selector, or with one that cannot be read, selects nothing', () => {
-  for (const selector of [undefined, null, { matchExpressions: [{ key: 'app', operator: 'Near' }] }]) {
+  for (const selector of [undefined, null, {}, { matchExpressions: [{ key: 'app', operator: 'Near' }] }]) {
     expect(parsePolicy(limits)(policyObject('a', { selector }))).toMatchObject({
       kind: 'invalid',
       problem: expect.stringContaining('spec.selector'),

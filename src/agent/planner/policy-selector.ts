@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { stringMap } from '../../kubernetes/string-map.ts';
 
-/** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; without any, every Pod. */
+/** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; empty ones select every Pod. */
 export type PolicySelector = {
   readonly labels: readonly (readonly [key: string, value: string])[];
   readonly expressions: readonly Requirement[];
@@ -30,7 +30,7 @@ const labelValue = v.pipe(
   v.regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
 );
 /** Nobody selects by more: each agent of the cluster keeps every policy in memory. */
-const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
+const [mostLabels, mostExpressions, mostValues] = [32, 8, 16];
 
 const requirementSchema = v.object({
   key: labelKey,
@@ -39,24 +39,27 @@ const requirementSchema = v.object({
 });
 type RequirementFields = v.InferOutput<typeof requirementSchema>;
 
+/** An API server drops a misspelled field: what remains must not select every Pod. */
+const emptyProblem =
+  'must have matchLabels or matchExpressions; matchLabels: {} selects every Pod of the namespace';
 const labelsProblem = 'must have at most 32 labels, and only valid ones';
 
 /** The selector of a CapturePolicy; a problem names the field. */
 export const selectorSchema = v.pipe(
   v.object({
-    matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem)), {}),
+    matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem))),
     matchExpressions: v.nullish(
       v.pipe(
         v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))),
         v.maxLength(mostExpressions),
       ),
-      [],
     ),
   }),
+  v.check(({ matchLabels, matchExpressions }) => Boolean(matchLabels ?? matchExpressions), emptyProblem),
   v.transform(
     ({ matchLabels, matchExpressions }): PolicySelector => ({
-      labels: Object.entries(matchLabels),
-      expressions: matchExpressions.map((each) => ({ ...each, values: new Set(each.values) })),
+      labels: Object.entries(matchLabels ?? {}),
+      expressions: (matchExpressions ?? []).map((each) => ({ ...each, values: new Set(each.values) })),
     }),
   ),
 );
