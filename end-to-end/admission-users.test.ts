@@ -124,7 +124,7 @@ test.for<[what: string, request: (account: TestServiceAccount) => Promise<unknow
   ['created', createPolicy],
   ['changed', (account) => patchPolicy(account, { spec: { files: 9 } })],
   ['resumed', (account) => patchPolicy(account, { spec: { paused: false } })],
-  ['widened', (account) => patchPolicy(account, { spec: { selector: { matchLabels: null } } })],
+  ['widened', (account) => patchPolicy(account, { spec: { selector: { matchLabels: { app: null } } } })],
 ])('a CapturePolicy is %s only by users who may create captures', async ([, request], { users }) => {
   const { allowed, denied } = users;
   expect(await refusalOf(request(allowed))).toBeUndefined();
@@ -308,7 +308,7 @@ async function patchPod(requester: Requester, name: string, change: object): Pro
 }
 
 async function createPolicy(requester: Requester): Promise<unknown> {
-  const body = policyManifest('new', { selector: {}, files: 5 });
+  const body = policyManifest('new', { selector: { matchLabels: {} }, files: 5 });
   return await requester.client.create({ path: policiesPath(requester.namespace), query: dryRun, body });
 }
 

@@ -39,6 +39,7 @@ test.for([
   [{ interfaces: ['any'] }, `must be the name of an interface, such as eth0, but not 'any'`],
   [{ filter: '' }, 'must be a pcap-filter(7) expression of 1 to 2048 bytes'],
   [{ expires: 'tomorrow' }, 'must be a time in RFC 3339'],
+  [{ selector: {} }, 'must have matchLabels or matchExpressions; matchLabels: {} selects every Pod'],
   [{ files: 101 }, 'spec.files in body should be less than or equal to 100'],
 ] as const)('a refusal of %j says what is allowed', async ([change, words], { cluster }) => {
   const refusal = await refusalOf(create(cluster, { ...validSpec, ...change }));

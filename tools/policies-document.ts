@@ -42,9 +42,11 @@ The CRD is part of the chart (\`crds.install\`) and of deploy/podcap.yaml. A pol
 
 The upper bounds of \`files\` and \`fileSize\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)). Every field means what the [annotation](annotations.md) means.
 
-${table(['field of spec', 'allowed', 'effect'], [['`selector` (required)', '`matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist, as in a Deployment; at most 32 labels, and 16 expressions of 32 values', 'the Pods of the namespace that are captured; `{}` selects all of them'], ...rows])}
+${table(['field of spec', 'allowed', 'effect'], [['`selector` (required)', '`matchLabels` and `matchExpressions` with In, NotIn, Exists and DoesNotExist, as in a Deployment, at least one of the two; at most 32 labels, and 8 expressions of 16 values', 'the Pods of the namespace that are captured; `matchLabels: {}` selects all of them'], ...rows])}
 
-A Pod with more than 32 KiB of labels is selected by \`{}\` alone. On the host network, a selected Pod is refused, with an Event.
+A selector without \`matchLabels\` and \`matchExpressions\` is refused: the API server drops a misspelled field if the client does not validate, and what remains must not select every Pod.
+
+A Pod with more than 32 KiB of labels is selected by \`matchLabels: {}\` alone. On the host network, a selected Pod is refused, with an Event.
 
 ## Which request applies
 
@@ -52,6 +54,7 @@ A Pod with more than 32 KiB of labels is selected by \`{}\` alone. On the host n
 - **Of several policies, the oldest applies**, and of the same second the first by name. If it is refused, the Pod is refused (\`InvalidPolicy\`), and the next policy does not apply.
 - A policy that has expired, even one that is refused, or that is being deleted, selects no Pod.
 - A policy with a field that the agent does not know, as from a newer CRD, is refused. One with a selector that it cannot read selects no Pod, and the agent logs it.
+- **Of a namespace, the oldest 1,000 policies count**, also those that have expired. A Pod that only later ones select is not captured, and each agent says so in its log, once for the namespace. A ResourceQuota (\`count/capturepolicies.policy.podcap.dev\`) sets a lower bound.
 - \`podcap.dev/freeze\` freezes the ring of a Pod, whoever asks for its capture. The other annotations have no effect without \`tcpdump.antrea.io\`.
 
 ## When a policy changes

@@ -102,6 +102,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
   // How a Pod becomes a capture.
   const limits = limitsOf(settings);
+  const policyAccess: PolicyAccess = { isForbidden: false };
   await using loops = startPodLoops({
     folders,
     networks,
@@ -109,7 +110,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     clock,
     settings: { spawner, agent: settings.agentName, nodeName, maxFiles: settings.maxFiles },
     checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
-    mayDelete: (deletion) => mayDelete(deletion, limits, freshState(options, limits)),
+    mayDelete: (deletion) => mayDelete(deletion, limits, freshState(options, limits, policyAccess)),
     onFolders: () => disk.sample(),
     requestPlan: () => planning.run(),
     log,
@@ -167,7 +168,10 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   log.info({ nodeName, version }, 'agent started');
   await Promise.all([
     forEach(watchPods(options, contact), planning.change),
-    forEach(watchPolicies({ ...options, limits }), planning.changePolicies),
+    forEach(watchPolicies({ ...options, limits }), (change) => {
+      policyAccess.isForbidden = change.kind === 'forbidden';
+      planning.changePolicies(change);
+    }),
   ]);
   ending.isUninstall = await isUninstalled(options.client, settings.daemonSet);
   log.info({ isUninstall: ending.isUninstall }, 'agent stopping');
@@ -175,6 +179,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
 /** When the API server last answered, in milliseconds of Unix time. */
 type Contact = { lastMs: number | undefined };
+
+type PolicyAccess = { isForbidden: boolean };
 
 /** The Pods of this Node and each change of them, until the signal. */
 function watchPods(
@@ -199,11 +205,12 @@ async function forEach<T>(items: AsyncIterable<T>, call: (item: T) => void): Pro
 }
 
 /** Asks the API server, not what was watched. */
-function freshState(options: AgentOptions, limits: PlanLimits): FreshState {
+function freshState(options: AgentOptions, limits: PlanLimits, access: PolicyAccess): FreshState {
   const { client, signal } = options;
   return {
     readPod: (name) => readPod(client, { ...name, signal }),
-    listPolicies: (namespace) => listPolicies(namespace, { ...options, limits }),
+    listPolicies: (namespace) =>
+      listPolicies(namespace, { ...options, limits, isForbidden: () => access.isForbidden }),
     unixMs: Date.now,
   };
 }

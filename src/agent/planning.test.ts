@@ -1,9 +1,11 @@
-import { pino } from 'pino';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { type Progress, trackProgress } from './observability/progress.ts';
 import { type CapturePolicy, parsePolicy } from './planner/capture-policy.ts';
 import type { Plan } from './planner/decisions.ts';
+import { mostCountingPolicies } from './planner/policies.ts';
 import { startPlanning } from './planning.ts';
 import type { FolderState } from './storage/capture-folders.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';
@@ -97,6 +99,51 @@ describe('with CapturePolicies', () => {
     scene.planning.change({ kind: 'applied', object: old });
     await until(() => scene.plans.length === 2, { what: 'the second plan' });
     expect(kindsOf(scene.plans)).toEqual(['unknown', 'record']);
+  });
+
+  test('a namespace with more than count is logged once', () => {
+    const lines: unknown[] = [];
+    const log = pino(
+      { base: null, timestamp: false },
+      { write: (line) => void lines.push(JSON.parse(line)) },
+    );
+    using scene = planningScene([], { log });
+    const policies = Array.from({ length: mostCountingPolicies + 1 }, (_, i) => policyObject(`p${i}`));
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(...policies) });
+    for (const kind of ['deleted', 'applied'] as const)
+      for (const object of parsed(policyObject('p0'))) scene.planning.changePolicies({ kind, object });
+    expect(lines).toEqual([
+      {
+        level: 40,
+        namespace: 'default',
+        counting: mostCountingPolicies,
+        msg: 'too many CapturePolicies: only the oldest of the namespace select Pods',
+      },
+    ]);
+  });
+
+  test('only the policy that applies to each captured Pod is noted for the next agent', async () => {
+    using scene = planningScene([]);
+    const policies = [
+      policyObject('a', { expires: '2026-01-01T00:00:00Z' }),
+      ...['b', 'c', 'd'].map((name) => policyObject(name)),
+    ];
+    const own = podWith({ uid: 'own', labels: { app: 'web' }, annotations: web.annotations });
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(...policies) });
+    scene.planning.change({ kind: 'listed', items: [pod, { ...pod, uid: 'web2' }, own] });
+    await until(() => scene.noted.length > 0, { what: 'the plan' });
+    expect(scene.noted.at(-1)?.toSorted()).toEqual(['b', 'own', 'web', 'web2']);
+  });
+
+  test('a change of what is not read makes no plan', async () => {
+    using scene = planningScene([]);
+    scene.planning.change({ kind: 'listed', items: [pod] });
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(policy) });
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    for (const object of parsed(policyObject('first', {}, { annotations: { touched: 'x' } })))
+      scene.planning.changePolicies({ kind: 'applied', object });
+    await sleep(50);
+    expect(scene.plans).toHaveLength(2);
   });
 
   test('an agent that may not list them is ready', () => {
@@ -194,6 +241,7 @@ type SceneOptions = {
   readonly maxCaptures?: number;
   readonly disk?: FreeSpace;
   readonly isMeasured?: boolean;
+  readonly log?: Logger;
 };
 
 /** Planning on a Node without folders, unless some are given; `plans` and `noted` are what it passed on. */
@@ -232,7 +280,7 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
     progress: options.progress ?? trackProgress(),
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
-    log: pino({ level: 'silent' }),
+    log: options.log ?? pino({ level: 'silent' }),
     signal: new AbortController().signal,
   });
   return {

@@ -14,10 +14,12 @@ import { observedDisk } from './planner/observed-disk.ts';
 import { plan, planAbout } from './planner/plan.ts';
 import { type PodsByUid, podsAfter } from './planner/pods-by-uid.ts';
 import {
+  crowdedNamespaces,
+  mostCountingPolicies,
   type Policies,
   type PolicyChange,
   policiesAfter,
-  policiesSelecting,
+  policyFor,
   rememberedPolicies,
 } from './planner/policies.ts';
 import { isForLackOfCapacity } from './planner/refusals.ts';
@@ -78,6 +80,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     capturedBefore,
   );
   let policies = policiesBefore;
+  const crowded = new Set<string>();
   let waits: ReadonlyMap<string, Wait> = new Map();
   /** Since when a plan waits until the captures are measured. */
   let withheldMs: number | undefined;
@@ -89,6 +92,18 @@ export function startPlanning(options: PlanningOptions): Planning {
     planned();
   });
   const planTimer = every(planEveryMs, async () => planning.run());
+
+  /** Once for each namespace. */
+  function sayCrowded(known: Policies): void {
+    for (const namespace of crowdedNamespaces(known)) {
+      if (crowded.has(namespace)) continue;
+      crowded.add(namespace);
+      log.warn(
+        { namespace, counting: mostCountingPolicies },
+        'too many CapturePolicies: only the oldest of the namespace select Pods',
+      );
+    }
+  }
 
   function makePlan(): void {
     const pods = listed ?? remembered;
@@ -116,7 +131,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     capturedBefore = stillBefore(capturedBefore, next, loops.recording());
     latest = next;
     loops.apply(next);
-    capturedPods.note(captured(next, policies, loops.recording()));
+    capturedPods.note(captured(next, { policies, unixMs: Date.now() }, loops.recording()));
   }
 
   const firstListTimer = wakeAt(clock, () => {
@@ -134,7 +149,10 @@ export function startPlanning(options: PlanningOptions): Planning {
       planning.run();
     },
     changePolicies(change) {
-      policies = policiesAfter(policies, change);
+      const next = policiesAfter(policies, change);
+      if (next === policies) return;
+      policies = next;
+      sayCrowded(next);
       planning.run();
     },
     awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),
@@ -213,8 +231,15 @@ function stillBefore(
   return new Set([...capturedBefore].filter(isNext));
 }
 
-/** What the next agent continues with: also what this one cannot decide about yet. */
-function captured({ decisions }: Plan, policies: Policies, recording: NodeState['recording']): Captured {
+/**
+ * What the next agent continues with: also what this one cannot decide about yet. Of the policies, the one that applies to
+ * each Pod: anyone may write a thousand others that select it.
+ */
+function captured(
+  { decisions }: Plan,
+  known: { readonly policies: Policies; readonly unixMs: number },
+  recording: NodeState['recording'],
+): Captured {
   const pods = [...decisions].flatMap(([uid, decision]) => {
     const isRecorded =
       decision.kind === 'record' ||
@@ -222,8 +247,8 @@ function captured({ decisions }: Plan, policies: Policies, recording: NodeState[
       (decision.kind === 'wait' && recording.has(uid));
     return isRecorded ? decision.pod : [];
   });
-  const applied = new Set(pods.flatMap((pod) => policiesSelecting(pod, policies)));
-  return { pods, policies: [...applied].map(({ object }) => object) };
+  const applied = new Set(pods.flatMap((pod) => policyFor(pod, known)?.object ?? []));
+  return { pods, policies: [...applied] };
 }
 
 /** Those that this agent understands: an earlier one may have been another version. */

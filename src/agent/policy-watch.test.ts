@@ -208,14 +208,21 @@ test('a namespace has no policies without the CRD', async () => {
   expect(await listed(server)).toEqual([]);
 });
 
-test('whether a namespace has policies is not known if the agent may not list them', async () => {
-  await using server = await apiServer();
-  server.script.policyRead.push(forbidden);
-  expect(await listed(server)).toBe('forbidden');
-});
+test.each([
+  ['its own request is refused as well', forbidden],
+  ['a proxy does not find them', notFound],
+] as const)(
+  'an agent whose watch is refused may not list the policies of a namespace: %s',
+  async (_what, answer) => {
+    await using server = await apiServer();
+    server.script.policyRead.push(answer);
+    expect(await listed(server, { isForbidden: true })).toBe('forbidden');
+  },
+);
 
 test.each([
   ['a 404 of a proxy', notFound],
+  ['one request that is refused', forbidden],
   ['an error', refusal(500, 'InternalError')],
   ['an answer that is not a list', { kind: 'json', body: {} }],
 ] as const)('nothing is concluded from %s', async (_what, answer) => {
@@ -224,13 +231,14 @@ test.each([
   await expect(listed(server)).rejects.toThrow('GET /apis/policy.podcap.dev');
 });
 
-async function listed(server: ApiServer) {
+async function listed(server: ApiServer, { isForbidden = false } = {}) {
   await using client = kubernetesClient(server.config);
   return await listPolicies('default', {
     client,
     limits,
     log: memoryLog(),
     signal: new AbortController().signal,
+    isForbidden: () => isForbidden,
   });
 }
 

@@ -86,13 +86,18 @@ export async function* watchPolicies(
   }
 }
 
+export type PolicyListOptions = Omit<PolicyWatchOptions, 'retryMs'> & {
+  /** Whether the watch has found that the agent may not list them. One refused request alone does not show that. */
+  readonly isForbidden: () => boolean;
+};
+
 /**
  * The policies of one namespace as they are now (resourceVersion unset: never from a stale cache). Throws an ApiError
- * when one of them may select any Pod, because its selector cannot be read.
+ * when that cannot be known, also when one of them may select any Pod, because its selector cannot be read.
  */
 export async function listPolicies(
   namespace: string,
-  options: Omit<PolicyWatchOptions, 'retryMs'>,
+  options: PolicyListOptions,
 ): Promise<readonly CapturePolicy[] | 'forbidden'> {
   const call = { method: 'GET', path: `${groupPath}/namespaces/${namespace}/${policyResource}` };
   try {
@@ -100,9 +105,9 @@ export async function listPolicies(
     return objects.map((object) => readable(call, parsePolicy(options.limits)(object)));
   } catch (error) {
     if (!(error instanceof ApiError) || !isRefused(error)) throw error;
-    const missing = await whatIsMissing(error, options);
-    if (missing === 'unknown') throw error;
-    return missing === 'crd' ? [] : missing;
+    if ((await whatIsMissing(error, options)) === 'crd') return [];
+    if (options.isForbidden()) return 'forbidden';
+    throw error;
   }
 }
 

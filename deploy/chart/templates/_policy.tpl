@@ -1,9 +1,13 @@
 {{/* The schema of a CapturePolicy's selector, as Kubernetes itself has it: the counterpart of policy-selector.ts. */}}
 {{- define "podcap.selectorSchema" -}}
 description: >-
-  the Pods of the namespace that are captured, by their labels, as in a Deployment; an empty selector selects all of them
+  the Pods of the namespace that are captured, by their labels, as in a Deployment; matchLabels: {} selects all of them
 type: object
 x-kubernetes-map-type: atomic
+# A misspelled field is dropped: what remains must not select every Pod.
+x-kubernetes-validations:
+  - rule: has(self.matchLabels) || has(self.matchExpressions)
+    message: "must have matchLabels or matchExpressions; matchLabels: {} selects every Pod of the namespace"
 properties:
   matchLabels:
     type: object
@@ -15,7 +19,7 @@ properties:
   matchExpressions:
     type: array
     x-kubernetes-list-type: atomic
-    maxItems: 16
+    maxItems: 8
     items:
       type: object
       required: [key, operator]
@@ -25,7 +29,7 @@ properties:
         values:
           type: array
           x-kubernetes-list-type: atomic
-          maxItems: 32
+          maxItems: 16
           items: { type: string, maxLength: 63, pattern: '{{ include "podcap.labelValuePattern" . }}' }
       x-kubernetes-validations:
         - rule: (self.operator in ["In", "NotIn"]) == (has(self.values) && size(self.values) > 0)

@@ -12,6 +12,7 @@ describe('a policy whose selector cannot be read selects nothing, and says why',
   test.each<[what: string, spec: object]>([
     ['none', { selector: undefined }],
     ['null', { selector: null }],
+    ['one that says nothing', { selector: {} }],
     ['an unknown operator', { selector: { matchExpressions: [{ key: 'app', operator: 'Near' }] } }],
     ['too many values', { selector: { matchExpressions: [{ key: 'app', operator: 'NotIn', values }] } }],
     ['a field of a newer CRD', { selector: { matchLabels: labels, matchNames: ['web-0'] } }],

@@ -77,7 +77,7 @@ function requestIn(spec: Spec, name: string, limits: RequestLimits): PolicyReque
 /** No Pod has a label with one of no values. */
 const selectsNothing: PolicySelector = {
   labels: [],
-  expressions: [{ key: 'none', operator: 'In', values: [] }],
+  expressions: [{ key: 'none', operator: 'In', values: new Set() }],
 };
 
 /** What a policy asks for a Pod that it selects. Freezing by hand concerns the Pod, whoever asks for its capture. */

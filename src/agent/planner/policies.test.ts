@@ -1,8 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { podWith, specOf } from '../testing/fixtures.ts';
 import { policyObject } from '../testing/policy-object.ts';
 import { type CapturePolicy, parsePolicy } from './capture-policy.ts';
 import {
+  crowdedNamespaces,
+  mostCountingPolicies,
   noPolicies,
   type Policies,
   policiesAfter,
@@ -126,6 +129,77 @@ describe('the known policies', () => {
     expect(policiesSelecting(web, policies)).toBe(policiesSelecting(web, policies));
   });
 
+  test('are the same after a change of what is not read, and after a list of the same', () => {
+    const before = listed([policy('a'), policy('b')]);
+    expect(applied(before, policy('a', {}, { resourceVersion: '9', annotations: { touched: 'x' } }))).toBe(
+      before,
+    );
+    expect(policiesAfter(before, { kind: 'listed', items: [policy('b'), policy('a')] })).toBe(before);
+    expect(policiesAfter(before, { kind: 'deleted', object: policy('c') })).toBe(before);
+    expect(policiesAfter(before, { kind: 'listed', items: [policy('a')] })).not.toBe(before);
+  });
+
+  test('cost one comparison per Pod when one of them changes, and none when its selector does not', () => {
+    let comparisons = 0;
+    const pods = Array.from({ length: 250 }, (_, i) =>
+      Object.defineProperty(podWith({ uid: `uid-${i}` }), 'labels', {
+        get() {
+          comparisons += 1;
+          return { app: 'web' };
+        },
+      }),
+    );
+    const costOf = (policies: Policies) => {
+      comparisons = 0;
+      for (const pod of pods) policiesSelecting(pod, policies);
+      return comparisons;
+    };
+    const all = listed(Array.from({ length: 100 }, (_, i) => policy(`p${i}`)));
+    const db = { selector: { matchLabels: { app: 'db' } } };
+    const another = applied(all, policy('p0', { files: 9 }));
+    const unselecting = applied(another, policy('p0', db));
+    const deleted = policiesAfter(unselecting, { kind: 'deleted', object: policy('p1') });
+    const added = applied(deleted, policy('p1'));
+    expect([all, another, unselecting, deleted, added].map(costOf)).toEqual([25_000, 0, 250, 0, 250]);
+    const newest = applied(added, policy('p2', { files: 8 }));
+    expect(policiesSelecting(pods[0] ?? web, newest).map(({ name }) => name)).toEqual(
+      listedNames(newest).filter((name) => name !== 'p0'),
+    );
+  });
+
+  test('select the same Pods after any changes as if they had always been so', () => {
+    const change = fc.record({
+      name: fc.constantFrom('a', 'b', 'c'),
+      app: fc.constantFrom('web', 'db'),
+      second: fc.integer({ min: 0, max: 3 }),
+      isDeleted: fc.boolean(),
+      isAsked: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(change), (changes) => {
+        let policies = noPolicies;
+        for (const { name, app, second, isDeleted, isAsked } of changes) {
+          const creationTimestamp = `2026-01-01T00:00:0${second}Z`;
+          const object = policy(name, { selector: { matchLabels: { app } } }, { creationTimestamp });
+          policies = policiesAfter(policies, { kind: isDeleted ? 'deleted' : 'applied', object });
+          if (isAsked) policiesSelecting(web, policies);
+        }
+        const now = policies.byNamespace.get('default')?.policies ?? [];
+        expect(policiesSelecting(web, policies)).toEqual(policiesSelecting(web, listed(now)));
+      }),
+    );
+  });
+
+  test('count up to a number, the oldest of a namespace', () => {
+    const later = policy('later', {}, { creationTimestamp: '2026-01-02T00:00:00Z' });
+    const db = { selector: { matchLabels: { app: 'db' } } };
+    const older = Array.from({ length: mostCountingPolicies }, (_, i) => policy(`p${i}`, db));
+    const crowded = listed([later, ...older]);
+    expect([policiesSelecting(web, crowded), crowdedNamespaces(crowded)]).toEqual([[], ['default']]);
+    const fewer = policiesAfter(crowded, { kind: 'deleted', object: policy('p7') });
+    expect([policiesSelecting(web, fewer), crowdedNamespaces(fewer)]).toEqual([[later], []]);
+  });
+
   test('stay when they may not be listed any more', () => {
     const all = listed([policy('a')]);
     expect(policiesAfter(all, { kind: 'forbidden' })).toBe(all);
@@ -144,6 +218,10 @@ describe('the known policies', () => {
     expect(request(web.uid, expired)).toBe('none');
   });
 });
+
+function listedNames({ byNamespace }: Policies): readonly string[] {
+  return byNamespace.get('default')?.policies.map(({ name }) => name) ?? [];
+}
 
 function requestOfWeb(policies: readonly CapturePolicy[]) {
   return requestFor(web, { policies: listed(policies), limits, unixMs });

@@ -6,9 +6,10 @@ import { selectorSchema, selects } from './policy-selector.ts';
 const web = { app: 'web', tier: 'front', constructor: 'x' };
 
 test.each<[what: string, selector: object, isSelected: boolean]>([
-  ['an empty selector', {}, true],
-  ['empty requirements', { matchLabels: {}, matchExpressions: [] }, true],
-  ['null requirements', { matchLabels: null, matchExpressions: null }, true],
+  ['empty labels', { matchLabels: {} }, true],
+  ['empty expressions', { matchExpressions: [] }, true],
+  ['both empty', { matchLabels: {}, matchExpressions: [] }, true],
+  ['empty labels without expressions', { matchLabels: {}, matchExpressions: null }, true],
   ['a label', { matchLabels: { app: 'web' } }, true],
   ['several labels', { matchLabels: { app: 'web', tier: 'front' } }, true],
   ['another value of a label', { matchLabels: { app: 'db' } }, false],
@@ -48,15 +49,43 @@ test.each<[object]>([
   [{ matchLabels: { ['a'.repeat(64)]: 'x' } }],
   [{ matchLabels: { app: 'x'.repeat(64) } }],
   [{ matchLabels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ''])) }],
+  [{ matchExpressions: Array.from({ length: 9 }, () => ({ key: 'app', operator: 'Exists' })) }],
+  [expression('app', 'NotIn', ...Array.from({ length: 17 }, (_, i) => `v${i}`))],
   [expression('Example.com/app', 'Exists')],
   [expression('app', 'In', '-')],
-])('a selector that Kubernetes refuses cannot be read: %j', (selector) => {
+])('a selector that the CRD refuses cannot be read: %j', (selector) => {
   expect(v.safeParse(selectorSchema, selector).success).toBe(false);
 });
 
+test.each<[selector: object]>([
+  [{ matchLabels: {}, matchLabel: { app: 'web' } }],
+  [{ matchExpressions: [{ key: 'app', operator: 'Exists', value: 'web' }] }],
+])('a field that is not known is named: %j', (selector) => {
+  const { issues } = v.safeParse(selectorSchema, selector);
+  expect(issues?.map(({ message }) => message)).toEqual(['is not a known field']);
+});
+
+test.each<[selector: object]>([[{}], [{ matchLabels: null, matchExpressions: null }]])(
+  'a selector without requirements is refused, and told how to select every Pod: %j',
+  (selector) => {
+    const { issues } = v.safeParse(selectorSchema, selector);
+    expect(issues?.map(({ message }) => message)).toEqual([
+      'must have matchLabels or matchExpressions; matchLabels: {} selects every Pod of the namespace',
+    ]);
+  },
+);
+
+test.each<[selector: object]>([
+  [{ matchLabels: Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`l${i}`, ''])) }],
+  [{ matchExpressions: Array.from({ length: 8 }, () => ({ key: 'app', operator: 'Exists' })) }],
+  [expression('app', 'NotIn', ...Array.from({ length: 16 }, (_, i) => `v${i}`))],
+])('a selector as large as allowed is read: %j', (selector) => {
+  expect(v.safeParse(selectorSchema, selector).success).toBe(true);
+});
+
 describe('a Pod with more labels than are kept', () => {
-  test('is selected by an empty selector, and by no other', () => {
-    expect(selects(v.parse(selectorSchema, {}), undefined)).toBe(true);
+  test('is selected by empty requirements, and by no others', () => {
+    expect(selects(v.parse(selectorSchema, { matchLabels: {} }), undefined)).toBe(true);
     expect(selects(v.parse(selectorSchema, { matchLabels: { app: 'web' } }), undefined)).toBe(false);
     const absent = v.parse(selectorSchema, expression('zone', 'DoesNotExist'));
     expect(selects(absent, undefined)).toBe(false);

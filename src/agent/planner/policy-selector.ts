@@ -1,12 +1,19 @@
 import * as v from 'valibot';
 import { stringMap } from '../../kubernetes/string-map.ts';
 
-/** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; without any, every Pod. */
+/** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; empty ones select every Pod. */
 export type PolicySelector = {
   readonly labels: readonly (readonly [key: string, value: string])[];
   readonly expressions: readonly Requirement[];
 };
 
+type Requirement = {
+  readonly key: string;
+  readonly operator: (typeof operators)[number];
+  readonly values: ReadonlySet<string>;
+};
+
+const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 const valuesAllowed = 'In and NotIn need values, Exists and DoesNotExist have none';
 
 /** What Kubernetes allows as the key and the value of a label; the CRD has the same (deploy/chart/templates/_policy.tpl). */
@@ -23,36 +30,50 @@ const labelValue = v.pipe(
   v.regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
 );
 /** Nobody selects by more: each agent of the cluster keeps every policy in memory. */
-const [mostLabels, mostExpressions, mostValues] = [32, 16, 32];
+const [mostLabels, mostExpressions, mostValues] = [32, 8, 16];
 
-const requirementSchema = v.strictObject({
-  key: labelKey,
-  operator: v.picklist(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
-});
-type Requirement = v.InferOutput<typeof requirementSchema>;
+const requirementSchema = v.strictObject(
+  {
+    key: labelKey,
+    operator: v.picklist(operators),
+    values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
+  },
+  objectProblem,
+);
+type RequirementFields = v.InferOutput<typeof requirementSchema>;
 
+/** An API server drops a misspelled field: what remains must not select every Pod. */
+const emptyProblem =
+  'must have matchLabels or matchExpressions; matchLabels: {} selects every Pod of the namespace';
 const labelsProblem = 'must have at most 32 labels, and only valid ones';
 
 /** The selector of a CapturePolicy; a problem names the field. */
 export const selectorSchema = v.pipe(
-  v.strictObject({
-    matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem)), {}),
-    matchExpressions: v.nullish(
-      v.pipe(
-        v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))),
-        v.maxLength(mostExpressions),
+  v.strictObject(
+    {
+      matchLabels: v.nullish(v.pipe(stringMap, v.check(areLabels, labelsProblem))),
+      matchExpressions: v.nullish(
+        v.pipe(
+          v.array(v.pipe(requirementSchema, v.check(hasItsValues, valuesAllowed))),
+          v.maxLength(mostExpressions),
+        ),
       ),
-      [],
-    ),
-  }),
+    },
+    objectProblem,
+  ),
+  v.check(({ matchLabels, matchExpressions }) => Boolean(matchLabels ?? matchExpressions), emptyProblem),
   v.transform(
     ({ matchLabels, matchExpressions }): PolicySelector => ({
-      labels: Object.entries(matchLabels),
-      expressions: matchExpressions,
+      labels: Object.entries(matchLabels ?? {}),
+      expressions: (matchExpressions ?? []).map((each) => ({ ...each, values: new Set(each.values) })),
     }),
   ),
 );
+
+/** A field that is not known, as of a newer CRD, may narrow what is selected: it is not ignored. */
+function objectProblem({ expected, message }: v.StrictObjectIssue): string {
+  return expected === 'never' ? 'is not a known field' : message;
+}
 
 function areLabels(labels: Readonly<Record<string, string>>): boolean {
   const entries = Object.entries(labels);
@@ -62,7 +83,7 @@ function areLabels(labels: Readonly<Record<string, string>>): boolean {
   );
 }
 
-function hasItsValues({ operator, values }: Requirement): boolean {
+function hasItsValues({ operator, values }: RequirementFields): boolean {
   return (operator === 'In' || operator === 'NotIn') === values.length > 0;
 }
 
@@ -90,9 +111,9 @@ function valueOf(labels: Readonly<Record<string, string>>, key: string): string 
 function holds({ operator, values }: Requirement, value: string | undefined): boolean {
   switch (operator) {
     case 'In':
-      return value !== undefined && values.includes(value);
+      return value !== undefined && values.has(value);
     case 'NotIn':
-      return value === undefined || !values.includes(value);
+      return value === undefined || !values.has(value);
     case 'Exists':
       return value !== undefined;
     case 'DoesNotExist':

@@ -1,7 +1,8 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { podWith } from '../testing/fixtures.ts';
 import { policyObject } from '../testing/policy-object.ts';
@@ -61,6 +62,42 @@ test('what an agent without policies saved is found', async () => {
   await writeFile(join(folder.path, capturedPodsFile), JSON.stringify({ bootId: 'this', pods: [pod] }));
   await using pods = await open(folder.path);
   expect(pods.before).toEqual({ pods: [{ ...pod, labels: undefined }], policies: [] });
+});
+
+test('what is too large for a file is left out, and the rest is saved, which is logged once', async () => {
+  await using folder = await temporaryFolder();
+  const lines: string[] = [];
+  const warning = pino({ base: null }, { write: (line) => void lines.push(line) });
+  const large = podWith({ uid: 'uid-large', annotations: { 'podcap.dev/filter': 'x'.repeat(2_000) } });
+  {
+    await using pods = await openCapturedPods({
+      root: folder.path,
+      clock: { bootId: 'this', nowMs: () => 0 },
+      log: warning,
+      maxCharacters: 2_000,
+    });
+    pods.note({ pods: [large, web], policies: [policyObject('a')] });
+    pods.note({ pods: [large, db], policies: [policyObject('a')] });
+  }
+  await using next = await open(folder.path);
+  expect(next.before).toEqual({ pods: [db], policies: [policyObject('a')] });
+  expect(lines).toEqual([expect.stringContaining('"leftOut":1,"msg":"too much to write down')]);
+});
+
+test('the same is written once, however often it is noted', async () => {
+  await using folder = await temporaryFolder();
+  await using pods = await open(folder.path);
+  const policy = policyObject('a');
+  pods.note({ pods: [web], policies: [policy] });
+  await until(async () => (await readdir(folder.path)).includes(capturedPodsFile), { what: 'the file' });
+  const file = join(folder.path, capturedPodsFile);
+  const { ino } = await stat(file);
+  pods.note({
+    pods: [{ ...web, annotations: { ...web.annotations }, phase: 'Succeeded' }],
+    policies: [policy],
+  });
+  await pods[Symbol.asyncDispose]();
+  expect((await stat(file)).ino).toBe(ino);
 });
 
 test('there is no file while nothing is captured', async () => {

@@ -23,7 +23,7 @@ export type CapturedPods = AsyncDisposable & {
 
 export type Captured = {
   readonly pods: readonly Pod[];
-  /** The policies that ask for some of them, as the API server has them. */
+  /** The policy that asks for each of them, as the API server has it. One that did not change is the same object. */
   readonly policies: readonly object[];
 };
 
@@ -32,13 +32,17 @@ const nothing: Captured = { pods: [], policies: [] };
 /** Hidden, so that `ls /captures` shows nothing while nothing is captured. */
 export const capturedPodsFile = '.captured-pods.json';
 
+/** Enough for 250 Pods with as many annotations and labels as are kept of them, and a policy each. */
+const mostCharacters = 128 * 1024 * 1024;
+
 /** Reads what an earlier agent left. Never throws: without it, the agent waits for the first list. */
 export async function openCapturedPods(options: {
   readonly root: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly maxCharacters?: number;
 }): Promise<CapturedPods> {
-  const { root, clock, log } = options;
+  const { root, clock, log, maxCharacters = mostCharacters } = options;
   const path = join(root, capturedPodsFile);
   const before = await readCaptured(path, clock).catch((error: unknown) => {
     log.warn({ err: error }, 'failed to read the captured Pods of an earlier agent');
@@ -46,11 +50,20 @@ export async function openCapturedPods(options: {
   });
   let written = before;
   let current = before;
+  let isCut = false;
   // What could not be written is written with the next note, and every plan makes one.
   const writing = coalesced(
     async () => {
       const captured = current;
-      await writeCaptured(path, captured, clock);
+      const fitting = fittingIn(captured, maxCharacters);
+      const leftOut = captured.pods.length - fitting.pods.length;
+      if (leftOut > 0 && !isCut)
+        log.warn(
+          { leftOut },
+          'too much to write down: an agent that starts while the API server is away does not continue all captures',
+        );
+      isCut = leftOut > 0;
+      await writeCaptured(path, fitting, clock);
       written = captured;
     },
     (error) => log.warn({ err: error }, 'failed to write the captured Pods'),
@@ -59,15 +72,42 @@ export async function openCapturedPods(options: {
     before,
     note(captured) {
       current = captured;
-      if (!isDeepStrictEqual(identity(captured), identity(written))) writing.run();
+      if (!isAlike(captured, written)) writing.run();
     },
     [Symbol.asyncDispose]: writing.settled,
   };
 }
 
+/** Whether the same is asked for the same Pods. Every plan compares, so what is the same object is not looked into. */
+function isAlike(a: Captured, b: Captured): boolean {
+  return (
+    a.policies.length === b.policies.length &&
+    a.policies.every((policy, i) => policy === b.policies[i]) &&
+    a.pods.length === b.pods.length &&
+    a.pods.every((pod, i) => isAlikePod(pod, b.pods[i]))
+  );
+}
+
 /** Without the phase and the version, which change all the time. */
-function identity({ pods, policies }: Captured): unknown {
-  return { pods: pods.map(({ uid, annotations, labels }) => ({ uid, annotations, labels })), policies };
+function isAlikePod(a: Pod, b: Pod | undefined): boolean {
+  if (a === b) return true;
+  return (
+    a.uid === b?.uid &&
+    isDeepStrictEqual(a.annotations, b.annotations) &&
+    isDeepStrictEqual(a.labels, b.labels)
+  );
+}
+
+/** What of it fits into so many characters: the policies, and then as many Pods as fit. */
+function fittingIn({ pods, policies }: Captured, maxCharacters: number): Captured {
+  let left = maxCharacters;
+  const fits = (object: object) => {
+    const size = JSON.stringify(object).length + 1;
+    if (size > left) return false;
+    left -= size;
+    return true;
+  };
+  return { policies: policies.filter(fits), pods: pods.filter(fits) };
 }
 
 async function readCaptured(path: string, { bootId }: Clock): Promise<Captured> {

@@ -44,6 +44,7 @@ export type World = {
   captures: ObservedCapture[];
   generations: number;
   folder: Observed['folder'];
+  requester: Observed['requester'];
   recording: Observed['recording'];
   memory: Memory;
   /** How many rings were asked for last. */
@@ -76,6 +77,8 @@ export type Act =
   | { readonly kind: 'capacity'; readonly spareRings: number }
   /** The Pod gets that interface, or loses it: what captures it ends. */
   | { readonly kind: 'interface'; readonly name: string; readonly exists: boolean }
+  /** Somebody else asks for what is captured, or nobody does. */
+  | { readonly kind: 'requester'; readonly requester: Observed['requester'] }
   /** The container of the Pod ends. */
   | { readonly kind: 'crash' }
   /** A capture that is being frozen has that many files more. */
@@ -98,6 +101,7 @@ export function newWorld(): World {
     captures: [],
     generations: 0,
     folder: undefined,
+    requester: undefined,
     recording: undefined,
     memory: noMemory,
     rings: 1,
@@ -139,6 +143,9 @@ export function act(world: World, what: Act): void {
       break;
     case 'interface':
       changeInterface(world, what.name, what.exists);
+      break;
+    case 'requester':
+      world.requester = what.requester;
       break;
     case 'crash':
       world.crashes += 1;
@@ -207,7 +214,7 @@ function decide(world: World, decision: Decision | undefined): void {
 }
 
 function observe(world: World): Observed {
-  const { nowMs, network, captures, folder, recording, memory, handovers } = world;
+  const { nowMs, network, captures, folder, recording, memory, handovers, requester } = world;
   const spareRings = Math.max(0, world.spareRings - handovers.size);
   const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
   const freeze = { ...world.freeze, pod: podOf(world) };
@@ -221,7 +228,7 @@ function observe(world: World): Observed {
     memory,
     inFlight,
     freeze,
-    requester: undefined,
+    requester,
   };
 }
 
@@ -278,6 +285,7 @@ function problemOf(world: World, step: Step): string | undefined {
       'erased without permission for this revision',
     ],
     [step.kind === 'erase' && world.recording !== undefined, 'erased while it is recorded'],
+    [step.kind === 'notePolicy' && !world.folder, 'noted who asks for what is not there'],
     [
       step.kind === 'stop' && isFrozenTooShort(world, step.generation),
       'frozen without a capture that continues',
@@ -454,7 +462,7 @@ function resultOf(world: World, step: Step, succeeds: boolean): StepResult {
 function apply(world: World, step: Step, forRevision: number): void {
   switch (step.kind) {
     case 'open':
-      world.folder = { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
+      world.folder = { ...folderOf(world), hasEndOfPod: false };
       world.recording = { formerSizes: [] };
       return;
     case 'start':
@@ -478,10 +486,13 @@ function apply(world: World, step: Step, forRevision: number): void {
       world.recording = undefined;
       return;
     case 'markEnded':
-      world.folder = { hasEndOfPod: true, isOnlyFrozen: false, policy: undefined };
+      world.folder = { ...folderOf(world), hasEndOfPod: true };
       return;
     case 'unmarkEnded':
-      world.folder = { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
+      world.folder = { ...folderOf(world), hasEndOfPod: false };
+      return;
+    case 'notePolicy':
+      world.folder = { ...folderOf(world), policy: step.policy };
       return;
     case 'erase':
       world.folder = undefined;
@@ -503,6 +514,10 @@ function apply(world: World, step: Step, forRevision: number): void {
     case 'cancel':
       return;
   }
+}
+
+function folderOf({ folder }: World) {
+  return folder ?? { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
 }
 
 function measure(world: World): void {
