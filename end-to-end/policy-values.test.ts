@@ -70,5 +70,7 @@ async function create({ client, namespace }: TestCluster, spec: object): Promise
 function isAllowedByAgent(spec: object): boolean {
   const metadata = { namespace: 'default', name: 'checked', creationTimestamp: '2026-01-01T00:00:00Z' };
   const parsed = parsePolicy(limits)({ metadata, spec });
-  return parsed.kind === 'valid' && parsed.object.request.kind === 'capture';
+  if (parsed.kind === 'invalid') return false;
+  const { selectorProblem, request } = parsed.object;
+  return selectorProblem === undefined && request.kind === 'capture';
 }
