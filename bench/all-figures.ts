@@ -11,6 +11,7 @@ import { loss } from './figures/loss.ts';
 import { memory } from './figures/memory.ts';
 import { merge } from './figures/merge.ts';
 import { othersThroughput, othersThroughputTcp } from './figures/others-throughput.ts';
+import { policyChange } from './figures/policy-change.ts';
 import { restart } from './figures/restart.ts';
 import { ringMemory } from './figures/ring-memory.ts';
 import { startLatency } from './figures/start-latency.ts';
@@ -28,6 +29,7 @@ export const figures: readonly Figure[] = [
   firstPacket,
   lastDatagram,
   atOnce,
+  policyChange,
   cpuIdle,
   memory,
   ringMemory,
