@@ -8,20 +8,21 @@ import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
 import type { Decision, Requester } from '../planner/decisions.ts';
-import { type FreezeCapacity, mayFreeze } from '../planner/freeze-capacity.ts';
+import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
 import type { RunningRecording } from '../planner/node-state.ts';
 import type { BufferKib } from '../planner/pod-receive-rings.ts';
 import type { PodName } from '../storage/capture-folders.ts';
-import { ringInFreezing } from '../storage/freezes.ts';
 import { reportOfCaptures } from './capture-report.ts';
+import { hasMoved, isSameDecision, listedPod } from './decision-changes.ts';
 import { desiredAfter } from './desired.ts';
-import type { PodMoments } from './freeze-causes.ts';
 import { withoutHeld } from './freeze-steps.ts';
 import { goalOf } from './goal.ts';
 import type { Handovers } from './handovers.ts';
 import { nextSteps } from './next-steps.ts';
+import { observeNetwork } from './observe-network.ts';
 import { observedFreeze } from './observed-freeze.ts';
 import { observedReceiveRings } from './observed-receive-rings.ts';
+import { type PodHandovers, podHandovers } from './pod-handovers.ts';
 import { afterCapture, afterStep, conclude, forgetFilters, noMemory } from './pod-memory.ts';
 import type { PodRecording } from './pod-recording.ts';
 import {
@@ -32,7 +33,6 @@ import {
   type Observed,
   type ObservedCapture,
   type ObservedNetwork,
-  type RingSpec,
   requestIn,
   ringsOf,
   type Step,
@@ -40,7 +40,7 @@ import {
   type StepResult,
   startKey,
 } from './pod-state.ts';
-import { capturesOf, isHandedOver, takesSpareRing } from './ring-captures.ts';
+import { withFreezes } from './recording-sizes.ts';
 import { type LastingStep, runStep } from './run-step.ts';
 import type { PodContext, StepOptions } from './step-context.ts';
 
@@ -116,7 +116,11 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
         openedMs: loop.openedMs,
         capturedMs,
         atMs: options.clock.nowMs(),
-        ...withFreezes(recording.sizes(), loop),
+        ...withFreezes(recording.sizes(), {
+          freezes: options.folders.states().get(uid)?.freezes,
+          request: requestIn(loop.desired),
+          freezeCapacity: loop.freezeCapacity,
+        }),
         policy: recording.policy(),
         receiveRings: observedReceiveRings(observe(loop), { nowMs: options.clock.nowMs() }),
       };
@@ -157,8 +161,7 @@ type Loop = {
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
-  /** By interface: those of which another capture than the one that the plan counts runs, or is about to. */
-  readonly handovers: Map<string, Disposable>;
+  readonly handovers: PodHandovers;
   unsubscribe: () => void;
   readonly inFlight: Map<StepKey, { readonly step: LastingStep; readonly aborting: AbortController }>;
   readonly delays: Map<StepKey, Backoff>;
@@ -190,7 +193,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
-    handovers: new Map(),
+    handovers: podHandovers(options),
     unsubscribe: () => {},
     inFlight: new Map(),
     delays: new Map(),
@@ -213,8 +216,9 @@ function desire(loop: Loop, state: DesiredState): void {
 /** Observes, and begins the steps that are due. It waits for none of them. */
 async function tick(loop: Loop): Promise<void> {
   clearTimeout(loop.timer);
-  loop.network = await observeNetwork(loop);
-  endHandovers(loop);
+  const isNeeded = loop.recording !== undefined || ringsOf(loop.desired).length > 0;
+  loop.network = await observeNetwork(loop.network, isNeeded ? loop.known : undefined, loop.options);
+  loop.handovers.end(ringsOf(loop.desired), withoutHeld(observe(loop)));
   const { steps, wakeAtMs, report } = nextSteps(loop.desired, observe(loop));
   // A Pod that is being deleted gets no other network.
   const isDue = report?.kind !== 'waiting' || report.problem === undefined || !isBeingDeleted(loop);
@@ -271,29 +275,6 @@ function observe(loop: Loop): Observed {
   };
 }
 
-/** Where nothing is captured, no network is needed. */
-async function observeNetwork(loop: Loop): Promise<ObservedNetwork> {
-  const { recording, desired, known, network, options } = loop;
-  const nowMs = performance.now();
-  const since = (isSame: boolean) => (isSame ? network.sinceMs : nowMs);
-  const isNeeded = recording !== undefined || ringsOf(desired).length > 0;
-  const absent = (problem: string) => {
-    return { kind: 'absent', problem, sinceMs: since(network.kind === 'absent') } as const;
-  };
-  // It is looked for from the moment it is needed.
-  if (!isNeeded || !known) return { kind: 'absent', problem: '', sinceMs: nowMs };
-  const networkPod = { namespace: known.namespace, name: known.name, uid: networkUidOf(known) };
-  try {
-    const found = await options.networks.find(networkPod);
-    if (!found) return absent(options.networks.absence(networkPod));
-    const isSame = network.kind === 'found' && network.network.sandboxId === found.sandboxId;
-    return { kind: 'found', network: found, sinceMs: since(isSame) };
-  } catch (error) {
-    options.log.warn({ ...networkPod, err: error }, 'failed to find the Pod network');
-    return { kind: 'unreadable', sinceMs: since(network.kind === 'unreadable') };
-  }
-}
-
 /** Starts a step; when it is over, the loop looks again. */
 function begin(loop: Loop, step: Step): void {
   if (step.kind === 'account') {
@@ -301,31 +282,11 @@ function begin(loop: Loop, step: Step): void {
     return loop.ticking.run();
   }
   if (step.kind === 'cancel') return loop.inFlight.get(step.key)?.aborting.abort();
-  if (step.kind === 'start') beginHandover(loop, step.spec);
+  if (step.kind === 'start')
+    loop.handovers.begin(step.spec, ringsOf(loop.desired), withoutHeld(observe(loop)));
   const aborting = new AbortController();
   loop.inFlight.set(keyOf(step), { step, aborting });
   void carryOut(loop, step, aborting.signal);
-}
-
-/** The capture is one more than the plan counts, until what it replaces has ended. */
-function beginHandover(loop: Loop, ring: RingSpec): void {
-  const { handovers, options, desired } = loop;
-  if (handovers.has(ring.interface) || !takesSpareRing(ring, ringsOf(desired), withoutHeld(observe(loop))))
-    return;
-  handovers.set(ring.interface, options.handovers.begin(ring));
-}
-
-/** Ends the handovers of which one capture is left. */
-function endHandovers(loop: Loop): void {
-  const { handovers, options, desired } = loop;
-  const observed = withoutHeld(observe(loop));
-  for (const [name, handover] of handovers) {
-    if (!isHandedOver({ interface: name }, ringsOf(desired), observed)) continue;
-    handover[Symbol.dispose]();
-    handovers.delete(name);
-    // It grows no further while it takes over from another.
-    if (capturesOf({ interface: name }, observed)[0]?.isRingFull) options.requestPlan();
-  }
 }
 
 /** Never rejects. */
@@ -442,55 +403,11 @@ function reportListening(loop: Loop, capture: ObservedCapture): void {
   if (report) reportStatus(loop, report);
 }
 
-/** With the frozen rings that may be written before the next plan. */
-function withFreezes(
-  { size, formerSizes }: ReturnType<PodRecording['sizes']>,
-  { uid, options, desired, freezeCapacity }: Loop,
-): ReturnType<PodRecording['sizes']> {
-  const request = requestIn(desired);
-  const freezes = options.folders.states().get(uid)?.freezes;
-  const isFreezing = freezes !== undefined && ringInFreezing(freezes) !== undefined;
-  const mayBegin = freezeCapacity === 'enough' && request !== undefined && mayFreeze(request);
-  return {
-    size: { ...size, freezes: isFreezing || mayBegin },
-    isAdmittedToFreeze: request !== undefined && request.freeze.on.length > 0,
-    formerSizes,
-  };
-}
-
-/** Undefined for a Pod that the API server does not list, or of which something is to be deleted. */
-function listedPod(decision: Decision | undefined): Pod | undefined {
-  return decision?.kind === 'delete' ? undefined : decision?.pod;
-}
-
-/** Whether something has happened that could freeze its ring. */
-function hasMoved(before: Pod | undefined, now: Pod | undefined): boolean {
-  return now !== undefined && !isDeepStrictEqual(before && momentsOf(before), momentsOf(now));
-}
-
-function momentsOf({ phase, reason, containers, deletionTimestamp }: Pod): PodMoments {
-  return {
-    phase,
-    containers,
-    ...(reason !== undefined && { reason }),
-    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-  };
-}
-
 /** What was refused or failed before is no problem any more: nothing is requested, and the files are only kept. */
 function forgetProblem(loop: Loop): void {
   if (!loop.reported || loop.reported.kind === 'stopped') return;
   loop.reported = undefined;
   loop.options.status.forget(loop.uid);
-}
-
-/** A Pod object changes all the time: of the Pod itself, only the UID counts. */
-function isSameDecision(a: Decision | undefined, b: Decision | undefined): boolean {
-  return isDeepStrictEqual(withUidOnly(a), withUidOnly(b));
-}
-
-function withUidOnly(decision: Decision | undefined): unknown {
-  return decision?.pod ? { ...decision, pod: decision.pod.uid } : decision;
 }
 
 function fieldsOf({ pod: { namespace, name, uid } }: Loop) {
