@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { readRecords } from '../src/agent/storage/capture-records.ts';
+import { readRequester } from '../src/agent/storage/requester.ts';
 import { until } from '../src/base/until.ts';
 import { namespacePolicies } from './support/capture-policies.ts';
 import { test } from './support/cluster-test.ts';
@@ -32,7 +32,7 @@ test(`of ${policyCount} policies, each of ${podCount} Pods is captured as the on
     for (const [at, pod] of running.entries()) {
       const folder = await waitForCaptureFolder(pod);
       const policy = nameOf(policyOf(at));
-      await until(async () => (await readRecords(folder)).at(-1)?.policy === policy, {
+      await until(async () => (await readRequester(folder)).policy === policy, {
         what: `${pod.name} to be captured by ${policy}`,
         deadlineMs: 30_000,
       });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { expect } from 'vitest';
 import { readRecord } from '../src/agent/storage/capture-records.ts';
+import { readRequester } from '../src/agent/storage/requester.ts';
 import { until } from '../src/base/until.ts';
 import { checkout } from '../tools/target.ts';
 import { execInAgent } from './support/agents.ts';
@@ -23,7 +24,7 @@ const test = clusterTest.extend('policies', { scope: 'file' }, async ({ cluster 
 
 const notMatched = 'no CapturePolicy asks for it any more, its capture files are kept for the retention time';
 
-test('a Pod that a policy selects is captured, and its Event and its record name the policy', async ({
+test('a Pod that a policy selects is captured, and its Event and its folder name the policy', async ({
   cluster,
   policies,
   receiver,
@@ -34,7 +35,7 @@ test('a Pod that a policy selects is captured, and its Event and its record name
   expect(started.message).toContain(
     'capturing eth0, keeping the last 7 files of 1 MB, filter "udp" on node1, as CapturePolicy web-crashes asks; ',
   );
-  expect(await readRecord(web.folder, 1)).toMatchObject({ policy: 'web-crashes' });
+  expect(await readRequester(web.folder)).toEqual({ policy: 'web-crashes' });
   expect(await sendCaptured(cluster, web, { receiver })).toEqual(range(0, 50));
 });
 
@@ -107,7 +108,8 @@ test('an annotation replaces the policy, and without it the policy applies again
   await cluster.annotate(pod.name, null);
   await waitForTcpdumps([pod], { count: 1 });
   await waitForGeneration(pod.folder, 3);
-  expect(await readRecord(pod.folder, 3)).toMatchObject({ policy: 'replaced', filter: 'tcp' });
+  expect(await readRecord(pod.folder, 3)).toMatchObject({ filter: 'tcp' });
+  expect(await readRequester(pod.folder)).toEqual({ policy: 'replaced' });
 });
 
 test('what an annotation asked for is deleted with it, also if a policy selected the Pod before', async ({
@@ -117,8 +119,8 @@ test('what an annotation asked for is deleted with it, also if a policy selected
   await policies.create('before', 'before');
   const pod = await capturedByPolicy(cluster, 'before');
   await cluster.annotate(pod.name, '5');
-  await until(async () => (await readRecord(pod.folder, 1))?.policy === undefined, {
-    what: 'the record to name no policy any more',
+  await until(async () => (await readRequester(pod.folder)).policy === undefined, {
+    what: 'the folder to name no policy any more',
   });
   await policies.delete('before');
   await cluster.annotate(pod.name, null);

@@ -60,7 +60,7 @@ A Pod with more than 32 KiB of labels is selected by \`matchLabels: {}\` alone. 
 ## When a policy changes
 
 - **A changed field** takes effect at once, as a changed annotation does. No packet is lost.
-- **When no policy selects a Pod any more**, its capture stops, with its last packets in a file. Its files stay for the retention time (\`--retention-seconds\`), are listed as ended (\`NotMatched\`), and are deleted then, after the agent has asked the API server once more. The causes: the Pod's labels or the policy changed, the policy expired or was deleted, or the CRD was deleted. Files of ended Pods are evicted before them if another capture needs the space.
+- **When no policy selects a Pod any more**, its capture stops, with its last packets in a file. Its files stay for the retention time (\`--retention-seconds\`), are listed as ended (\`NotMatched\`), and are deleted then, after the agent has asked the API server once more. The causes: the Pod's labels or the policy changed, the policy expired or was deleted, or the CRD was deleted. A Pod that is being deleted, with a grace period of at most a minute, is captured to its end when its policy is deleted too. Files of ended Pods are evicted before them if another capture needs the space.
 - **When a policy selects the Pod again**, capturing continues in the same folder.
 - **When the annotation of a Pod is removed and a policy selects the Pod**, capturing goes on as the policy asks, and the files stay.
 

@@ -164,7 +164,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
   });
 
-  planning.awaitFirstList();
+  planning.awaitFirstLists();
   log.info({ nodeName, version }, 'agent started');
   await Promise.all([
     forEach(watchPods(options, contact), planning.change),

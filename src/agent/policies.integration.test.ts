@@ -1,10 +1,12 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../base/until.ts';
 import { type ApiServer, list, refusal, statusObject } from '../kubernetes/testing/api-server.ts';
 import { podObject } from '../kubernetes/testing/pod-object.ts';
+import { run } from '../testbed/run-program.ts';
 import { readRecord } from './storage/capture-records.ts';
+import { readRequester } from './storage/requester.ts';
 import { agentScene } from './testing/agent-scene.ts';
 import { policyObject } from './testing/policy-object.ts';
 
@@ -35,7 +37,7 @@ test('a Pod that a policy selects is captured once Pods and policies are listed'
   expect(scene.events().at(-1)).toContain(
     'CaptureStarted: capturing eth0, keeping the last 5 files of 1 MB on node1, as CapturePolicy web-crashes asks; ',
   );
-  expect(await recordOf(scene, 1)).toMatchObject({ policy: 'web-crashes' });
+  expect(await requesterOf(scene)).toEqual({ policy: 'web-crashes' });
 });
 
 test('an annotated Pod does not wait for the list of policies', async () => {
@@ -128,13 +130,39 @@ test('a Pod that is refused because of its policy is listed as ended once the po
   expect(await readdir(scene.captures)).toContain(folderOfWeb);
 });
 
-test.each<[what: string, spec: object]>([
-  ['is paused', { paused: true }],
-  ['has reached its duration', { duration: '1s' }],
-  ['is refused', { interfaces: ['none'] }],
-])(
+/** What has happened to the capture before a policy asks for it. */
+const earlier: readonly [what: string, spec: object, before: (scene: Scene) => Promise<unknown>][] = [
+  ['is paused', { paused: true }, async () => {}],
+  ['has reached its duration', { duration: '1s' }, async () => {}],
+  ['is refused', { interfaces: ['none'] }, async () => {}],
+  [
+    'finds no network',
+    {},
+    async (scene) => {
+      for (const name of await readdir(scene.cache)) await rm(join(scene.cache, name));
+      await run(['nsenter', `--net=${scene.netns}`, 'ip', 'link', 'del', 'eth0']);
+      await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the end of tcpdump' });
+    },
+  ],
+  [
+    'asks for one interface less',
+    {},
+    async (scene) => {
+      await run(['nsenter', `--net=${scene.netns}`, 'ip', 'link', 'set', 'lo', 'up']);
+      const watch = scene.server.watches[0];
+      for (const interfaces of ['eth0,lo', 'eth0']) {
+        const annotations = { ...annotated, 'podcap.dev/interface': interfaces };
+        watch?.send({ type: 'MODIFIED', object: podObject('web', '5', annotations) });
+        const count = interfaces.split(',').length;
+        await until(async () => (await scene.tcpdumps()).length === count, { what: `${count} tcpdumps` });
+      }
+    },
+  ],
+];
+
+test.each(earlier)(
   'files that an annotation asked for, and then a policy that %s, stay when that policy is deleted',
-  async (_what, spec) => {
+  async (_what, spec, before) => {
     await using scene = await agentScene();
     const own = podObject('web', '4', annotated);
     scene.server.script.list.push(list('5', [own]));
@@ -142,23 +170,39 @@ test.each<[what: string, spec: object]>([
     scene.server.objects.set(podPath, own);
     await using _agent = await scene.start();
     await captured(scene);
-    const resting = policyObject('resting', spec);
+    const watch = await scene.server.nextWatch();
+    await before(scene);
+    const policyBy = policyObject('resting', spec);
     const policies = await scene.server.nextPolicyWatch();
-    policies.send({ type: 'ADDED', object: resting });
+    policies.send({ type: 'ADDED', object: policyBy });
     const plain = podObject('web', '7');
     scene.server.objects.set(podPath, plain);
-    for (let i = 0; i < 20; i += 1) scene.server.script.policyRead.push(list('6', [resting]));
-    (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: plain });
-    await until(async () => (await recordOf(scene, 1))?.policy === 'resting', { what: 'the record' });
-    await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the end of the capture' });
+    for (let i = 0; i < 20; i += 1) scene.server.script.policyRead.push(list('6', [policyBy]));
+    watch.send({ type: 'MODIFIED', object: plain });
+    await until(async () => (await requesterOf(scene)).policy === 'resting', { what: 'the requester' });
+    const isResting = Object.keys(spec).length > 0;
+    if (isResting)
+      await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the end of the capture' });
     scene.server.script.policyRead.splice(0);
-    policies.send({ type: 'DELETED', object: resting });
+    policies.send({ type: 'DELETED', object: policyBy });
     await until(async () => (await readdir(join(scene.captures, folderOfWeb))).includes('pod-end.json'), {
       what: 'the beginning of the retention time',
     });
     expect(await readdir(join(scene.captures, folderOfWeb))).toContain('captres-web.1.pcap000000000');
   },
 );
+
+test.each(['annotation', 'policy'])('an agent ends although the filter of its %s is refused', async (by) => {
+  await using scene = await agentScene();
+  const filter = 'tcp (';
+  const isByPolicy = by === 'policy';
+  const pod = isByPolicy ? web : podObject('web', '4', { ...annotated, 'podcap.dev/filter': filter });
+  scene.server.script.list.push(list('5', [pod]));
+  scene.server.script.policyList.push(list('5', isByPolicy ? [policyObject('p', { filter })] : []));
+  const agent = await scene.start();
+  await until(() => scene.eventReasons().includes('InvalidFilter'), { what: 'the refusal' });
+  await agent.stop();
+});
 
 test('a stale list without the policy deletes nothing, and capturing continues with the next one', async () => {
   await using scene = await agentScene();
@@ -187,9 +231,9 @@ test('when its annotation is removed, a Pod that a policy selects is captured on
   await using _agent = await scene.start();
   await captured(scene);
   const before = await scene.tcpdumps();
-  expect(await recordOf(scene, 1)).not.toHaveProperty('policy');
+  expect(await requesterOf(scene)).toEqual({ policy: undefined });
   (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: podObject('web', '6') });
-  await until(async () => (await recordOf(scene, 1))?.policy === 'web-crashes', { what: 'the record' });
+  await until(async () => (await requesterOf(scene)).policy === 'web-crashes', { what: 'the requester' });
   expect(await scene.tcpdumps()).toEqual(before);
   // Without the policy, they are files of a policy then.
   (await scene.server.nextPolicyWatch()).send({ type: 'DELETED', object: policy });
@@ -288,7 +332,8 @@ test('an agent that may not list policies any more continues what they asked for
     deadlineMs: 20_000,
   });
   expect(await scene.tcpdumps()).toHaveLength(1);
-  expect(await recordOf(scene, 2)).toMatchObject({ policy: 'web-crashes' });
+  expect(await recordOf(scene, 2)).toBeDefined();
+  expect(await requesterOf(scene)).toEqual({ policy: 'web-crashes' });
 });
 
 /** Waits until the Pod is captured, and returns the tcpdumps. */
@@ -306,6 +351,10 @@ async function hasBothCaptures({ captures }: Scene): Promise<void> {
     },
     { what: 'a second capture in the same folder' },
   );
+}
+
+async function requesterOf({ captures }: Scene) {
+  return await readRequester(join(captures, folderOfWeb));
 }
 
 async function recordOf({ captures }: Scene, generation: number) {

@@ -44,6 +44,7 @@ export async function* watchPolicies(
   const { signal, log, retryMs = defaultRetryMs } = options;
   const waits = { minMs: Math.min(firstRetryMs, retryMs), maxMs: retryMs };
   const delays = backoff(waits);
+  const unreadable = unreadableReports(log);
   let refusals = 0;
   let missing: Missing | undefined;
   for (;;) {
@@ -51,8 +52,13 @@ export async function* watchPolicies(
       client: options.client,
       path,
       parse: parsePolicy(options.limits),
-      onState({ kind }) {
-        if (kind === 'synced') refusals = 0;
+      onState(state) {
+        // One that may list, and not watch, is refused as well.
+        if (state.kind !== 'synced' || !state.isWatching) return;
+        if (missing) log.info({ path }, 'CapturePolicies are watched now');
+        missing = undefined;
+        refusals = 0;
+        delays.reset();
       },
       endsAfter(error) {
         if (!isRefused(error)) return false;
@@ -66,10 +72,7 @@ export async function* watchPolicies(
     });
     let next = await watching.next();
     for (; next.done !== true; next = await watching.next()) {
-      if (missing) log.info({ path }, 'CapturePolicies are watched now');
-      missing = undefined;
-      delays.reset();
-      reportUnreadable(next.value, log);
+      unreadable.report(next.value);
       yield next.value;
     }
     if (signal.aborted || !next.value) return;
@@ -92,8 +95,8 @@ export type PolicyListOptions = Omit<PolicyWatchOptions, 'retryMs'> & {
 };
 
 /**
- * The policies of one namespace as they are now (resourceVersion unset: never from a stale cache). Throws an ApiError
- * when that cannot be known, also when one of them may select any Pod, because its selector cannot be read.
+ * The policies of one namespace as they are now (resourceVersion unset: never from a stale cache), also those whose
+ * selector cannot be read. Throws an ApiError when that cannot be known.
  */
 export async function listPolicies(
   namespace: string,
@@ -102,7 +105,7 @@ export async function listPolicies(
   const call = { method: 'GET', path: `${groupPath}/namespaces/${namespace}/${policyResource}` };
   try {
     const objects = await listAll(call, options);
-    return objects.map((object) => readable(call, parsePolicy(options.limits)(object)));
+    return objects.map((object) => valid(call, parsePolicy(options.limits)(object)));
   } catch (error) {
     if (!(error instanceof ApiError) || !isRefused(error)) throw error;
     if ((await whatIsMissing(error, options)) === 'crd') return [];
@@ -128,11 +131,8 @@ async function listAll(
   return objects;
 }
 
-/** The policy; throws if nobody can say which Pods it selects. */
-function readable(call: Call, parsed: ParsedObject<CapturePolicy>): CapturePolicy {
+function valid(call: Call, parsed: ParsedObject<CapturePolicy>): CapturePolicy {
   if (parsed.kind === 'invalid') throw malformed(call, parsed.problem);
-  const { name, selectorProblem } = parsed.object;
-  if (selectorProblem !== undefined) throw malformed(call, `CapturePolicy ${name}: ${selectorProblem}`);
   return parsed.object;
 }
 
@@ -197,7 +197,7 @@ function reportMissing(missing: Missing, { message }: ApiError, log: Log): void 
     case 'forbidden':
       log.warn(
         { path, message },
-        'not allowed to list CapturePolicies: only annotations request captures; update the ClusterRole with the chart',
+        'not allowed to list and watch CapturePolicies: only annotations request captures; update the ClusterRole with the chart',
       );
       return;
     case 'unknown':
@@ -208,17 +208,35 @@ function reportMissing(missing: Missing, { message }: ApiError, log: Log): void 
   }
 }
 
-/** Its author sees no Event: no Pod is selected. */
-function reportUnreadable(change: Change<CapturePolicy>, log: Log): void {
-  if (change.kind === 'deleted') return;
-  for (const { namespace, name, selectorProblem } of change.kind === 'listed'
-    ? change.items
-    : [change.object])
-    if (selectorProblem !== undefined)
-      log.warn(
-        { namespace, name, problem: selectorProblem },
-        'a CapturePolicy cannot be read: it selects no Pod',
-      );
+/** The author of such a policy sees no Event: no Pod is selected. Each problem is logged once. */
+function unreadableReports(log: Log): { readonly report: (change: Change<CapturePolicy>) => void } {
+  const reported = new Map<string, string>();
+  function compare({ namespace, name, selectorProblem }: CapturePolicy): void {
+    const key = `${namespace}/${name}`;
+    if (reported.get(key) === selectorProblem) return;
+    reported.delete(key);
+    if (selectorProblem === undefined) return;
+    reported.set(key, selectorProblem);
+    log.warn(
+      { namespace, name, problem: selectorProblem },
+      'a CapturePolicy cannot be read: it selects no Pod',
+    );
+  }
+  return {
+    report(change) {
+      switch (change.kind) {
+        case 'listed': {
+          const names = new Set(change.items.map(({ namespace, name }) => `${namespace}/${name}`));
+          for (const key of reported.keys()) if (!names.has(key)) reported.delete(key);
+          return change.items.forEach(compare);
+        }
+        case 'applied':
+          return compare(change.object);
+        case 'deleted':
+          return void reported.delete(`${change.object.namespace}/${change.object.name}`);
+      }
+    },
+  };
 }
 
 const listSchema = v.object({

@@ -20,9 +20,12 @@ export type ParsedObject<T> =
   | { readonly kind: 'valid'; readonly object: T }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-/** `synced`: the consumer has a whole list, and the server last answered at that time. Times are epoch ms. */
+/**
+ * `synced`: the consumer has a whole list, and the server last answered at that time; `isWatching` once it also follows
+ * the changes. Times are epoch ms.
+ */
 export type WatchState =
-  | { readonly kind: 'synced'; readonly lastContactMs: number }
+  | { readonly kind: 'synced'; readonly lastContactMs: number; readonly isWatching: boolean }
   | { readonly kind: 'disconnected'; readonly sinceMs: number; readonly message: string };
 
 export type WatchOptions<T> = {
@@ -127,7 +130,7 @@ async function* list<T>(
   if (listed instanceof ApiError)
     return { kind: 'failed', ...noWatch, resourceVersion: undefined, error: listed };
   yield { kind: 'listed', items: listed.items };
-  noteContact(context);
+  noteContact(context, { isWatching: false });
   return { kind: 'listed', ...noWatch, resourceVersion: listed.resourceVersion };
 }
 
@@ -184,10 +187,10 @@ async function* watch<T>(
     const query = watchQuery(context, resourceVersion);
     await using stream = await client.stream({ path, query, signal, ...limits });
     openedMs = performance.now();
-    noteContact(context);
+    noteContact(context, { isWatching: true });
     for await (const line of lines(stream, limits.lineBytes)) {
       hadEvents = true;
-      noteContact(context);
+      noteContact(context, { isWatching: true });
       const { change, resourceVersion: version } = parseWatchEvent(call, line);
       const object = change && validate(context, change.object);
       if (change && object !== undefined) yield { kind: change.kind, object };
@@ -221,9 +224,9 @@ function validate<T>({ parse, log, path }: Context<T>, object: unknown): T | und
   return undefined;
 }
 
-function noteContact<T>(context: Context<T>): void {
+function noteContact<T>(context: Context<T>, { isWatching }: { readonly isWatching: boolean }): void {
   context.lastContactMs = Date.now();
-  context.onState?.({ kind: 'synced', lastContactMs: context.lastContactMs });
+  context.onState?.({ kind: 'synced', lastContactMs: context.lastContactMs, isWatching });
 }
 
 function reportInterruption<T>(

@@ -23,8 +23,6 @@ export type Capture = {
   readonly stop: () => Promise<void>;
   /** Kills it because something is wrong, with a message for people. Resolves when it has ended. */
   readonly giveUp: (message: string) => Promise<void>;
-  /** From now on, that policy asks for it, or else the annotation: writes that to its record. */
-  readonly notePolicy: (policy: string | undefined) => void;
   readonly totals: () => Totals;
   /** It has ended: that many more packets were pruned since. */
   readonly addPruned: (packets: number) => Promise<void>;
@@ -36,8 +34,6 @@ export type CaptureOptions = Pick<CaptureCountersOptions, 'onCount' | 'log'> & {
   readonly folder: CaptureFolder;
   readonly network: Network;
   readonly spec: RingSpec;
-  /** The policy that asks for it; undefined for an annotation. */
-  readonly policy: string | undefined;
   /** All interfaces that are to be captured of the Pod. */
   readonly interfaces: readonly string[];
   readonly settings: CaptureSettings;
@@ -77,7 +73,6 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   let isRingFull = false;
   /** How many files it had started, and kept, when it was told to keep all. */
   let held: { readonly started: number; readonly kept: number } | undefined;
-  let notedPolicy = options.policy;
   let phase: CapturePhase = { kind: 'starting', sinceMs: performance.now() };
   let missedBefore: MissedBefore = { kind: 'unknown' };
   let isOtherInterface = false;
@@ -224,13 +219,6 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
       await tcpdump.giveUp('kill', message);
       await ended;
     },
-    notePolicy(policy) {
-      if (policy === notedPolicy) return;
-      notedPolicy = policy;
-      generation
-        .note({ policy })
-        .catch((error: unknown) => log.warn({ err: error }, 'failed to write the record of a capture'));
-    },
     totals: counters.totals,
     addPruned: counters.addPruned,
     earlier: generation.earlier,
@@ -255,7 +243,6 @@ async function isCountedAsBySockets(
 function recordOf({
   network,
   spec,
-  policy,
   settings,
 }: CaptureOptions): Parameters<CaptureFolder['createGeneration']>[0] {
   return {
@@ -267,7 +254,6 @@ function recordOf({
     fileMegabytes: spec.fileMegabytes,
     ...(spec.filter !== undefined && { filter: spec.filter }),
     ...(spec.snaplen !== undefined && { snaplen: spec.snaplen }),
-    ...(policy !== undefined && { policy }),
   };
 }
 

@@ -34,11 +34,10 @@ function observedWith(lastEnd: string | undefined, freeze: Partial<ObservedFreez
     network: { kind: 'absent', problem: '', sinceMs: 0 },
     spareRings: 1,
     captures: [],
-    folder: { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined },
+    folder: { hasEndOfPod: false, isOnlyFrozen: false },
     recording: { formerSizes: [] },
     inFlight: new Map(),
     memory: noMemory,
-    requester: undefined,
     freeze: {
       ...nothingFrozen,
       pod: { phase: 'Running', containers: [container] },
@@ -147,6 +146,11 @@ const held: ObservedCapture = {
   condition: { kind: 'normal' },
   filesSinceHeld: 0,
 };
+const refusedRing = {
+  spec: ringSpecOf(3),
+  refusal: { reason: 'NoSuchInterface', message: 'renamed' },
+  untilMs: Number.POSITIVE_INFINITY,
+} as const;
 const successor = nowMs + 100;
 
 test.each<[string, { filesSince?: number; successorMs?: number | undefined; untilMs: number }]>([
@@ -165,6 +169,20 @@ test.each<[string, { filesSince?: number; successorMs?: number | undefined; unti
   const { filesSince, successorMs } = { filesSince: 0, successorMs: successor, ...given };
   const when = { ring: ringSince(0), request: { files: 3, afterMs: 5_000 }, successorMs, nowMs };
   expect(heldUntilMs({ ...held, filesSinceHeld: filesSince }, when)).toBe(untilMs);
+});
+
+test.each<[string, Pick<Goal & { kind: 'run' }, 'rings' | 'refused'>, number]>([
+  ['as long as asked for', { rings: [ringSpecOf(3)], refused: [] }, nowMs + 65_000],
+  ['as long, if its ring is refused for now', { rings: [], refused: [refusedRing] }, nowMs + 65_000],
+  ['at once, if its interface is not asked for any more', { rings: [], refused: [] }, nowMs],
+])('a capture that is frozen goes on or ends: %s', (_what, rings, atMs) => {
+  const observed = observedWith('run-1', { ring: ringSince(0) });
+  const captures = [{ ...held, filesSinceHeld: 0 }];
+  const steps = freezeSteps({ kind: 'run', ...rings }, specOf(3, { freeze: request() }), {
+    ...observed,
+    captures,
+  });
+  expect(steps).toContainEqual({ step: { kind: 'stop', generation: 2 }, atMs });
 });
 
 test('the files are set aside once every capture of the ring has ended and is accounted for', () => {

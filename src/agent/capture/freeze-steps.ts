@@ -52,7 +52,7 @@ function folderSteps(goal: Goal, request: CaptureSpec | undefined, observed: Obs
 }
 
 function heldSteps(
-  { rings }: Goal & { readonly kind: 'run' },
+  { rings, refused }: Goal & { readonly kind: 'run' },
   request: CaptureSpec | undefined,
   observed: Observed,
 ): Wanted[] {
@@ -63,7 +63,9 @@ function heldSteps(
     if (!isHeld(held, observed)) return [];
     const { generation, spec, network } = held;
     const successor = newestOf(spec, network, withoutHeld(observed));
-    const isWanted = rings.some((each) => each.interface === spec.interface);
+    // One that is refused for now is still asked for.
+    const wanted = [...rings, ...refused.map((each) => each.spec)];
+    const isWanted = wanted.some((each) => each.interface === spec.interface);
     const successorMs = successor && isListening(successor) ? takeoverMs(successor) : undefined;
     const files = rings[0]?.files ?? spec.files;
     const { nowMs } = observed;

@@ -29,7 +29,7 @@ const other: Observed['network'] = {
 const lost: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 900 };
 const long: Observed['network'] = { kind: 'absent', problem: 'none', sinceMs: nowMs - 1_000 };
 const open = { formerSizes: [] };
-const folder = { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
+const folder = { hasEndOfPod: false, isOnlyFrozen: false };
 
 const capture: DesiredState = { kind: 'capture', request, rings: [spec] };
 const captureFiltered: DesiredState = { kind: 'capture', request, rings: [filtered] };
@@ -401,7 +401,6 @@ test.each(cases)('%s', (_what, state, fields, steps, waitMs) => {
     memory: noMemory,
     inFlight: new Map(),
     freeze: nothingFrozen,
-    requester: undefined,
     ...fields,
   };
   const next = nextSteps({ ...state, revision: 7 }, observed);

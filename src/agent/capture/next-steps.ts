@@ -44,7 +44,6 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
   const wanted = [
     ...eraseSteps(desired, observed),
     ...freezing,
-    ...policySteps(desired, observed),
     ...(goal.kind === 'run'
       ? runSteps(goal, desired, observed)
       : stopSteps(goal, isFreezeDue(freezing, desired, observed), observed)),
@@ -62,13 +61,6 @@ export function nextSteps(desired: Desired, observed: Observed): NextSteps {
     ),
     report: reportOf(goal, desired, observed),
   };
-}
-
-/** Ensures that a folder into which nothing is captured says who asks for it: the rules for its files depend on it. */
-function policySteps({ kind }: Desired, observed: Observed): Wanted[] {
-  const { folder, recording, requester } = observed;
-  if (!folder || !requester || recording || kind === 'erase' || isFolderBusy(observed)) return [];
-  return folder.policy === requester.policy ? [] : [now({ kind: 'notePolicy', policy: requester.policy })];
 }
 
 /** Whether a step of freezing is in flight or is to begin now. */

@@ -45,7 +45,6 @@ function ringsOf(captures: readonly ObservedCapture[], ...starting: readonly Rin
     memory: noMemory,
     inFlight: new Map(steps),
     freeze: nothingFrozen,
-    requester: undefined,
   };
   return observedReceiveRings(observed, { nowMs: 51_000 });
 }

@@ -7,7 +7,7 @@ import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
 import { podInterface } from '../netns/cni-entry.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
-import type { Decision, Requester } from '../planner/decisions.ts';
+import type { Decision } from '../planner/decisions.ts';
 import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
 import type { RunningRecording } from '../planner/node-state.ts';
 import type { BufferKib } from '../planner/pod-receive-rings.ts';
@@ -56,7 +56,6 @@ export type PodLoop = AsyncDisposable & {
     more?: {
       readonly bufferKib?: BufferKib;
       readonly freezeCapacity?: FreezeCapacity;
-      readonly requester?: Requester | undefined;
       readonly isFromMemory?: true;
     },
   ) => void;
@@ -84,17 +83,13 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
   return {
     decide(
       decision,
-      { isFromMemory, requester, bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {},
+      { isFromMemory, bufferKib = loop.bufferKib, freezeCapacity = loop.freezeCapacity } = {},
     ) {
       if (loop.isEnding) return;
       const listed = (isFromMemory ? undefined : listedPod(decision)) ?? loop.listed;
-      const isNews =
-        requester?.policy !== loop.requester?.policy ||
-        freezeCapacity !== loop.freezeCapacity ||
-        hasMoved(loop.listed, listed);
+      const isNews = freezeCapacity !== loop.freezeCapacity || hasMoved(loop.listed, listed);
       loop.freezeCapacity = freezeCapacity;
       loop.listed = listed;
-      loop.requester = requester;
       const isSame = isSameDecision(loop.decision, decision) && isDeepStrictEqual(bufferKib, loop.bufferKib);
       loop.decision = decision;
       loop.bufferKib = bufferKib;
@@ -121,7 +116,6 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
           request: requestIn(loop.desired),
           freezeCapacity: loop.freezeCapacity,
         }),
-        policy: recording.policy(),
         receiveRings: observedReceiveRings(observe(loop), { nowMs: options.clock.nowMs() }),
       };
     },
@@ -156,8 +150,6 @@ type Loop = {
   /** What happens to the Pod has been looked at. */
   isPodSeen: boolean;
   freezeCapacity: FreezeCapacity;
-  /** Undefined if nobody asks for it, or before that is known. */
-  requester: Requester | undefined;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
@@ -189,7 +181,6 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     listed: undefined,
     isPodSeen: false,
     freezeCapacity: 'none',
-    requester: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
@@ -208,7 +199,7 @@ function desire(loop: Loop, state: DesiredState): void {
   const before = loop.desired;
   loop.desired = { ...state, revision: before.revision + 1 };
   const rings = ringsOf(loop.desired);
-  if (rings.length > 0) loop.recording?.request(rings, requestIn(loop.desired)?.policy);
+  if (rings.length > 0) loop.recording?.request(rings);
   loop.memory = forgetFilters(loop.memory, before, loop.desired);
   loop.ticking.run();
 }
@@ -258,13 +249,11 @@ function observe(loop: Loop): Observed {
     captures: recording?.captures() ?? [],
     folder: folder && {
       hasEndOfPod: folder.endedMs !== undefined,
-      policy: folder.policy,
       isOnlyFrozen: folder.frozenBytes > 0 && folder.frozenBytes === folder.bytes,
     },
     recording: recording && { formerSizes: recording.sizes().formerSizes },
     inFlight: new Map([...inFlight].map(([key, { step }]) => [key, step])),
     memory,
-    requester: loop.requester,
     freeze: observedFreeze(folder?.freezes, {
       pod: loop.listed,
       isPodSeen: loop.isPodSeen,

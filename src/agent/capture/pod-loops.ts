@@ -37,7 +37,6 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
         const [bufferKib, freezeCapacity] = [plan.bufferKib.get(uid), plan.freezeCapacity.get(uid)];
         loopOf(uid).decide(decision, {
           ...(bufferKib && { bufferKib }),
-          requester: plan.requesters.get(uid),
           ...(freezeCapacity && { freezeCapacity }),
           ...(plan.isFromMemory && { isFromMemory: true }),
         });

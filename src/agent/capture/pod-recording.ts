@@ -19,8 +19,8 @@ export type PodRecording = AsyncDisposable & {
   readonly path: string;
   /** In the order in which they started. */
   readonly captures: () => readonly ObservedCapture[];
-  /** These rings are requested from now on, at least one, by that policy, or else by the annotation. */
-  readonly request: (rings: readonly RingSpec[], policy: string | undefined) => void;
+  /** These rings are requested from now on, at least one. */
+  readonly request: (rings: readonly RingSpec[]) => void;
   /** Throws if the folder cannot be written. */
   readonly start: (spec: RingSpec, network: Network) => Promise<void>;
   /** Resolves when it has acknowledged, or ended. */
@@ -35,8 +35,6 @@ export type PodRecording = AsyncDisposable & {
   readonly measure: () => Promise<void>;
   /** The size of the request, and those of earlier requests whose files are not measured yet. */
   readonly sizes: () => RunningRings;
-  /** The policy that asks for it; undefined for an annotation. */
-  readonly policy: () => string | undefined;
   /** That many packets were deleted with a frozen ring. */
   readonly addPruned: (packets: DeletedPackets) => void;
   /** What its captures have counted so far. */
@@ -52,7 +50,6 @@ export type PodRecording = AsyncDisposable & {
 export type PodRecordingOptions = {
   /** At least one. */
   readonly rings: readonly RingSpec[];
-  readonly policy: string | undefined;
   readonly folder: CaptureFolder;
   readonly settings: CaptureSettings;
   /** Measures the folder. */
@@ -77,7 +74,6 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     maxFiles: options.settings.maxFiles,
     log,
   });
-  let { policy } = options;
   let formerSizes: readonly RingsSize[] = [];
   let captures: readonly Capture[] = [];
   /** What tcpdumps are being started for. */
@@ -95,11 +91,7 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
   return {
     path: folder.path,
     captures: () => captures.map((capture) => capture.observe()),
-    request(requested, requestedBy) {
-      if (requestedBy !== policy) {
-        policy = requestedBy;
-        for (const capture of captures) capture.notePolicy(policy);
-      }
+    request(requested) {
       formerSizes = withFormer(formerSizes, { former: sizeOf(rings), requested: sizeOf(requested) });
       rings = requested;
       pruning.keep(podRingsOf(rings));
@@ -109,7 +101,6 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       const capture: Capture = await startCapture({
         ...options,
         spec,
-        policy,
         interfaces: rings.map((ring) => ring.interface),
         network,
         pruning,
@@ -122,7 +113,6 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       }).finally(() => starting.delete(spec));
       earlier ??= capture.earlier;
       captures = [...captures, capture];
-      capture.notePolicy(policy);
       // The request may have changed while it started.
       const former = { ...spec, rings: sizeOf(rings).rings };
       formerSizes = withFormer(formerSizes, { former, requested: sizeOf(rings) });
@@ -154,7 +144,6 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
       formerSizes = formerSizes.filter((each) => !isMeasured(each));
     },
     sizes: () => ({ size: sizeOf(rings), formerSizes }),
-    policy: () => policy,
     addPruned: pruning.addPruned,
     totals,
     folderTotals: folder.totals,

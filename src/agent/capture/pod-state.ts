@@ -6,7 +6,7 @@ import type {
   StopReason,
 } from '../observability/recording-report.ts';
 import { type CaptureSpec, isSameTcpdump, type TcpdumpSpec } from '../planner/annotations.ts';
-import type { DeleteReason, Requester } from '../planner/decisions.ts';
+import type { DeleteReason } from '../planner/decisions.ts';
 import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
 import type { Refusal } from '../planner/refusals.ts';
 import type { FreezeCause, FreezeLog } from '../storage/freeze-records.ts';
@@ -74,22 +74,13 @@ export type Observed = {
   /** In the order in which they started, with those that have ended and are not accounted for. */
   readonly captures: readonly ObservedCapture[];
   /** Undefined if there is none. */
-  readonly folder: ObservedFolder | undefined;
+  readonly folder: { readonly hasEndOfPod: boolean; readonly isOnlyFrozen: boolean } | undefined;
   /** From its opening until its end is reported. `formerSizes` were requested before, and are not measured yet. */
   readonly recording: { readonly formerSizes: readonly RingsSize[] } | undefined;
   /** The steps that have begun, by their key, and are not over. */
   readonly inFlight: ReadonlyMap<StepKey, Step>;
   readonly memory: Memory;
   readonly freeze: ObservedFreeze;
-  /** Who asks for what is captured of the Pod, or is not for now; undefined if nobody does. */
-  readonly requester: Requester | undefined;
-};
-
-export type ObservedFolder = {
-  readonly hasEndOfPod: boolean;
-  readonly isOnlyFrozen: boolean;
-  /** The policy that asked for it last, as its records have it. */
-  readonly policy: string | undefined;
 };
 
 /** What is frozen of the Pod, and what could freeze it. */
@@ -188,8 +179,6 @@ export type Step =
       readonly log: NotedMoments;
       readonly replacesNewest: boolean;
     }
-  /** Writes down that this policy asks for what was captured; undefined: the annotation. */
-  | { readonly kind: 'notePolicy'; readonly policy: string | undefined }
   /** Sets aside the files of the ring that is being frozen, whose captures have ended. */
   | { readonly kind: 'setAside'; readonly number: number }
   /** Tells a tcpdump how many files it keeps; 0: all. */
@@ -239,7 +228,6 @@ export function keyOf(step: Step): StepKey {
     case 'noteFreeze':
     case 'beginFreeze':
       return freezeKey;
-    case 'notePolicy':
     case 'setAside':
     case 'open':
     case 'measure':

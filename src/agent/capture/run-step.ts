@@ -34,8 +34,6 @@ export async function runStep(
     case 'giveUp':
       await recording?.giveUp(step.generation, 'tcpdump does not start to capture');
       return done;
-    case 'notePolicy':
-      return (await options.folders.notePolicy(pod.uid, step.policy)) ? done : noRecord;
     case 'noteFreeze':
     case 'beginFreeze':
     case 'setAside':
@@ -70,7 +68,6 @@ export async function runStep(
 }
 
 const done: StepResult = { kind: 'done' };
-const noRecord: StepResult = { kind: 'failed', message: 'no record says who asks for the capture' };
 const stillCaptured: StepResult = { kind: 'failed', message: 'another agent still captures the Pod' };
 
 async function open(context: PodContext, options: StepOptions): Promise<StepResult> {
@@ -83,7 +80,6 @@ async function open(context: PodContext, options: StepOptions): Promise<StepResu
     context.opened(
       openRecording({
         rings,
-        policy: context.request()?.policy,
         folder,
         settings,
         measure: () => folders.measure(pod.uid),

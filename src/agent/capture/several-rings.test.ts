@@ -205,12 +205,11 @@ test.each(cases)('of several interfaces, %s', (_what, state, fields, steps, wait
     network: { kind: 'found', network, sinceMs: 0 },
     spareRings: 0,
     captures: [],
-    folder: { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined },
+    folder: { hasEndOfPod: false, isOnlyFrozen: false },
     recording,
     memory: noMemory,
     inFlight: new Map(),
     freeze: nothingFrozen,
-    requester: undefined,
     ...fields,
   };
   const next = nextSteps({ ...state, revision }, observed);

@@ -1,5 +1,6 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { PodName } from '../storage/capture-folders.ts';
+import type { Requester } from '../storage/requester.ts';
 import type { CaptureSpec } from './annotations.ts';
 import type { WaitsFor } from './capacity.ts';
 import type { Bytes } from './free-capacity.ts';
@@ -16,7 +17,7 @@ export type Plan = {
   readonly spare: Bytes;
   /** Whether the ring of each capture that is to run may be frozen, by UID. */
   readonly freezeCapacity: ReadonlyMap<string, FreezeCapacity>;
-  /** By UID, who asks for each Pod of which something is asked: a policy, or undefined for an annotation. */
+  /** By UID, who asks for a capture of each Pod, also of one that is refused or paused. */
   readonly requesters: ReadonlyMap<string, Requester>;
   /** Its Pods are as they were once: what happens to them is not known. */
   readonly isFromMemory?: true;
@@ -43,8 +44,6 @@ export type Decision =
       /** Only the ring is deleted. */
       readonly keepsFrozen?: true;
     };
-
-export type Requester = { readonly policy: string | undefined };
 
 /**
  * `PodEnded`: a running capture ends with the Pod's network. `DurationReached`, `Paused`: it ends now. `NotMatched`: no

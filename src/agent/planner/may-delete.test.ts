@@ -76,6 +76,19 @@ test.each<[DeleteReason, string, readonly CapturePolicy[] | 'forbidden', boolean
   expect(listed).toEqual(['default']);
 });
 
+test.each<[what: string, unreadable: CapturePolicy, allowed: boolean]>([
+  ['nothing is deleted', policy({ selector: 1 }), false],
+  ['it says nothing once it has expired', policy({ selector: 1, ...expired }), true],
+])('while the selector of a policy cannot be read, %s', async (_what, unreadable, allowed) => {
+  const asked = mayDelete({ pod, why: 'AnnotationRemoved' }, limits, {
+    readPod: async () => pod,
+    listPolicies: async () => [unreadable],
+    unixMs,
+  });
+  const answer = await asked.catch((error: Error) => error.message);
+  expect(answer).toEqual(allowed || expect.stringContaining('CapturePolicy web: spec.selector'));
+});
+
 test('nothing is deleted when the Pod or the policies cannot be read', async () => {
   const unreachable = () => Promise.reject(new Error('unreachable'));
   const deletion = { pod, why: 'RetentionOver' } as const;

@@ -46,6 +46,14 @@ async function requestNow(pod: Pod, limits: RequestLimits, fresh: FreshState) {
   if (own.kind !== 'unknown') return own.kind;
   const listed = await fresh.listPolicies(pod.namespace);
   if (listed === 'forbidden') return own.kind;
+  throwUnreadable(listed, fresh.unixMs());
   const policies = policiesAfter(noPolicies, { kind: 'listed', items: listed });
   return requestFor(pod, { policies, limits, unixMs: fresh.unixMs() }).kind;
+}
+
+/** One whose selector cannot be read may select the Pod, until it expires. */
+function throwUnreadable(policies: readonly CapturePolicy[], unixMs: number): void {
+  for (const { name, selectorProblem, expiresMs = Number.POSITIVE_INFINITY } of policies)
+    if (selectorProblem !== undefined && unixMs < expiresMs)
+      throw new Error(`CapturePolicy ${name}: ${selectorProblem}`);
 }

@@ -31,8 +31,6 @@ export type NodeState = {
 
 export type RunningRecording = CapturedTime &
   RunningRings & {
-    /** The policy that asks for it; undefined for an annotation. */
-    readonly policy?: string | undefined;
     /** One for each interface of which a tcpdump runs. */
     readonly receiveRings: readonly RunningReceiveRing[];
   };

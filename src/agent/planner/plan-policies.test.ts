@@ -5,7 +5,7 @@ import { neverFrozen, podWith, specOf } from '../testing/fixtures.ts';
 import { policyObject } from '../testing/policy-object.ts';
 import { parsePolicy } from './capture-policy.ts';
 import type { Decision } from './decisions.ts';
-import type { NodeState, RunningRecording } from './node-state.ts';
+import type { NodeState } from './node-state.ts';
 import { plan } from './plan.ts';
 import { noPolicies, type Policies, policiesAfter, rememberedPolicies } from './policies.ts';
 
@@ -27,8 +27,7 @@ type Case = readonly [
     readonly policies: Policies;
     /** Undefined: there is none. */
     readonly folder?: Partial<FolderState>;
-    /** The policy of the running capture, if one runs. */
-    readonly running?: Pick<RunningRecording, 'policy'>;
+    readonly isRunning?: true;
   },
   decision: Partial<Decision> | undefined,
   nextMs?: number,
@@ -50,7 +49,7 @@ test.for<Case>([
   ],
   [
     'a Pod whose annotation was removed, and that a policy selects',
-    { pod: web, policies: inForce, folder: {}, running: { policy: undefined } },
+    { pod: web, policies: inForce, folder: {}, isRunning: true },
     record(5, 'first'),
   ],
   [
@@ -61,7 +60,7 @@ test.for<Case>([
   ],
   [
     'a Pod that no policy selects any more, while its capture runs',
-    { pod: db, policies: inForce, folder: {}, running: byPolicy },
+    { pod: db, policies: inForce, folder: byPolicy, isRunning: true },
     notMatched,
     nowMs + 1_000,
   ],
@@ -87,15 +86,37 @@ test.for<Case>([
     {
       pod: { ...db, deletionTimestamp: '2026-06-01T12:00:00Z' },
       policies: none,
-      folder: {},
-      running: byPolicy,
+      folder: byPolicy,
+      isRunning: true,
     },
     { kind: 'keep', why: 'PodEnded' },
     nowMs + 1_000,
   ],
   [
+    'a Pod that is being deleted slowly, and that no policy selects any more',
+    {
+      pod: { ...db, deletionTimestamp: '2026-06-01T12:00:00Z', gracePeriodSeconds: 61 },
+      policies: none,
+      folder: byPolicy,
+      isRunning: true,
+    },
+    notMatched,
+    nowMs + 1_000,
+  ],
+  [
+    'a Pod that is being deleted, and whose policy has expired',
+    {
+      pod: { ...web, deletionTimestamp: '2026-06-01T12:00:00Z' },
+      policies: listed([{ expires: '2026-06-01T11:59:59Z' }]),
+      folder: byPolicy,
+      isRunning: true,
+    },
+    notMatched,
+    nowMs + 1_000,
+  ],
+  [
     'a Pod whose annotation asked last, and that no policy selects',
-    { pod: db, policies: none, folder: byPolicy, running: { policy: undefined } },
+    { pod: db, policies: none, folder: {}, isRunning: true },
     { kind: 'delete', why: 'AnnotationRemoved' },
   ],
   [
@@ -120,8 +141,8 @@ test.for<Case>([
     {
       pod: web,
       policies: listed([{ expires: '2026-06-01T12:00:30Z', duration: '5s' }]),
-      folder: {},
-      running: byPolicy,
+      folder: byPolicy,
+      isRunning: true,
     },
     { kind: 'record' },
     nowMs + 5_000,
@@ -142,7 +163,7 @@ describe('before the policies are listed', () => {
     ['what an earlier agent captured continues', { pod: web, policies: remembered }, record(5, 'first')],
     [
       'nothing is concluded about captures without a request',
-      { pod: web, policies: noPolicies, folder: byPolicy, running: byPolicy },
+      { pod: web, policies: noPolicies, folder: byPolicy, isRunning: true },
       { kind: 'unknown' },
     ],
     [
@@ -211,15 +232,13 @@ test('rings of ended Pods are evicted before those that no policy asks for any m
   expect(kinds(6_000_000)).toEqual(['new wait', 'left delete', 'ended delete']);
 });
 
-function stateOf({ pod, policies, folder, running }: Case[1]): NodeState {
+function stateOf({ pod, policies, folder, isRunning }: Case[1]): NodeState {
   const size = { files: 5, fileMegabytes: 1, rings: 1 };
   return {
     pods: new Map([[uid, podWith(pod)]]),
     folders: new Map(folder ? [[uid, folderWith(folder)]] : []),
     recording: new Map(
-      running
-        ? [[uid, { ...running, capturedMs: 0, atMs: nowMs, size, formerSizes: [], receiveRings: [] }]]
-        : [],
+      isRunning ? [[uid, { capturedMs: 0, atMs: nowMs, size, formerSizes: [], receiveRings: [] }]] : [],
     ),
     capturedBefore: new Set(),
     waits: new Map(),

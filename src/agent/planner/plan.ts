@@ -4,7 +4,7 @@ import type { CaptureSpec } from './annotations.ts';
 import type { Plan, Proposal } from './decisions.ts';
 import { fitToCapacity } from './fit-to-capacity.ts';
 import type { NodeState } from './node-state.ts';
-import { type PodRequest, requestFor } from './policies.ts';
+import { type PodRequest, policiesSelecting, requestFor } from './policies.ts';
 
 /**
  * Decides for the whole Node at once. Pure: the same state gives the same plan. A Pod that asks for nothing and has no
@@ -31,7 +31,7 @@ function proposalFor(uid: string, pod: Pod, state: NodeState): Proposal | undefi
   const folder = state.folders.get(uid);
   const request = requestFor(pod, state);
   if (request.kind === 'none' || request.kind === 'unknown') {
-    return folder && proposalWithoutRequest({ uid, pod, folder, request }, state);
+    return folder && proposalWithoutRequest({ pod, folder, request }, state);
   }
   if (hasEnded(pod)) return folder && proposalForEnded(folder, state, { pod });
   const proposal: Proposal =
@@ -45,17 +45,17 @@ function proposalFor(uid: string, pod: Pod, state: NodeState): Proposal | undefi
 }
 
 /** What an annotation asked for is deleted with the annotation. What a policy asked for stays for the retention time. */
-function proposalWithoutRequest({ uid, pod, folder, request }: ForgottenFolder, state: NodeState): Proposal {
-  const { recording, policies } = state;
-  const running = recording.get(uid);
-  const isByPolicy = (running ? running.policy : folder.policy) !== undefined;
+function proposalWithoutRequest({ pod, folder, request }: ForgottenFolder, state: NodeState): Proposal {
+  const { policies } = state;
+  const isByPolicy = folder.policy !== undefined;
   // An agent that may not list policies carries none out: one without an annotation is not to be captured.
   const isUnknown = request.kind === 'unknown' && (isByPolicy || policies.known === 'notYet');
   if (isUnknown && hasEnded(pod)) return proposalForEnded(folder, state, { pod });
   if (isUnknown) return { decision: { kind: 'unknown', pod } };
   if (!isByPolicy) return { decision: { kind: 'delete', pod, why: 'AnnotationRemoved' } };
-  // A policy is often deleted with its Pods: their last packets count.
-  const isEnding = hasEnded(pod) || pod.deletionTimestamp !== undefined;
+  // A policy is often deleted with its Pods, as with their namespace: their last packets count.
+  const isGone = policiesSelecting(pod, policies).length === 0;
+  const isEnding = hasEnded(pod) || (isGone && endsSoon(pod));
   return proposalForEnded(folder, state, { why: isEnding ? 'PodEnded' : 'NotMatched', pod });
 }
 
@@ -69,7 +69,6 @@ function requestersIn(state: NodeState): Plan['requesters'] {
 }
 
 type ForgottenFolder = {
-  readonly uid: string;
   readonly pod: Pod;
   readonly folder: FolderState;
   readonly request: PodRequest;
@@ -78,6 +77,11 @@ type ForgottenFolder = {
 /** A Pod that is only marked for deletion still sends packets: it has ended by its phase, or once it is deleted. */
 export function hasEnded(pod: Pod): boolean {
   return pod.phase === 'Succeeded' || pod.phase === 'Failed';
+}
+
+/** Whether it is being deleted, and its containers are given no more than a minute for that. */
+function endsSoon({ deletionTimestamp, gracePeriodSeconds }: Pod): boolean {
+  return deletionTimestamp !== undefined && gracePeriodSeconds <= 60;
 }
 
 /** People want a Pod's last packets, so its files stay for the retention time. */

@@ -28,7 +28,7 @@ export const refusalDescriptions: Readonly<
   },
   InvalidPolicy: {
     when: 'the CapturePolicy that selects the Pod has a value that is not allowed, or a field that the agent does not know, which another version of the CRD or other limits let pass; the message names the policy and the field',
-    until: 'the policy is changed or deleted',
+    until: 'the policy is changed or deleted, expires, or does not select the Pod any more',
   },
   HostNetwork: {
     when: 'the Pod uses the host network, where a capture would show the packets of every Pod',

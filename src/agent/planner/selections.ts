@@ -8,8 +8,8 @@ import { selects } from './policy-selector.ts';
  */
 export type Selections = {
   readonly ofPod: WeakMap<Pod, Selection>;
-  /** The same change applies to all Pods. */
-  readonly changes: WeakMap<Sorted, { readonly to: Sorted; readonly change: PoliciesChange }>;
+  /** The same change applies to all Pods. No more than one is kept: a chain of them would keep every version alive. */
+  newest: { readonly from: Sorted; readonly to: Sorted; readonly change: PoliciesChange } | undefined;
 };
 
 /** The oldest policy first. */
@@ -24,7 +24,7 @@ type PoliciesChange = {
 };
 
 export function noSelections(): Selections {
-  return { ofPod: new WeakMap(), changes: new WeakMap() };
+  return { ofPod: new WeakMap(), newest: undefined };
 }
 
 /** The oldest policy comes first, as in the Gateway API; of the same second, that with the first name. */
@@ -33,11 +33,12 @@ export function olderFirst(a: CapturePolicy, b: CapturePolicy): number {
 }
 
 /** Those of some policies that select a Pod, the oldest first. */
-export function selectingAmong(among: Sorted, pod: Pod, { ofPod, changes }: Selections): Sorted {
+export function selectingAmong(among: Sorted, pod: Pod, selections: Selections): Sorted {
+  const { ofPod } = selections;
   const before = ofPod.get(pod);
   if (before?.among === among) return before.selecting;
   const selecting = before
-    ? selectingAfter(before.selecting, changeTo(among, before.among, changes), pod)
+    ? selectingAfter(before.selecting, changeTo(among, before.among, selections), pod)
     : selectingOf(among, pod);
   ofPod.set(pod, { among, selecting });
   return selecting;
@@ -55,11 +56,11 @@ function selectingAfter(before: Sorted, { replaced, toCompare }: PoliciesChange,
   return found.length === 0 ? kept : [...kept, ...found].toSorted(olderFirst);
 }
 
-function changeTo(to: Sorted, from: Sorted, changes: Selections['changes']): PoliciesChange {
-  const known = changes.get(from);
-  if (known?.to === to) return known.change;
+function changeTo(to: Sorted, from: Sorted, selections: Selections): PoliciesChange {
+  const { newest } = selections;
+  if (newest?.from === from && newest.to === to) return newest.change;
   const change = changeBetween(from, to);
-  changes.set(from, { to, change });
+  selections.newest = { from, to, change };
   return change;
 }
 

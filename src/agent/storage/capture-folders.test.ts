@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
 import { run } from '../../testbed/run-program.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { neverFrozen } from '../testing/fixtures.ts';
 import { openCaptureFolders } from './capture-folders.ts';
 import { noTotals, readRecord } from './capture-records.ts';
-import { folderName } from './file-names.ts';
+import { folderName, requesterName } from './file-names.ts';
+import { readRequester } from './requester.ts';
 
 const log = pino({ level: 'silent' });
 const groupId = process.getgid?.() ?? 0;
@@ -533,4 +535,48 @@ test('the group can write into a capture folder, and others cannot read it', asy
   expect((mode & 0o7777).toString(8)).toBe('1770');
   expect(gid).toBe(groupId);
   expect(((await stat(root.path)).mode & 0o777).toString(8)).toBe('750');
+});
+
+test('who asks for the captures holds at once, also before there is a folder, and is in the folder', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const policyOf = () => folders.states().get(pod.uid)?.policy;
+  folders.noteRequesters(new Map([[pod.uid, { policy: 'a' }]]));
+  const { path } = await folders.open(pod);
+  expect(policyOf()).toBe('a');
+  expect(await readRequester(path)).toEqual({ policy: 'a' });
+  folders.noteRequesters(new Map([[pod.uid, { policy: undefined }]]));
+  expect(policyOf()).toBeUndefined();
+  folders.noteRequesters(new Map([[pod.uid, { policy: 'b' }]]));
+  // The last one counts.
+  folders.noteRequesters(new Map());
+  expect(policyOf()).toBe('b');
+  await until(async () => (await readRequester(path)).policy === 'b', { what: 'the file' });
+  expect((await open(root.path)).states().get(pod.uid)?.policy).toBe('b');
+  await folders.remove(pod.uid);
+  expect(await readdir(root.path)).toEqual([]);
+});
+
+test('who asks for the captures is written once the disk takes it, and holds until then', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const { path } = await folders.open(pod);
+  // As with a full disk, nothing can be written there.
+  const blocking = join(path, requesterName);
+  await mkdir(join(blocking, 'x'), { recursive: true });
+  folders.noteRequesters(new Map([[pod.uid, { policy: 'a' }]]));
+  await folders.measureAll();
+  expect(folders.states().get(pod.uid)?.policy).toBe('a');
+  await rm(blocking, { recursive: true });
+  await folders.measureAll();
+  expect(await readRequester(path)).toEqual({ policy: 'a' });
+});
+
+test('without a policy, no file says who asks', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  folders.noteRequesters(new Map([[pod.uid, { policy: undefined }]]));
+  const { path } = await folders.open(pod);
+  await folders.measureAll();
+  expect(await readdir(path)).toEqual([]);
 });

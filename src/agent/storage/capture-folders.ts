@@ -13,6 +13,7 @@ import {
   parseRecordName,
   parseRingFile,
   podEndName,
+  requesterName,
 } from './file-names.ts';
 import { type FreezeState, type Freezes, openFreezes, readFreezes, ringInFreezing } from './freezes.ts';
 import { removeFrozenFolders } from './frozen-rings.ts';
@@ -21,6 +22,7 @@ import { oldestPacketUs } from './oldest-packet.ts';
 import { packetsIn } from './packets-in.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
 import { replacedName } from './replace-file.ts';
+import { type Requester, readRequester, writeRequester } from './requester.ts';
 import { listRingFiles } from './ring-files.ts';
 import { watchDeletedFolders } from './watch-deleted-folders.ts';
 
@@ -45,8 +47,11 @@ export type CaptureFolders = {
   readonly freezes: Freezes;
   /** Deletes what the agent wrote for that UID; a file that it did not write stays, and so does the folder then. */
   readonly remove: (uid: string) => Promise<void>;
-  /** Writes into the newest record that this policy asks; undefined: the annotation. Returns whether there is a record. */
-  readonly notePolicy: (uid: string, policy: string | undefined) => Promise<boolean>;
+  /**
+   * These ask for captures now, by UID. Of what nobody asks for any more, the last one counts. Holds at once, and is
+   * written into the folder, which may not exist yet; what a full disk does not take is written later.
+   */
+  readonly noteRequesters: (requesters: ReadonlyMap<string, Requester>) => void;
   /** Deletes the ring of that UID, and not its frozen rings. Returns whether nothing is left of it. */
   readonly removeRing: (uid: string) => Promise<boolean>;
 };
@@ -67,7 +72,7 @@ export type FolderState = {
   readonly capturedMs: number;
   /** When the Pod ended, by the clock of this boot; undefined while it may be running. */
   readonly endedMs: number | undefined;
-  /** The CapturePolicy that asked for its newest capture; undefined: the Pod's annotation did, or nothing is known. */
+  /** The CapturePolicy that asked for it last; undefined: the Pod's annotation did. */
   readonly policy?: string | undefined;
   /** The time of its oldest packet, in milliseconds of Unix time; undefined if there is none, or if it is not read. */
   readonly oldestPacketMs?: number | undefined;
@@ -98,6 +103,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   const measured = measuredFolders(await existingFolders(root), options);
   await measured.measureAll();
   const compareQueue = serialQueue();
+  const requesterQueue = serialQueue();
   /** By the paths of the folders: what a full disk did not take is written later, whoever captures then. */
   const writers = new Map<string, RecordWriter>();
 
@@ -107,6 +113,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
         log.warn({ folder, err: error }, 'failed to write the record of a capture again'),
       );
     for (const [uid, endedMs] of measured.unwrittenEnds()) await writeEnd(uid, endedMs).catch(() => {});
+    for (const uid of measured.unwrittenRequesters()) await writeRequesterOf(uid);
   }
 
   async function writeEnd(uid: string, endedMs: number): Promise<void> {
@@ -114,6 +121,19 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     if (path !== undefined) await ifExists(writePodEnd(path, clock, endedMs));
     measured.endWritten(uid);
   }
+
+  /** Never rejects. */
+  const writeRequesterOf = (uid: string) =>
+    requesterQueue(async () => {
+      const [path, requester] = [measured.pathOf(uid), measured.unwrittenRequester(uid)];
+      if (path === undefined || !requester) return;
+      try {
+        await ifExists(writeRequester(path, requester));
+        measured.requesterWritten(uid, requester);
+      } catch (error) {
+        log.warn({ folder: path, err: error }, 'failed to write who asks for the captures');
+      }
+    });
 
   const deletedFolders = watchDeletedFolders(root, {
     onError: (error) => log.warn({ folder: root, err: error }, 'failed to read the folder of captures'),
@@ -150,6 +170,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       await makeFolder();
       await removePodEnd(path);
       await measured.add(pod.uid, path);
+      await writeRequesterOf(pod.uid);
       const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
       /** Files of the ring that is being frozen are no part of the ring any more. */
       const frozenUpTo = async () => ringInFreezing(await readFreezes(path))?.record.upTo ?? 0;
@@ -171,14 +192,8 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       await removePodEnd(path);
       await measured.add(uid, path);
     },
-    async notePolicy(uid, policy) {
-      const path = measured.pathOf(uid);
-      const newest = path === undefined ? undefined : (await readRecords(path)).at(-1);
-      if (path === undefined || !newest) return false;
-      const { policy: _before, ...record } = newest;
-      await replaceRecord(path, { ...record, ...(policy !== undefined && { policy }) });
-      await measured.measure(uid);
-      return true;
+    noteRequesters(requesters) {
+      for (const uid of measured.noteRequesters(requesters)) void writeRequesterOf(uid);
     },
     async removeRing(uid) {
       const path = measured.pathOf(uid);
@@ -205,6 +220,9 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
   /** Kept here too, for a disk that cannot be written. */
   const endedMsOf = new Map<string, number>();
   const unwrittenEnds = new Set<string>();
+  /** Also of Pods that have no folder yet. */
+  const requesters = new Map<string, Requester>();
+  const unwrittenRequesters = new Set<string>();
 
   async function measure(uid: string): Promise<void> {
     const path = paths.get(uid);
@@ -216,7 +234,24 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
       const endedMs = state.endedMs ?? endedMsOf.get(uid);
       // What has been frozen while the folder was read is not known from that.
       states.set(uid, { ...state, endedMs, freezes: now && now !== before ? now : state.freezes });
+      compareRequester(uid, state);
     } else states.delete(uid);
+  }
+
+  /** What is known here is newer than what is in the folder. */
+  function compareRequester(uid: string, { policy }: FolderState): void {
+    const known = requesters.get(uid);
+    if (!known || known.policy === policy) {
+      unwrittenRequesters.delete(uid);
+      return;
+    }
+    unwrittenRequesters.add(uid);
+    setPolicy(uid, known);
+  }
+
+  function setPolicy(uid: string, { policy }: Requester): void {
+    const state = states.get(uid);
+    if (state) states.set(uid, { ...state, policy });
   }
 
   /** A folder that cannot be read keeps its last state, and does not stop the others from being measured. */
@@ -252,6 +287,23 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
     /** The ends that are not in their folders yet. */
     unwrittenEnds: () => [...endedMsOf].filter(([uid]) => unwrittenEnds.has(uid)),
     endWritten: (uid: string) => void unwrittenEnds.delete(uid),
+    /** Returns those whose folder says something else. */
+    noteRequesters(now: ReadonlyMap<string, Requester>): readonly string[] {
+      for (const uid of requesters.keys()) if (!now.has(uid) && !paths.has(uid)) requesters.delete(uid);
+      return [...now].flatMap(([uid, requester]) => {
+        requesters.set(uid, requester);
+        const state = states.get(uid);
+        if (!state || state.policy === requester.policy) return [];
+        unwrittenRequesters.add(uid);
+        setPolicy(uid, requester);
+        return [uid];
+      });
+    },
+    unwrittenRequester: (uid: string) => (unwrittenRequesters.has(uid) ? requesters.get(uid) : undefined),
+    unwrittenRequesters: () => [...unwrittenRequesters],
+    requesterWritten(uid: string, written: Requester): void {
+      if (requesters.get(uid)?.policy === written.policy) unwrittenRequesters.delete(uid);
+    },
     freezesChanged(uid: string, freezes: FreezeState): void {
       const state = states.get(uid);
       if (!state) return;
@@ -261,6 +313,7 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
     },
     forget(uid: string): void {
       unwrittenEnds.delete(uid);
+      unwrittenRequesters.delete(uid);
       paths.delete(uid);
       endedMsOf.delete(uid);
       states.delete(uid);
@@ -273,11 +326,12 @@ async function readState(
   { clock, readsPacketTimes }: CaptureFoldersOptions,
 ): Promise<FolderState> {
   const named = parseFolderName(basename(path)) ?? { namespace: '', pod: '', uid: '' };
-  const [read, sizes, endedMs, freezes] = await Promise.all([
+  const [read, sizes, endedMs, freezes, { policy }] = await Promise.all([
     readRecords(path),
     ringSizes(path),
     readPodEnd(path, clock),
     readFreezes(path),
+    readRequester(path),
   ]);
   const records = read.filter((record) => folderName(record) === folderName(named));
   const newest = records.at(-1);
@@ -295,7 +349,7 @@ async function readState(
     // tcpdump's user can make more files than a call can have arguments.
     largestBytes: sizes.reduce((largest, size) => Math.max(largest, size), 0),
     capturedMs,
-    ...(newest?.policy !== undefined && { policy: newest.policy }),
+    ...(policy !== undefined && { policy }),
     ...(oldestUs !== undefined && { oldestPacketMs: oldestUs / 1_000 }),
     endedMs,
     freezes,
@@ -359,7 +413,7 @@ async function removeOwnFiles(path: string, log: Logger): Promise<void> {
     const isOwn =
       parseRingFile(name) !== undefined ||
       parseRecordName(replaced) !== undefined ||
-      [podEndName, freezeLogName].includes(replaced);
+      [podEndName, freezeLogName, requesterName].includes(replaced);
     if (isOwn && !entry.isDirectory()) await ifExists(unlink(join(path, name)));
   }
   await ifExists(removeFrozenFolders(path));

@@ -90,8 +90,6 @@ const recordSchema = v.object({
   filter: v.optional(v.string()),
   snaplen: v.optional(count),
   fileMegabytes: count,
-  /** The CapturePolicy that asked for it last; undefined: the Pod's annotation. */
-  policy: v.optional(v.string()),
   /** RFC 3339, only for people: no decision depends on it. */
   startTime: v.pipe(v.string(), v.isoTimestamp()),
   endTime: v.optional(v.pipe(v.string(), v.isoTimestamp())),
@@ -113,15 +111,7 @@ export type CaptureRecord = v.InferOutput<typeof recordSchema>;
 /** What is known of a capture before it starts. */
 export type CaptureParameters = Pick<
   CaptureRecord,
-  | 'agent'
-  | 'node'
-  | 'sandboxId'
-  | 'addresses'
-  | 'interface'
-  | 'filter'
-  | 'snaplen'
-  | 'fileMegabytes'
-  | 'policy'
+  'agent' | 'node' | 'sandboxId' | 'addresses' | 'interface' | 'filter' | 'snaplen' | 'fileMegabytes'
 >;
 
 export type NewRecordOptions = {

@@ -56,13 +56,17 @@ export async function openCapturedPods(options: {
     async () => {
       const captured = current;
       const fitting = fittingIn(captured, maxCharacters);
-      const leftOut = captured.pods.length - fitting.pods.length;
-      if (leftOut > 0 && !isCut)
+      const leftOut = {
+        pods: captured.pods.length - fitting.pods.length,
+        policies: captured.policies.length - fitting.policies.length,
+      };
+      const isCutNow = leftOut.pods + leftOut.policies > 0;
+      if (isCutNow && !isCut)
         log.warn(
           { leftOut },
           'too much to write down: an agent that starts while the API server is away does not continue all captures',
         );
-      isCut = leftOut > 0;
+      isCut = isCutNow;
       await writeCaptured(path, fitting, clock);
       written = captured;
     },

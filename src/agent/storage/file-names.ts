@@ -70,6 +70,9 @@ export function parseRecordName(name: string): number | undefined {
 /** The name of the file that says when the Pod ended. */
 export const podEndName = 'pod-end.json';
 
+/** The name of the file that says who asked for the captures. */
+export const requesterName = 'requested-by.json';
+
 /** The name of the file that says what has been frozen so far, and what was not. */
 export const freezeLogName = 'freezes.json';
 

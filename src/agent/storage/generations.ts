@@ -78,7 +78,7 @@ export type PrecedingCaptures = {
 
 type CaptureProgress = Pick<
   CaptureRecord,
-  'policy' | 'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals'
+  'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals'
 >;
 
 export type CaptureFolderOptions = {

@@ -44,7 +44,6 @@ export type World = {
   captures: ObservedCapture[];
   generations: number;
   folder: Observed['folder'];
-  requester: Observed['requester'];
   recording: Observed['recording'];
   memory: Memory;
   /** How many rings were asked for last. */
@@ -77,8 +76,6 @@ export type Act =
   | { readonly kind: 'capacity'; readonly spareRings: number }
   /** The Pod gets that interface, or loses it: what captures it ends. */
   | { readonly kind: 'interface'; readonly name: string; readonly exists: boolean }
-  /** Somebody else asks for what is captured, or nobody does. */
-  | { readonly kind: 'requester'; readonly requester: Observed['requester'] }
   /** The container of the Pod ends. */
   | { readonly kind: 'crash' }
   /** A capture that is being frozen has that many files more. */
@@ -101,7 +98,6 @@ export function newWorld(): World {
     captures: [],
     generations: 0,
     folder: undefined,
-    requester: undefined,
     recording: undefined,
     memory: noMemory,
     rings: 1,
@@ -143,9 +139,6 @@ export function act(world: World, what: Act): void {
       break;
     case 'interface':
       changeInterface(world, what.name, what.exists);
-      break;
-    case 'requester':
-      world.requester = what.requester;
       break;
     case 'crash':
       world.crashes += 1;
@@ -214,22 +207,11 @@ function decide(world: World, decision: Decision | undefined): void {
 }
 
 function observe(world: World): Observed {
-  const { nowMs, network, captures, folder, recording, memory, handovers, requester } = world;
+  const { nowMs, network, captures, folder, recording, memory, handovers } = world;
   const spareRings = Math.max(0, world.spareRings - handovers.size);
   const inFlight = new Map([...world.inFlight].map(([key, { step }]) => [key, step]));
   const freeze = { ...world.freeze, pod: podOf(world) };
-  return {
-    nowMs,
-    network,
-    spareRings,
-    captures,
-    folder,
-    recording,
-    memory,
-    inFlight,
-    freeze,
-    requester,
-  };
+  return { nowMs, network, spareRings, captures, folder, recording, memory, inFlight, freeze };
 }
 
 function podOf({ crashes }: World): ObservedFreeze['pod'] {
@@ -285,7 +267,6 @@ function problemOf(world: World, step: Step): string | undefined {
       'erased without permission for this revision',
     ],
     [step.kind === 'erase' && world.recording !== undefined, 'erased while it is recorded'],
-    [step.kind === 'notePolicy' && !world.folder, 'noted who asks for what is not there'],
     [
       step.kind === 'stop' && isFrozenTooShort(world, step.generation),
       'frozen without a capture that continues',
@@ -367,7 +348,8 @@ function isFrozenTooShort(world: World, generation: number): boolean {
   if (desired.kind !== 'capture' || held?.phase.kind !== 'listening' || network.kind !== 'found')
     return false;
   const { ring } = freeze;
-  if (!ring || generation > ring.upTo || isRefused(world, held.spec)) return false;
+  // If all are refused, the recording ends.
+  if (!ring || generation > ring.upTo || desired.rings.every((each) => isRefused(world, each))) return false;
   const isWanted = desired.rings.some(({ interface: name }) => name === held.spec.interface);
   if (!isWanted || held.network.sandboxId !== network.network.sandboxId) return false;
   const isLong = (held.filesSinceHeld ?? 0) >= mostFilesAfterTrigger(held.spec);
@@ -462,7 +444,7 @@ function resultOf(world: World, step: Step, succeeds: boolean): StepResult {
 function apply(world: World, step: Step, forRevision: number): void {
   switch (step.kind) {
     case 'open':
-      world.folder = { ...folderOf(world), hasEndOfPod: false };
+      world.folder = { hasEndOfPod: false, isOnlyFrozen: false };
       world.recording = { formerSizes: [] };
       return;
     case 'start':
@@ -486,13 +468,10 @@ function apply(world: World, step: Step, forRevision: number): void {
       world.recording = undefined;
       return;
     case 'markEnded':
-      world.folder = { ...folderOf(world), hasEndOfPod: true };
+      world.folder = { hasEndOfPod: true, isOnlyFrozen: false };
       return;
     case 'unmarkEnded':
-      world.folder = { ...folderOf(world), hasEndOfPod: false };
-      return;
-    case 'notePolicy':
-      world.folder = { ...folderOf(world), policy: step.policy };
+      world.folder = { hasEndOfPod: false, isOnlyFrozen: false };
       return;
     case 'erase':
       world.folder = undefined;
@@ -514,10 +493,6 @@ function apply(world: World, step: Step, forRevision: number): void {
     case 'cancel':
       return;
   }
-}
-
-function folderOf({ folder }: World) {
-  return folder ?? { hasEndOfPod: false, isOnlyFrozen: false, policy: undefined };
 }
 
 function measure(world: World): void {
