@@ -202,6 +202,7 @@ test.each(['annotation', 'policy'])('an agent ends although the filter of its %s
   const agent = await scene.start();
   await until(() => scene.eventReasons().includes('InvalidFilter'), { what: 'the refusal' });
   await agent.stop();
+  expect(await scene.tcpdumps()).toEqual([]);
 });
 
 test('a stale list without the policy deletes nothing, and capturing continues with the next one', async () => {
