@@ -38,6 +38,7 @@ test('without the CRD there are no policies, which is logged once, and the CRD i
   server.script.policyList.push(notFound, notFound, notFound, list('5', [policyObject('a')]));
   await using following = follow(server);
   await server.nextPolicyWatch();
+  await following.isWatching();
   expect(following.changes()).toEqual(['listed ', 'listed a']);
   expect(following.lines()).toEqual([
     'the CRD CapturePolicy is not installed: only annotations request captures',
@@ -105,6 +106,7 @@ test.each(nothingShown)(
     server.script.policyList.push(...times(8, notFound), list('5', [policyObject('a')]));
     await using following = follow(server);
     await server.nextPolicyWatch();
+    await following.isWatching();
     expect(following.changes()).toEqual(['forbidden', 'listed a']);
     expect(following.lines()).toEqual([
       'CapturePolicies are not found, although their CRD may be installed: only annotations request captures',
@@ -118,6 +120,7 @@ test('an agent that may not list policies says so once, and tries again', async 
   server.script.policyList.push(...times(7, forbidden), list('5', []));
   await using following = follow(server);
   await server.nextPolicyWatch();
+  await following.isWatching();
   expect(following.changes()).toEqual(['forbidden', 'listed ']);
   expect(following.lines().filter((line) => line !== 'watch interrupted')).toEqual([
     'not allowed to list and watch CapturePolicies: only annotations request captures; update the ClusterRole with the chart',
@@ -131,6 +134,7 @@ test('an agent that may list policies, and not watch them, says so once, and lis
   server.script.policyWatch.push(...times(6, forbidden));
   await using following = follow(server);
   await server.nextPolicyWatch();
+  await following.isWatching();
   expect(following.changes()).toEqual(['listed a', 'forbidden', ...times(3, 'listed a')]);
   expect(following.lines().filter((line) => line !== 'watch interrupted')).toEqual([
     'not allowed to list and watch CapturePolicies: only annotations request captures; update the ClusterRole with the chart',
@@ -304,6 +308,11 @@ function follow(server: ApiServer, retryMs = 1) {
     requestOf: (pod: Pod) =>
       requestFor(pod, { policies: changes.reduce(policiesAfter, noPolicies), limits, unixMs: 0 }),
     lines: () => log.lines.map(({ message }) => message),
+    /** Waits until the watch that was refused is open here as well. */
+    isWatching: () =>
+      until(() => log.lines.some(({ message }) => message === 'CapturePolicies are watched now'), {
+        what: 'the watch',
+      }),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await done;
