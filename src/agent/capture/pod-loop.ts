@@ -151,7 +151,8 @@ type Loop = {
   listed: Pod | undefined;
   /** What happens to the Pod has been looked at. */
   isPodSeen: boolean;
-  freezeCapacity: FreezeCapacity;
+  /** Undefined from the moment when its ring is frozen until a plan knows what is left. */
+  freezeCapacity: FreezeCapacity | undefined;
   /** Undefined if nobody asks for it, or before that is known. */
   requester: Requester | undefined;
   network: ObservedNetwork;
@@ -185,7 +186,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     known: undefined,
     listed: undefined,
     isPodSeen: false,
-    freezeCapacity: 'none',
+    freezeCapacity: undefined,
     requester: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
@@ -359,7 +360,7 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** Remembers how a step ended: the next steps depend on it. */
 function note(loop: Loop, step: LastingStep, forRevision: number, result: StepResult): void {
   // The capacity for it is used up: the next plan knows whether there is more.
-  if (step.kind === 'beginFreeze' && result.kind === 'done') loop.freezeCapacity = 'none';
+  if (step.kind === 'beginFreeze' && result.kind === 'done') loop.freezeCapacity = undefined;
   const key = keyOf(step);
   // A tcpdump that has started can still fail at once.
   if (result.kind === 'done' && step.kind !== 'start') loop.delays.delete(key);
