@@ -66,6 +66,11 @@ test.each<[string, readonly Operation[], Expectation['folder']]>([
     [policy, deletePolicy, { kind: 'fillDisk', ms: 1 }],
     'may',
   ],
+  [
+    'of a policy that selects the Pod again, after the disk was full',
+    [policy, deletePolicy, { kind: 'fillDisk', ms: 1 }, { ...policy, isPaused: true }],
+    'may',
+  ],
 ])('expects the files %s to stay if they are not to be deleted', (_what, [ask, ...operations], folder) => {
   const settled = desiredWhenSettled(after([create, ...(ask ? [ask] : [])]), new Set(['a']));
   expect(expected(operations.reduce(desiredAfter, settled)).folder).toBe(folder);

@@ -30,7 +30,10 @@ export type PastRequests = {
   readonly hadFolder: boolean;
   /** Who may have asked last, as far as its agent knows. */
   readonly askers: ReadonlySet<Asker>;
-  /** At some time nobody asked, and an annotation may have been the last to do so: then its folder is deleted. */
+  /**
+   * At some time nobody asked, and an annotation may have been the last to do so: then its folder is deleted. Or the disk
+   * was full: then it may be evicted.
+   */
   readonly isForgettable: boolean;
   /** The most files that were asked for since then, and ever. */
   readonly mostFiles: number;
@@ -87,7 +90,7 @@ export function desiredAfter(before: DesiredPods, operation: Operation): Desired
     case 'deletePolicy':
       return remembered({ ...before, policy: undefined });
     case 'fillDisk':
-      return { ...before, pods: withoutSpace(before.pods), wasDiskFilled: true };
+      return remembered({ ...before, pods: withoutSpace(before.pods), wasDiskFilled: true });
     case 'snaplen':
     case 'filter':
     case 'hostileFilter':
@@ -118,16 +121,12 @@ export function requestFor(pod: DesiredPod, policy: DesiredPolicy | undefined) {
 }
 
 /** What must be found of an existing Pod. Pure. */
-export function expectationOf(
-  pod: DesiredPod,
-  { policy, wasDiskFilled }: Omit<DesiredPods, 'pods'>,
-): Expectation {
+export function expectationOf(pod: DesiredPod, { policy }: Pick<DesiredPods, 'policy'>): Expectation {
   const request = requestFor(pod, policy);
   const { past } = pod;
   if (request && !request.isPaused)
     return { isAsked: true, captured: request.interfaces, folder: 'must', files: request.files };
-  const mayBeEvicted = !request && wasDiskFilled;
-  const stays = past.hadFolder && !past.isForgettable && !mayBeEvicted;
+  const stays = past.hadFolder && !past.isForgettable;
   const mayExist = request !== undefined || past.askers.has('policy');
   return {
     isAsked: request !== undefined,
@@ -211,7 +210,7 @@ function remembered(desired: DesiredPods): DesiredPods {
     const { past } = pod;
     const request = requestFor(pod, desired.policy);
     if (!request) {
-      const isForgettable = past.isForgettable || past.askers.has('annotation');
+      const isForgettable = past.isForgettable || past.askers.has('annotation') || desired.wasDiskFilled;
       return [
         name,
         { ...pod, dueText: isForgettable ? undefined : pod.dueText, past: { ...past, isForgettable } },
