@@ -17,7 +17,11 @@ const notAllowed = [
   [captureAnnotation, '5.0', 'must be a whole number of capture files from 1 to 100'],
   [captureAnnotation, '101', 'must be a whole number of capture files from 1 to 100'],
   ['podcap.dev/file-size', '1M', 'must be a whole number of megabytes from 1 to 100'],
-  ['podcap.dev/interface', 'any', 'must be the name of one interface of the Pod'],
+  [
+    'podcap.dev/interface',
+    'any',
+    "must be the names of 1 to 4 interfaces of the Pod, such as eth0 or eth0,lo, but not 'any'",
+  ],
   [filter, '', 'must be a pcap-filter(7) expression of 1 to 2048 bytes'],
   ['podcap.dev/snaplen', '63', 'must be a whole number of bytes from 64 to 262144'],
   ['podcap.dev/duration', '10', 'must be a duration from 1s to 168h, such as 90s, 10m or 1h30m'],

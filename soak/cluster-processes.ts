@@ -41,9 +41,12 @@ export function isAgent({ argv }: ClusterProcess): boolean {
   return argv[0] === 'node' && argv.includes('/usr/lib/podcap/podcap.cjs');
 }
 
-/** Whether it is a tcpdump that writes into the folder of that Pod. */
-export function writesFor({ argv }: ClusterProcess, uid: string): boolean {
-  return argv[0] === 'tcpdump' && argv.some((argument) => argument.includes(`_${uid}/`));
+/** The generation that it captures into the folder of that Pod; undefined for anything but a tcpdump that does. */
+export function writtenGeneration({ argv }: ClusterProcess, uid: string): number | undefined {
+  if (argv[0] !== 'tcpdump') return undefined;
+  const path = argv.find((argument) => argument.includes(`_${uid}/`));
+  const generation = /\.(\d+)\.pcap\d*$/.exec(path ?? '')?.[1];
+  return generation === undefined ? undefined : Number(generation);
 }
 
 /** Whether it is the sender of that Pod (execute.ts). */

@@ -17,8 +17,10 @@ import { clusterProcesses, isAgent } from './cluster-processes.ts';
 import type { SoakPod } from './observation.ts';
 import type { Fault } from './operations.ts';
 
+type FaultyPod = Pick<SoakPod, 'name' | 'uid' | 'node'>;
+
 /** Causes a fault. Resolves when it is over; a process that does not exist at the moment is left out. */
-export async function inject(fault: Fault, podNamed: (pod: string) => SoakPod): Promise<void> {
+export async function inject(fault: Fault, podNamed: (pod: string) => FaultyPod): Promise<void> {
   switch (fault.kind) {
     case 'killTcpdump':
       return signal(await tcpdumpsOf(podNamed(fault.pod)), 'SIGKILL');
@@ -67,7 +69,7 @@ export async function inject(fault: Fault, podNamed: (pod: string) => SoakPod): 
 const captureUser = 10_001;
 
 /** Leaves in a Pod's folder what a compromised tcpdump could. Does nothing if the Pod has no folder. */
-async function leaveHostileFiles({ name, uid, node }: SoakPod): Promise<void> {
+async function leaveHostileFiles({ name, uid, node }: FaultyPod): Promise<void> {
   const folder = await captureFolder({ uid, node });
   if (folder === undefined) return;
   const as = ['--reuid', String(captureUser), '--regid', String(captureUser), '--clear-groups'];
@@ -103,8 +105,8 @@ async function pause(pids: readonly number[], ms: number): Promise<void> {
   signal(pids, 'SIGCONT');
 }
 
-/** What stays available of the disk, in percent: less than the agents leave free. */
-const availablePercent = 15;
+/** What stays available of the disk, in percent: less than the 3 that the agents leave free, and more than the kubelet's 1. */
+const availablePercent = 2;
 
 /** Fills the disk, which both Nodes share, for that long. */
 async function fillDisk(ms: number): Promise<void> {

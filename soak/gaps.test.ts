@@ -20,6 +20,10 @@ test.each<[string, readonly ObservedCapture[], number?]>([
     'a gap that a later capture reports, because the one after it died too early',
     [capture(1, [1]), capture(2, [4]), capture(3, [5], { missed: 2 })],
   ],
+  [
+    'what was pruned between a frozen ring and the ring',
+    [capture(1, [1]), capture(4, [9], { followsHole: true })],
+  ],
   ['what two captures both have', [capture(1, [1, 2, 3]), capture(2, [2, 3, 4])]],
   ['a later start of the sender', [capture(1, [5, 6, 2_000_000, 2_000_001])]],
   ['a later start in a later capture', [capture(1, [5, 6]), capture(2, [2_000_000])]],
@@ -48,6 +52,11 @@ test.each<[string, readonly ObservedCapture[], object]>([
     'before a capture that missed many itself',
     [capture(1, [1]), capture(2, [4]), capture(3, [105], { missed: 100 })],
     { from: 1, to: 2, next: 4, missing: 102, reported: 100 },
+  ],
+  [
+    'after a hole',
+    [capture(1, [1]), capture(4, [9], { followsHole: true }), capture(5, [12])],
+    { from: 4, to: 5, next: 12, missing: 2 },
   ],
   ['at a later start of the sender', [capture(1, [5, 2_000_002])], { missing: 2 }],
 ])('does not explain a gap %s', (_what, captures, gap) => {
@@ -81,7 +90,7 @@ test('does not take the gaps of an earlier folder for those of the next', () => 
 type Captures = { readonly captures: readonly ObservedCapture[]; readonly forgotten?: number };
 
 function folder({ captures, forgotten = 0 }: Captures) {
-  return { id: 'a', captures, forgotten };
+  return { id: 'a', name: 'eth0', captures, forgotten };
 }
 
 function unexplained(captures: Captures) {
@@ -95,5 +104,5 @@ function capture(
   numbers: readonly number[],
   more: Partial<ObservedCapture> = {},
 ): ObservedCapture {
-  return { generation, numbers, missed: 0, dropped: 0, wasCut: false, ...more };
+  return { generation, numbers, missed: 0, dropped: 0, wasCut: false, followsHole: false, ...more };
 }

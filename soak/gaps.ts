@@ -12,12 +12,15 @@ export type ObservedCapture = {
   readonly dropped: number;
   /** It died with its agent: how much it dropped since it was last counted, up to 15 s before, is unknown. */
   readonly wasCut: boolean;
+  /** What was captured right before it has been pruned: what is older, in a frozen ring, is not adjacent. */
+  readonly followsHole: boolean;
 };
 
-/** The folder of a Pod. */
-export type ObservedFolder = {
+/** What was captured of one interface of a Pod: its frozen rings, and its ring. */
+export type ObservedInterface = {
   /** Differs from that of an earlier folder of the same Pod, whose captures had the same generations. */
   readonly id: string;
+  readonly name: string;
   /** Those with a record, oldest first. */
   readonly captures: readonly ObservedCapture[];
   /** The packets that deleted records of short captures reported as missed, dropped or lost. */
@@ -39,9 +42,9 @@ export type ReportedGap = DatagramGap & { readonly reported: number };
 
 /** Remembers every gap that was observed, because a ring deletes both ends of it in time. */
 export type GapHistory = {
-  readonly observe: (folder: ObservedFolder) => void;
-  /** The gaps of that folder that its records do not explain by now. */
-  readonly unexplained: (folder: ObservedFolder) => readonly ReportedGap[];
+  readonly observe: (captured: ObservedInterface) => void;
+  /** The gaps of that interface that its records do not explain by now. */
+  readonly unexplained: (captured: ObservedInterface) => readonly ReportedGap[];
 };
 
 /** A history without gaps. */
@@ -51,13 +54,13 @@ export function gapHistory(): GapHistory {
     observe({ id, captures }) {
       known.set(id, addGapsOf(known.get(id) ?? new Map(), captures));
     },
-    unexplained(folder) {
-      const gaps = [...(known.get(folder.id)?.values() ?? [])];
+    unexplained(captured) {
+      const gaps = [...(known.get(captured.id)?.values() ?? [])];
       const within = Map.groupBy(gaps.filter(isWithin), ({ to }) => to);
       const between = gaps.filter((gap) => !isWithin(gap)).toSorted((a, b) => a.to - b.to);
       return [
-        ...[...within].map(([generation, all]) => reportedWithin(folder, generation, all)),
-        ...between.map((gap, i) => reportedFrom(folder, gap, between.slice(i))),
+        ...[...within].map(([generation, all]) => reportedWithin(captured, generation, all)),
+        ...between.map((gap, i) => reportedFrom(captured, gap, between.slice(i))),
       ].filter(({ missing, reported }) => missing > reported);
     },
   };
@@ -70,9 +73,10 @@ function addGapsOf(
 ): ReadonlyMap<string, DatagramGap> {
   const gaps = new Map(before);
   let previous: { readonly generation: number; readonly last: number } | undefined;
-  for (const { generation: to, numbers } of captures) {
+  for (const { generation: to, numbers, followsHole } of captures) {
     const [first] = numbers;
     const last = numbers.at(-1);
+    if (followsHole) previous = undefined;
     if (first === undefined || last === undefined) continue;
     if (previous) gaps.set(`before ${to}`, gapOf(previous.generation, to, previous.last, first));
     for (const [i, next] of numbers.entries()) {
@@ -97,7 +101,7 @@ function isWithin({ from, to }: DatagramGap): boolean {
 
 /** All gaps within one capture, as one: its record reports what it dropped or lost, as far as that can be known. */
 function reportedWithin(
-  { captures }: ObservedFolder,
+  { captures }: ObservedInterface,
   generation: number,
   gaps: readonly DatagramGap[],
 ): ReportedGap {
@@ -118,7 +122,7 @@ function reportedWithin(
  * one reports it.
  */
 function reportedFrom(
-  { captures, forgotten }: ObservedFolder,
+  { captures, forgotten }: ObservedInterface,
   gap: DatagramGap,
   gaps: readonly DatagramGap[],
 ): ReportedGap {

@@ -1,4 +1,9 @@
-import type { GapHistory, ObservedFolder } from './gaps.ts';
+import { ringOf } from '../src/agent/storage/pod-rings.ts';
+import { mostFilesAfterTrigger } from '../src/agent/storage/ring-size.ts';
+import type { DueText, Expectation, PastRequests } from './desired-pods.ts';
+import { frozenViolations } from './frozen-invariants.ts';
+import type { GapHistory } from './gaps.ts';
+import type { ObservedFolder, RingFiles } from './observed-folder.ts';
 
 /** What was observed of one Pod: of its object, its folder and its processes. */
 export type ObservedPod = {
@@ -6,15 +11,14 @@ export type ObservedPod = {
   readonly uid: string;
   /** False for a Pod that was deleted. */
   readonly exists: boolean;
-  /** How many files its annotation asks for; undefined if it is not annotated, or deleted. */
-  readonly desiredFiles: number | undefined;
-  /** The most files that its annotation has asked for since everything was settled last. */
-  readonly maxDesiredFiles: number;
-  readonly wasEverAnnotated: boolean;
+  readonly expected: Expectation;
+  readonly past: PastRequests;
+  readonly dueText: DueText | undefined;
+  /** The disk was filled since everything was settled last. */
+  readonly wasDiskFilled: boolean;
   /** False while the kubelet delays the restart of a container that was killed repeatedly. */
   readonly sends: boolean;
-  /** Its folder and how many of the largest files of 1 MB its capture files make; undefined if there is none. */
-  readonly folder: (ObservedFolder & { readonly files: number }) | undefined;
+  readonly folder: ObservedFolder | undefined;
   /** How many processes write into its folder. */
   readonly tcpdumps: number;
 };
@@ -39,10 +43,13 @@ export type Observation = {
 export type Violation = { readonly invariant: string; readonly of: string; readonly detail: string };
 
 const invariants = {
-  oneTcpdump: 'one tcpdump per capture, none without',
-  noFolder: 'a Pod that is not annotated has no folder',
-  captured: 'an annotated Pod is captured',
+  oneTcpdump: 'one tcpdump for each interface that is captured, none without',
+  noFolder: 'a folder exists only for what an annotation asks for, or what a policy has asked for last',
+  filesStay:
+    'the files stay while anybody asks for them, and for the retention time of what a policy asked for',
+  captured: 'what is asked for is captured, unless it is paused',
   ringSize: 'as many bytes as N files have, and the one that is being written',
+  frozenSize: 'as many bytes as a frozen ring may have',
   counted: 'every datagram is in a file or in a counter',
 } as const;
 
@@ -54,13 +61,12 @@ export function continuousViolations(before: Observation, now: Observation): Vio
   return now.pods.flatMap((pod) => {
     const earlier = before.pods.find(({ uid }) => uid === pod.uid);
     const found: Violation[] = [];
-    if (!pod.wasEverAnnotated && pod.folder) found.push(violationOf(pod, invariants.noFolder));
-    if (
-      earlier?.exists &&
-      isTooLarge(earlier, earlier.maxDesiredFiles) &&
-      isTooLarge(pod, pod.maxDesiredFiles)
-    )
-      found.push(violationOf(pod, invariants.ringSize));
+    if (pod.past.mostFilesEver === 0 && pod.folder) found.push(violationOf(pod, invariants.noFolder));
+    if (earlier?.exists) {
+      const areTooLarge = (check: (each: ObservedPod) => boolean) => check(earlier) && check(pod);
+      if (areTooLarge(hasTooLargeRing)) found.push(violationOf(pod, invariants.ringSize));
+      if (areTooLarge(hasTooLargeFrozenRing)) found.push(violationOf(pod, invariants.frozenSize));
+    }
     return found;
   });
 }
@@ -70,43 +76,59 @@ export type SoakHistory = {
   /** The agents' processes as they were first observed, by pid. */
   readonly agents: ReadonlyMap<number, ObservedAgent>;
   readonly gaps: Pick<GapHistory, 'unexplained'>;
+  /** The texts of podcap.dev/freeze that have frozen a ring. */
+  readonly frozenTexts: ReadonlySet<string>;
+  /** The folders when everything was settled last, by the UID of their Pods. */
+  readonly folders: ReadonlyMap<string, SettledFolder>;
 };
 
+export type SettledFolder = { readonly id: string; readonly frozen: readonly number[] };
+
 /** What must hold when nothing was done for a while, since `start`. */
-export function settledViolations(
-  start: Observation,
-  now: Observation,
-  { agents, gaps }: SoakHistory,
-): Violation[] {
+export function settledViolations(start: Observation, now: Observation, history: SoakHistory): Violation[] {
   return [
-    ...now.pods.flatMap((pod) =>
-      podViolations(
+    ...now.pods.flatMap((pod) => [
+      ...podViolations(
         start.pods.find(({ uid }) => uid === pod.uid),
         pod,
       ),
-    ),
-    ...now.pods.flatMap((pod) =>
-      (pod.folder ? gaps.unexplained(pod.folder) : []).map((gap) => ({
-        invariant: invariants.counted,
-        of: pod.name,
-        detail: `${JSON.stringify(gap)} in ${summaryOf(pod)}`,
-      })),
-    ),
-    ...now.agents.flatMap((agent) => agentViolations(agents.get(agent.pid), agent)),
+      ...folderViolations(history.folders.get(pod.uid), pod),
+      ...frozenViolations(pod, history).map((invariant) => violationOf(pod, invariant)),
+      ...gapViolations(pod, history),
+    ]),
+    ...now.agents.flatMap((agent) => agentViolations(history.agents.get(agent.pid), agent)),
   ];
 }
 
 function podViolations(start: ObservedPod | undefined, pod: ObservedPod): Violation[] {
   const found: Violation[] = [];
-  const isDesired = pod.exists && pod.desiredFiles !== undefined;
-  if (pod.tcpdumps !== (isDesired ? 1 : 0)) found.push(violationOf(pod, invariants.oneTcpdump));
-  if (pod.exists && !isDesired && pod.folder) found.push(violationOf(pod, invariants.noFolder));
-  if (!isDesired) return found;
-  const [newest, before] = [newestDatagram(pod), start && newestDatagram(start)];
-  if (pod.sends && (newest === undefined || newest === before))
+  const { captured } = pod.expected;
+  if (pod.tcpdumps !== captured.length) found.push(violationOf(pod, invariants.oneTcpdump));
+  if (pod.sends && captured.some((name) => !hasNewDatagrams(name, start, pod)))
     found.push(violationOf(pod, invariants.captured));
-  if (isTooLarge(pod, pod.desiredFiles ?? 0)) found.push(violationOf(pod, invariants.ringSize));
+  const isTooLarge = captured.length > 0 ? hasTooLargeSettledRing : hasTooLargeRing;
+  if (isTooLarge(pod)) found.push(violationOf(pod, invariants.ringSize));
+  if (hasTooLargeFrozenRing(pod)) found.push(violationOf(pod, invariants.frozenSize));
   return found;
+}
+
+function folderViolations(settled: SettledFolder | undefined, pod: ObservedPod): Violation[] {
+  const { expected, past, folder, exists } = pod;
+  const isAnothers = past.hadFolder && !past.isForgettable && settled?.id !== folder?.id;
+  if (expected.folder === 'must' && (!folder || isAnothers)) return [violationOf(pod, invariants.filesStay)];
+  if (!folder || !exists || expected.isAsked) return [];
+  const isKept = expected.folder !== 'must not' && folder.policy !== undefined;
+  return isKept ? [] : [violationOf(pod, invariants.noFolder)];
+}
+
+function gapViolations(pod: ObservedPod, { gaps }: Pick<SoakHistory, 'gaps'>): Violation[] {
+  return (pod.folder?.interfaces ?? []).flatMap((captured) =>
+    gaps.unexplained(captured).map((gap) => ({
+      invariant: invariants.counted,
+      of: pod.name,
+      detail: `${JSON.stringify(gap)} of ${captured.name} in ${summaryOf(pod)}`,
+    })),
+  );
 }
 
 function agentViolations(first: ObservedAgent | undefined, agent: ObservedAgent): Violation[] {
@@ -119,8 +141,26 @@ function agentViolations(first: ObservedAgent | undefined, agent: ObservedAgent)
   return violated.map((invariant) => ({ invariant, of: `the agent of ${agent.node}`, detail }));
 }
 
-function isTooLarge({ folder }: ObservedPod, desired: number): boolean {
-  return (folder?.files ?? 0) > desired + 1;
+/** The files of each interface, whatever is asked for: the agent may not know yet that there is one ring less. */
+function hasTooLargeRing({ folder, past }: ObservedPod): boolean {
+  return Object.values(folder?.ring ?? {}).some((files) => files > past.mostFiles + 1);
+}
+
+/** Files of an interface that is not asked for any more are in the first ring (decision 36). */
+function hasTooLargeSettledRing({ folder, expected }: ObservedPod): boolean {
+  const rings: Record<string, number> = {};
+  for (const [captured, files] of Object.entries(folder?.ring ?? {})) {
+    const name = ringOf(captured, expected.captured);
+    rings[name] = (rings[name] ?? 0) + files;
+  }
+  return Object.values(rings).some((files) => files > expected.files + 1);
+}
+
+/** What the ring had when it was triggered, and what it got after (decision 38). */
+function hasTooLargeFrozenRing({ folder, past }: ObservedPod): boolean {
+  const most = past.mostFilesEver + 1 + mostFilesAfterTrigger({ files: past.mostFilesEver });
+  const isTooLarge = (files: RingFiles) => Object.values(files).some((each) => each > most);
+  return (folder?.frozen ?? []).some(({ files }) => isTooLarge(files));
 }
 
 function violationOf(pod: ObservedPod, invariant: string): Violation {
@@ -128,15 +168,21 @@ function violationOf(pod: ObservedPod, invariant: string): Violation {
 }
 
 /** As JSON, with the first and the last datagram of each capture in place of all. */
-function summaryOf(pod: ObservedPod): string {
-  const captures = pod.folder?.captures.map(({ numbers, ...rest }) => ({
-    ...rest,
-    first: numbers[0],
-    last: numbers.at(-1),
+function summaryOf({ folder, past, ...pod }: ObservedPod): string {
+  const interfaces = folder?.interfaces.map(({ captures, ...captured }) => ({
+    ...captured,
+    captures: captures.map(({ numbers, ...rest }) => ({ ...rest, first: numbers[0], last: numbers.at(-1) })),
   }));
-  return JSON.stringify({ ...pod, folder: pod.folder && { ...pod.folder, captures } });
+  const readable = { ...past, askers: [...past.askers] };
+  return JSON.stringify({ ...pod, past: readable, folder: folder && { ...folder, interfaces } });
 }
 
-function newestDatagram({ folder }: ObservedPod): number | undefined {
-  return folder?.captures.findLast(({ numbers }) => numbers.length > 0)?.numbers.at(-1);
+function hasNewDatagrams(name: string, start: ObservedPod | undefined, pod: ObservedPod): boolean {
+  const newest = newestDatagram(name, pod);
+  return newest !== undefined && newest !== (start && newestDatagram(name, start));
+}
+
+function newestDatagram(name: string, { folder }: ObservedPod): number | undefined {
+  const captured = folder?.interfaces.find((each) => each.name === name);
+  return captured?.captures.findLast(({ numbers }) => numbers.length > 0)?.numbers.at(-1);
 }

@@ -8,16 +8,19 @@ import { deploy } from '../tools/deploy.ts';
 import { must, tool } from '../tools/shell.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
 import { type Executor, executor } from './execute.ts';
-import { type GapHistory, gapHistory } from './gaps.ts';
+import { gapHistory } from './gaps.ts';
 import {
   continuousViolations,
   type Observation,
   type ObservedAgent,
+  type SettledFolder,
   settledViolations,
   type Violation,
 } from './invariants.ts';
 import { nodesWithoutAgent, observe } from './observation.ts';
-import { isFault, type Operation, type SoakStep, stepsOf } from './operations.ts';
+import { isFault, type Operation } from './operations.ts';
+import { repeatedDatagrams } from './repeated-datagrams.ts';
+import { type SoakStep, stepsOf } from './soak-steps.ts';
 
 /** The number of operations after which everything must settle. */
 const operationsPerRound = 10;
@@ -73,9 +76,9 @@ async function runSteps(
 ): Promise<Violation[]> {
   await using receiver = await hostReceiver();
   const work = executor(cluster, receiver);
-  const history = { agents: new Map<number, ObservedAgent>(), gaps: gapHistory() };
+  const history = newHistory();
   const violations: Violation[] = [];
-  using _observing = observeContinuously(work, history.gaps, violations);
+  using _observing = observeContinuously(work, history, violations);
   for (let at = 1; violations.length === 0; at += 1) {
     const { operation, pauseMs } = steps.next().value;
     if (!starts(operation)) return await settle(work, history);
@@ -92,43 +95,75 @@ async function runSteps(
   return violations;
 }
 
+/** What was observed since the soak started; only `note` and `settle` write here. */
+type History = ReturnType<typeof newHistory>;
+
+function newHistory() {
+  return {
+    agents: new Map<number, ObservedAgent>(),
+    gaps: gapHistory(),
+    frozenTexts: new Set<string>(),
+    folders: new Map<string, SettledFolder>(),
+  };
+}
+
 /** Checks every two seconds what must hold all the time, and adds to `violations`. */
-function observeContinuously(work: Executor, gaps: GapHistory, violations: Violation[]): Disposable {
+function observeContinuously(work: Executor, history: History, violations: Violation[]): Disposable {
   let before: Observation = { pods: [], agents: [] };
   return every(2_000, async () => {
     const now = await observe(work.pods());
-    addGaps(now, gaps);
+    note(now, history);
     violations.push(...continuousViolations(before, now));
     before = now;
   });
 }
 
 /** Waits until nothing is violated; returns the violations that remain at the deadline. */
-async function settle(
-  work: Executor,
-  history: { readonly agents: Map<number, ObservedAgent>; readonly gaps: GapHistory },
-): Promise<Violation[]> {
+async function settle(work: Executor, history: History): Promise<Violation[]> {
   const start = await observe(work.pods());
   const startedMs = performance.now();
   const deadline = startedMs + settleMs;
   for (;;) {
     await sleep(1_000);
     const now = await observe(work.pods());
-    addGaps(now, history.gaps);
+    note(now, history);
     const violations = [
       ...nodesWithoutAgent(now).map((of) => ({ invariant: 'one agent on each Node', of, detail: '' })),
       ...settledViolations(start, now, history),
     ];
     if (violations.length > 0 && performance.now() < deadline) continue;
     print(`settled within ${Math.ceil((performance.now() - startedMs) / 1_000)} s`);
-    work.settled();
-    for (const agent of now.agents) if (!history.agents.has(agent.pid)) history.agents.set(agent.pid, agent);
-    return violations;
+    const found = [...violations, ...(await repetitions(work))];
+    noteSettled(now, work, history);
+    return found;
   }
 }
 
-function addGaps({ pods }: Observation, gaps: GapHistory): void {
-  for (const { folder } of pods) if (folder) gaps.observe(folder);
+async function repetitions(work: Executor): Promise<Violation[]> {
+  const found: Violation[] = [];
+  for (const pod of work.pods()) {
+    const repeated = await repeatedDatagrams(pod);
+    const detail = `${repeated.length}: ${repeated.slice(0, 10).join(', ')} of ${pod.uid} on ${pod.node}`;
+    if (repeated.length > 0)
+      found.push({ invariant: 'podcap read writes each datagram once', of: pod.name, detail });
+  }
+  return found;
+}
+
+/** What is deleted in time, or moves. */
+function note({ pods }: Observation, { gaps, frozenTexts }: History): void {
+  for (const { folder } of pods) {
+    for (const captured of folder?.interfaces ?? []) gaps.observe(captured);
+    for (const text of folder?.frozen.flatMap(({ texts }) => texts) ?? []) frozenTexts.add(text);
+  }
+}
+
+function noteSettled(now: Observation, work: Executor, { agents, folders }: History): void {
+  folders.clear();
+  for (const { uid, folder } of now.pods)
+    if (folder) folders.set(uid, { id: folder.id, frozen: folder.frozen.map(({ number }) => number) });
+  work.settled(new Set(folders.keys()));
+  for (const agent of now.agents) if (!agents.has(agent.pid)) agents.set(agent.pid, agent);
 }
 
 function print(line: string): void {

@@ -38,6 +38,8 @@ export type SenderOptions = PodOptions & {
   readonly exits?: boolean;
   /** Each start of the container numbers from a million of its own, that of its second. */
   readonly renumbers?: boolean;
+  /** It sends each datagram to itself on lo, too. */
+  readonly alsoOnLo?: boolean;
 };
 
 /** Where a receiver listens. */
@@ -132,6 +134,7 @@ export function sender({
   count = Number.MAX_SAFE_INTEGER,
   exits = false,
   renumbers = false,
+  alsoOnLo = false,
   ...options
 }: SenderOptions): PodManifest {
   return nodePod(
@@ -142,9 +145,15 @@ export function sender({
     const started = performance.now();
     const first = ${renumbers} ? Math.floor(Date.now() / 1000) * 1e6 : 0;
     let next = 0;
+    const self = require('node:dgram').createSocket('udp4').on('error', () => {});
+    if (${alsoOnLo}) self.bind(${port}, '127.0.0.1');
+    const send = (datagram) => {
+      socket.send(datagram);
+      if (${alsoOnLo}) self.send(datagram, ${port}, '127.0.0.1');
+    };
     socket.on('error', () => {}).connect(${port}, '${to}', () => setInterval(() => {
       const due = Math.min(${count}, Math.floor((performance.now() - started) / 1000 * ${rate}));
-      for (; next < due; next += 1) socket.send(('seq=' + (first + next)).padEnd(${bytes}, '.'));
+      for (; next < due; next += 1) send(('seq=' + (first + next)).padEnd(${bytes}, '.'));
       if (${exits} && next === ${count}) socket.close(() => process.exit());
     }, 2));
   `,

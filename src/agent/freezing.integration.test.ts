@@ -237,3 +237,25 @@ test('a paused capture is continued by another agent only when it is not paused 
   await until(async () => (await scene.tcpdumps()).length === 1, { what: 'the capture' });
   expect(await scene.numbers()).toHaveLength(100);
 });
+
+test('a text that is set while a ring is being frozen freezes the next one, whatever else happens to the Pod', async () => {
+  await using scene = await freezeScene({ annotations: {} });
+  const sending = await scene.testbed.startDatagrams({ rate: 200 });
+  const texts = ['first', 'second', 'third'];
+  for (const [at, text] of texts.entries()) {
+    const annotations = { 'podcap.dev/freeze-after': '3s', 'podcap.dev/freeze': text };
+    // What is set within a second is of the same moment.
+    const isOtherMoment = async () => {
+      const ring = (await readFrozenRings(scene.folder))[at];
+      scene.becomes({ ready: Date.now() % 2 === 0 }, { annotations });
+      return ring !== undefined && Date.now() - Date.parse(ring.record.time) > 1_200;
+    };
+    await until(isOtherMoment, { what: `${text} to freeze` });
+  }
+  const rings = await scene.frozen(3);
+  await sending.stop();
+  expect(rings.map(({ record }) => record.causes)).toEqual(
+    texts.map((text) => [{ trigger: 'manual', text }]),
+  );
+  expectConsecutive(await scene.numbers('--frozen', 'all'));
+});

@@ -139,7 +139,7 @@ test.each<[string, PodMoments]>([
   expect(causesOf(healthy, pod)).toEqual([]);
 });
 
-test('what had happened before the Pod was first seen, or before the Node was started again, freezes nothing', () => {
+test('what had happened before the Pod was first seen, or before the Node was started again, freezes nothing, except a new text', () => {
   const all = request(freezeTriggers, 'now');
   const first = newMoments(
     { seen: undefined, isByEarlierAgent: false, hadNoText: false },
@@ -150,7 +150,8 @@ test('what had happened before the Pod was first seen, or before the Node was st
   expect(first.causes).toEqual([]);
   const seen = seenOf(healthy, { text: 'before', bootId: 'boot-1' });
   const rebooted = newMoments({ seen, isByEarlierAgent: true, hadNoText: false }, crashed, all, 'boot-2');
-  expect(rebooted.causes).toEqual([]);
+  // Somebody has asked since, and waits for it.
+  expect(rebooted.causes).toEqual([{ trigger: 'manual', text: 'now' }]);
   expect(
     newMoments({ seen: rebooted.seen, isByEarlierAgent: false, hadNoText: false }, crashed, all, 'boot-2')
       .causes,

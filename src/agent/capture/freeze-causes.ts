@@ -25,8 +25,8 @@ export type SeenBefore = {
 
 /**
  * Returns what is new. Pure. A Pod that is being deleted, has completed, or ends with its Node ends as it should, and when
- * the Node was started again, all its containers have ended: none of this freezes anything. The kubelet alone writes this
- * status, so it does not change while a Node is lost.
+ * the Node was started again, all its containers have ended: none of this freezes anything. What somebody asks for does.
+ * The kubelet alone writes this status, so it does not change while a Node is lost.
  */
 export function newMoments(
   before: SeenBefore,
@@ -37,7 +37,7 @@ export function newMoments(
   const { seen } = before;
   const now = seenNow(seen, pod, text ?? seen?.text, bootId);
   if (!seen) return { causes: before.hadNoText ? request(undefined, text) : [], seen: now };
-  if (seen.bootId !== bootId) return { causes: [], seen: now };
+  if (seen.bootId !== bootId) return { causes: request(seen.text, text), seen: now };
   const happened = isMeantToEnd(pod)
     ? []
     : [...pod.containers.flatMap((each) => containerCause(seen, each, on) ?? []), ...failure(seen, pod, on)];

@@ -122,6 +122,10 @@ test('what somebody asks for freezes at any time, and after the ring that is bei
   });
 });
 
+test('what happened waits until it is known whether there is capacity', () => {
+  expect(momentStep(request(), observedWith('run-1', { capacity: undefined }))).toBeUndefined();
+});
+
 test('without capacity, the newest frozen ring is replaced, or nothing is frozen', () => {
   expect(momentStep(request(), observedWith('run-1', { capacity: 'replaces' }))).toMatchObject({
     kind: 'beginFreeze',

@@ -104,6 +104,8 @@ export function momentStep(request: FreezeRequest, observed: Observed): Step | u
   if (ring) return duringFreeze(causes, noted(), log);
   const isManual = causes.some(({ trigger }) => trigger === 'manual');
   const isTooSoon = !isManual && lastMs !== undefined && nowMs - lastMs < freezeEveryMs;
+  // Every plan says what is left: what happened waits for the next one.
+  if (!isTooSoon && capacity === undefined) return undefined;
   if (isTooSoon || capacity === 'none') {
     const why = isTooSoon ? 'TooSoon' : 'NoCapacity';
     return {

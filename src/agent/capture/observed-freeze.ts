@@ -9,7 +9,7 @@ export type FreezeObservation = {
   readonly pod: Pod | undefined;
   readonly isPodSeen: boolean;
   readonly hasEarlierCaptures: boolean;
-  readonly capacity: FreezeCapacity;
+  readonly capacity: FreezeCapacity | undefined;
   readonly clock: Clock;
 };
 

@@ -149,7 +149,8 @@ type Loop = {
   listed: Pod | undefined;
   /** What happens to the Pod has been looked at. */
   isPodSeen: boolean;
-  freezeCapacity: FreezeCapacity;
+  /** Undefined from the moment when its ring is frozen until a plan knows what is left. */
+  freezeCapacity: FreezeCapacity | undefined;
   network: ObservedNetwork;
   recording: PodRecording | undefined;
   openedMs: number;
@@ -180,7 +181,7 @@ function newLoop(uid: string, options: PodLoopOptions, onIdle: () => void): Loop
     known: undefined,
     listed: undefined,
     isPodSeen: false,
-    freezeCapacity: 'none',
+    freezeCapacity: undefined,
     network: { kind: 'absent', problem: '', sinceMs: performance.now() },
     recording: undefined,
     openedMs: 0,
@@ -309,7 +310,7 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** Remembers how a step ended: the next steps depend on it. */
 function note(loop: Loop, step: LastingStep, forRevision: number, result: StepResult): void {
   // The capacity for it is used up: the next plan knows whether there is more.
-  if (step.kind === 'beginFreeze' && result.kind === 'done') loop.freezeCapacity = 'none';
+  if (step.kind === 'beginFreeze' && result.kind === 'done') loop.freezeCapacity = undefined;
   const key = keyOf(step);
   // A tcpdump that has started can still fail at once.
   if (result.kind === 'done' && step.kind !== 'start') loop.delays.delete(key);

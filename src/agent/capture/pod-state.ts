@@ -98,7 +98,8 @@ export type ObservedFreeze = {
   readonly ring: FreezingRing | undefined;
   /** When the newest ring was triggered; undefined if there is none, or if that was before this boot. */
   readonly lastMs: number | undefined;
-  readonly capacity: FreezeCapacity;
+  /** Undefined until it is known. */
+  readonly capacity: FreezeCapacity | undefined;
 };
 
 /** A ring that is being frozen: that of all captures up to a generation. */

@@ -15,7 +15,7 @@ export function withFreezes(
   }: {
     readonly freezes: FreezeState | undefined;
     readonly request: CaptureSpec | undefined;
-    readonly freezeCapacity: FreezeCapacity;
+    readonly freezeCapacity: FreezeCapacity | undefined;
   },
 ): Sizes {
   const isFreezing = freezes !== undefined && ringInFreezing(freezes) !== undefined;
