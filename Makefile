@@ -35,7 +35,7 @@ soak: ## run random operations and faults on the cluster (SOAK_MINUTES=10; SEED=
 	@$(node) soak/main.ts
 
 .PHONY: check
-check: ## check format, lint and types, analyze the C code, and run the unit tests: about a minute, no cluster
+check: ## check format, lint and types, analyze the C code, and run the unit tests: about 4 minutes, no cluster
 	$(needs) check
 	@$(node) tools/make.ts check
 
