@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { decodedRows, tsharkRows } from '../src/pcap/testing/decoded-rows.ts';
+import { decodedRows, type Row, tsharkRows } from '../src/pcap/testing/decoded-rows.ts';
 import { tsharkField } from '../src/pcap/testing/tshark-field.ts';
 import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
@@ -32,7 +32,7 @@ test('of what two Pods say to each other, the decoder shows the same as tshark, 
     // Each of them is there, or the comparison would say little.
     for (const protocols of ['arp', 'icmp', 'tcp', 'udp', 'udp,dns', 'tcp,http', 'tcp,tls'])
       expect(rows.map(([first]) => first)).toContain(protocols);
-    expect(rows).toEqual(await tsharkRows(path));
+    expect(rows.map(withoutRepeatedData)).toEqual((await tsharkRows(path)).map(withoutRepeatedData));
   }
   const both = join(output.path, 'both.pcapng');
   const one = join(output.path, 'one.pcapng');
@@ -41,6 +41,12 @@ test('of what two Pods say to each other, the decoder shows the same as tshark, 
   expect(await retransmissions(both)).toBeGreaterThan(100);
   expect(await retransmissions(one)).toBe(0);
 });
+
+/** tshark does not look into data that was sent before, as a busy machine makes TCP do (docs/capture-files.md). */
+function withoutRepeatedData(row: Row): Row {
+  const [protocols = '', ...others] = row;
+  return others.at(-1) === 'retransmission' ? [protocols.replace(/^tcp,.*/, 'tcp'), ...others] : row;
+}
 
 async function podcap(...args: readonly string[]): Promise<string> {
   return await run([process.execPath, 'src/main.ts', ...args]);

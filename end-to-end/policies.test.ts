@@ -133,7 +133,9 @@ test('the oldest of several policies asks, and the next one when it is deleted',
   policies,
 }) => {
   await policies.create('z-oldest', 'several', { files: 2 });
-  await until(async () => Date.now() % 1_000 < 100, { what: 'the next second' });
+  // Times of creation are in whole seconds.
+  const created = Math.floor(Date.now() / 1_000);
+  await until(async () => Math.floor(Date.now() / 1_000) > created, { what: 'the next second' });
   await policies.create('a-next', 'several', { files: 4 });
   const pod = await capturedByPolicy(cluster, 'several');
   await cluster.event(pod.uid, 'CaptureStarted', 'as CapturePolicy z-oldest asks');
