@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Expectation } from './desired-pods.ts';
 import { frozenViolations } from './frozen-invariants.ts';
-import type { ObservedPod } from './invariants.ts';
+import type { ObservedPod } from './observed-cluster.ts';
 import type { ObservedFrozenRing } from './observed-folder.ts';
 
 const captured: Expectation = { isAsked: true, captured: ['eth0'], folder: 'must', files: 2 };

@@ -1,5 +1,5 @@
 import { settingDescriptions } from '../src/agent/settings.ts';
-import type { ObservedPod, SettledFolder, SoakHistory } from './invariants.ts';
+import type { ObservedPod, SettledFolder, SoakHistory } from './observed-cluster.ts';
 
 /** The deployed agents have the default. */
 const maxFrozenRings = Number(settingDescriptions.maxFrozenRings.default);

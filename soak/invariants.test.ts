@@ -1,13 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Expectation } from './desired-pods.ts';
 import { gapHistory, type ObservedInterface } from './gaps.ts';
-import {
-  continuousViolations,
-  type ObservedAgent,
-  type ObservedPod,
-  type SoakHistory,
-  settledViolations,
-} from './invariants.ts';
+import { continuousViolations, settledViolations } from './invariants.ts';
+import type { ObservedAgent, ObservedPod, SoakHistory } from './observed-cluster.ts';
 import type { ObservedFolder, ObservedFrozenRing } from './observed-folder.ts';
 
 const captured: Expectation = { isAsked: true, captured: ['eth0'], folder: 'must', files: 2 };

@@ -9,15 +9,9 @@ import { must, tool } from '../tools/shell.ts';
 import { checkout, ourTarget } from '../tools/target.ts';
 import { type Executor, executor } from './execute.ts';
 import { gapHistory } from './gaps.ts';
-import {
-  continuousViolations,
-  type Observation,
-  type ObservedAgent,
-  type SettledFolder,
-  settledViolations,
-  type Violation,
-} from './invariants.ts';
+import { continuousViolations, settledViolations, type Violation } from './invariants.ts';
 import { nodesWithoutAgent, observe } from './observation.ts';
+import type { Observation, ObservedAgent, SettledFolder } from './observed-cluster.ts';
 import { isFault, type Operation } from './operations.ts';
 import { repeatedDatagrams } from './repeated-datagrams.ts';
 import { type SoakStep, stepsOf } from './soak-steps.ts';

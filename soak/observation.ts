@@ -10,7 +10,7 @@ import {
   sendsFor,
   writtenGeneration,
 } from './cluster-processes.ts';
-import type { Observation, ObservedAgent, ObservedPod } from './invariants.ts';
+import type { Observation, ObservedAgent, ObservedPod } from './observed-cluster.ts';
 import { observeFolder } from './observed-folder.ts';
 
 /** A Pod that the soak has created, and what is desired of it. Its name can be that of several Pods in turn. */
