@@ -51,8 +51,11 @@ test('when its label changes, capturing stops and the files stay; with the label
   await cluster.event(pod.uid, 'CaptureStopped', notMatched);
   await waitForTcpdumps([pod], { count: 0 });
   expect(await numbersIn(pod.folder)).toEqual(range(0, 50));
-  const list = await execInAgent('node1', 'podcap', 'list');
-  expect(list).toMatch(new RegExp(`${pod.uid} +ended +NotMatched `));
+  // The agent writes states at most every half second.
+  const listed = new RegExp(`${pod.uid} +ended +NotMatched `);
+  await until(async () => listed.test(await execInAgent('node1', 'podcap', 'list')), {
+    what: 'podcap list to say that the Pod is matched no more',
+  });
   await label(cluster, pod.name, { app: 'isolated' });
   await waitForTcpdumps([pod], { count: 1 });
   expect(await sendCaptured(cluster, pod, { receiver, first: 50 })).toEqual(range(0, 100));
