@@ -13,7 +13,7 @@ import { hostReceiver } from './support/host-receiver.ts';
 import { waitForCaptureFolder, waitForFoldersDeleted } from './support/node-captures.ts';
 import { senderBesideVictim } from './support/pod-manifests.ts';
 import { waitForTcpdumps } from './support/pod-processes.ts';
-import { listedState, readBack } from './support/read-back.ts';
+import { listedState, readBack, waitForListedState } from './support/read-back.ts';
 import { newestGeneration, waitForDatagrams } from './support/ring-contents.ts';
 import { kubectl } from './support/run-kubectl.ts';
 import type { TestCluster } from './support/test-cluster.ts';
@@ -193,9 +193,8 @@ test('a rollout freezes nothing', async ({ cluster }) => {
   const pod = await freezingPod(cluster, 'rolled-out', ['restart', 'oom-killed', 'not-ready', 'failed']);
   await cluster.delete(pod.name, '--grace-period=1');
   await cluster.event(pod.uid, 'CaptureStopped');
-  const listed = await listedState(pod);
-  expect(listed).toMatchObject({ state: 'ended' });
-  expect(listed?.frozen).toBeUndefined();
+  const listed = await waitForListedState(pod, { state: 'ended' });
+  expect(listed.frozen).toBeUndefined();
   await pod.receiver[Symbol.asyncDispose]();
 });
 
@@ -207,7 +206,7 @@ test('a paused capture keeps its files, with the last datagram, and continues in
   await cluster.annotate(pod.name, { 'podcap.dev/paused': 'true' });
   await cluster.event(pod.uid, 'CapturePaused');
   await waitForTcpdumps([pod], { count: 0 });
-  expect(await listedState(pod)).toMatchObject({ state: 'paused' });
+  await waitForListedState(pod, { state: 'paused' });
   const kept = expectConsecutive(await readNumbers(pod));
   expect(kept.last).toBeGreaterThanOrEqual(before);
   await cluster.annotate(pod.name, { 'podcap.dev/paused': null });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { until } from '../../src/base/until.ts';
 import type { ListedRecording } from '../../src/commands/listed-recording.ts';
 import { agentOn } from './agents.ts';
 import type { PodOnNode } from './node-captures.ts';
@@ -21,6 +22,19 @@ export async function listedState({
 }: Pick<PodOnNode, 'uid' | 'node'>): Promise<ListedRecording | undefined> {
   const listed: ListedRecording[] = JSON.parse((await podcap(node, ['list', '-o', 'json'])).toString());
   return listed.find((one) => one.uid === uid);
+}
+
+/** The same, once it is in that state, for that reason if one is given: the agent writes states at most every half second. */
+export async function waitForListedState(
+  pod: Pick<PodOnNode, 'uid' | 'node'>,
+  { state, reason }: Pick<ListedRecording, 'state' | 'reason'>,
+): Promise<ListedRecording> {
+  const inState = async () => {
+    const listed = await listedState(pod);
+    const isIn = listed?.state === state && (reason === undefined || listed.reason === reason);
+    return isIn ? listed : undefined;
+  };
+  return await until(inState, { what: `podcap list to say ${state} ${reason ?? ''}` });
 }
 
 async function podcap(node: PodOnNode['node'], command: readonly string[]): Promise<Buffer> {
