@@ -5,7 +5,6 @@ import { readRecord } from '../src/agent/storage/capture-records.ts';
 import { readRequester } from '../src/agent/storage/requester.ts';
 import { until } from '../src/base/until.ts';
 import { checkout } from '../tools/target.ts';
-import { execInAgent } from './support/agents.ts';
 import { namespacePolicies } from './support/capture-policies.ts';
 import { type CapturedPod, sendCaptured } from './support/captured-pod.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
@@ -14,6 +13,7 @@ import { waitForFirstDatagram } from './support/first-datagram.ts';
 import { waitForCaptureFolder, waitForFoldersDeleted } from './support/node-captures.ts';
 import { idle, type PodOptions, receiver as receiverPod, startupSender } from './support/pod-manifests.ts';
 import { waitForTcpdumps } from './support/pod-processes.ts';
+import { waitForListedState } from './support/read-back.ts';
 import { generationsIn, numbersIn, waitForGeneration } from './support/ring-contents.ts';
 import { kubectl } from './support/run-kubectl.ts';
 import type { TestCluster } from './support/test-cluster.ts';
@@ -51,11 +51,7 @@ test('when its label changes, capturing stops and the files stay; with the label
   await cluster.event(pod.uid, 'CaptureStopped', notMatched);
   await waitForTcpdumps([pod], { count: 0 });
   expect(await numbersIn(pod.folder)).toEqual(range(0, 50));
-  // The agent writes states at most every half second.
-  const listed = new RegExp(`${pod.uid} +ended +NotMatched `);
-  await until(async () => listed.test(await execInAgent('node1', 'podcap', 'list')), {
-    what: 'podcap list to say that the Pod is matched no more',
-  });
+  await waitForListedState(pod, { state: 'ended', reason: 'NotMatched' });
   await label(cluster, pod.name, { app: 'isolated' });
   await waitForTcpdumps([pod], { count: 1 });
   expect(await sendCaptured(cluster, pod, { receiver, first: 50 })).toEqual(range(0, 100));
