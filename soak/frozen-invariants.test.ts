@@ -3,21 +3,9 @@ import type { Expectation } from './desired-pods.ts';
 import { frozenViolations } from './frozen-invariants.ts';
 import type { ObservedPod } from './observed-cluster.ts';
 import type { ObservedFrozenRing } from './observed-folder.ts';
+import { captured, observedPod as pod } from './testing/observed-pod.ts';
 
-const captured: Expectation = { isAsked: true, captured: ['eth0'], folder: 'must', files: 2 };
 const notAsked: Expectation = { isAsked: false, captured: [], folder: 'may', files: 2 };
-const pod: ObservedPod = {
-  name: 'a',
-  uid: 'uid-a',
-  exists: true,
-  expected: captured,
-  past: { hadFolder: true, askers: new Set(), isForgettable: false, mostFiles: 2, mostFilesEver: 2 },
-  dueText: undefined,
-  wasDiskFilled: false,
-  sends: true,
-  folder: undefined,
-  tcpdumps: 1,
-};
 const isFrozen = 'no ring is still being frozen';
 const fewRings = 'at most 3 frozen rings';
 const ringsStay = 'the first and the newest frozen rings stay with the files';

@@ -4,20 +4,9 @@ import { gapHistory, type ObservedInterface } from './gaps.ts';
 import { continuousViolations, settledViolations } from './invariants.ts';
 import type { ObservedAgent, ObservedPod, SoakHistory } from './observed-cluster.ts';
 import type { ObservedFolder, ObservedFrozenRing } from './observed-folder.ts';
+import { captured, observedPod } from './testing/observed-pod.ts';
 
-const captured: Expectation = { isAsked: true, captured: ['eth0'], folder: 'must', files: 2 };
-const pod: ObservedPod = {
-  name: 'a',
-  uid: 'uid-a',
-  exists: true,
-  expected: captured,
-  past: { hadFolder: true, askers: new Set(), isForgettable: false, mostFiles: 2, mostFilesEver: 2 },
-  dueText: undefined,
-  wasDiskFilled: false,
-  sends: true,
-  folder: folder(),
-  tcpdumps: 1,
-};
+const pod: ObservedPod = { ...observedPod, folder: folder() };
 const notAsked = { expected: expecting('must not'), folder: undefined, tcpdumps: 0 };
 const resting = { expected: { ...expecting('must'), isAsked: true }, tcpdumps: 0 };
 const unselected = { expected: expecting('must'), folder: folder({ policy: 'soak' }), tcpdumps: 0 };
