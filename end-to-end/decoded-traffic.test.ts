@@ -38,8 +38,10 @@ test('of what two Pods say to each other, the decoder shows the same as tshark, 
   const one = join(output.path, 'one.pcapng');
   await podcap('merge', ...paths, '--to', both);
   await podcap('merge', ...paths, '--to', one, '--side', 'client');
-  expect(await retransmissions(both)).toBeGreaterThan(100);
-  expect(await retransmissions(one)).toBe(0);
+  // What a busy machine made TCP really send again, each side has seen by itself; merging adds none.
+  const real = (await Promise.all(paths.map(retransmissions))).reduce((sum, of) => sum + of, 0);
+  expect(await retransmissions(both)).toBeGreaterThan(100 + real);
+  expect(await retransmissions(one)).toBeLessThanOrEqual(real);
 });
 
 /** tshark does not look into data that was sent before, as a busy machine makes TCP do (docs/capture-files.md). */
