@@ -140,6 +140,23 @@ test('each count continues on its own when tcpdump counts from 0 again', () => {
     dropped: 0,
   });
   expect(unwrap({ captured: 1 })).toEqual({ captured: 4_294_967_297 });
+  for (const received of [2_000_000_000, 4_000_000_000])
+    expect(unwrap({ received })).toEqual({ received: 2 ** 32 + received });
   expect(unwrap({ received: 3 })).toEqual({ received: 2 * 2 ** 32 + 3 });
   expect(unwrap({ dropped: 7 })).toEqual({ dropped: 7 });
+});
+
+test('a count that a signal has set back a little is no wrap', () => {
+  const unwrap = unwrapCounts();
+  expect(unwrap({ captured: 3_000, received: 3_554, dropped: 2 })).toEqual({
+    captured: 3_000,
+    received: 3_554,
+    dropped: 2,
+  });
+  expect(unwrap({ captured: 3_001, received: 3_550, dropped: 0 })).toEqual({
+    captured: 3_001,
+    received: 3_554,
+    dropped: 2,
+  });
+  expect(unwrap({ received: 3_600 })).toEqual({ received: 3_600 });
 });

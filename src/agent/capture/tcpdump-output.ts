@@ -254,21 +254,28 @@ function parseCounts(line: string): Partial<TcpdumpStatistics> {
   return counts;
 }
 
-/** Returns a function that makes counts whole: tcpdump and libpcap count in 32 bits, so 0 follows 4,294,967,295. */
+/**
+ * Returns a function that makes counts whole: tcpdump and libpcap count in 32 bits, so 0 follows 4,294,967,295. A count
+ * that is a little lower than the one before is no wrap: SIGUSR1 has interrupted tcpdump while libpcap added to it, and
+ * what the handler added was overwritten (pcap_stats). The higher one stands.
+ */
 export function unwrapCounts(): (counts: Partial<TcpdumpStatistics>) => Partial<TcpdumpStatistics> {
-  const last = { captured: 0, received: 0, dropped: 0 };
+  const last: MutableCounts = {};
   return (counts) => {
     const whole: MutableCounts = {};
     for (const [name] of countPatterns) {
       const count = counts[name];
       if (count === undefined) continue;
-      const wraps = Math.floor(last[name] / 2 ** 32) + (count < last[name] % 2 ** 32 ? 1 : 0);
-      last[name] = wraps * 2 ** 32 + count;
+      const before = last[name] ?? count;
+      const more = (count - (before % wrap) + wrap) % wrap;
+      last[name] = before + (more < wrap / 2 ? more : 0);
       whole[name] = last[name];
     }
     return whole;
   };
 }
+
+const wrap = 2 ** 32;
 
 function completeStatistics(counts: Partial<TcpdumpStatistics>): TcpdumpStatistics | undefined {
   const { captured, received, dropped } = counts;
