@@ -146,7 +146,7 @@ test('each count continues on its own when tcpdump counts from 0 again', () => {
   expect(unwrap({ dropped: 7 })).toEqual({ dropped: 7 });
 });
 
-test('a count that a signal has set back a little is no wrap', () => {
+test('a count that is printed after a newer one is no wrap', () => {
   const unwrap = unwrapCounts();
   expect(unwrap({ captured: 3_000, received: 3_554, dropped: 2 })).toEqual({
     captured: 3_000,

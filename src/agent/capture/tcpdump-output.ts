@@ -256,8 +256,8 @@ function parseCounts(line: string): Partial<TcpdumpStatistics> {
 
 /**
  * Returns a function that makes counts whole: tcpdump and libpcap count in 32 bits, so 0 follows 4,294,967,295. A count
- * that is a little lower than the one before is no wrap: SIGUSR1 has interrupted tcpdump while libpcap added to it, and
- * what the handler added was overwritten (pcap_stats). The higher one stands.
+ * that is a little lower than the one before is no wrap, but older: tcpdump prints counts in its handler of SIGUSR1, and
+ * also outside, where a signal can come between reading a count and printing it. The higher one stands.
  */
 export function unwrapCounts(): (counts: Partial<TcpdumpStatistics>) => Partial<TcpdumpStatistics> {
   const last: MutableCounts = {};
