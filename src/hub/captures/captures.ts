@@ -1,0 +1,45 @@
+import type { Capture } from '../../api/capture.ts';
+import type { AgentLink } from '../agents/agent-link.ts';
+
+/** What the API reads: all captures that this replica knows. Implemented in capture-store.ts. */
+export type Captures = {
+  /** Asks the agents for fresh counters first, and waits for them no longer than `freshMs`. */
+  readonly list: (scope: CaptureScope, fresh: Freshness) => Promise<CaptureSnapshot>;
+  /** Undefined if there is none. */
+  readonly get: (name: CaptureName, fresh: Freshness) => Promise<Capture | undefined>;
+  /**
+   * What is there now, if `since` asks for it, and then every change, until the signal. From a resourceVersion t on:
+   * everything changed or deleted since t - 60 s; everything if this replica is younger. Throws nothing.
+   */
+  readonly watch: (
+    scope: CaptureScope,
+    since: WatchStart,
+    signal: AbortSignal,
+  ) => AsyncIterable<CaptureChange>;
+  /** Which agents serve a recording, the best first: the one that holds its files; empty if none is connected. */
+  readonly agentsOf: (name: CaptureName, uid: string) => readonly AgentLink[];
+};
+
+export type CaptureName = { readonly namespace: string; readonly name: string };
+
+/** Undefined: of all namespaces, of every name. */
+export type CaptureScope = { readonly namespace: string | undefined; readonly name: string | undefined };
+
+export type Freshness = { readonly signal: AbortSignal };
+
+export type CaptureSnapshot = {
+  /** By namespace and name. */
+  readonly items: readonly Capture[];
+  readonly resourceVersion: string;
+  /** Nodes whose agents are not connected or did not answer; the list may lack captures of theirs. */
+  readonly missingNodes: readonly string[];
+};
+
+export type WatchStart =
+  /** resourceVersion unset or "0": what is there now, then changes. */
+  { readonly kind: 'now' } | { readonly kind: 'version'; readonly resourceVersion: bigint };
+
+export type CaptureChange =
+  | { readonly kind: 'added' | 'modified' | 'deleted'; readonly capture: Capture }
+  /** Everything up to here has been sent. `isInitial`: what was there when the watch began. */
+  | { readonly kind: 'bookmark'; readonly resourceVersion: string; readonly isInitial: boolean };
