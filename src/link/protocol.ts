@@ -38,7 +38,7 @@ export const linkPaths = {
   recording: '/v1/recording',
   /** GET: a live capture of a Pod of this Node (`attach` parameters of the API, with `namespace` and `name`). */
   tap: '/v1/tap',
-  /** PUT: a fresh token as text. The connection ends when the token that the hub knows has expired. */
+  /** GET: the agent's token of now, as text. The hub asks before the one that it knows expires, and ends the connection then. */
   token: '/v1/token',
 } as const;
 
