@@ -9,12 +9,8 @@ import { captureStates, stateDescriptions } from '../src/agent/observability/cap
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
 import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
-import {
-  readSettings,
-  type SettingDescription,
-  type Settings,
-  settingDescriptions,
-} from '../src/agent/settings.ts';
+import { readSettings, type Settings, settingDescriptions } from '../src/agent/settings.ts';
+import type { SettingDescription } from '../src/base/program-settings.ts';
 import { filterMarkdown } from '../src/pcap/filter/filter-help.ts';
 import { formatted } from './format-file.ts';
 import { table } from './markdown-table.ts';

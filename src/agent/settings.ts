@@ -1,58 +1,56 @@
-import { parseArgs } from 'node:util';
 import * as v from 'valibot';
+import {
+  absolutePathSetting,
+  logLevelSetting,
+  objectOrNoneSetting,
+  type ProgramSettings,
+  pathOrNoneSetting,
+  readProgramSettings,
+  type SettingDescriptions,
+  type SettingsResult,
+  textSetting,
+  wholeNumberOrNoneSetting,
+  wholeNumberSetting,
+} from '../base/program-settings.ts';
 
 /** Everything that can be set on the agent. */
 export type Settings = v.InferOutput<typeof settingsSchema>;
 
-export type SettingsResult =
-  | { readonly kind: 'settings'; readonly settings: Settings }
-  | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'invalid'; readonly message: string };
-
 /** What each setting allows, and how its text becomes its value. */
 export const settingsSchema = v.object({
-  nodeName: text(),
-  agentName: text(),
-  daemonSet: objectOrNone(),
-  capturesFolder: absolutePath(),
-  cniResultsFolder: absolutePath(),
-  netnsFolder: absolutePath(),
-  nativeFolder: absolutePath(),
-  maxFiles: wholeNumber(1, 10_000),
+  nodeName: textSetting(),
+  agentName: textSetting(),
+  daemonSet: objectOrNoneSetting(),
+  capturesFolder: absolutePathSetting(),
+  cniResultsFolder: absolutePathSetting(),
+  netnsFolder: absolutePathSetting(),
+  nativeFolder: absolutePathSetting(),
+  maxFiles: wholeNumberSetting(1, 10_000),
   // 4 blocks of 256 KiB, each used for a second at most: at a low rate, a tcpdump that stalls for less than 4 s drops
   // nothing.
-  bufferKib: wholeNumberOrNone(1_024, 1_048_576),
-  captureUser: wholeNumber(1, 65_533),
-  maxFileMegabytes: wholeNumber(1, 10_000),
-  maxCaptures: wholeNumber(1, 10_000),
-  diskBudgetMegabytes: wholeNumber(3, 100_000_000),
-  bufferBudgetMegabytes: wholeNumber(3, 1_000_000),
-  minFreeDiskPercent: wholeNumber(0, 90),
-  retentionSeconds: wholeNumber(0, 30 * 86_400),
+  bufferKib: wholeNumberOrNoneSetting(1_024, 1_048_576),
+  captureUser: wholeNumberSetting(1, 65_533),
+  maxFileMegabytes: wholeNumberSetting(1, 10_000),
+  maxCaptures: wholeNumberSetting(1, 10_000),
+  diskBudgetMegabytes: wholeNumberSetting(3, 100_000_000),
+  bufferBudgetMegabytes: wholeNumberSetting(3, 1_000_000),
+  minFreeDiskPercent: wholeNumberSetting(0, 90),
+  retentionSeconds: wholeNumberSetting(0, 30 * 86_400),
   // The first one is always kept, and the newest one.
-  maxFrozenRings: wholeNumber(2, 100),
+  maxFrozenRings: wholeNumberSetting(2, 100),
   podMetrics: v.pipe(
     v.picklist(['true', 'false'], 'true or false'),
     v.transform((given) => given === 'true'),
   ),
-  probePort: wholeNumber(1, 65_535),
-  metricsPort: wholeNumber(1, 65_535),
-  metricsTlsFolder: pathOrNone(),
-  cniResyncSeconds: wholeNumber(1, 3_600),
-  logLevel: v.picklist(['debug', 'info', 'warn', 'error'], 'debug, info, warn or error'),
+  probePort: wholeNumberSetting(1, 65_535),
+  metricsPort: wholeNumberSetting(1, 65_535),
+  metricsTlsFolder: pathOrNoneSetting(),
+  cniResyncSeconds: wholeNumberSetting(1, 3_600),
+  logLevel: logLevelSetting(),
 });
 
-/** How a setting is given and described: for `--help`, docs/settings.md and error messages. */
-export type SettingDescription = {
-  readonly flag: string;
-  readonly env: string;
-  /** Without a default the setting is required. */
-  readonly default?: string;
-  readonly help: string;
-};
-
 /** In the order of the documents. */
-export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescription>> = {
+export const settingDescriptions: SettingDescriptions<Settings> = {
   nodeName: { flag: 'node-name', env: 'NODE_NAME', help: 'the Node whose Pods are captured' },
   agentName: {
     flag: 'agent-name',
@@ -188,114 +186,20 @@ export const settingDescriptions: Readonly<Record<keyof Settings, SettingDescrip
   },
 };
 
-/** A flag overrides its environment variable, which overrides the default; an empty value counts as not given. */
-export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): SettingsResult {
-  const flags = readFlags(args);
-  if (flags.kind !== 'flags') return flags;
-  const given = Object.entries(settingDescriptions).map(
-    ([name, { flag, env: variable, default: preset }]) =>
-      [name, flags.values[flag] || env[variable] || preset] as const,
-  );
-  const parsed = v.safeParse(settingsSchema, Object.fromEntries(given));
-  if (parsed.success) return { kind: 'settings', settings: parsed.output };
-  return { kind: 'invalid', message: parsed.issues.map(problemOf).join('\n') };
-}
-
-/** What --help prints: one line for each setting. */
-export function helpText(): string {
-  const lines = Object.values(settingDescriptions).map(({ flag, env, default: preset, help }) => {
-    return `  --${flag.padEnd(24)} ${env.padEnd(32)} ${help} (${preset === undefined ? 'required' : preset || 'none'})`;
-  });
-  return [
+const program: ProgramSettings<Settings> = {
+  schema: settingsSchema,
+  descriptions: settingDescriptions,
+  introduction: [
     'podcap: runs the agent, which captures the annotated Pods of one Node',
+    'podcap hub: runs the hub, which serves the captures of all Nodes by the Kubernetes API (podcap hub --help)',
     'podcap list: lists the captures of this Node (podcap list --help)',
     'podcap read <namespace>/<pod>: writes the captured packets of a Pod (podcap read --help)',
     'podcap merge <file>...: merges capture files in the order of time (podcap merge --help)',
     'podcap show <file>: prints the packets of a capture file as lines (podcap show --help)',
-    '',
-    '  flag                       environment                      what it sets (default)',
-    ...lines,
-    '',
-  ].join('\n');
-}
+  ],
+};
 
-type Flags = { readonly kind: 'flags'; readonly values: Readonly<Record<string, string>> };
-
-function readFlags(args: readonly string[]): Flags | Exclude<SettingsResult, { kind: 'settings' }> {
-  const options = Object.fromEntries(
-    Object.values(settingDescriptions).map(({ flag }) => [flag, { type: 'string' }] as const),
-  );
-  try {
-    const { values } = parseArgs({ args: [...args], options: { ...options, help: { type: 'boolean' } } });
-    if (values['help'] === true) return { kind: 'help', text: helpText() };
-    const texts = Object.entries(values).flatMap(([flag, value]) =>
-      typeof value === 'string' ? [[flag, value] as const] : [],
-    );
-    return { kind: 'flags', values: Object.fromEntries(texts) };
-  } catch (error) {
-    // An unknown flag, or one without its value: Node's message names it.
-    return { kind: 'invalid', message: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-function problemOf(issue: v.BaseIssue<unknown>): string {
-  const described = Object.entries(settingDescriptions).find(([name]) => name === v.getDotPath(issue))?.[1];
-  const names = described ? `--${described.flag} (${described.env})` : 'settings';
-  if (issue.input === undefined) return `${names} is required: ${described?.help}`;
-  return `${names} must be ${issue.message}, not ${JSON.stringify(issue.input)}`;
-}
-
-function text() {
-  return v.pipe(v.string(), v.minLength(1));
-}
-
-function absolutePath() {
-  return v.pipe(v.string(), v.startsWith('/', 'an absolute path'));
-}
-
-/** Undefined for an empty text. */
-function pathOrNone() {
-  return v.pipe(
-    v.string(),
-    v.check((given) => given === '' || given.startsWith('/'), 'an absolute path'),
-    v.transform((given) => (given === '' ? undefined : given)),
-  );
-}
-
-/** Undefined for an empty text. */
-function objectOrNone() {
-  return v.pipe(
-    v.string(),
-    v.regex(
-      /^([a-z0-9-]{1,63}\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$/,
-      'a namespace and a name, such as kube-system/podcap',
-    ),
-    v.transform((given) => {
-      const [namespace, name] = given.split('/');
-      return namespace === undefined || name === undefined ? undefined : { namespace, name };
-    }),
-  );
-}
-
-function wholeNumber(least: number, most: number) {
-  const { isAllowed, message } = wholeNumbers(least, most);
-  return v.pipe(v.string(), v.check(isAllowed, message), v.transform(Number));
-}
-
-/** Undefined for an empty text. */
-function wholeNumberOrNone(least: number, most: number) {
-  const { isAllowed, message } = wholeNumbers(least, most);
-  return v.pipe(
-    v.string(),
-    v.check((given) => given === '' || isAllowed(given), message),
-    v.transform((given) => (given === '' ? undefined : Number(given))),
-  );
-}
-
-function wholeNumbers(least: number, most: number) {
-  return {
-    message: `a whole number from ${least} to ${most}`,
-    isAllowed: (given: string) =>
-      /^[0-9]{1,9}$/.test(given) && Number(given) >= least && Number(given) <= most,
-  };
+/** Reads the flags and variables of the agent. */
+export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv): SettingsResult<Settings> {
+  return readProgramSettings(program, args, env);
 }
