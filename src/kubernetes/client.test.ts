@@ -91,6 +91,25 @@ test('sends bodies as JSON and patches as a merge patch', async () => {
   ]);
 });
 
+test('replaces, applies and deletes objects', async () => {
+  await using server = await apiServer();
+  await using client = kubernetesClient(server.config);
+  await client.update({ path, body: { metadata: { resourceVersion: '7' } } });
+  await client.apply({ path, body: { kind: 'Pod' }, fieldManager: 'podcap' });
+  await client.delete({ path });
+  expect(server.requests).toMatchObject([
+    { method: 'PUT', path, contentType: 'application/json', body: { metadata: { resourceVersion: '7' } } },
+    {
+      method: 'PATCH',
+      path,
+      contentType: 'application/apply-patch+yaml',
+      query: { fieldManager: 'podcap', force: 'true' },
+      body: { kind: 'Pod' },
+    },
+    { method: 'DELETE', path, body: undefined },
+  ]);
+});
+
 test('keeps the path of the server URL, and omits undefined values from the query', async () => {
   await using server = await apiServer();
   const config = { ...server.config, server: new URL('/clusters/one/', server.config.server) };

@@ -14,6 +14,13 @@ export type KubernetesClient = AsyncDisposable & {
   readonly create: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
   /** A JSON merge patch (RFC 7386). */
   readonly patch: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
+  /** Replaces an object; refused as a Conflict if it has another resourceVersion than the body. */
+  readonly update: (request: ApiRequest & { readonly body: object }) => Promise<unknown>;
+  /** A server-side apply, which takes over fields that others have set. Creates the object if it does not exist. */
+  readonly apply: (
+    request: ApiRequest & { readonly body: object; readonly fieldManager: string },
+  ) => Promise<unknown>;
+  readonly delete: (request: ApiRequest) => Promise<unknown>;
   /** Opens an answer without an end, such as a watch. */
   readonly stream: (request: StreamRequest) => Promise<ByteStream>;
 };
@@ -93,6 +100,15 @@ export function kubernetesClient(
     get: (request) => json('GET', request),
     create: (request) => json('POST', request, contentOf(request.body, 'application/json')),
     patch: (request) => json('PATCH', request, contentOf(request.body, 'application/merge-patch+json')),
+    update: (request) => json('PUT', request, contentOf(request.body, 'application/json')),
+    apply: ({ fieldManager, ...request }) =>
+      json(
+        'PATCH',
+        { ...request, query: { ...request.query, fieldManager, force: 'true' } },
+        // Every JSON document is one of YAML.
+        contentOf(request.body, 'application/apply-patch+yaml'),
+      ),
+    delete: (request) => json('DELETE', request),
     stream(request) {
       const call = { method: 'GET', path: request.path };
       return withToken(call, (bearer) => {
