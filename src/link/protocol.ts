@@ -6,6 +6,9 @@ import { capturePhases } from '../api/capture.ts';
  * token, in JSON (`LinkHello`). The hub answers with one line (`LinkWelcome`). From then on the connection is HTTP/2 with
  * the roles exchanged: the hub sends requests, the agent answers. Fields and paths may be added; whoever does not know one
  * ignores it, or answers 404.
+ *
+ * Both sides wait for the callback of their line's write before they hand the socket to HTTP/2: Node 24 aborts the process
+ * when HTTP/2 takes over a TLS socket that still writes (`Assertion failed: is_write_in_progress()`).
  */
 export const linkProtocol = 'podcap-link/1';
 
