@@ -1,7 +1,7 @@
 import { endianness } from 'node:os';
 
 /** The kinds of requests to podcap-spawner and of its answers: the same numbers as in spawner.c. */
-export const requests = { start: 1, input: 2, signal: 3 } as const;
+export const requests = { start: 1, input: 2, signal: 3, startStreaming: 4, release: 5 } as const;
 export const answers = { started: 1, signalled: 2, output: 3, ended: 4 } as const;
 
 export type SpawnerFrame = {

@@ -12,6 +12,9 @@
  * It reads requests as frames from standard input and writes answers as frames to standard output. Every program
  * inherits descriptor 3. It ends when standard input does. However it ends, the kernel then sends SIGTERM to the
  * programs.
+ *
+ * What a streaming program writes to standard output does not pass through here: the agent opens the reading end of its
+ * pipe in /proc (docs/decisions/0039-the-agent-opens-the-pipe-of-a-tap-in-proc.md).
  */
 #define _GNU_SOURCE
 #include "enter-netns.h"
@@ -21,6 +24,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,16 +44,23 @@ enum request {
 	INPUT,
 	/* The payload is the number of a signal, in one byte. */
 	SIGNAL,
+	/* As START, without the library and with a pipe as standard output. */
+	START_STREAMING,
+	/* The agent has opened the reading end of that pipe, or never will: it is closed here. */
+	RELEASE,
 };
 
 enum answer {
-	/* To START: the payload is the process, 0 if there is none. */
+	/*
+	 * To START: the payload is the process, 0 if there is none; to START_STREAMING, also the descriptor of the reading end,
+	 * which stays open until RELEASE.
+	 */
 	STARTED = 1,
 	/* To SIGNAL, even when the program has ended already. */
 	SIGNALLED,
 	/* The payload is from the program's standard error. */
 	OUTPUT,
-	/* The last one of a program: the payload is its status, as in waitpid(2). */
+	/* The last one of a program, after RELEASE: the payload is its status, as in waitpid(2). */
 	ENDED,
 };
 
@@ -68,6 +79,8 @@ enum {
 	READ_BYTES = 4096,
 	/* A pipe takes this much as a whole or not at all: pipe(7). More is discarded. */
 	MAX_INPUT_BYTES = PIPE_BUF,
+	/* What a streaming program writes while the agent is busy; the most that pipe(7) allows without privileges. */
+	STREAM_BYTES = 1 << 20,
 };
 
 struct program;
@@ -93,6 +106,8 @@ struct program {
 	/* Our end of its standard error; -1 once that is closed. */
 	int output;
 	struct source output_source;
+	/* The reading end of its standard output until the agent has released it; otherwise -1. */
+	int stream;
 };
 
 static struct entry entry;
@@ -166,7 +181,7 @@ static void end_if_over(struct program *program)
 {
 	struct program **link = &programs;
 
-	if (program->pid || program->output >= 0)
+	if (program->pid || program->output >= 0 || program->stream >= 0)
 		return;
 	while (*link != program)
 		link = &(*link)->next;
@@ -217,7 +232,8 @@ static void take_input(struct program *program, const char *data, uint32_t lengt
 	write_input(program);
 }
 
-static _Noreturn void become_program(char **argv, int input, int output)
+/* `stream` is the writing end of its standard output; -1: it has none, and gets the library. */
+static _Noreturn void become_program(char **argv, int input, int output, int stream)
 {
 	sigset_t none;
 
@@ -226,20 +242,43 @@ static _Noreturn void become_program(char **argv, int input, int output)
 		fail("pipes");
 	/* Standard output is for answers, which are not the program's. */
 	close(STDOUT_FILENO);
-	if (open("/dev/null", O_WRONLY) != STDOUT_FILENO)
-		fail("/dev/null");
+	if ((stream < 0 ? open("/dev/null", O_WRONLY) : dup(stream)) != STDOUT_FILENO)
+		fail("standard output");
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	entry.netns = argv[0];
 	entry.argv = argv + 1;
+	if (stream >= 0)
+		entry.library = NULL;
 	enter(&entry);
 }
 
-/* Returns 0, or -1 with errno when the system has no more processes, descriptors or memory. */
-static int start(uint32_t id, char **argv)
+static void close_both(const int pipe[2])
+{
+	close(pipe[0]);
+	close(pipe[1]);
+}
+
+/* Makes the pipes of a program: [0] is read, [1] is written. Those that are not made are -1. */
+static int make_pipes(int input[2], int output[2], int stream[2], bool streams)
+{
+	if (pipe2(input, O_CLOEXEC) || pipe2(output, O_CLOEXEC) || fcntl(input[1], F_SETFL, O_NONBLOCK))
+		return -1;
+	if (!streams)
+		return 0;
+	if (pipe2(stream, O_CLOEXEC))
+		return -1;
+	/* A smaller one does, too: pipes of one user share a limit. */
+	(void)fcntl(stream[1], F_SETPIPE_SZ, STREAM_BYTES);
+	return 0;
+}
+
+/* Returns the program, or NULL with errno when the system has no more processes, descriptors or memory. */
+static struct program *start(uint32_t id, char **argv, bool streams)
 {
 	int input[2] = {-1, -1};
 	int output[2] = {-1, -1};
+	int stream[2] = {-1, -1};
 	struct program *program = malloc(sizeof(*program));
 	pid_t pid = -1;
 
@@ -248,35 +287,37 @@ static int start(uint32_t id, char **argv)
 		program->input_source = (struct source){.handle = write_input, .program = program};
 		program->waiting_bytes = 0;
 	}
-	if (program && !pipe2(input, O_CLOEXEC) && !pipe2(output, O_CLOEXEC) && !fcntl(input[1], F_SETFL, O_NONBLOCK) &&
+	if (program && !make_pipes(input, output, stream, streams) &&
 	    !watch(output[0], EPOLLIN, &program->output_source)) {
 		pid = fork();
 		if (pid == 0)
-			become_program(argv, input[0], output[1]);
+			become_program(argv, input[0], output[1], stream[1]);
 	}
 	int error = errno;
 
-	close(input[0]);
-	close(output[1]);
 	if (pid < 0) {
-		close(input[1]);
-		close(output[0]);
+		close_both(input);
+		close_both(output);
+		close_both(stream);
 		free(program);
 		errno = error;
-		return -1;
+		return NULL;
 	}
+	close(input[0]);
+	close(output[1]);
+	close(stream[1]);
 	program->next = programs;
 	program->id = id;
 	program->pid = pid;
 	program->status = 0;
 	program->input = input[1];
 	program->output = output[0];
+	program->stream = stream[0];
 	programs = program;
-	answer_number(id, STARTED, pid);
-	return 0;
+	return program;
 }
 
-static void handle_start(uint32_t id, char *payload, uint32_t length)
+static void handle_start(uint32_t id, char *payload, uint32_t length, bool streams)
 {
 	char *argv[MAX_ARGUMENTS + 1];
 	int count = 0;
@@ -284,14 +325,27 @@ static void handle_start(uint32_t id, char *payload, uint32_t length)
 	for (uint32_t at = 0; at < length && count < MAX_ARGUMENTS; at += strlen(payload + at) + 1)
 		argv[count++] = payload + at;
 	argv[count] = NULL;
-	if (start(id, argv) == 0)
+
+	struct program *program = start(id, argv, streams);
+	int32_t started[2] = {program ? program->pid : 0, program ? program->stream : -1};
+
+	if (program) {
+		answer(id, STARTED, started, streams ? sizeof(started) : sizeof(started[0]));
 		return;
+	}
 	char problem[128];
 	int bytes = snprintf(problem, sizeof(problem), "podcap-spawner: no process: %s\n", strerror(errno));
 
-	answer_number(id, STARTED, 0);
+	answer(id, STARTED, started, sizeof(started[0]));
 	answer(id, OUTPUT, problem, bytes);
 	answer_number(id, ENDED, 1 << 8);
+}
+
+static void release_stream(struct program *program)
+{
+	close(program->stream);
+	program->stream = -1;
+	end_if_over(program);
 }
 
 static void handle_request(const struct frame *frame, char *payload)
@@ -300,7 +354,10 @@ static void handle_request(const struct frame *frame, char *payload)
 
 	switch (frame->kind) {
 	case START:
-		handle_start(frame->id, payload, frame->length);
+		handle_start(frame->id, payload, frame->length, false);
+		break;
+	case START_STREAMING:
+		handle_start(frame->id, payload, frame->length, true);
 		break;
 	case INPUT:
 		if (program)
@@ -310,6 +367,10 @@ static void handle_request(const struct frame *frame, char *payload)
 		if (program && program->pid)
 			kill(program->pid, payload[0]);
 		answer(frame->id, SIGNALLED, payload, 0);
+		break;
+	case RELEASE:
+		if (program && program->stream >= 0)
+			release_stream(program);
 		break;
 	}
 }

@@ -11,12 +11,12 @@ import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { vethTestbed } from '../../testbed/veth-testbed.ts';
 import { openWriteBufferSlots } from '../capture/write-buffer-slots.ts';
 import { testSpawner } from '../testing/tcpdump-fixtures.ts';
-import { type Command, type Spawner, startSpawner } from './spawner.ts';
+import { type Command, type StreamingSpawner, startSpawner } from './spawner.ts';
 
 const ourNetwork = '/proc/self/ns/net';
 const netRaw = (1 << 13).toString(16).padStart(16, '0');
 
-let spawner: Spawner;
+let spawner: StreamingSpawner;
 
 beforeAll(async () => {
   spawner = await testSpawner();
@@ -295,4 +295,45 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+test('a streaming program runs without the library, and its standard output is read here to its end', async () => {
+  const { text, exit } = await streamToEnd(['sh', '-c', 'cat /proc/self/maps; seq 100000']);
+  expect(exit).toBe('exit code 0');
+  expect(text).not.toContain('podcap-preload.so');
+  expect(text.endsWith('99999\n100000\n')).toBe(true);
+});
+
+test('streams of programs that end at once are never mistaken for each other', async () => {
+  const words = Array.from({ length: 100 }, (_, number) => `word ${number}`);
+  const streamed = await Promise.all(words.map((word) => streamToEnd(['printf', '%s', word])));
+  expect(streamed.map(({ text }) => text)).toEqual(words);
+});
+
+test('the spawner keeps no descriptor of a stream', async () => {
+  const descriptors = () => readdir(`/proc/${spawner.pid}/fd`);
+  const before = await descriptors();
+  await streamToEnd(['true']);
+  expect(await descriptors()).toEqual(before);
+});
+
+test('a streaming program ends at its next write once its stream is destroyed', async () => {
+  const program = spawner.startStreaming({ netns: ourNetwork, argv: ['yes'], onLine() {} });
+  (await program.stream)?.destroy();
+  expect(await program.ended).toBe('ended by SIGPIPE');
+});
+
+test.each([
+  ['a missing program', ['/no/program'], 'exit code 1'],
+  ['a NUL in an argument', ['yes', '\0'], 'a NUL in an argument'],
+] satisfies [string, Command['argv'], string][])('%s has an empty stream', async (_what, argv, exit) => {
+  expect(await streamToEnd(argv)).toEqual({ text: '', exit });
+});
+
+async function streamToEnd(argv: Command['argv']): Promise<{ readonly text: string; readonly exit: string }> {
+  const program = spawner.startStreaming({ netns: ourNetwork, argv, onLine() {} });
+  const stream = await program.stream;
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream ?? []) chunks.push(chunk);
+  return { text: Buffer.concat(chunks).toString(), exit: await program.ended };
 }

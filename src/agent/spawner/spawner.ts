@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { answers, frameOf, frameReader, numberAt, requests } from './spawner-frames.ts';
+import { openStream } from './spawner-stream.ts';
 
 /**
  * podcap-spawner (spawner.c), a small child process that starts the tcpdumps and passes on their output. When it dies,
@@ -13,6 +15,11 @@ export type Spawner = AsyncDisposable & {
   /** Never throws for a system error: a program that cannot be started has ended, and `ended` says why. */
   readonly start: (command: Command) => Program;
   readonly pid: number | undefined;
+};
+
+export type StreamingSpawner = Spawner & {
+  /** Starts a program without the preload library, whose standard output is read here. */
+  readonly startStreaming: (command: Command) => StreamingProgram;
 };
 
 export type Command = {
@@ -38,6 +45,11 @@ export type Program = {
   readonly ended: Promise<string>;
 };
 
+export type StreamingProgram = Program & {
+  /** Its standard output, which whoever gets it must destroy; undefined if it was not started. Never rejects. */
+  readonly stream: Promise<Readable | undefined>;
+};
+
 export type SpawnerOptions = {
   /** The folder of podcap-spawner, podcap-preload.so (preload/) and podcap-interface-probe (interface-probe/). */
   readonly nativeFolder: string;
@@ -58,7 +70,7 @@ const answerMs = 5_000;
 const longestLine = 65_536;
 
 /** Starts podcap-spawner. Never throws: one that cannot be started is lost. */
-export function startSpawner(options: SpawnerOptions): Spawner {
+export function startSpawner(options: SpawnerOptions): StreamingSpawner {
   const programs = new Map<number, RunningProgram>();
   const watchdog = answerWatchdog(() => child.kill('SIGKILL'));
   let lastId = 0;
@@ -90,25 +102,26 @@ export function startSpawner(options: SpawnerOptions): Spawner {
 
   function request(id: number, kind: number, payload: Buffer): void {
     const frame = frameOf(id, kind, payload);
-    if (kind !== requests.input) watchdog.asked();
+    if (isAnswered(kind)) watchdog.asked();
     child.stdin?.write(frame);
   }
 
-  return {
-    pid: child.pid,
-    start({ netns, argv, onLine }) {
-      const strings = [netns, ...argv];
-      const program = runningProgram(onLine);
-      const { pid, ended: programEnded } = program;
-      lastId += 1;
-      const id = lastId;
-      const refusal = strings.some((string) => string.includes('\0')) ? 'a NUL in an argument' : gone;
-      if (refusal !== undefined) program.end(refusal);
-      else {
-        request(id, requests.start, Buffer.from(strings.map((string) => `${string}\0`).join('')));
-        programs.set(id, program);
-      }
-      return {
+  function start({ netns, argv, onLine }: Command, kind: number) {
+    const strings = [netns, ...argv];
+    const program = runningProgram(onLine);
+    const { pid, ended: programEnded } = program;
+    lastId += 1;
+    const id = lastId;
+    const refusal = strings.some((string) => string.includes('\0')) ? 'a NUL in an argument' : gone;
+    if (refusal !== undefined) program.end(refusal);
+    else {
+      request(id, kind, Buffer.from(strings.map((string) => `${string}\0`).join('')));
+      programs.set(id, program);
+    }
+    return {
+      id,
+      streamFd: program.streamFd,
+      program: {
         pid,
         write(text) {
           if (programs.has(id)) request(id, requests.input, Buffer.from(text));
@@ -117,7 +130,24 @@ export function startSpawner(options: SpawnerOptions): Spawner {
           if (programs.has(id)) request(id, requests.signal, Buffer.from([constants.signals[signal]]));
         },
         ended: programEnded,
-      };
+      } satisfies Program,
+    };
+  }
+
+  async function takeStream(id: number, streamFd: Promise<number | undefined>) {
+    const fd = await streamFd;
+    if (fd === undefined || child.pid === undefined) return undefined;
+    const stream = await openStream(child.pid, fd);
+    if (programs.has(id)) request(id, requests.release, Buffer.alloc(0));
+    return stream;
+  }
+
+  return {
+    pid: child.pid,
+    start: (command) => start(command, requests.start).program,
+    startStreaming(command) {
+      const { id, program, streamFd } = start(command, requests.startStreaming);
+      return { ...program, stream: takeStream(id, streamFd) };
     },
     async [Symbol.asyncDispose]() {
       isEnding = true;
@@ -127,6 +157,10 @@ export function startSpawner(options: SpawnerOptions): Spawner {
       await ended;
     },
   };
+}
+
+function isAnswered(kind: number): boolean {
+  return kind !== requests.input && kind !== requests.release;
 }
 
 function spawnChild({ nativeFolder, userId, bufferSlotsFd }: SpawnerOptions): ChildProcess {
@@ -144,12 +178,15 @@ function spawnChild({ nativeFolder, userId, bufferSlotsFd }: SpawnerOptions): Ch
 type RunningProgram = {
   readonly pid: () => number | undefined;
   readonly ended: Promise<string>;
+  /** The spawner's descriptor of its standard output; undefined if it has none, or is not started. */
+  readonly streamFd: Promise<number | undefined>;
   readonly onAnswer: (kind: number, payload: Buffer) => void;
   readonly end: (exit: string) => void;
 };
 
 function runningProgram(onLine: (line: string) => void): RunningProgram {
   const { promise: ended, resolve } = Promise.withResolvers<string>();
+  const { promise: streamFd, resolve: setStreamFd } = Promise.withResolvers<number | undefined>();
   const decoder = new StringDecoder('utf8');
   let pid: number | undefined;
   let rest = '';
@@ -166,15 +203,22 @@ function runningProgram(onLine: (line: string) => void): RunningProgram {
   function end(exit: string): void {
     onText(decoder.end());
     if (rest !== '') onLine(rest);
+    setStreamFd(undefined);
     resolve(exit);
+  }
+
+  function onStarted(payload: Buffer): void {
+    pid = numberAt(payload, 0) || undefined;
+    setStreamFd(payload.length > 4 ? numberAt(payload, 4) : undefined);
   }
 
   return {
     pid: () => pid,
     ended,
+    streamFd,
     end,
     onAnswer(kind, payload) {
-      if (kind === answers.started) pid = numberAt(payload, 0) || undefined;
+      if (kind === answers.started) onStarted(payload);
       else if (kind === answers.output) onText(decoder.write(payload));
       else if (kind === answers.ended) end(exitOfStatus(numberAt(payload, 0)));
     },

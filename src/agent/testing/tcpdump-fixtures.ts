@@ -1,9 +1,9 @@
 import { compileNative } from '../../testbed/compile.ts';
 import type { TcpdumpOptions } from '../capture/tcpdump.ts';
-import { type Spawner, startSpawner } from '../spawner/spawner.ts';
+import { type StreamingSpawner, startSpawner } from '../spawner/spawner.ts';
 
 /** podcap-spawner, started as the agent starts it. */
-export async function testSpawner(bufferSlotsFd?: number): Promise<Spawner> {
+export async function testSpawner(bufferSlotsFd?: number): Promise<StreamingSpawner> {
   return startSpawner({
     nativeFolder: await compileNative(),
     userId: 10_001,
