@@ -45,6 +45,9 @@ export const linkPaths = {
   token: '/v1/token',
 } as const;
 
+/** The trailer of an answer that was sent to its end. An answer without it was cut, however it seems to have ended. */
+export const completeAnswerTrailer = 'podcap-complete';
+
 /** Bounds of what a hub takes from one agent; an agent leaves out what exceeds them, the oldest first. */
 export const linkBounds = { recordings: 2_000, reportBytes: 2 * 1024 * 1024, lineBytes: 64 * 1024 } as const;
 

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { respondUntilComplete } from '../../link/complete-answer.ts';
 import type { LinkError } from '../../link/protocol.ts';
 
 /**
- * Answers the requests of one path. It sends the head and ends the stream itself, or calls `answerError`. What it throws
+ * Answers the requests of one path. It sends the head (`respondUntilComplete`) and ends the stream itself, or calls
+ * `answerError`. What it throws
  * becomes a 500, or cuts the stream if the head has been sent: never an end that is none. It returns once it holds nothing
  * for the request any more.
  */
@@ -24,6 +26,6 @@ export type HubAddress = { readonly address: string; readonly port: number };
 /** Answers with an error, of which the hub makes a Status. Does nothing if the stream is gone or has been answered. */
 export function answerError(stream: ServerHttp2Stream, status: number, error: LinkError): void {
   if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ':status': status, 'content-type': 'application/json' });
+  respondUntilComplete(stream, { ':status': status, 'content-type': 'application/json' });
   stream.end(JSON.stringify(error));
 }
