@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { gzipSync } from 'node:zlib';
+import * as v from 'valibot';
 import { until } from '../../base/until.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import type { ClusterConfig, Credentials } from '../client-config.ts';
@@ -18,7 +19,7 @@ export type ApiServer = AsyncDisposable & {
   readonly requests: readonly RecordedRequest[];
   /** The next answers, by kind of request. */
   readonly script: Readonly<Record<RequestKind, ScriptedAnswer[]>>;
-  /** The objects that can be read, by path. */
+  /** The objects that can be read, by path; and replaced, if the body has the resourceVersion of the object. */
   readonly objects: Map<string, object>;
   /** Resolves to the watches in the order in which they are opened, one at each call. */
   readonly nextWatch: () => Promise<WatchStream>;
@@ -108,6 +109,8 @@ export async function apiServer(
     else if (isList(recorded.kind)) reply(response, list('1'));
     else if (recorded.kind === 'read')
       reply(response, { kind: 'json', body: objects.get(recorded.path) ?? {} });
+    else if (recorded.method === 'PUT' && objects.has(recorded.path))
+      reply(response, replaceObject(objects, recorded));
     else reply(response, { kind: 'json', status: 201, body: recorded.body ?? {} });
   }
 
@@ -143,6 +146,21 @@ function isWatch(kind: RequestKind): boolean {
 function isList(kind: RequestKind): boolean {
   return ['list', 'policyList', 'policyRead'].includes(kind);
 }
+
+function replaceObject(objects: Map<string, object>, { path, body }: RecordedRequest): JsonAnswer {
+  const before = v.parse(versionedSchema, objects.get(path));
+  const after = v.parse(versionedSchema, body);
+  const { resourceVersion } = before.metadata;
+  if (after.metadata.resourceVersion !== resourceVersion) return refusal(409, 'Conflict');
+  const replaced = {
+    ...after,
+    metadata: { ...after.metadata, resourceVersion: `${Number(resourceVersion) + 1}` },
+  };
+  objects.set(path, replaced);
+  return { kind: 'json', body: replaced };
+}
+
+const versionedSchema = v.looseObject({ metadata: v.looseObject({ resourceVersion: v.string() }) });
 
 /** A PodList; `token` says that another page follows. */
 export function list(resourceVersion: string, items: readonly object[] = [], token?: string): JsonAnswer {
