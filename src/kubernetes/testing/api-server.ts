@@ -21,6 +21,8 @@ export type ApiServer = AsyncDisposable & {
   readonly script: Readonly<Record<RequestKind, ScriptedAnswer[]>>;
   /** The objects that can be read, by path; and replaced, if the body has the resourceVersion of the object. */
   readonly objects: Map<string, object>;
+  /** Paths at which a read finds nothing. */
+  readonly absent: Set<string>;
   /** Resolves to the watches in the order in which they are opened, one at each call. */
   readonly nextWatch: () => Promise<WatchStream>;
   /** The same for watches of CapturePolicies, which `watches` does not have. */
@@ -93,6 +95,7 @@ export async function apiServer(
     policyRead: [],
   } satisfies Record<RequestKind, ScriptedAnswer[]>;
   const objects = new Map<string, object>();
+  const absent = new Set<string>();
   let accepted: string | undefined;
   let watchesReturned = 0;
   let policyWatchesReturned = 0;
@@ -107,6 +110,7 @@ export async function apiServer(
     else if (answer !== undefined) reply(response, answer);
     else if (isWatch(recorded.kind)) opened.push(openWatch(recorded.query, response));
     else if (isList(recorded.kind)) reply(response, list('1'));
+    else if (recorded.kind === 'read' && absent.has(recorded.path)) reply(response, refusal(404, 'NotFound'));
     else if (recorded.kind === 'read')
       reply(response, { kind: 'json', body: objects.get(recorded.path) ?? {} });
     else if (recorded.method === 'PUT' && objects.has(recorded.path))
@@ -120,6 +124,7 @@ export async function apiServer(
     requests,
     script,
     objects,
+    absent,
     watches,
     async nextWatch() {
       const index = watchesReturned;
