@@ -11,7 +11,10 @@ export type Certificate = { readonly cert: string; readonly key: string };
 export type Authority = {
   readonly cert: string;
   /** A certificate for 127.0.0.1 that is valid for this use only. */
-  readonly sign: (use: 'server' | 'client', options?: { readonly days?: number }) => Promise<Certificate>;
+  readonly sign: (
+    use: 'server' | 'client',
+    options?: { readonly days?: number; readonly name?: string },
+  ) => Promise<Certificate>;
 };
 
 /** A self-signed certificate for 127.0.0.1; `env` is the environment of openssl. */
@@ -24,9 +27,9 @@ export async function authority(name: string): Promise<Authority> {
   const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE'] });
   return {
     cert: own.cert,
-    async sign(use, { days = 1 } = {}) {
+    async sign(use, { days = 1, name: subject = `${name} ${use}` } = {}) {
       const extensions = [address, `extendedKeyUsage=${use}Auth`];
-      return await certificate({ name: `${name} ${use}`, extensions, signer: own, days });
+      return await certificate({ name: subject, extensions, signer: own, days });
     },
   };
 }

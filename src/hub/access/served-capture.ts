@@ -1,0 +1,43 @@
+import type { Capture } from '../../api/capture.ts';
+
+/** Since when a namespace exists, in epoch ms. `unknown`: the API server did not say. */
+export type NamespaceAge =
+  | { readonly kind: 'created'; readonly atMs: number }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'unknown' };
+
+/**
+ * What may be served of a capture: the recordings that began since its namespace exists. Undefined if there are none; the
+ * same object if that is all of it. A namespace that could not be checked leaves out nothing.
+ */
+export function servedCapture(capture: Capture, age: NamespaceAge): Capture | undefined {
+  switch (age.kind) {
+    case 'unknown':
+      return capture;
+    case 'missing':
+      return undefined;
+    case 'created':
+      return youngerThan(capture, age.atMs);
+  }
+}
+
+function youngerThan(capture: Capture, namespaceMs: number): Capture | undefined {
+  const { recordings } = capture.status;
+  const younger = recordings.filter(({ startTime }) => Date.parse(startTime) >= namespaceMs);
+  if (younger.length === recordings.length) return capture;
+  const [first, ...others] = younger;
+  if (!first) return undefined;
+  const oldest = others.reduce(
+    (time, { startTime }) => (isBefore(startTime, time) ? startTime : time),
+    first.startTime,
+  );
+  return {
+    ...capture,
+    metadata: { ...capture.metadata, creationTimestamp: oldest },
+    status: { ...capture.status, recordings: younger },
+  };
+}
+
+function isBefore(one: string, other: string): boolean {
+  return Date.parse(one) < Date.parse(other);
+}
