@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import * as v from 'valibot';
-import type { HubAuthority } from './hub-authority.ts';
 import { backdatedMs } from './issue-certificate.ts';
+import type { SigningAuthority } from './signing-authorities.ts';
 
 /** The hub's Secret: `ca.crt` has the certificates of the authorities, oldest first, and `ca.key` their keys. */
 export type AuthoritySecret = {
-  readonly authorities: readonly HubAuthority[];
+  readonly authorities: readonly SigningAuthority[];
   /** Why the content is not used, if there is any that is not. */
   readonly problem: string | undefined;
 };
@@ -38,7 +38,9 @@ export function readAuthoritySecret(data: unknown): AuthoritySecret {
 }
 
 /** `data` of the Secret with these authorities. */
-export function authoritySecretData(authorities: readonly HubAuthority[]): Readonly<Record<string, string>> {
+export function authoritySecretData(
+  authorities: readonly SigningAuthority[],
+): Readonly<Record<string, string>> {
   return {
     'ca.crt': base64Of(authorities.map(({ cert }) => cert)),
     'ca.key': base64Of(authorities.map(({ key }) => key)),
@@ -46,7 +48,7 @@ export function authoritySecretData(authorities: readonly HubAuthority[]): Reado
 }
 
 /** Throws if the two are not an authority's certificate and its key. */
-function authorityOf(cert: string, key: string): HubAuthority {
+function authorityOf(cert: string, key: string): SigningAuthority {
   const certificate = new X509Certificate(cert);
   if (!certificate.ca) throw new Error('a certificate in it is not that of an authority');
   const privateKey = createPrivateKey(key);

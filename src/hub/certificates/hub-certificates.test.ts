@@ -6,8 +6,8 @@ import { kubernetesClient } from '../../kubernetes/client.ts';
 import { type ApiServer, apiServer, refusal } from '../../kubernetes/testing/api-server.ts';
 import { memoryLog } from '../../kubernetes/testing/memory-logger.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
-import { authorityTimes } from './hub-authority.ts';
 import { type HubIdentity, hubCertificates } from './hub-certificates.ts';
+import { authorityTimes } from './signing-authorities.ts';
 
 const secretPath = '/api/v1/namespaces/kube-system/secrets/podcap-hub';
 const configMapPath = '/api/v1/namespaces/kube-system/configmaps/podcap-hub-ca';

@@ -4,18 +4,18 @@ import type { KubernetesClient } from '../../kubernetes/client.ts';
 import type { Log } from '../../kubernetes/logger.ts';
 import { authoritySecretData, readAuthoritySecret } from './authority-secret.ts';
 import {
-  authorityBundle,
-  type HubAuthority,
-  needsAuthority,
-  signingAuthority,
-  trustedAuthorities,
-} from './hub-authority.ts';
-import {
   createAuthority,
   issueServerCertificate,
   type ServerCertificate,
   serverCertificateMs,
 } from './issue-certificate.ts';
+import {
+  authorityBundle,
+  needsAuthority,
+  type SigningAuthority,
+  signingAuthority,
+  trustedAuthorities,
+} from './signing-authorities.ts';
 
 /** What this replica presents, and what it is verified with. */
 export type HubIdentity = {
@@ -71,7 +71,7 @@ export function hubCertificates(options: HubCertificateOptions): HubCertificates
 async function currentAuthorities(
   options: HubCertificateOptions,
   secretPath: string,
-): Promise<readonly HubAuthority[]> {
+): Promise<readonly SigningAuthority[]> {
   const { client, unixMs, log } = options;
   const read = await readObject(client, secretPath);
   const { authorities, problem } = readAuthoritySecret(read.data);

@@ -14,7 +14,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { authorityTimes, type HubAuthority } from './hub-authority.ts';
+import { authorityTimes, type SigningAuthority } from './signing-authorities.ts';
 
 /** What a TLS server presents, in PEM. */
 export type ServerCertificate = {
@@ -31,7 +31,7 @@ export const backdatedMs = 3_600_000;
 export const serverCertificateMs = 90 * 86_400_000;
 
 /** A new authority, which may sign servers' certificates and nothing else. */
-export async function createAuthority(nowMs: number): Promise<HubAuthority> {
+export async function createAuthority(nowMs: number): Promise<SigningAuthority> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   // A certificate counts in seconds.
   const createdMs = Math.floor(nowMs / 1_000) * 1_000;
@@ -59,7 +59,7 @@ export async function createAuthority(nowMs: number): Promise<HubAuthority> {
 
 /** A certificate of a server of these DNS names, signed by the authority. */
 export async function issueServerCertificate(
-  authority: HubAuthority,
+  authority: SigningAuthority,
   dnsNames: readonly [string, ...string[]],
   nowMs: number,
 ): Promise<ServerCertificate> {

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   authorityTimes,
-  type HubAuthority,
   needsAuthority,
+  type SigningAuthority,
   signingAuthority,
   trustedAuthorities,
-} from './hub-authority.ts';
+} from './signing-authorities.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -37,7 +37,7 @@ test.each([
   (expected) => {
     const authorities = [created(0), created(365 * dayMs)];
     const nowMs = 365 * dayMs + expected.hours * hourMs;
-    const dayOf = ({ createdMs }: HubAuthority) => createdMs / dayMs;
+    const dayOf = ({ createdMs }: SigningAuthority) => createdMs / dayMs;
     const signer = signingAuthority(authorities, nowMs);
     expect(signer && dayOf(signer)).toBe(expected.signs);
     expect(trustedAuthorities(authorities, nowMs).map(dayOf)).toEqual(expected.trusted);
@@ -52,9 +52,9 @@ test('for ten years, whoever knows the authorities of 12 hours ago trusts the on
   const staleMs = 12 * hourMs;
   const looks = fc.array(fc.integer({ min: hourMs, max: staleMs }), { minLength: 50, maxLength: 400 });
   const run = (gaps: readonly number[]) => {
-    let stored: HubAuthority[] = [];
-    let signer: HubAuthority | undefined;
-    const published: { readonly atMs: number; readonly trusted: readonly HubAuthority[] }[] = [];
+    let stored: SigningAuthority[] = [];
+    let signer: SigningAuthority | undefined;
+    const published: { readonly atMs: number; readonly trusted: readonly SigningAuthority[] }[] = [];
     let nowMs = 0;
     for (let index = 0; nowMs < 3_650 * dayMs; index += 1) {
       // The server's certificate was issued at the last look, and is presented until this one.
@@ -74,6 +74,6 @@ test('for ten years, whoever knows the authorities of 12 hours ago trusts the on
   fc.assert(fc.property(looks, run), { numRuns: 20 });
 });
 
-function created(createdMs: number): HubAuthority {
+function created(createdMs: number): SigningAuthority {
   return { cert: `cert ${createdMs}`, key: 'key', createdMs, expiresMs: createdMs + authorityTimes.validMs };
 }

@@ -2,7 +2,7 @@
  * The certificate authorities of the hub. A new one is trusted for a while before it signs, and an old one for a while
  * after it has signed for the last time: so whoever knows the authorities of a moment ago verifies every replica.
  */
-export type HubAuthority = {
+export type SigningAuthority = {
   /** PEM. */
   readonly cert: string;
   /** PEM, PKCS #8. */
@@ -26,13 +26,16 @@ export const authorityTimes = {
 } as const;
 
 /** Whether another authority is needed now: there is none, or it is time for the next. */
-export function needsAuthority(authorities: readonly HubAuthority[], nowMs: number): boolean {
+export function needsAuthority(authorities: readonly SigningAuthority[], nowMs: number): boolean {
   const newest = newestOf(usable(authorities, nowMs));
   return newest === undefined || nowMs - newest.createdMs >= authorityTimes.replacedAfterMs;
 }
 
 /** Those that are still trusted, oldest first. Without the old ones that a newer one has long signed for. */
-export function trustedAuthorities(authorities: readonly HubAuthority[], nowMs: number): HubAuthority[] {
+export function trustedAuthorities(
+  authorities: readonly SigningAuthority[],
+  nowMs: number,
+): SigningAuthority[] {
   const left = usable(authorities, nowMs);
   const settled = newestOf(left.filter(({ createdMs }) => nowMs - createdMs >= 2 * authorityTimes.overlapMs));
   return left.filter(({ createdMs }) => settled === undefined || createdMs >= settled.createdMs);
@@ -40,9 +43,9 @@ export function trustedAuthorities(authorities: readonly HubAuthority[], nowMs: 
 
 /** The one that signs now: the newest that everyone has had time to hear of, or the first one. */
 export function signingAuthority(
-  authorities: readonly HubAuthority[],
+  authorities: readonly SigningAuthority[],
   nowMs: number,
-): HubAuthority | undefined {
+): SigningAuthority | undefined {
   const trusted = trustedAuthorities(authorities, nowMs);
   return (
     newestOf(trusted.filter(({ createdMs }) => nowMs - createdMs >= authorityTimes.overlapMs)) ?? trusted[0]
@@ -50,18 +53,18 @@ export function signingAuthority(
 }
 
 /** What clients verify the hub with, in PEM. */
-export function authorityBundle(authorities: readonly HubAuthority[], nowMs: number): string {
+export function authorityBundle(authorities: readonly SigningAuthority[], nowMs: number): string {
   return trustedAuthorities(authorities, nowMs)
     .map(({ cert }) => `${cert.trim()}\n`)
     .join('');
 }
 
-function usable(authorities: readonly HubAuthority[], nowMs: number): HubAuthority[] {
+function usable(authorities: readonly SigningAuthority[], nowMs: number): SigningAuthority[] {
   return authorities
     .filter(({ expiresMs }) => expiresMs > nowMs)
     .toSorted((one, other) => one.createdMs - other.createdMs);
 }
 
-function newestOf(authorities: readonly HubAuthority[]): HubAuthority | undefined {
+function newestOf(authorities: readonly SigningAuthority[]): SigningAuthority | undefined {
   return authorities.at(-1);
 }
