@@ -32,6 +32,7 @@ export type WatchOptions<T> = {
   readonly client: Pick<KubernetesClient, 'get' | 'stream'>;
   readonly path: string;
   readonly fieldSelector?: string;
+  readonly labelSelector?: string;
   /** Must not throw. An invalid object is logged and skipped. */
   readonly parse: (object: unknown) => ParsedObject<T>;
   readonly log: Log;
@@ -137,7 +138,7 @@ async function* list<T>(
 type ObjectList<T> = { readonly items: readonly T[]; readonly resourceVersion: string };
 
 async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' }): Promise<ObjectList<T>> {
-  const { client, path, fieldSelector, signal, limits } = context;
+  const { client, path, fieldSelector, labelSelector, signal, limits } = context;
   const { pageItems = limits.pageItems } = step;
   const limit = Number.isFinite(pageItems) ? String(pageItems) : undefined;
   const items: T[] = [];
@@ -146,7 +147,8 @@ async function collect<T>(context: Context<T>, step: WatchStep & { kind: 'list' 
   do {
     // A continue token includes its version: the server refuses a resourceVersion next to it.
     const position = token === undefined ? versionOf(step) : { continue: token };
-    const answer = await client.get({ path, query: { fieldSelector, limit, ...position }, signal });
+    const query = { fieldSelector, labelSelector, limit, ...position };
+    const answer = await client.get({ path, query, signal });
     const page = v.safeParse(listSchema, answer);
     if (!page.success) throw notAList(context);
     resourceVersion ??= page.output.metadata.resourceVersion;
@@ -203,7 +205,7 @@ async function* watch<T>(
 }
 
 function watchQuery<T>(
-  { fieldSelector, limits }: Context<T>,
+  { fieldSelector, labelSelector, limits }: Context<T>,
   resourceVersion: string,
 ): Record<string, string | undefined> {
   const seconds = (limits.watchMs / 1_000) * (0.8 + 0.4 * Math.random());
@@ -212,6 +214,7 @@ function watchQuery<T>(
     allowWatchBookmarks: 'true',
     timeoutSeconds: String(Math.max(1, Math.round(seconds))),
     fieldSelector,
+    labelSelector,
     resourceVersion,
   };
 }

@@ -29,3 +29,11 @@ export function answerError(stream: ServerHttp2Stream, status: number, error: Li
   respondUntilComplete(stream, { ':status': status, 'content-type': 'application/json' });
   stream.end(JSON.stringify(error));
 }
+
+/**
+ * Ends a stream that is not complete, so that the hub sees it. `stream.close()` would not do: it ends the stream properly
+ * first, whatever its code.
+ */
+export function cutStream(stream: ServerHttp2Stream, why: string): void {
+  if (!stream.destroyed) stream.destroy(new Error(why));
+}

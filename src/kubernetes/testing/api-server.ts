@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { until } from '../../base/until.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import type { ClusterConfig, Credentials } from '../client-config.ts';
+import type { ApiCollection } from './api-collection.ts';
 import { type Certificate, selfSigned } from './certificate.ts';
 
 /**
@@ -23,6 +24,8 @@ export type ApiServer = AsyncDisposable & {
   readonly objects: Map<string, object>;
   /** Paths at which a read finds nothing. */
   readonly absent: Set<string>;
+  /** Collections that are listed and watched as they are, without a script, by path. */
+  readonly collections: Map<string, ApiCollection>;
   /** Resolves to the watches in the order in which they are opened, one at each call. */
   readonly nextWatch: () => Promise<WatchStream>;
   /** The same for watches of CapturePolicies, which `watches` does not have. */
@@ -96,6 +99,7 @@ export async function apiServer(
   } satisfies Record<RequestKind, ScriptedAnswer[]>;
   const objects = new Map<string, object>();
   const absent = new Set<string>();
+  const collections = new Map<string, ApiCollection>();
   let accepted: string | undefined;
   let watchesReturned = 0;
   let policyWatchesReturned = 0;
@@ -104,6 +108,8 @@ export async function apiServer(
     const recorded = await record(request);
     requests.push(recorded);
     const isAuthorized = accepted === undefined || recorded.authorization === `Bearer ${accepted}`;
+    const collection = isAuthorized && recorded.method === 'GET' && collections.get(recorded.path);
+    if (collection) return collection.answer(recorded.query, response);
     const answer = isAuthorized ? next(script[recorded.kind]) : refusal(401, 'Unauthorized');
     const opened = recorded.kind === 'policyWatch' ? policyWatches : watches;
     if (answer?.kind === 'watch') opened.push(openWatch(recorded.query, response, answer.text));
@@ -125,6 +131,7 @@ export async function apiServer(
     script,
     objects,
     absent,
+    collections,
     watches,
     async nextWatch() {
       const index = watchesReturned;

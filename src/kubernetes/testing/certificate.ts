@@ -10,10 +10,10 @@ export type Certificate = { readonly cert: string; readonly key: string };
 /** A certificate authority of one test run. */
 export type Authority = {
   readonly cert: string;
-  /** A certificate for 127.0.0.1 that is valid for this use only. */
+  /** A certificate for 127.0.0.1, and for that DNS name, that is valid for this use only. */
   readonly sign: (
     use: 'server' | 'client',
-    options?: { readonly days?: number; readonly name?: string },
+    options?: { readonly days?: number; readonly name?: string; readonly dnsName?: string },
   ) => Promise<Certificate>;
 };
 
@@ -27,8 +27,9 @@ export async function authority(name: string): Promise<Authority> {
   const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE'] });
   return {
     cert: own.cert,
-    async sign(use, { days = 1, name: subject = `${name} ${use}` } = {}) {
-      const extensions = [address, `extendedKeyUsage=${use}Auth`];
+    async sign(use, { days = 1, name: subject = `${name} ${use}`, dnsName } = {}) {
+      const names = dnsName === undefined ? address : `${address},DNS:${dnsName}`;
+      const extensions = [names, `extendedKeyUsage=${use}Auth`];
       return await certificate({ name: subject, extensions, signer: own, days });
     },
   };
