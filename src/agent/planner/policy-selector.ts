@@ -1,41 +1,29 @@
 import * as v from 'valibot';
+import {
+  holds,
+  type LabelRequirement,
+  labelKey,
+  labelOf,
+  labelOperators,
+  labelValue,
+} from '../../kubernetes/label-requirement.ts';
 import { stringMap } from '../../kubernetes/string-map.ts';
 
 /** Which Pods of its namespace a policy selects, as in a Deployment: all requirements hold; empty ones select every Pod. */
 export type PolicySelector = {
   readonly labels: readonly (readonly [key: string, value: string])[];
-  readonly expressions: readonly Requirement[];
+  readonly expressions: readonly LabelRequirement[];
 };
 
-type Requirement = {
-  readonly key: string;
-  readonly operator: (typeof operators)[number];
-  readonly values: ReadonlySet<string>;
-};
-
-const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 const valuesAllowed = 'In and NotIn need values, Exists and DoesNotExist have none';
 
-/** What Kubernetes allows as the key and the value of a label; the CRD has the same (deploy/chart/templates/_policy.tpl). */
-const labelKey = v.pipe(
-  v.string(),
-  v.maxLength(317),
-  v.regex(
-    /^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
-  ),
-);
-const labelValue = v.pipe(
-  v.string(),
-  v.maxLength(63),
-  v.regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
-);
 /** Nobody selects by more: each agent of the cluster keeps every policy in memory. */
 const [mostLabels, mostExpressions, mostValues] = [32, 8, 16];
 
 const requirementSchema = v.strictObject(
   {
     key: labelKey,
-    operator: v.picklist(operators),
+    operator: v.picklist(labelOperators),
     values: v.nullish(v.pipe(v.array(labelValue), v.maxLength(mostValues)), []),
   },
   objectProblem,
@@ -88,9 +76,8 @@ function hasItsValues({ operator, values }: RequirementFields): boolean {
 }
 
 /**
- * Whether a Pod with these labels is selected, by the rules of apimachinery (labels.Requirement.Matches): NotIn and
- * DoesNotExist also hold for a Pod without the label. Of a Pod with too many labels (`undefined`), nothing is known of
- * any label.
+ * Whether a Pod with these labels is selected. Of a Pod with too many labels (`undefined`), nothing is known of any
+ * label.
  */
 export function selects(
   selector: PolicySelector,
@@ -98,25 +85,7 @@ export function selects(
 ): boolean {
   if (!labels) return selector.labels.length + selector.expressions.length === 0;
   return (
-    selector.labels.every(([key, value]) => valueOf(labels, key) === value) &&
-    selector.expressions.every((requirement) => holds(requirement, valueOf(labels, requirement.key)))
+    selector.labels.every(([key, value]) => labelOf(labels, key) === value) &&
+    selector.expressions.every((requirement) => holds(requirement, labelOf(labels, requirement.key)))
   );
-}
-
-/** Not what every object inherits, such as `constructor`. */
-function valueOf(labels: Readonly<Record<string, string>>, key: string): string | undefined {
-  return Object.hasOwn(labels, key) ? labels[key] : undefined;
-}
-
-function holds({ operator, values }: Requirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.has(value);
-    case 'NotIn':
-      return value === undefined || !values.has(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-  }
 }

@@ -1,4 +1,4 @@
-import type { StatusError } from './status-error.ts';
+import { type StatusError, statusError } from './status-error.ts';
 
 /** The parameters of a request's query, decoded; each occurs once. */
 export type QueryParameters = ReadonlyMap<string, string>;
@@ -44,5 +44,5 @@ function decoded(text: string): string | undefined {
 const controlCharacter = /\p{Cc}/u;
 
 function badRequest(message: string): StatusError {
-  return { kind: 'error', code: 400, reason: 'BadRequest', message };
+  return statusError('BadRequest', message);
 }
