@@ -59,6 +59,10 @@ export const freezeAnnotation = 'podcap.dev/freeze';
 /** What every other annotation of Podcap starts with. */
 const prefix = 'podcap.dev/';
 
+/** tcpdump must compile it; no one writes a longer filter by hand. */
+const maxFilterBytes = 2_048;
+export const maxInterfaces = 4;
+
 /**
  * Returns what a Pod's annotations ask for. Pure: knows nothing of other Pods, disks or processes. If several values
  * are not allowed, the refusal names the first in the order of annotationRules; unknown annotations come after them.
@@ -109,6 +113,34 @@ export type AnnotationRule<T> = {
   readonly parse: (value: string) => T | undefined;
 };
 
+/** What the rules say of the packets that are captured, which a tap asks for in the same words. */
+export const packetRules = {
+  interfaces: {
+    key: interfaceAnnotation,
+    allowed: `the names of 1 to ${maxInterfaces} interfaces of the Pod, such as eth0 or eth0,lo, but not 'any'`,
+    effect: `the interfaces to capture, each into a ring of its own; default ${podInterface}`,
+    parse: interfaceNames,
+  },
+  filter: {
+    key: filterAnnotation,
+    allowed: `a pcap-filter(7) expression of 1 to ${maxFilterBytes} bytes without control characters`,
+    effect: 'captures only packets that match; addresses and ports must be numbers, not names',
+    parse: filterExpression,
+  },
+  snaplen: {
+    key: snaplenAnnotation,
+    allowed: 'a whole number of bytes from 64 to 262144',
+    effect: 'keeps this many bytes of each packet; default whole packets; 128 keeps the headers',
+    parse: (value) => wholeNumber(value, 64, 262_144),
+  },
+  duration: {
+    key: 'podcap.dev/duration',
+    allowed: 'a duration from 1s to 168h, such as 90s, 10m or 1h30m',
+    effect: 'stops after capturing for this long, and keeps the files',
+    parse: (value) => duration(value, 1_000, 168 * 3_600_000),
+  },
+} satisfies Record<string, AnnotationRule<unknown>>;
+
 /** All annotations that Podcap reads; the tables in docs/annotations.md and README.md are generated from them. */
 export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
   return {
@@ -124,30 +156,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       effect: 'the size at which the next file starts, in MB of 1,000,000 bytes; default 1',
       parse: (value) => wholeNumber(value, 1, maxFileMegabytes),
     },
-    interfaces: {
-      key: interfaceAnnotation,
-      allowed: `the names of 1 to ${maxInterfaces} interfaces of the Pod, such as eth0 or eth0,lo, but not 'any'`,
-      effect: `the interfaces to capture, each into a ring of its own; default ${podInterface}`,
-      parse: interfaceNames,
-    },
-    filter: {
-      key: filterAnnotation,
-      allowed: `a pcap-filter(7) expression of 1 to ${maxFilterBytes} bytes without control characters`,
-      effect: 'captures only packets that match; addresses and ports must be numbers, not names',
-      parse: filterExpression,
-    },
-    snaplen: {
-      key: snaplenAnnotation,
-      allowed: 'a whole number of bytes from 64 to 262144',
-      effect: 'keeps this many bytes of each packet; default whole packets; 128 keeps the headers',
-      parse: (value) => wholeNumber(value, 64, 262_144),
-    },
-    duration: {
-      key: 'podcap.dev/duration',
-      allowed: 'a duration from 1s to 168h, such as 90s, 10m or 1h30m',
-      effect: 'stops after capturing for this long, and keeps the files',
-      parse: (value) => duration(value, 1_000, 168 * 3_600_000),
-    },
+    ...packetRules,
     freezeOn: {
       key: 'podcap.dev/freeze-on',
       allowed: `one or more of ${freezeTriggers.join(', ')}, separated by commas`,
@@ -203,14 +212,11 @@ function unknownRefusal(keys: readonly string[], known: readonly string[]): Refu
   return unknownAnnotation(unknown, { near: near && prefix + near, options });
 }
 
-/** tcpdump must compile it; no one writes a longer filter by hand. */
-const maxFilterBytes = 2_048;
-export const maxInterfaces = 4;
 const maxFreezeTextBytes = 253;
 export const defaultFreezeAfterMs = 5_000;
 
 /** Only decimal digits: Number() would also accept '0x5', '5.0', '1e1', ' 5 ' and ''. */
-function wholeNumber(text: string, least: number, most: number): number | undefined {
+export function wholeNumber(text: string, least: number, most: number): number | undefined {
   const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return number >= least && number <= most ? number : undefined;
 }

@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { captureWriter } from '../../../commands/capture-writer.ts';
+import { networkUidOf, type Pod } from '../../../kubernetes/pod.ts';
+import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
+import { linkTypeName } from '../../../pcap/link-type-name.ts';
+import { openCaptureStream } from '../../../pcap/read/capture-reader.ts';
+import type { LinkRequest } from '../../link/link-handler.ts';
+import type { Network } from '../../netns/cni-entry.ts';
+import { invalidFilter } from '../../planner/refusals.ts';
+import type { RunningTap, TappedInterface } from './run-tap.ts';
+import { withoutHubs } from './tap-filter.ts';
+import { tapPackets } from './tap-packets.ts';
+import { refusal, type TapRefusal, type TapRequest } from './tap-request.ts';
+import { tapSink } from './tap-sink.ts';
+import { hasPodEnded, ownPod, tapTarget } from './tap-target.ts';
+import { startTapTcpdump, type TapTcpdump } from './tap-tcpdump.ts';
+import type { TapsOptions } from './taps.ts';
+
+/** A tap whose head has been sent. Disposing of it ends its processes. */
+export type OpenedTap = AsyncDisposable &
+  Omit<RunningTap, 'signal' | 'stopping'> & {
+    readonly kind: 'opened';
+    /** What it is about, for the log. */
+    readonly names: TapNames;
+  };
+
+type TapNames = { readonly namespace: string; readonly pod: string; readonly uid: string };
+
+type OpenTapOptions = Omit<TapsOptions, 'maxTaps'> & { readonly request: LinkRequest };
+
+const startWithinMs = 10_000;
+/** How much waits for a reader before packets are dropped. */
+const mostPendingBytes = 4 * 1024 * 1024;
+/** A tap has up to 4 readers; a longer packet makes its buffer larger. */
+const readBufferBytes = 64 * 1024;
+
+/** Starts what the viewer asks for, or says why not, in which case nothing runs. */
+export async function openTap(tap: TapRequest, options: OpenTapOptions): Promise<OpenedTap | TapRefusal> {
+  const target = await findTarget(tap, options);
+  if (target.kind === 'refused') return target;
+  const { pod, network } = target;
+  const problem = await filterProblem(tap.filter, options);
+  if (problem) return problem;
+  const filter = withoutHubs(tap.filter, options.hubs());
+  await using opening = new AsyncDisposableStack();
+  const tcpdumps = tap.interfaces.map((name) => {
+    const { spawner } = options;
+    const { snaplen } = tap;
+    const started = startTapTcpdump({ spawner, netns: network.netns, interface: name, filter, snaplen });
+    return opening.use(started);
+  });
+  const interfaces: TappedInterface[] = [];
+  for (const [index, tcpdump] of tcpdumps.entries()) {
+    const tapped = await openInterface(tap.interfaces[index] ?? '', tcpdump, options.request.signal);
+    if ('kind' in tapped) return tapped;
+    interfaces.push(tapped);
+    opening.use(tapped.reader);
+  }
+  const unfit = formatProblem(tap.format, interfaces);
+  if (unfit) return unfit;
+  return startSending({ tap, pod, network, filter, interfaces }, opening.move(), options);
+}
+
+async function findTarget(
+  tap: TapRequest,
+  { pods, own, networks, hubs }: OpenTapOptions,
+): Promise<{ readonly kind: 'target'; readonly pod: Pod; readonly network: Network } | TapRefusal> {
+  const listed = pods();
+  if (!listed) return refusal(503, 'PodsNotListed', 'the agent does not know the Pods of its Node yet');
+  const target = tapTarget(tap, listed.values(), own);
+  if (target.kind === 'refused') return target;
+  const { pod } = target;
+  const inNetwork = { namespace: pod.namespace, name: pod.name, uid: networkUidOf(pod) };
+  const network = await networks.find(inNetwork);
+  if (!network) {
+    return refusal(409, 'NoNetwork', `the Pod has no network on this Node: ${networks.absence(inNetwork)}`);
+  }
+  if (hubs().some(({ address }) => network.addresses.includes(address))) return ownPod;
+  return { kind: 'target', pod, network };
+}
+
+async function filterProblem(
+  filter: string | undefined,
+  { checkFilter, request }: OpenTapOptions,
+): Promise<TapRefusal | undefined> {
+  if (filter === undefined) return undefined;
+  const check = await checkFilter(filter, request.signal);
+  if (check.kind === 'accepted') return undefined;
+  if (check.kind === 'failed') {
+    return refusal(503, 'FilterUnchecked', `the filter could not be checked: ${check.problem}`);
+  }
+  const { reason, message } = invalidFilter('filter', filter, check.problem);
+  return refusal(400, reason, message);
+}
+
+async function openInterface(
+  name: string,
+  tcpdump: TapTcpdump,
+  signal: AbortSignal,
+): Promise<TappedInterface | TapRefusal> {
+  using waiting = new DisposableStack();
+  const deadline = new AbortController();
+  waiting.defer(() => deadline.abort());
+  const late = sleep(startWithinMs, undefined, { signal: AbortSignal.any([deadline.signal, signal]) });
+  const started = await Promise.race([tcpdump.started, late.catch(() => undefined)]);
+  signal.throwIfAborted();
+  if (started === undefined) {
+    return refusal(504, 'CaptureFailed', `tcpdump did not start within ${startWithinMs / 1_000} s`);
+  }
+  const stream = await tcpdump.stream;
+  if (started !== 'listening' || !stream) return await refusalOf(name, tcpdump);
+  const opened = await openCaptureStream(stream, { name, bufferBytes: readBufferBytes });
+  if (opened.kind !== 'capture') return await refusalOf(name, tcpdump);
+  const { reader } = opened;
+  const [link] = reader.interfaces;
+  if (link) return { name, tcpdump, reader, link };
+  await reader[Symbol.asyncDispose]();
+  return await refusalOf(name, tcpdump);
+}
+
+async function refusalOf(name: string, tcpdump: TapTcpdump): Promise<TapRefusal> {
+  const { isNoSuchDevice, message } = await tcpdump.stop();
+  if (isNoSuchDevice) return refusal(400, 'NoSuchInterface', `the Pod has no interface ${name}`);
+  return refusal(500, 'CaptureFailed', message);
+}
+
+type TapParts = {
+  readonly tap: TapRequest;
+  readonly pod: Pod;
+  readonly network: Network;
+  readonly filter: string | undefined;
+  readonly interfaces: readonly TappedInterface[];
+};
+
+/** Sends the head, and what describes the interfaces: a viewer sees that the tap runs before the first packet. */
+function startSending(parts: TapParts, opened: AsyncDisposable, options: OpenTapOptions): OpenedTap {
+  const { tap, pod, interfaces } = parts;
+  const { request, pods, nodeName } = options;
+  const { promise: countReached, resolve: onCount } = Promise.withResolvers<void>();
+  const writer = captureWriter(tap.format);
+  const sink = tapSink(request.stream, request.headers.accept);
+  const packets = tapPackets({ writer, sink, mostPendingBytes, count: tap.count, onCount });
+  for (const tapped of interfaces) packets.addInterface(described(tapped, parts, nodeName));
+  // The header of a pcap file is written with what follows.
+  if (tap.format === 'pcap') packets.statistics();
+  packets.flush();
+  return {
+    kind: 'opened',
+    names: { namespace: pod.namespace, pod: pod.name, uid: pod.uid },
+    interfaces,
+    packets,
+    sink,
+    durationMs: tap.durationMs,
+    hasPodEnded: () => hasPodEnded(pod.uid, pods() ?? new Map()),
+    countReached,
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+/** As in recordings (commands/recording-interfaces.ts). */
+function described(
+  { name, link }: TappedInterface,
+  { tap, pod, network, filter }: TapParts,
+  nodeName: string,
+): CaptureInterface {
+  const { snaplen } = tap;
+  return {
+    ...link,
+    name: `${pod.namespace}/${pod.name}/${name}`,
+    description: `Node ${nodeName}, Pod UID ${pod.uid}`,
+    filter,
+    comment: snaplen === undefined ? undefined : `only the first ${snaplen} bytes of each packet were kept`,
+    ...(network.addresses.length > 0 && { addresses: network.addresses }),
+  };
+}
+
+/** Undefined unless the format has no place for what these interfaces have. */
+function formatProblem(
+  format: TapRequest['format'],
+  interfaces: readonly TappedInterface[],
+): TapRefusal | undefined {
+  const names = new Set(interfaces.map(({ link }) => linkTypeName(link.linkType)));
+  if (format === 'pcapng' || names.size <= 1) return undefined;
+  const message = `pcap has one link type for all packets, but these interfaces have ${[...names].join(' and ')}: ask for pcapng`;
+  return refusal(400, 'LinkTypesDiffer', message);
+}

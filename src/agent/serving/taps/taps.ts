@@ -1,0 +1,116 @@
+import type { Logger } from 'pino';
+import type { Pod } from '../../../kubernetes/pod.ts';
+import type { CheckFilter } from '../../capture/filter-check.ts';
+import { answerError, type HubAddress, type LinkHandler, type LinkRequest } from '../../link/link-handler.ts';
+import type { PodNetworks } from '../../netns/pod-networks.ts';
+import type { StreamingSpawner } from '../../spawner/spawner.ts';
+import { type OpenedTap, openTap } from './open-tap.ts';
+import { runTap, type TapEnd } from './run-tap.ts';
+import { parseTapRequest, refusal, type TapRefusal } from './tap-request.ts';
+import type { OwnPods } from './tap-target.ts';
+
+/** Live captures of this Node's Pods, each as long as it is read. */
+export type Taps = AsyncDisposable & {
+  /** Answers GET /v1/tap. */
+  readonly handle: LinkHandler;
+  readonly counts: () => TapTotals;
+};
+
+export type TapTotals = {
+  readonly open: number;
+  /** Packets that were not sent, since the agent started: by the kernel, or because a reader was too slow. */
+  readonly dropped: number;
+};
+
+export type TapsOptions = {
+  readonly spawner: Pick<StreamingSpawner, 'startStreaming'>;
+  readonly networks: Pick<PodNetworks, 'find' | 'absence'>;
+  /** The Pods of this Node by UID; undefined before they are listed. */
+  readonly pods: () => ReadonlyMap<string, Pod> | undefined;
+  readonly checkFilter: CheckFilter;
+  /** The hubs that the agent is connected to. */
+  readonly hubs: () => readonly HubAddress[];
+  readonly own: OwnPods;
+  readonly nodeName: string;
+  readonly maxTaps: number;
+  readonly log: Logger;
+};
+
+/** How long the rest may take to reach the reader after the end. */
+const sentWithinMs = 60_000;
+
+/** Serves taps until it is disposed of, which ends them. */
+export function openTaps(options: TapsOptions): Taps {
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+  let dropped = 0;
+
+  async function serve(request: LinkRequest): Promise<void> {
+    const parsed = parseTapRequest(request.query);
+    if (parsed.kind === 'refused') return refuse(request, parsed);
+    const opened = await openTap(parsed.tap, { ...options, request });
+    if (opened.kind === 'refused') return refuse(request, opened);
+    await using tap = opened;
+    const end = await runTap({ ...tap, signal: request.signal, stopping: stopping.signal });
+    const { tooSlow, droppedByKernel } = tap.packets.counts();
+    dropped += tooSlow + droppedByKernel;
+    options.log.info({ ...tap.names, ...end, ...tap.packets.counts() }, 'tap ended');
+    endStream(tap, end);
+  }
+
+  return {
+    async handle(request) {
+      if (running.size >= options.maxTaps) return refuse(request, tooManyTaps(options.maxTaps));
+      const tap = serve(request);
+      const settled = tap.then(
+        () => {},
+        () => {},
+      );
+      running.add(settled);
+      try {
+        await tap;
+        await streamClosed(request);
+      } finally {
+        running.delete(settled);
+      }
+    },
+    counts: () => ({ open: running.size, dropped }),
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await Promise.all(running);
+    },
+  };
+}
+
+function refuse({ stream }: LinkRequest, { status, error }: TapRefusal): void {
+  answerError(stream, status, error);
+}
+
+function tooManyTaps(most: number): TapRefusal {
+  const message = `${most} live captures run on this Node, which is the most that it allows: try again when one has ended`;
+  return refusal(429, 'TooManyTaps', message);
+}
+
+function endStream({ sink, packets }: OpenedTap, end: TapEnd & { readonly lostAtStop?: number }): void {
+  const { reason, message, lostAtStop } = end;
+  const { packets: sent, tooSlow, droppedByKernel } = packets.counts();
+  sink.end({
+    reason,
+    ...(message !== undefined && { message }),
+    isComplete: !['CaptureFailed', 'AgentStopping', 'ReaderGone', 'ReaderStalled'].includes(reason),
+    packets: sent,
+    dropped: tooSlow + droppedByKernel,
+    ...(lostAtStop !== undefined && { lostAtStop }),
+    ...(tooSlow > 0 && { notes: [`${tooSlow} packets were dropped because the reader was too slow`] }),
+  });
+}
+
+/** Waits until what was sent last has been taken; cuts the stream of a reader that takes nothing. */
+async function streamClosed({ stream, signal }: LinkRequest): Promise<void> {
+  if (stream.closed || stream.destroyed || signal.aborted) return;
+  const closed = Promise.withResolvers<void>();
+  const timer = setTimeout(() => stream.destroy(), sentWithinMs);
+  stream.once('close', closed.resolve);
+  await closed.promise;
+  clearTimeout(timer);
+}

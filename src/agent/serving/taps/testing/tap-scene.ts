@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  createServer,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { pino } from 'pino';
+import { framesMediaType } from '../../../../api/stream-frames.ts';
+import type { Pod } from '../../../../kubernetes/pod.ts';
+import { completeAnswerTrailer } from '../../../../link/protocol.ts';
+import { readBytes } from '../../../../pcap/testing/read-capture.ts';
+import { datagramNumber } from '../../../../testbed/datagrams.ts';
+import { udpPayload } from '../../../../testbed/udp-datagram.ts';
+import { type VethTestbed, vethTestbed } from '../../../../testbed/veth-testbed.ts';
+import { filterChecks } from '../../../capture/filter-check.ts';
+import type { HubAddress } from '../../../link/link-handler.ts';
+import { podWith } from '../../../testing/fixtures.ts';
+import { testSpawner } from '../../../testing/tcpdump-fixtures.ts';
+import { openTaps, type Taps } from '../taps.ts';
+
+/** An agent's taps of one Pod, `default/web`, behind an HTTP/2 connection as the hub has it. */
+export type TapScene = AsyncDisposable & {
+  readonly testbed: VethTestbed;
+  readonly taps: Taps;
+  /** The Pods of the Node, by UID. */
+  readonly pods: Map<string, Pod>;
+  readonly open: (query?: Readonly<Record<string, string>>, options?: OpenOptions) => Promise<TapAnswer>;
+  /** Ends the connection, as the death of a hub does. */
+  readonly cut: () => void;
+};
+
+type OpenOptions = {
+  readonly accept?: string;
+  /** Takes nothing until `read` is called. */
+  readonly isPaused?: boolean;
+};
+
+export type TapAnswer = {
+  readonly status: number;
+  readonly stream: ClientHttp2Stream;
+  /** What has arrived by now. */
+  readonly bytes: () => Buffer;
+  /** Reads to the end; `isComplete`: the agent said that nothing is missing. */
+  readonly rest: () => Promise<{ readonly bytes: Buffer; readonly isComplete: boolean }>;
+};
+
+export const inFrames: OpenOptions = { accept: framesMediaType };
+
+export async function tapScene({
+  maxTaps = 16,
+  hubs = [],
+}: {
+  readonly maxTaps?: number;
+  readonly hubs?: readonly HubAddress[];
+} = {}): Promise<TapScene> {
+  await using opening = new AsyncDisposableStack();
+  const testbed = opening.use(await vethTestbed());
+  const spawner = opening.use(await testSpawner());
+  const pods = new Map([['uid-1', podWith()]]);
+  const { netns, addresses } = testbed;
+  const taps = opening.use(
+    openTaps({
+      spawner,
+      networks: {
+        find: async () => ({ sandboxId: 'sandbox', netns, addresses: [addresses.pod] }),
+        absence: () => 'it has none',
+      },
+      pods: () => pods,
+      checkFilter: filterChecks({ userId: 10_001, atOnce: 2 }),
+      hubs: () => hubs,
+      own: { namespace: 'kube-system' },
+      nodeName: 'node1',
+      maxTaps,
+      log: pino({ level: 'silent' }),
+    }),
+  );
+  const session = opening.adopt(await connected(taps), (each) => each.destroy());
+  const scene = opening.move();
+  return {
+    testbed,
+    taps,
+    pods,
+    open: async (query = {}, options = {}) => await answerOf(session, query, options),
+    cut: () => session.destroy(),
+    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
+  };
+}
+
+/** The numbers of the numbered datagrams in a capture. */
+export async function numbersIn(bytes: Uint8Array): Promise<readonly number[]> {
+  const { packets, damage } = await readBytes(bytes);
+  if (damage.length > 0) throw new Error(damage.map(({ message }) => message).join('; '));
+  return packets.flatMap(({ data }) => {
+    const datagram = udpPayload(Buffer.from(data, 'latin1'), 1);
+    const number = datagram && datagramNumber(datagram.payload);
+    return number ?? [];
+  });
+}
+
+async function connected(taps: Taps): Promise<ClientHttp2Session> {
+  const server = createServer();
+  server.on('stream', (stream, headers) => void handle(taps, stream, headers[':path'] ?? '', headers));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const session = connect(`http://127.0.0.1:${address.port}`, {
+    settings: { initialWindowSize: 512 * 1024 },
+  });
+  session.on('error', () => {});
+  session.on('close', () => server.close());
+  await once(session, 'connect');
+  session.setLocalWindowSize(4 * 1024 * 1024);
+  return session;
+}
+
+/** As link-handler.ts says. */
+async function handle(
+  taps: Taps,
+  stream: ServerHttp2Stream,
+  path: string,
+  headers: Parameters<Taps['handle']>[0]['headers'],
+): Promise<void> {
+  const gone = new AbortController();
+  stream.on('error', () => {});
+  stream.once('close', () => gone.abort());
+  const query = new URLSearchParams(path.split('?')[1] ?? '');
+  const hub = { address: '192.0.2.77', port: 10_251 };
+  try {
+    await taps.handle({ stream, method: 'GET', query, headers, hub, signal: gone.signal });
+  } catch {
+    stream.destroy();
+  }
+}
+
+async function answerOf(
+  session: ClientHttp2Session,
+  query: Readonly<Record<string, string>>,
+  { accept = '*/*', isPaused = false }: OpenOptions,
+): Promise<TapAnswer> {
+  const parameters = new URLSearchParams({ namespace: 'default', name: 'web', ...query });
+  const stream = session.request({ ':path': `/v1/tap?${parameters}`, accept });
+  const chunks: Buffer[] = [];
+  let isComplete = false;
+  stream.on('trailers', (trailers) => (isComplete = completeAnswerTrailer in trailers));
+  stream.on('error', () => {});
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve));
+  const [headers] = await once(stream, 'response');
+  const read = () => stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  if (!isPaused) read();
+  return {
+    status: Number(headers[':status']),
+    stream,
+    bytes: () => Buffer.concat(chunks),
+    async rest() {
+      if (isPaused) read();
+      await closed;
+      return { bytes: Buffer.concat(chunks), isComplete };
+    },
+  };
+}
