@@ -26,6 +26,8 @@ export type ApiServer = AsyncDisposable & {
   readonly absent: Set<string>;
   /** Collections that are listed and watched as they are, without a script, by path. */
   readonly collections: Map<string, ApiCollection>;
+  /** Answers of writes that depend on what is written, by path. */
+  readonly answers: Map<string, (request: RecordedRequest) => ScriptedAnswer>;
   /** Resolves to the watches in the order in which they are opened, one at each call. */
   readonly nextWatch: () => Promise<WatchStream>;
   /** The same for watches of CapturePolicies, which `watches` does not have. */
@@ -100,9 +102,15 @@ export async function apiServer(
   const objects = new Map<string, object>();
   const absent = new Set<string>();
   const collections = new Map<string, ApiCollection>();
+  const answers = new Map<string, (request: RecordedRequest) => ScriptedAnswer>();
   let accepted: string | undefined;
   let watchesReturned = 0;
   let policyWatchesReturned = 0;
+
+  function nextAnswer(recorded: RecordedRequest): ScriptedAnswer | undefined {
+    const scripted = script[recorded.kind].shift();
+    return scripted ?? (recorded.kind === 'write' ? answers.get(recorded.path)?.(recorded) : undefined);
+  }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const recorded = await record(request);
@@ -110,7 +118,7 @@ export async function apiServer(
     const isAuthorized = accepted === undefined || recorded.authorization === `Bearer ${accepted}`;
     const collection = isAuthorized && recorded.method === 'GET' && collections.get(recorded.path);
     if (collection) return collection.answer(recorded.query, response);
-    const answer = isAuthorized ? next(script[recorded.kind]) : refusal(401, 'Unauthorized');
+    const answer = isAuthorized ? nextAnswer(recorded) : refusal(401, 'Unauthorized');
     const opened = recorded.kind === 'policyWatch' ? policyWatches : watches;
     if (answer?.kind === 'watch') opened.push(openWatch(recorded.query, response, answer.text));
     else if (answer !== undefined) reply(response, answer);
@@ -132,6 +140,7 @@ export async function apiServer(
     objects,
     absent,
     collections,
+    answers,
     watches,
     async nextWatch() {
       const index = watchesReturned;
@@ -241,10 +250,6 @@ function kindOf(method: string, url: URL): RequestKind {
   if (url.searchParams.get('watch') === 'true') return isPolicies ? 'policyWatch' : 'watch';
   if (isPolicies) return url.pathname.includes('/namespaces/') ? 'policyRead' : 'policyList';
   return url.pathname.endsWith('/pods') ? 'list' : 'read';
-}
-
-function next(answers: ScriptedAnswer[]): ScriptedAnswer | undefined {
-  return answers.shift();
 }
 
 function reply(response: ServerResponse, answer: Exclude<ScriptedAnswer, { kind: 'watch' }>): void {

@@ -1,0 +1,81 @@
+import { abortableSleep } from '../../kubernetes/abortable-sleep.ts';
+import type { Log } from '../../kubernetes/logger.ts';
+import { linkPaths } from '../../link/protocol.ts';
+import { type LinkRefusal, refuse } from './agent-identity.ts';
+import { type AgentLink, AgentUnavailable } from './agent-link.ts';
+import { readAnswerText } from './answer-text.ts';
+import type { ReviewedToken, ReviewToken } from './token-review.ts';
+import { type CheckedToken, stepAfterCheck, waitBeforeCheckMs } from './token-step.ts';
+
+export type TokenKeeping = {
+  readonly link: AgentLink;
+  /** The one that the agent was accepted with. */
+  readonly token: ReviewedToken;
+  readonly review: ReviewToken;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+const longestTokenBytes = 16_384;
+const fetchMs = 10_000;
+
+/**
+ * Has a link end with its token: asks the agent for a fresh one before the known one expires, and has it reviewed.
+ * Returns why the link must end; throws the signal's reason.
+ */
+export async function keepTokenFresh({
+  link,
+  token,
+  review,
+  log,
+  signal,
+}: TokenKeeping): Promise<LinkRefusal> {
+  const { node, podName } = link;
+  let checked: CheckedToken = {
+    expiresAtMs: token.expiresAtMs,
+    confirmedMs: Date.now(),
+    doubts: 0,
+    isUnchecked: false,
+  };
+  for (;;) {
+    await abortableSleep(waitBeforeCheckMs(checked, Date.now()), signal);
+    signal.throwIfAborted();
+    const outcome = await reviewFresh(link, review, signal);
+    const step = stepAfterCheck(checked, outcome, Date.now());
+    if (step.kind === 'end') return step.refusal;
+    if (step.checked.isUnchecked && !checked.isUnchecked) {
+      log.warn({ node, agent: podName, problem: step.checked.problem }, "cannot check an agent's token");
+    }
+    checked = step.checked;
+  }
+}
+
+/** A refusal if the fresh token is one of another agent; undefined if the agent sends none. */
+async function reviewFresh(
+  link: AgentLink,
+  review: ReviewToken,
+  signal: AbortSignal,
+): Promise<ReviewedToken | LinkRefusal | undefined> {
+  const fresh = await fetchToken(link, signal);
+  if (fresh === undefined) return undefined;
+  const reviewed = await review(fresh, signal);
+  if (reviewed.kind === 'refused') return reviewed;
+  const { identity } = reviewed;
+  if (identity.podUid === link.podUid && identity.node === link.node) return reviewed;
+  return refuse('OtherAgent', `the fresh token is one of ${identity.podName} on Node ${identity.node}`);
+}
+
+async function fetchToken(link: AgentLink, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const request = { method: 'GET', path: linkPaths.token, signal, responseMs: fetchMs } as const;
+    const answer = await link.request(request);
+    if (answer.status === 200)
+      return await readAnswerText(answer, { mostBytes: longestTokenBytes, withinMs: fetchMs });
+    answer.body.destroy();
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof AgentUnavailable) return undefined;
+    throw error;
+  }
+}

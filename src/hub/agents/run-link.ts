@@ -1,0 +1,65 @@
+import type { TLSSocket } from 'node:tls';
+import type { Log } from '../../kubernetes/logger.ts';
+import type { AgentRegistry } from './agent-registry.ts';
+import { type ReceiveReports, readReports } from './agent-reports.ts';
+import { openAgentSession, type PingTimes } from './agent-session.ts';
+import { connectedAgent } from './connected-agent.ts';
+import { keepTokenFresh } from './link-token.ts';
+import type { ReviewedToken, ReviewToken } from './token-review.ts';
+
+export type LinkRun = ReviewedToken & {
+  readonly socket: TLSSocket;
+  /** Of the agent's program. */
+  readonly version: string;
+  readonly registry: AgentRegistry;
+  readonly review: ReviewToken;
+  readonly receiveReports: ReceiveReports;
+  readonly onMalformed: () => void;
+  readonly ping?: PingTimes;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Uses the connection of an accepted agent until it ends: the agent's reports are read, its token is kept fresh, and
+ * others send it requests by the registry. Resolves when nothing of the link is left.
+ */
+export async function runLink(run: LinkRun): Promise<void> {
+  const { identity, registry, log } = run;
+  const over = new AbortController();
+  const signal = AbortSignal.any([run.signal, over.signal]);
+  let ended = 'ShuttingDown';
+  const end = (why: string) => {
+    if (!signal.aborted) ended = why;
+    over.abort();
+  };
+  /** What fails because the session has ended says less than why that has. */
+  const endWork = (why: string) => {
+    if (!session.destroyed) end(why);
+  };
+  const closed = Promise.withResolvers<void>();
+  const onEnd = (why: string) => {
+    end(why);
+    closed.resolve();
+  };
+  const session = openAgentSession({ socket: run.socket, onEnd, ...(run.ping && { ping: run.ping }) });
+  signal.addEventListener('abort', () => session.destroy(), { once: true });
+  if (signal.aborted) session.destroy();
+  const link = connectedAgent({ identity, version: run.version, session });
+  using _registered = registry.add(link, end);
+  const { node, podName } = link;
+  log.info({ node, agent: podName, version: run.version }, 'an agent connected');
+  const receiver = run.receiveReports(link);
+  try {
+    const work = [
+      readReports({ ...run, link, receiver, signal }).then(endWork),
+      keepTokenFresh({ ...run, link, token: run, signal }).then(({ reason }) => endWork(reason)),
+    ];
+    // Their errors after the end are those of the end.
+    await Promise.all(work.map((each) => each.catch((error: unknown) => endWork(String(error)))));
+    await closed.promise;
+  } finally {
+    receiver.disconnected();
+    log.info({ node, agent: podName, reason: ended }, 'an agent has gone');
+  }
+}
