@@ -1,0 +1,136 @@
+import type { Capture, CaptureRecording } from '../../api/capture.ts';
+import { captureFileMediaType } from '../../api/stream-frames.ts';
+import { linkPaths } from '../../link/protocol.ts';
+import { namespaceUnchecked } from '../access/access-errors.ts';
+import type { Namespaces } from '../access/namespaces.ts';
+import { servedCapture } from '../access/served-capture.ts';
+import type { AgentLink, AgentResponse, ConnectedAgents } from '../agents/agent-link.ts';
+import type { StatusError } from '../api/status-error.ts';
+import type { CaptureName, Captures } from '../captures/captures.ts';
+import { askInTurn, askTogether, type StreamCall } from './agent-answers.ts';
+import { streamErrors } from './stream-errors.ts';
+
+/** Where the bytes of a stream come from. */
+export type StreamSource = {
+  readonly kind: 'source';
+  readonly node: string;
+  /** The uid of the recorded Pod; undefined for a tap. */
+  readonly recording: string | undefined;
+  readonly response: AgentResponse;
+};
+
+export type SourceOrigins = {
+  readonly captures: Captures;
+  readonly agents: ConnectedAgents;
+  readonly namespaces: Pick<Namespaces, 'ageOf'>;
+};
+
+/** What is wanted, by a caller who may have it. */
+export type WantedStream = {
+  readonly capture: CaptureName;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** As the client sent it. */
+  readonly accept: string;
+  readonly signal: AbortSignal;
+};
+
+/** Opens the stream of a recording at the agent that holds its files: that of the uid, by default the newest. */
+export async function findRecording(
+  { captures, namespaces }: SourceOrigins,
+  wanted: WantedStream,
+): Promise<StreamSource | StatusError> {
+  const { capture: name, parameters, signal } = wanted;
+  const [age, capture] = await Promise.all([
+    namespaces.ageOf(name.namespace, signal),
+    captures.get(name, { signal }),
+  ]);
+  if (age.kind === 'unknown') return namespaceUnchecked(name.namespace);
+  if (age.kind === 'missing') return streamErrors.noNamespace(name.namespace);
+  const recording = recordingOf(name, capture && servedCapture(capture, age), parameters['uid']);
+  if (recording.kind === 'error') return recording;
+  const { uid, node } = recording;
+  const answer = await askInTurn(captures.agentsOf(name, uid), {
+    ...callOf(linkPaths.recording, wanted),
+    query: { ...parameters, uid },
+  });
+  switch (answer.kind) {
+    case 'source':
+      return { ...answer, recording: uid };
+    case 'refused':
+      return answer.error;
+    case 'absent':
+      return streamErrors.noFiles(name, uid);
+    case 'unreachable':
+      return streamErrors.recordingUnreachable(name, node);
+  }
+}
+
+type FoundRecording = Pick<CaptureRecording, 'uid' | 'node'> & { readonly kind: 'recording' };
+
+function recordingOf(
+  name: CaptureName,
+  capture: Capture | undefined,
+  uid: string | undefined,
+): FoundRecording | StatusError {
+  const recordings = capture?.status.recordings ?? [];
+  const found = uid === undefined ? recordings[0] : recordings.find((each) => each.uid === uid);
+  if (found) return { kind: 'recording', uid: found.uid, node: found.node };
+  return uid === undefined || recordings.length === 0
+    ? streamErrors.noCapture(name)
+    : streamErrors.noRecording(name, uid);
+}
+
+/**
+ * Opens a tap at the agent that finds the Pod among those of its Node. Where it may be is only a hint: first the Node that
+ * the client names and the one where it is recorded are asked, then all others at once. Of two agents on a Node, as during
+ * an update, the newer one comes first.
+ */
+export async function findTap(
+  { captures, agents, namespaces }: SourceOrigins,
+  wanted: WantedStream,
+): Promise<StreamSource | StatusError> {
+  const { capture: name, parameters, signal } = wanted;
+  const [age, capture] = await Promise.all([
+    namespaces.ageOf(name.namespace, signal),
+    captures.get(name, { signal }),
+  ]);
+  if (age.kind === 'unknown') return namespaceUnchecked(name.namespace);
+  if (age.kind === 'missing') return streamErrors.noNamespace(name.namespace);
+  const { node: hint, ...others } = parameters;
+  const likely = [hint, capture?.status.recordings[0]?.node].filter((node) => node !== undefined);
+  const call = { ...callOf(linkPaths.tap, wanted), query: { ...others, ...name } };
+  const all = agents.all();
+  const unreachable: string[] = [];
+  for (const round of roundsOf(agents, likely)) {
+    const answer = await askTogether(round, call);
+    if (answer.kind === 'source') return { ...answer, recording: undefined };
+    if (answer.kind === 'refused') return answer.error;
+    unreachable.push(...answer.unreachable);
+  }
+  if (all.length === 0) return streamErrors.noAgents();
+  if (unreachable.length > 0) return streamErrors.podUnreachable(name, [...new Set(unreachable)].toSorted());
+  return streamErrors.noPod(name, all.length);
+}
+
+/** Whom to ask together, one round after the other; nobody twice. */
+function roundsOf(agents: ConnectedAgents, likely: readonly string[]): readonly (readonly AgentLink[])[] {
+  const nodes = new Set(agents.all().map(({ node }) => node));
+  const likelyNodes = new Set(likely).intersection(nodes);
+  const newest = (some: ReadonlySet<string>) => [...some].flatMap((node) => agents.ofNode(node).slice(0, 1));
+  const older = [...nodes].flatMap((node) => agents.ofNode(node).slice(1));
+  return [newest(likelyNodes), newest(nodes.difference(likelyNodes)), older].filter(
+    ({ length }) => length > 0,
+  );
+}
+
+function callOf(path: string, { accept, signal }: WantedStream): StreamCall {
+  return {
+    path,
+    headers: { accept: accept.length <= longestAccept ? accept : captureFileMediaType },
+    // A tap starts tcpdump and compiles its filter first.
+    responseMs: 20_000,
+    signal,
+  };
+}
+
+const longestAccept = 1_024;
