@@ -78,6 +78,56 @@ one of the terms.
 - KILL # send it signals, because its user is a different one
 {{- end -}}
 
+{{/* Not empty if the release has a hub. Before Kubernetes 1.30, the hub could not tell agents of different Nodes apart. */}}
+{{- define "podcap.hasHub" -}}
+{{- if and .Values.hub.enabled (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}yes{{ end -}}
+{{- end -}}
+
+{{/* The name of the hub's objects. */}}
+{{- define "podcap.hubName" -}}
+{{ include "podcap.name" . }}-hub
+{{- end -}}
+
+{{/* The labels that select the hub's Pods. The label app is another one than the agents': their DaemonSet selects by it. */}}
+{{- define "podcap.hubPodLabels" -}}
+app: packet-capture-hub
+{{ include "podcap.podLabels" . }}
+app.kubernetes.io/component: hub
+{{- end -}}
+
+{{/* The hub's settings that are not null, as --flag=value, and extraArgs. */}}
+{{- define "podcap.hubArgs" -}}
+{{- range $name, $value := .Values.hub.settings -}}
+{{- if ne $value nil }}
+- --{{ kebabcase $name }}={{ if kindIs "float64" $value }}{{ int64 $value }}{{ else }}{{ $value }}{{ end }}
+{{- end -}}
+{{- end -}}
+{{- if .Values.metricsTls.secretName }}
+- --metrics-tls-folder=/etc/podcap/metrics-tls
+{{- end -}}
+{{- range .Values.hub.extraArgs }}
+- {{ . | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/* hub.affinity, or replicas on different Nodes and in different zones, where there are any. */}}
+{{- define "podcap.hubAffinity" -}}
+{{- if .Values.hub.affinity -}}
+{{ toYaml .Values.hub.affinity }}
+{{- else -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+    {{- range $weight, $key := dict "100" "kubernetes.io/hostname" "50" "topology.kubernetes.io/zone" }}
+    - weight: {{ $weight }}
+      podAffinityTerm:
+        topologyKey: {{ $key }}
+        labelSelector:
+          matchLabels:
+            {{- include "podcap.hubPodLabels" $ | nindent 12 }}
+    {{- end }}
+{{- end -}}
+{{- end -}}
+
 {{/* The agents' PriorityClass. */}}
 {{- define "podcap.priorityClassName" -}}
 {{- if .Values.priorityClass.create }}{{ include "podcap.name" . }}{{ else }}{{ .Values.priorityClass.name }}{{ end -}}
