@@ -2,8 +2,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { bootClock } from '../base/clock.ts';
 import { kubernetesClient } from '../kubernetes/client.ts';
 import { serviceAccountConfig } from '../kubernetes/client-config.ts';
+import { openPlainLog } from '../observability/plain-log.ts';
 import { runAgent } from './agent.ts';
-import { openPlainLog } from './observability/plain-log.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 /** Runs the agent until SIGTERM or SIGINT, and returns the exit code: 2 for a setting that is not allowed. */

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
+import { serveProbes } from '../../observability/probe-server.ts';
 import { blockThreads } from '../../testbed/blocked-threads.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
 import { startDiskSampling } from '../storage/disk-sampling.ts';
-import { serveProbes } from './probe-server.ts';
 import { trackProgress } from './progress.ts';
 
 /** So that a minute without progress takes 4 s. */

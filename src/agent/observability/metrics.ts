@@ -1,3 +1,5 @@
+import { counter, gauge, prometheusText, type SampleOf } from '../../observability/prometheus-text.ts';
+
 /** Every metric of the agent, in the order of /metrics: names, help texts and labels are only here. */
 export const metricDescriptions = [
   gauge('podcap_captures', 'Pods by state of their capture.', ['state']),
@@ -84,37 +86,11 @@ export const metricDescriptions = [
 export type MetricName = (typeof metricDescriptions)[number]['name'];
 
 /** One value of a metric at this moment. */
-export type MetricSample = { readonly name: MetricName; readonly labels?: Labels; readonly value: number };
+export type MetricSample = SampleOf<MetricName>;
 
-type Labels = Readonly<Record<string, string>>;
-
-/** The samples in the text format that Prometheus reads, version 0.0.4; a metric without a sample is left out. */
+/** The samples in the text format that Prometheus reads. */
 export function metricsText(samples: readonly MetricSample[]): string {
-  const byName = Map.groupBy(samples, ({ name }) => name);
-  return metricDescriptions
-    .flatMap(({ name, help, type }) => {
-      const samplesOfName = byName.get(name) ?? [];
-      if (samplesOfName.length === 0) return [];
-      return [`# HELP ${name} ${help}\n`, `# TYPE ${name} ${type}\n`, ...samplesOfName.map(sampleLine)];
-    })
-    .join('');
-}
-
-function sampleLine({ name, labels = {}, value }: MetricSample): string {
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
-  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-}
-
-function gauge<Name extends string>(name: Name, help: string, labels: readonly string[] = []) {
-  return { name, help, labels, type: 'gauge' } as const;
-}
-
-function counter<Name extends string>(name: Name, help: string, labels: readonly string[] = []) {
-  return { name, help, labels, type: 'counter' } as const;
+  return prometheusText(metricDescriptions, samples);
 }
 
 function podGauge<Name extends string>(name: Name, help: string) {

@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { boundedServer } from '../../base/bounded-server.ts';
+import { boundedServer } from '../base/bounded-server.ts';
 import { answerOneRequest } from './http-routes.ts';
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: agent\r\nUser-Agent: kube-probe/1.36\r\n\r\n`;

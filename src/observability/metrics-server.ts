@@ -3,9 +3,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from 'pino';
-import { boundedServer } from '../../base/bounded-server.ts';
-import { ifExists } from '../../base/fs-errors.ts';
-import { every } from '../../base/timers.ts';
+import { boundedServer } from '../base/bounded-server.ts';
+import { ifExists } from '../base/fs-errors.ts';
+import { every } from '../base/timers.ts';
 import { answerOneRequest, type RouteResponse, type Routes } from './http-routes.ts';
 
 /** /metrics, on a port of its own. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import type { Logger } from 'pino';
-import { boundedServer } from '../../base/bounded-server.ts';
+import { boundedServer } from '../base/bounded-server.ts';
 import { answerOneRequest, type RouteResponse } from './http-routes.ts';
 
 /** The kubelet's routes, on a port with nothing else. They reveal nothing secret. */
@@ -8,9 +8,9 @@ export type Probes = AsyncDisposable & { readonly port: number };
 
 export type ProbeOptions = {
   readonly port: number;
-  /** Empty while the agent does its work (progress.ts). Never depends on the API server. */
+  /** Empty while the process does its work. Never depends on the API server. */
   readonly stuckWork: () => readonly string[];
-  /** Empty when the agent is ready. Never depends on the API server once the agent was ready. */
+  /** Empty when the process is ready. Never depends on the API server once it was. */
   readonly unreadyReasons: () => readonly string[];
   readonly log: Logger;
 };
@@ -19,8 +19,8 @@ export type ProbeOptions = {
 const bounds = { connections: 64, perAddress: 8, lifetimeMs: 5_000 };
 
 /**
- * Serves /healthz, which fails if the agent is stuck and has to be started again, and /readyz, which answers why the
- * agent is not ready. Throws if the port is taken.
+ * Serves /healthz, which fails if the process is stuck and has to be started again, and /readyz, which answers why the
+ * process is not ready. Throws if the port is taken.
  */
 export async function serveProbes({ port, stuckWork, unreadyReasons, log }: ProbeOptions): Promise<Probes> {
   let wasStuck = false;
@@ -29,7 +29,7 @@ export async function serveProbes({ port, stuckWork, unreadyReasons, log }: Prob
       const stuck = stuckWork();
       const isStuck = stuck.length > 0;
       // The kubelet does not say what the answer was.
-      if (isStuck && !wasStuck) log.error({ stuck }, 'agent is stuck');
+      if (isStuck && !wasStuck) log.error({ stuck }, 'process is stuck');
       wasStuck = isStuck;
       return okUnless(stuck);
     },

@@ -8,15 +8,15 @@ import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { beforeAll, expect, test } from 'vitest';
-import { until } from '../../base/until.ts';
+import { until } from '../base/until.ts';
 import {
   type Authority,
   authority,
   type Certificate,
   selfSigned,
-} from '../../kubernetes/testing/certificate.ts';
-import { listenOnLoopback } from '../../testbed/loopback-port.ts';
-import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+} from '../kubernetes/testing/certificate.ts';
+import { listenOnLoopback } from '../testbed/loopback-port.ts';
+import { temporaryFolder } from '../testbed/temporary-folder.ts';
 import { renderedAtMostEvery, serveMetrics } from './metrics-server.ts';
 
 test('without TLS, every client reads the metrics, and nothing else', async () => {

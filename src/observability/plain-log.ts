@@ -1,8 +1,8 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { plainText } from '../../base/plain-text.ts';
+import { plainText } from '../base/plain-text.ts';
 
 /**
- * The agent's log: one JSON object in each line. People read it on a terminal, and annotations, tcpdump's words and the
+ * A log: one JSON object in each line. People read it on a terminal, and annotations, tcpdump's words and the
  * names of interfaces are in it. JSON itself escapes only some of the characters that a terminal acts on.
  */
 export function openPlainLog(level: string, destination: DestinationStream = pino.destination(1)): Logger {

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { Settings } from '../settings.ts';
 import { type MetricsServerOptions, serveMetrics } from './metrics-server.ts';
 import { type ProbeOptions, serveProbes } from './probe-server.ts';
 
@@ -9,8 +8,18 @@ export type ListenerOptions = Pick<ProbeOptions, 'stuckWork' | 'unreadyReasons'>
 /** How often the certificates of /metrics are read. */
 const rereadCertificatesEveryMs = 10_000;
 
+export type ListenerPorts = {
+  readonly probePort: number;
+  readonly metricsPort: number;
+  /** Undefined: the metrics are served without TLS. */
+  readonly metricsTlsFolder: string | undefined;
+};
+
 /** Serves the probes on one port and the metrics on another. Throws if one of them is taken. */
-export async function serveListeners(settings: Settings, options: ListenerOptions): Promise<AsyncDisposable> {
+export async function serveListeners(
+  settings: ListenerPorts,
+  options: ListenerOptions,
+): Promise<AsyncDisposable> {
   const { probePort, metricsPort, metricsTlsFolder: folder } = settings;
   await using servers = new AsyncDisposableStack();
   servers.use(await serveProbes({ ...options, port: probePort }));
