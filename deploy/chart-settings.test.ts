@@ -4,7 +4,10 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { readSettings, settingDescriptions } from '../src/agent/settings.ts';
 
-/** Settings that the chart sets itself: the names of the agent's Pod, DaemonSet and Node, and the paths in its container. */
+/**
+ * Settings that the chart sets itself: the names of the agent's Pod, DaemonSet and Node, the hub, and the paths in its
+ * container.
+ */
 const setByChart = new Set([
   'nodeName',
   'agentName',
@@ -13,6 +16,8 @@ const setByChart = new Set([
   'netnsFolder',
   'nativeFolder',
   'metricsTlsFolder',
+  'hub',
+  'hubTokenFile',
 ]);
 
 const descriptions = new Map(Object.entries(settingDescriptions).filter(([name]) => !setByChart.has(name)));

@@ -10,6 +10,7 @@ import { serveListeners } from '../observability/listeners.ts';
 import { filterChecks } from './capture/filter-check.ts';
 import { startPodLoops } from './capture/pod-loops.ts';
 import { openWriteBufferSlots } from './capture/write-buffer-slots.ts';
+import { openAgentHub } from './link/agent-hub.ts';
 import { watchPodNetworks } from './netns/pod-networks.ts';
 import { podStates } from './observability/capture-states.ts';
 import { captureStatuses } from './observability/capture-status.ts';
@@ -85,6 +86,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     reportByEvent(events.record, place),
     captureProgress.onStatus,
     () => states.changed(),
+    () => hub.changed(),
   ]);
   const folders = await openCaptureFolders({
     root: capturesFolder,
@@ -139,6 +141,15 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     states: () => podStates(status.all(), planning.latest()),
     log,
   });
+  await using hub = openAgentHub({
+    ...options,
+    hub: settings.hub,
+    tokenFile: settings.hubTokenFile,
+    states: () => podStates(status.all(), planning.latest()),
+    plan: planning.latest,
+    folders,
+    serving: {},
+  });
   using _renewing = every(renewEveryMs, async () => status.renew());
   using _progress = every(progressCheckEveryMs, () => captureProgress.report(status.all()));
 
@@ -153,6 +164,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     capacity: () => ({ ...capacity, disk: disk.latest().disk }),
     lastContactMs: () => contact.lastMs,
     events,
+    hub: hub.counts,
     version,
     podMetrics: settings.podMetrics,
   };

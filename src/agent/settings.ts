@@ -46,6 +46,8 @@ export const settingsSchema = v.object({
   metricsPort: wholeNumberSetting(1, 65_535),
   metricsTlsFolder: pathOrNoneSetting(),
   cniResyncSeconds: wholeNumberSetting(1, 3_600),
+  hub: objectOrNoneSetting(),
+  hubTokenFile: absolutePathSetting(),
   logLevel: logLevelSetting(),
 });
 
@@ -177,6 +179,18 @@ export const settingDescriptions: SettingDescriptions<Settings> = {
     env: 'PODCAP_CNI_RESYNC_SECONDS',
     default: '5',
     help: 'how often the whole CNI cache is read again, in seconds, in case inotify missed a change',
+  },
+  hub: {
+    flag: 'hub',
+    env: 'PODCAP_HUB',
+    default: '',
+    help: 'the headless Service of the hub that the agent connects to; if it is not set, to none',
+  },
+  hubTokenFile: {
+    flag: 'hub-token-file',
+    env: 'PODCAP_HUB_TOKEN_FILE',
+    default: '/var/run/secrets/podcap-hub/token',
+    help: 'the file of the token by which the hub knows the agent',
   },
   logLevel: {
     flag: 'log-level',

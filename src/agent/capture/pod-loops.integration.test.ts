@@ -70,6 +70,7 @@ async function loopsScene() {
         bufferKib: new Map(),
         freezeCapacity: new Map(),
         requesters: new Map(),
+        requests: new Map(),
       };
       loops.apply(plan);
     },

@@ -24,6 +24,9 @@ export type LinkCounts = {
   readonly failures: ReadonlyMap<LinkFailureReason, number>;
 };
 
+/** Of an agent without a hub. */
+export const noLinks: LinkCounts = { hubs: 0, connected: 0, failures: new Map() };
+
 export type HubLinksOptions = Pick<LinkSessionOptions, 'ping'> & {
   readonly hub: HubService;
   readonly client: Pick<KubernetesClient, 'get' | 'stream'>;

@@ -63,6 +63,7 @@ test.each(cases)('status %j with decision %j is %s', (status, decision, expected
     bufferKib: new Map(),
     freezeCapacity: new Map(),
     requesters: new Map(),
+    requests: new Map(),
   };
   const [state, ...others] = podStates(statuses, plan);
   expect(others).toEqual([]);

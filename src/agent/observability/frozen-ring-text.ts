@@ -5,7 +5,8 @@ export function causesText(causes: readonly FreezeCause[]): string {
   return causes.map(causeText).join('; ');
 }
 
-function causeText(cause: FreezeCause): string {
+/** The same of one cause. */
+export function causeText(cause: FreezeCause): string {
   const text = happeningText(cause);
   return cause.isLate ? `${text}, while no agent watched it` : text;
 }

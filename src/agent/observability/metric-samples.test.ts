@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { noLinks } from '../link/hub-links.ts';
 import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import { noTotals } from '../storage/capture-records.ts';
 import { neverFrozen, ringSpecOf, specOf } from '../testing/fixtures.ts';
@@ -100,6 +101,15 @@ test('the limits of the Node and the size of its CNI cache are reported', () => 
   expect(text({ networks: { count: () => 12 } })).toContain('podcap_cni_cache_pods 12\n');
 });
 
+test('links to the hub are counted, and failures by reason', () => {
+  const failures = new Map([['Refused', 3]] as const);
+  const metrics = text({ hub: () => ({ hubs: 2, connected: 1, failures }) });
+  expect(metrics).toContain('podcap_hub_endpoints 2\n');
+  expect(metrics).toContain('podcap_hub_links 1\n');
+  expect(metrics).toContain('podcap_hub_link_failures_total{reason="Refused"} 3\n');
+  expect(metrics).toContain('podcap_hub_link_failures_total{reason="Silent"} 0\n');
+});
+
 const capacity = {
   maxCaptures: 250,
   diskBudgetBytes: 1,
@@ -150,6 +160,7 @@ function text(sources: Partial<MetricSources>): string {
       capacity: () => capacity,
       lastContactMs: () => undefined,
       events: { counts: () => ({ written: 0, dropped: 0, suppressed: 0, failed: 0 }) },
+      hub: () => noLinks,
       version: '1.2.3',
       podMetrics: false,
       ...sources,

@@ -1,4 +1,6 @@
 import type { EventCounts } from '../../kubernetes/event-recorder.ts';
+import type { LinkCounts } from '../link/hub-links.ts';
+import { linkFailureReasons } from '../link/link-failure.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { Capacity } from '../planner/capacity.ts';
 import type { Plan } from '../planner/decisions.ts';
@@ -23,6 +25,7 @@ export type MetricSources = {
   /** When the API server last answered, in milliseconds of Unix time; undefined before it first did. */
   readonly lastContactMs: () => number | undefined;
   readonly events: { readonly counts: () => EventCounts };
+  readonly hub: () => LinkCounts;
   readonly version: string;
   /** Whether metrics may name namespaces and Pods. */
   readonly podMetrics: boolean;
@@ -44,6 +47,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     { name: 'podcap_cni_cache_pods', value: sources.networks.count() },
     ...contactSamples(sources.lastContactMs()),
     ...eventSamples(sources.events.counts()),
+    ...hubSamples(sources.hub()),
     { name: 'podcap_build_info', labels: { version: sources.version }, value: 1 },
     ...processSamples(),
     ...(sources.podMetrics ? podSamples(statuses, [...sources.folders.states().values()]) : []),
@@ -143,6 +147,18 @@ function eventSamples(counts: EventCounts): MetricSample[] {
     labels: { result },
     value: counts[result],
   }));
+}
+
+function hubSamples(counts: LinkCounts): MetricSample[] {
+  return [
+    { name: 'podcap_hub_endpoints', value: counts.hubs },
+    { name: 'podcap_hub_links', value: counts.connected },
+    ...linkFailureReasons.map((reason) => ({
+      name: 'podcap_hub_link_failures_total' as const,
+      labels: { reason },
+      value: counts.failures.get(reason) ?? 0,
+    })),
+  ];
 }
 
 function processSamples(): MetricSample[] {

@@ -64,6 +64,13 @@ export const metricDescriptions = [
   ),
   gauge('podcap_api_last_contact_timestamp_seconds', 'Unix time at which the API server last answered.'),
   counter('podcap_events_total', 'Events by result.', ['result']),
+  gauge('podcap_hub_endpoints', 'Addresses of the hub; 0 without a hub.'),
+  gauge('podcap_hub_links', 'Addresses of the hub to which the agent is connected.'),
+  counter(
+    'podcap_hub_link_failures_total',
+    'Attempts to connect to the hub that failed, and connections that ended, by reason.',
+    ['reason'],
+  ),
   gauge('podcap_build_info', 'Version of the agent; the value is always 1.', ['version']),
   gauge('process_resident_memory_bytes', 'Resident memory of the agent, without its tcpdump processes.'),
   counter('process_cpu_seconds_total', 'CPU time of the agent, without its tcpdump processes.'),

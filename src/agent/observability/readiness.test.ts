@@ -15,6 +15,7 @@ function planOf(decision: Decision): Plan {
     bufferKib: new Map(),
     freezeCapacity: new Map(),
     requesters: new Map(),
+    requests: new Map(),
   };
 }
 

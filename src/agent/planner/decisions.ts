@@ -19,6 +19,8 @@ export type Plan = {
   readonly freezeCapacity: ReadonlyMap<string, FreezeCapacity>;
   /** By UID, who asks for a capture of each Pod, also of one that is refused or paused. */
   readonly requesters: ReadonlyMap<string, Requester>;
+  /** By UID, what each of them asks for, unless it is refused for what it asks for. */
+  readonly requests: ReadonlyMap<string, CaptureSpec>;
   /** Its Pods are as they were once: what happens to them is not known. */
   readonly isFromMemory?: true;
   /** The receive ring of each capture that is to run, in KiB, by UID (receive-rings.ts). */

@@ -29,7 +29,7 @@ import { type ReceiveRingLimits, receiveRingSizes } from './receive-rings.ts';
 export function fitToCapacity(
   proposals: ReadonlyMap<string, Proposal>,
   state: NodeState,
-): Omit<Plan, 'requesters'> {
+): Omit<Plan, 'requesters' | 'requests'> {
   const { capacity, deletedBytes, nowMs, waits } = state;
   const decisions = new Map([...proposals].map(([uid, { decision }]) => [uid, decision]));
   const requested = requestedRings(decisions, state);

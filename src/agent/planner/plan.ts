@@ -1,5 +1,6 @@
 import type { Pod } from '../../kubernetes/pod.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
+import type { Requester } from '../storage/requester.ts';
 import type { CaptureSpec } from './annotations.ts';
 import type { Plan, Proposal } from './decisions.ts';
 import { fitToCapacity } from './fit-to-capacity.ts';
@@ -19,7 +20,7 @@ export function plan(state: NodeState): Plan {
   for (const [uid, folder] of state.folders) {
     if (!state.pods.has(uid)) proposals.set(uid, proposalForEnded(folder, state));
   }
-  return { ...fitToCapacity(proposals, state), requesters: requestersIn(state) };
+  return { ...fitToCapacity(proposals, state), ...requestsIn(state) };
 }
 
 /** Returns only the decisions about these Pods: for Pods as they were once, which may not be all. */
@@ -59,13 +60,16 @@ function proposalWithoutRequest({ pod, folder, request }: ForgottenFolder, state
   return proposalForEnded(folder, state, { why: isEnding ? 'PodEnded' : 'NotMatched', pod });
 }
 
-function requestersIn(state: NodeState): Plan['requesters'] {
-  return new Map(
-    [...state.pods].flatMap(([uid, pod]) => {
-      const { kind, policy } = requestFor(pod, state);
-      return kind === 'none' || kind === 'unknown' ? [] : [[uid, { policy }] as const];
-    }),
-  );
+function requestsIn(state: NodeState): Pick<Plan, 'requesters' | 'requests'> {
+  const requesters = new Map<string, Requester>();
+  const requests = new Map<string, CaptureSpec>();
+  for (const [uid, pod] of state.pods) {
+    const request = requestFor(pod, state);
+    if (request.kind === 'none' || request.kind === 'unknown') continue;
+    requesters.set(uid, { policy: request.policy });
+    if (request.kind === 'capture') requests.set(uid, request.spec);
+  }
+  return { requesters, requests };
 }
 
 type ForgottenFolder = {

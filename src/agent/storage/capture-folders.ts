@@ -13,6 +13,7 @@ import {
   parseRecordName,
   parseRingFile,
   podEndName,
+  recordingNoteName,
   requesterName,
 } from './file-names.ts';
 import { type FreezeState, type Freezes, openFreezes, readFreezes, ringInFreezing } from './freezes.ts';
@@ -21,6 +22,7 @@ import { type CaptureFolder, captureFolder, type RecordWriter, recordWriter } fr
 import { oldestPacketUs } from './oldest-packet.ts';
 import { packetsIn } from './packets-in.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
+import { type RecordingNote, readRecordingNote, writeRecordingNote } from './recording-note.ts';
 import { replacedName } from './replace-file.ts';
 import { type Requester, readRequester, writeRequester } from './requester.ts';
 import { listRingFiles } from './ring-files.ts';
@@ -52,6 +54,10 @@ export type CaptureFolders = {
    * written into the folder, which may not exist yet; what a full disk does not take is written later.
    */
   readonly noteRequesters: (requesters: ReadonlyMap<string, Requester>) => void;
+  /** What is known of the recording of that UID from before; undefined if it has no folder. */
+  readonly readNote: (uid: string) => Promise<RecordingNote | undefined>;
+  /** Writes it into the folder. Returns false if there is none. Throws what a full disk says. */
+  readonly writeNote: (uid: string, note: RecordingNote) => Promise<boolean>;
   /** Deletes the ring of that UID, and not its frozen rings. Returns whether nothing is left of it. */
   readonly removeRing: (uid: string) => Promise<boolean>;
 };
@@ -103,7 +109,9 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   const measured = measuredFolders(await existingFolders(root), options);
   await measured.measureAll();
   const compareQueue = serialQueue();
-  const requesterQueue = serialQueue();
+  /** Of what is written about a folder by UID, so that nothing is written into one that is being removed. */
+  const noteQueue = serialQueue();
+  const removing = new Set<string>();
   /** By the paths of the folders: what a full disk did not take is written later, whoever captures then. */
   const writers = new Map<string, RecordWriter>();
 
@@ -124,9 +132,9 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
 
   /** Never rejects. */
   const writeRequesterOf = (uid: string) =>
-    requesterQueue(async () => {
+    noteQueue(async () => {
       const [path, requester] = [measured.pathOf(uid), measured.unwrittenRequester(uid)];
-      if (path === undefined || !requester) return;
+      if (path === undefined || !requester || removing.has(uid)) return;
       try {
         await ifExists(writeRequester(path, requester));
         measured.requesterWritten(uid, requester);
@@ -203,12 +211,29 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       const { bytes, frozenBytes } = measured.states().get(uid) ?? { bytes: 0, frozenBytes: 0 };
       return bytes === frozenBytes;
     },
+    async readNote(uid) {
+      const path = measured.pathOf(uid);
+      return path === undefined ? undefined : await ifExists(readRecordingNote(path));
+    },
+    writeNote: (uid, note) =>
+      noteQueue(async () => {
+        const path = measured.pathOf(uid);
+        if (path === undefined || removing.has(uid)) return false;
+        return (await ifExists(writeRecordingNote(path, note).then(() => true))) ?? false;
+      }),
     async remove(uid) {
       const path = measured.pathOf(uid);
       if (path === undefined) return;
-      await removeOwnFiles(path, log);
-      measured.forget(uid);
-      writers.delete(path);
+      removing.add(uid);
+      try {
+        // What is being written by now is removed, too.
+        await noteQueue(async () => {});
+        await removeOwnFiles(path, log);
+        measured.forget(uid);
+        writers.delete(path);
+      } finally {
+        removing.delete(uid);
+      }
     },
   };
 }
@@ -413,7 +438,7 @@ async function removeOwnFiles(path: string, log: Logger): Promise<void> {
     const isOwn =
       parseRingFile(name) !== undefined ||
       parseRecordName(replaced) !== undefined ||
-      [podEndName, freezeLogName, requesterName].includes(replaced);
+      [podEndName, freezeLogName, requesterName, recordingNoteName].includes(replaced);
     if (isOwn && !entry.isDirectory()) await ifExists(unlink(join(path, name)));
   }
   await ifExists(removeFrozenFolders(path));

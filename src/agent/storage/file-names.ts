@@ -73,6 +73,9 @@ export const podEndName = 'pod-end.json';
 /** The name of the file that says who asked for the captures. */
 export const requesterName = 'requested-by.json';
 
+/** The name of the file that says what is known of the recording itself, for hubs. */
+export const recordingNoteName = 'recording.json';
+
 /** The name of the file that says what has been frozen so far, and what was not. */
 export const freezeLogName = 'freezes.json';
 

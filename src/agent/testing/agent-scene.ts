@@ -34,8 +34,8 @@ export async function agentScene(options: AgentSceneOptions = {}) {
   return {
     ...scene,
     testbed,
-    start: (retentionSeconds = 3_600) =>
-      startAgent({ ...scene, settings: { retentionSeconds, ...options.settings } }),
+    start: (retentionSeconds = 3_600, settings: Partial<Settings> = {}) =>
+      startAgent({ ...scene, settings: { retentionSeconds, ...options.settings, ...settings } }),
     /** The Events as `<reason>: <message>`, in the order in which they were written. */
     events: () =>
       server.requests.flatMap(({ path, body }) => (path.endsWith('/events') ? [eventTextOf(body)] : [])),
@@ -96,6 +96,8 @@ async function startAgent(scene: {
       metricsTlsFolder: undefined,
       cniResyncSeconds: 5,
       logLevel: 'error',
+      hub: undefined,
+      hubTokenFile: '/nowhere/token',
       ...scene.settings,
     },
     version: '1.2.3',

@@ -1,0 +1,156 @@
+import type { CapturePhase, RecordingCounters } from '../../api/capture.ts';
+import type { ReportedRecording } from '../../link/protocol.ts';
+import type { CaptureState, PodState } from '../observability/capture-states.ts';
+import { causeText } from '../observability/frozen-ring-text.ts';
+import type { CaptureSpec } from '../planner/annotations.ts';
+import type { Plan } from '../planner/decisions.ts';
+import type { FolderState, PodName } from '../storage/capture-folders.ts';
+import type { FreezeState } from '../storage/freezes.ts';
+import type { RecordingNote } from '../storage/recording-note.ts';
+import { boundedLabels, boundedText } from './report-text.ts';
+
+/** What this agent knows at one moment, by UID where it is of one Pod. */
+export type RecordingSources = {
+  readonly states: ReadonlyMap<string, PodState>;
+  readonly plan: Plan | undefined;
+  readonly folders: ReadonlyMap<string, FolderState>;
+  readonly notes: ReadonlyMap<string, RecordingNote>;
+  readonly counters: ReadonlyMap<string, RecordingCounters>;
+  /** RFC 3339. */
+  readonly now: string;
+};
+
+export type DescribedRecording = {
+  readonly reported: ReportedRecording;
+  /** What an agent has to know of it later. */
+  readonly note: RecordingNote;
+};
+
+/** Every recording of this Node, as hubs are told, by UID: of each Pod with a folder or a state. Pure. */
+export function describeRecordings(sources: RecordingSources): ReadonlyMap<string, DescribedRecording> {
+  const uids = new Set([...sources.folders.keys(), ...sources.states.keys()]);
+  return new Map(
+    [...uids].flatMap((uid) => {
+      const described = describeRecording(uid, sources);
+      return described ? [[uid, described] as const] : [];
+    }),
+  );
+}
+
+/** Undefined if the name of the Pod is not known. */
+function describeRecording(uid: string, sources: RecordingSources): DescribedRecording | undefined {
+  const { states, plan, folders, notes, counters } = sources;
+  const [state, folder, before] = [states.get(uid), folders.get(uid), notes.get(uid)];
+  const pod = state?.pod ?? folder?.pod;
+  if (!pod) return undefined;
+  const spoken = phaseOf(state, folder);
+  const note = noteAfter(
+    before,
+    spoken.phase,
+    { labels: labelsIn(plan, uid), spec: plan?.requests.get(uid) },
+    sources.now,
+  );
+  const policy = plan?.requesters.get(uid)?.policy ?? folder?.policy;
+  const frozen = folder ? frozenRings(folder.freezes) : [];
+  const { files = 0, bytes = 0 } = folder ?? {};
+  return {
+    note,
+    reported: {
+      namespace: pod.namespace,
+      name: pod.name,
+      uid,
+      ...(note.labels && { labels: note.labels }),
+      status: {
+        ...spoken,
+        phaseSince: note.phase?.since ?? sources.now,
+        startTime: note.startTime ?? sources.now,
+        interfaces: note.interfaces,
+        ...(note.requested && { requested: note.requested }),
+        requestedBy: policy === undefined ? { kind: 'Annotation' } : { kind: 'CapturePolicy', name: policy },
+        ...(frozen.length > 0 && { frozen }),
+        ...counters.get(uid),
+        files,
+        bytes,
+      },
+    },
+  };
+}
+
+type Spoken = { readonly phase: CapturePhase; readonly reason?: string; readonly message?: string };
+
+/** As `podcap list` says it. */
+function phaseOf(state: PodState | undefined, folder: FolderState | undefined): Spoken {
+  if (state) {
+    const { reason, message } = state;
+    return {
+      phase: phases[state.state],
+      ...(reason !== undefined && { reason: boundedText(reason, 128) }),
+      ...(message !== undefined && { message: boundedText(message, 4_096) }),
+    };
+  }
+  if (folder?.endedMs !== undefined) return { phase: 'Ended', reason: 'PodEnded' };
+  return { phase: 'Unknown', reason: 'NotDecided', message: 'the agent has not decided about it yet' };
+}
+
+const phases: Readonly<Record<CaptureState, CapturePhase>> = {
+  capturing: 'Capturing',
+  waiting: 'Waiting',
+  failed: 'Failed',
+  refused: 'Refused',
+  paused: 'Paused',
+  ended: 'Ended',
+};
+
+/** What is asked for or known of the Pod now counts; of what is not known now, what was known before. */
+function noteAfter(
+  before: RecordingNote | undefined,
+  phase: CapturePhase,
+  known: { readonly labels: PodLabels; readonly spec: CaptureSpec | undefined },
+  now: string,
+): RecordingNote {
+  const labels = known.labels ?? before?.labels;
+  const requested = known.spec ? requestedBy(known.spec) : before?.requested;
+  return {
+    ...(labels && { labels: boundedLabels(labels) }),
+    interfaces: known.spec ? [...known.spec.interfaces] : (before?.interfaces ?? []),
+    ...(requested && { requested }),
+    phase: before?.phase?.phase === phase ? before.phase : { phase, since: now },
+    startTime: before?.startTime ?? now,
+  };
+}
+
+type PodLabels = Readonly<Record<string, string>> | undefined;
+
+function labelsIn(plan: Plan | undefined, uid: string): PodLabels {
+  const pod: (PodName & { readonly labels?: PodLabels }) | undefined = plan?.decisions.get(uid)?.pod;
+  return pod?.labels;
+}
+
+function requestedBy(spec: CaptureSpec): NonNullable<RecordingNote['requested']> {
+  const { files, fileMegabytes, filter, snaplen, durationMs, freeze } = spec;
+  return {
+    files,
+    fileMegabytes,
+    ...(filter !== undefined && { filter: boundedText(filter, 8_192) }),
+    ...(snaplen !== undefined && { snaplen }),
+    ...(durationMs !== undefined && { durationSeconds: durationMs / 1_000 }),
+    ...(freeze.on.length > 0 && { freezeOn: [...freeze.on] }),
+  };
+}
+
+const mostCauses = 32;
+const mostFrozenRings = 128;
+
+/** Those that have been set aside. */
+function frozenRings({ rings }: FreezeState): NonNullable<ReportedRecording['status']['frozen']> {
+  return rings
+    .filter(({ record }) => record.frozen !== undefined)
+    .slice(-mostFrozenRings)
+    .map(({ record: { number, time, causes }, files, bytes }) => ({
+      number,
+      time,
+      causes: causes.slice(0, mostCauses).map((cause) => boundedText(causeText(cause), 512)),
+      files,
+      bytes,
+    }));
+}

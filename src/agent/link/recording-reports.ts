@@ -1,0 +1,191 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import type { RecordingCounters } from '../../api/capture.ts';
+import type { Clock } from '../../base/clock.ts';
+import { coalesced } from '../../base/coalesced.ts';
+import { every, throttle } from '../../base/timers.ts';
+import { type Wakeup, wakeup } from '../../base/wakeup.ts';
+import type { Log } from '../../kubernetes/logger.ts';
+import { respondUntilComplete } from '../../link/complete-answer.ts';
+import type { ReportLine } from '../../link/protocol.ts';
+import type { PodState } from '../observability/capture-states.ts';
+import type { Plan } from '../planner/decisions.ts';
+import type { CaptureFolders } from '../storage/capture-folders.ts';
+import type { RecordingNote } from '../storage/recording-note.ts';
+import { type DescribedRecording, describeRecordings } from './describe-recordings.ts';
+import type { LinkHandler } from './link-handler.ts';
+import { reportLines } from './report-lines.ts';
+import { writeChunk } from './write-chunk.ts';
+
+/** What hubs are told of the recordings of this Node. */
+export type RecordingReports = AsyncDisposable & {
+  /** A state may have changed. Never waits and never throws. */
+  readonly changed: () => void;
+  /** Answers with all recordings, and then each change. */
+  readonly handle: LinkHandler;
+};
+
+export type RecordingReportsOptions = {
+  readonly states: () => readonly PodState[];
+  /** Undefined before the Pods are listed. */
+  readonly plan: () => Plan | undefined;
+  readonly folders: Pick<CaptureFolders, 'states' | 'readNote' | 'writeNote'>;
+  /** As they were last asked for, by UID. */
+  readonly counters: () => ReadonlyMap<string, RecordingCounters>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly heartbeatMs?: number;
+  readonly log: Log;
+};
+
+const minUpdateIntervalMs = 100;
+/** What changes without a status: a decision, or a folder. */
+const updateEveryMs = 1_000;
+/** Hubs are told nothing before the first plan, or this long after the start: until then little is known. */
+const firstPlanMs = 5_000;
+const defaultHeartbeatMs = 15_000;
+
+/** Keeps what hubs are told up to date, and in the folders what a later agent has to know for that. */
+export function openRecordingReports(options: RecordingReportsOptions): RecordingReports {
+  const { folders, clock, log, heartbeatMs = defaultHeartbeatMs } = options;
+  const lines = reportLines();
+  const notes = recordingNotes(folders, log);
+  const ending = new AbortController();
+  const startMs = clock.nowMs();
+  let isComplete = false;
+  const readers = new Set<Wakeup>();
+
+  const updating = coalesced(
+    async () => {
+      await notes.load();
+      const now = new Date().toISOString();
+      const described = describeRecordings({
+        states: new Map(options.states().map((state) => [state.uid, state])),
+        plan: options.plan(),
+        folders: folders.states(),
+        notes: notes.all,
+        counters: options.counters(),
+        now,
+      });
+      const wasComplete = isComplete;
+      isComplete ||= options.plan() !== undefined || clock.nowMs() - startMs >= firstPlanMs;
+      // What is not decided yet must not become a state.
+      if (!isComplete) return;
+      const hasChanged = lines.update(
+        [...described.values()].map(({ reported }) => reported),
+        clock.nowMs(),
+      );
+      await notes.keep(described);
+      if (!hasChanged && wasComplete) return;
+      for (const reader of readers) reader.wake();
+    },
+    (error) => log.warn({ err: error }, 'failed to update what hubs are told'),
+  );
+  const throttled = throttle(minUpdateIntervalMs, updating.run);
+  const checking = every(updateEveryMs, async () => throttled.run());
+  throttled.run();
+
+  const handle: LinkHandler = async ({ stream, signal: ofStream }) => {
+    const signal = AbortSignal.any([ofStream, ending.signal]);
+    respondUntilComplete(stream, { ':status': 200, 'content-type': 'application/x-ndjson' });
+    const reader = wakeup();
+    readers.add(reader);
+    signal.addEventListener('abort', reader.wake);
+    let sent: Sent = { version: 0, epoch: lines.epoch(), leftOut: undefined };
+    while (!signal.aborted) {
+      // The hub asks again, and gets everything.
+      if (lines.epoch() !== sent.epoch) break;
+      const before = sent;
+      if (isComplete) sent = await sendNew(stream, lines, sent, signal);
+      if (sent === before) await writeChunk(stream, heartbeat, signal);
+      await reader.wait(heartbeatMs);
+    }
+    readers.delete(reader);
+  };
+
+  return {
+    changed: throttled.run,
+    handle,
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      checking[Symbol.dispose]();
+      throttled[Symbol.dispose]();
+      await updating.settled();
+    },
+  };
+}
+
+/** What a hub has been sent: everything up to that version. `leftOut`: as it was told; undefined before `synced`. */
+type Sent = { readonly version: number; readonly epoch: number; readonly leftOut: number | undefined };
+
+const heartbeat = textOf({ kind: 'heartbeat' });
+
+function textOf(line: ReportLine): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+/**
+ * Returns the same object if there was nothing new. What changes meanwhile is sent as it is then: no line is kept for a
+ * hub that reads slowly.
+ */
+async function sendNew(
+  stream: ServerHttp2Stream,
+  lines: ReturnType<typeof reportLines>,
+  sent: Sent,
+  signal: AbortSignal,
+): Promise<Sent> {
+  let { version } = sent;
+  // Entries that change while this waits are at the end of the map, which has them once.
+  for (const entry of lines.entries.values()) {
+    if (entry.version <= version) continue;
+    await writeChunk(stream, entry.line, signal);
+    if (signal.aborted) return sent;
+    version = entry.version;
+  }
+  const leftOut = lines.leftOut();
+  if (leftOut !== (sent.leftOut ?? 0))
+    await writeChunk(stream, textOf({ kind: 'leftOut', recordings: leftOut }), signal);
+  if (sent.leftOut === undefined) await writeChunk(stream, textOf({ kind: 'synced' }), signal);
+  const isSame = version === sent.version && leftOut === sent.leftOut;
+  return isSame ? sent : { ...sent, version, leftOut };
+}
+
+/** The notes of all recordings, of which those with a folder are on disk. */
+function recordingNotes(folders: RecordingReportsOptions['folders'], log: Log) {
+  const all = new Map<string, RecordingNote>();
+  const loaded = new Set<string>();
+  /** By UID, the note that is in its folder. */
+  const written = new Map<string, string>();
+  let hasFailed = false;
+
+  async function load(): Promise<void> {
+    for (const uid of folders.states().keys()) {
+      if (loaded.has(uid)) continue;
+      loaded.add(uid);
+      // What this agent knows is newer.
+      if (all.has(uid)) continue;
+      const note = await folders.readNote(uid).catch(() => undefined);
+      if (note) all.set(uid, note);
+    }
+  }
+
+  async function keep(described: ReadonlyMap<string, DescribedRecording>): Promise<void> {
+    for (const uid of [...all.keys(), ...loaded]) {
+      if (described.has(uid)) continue;
+      for (const each of [all, loaded, written]) each.delete(uid);
+    }
+    for (const [uid, { note }] of described) {
+      all.set(uid, note);
+      if (!folders.states().has(uid)) continue;
+      const text = JSON.stringify(note);
+      if (written.get(uid) === text) continue;
+      try {
+        if (await folders.writeNote(uid, note)) written.set(uid, text);
+        hasFailed = false;
+      } catch (error) {
+        if (!hasFailed) log.warn({ uid, err: error }, 'failed to write the note of a recording');
+        hasFailed = true;
+      }
+    }
+  }
+
+  return { all, load, keep };
+}

@@ -1,0 +1,117 @@
+import { linkBounds, type ReportedRecording, type ReportLine } from '../../link/protocol.ts';
+
+/** One thing that hubs are told, and when it changed: a greater version is newer. */
+export type ReportEntry = { readonly version: number; readonly line: string };
+
+/**
+ * What hubs are to know: one line for each recording that there is, and for each that was deleted within 10 minutes, the
+ * one that changed last at the end. A hub that reads slowly gets the newest of what it has not read.
+ */
+export type ReportLines = {
+  readonly entries: ReadonlyMap<string, ReportEntry>;
+  /** How many recordings are not in it, because of the bounds. */
+  readonly leftOut: () => number;
+  /** Increases when a recording is left out that was in it: a hub must be told everything again. */
+  readonly epoch: () => number;
+  /** Returns whether anything has changed. `nowMs`: of a monotonic clock. */
+  readonly update: (recordings: readonly ReportedRecording[], nowMs: number) => boolean;
+};
+
+const rememberDeletedMs = 10 * 60_000;
+const mostDeleted = linkBounds.recordings;
+
+/** Starts empty. */
+export function reportLines(unixTime: () => string = () => new Date().toISOString()): ReportLines {
+  const entries = new Map<string, ReportEntry>();
+  /** By UID, without what changes with each packet. */
+  const known = new Map<string, { readonly text: string; readonly recording: ReportedRecording }>();
+  const deletedMs = new Map<string, number>();
+  let version = 0;
+  let leftOut = 0;
+  let epoch = 0;
+
+  function set(uid: string, line: ReportLine): void {
+    version += 1;
+    // At the end, in the order of versions.
+    entries.delete(uid);
+    entries.set(uid, { version, line: `${JSON.stringify(line)}\n` });
+  }
+
+  function setDeleted({ namespace, name, uid }: ReportedRecording, nowMs: number): void {
+    known.delete(uid);
+    deletedMs.delete(uid);
+    deletedMs.set(uid, nowMs);
+    set(uid, { kind: 'deleted', namespace, name, uid, deletedAt: unixTime() });
+  }
+
+  function forgetDeleted(nowMs: number): void {
+    for (const [uid, atMs] of deletedMs) {
+      if (nowMs - atMs < rememberDeletedMs && deletedMs.size <= mostDeleted) return;
+      deletedMs.delete(uid);
+      entries.delete(uid);
+    }
+  }
+
+  return {
+    entries,
+    leftOut: () => leftOut,
+    epoch: () => epoch,
+    update(recordings, nowMs) {
+      const before = version;
+      const all = new Map(recordings.map((recording) => [recording.uid, recording]));
+      const fitting = withinBounds(recordings);
+      const uids = new Set(fitting.map(({ uid }) => uid));
+      leftOut = recordings.length - fitting.length;
+      for (const [uid, { recording }] of known) {
+        if (uids.has(uid)) continue;
+        if (all.has(uid)) {
+          known.delete(uid);
+          entries.delete(uid);
+          epoch += 1;
+          version += 1;
+        } else setDeleted(recording, nowMs);
+      }
+      for (const recording of fitting) {
+        const text = lastingText(recording);
+        if (known.get(recording.uid)?.text === text) continue;
+        known.set(recording.uid, { text, recording });
+        deletedMs.delete(recording.uid);
+        set(recording.uid, { kind: 'recording', recording });
+      }
+      forgetDeleted(nowMs);
+      return version !== before;
+    },
+  };
+}
+
+/** The newest recordings that fit, each with as many of its newest frozen rings as fit into a line. */
+function withinBounds(recordings: readonly ReportedRecording[]): readonly ReportedRecording[] {
+  const newestFirst = recordings.toSorted((a, b) => (a.status.startTime < b.status.startTime ? 1 : -1));
+  const fitting: ReportedRecording[] = [];
+  let bytes = 0;
+  for (const recording of newestFirst.slice(0, linkBounds.recordings)) {
+    const fitted = withinLine(recording);
+    bytes += bytesOf(fitted);
+    if (bytes > linkBounds.reportBytes) break;
+    fitting.push(fitted);
+  }
+  return fitting;
+}
+
+function withinLine(recording: ReportedRecording): ReportedRecording {
+  const { frozen = [] } = recording.status;
+  // Everything else takes 40 kB at most.
+  if (frozen.length === 0 || bytesOf(recording) <= linkBounds.lineBytes) return recording;
+  return withinLine({ ...recording, status: { ...recording.status, frozen: frozen.slice(1) } });
+}
+
+function bytesOf(recording: ReportedRecording): number {
+  return Buffer.byteLength(JSON.stringify({ kind: 'recording', recording })) + 1;
+}
+
+/** Hubs ask for the counters. */
+function lastingText({ status, ...recording }: ReportedRecording): string {
+  const { files, bytes, packets, dropped, lostAtStop, missed, unseen, isUnseenPartial, ...lasting } = status;
+  const { firstPacketTime, lastPacketTime, ...state } = lasting;
+  return JSON.stringify([recording, state]);
+}
