@@ -18,6 +18,7 @@ RUN --mount=type=cache,target=/root/.npm npm install --no-save --no-audit --no-f
 COPY src src
 # The tests use the same flags (src/testbed/compile.ts).
 RUN gcc @src/compile_flags.txt -shared -fPIC -o podcap-preload.so src/agent/preload/*.c -ldl \
+ && gcc @src/compile_flags.txt -shared -fPIC -o podcap-tap-preload.so src/agent/tap-preload/*.c -ldl \
  && gcc @src/compile_flags.txt -o podcap-spawner src/agent/spawner/*.c \
  && gcc @src/compile_flags.txt -o podcap-interface-probe src/agent/interface-probe/*.c
 # CommonJS, because node:http takes 13 MB more when an ES module imports it. Node 24 supports `using`.
@@ -39,7 +40,7 @@ RUN apt-get update \
       'exec node --max-semi-space-size=2 /usr/lib/podcap/$program.cjs "$@"' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
-COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap-interface-probe /usr/lib/podcap/
+COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap-tap-preload.so /podcap/podcap-interface-probe /usr/lib/podcap/
 COPY --from=build /podcap/podcap.cjs /podcap/commands.cjs /podcap/traffic.cjs /usr/lib/podcap/
 # What is in the bundle, and the licenses of the npm packages and Node. Debian's packages contain theirs.
 COPY --from=build /podcap/bundle.json /podcap/licenses.txt /usr/share/doc/podcap/

@@ -88,7 +88,7 @@ export const settingDescriptions: SettingDescriptions<Settings> = {
     flag: 'native-folder',
     env: 'PODCAP_NATIVE_FOLDER',
     default: '/usr/lib/podcap',
-    help: 'the folder of podcap-spawner, which starts tcpdump, of podcap-preload.so, which is preloaded into it, and of podcap-interface-probe',
+    help: 'the folder of podcap-spawner, which starts tcpdump, of podcap-preload.so and podcap-tap-preload.so, which are preloaded into it, and of podcap-interface-probe',
   },
   maxFiles: {
     flag: 'max-files',

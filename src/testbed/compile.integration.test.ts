@@ -12,6 +12,7 @@ test("the agent's C programs compile for arm64 without a warning", async () => {
   expect(paths.map((path) => basename(path))).toEqual([
     'podcap-spawner',
     'podcap-preload.so',
+    'podcap-tap-preload.so',
     'podcap-interface-probe',
   ]);
   for (const path of paths) {

@@ -7,10 +7,14 @@ const repository = resolve(import.meta.dirname, '../..');
 /** What the image is compiled with, too (Dockerfile), and what clang and editors read. */
 const flagsFile = join(repository, 'src/compile_flags.txt');
 
-/** Compiles the agent's C programs: the spawner, the preload library and the interface probe; returns their folder. */
+/** Compiles the agent's C programs: the spawner, the preload libraries and the interface probe; returns their folder. */
 export async function compileNative(): Promise<string> {
-  const programs = [compileSpawner(), compilePreload(), compile(await interfaceProbe())] as const;
-  const [path] = await Promise.all(programs);
+  const [path] = await Promise.all([
+    compileSpawner(),
+    compilePreload(),
+    compile(await tapPreload()),
+    compile(await interfaceProbe()),
+  ]);
   return dirname(path);
 }
 
@@ -26,7 +30,7 @@ export async function compilePreload(): Promise<string> {
 
 /** Compiles the agent's C programs for arm64, with the name of Debian's compiler for it; returns their paths. */
 export async function compileNativeForArm64(): Promise<string[]> {
-  const programs = await Promise.all([spawner(), preload(), interfaceProbe()]);
+  const programs = await Promise.all([spawner(), preload(), tapPreload(), interfaceProbe()]);
   const forArm64 = { compiler: 'aarch64-linux-gnu-gcc', folder: 'arm64' } as const;
   return await Promise.all(programs.map((program) => compile({ ...program, ...forArm64 })));
 }
@@ -36,12 +40,14 @@ async function spawner(): Promise<Compilation> {
 }
 
 async function preload(): Promise<Compilation> {
-  return {
-    ...(await filesOf('src/agent/preload')),
-    output: 'podcap-preload.so',
-    linking: { before: ['-shared', '-fPIC'], after: ['-ldl'] },
-  };
+  return { ...(await filesOf('src/agent/preload')), output: 'podcap-preload.so', linking: ofLibrary };
 }
+
+async function tapPreload(): Promise<Compilation> {
+  return { ...(await filesOf('src/agent/tap-preload')), output: 'podcap-tap-preload.so', linking: ofLibrary };
+}
+
+const ofLibrary = { before: ['-shared', '-fPIC'], after: ['-ldl'] };
 
 async function interfaceProbe(): Promise<Compilation> {
   return { ...(await filesOf('src/agent/interface-probe')), output: 'podcap-interface-probe' };

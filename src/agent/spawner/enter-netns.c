@@ -43,7 +43,7 @@ _Noreturn void enter(const struct entry *entry)
 	/* After the change of user, which would undo it. */
 	end_with(entry->parent, SIGTERM);
 	/* The dynamic loader only warns of a missing library. */
-	if (entry->library && (access(entry->library, R_OK) < 0 || setenv("LD_PRELOAD", entry->library, 1) < 0))
+	if (access(entry->library, R_OK) < 0 || setenv("LD_PRELOAD", entry->library, 1) < 0)
 		fail(entry->library);
 	execvp(entry->argv[0], entry->argv);
 	fail(entry->argv[0]);

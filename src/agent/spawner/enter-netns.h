@@ -8,7 +8,7 @@ struct entry {
 	const char *netns;
 	/* Number of the user, and of the group, that the program runs as. */
 	int user;
-	/* Path of the library that is preloaded into the program; NULL: none. */
+	/* Path of the library that is preloaded into the program. */
 	const char *library;
 	/* When this process dies, the program gets SIGTERM. */
 	pid_t parent;

@@ -3,11 +3,13 @@
  * agent is slow to fork, and waits for each child until that has executed its program
  * (docs/decisions/0023-a-small-process-starts-the-tcpdumps.md).
  *
- *   podcap-spawner PARENT USER LIBRARY
+ *   podcap-spawner PARENT USER LIBRARY STREAM_LIBRARY
  *
  *   PARENT    the process that has started it: when that dies, it is killed
  *   USER      number of the user, and of the group, that the programs run as
  *   LIBRARY   path of the library that is preloaded into the programs
+ *   STREAM_LIBRARY
+ *             path of the one that is preloaded into streaming programs
  *
  * It reads requests as frames from standard input and writes answers as frames to standard output. Every program
  * inherits descriptor 3. It ends when standard input does. However it ends, the kernel then sends SIGTERM to the
@@ -44,7 +46,7 @@ enum request {
 	INPUT,
 	/* The payload is the number of a signal, in one byte. */
 	SIGNAL,
-	/* As START, without the library and with a pipe as standard output. */
+	/* As START, with the other library and with a pipe as standard output. */
 	START_STREAMING,
 	/* The agent has opened the reading end of that pipe, or never will: it is closed here. */
 	RELEASE,
@@ -111,6 +113,7 @@ struct program {
 };
 
 static struct entry entry;
+static const char *stream_library;
 static struct program *programs;
 static int epoll;
 static int child_signals;
@@ -232,7 +235,7 @@ static void take_input(struct program *program, const char *data, uint32_t lengt
 	write_input(program);
 }
 
-/* `stream` is the writing end of its standard output; -1: it has none, and gets the library. */
+/* `stream` is the writing end of its standard output; -1: it has none. */
 static _Noreturn void become_program(char **argv, int input, int output, int stream)
 {
 	sigset_t none;
@@ -249,7 +252,7 @@ static _Noreturn void become_program(char **argv, int input, int output, int str
 	entry.netns = argv[0];
 	entry.argv = argv + 1;
 	if (stream >= 0)
-		entry.library = NULL;
+		entry.library = stream_library;
 	enter(&entry);
 }
 
@@ -458,11 +461,12 @@ int main(int argc, char **argv)
 {
 	struct epoll_event ready;
 
-	if (argc != 4) {
-		fputs("usage: podcap-spawner PARENT USER LIBRARY\n", stderr);
+	if (argc != 5) {
+		fputs("usage: podcap-spawner PARENT USER LIBRARY STREAM_LIBRARY\n", stderr);
 		return 1;
 	}
 	entry = (struct entry){.user = number(argv[2]), .library = argv[3], .parent = getpid()};
+	stream_library = argv[4];
 	prepare(number(argv[1]));
 	for (;;) {
 		/* One at a time: to handle one may end the program that the next one is for. */

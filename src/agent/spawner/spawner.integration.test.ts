@@ -231,12 +231,12 @@ test('a stopped spawner ends with its agent', async () => {
 });
 
 test.each([
-  ['0: Invalid argument', ['PARENT', '0', '/']],
-  ['-1: Invalid argument', ['PARENT', '-1', '/']],
-  ['4294967296: Invalid argument', ['PARENT', '4294967296', '/']],
-  ['10001x: Invalid argument', ['PARENT', '10001x', '/']],
-  [': Invalid argument', ['PARENT', '', '/']],
-  ['parent: No such process', ['1', '10001', '/']],
+  ['0: Invalid argument', ['PARENT', '0', '/', '/']],
+  ['-1: Invalid argument', ['PARENT', '-1', '/', '/']],
+  ['4294967296: Invalid argument', ['PARENT', '4294967296', '/', '/']],
+  ['10001x: Invalid argument', ['PARENT', '10001x', '/', '/']],
+  [': Invalid argument', ['PARENT', '', '/', '/']],
+  ['parent: No such process', ['1', '10001', '/', '/']],
 ])('prints "%s" about its own arguments', async (problem, args) => {
   const words = args.map((word) => (word === 'PARENT' ? `${process.pid}` : word));
   await expect(run([await compileSpawner(), ...words])).rejects.toMatchObject({
@@ -248,7 +248,7 @@ test.each([
 test('prints its usage', async () => {
   await expect(run([await compileSpawner(), ourNetwork])).rejects.toMatchObject({
     code: 1,
-    stderr: 'usage: podcap-spawner PARENT USER LIBRARY\n',
+    stderr: 'usage: podcap-spawner PARENT USER LIBRARY STREAM_LIBRARY\n',
   });
 });
 
@@ -297,10 +297,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('a streaming program runs without the library, and its standard output is read here to its end', async () => {
+test('a streaming program runs with a library of its own, and its standard output is read here to its end', async () => {
   const { text, exit } = await streamToEnd(['sh', '-c', 'cat /proc/self/maps; seq 100000']);
   expect(exit).toBe('exit code 0');
   expect(text).not.toContain('podcap-preload.so');
+  expect(text).toContain('podcap-tap-preload.so');
   expect(text.endsWith('99999\n100000\n')).toBe(true);
 });
 

@@ -18,7 +18,7 @@ export type Spawner = AsyncDisposable & {
 };
 
 export type StreamingSpawner = Spawner & {
-  /** Starts a program without the preload library, whose standard output is read here. */
+  /** Starts a program with the library of taps, whose standard output is read here. */
   readonly startStreaming: (command: Command) => StreamingProgram;
 };
 
@@ -51,7 +51,7 @@ export type StreamingProgram = Program & {
 };
 
 export type SpawnerOptions = {
-  /** The folder of podcap-spawner, podcap-preload.so (preload/) and podcap-interface-probe (interface-probe/). */
+  /** The folder of podcap-spawner, podcap-preload.so (preload/), podcap-tap-preload.so (tap-preload/) and podcap-interface-probe. */
   readonly nativeFolder: string;
   /** The user ID and group ID that the programs run with: numbers need no passwd entry. */
   readonly userId: number;
@@ -159,6 +159,9 @@ export function startSpawner(options: SpawnerOptions): StreamingSpawner {
   };
 }
 
+/** Preloaded into programs, and into those that stream. */
+const libraries = ['podcap-preload.so', 'podcap-tap-preload.so'];
+
 function isAnswered(kind: number): boolean {
   return kind !== requests.input && kind !== requests.release;
 }
@@ -166,7 +169,7 @@ function isAnswered(kind: number): boolean {
 function spawnChild({ nativeFolder, userId, bufferSlotsFd }: SpawnerOptions): ChildProcess {
   return spawn(
     join(nativeFolder, 'podcap-spawner'),
-    [`${process.pid}`, `${userId}`, join(nativeFolder, 'podcap-preload.so')],
+    [`${process.pid}`, `${userId}`, ...libraries.map((library) => join(nativeFolder, library))],
     {
       stdio: ['pipe', 'pipe', 'inherit', bufferSlotsFd ?? 'ignore'],
       // The processes that read packets get none of the agent's environment.

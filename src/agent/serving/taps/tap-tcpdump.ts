@@ -33,7 +33,7 @@ export type TapTcpdumpOptions = {
   readonly snaplen: number | undefined;
 };
 
-/** Of the receive ring. libpcap gives each packet of an interface with offload a slot of 64 KiB in immediate mode. */
+/** Of the receive ring: 32 blocks, each used for 10 ms at most (tap-preload/tap-preload.c). */
 export const tapRingKib = 8_192;
 const killAfterMs = 1_000;
 
@@ -84,7 +84,8 @@ export function startTapTcpdump(options: TapTcpdumpOptions): TapTcpdump {
 function argumentsOf(options: TapTcpdumpOptions): string[] {
   return [
     ['-n', '-p', '-i', options.interface, '-B', `${tapRingKib}`],
-    ['--immediate-mode', '-U', '-w', '-'],
+    // -U: tap-preload.c writes before tcpdump sleeps.
+    ['-U', '-w', '-'],
     options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],
     // One argument after --: never an option, whatever it looks like.
     options.filter === undefined ? [] : ['--', options.filter],

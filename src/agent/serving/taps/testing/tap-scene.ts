@@ -141,7 +141,7 @@ async function answerOf(
   { accept = '*/*', isPaused = false }: OpenOptions,
 ): Promise<TapAnswer> {
   const parameters = new URLSearchParams({ namespace: 'default', name: 'web', ...query });
-  const stream = session.request({ ':path': `/v1/tap?${parameters}`, accept });
+  const stream = session.request({ ':path': `/v1/tap?${parameters.toString()}`, accept });
   const chunks: Buffer[] = [];
   let isComplete = false;
   stream.on('trailers', (trailers) => (isComplete = completeAnswerTrailer in trailers));
