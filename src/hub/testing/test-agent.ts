@@ -35,6 +35,10 @@ export type TestAgentOptions = {
   readonly ca: string;
   readonly token: string;
   readonly host?: string;
+  /** In the hub's certificate; without it, the host is. */
+  readonly serverName?: string;
+  /** Sends a PING this often; unset: never. */
+  readonly pingEveryMs?: number;
   /** An address of this machine to connect from. */
   readonly localAddress?: string;
   /** Sent as soon as the hub asks for reports, and `synced` after it unless it is among them. */
@@ -74,6 +78,7 @@ export async function connectTestAgent(options: TestAgentOptions): Promise<TestA
     ...handlers,
   };
   const session = welcome.kind === 'welcome' ? serve(socket, answers, requests) : undefined;
+  if (options.pingEveryMs !== undefined) session?.once('close', pingEvery(session, options.pingEveryMs));
   return {
     welcome,
     requests,
@@ -94,13 +99,26 @@ export async function connectTestAgent(options: TestAgentOptions): Promise<TestA
   };
 }
 
+/** Returns a function that ends it. */
+function pingEvery(session: ServerHttp2Session, ms: number): () => void {
+  const timer = setInterval(() => session.ping(() => {}), ms);
+  return () => clearInterval(timer);
+}
+
 function jsonLine(object: object): string {
   return `${JSON.stringify(object)}\n`;
 }
 
-async function dial({ host = '127.0.0.1', port, ca, localAddress }: TestAgentOptions): Promise<TLSSocket> {
+async function dial({
+  host = '127.0.0.1',
+  port,
+  ca,
+  serverName,
+  localAddress,
+}: TestAgentOptions): Promise<TLSSocket> {
   const from = localAddress === undefined ? {} : { localAddress };
-  const socket = connect({ host, port, ca, ALPNProtocols: [linkProtocol], ...from });
+  const to = serverName === undefined ? {} : { servername: serverName };
+  const socket = connect({ host, port, ca, ALPNProtocols: [linkProtocol], ...from, ...to });
   await once(socket, 'secureConnect');
   socket.on('error', () => {});
   socket.setNoDelay(true);
