@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { captureFolder } from '../end-to-end/support/node-captures.ts';
 import { parseFolderName } from '../src/agent/storage/file-names.ts';
+import { recordingInterfaces } from '../src/agent/storage/recording-interfaces.ts';
 import { allRings, openRecordingSnapshot } from '../src/agent/storage/recording-snapshot.ts';
 import { readRecording } from '../src/agent/storage/recordings.ts';
 import type { GenerationSource } from '../src/agent/storage/snapshot.ts';
-import { recordingInterfaces } from '../src/commands/recording-interfaces.ts';
 import { joinedPackets } from '../src/pcap/join/join.ts';
 import { findOverlap } from '../src/pcap/join/overlap.ts';
 import { datagramNumber } from '../src/testbed/datagrams.ts';

@@ -1,12 +1,8 @@
 import type { PacketTime } from '../pcap/merge/merge-input.ts';
+import { parseTime, timeForms } from '../pcap/time-argument.ts';
+import { isEmptyRange, type TimeRange } from '../pcap/time-range.ts';
+import type { CaptureFormat } from '../pcap/write/capture-writer.ts';
 import { type InvalidArguments, invalidArguments, type OptionValues } from './command-line.ts';
-import { parseTime, timeForms } from './time-argument.ts';
-
-/** What a command writes. */
-export type CaptureFormat = 'pcapng' | 'pcap';
-
-/** Packets from `since` on and before `until`. */
-export type TimeRange = { readonly since: PacketTime | undefined; readonly until: PacketTime | undefined };
 
 export const rangeHelp = `  --since <time>             leave out packets before this time
   --until <time>             leave out packets from this time on. Both are ${timeForms.replace(', or', ',\n                             or')}`;
@@ -22,17 +18,8 @@ export function parseTimeRange(values: OptionValues, nowMs: number): TimeRange |
   const [since, until] = [parseOption('since', values, nowMs), parseOption('until', values, nowMs)];
   if (since && 'kind' in since) return since;
   if (until && 'kind' in until) return until;
-  if (since && until && !isBefore(since, until)) return invalidArguments('--since must be before --until');
+  if (isEmptyRange({ since, until })) return invalidArguments('--since must be before --until');
   return { since, until };
-}
-
-/** Whether a time is in the range. */
-export function isInRange({ since, until }: TimeRange, time: PacketTime): boolean {
-  return (since === undefined || !isBefore(time, since)) && (until === undefined || isBefore(time, until));
-}
-
-function isBefore(a: PacketTime, b: PacketTime): boolean {
-  return a.seconds === b.seconds ? a.nanoseconds < b.nanoseconds : a.seconds < b.seconds;
 }
 
 function parseOption(

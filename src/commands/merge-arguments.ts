@@ -1,6 +1,7 @@
 import type { Side } from '../pcap/merge/conversation-sides.ts';
 import type { PacketTime } from '../pcap/merge/merge-input.ts';
-import { type CaptureFormat, parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
+import type { CaptureFormat } from '../pcap/write/capture-writer.ts';
+import { parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
 import { invalidArguments, type ParsedArguments, parseCommandLine } from './command-line.ts';
 import { pausedUnreadSeconds } from './terminal.ts';
 

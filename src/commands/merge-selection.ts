@@ -4,7 +4,7 @@ import { conversationSides } from '../pcap/merge/conversation-sides.ts';
 import type { MergeCaptures, PacketSequence } from '../pcap/merge/merge-captures.ts';
 import { OneSidedPackets, type SidedPacket, type SideOf } from '../pcap/merge/one-sided-packets.ts';
 import { packetIdentity } from '../pcap/merge/packet-identity.ts';
-import { isInRange } from './capture-options.ts';
+import { isInRange } from '../pcap/time-range.ts';
 import { ringBase } from './input-names.ts';
 import type { MergeArguments } from './merge-arguments.ts';
 import type { ScannedCapture } from './merge-inputs.ts';

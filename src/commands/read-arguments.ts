@@ -1,13 +1,10 @@
 import { captureStates, stateDescriptions } from '../agent/observability/capture-states.ts';
 import { settingDescriptions } from '../agent/settings.ts';
+import type { RingChoice } from '../agent/storage/chosen-rings.ts';
 import { podNamePatterns } from '../agent/storage/file-names.ts';
-import {
-  type CaptureFormat,
-  parseFormat,
-  parseTimeRange,
-  rangeHelp,
-  type TimeRange,
-} from './capture-options.ts';
+import type { TimeRange } from '../pcap/time-range.ts';
+import type { CaptureFormat } from '../pcap/write/capture-writer.ts';
+import { parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
 import {
   invalidArguments as invalid,
   type OptionTypes,
@@ -18,16 +15,14 @@ import {
 import { defaultUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap read`, parsed. */
-export type ReadArguments = TimeRange & {
-  readonly capturesFolder: string;
-  readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
-  readonly generation: number | undefined;
-  /** A frozen ring by its number; `all`: every frozen ring and the ring itself; undefined: only the ring. */
-  readonly frozen: number | 'all' | undefined;
-  readonly format: CaptureFormat;
-  /** The output is given up when it has not been read for this long. */
-  readonly unreadSeconds: number;
-};
+export type ReadArguments = TimeRange &
+  Required<RingChoice> & {
+    readonly capturesFolder: string;
+    readonly pod: { readonly namespace: string; readonly name: string } | { readonly uid: string };
+    readonly format: CaptureFormat;
+    /** The output is given up when it has not been read for this long. */
+    readonly unreadSeconds: number;
+  };
 
 /** The command line of `podcap list`, parsed. */
 export type ListArguments = {

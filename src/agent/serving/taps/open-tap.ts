@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { captureWriter } from '../../../commands/capture-writer.ts';
 import { networkUidOf, type Pod } from '../../../kubernetes/pod.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import { linkTypeName } from '../../../pcap/link-type-name.ts';
 import { openCaptureStream } from '../../../pcap/read/capture-reader.ts';
+import { captureWriter } from '../../../pcap/write/capture-writer.ts';
 import type { LinkRequest } from '../../link/link-handler.ts';
 import type { Network } from '../../netns/cni-entry.ts';
 import { invalidFilter } from '../../planner/refusals.ts';
@@ -157,7 +157,7 @@ function startSending(parts: TapParts, opened: AsyncDisposable, options: OpenTap
   };
 }
 
-/** As in recordings (commands/recording-interfaces.ts). */
+/** As in recordings (storage/recording-interfaces.ts). */
 function described(
   { name, link }: TappedInterface,
   { tap, pod, network, filter }: TapParts,

@@ -1,4 +1,4 @@
-import type { PacketTime } from '../pcap/merge/merge-input.ts';
+import type { PacketTime } from './merge/merge-input.ts';
 
 /** What --since and --until accept, as an error says it. */
 export const timeForms =

@@ -1,8 +1,10 @@
-import packageJson from '../../package.json' with { type: 'json' };
-import type { PacketWriter } from '../pcap/write/packet-writer.ts';
-import { pcapWriter } from '../pcap/write/pcap-writer.ts';
-import { pcapngWriter } from '../pcap/write/pcapng-writer.ts';
-import type { CaptureFormat } from './capture-options.ts';
+import packageJson from '../../../package.json' with { type: 'json' };
+import type { PacketWriter } from './packet-writer.ts';
+import { pcapWriter } from './pcap-writer.ts';
+import { pcapngWriter } from './pcapng-writer.ts';
+
+/** In which format packets are written. */
+export type CaptureFormat = 'pcapng' | 'pcap';
 
 /** The writer of a format; a pcapng section says which podcap wrote it. `isFine`: pcap has nanoseconds from the start. */
 export function captureWriter(format: CaptureFormat, { isFine = false } = {}): PacketWriter {

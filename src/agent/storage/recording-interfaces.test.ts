@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type CaptureRecord, noTotals, type Totals } from '../agent/storage/capture-records.ts';
-import type { GenerationSource } from '../agent/storage/snapshot.ts';
-import { microseconds } from '../pcap/testing/capture-files.ts';
+import { microseconds } from '../../pcap/testing/capture-files.ts';
+import { type CaptureRecord, noTotals, type Totals } from './capture-records.ts';
 import { recordingInterfaces } from './recording-interfaces.ts';
+import type { GenerationSource } from './snapshot.ts';
 
 const record: CaptureRecord = {
   version: 2,

@@ -1,8 +1,8 @@
-import { addTotals, type CaptureRecord, type Totals } from '../agent/storage/capture-records.ts';
-import type { GenerationSource } from '../agent/storage/snapshot.ts';
-import type { CaptureInterface } from '../pcap/capture-interface.ts';
-import { interfaceKey, type KnownStatistics } from '../pcap/merge/written-interfaces.ts';
-import { interfaceOf } from '../pcap/pcap-format.ts';
+import type { CaptureInterface } from '../../pcap/capture-interface.ts';
+import { interfaceKey, type KnownStatistics } from '../../pcap/merge/written-interfaces.ts';
+import { interfaceOf } from '../../pcap/pcap-format.ts';
+import { addTotals, type CaptureRecord, type Totals } from './capture-records.ts';
+import type { GenerationSource } from './snapshot.ts';
 
 /** The interfaces of a recording: those of its generations, which are the same unless the request was changed. */
 export type RecordingInterfaces = {
