@@ -1,0 +1,74 @@
+import type { Server, Socket } from 'node:net';
+import { connectionToClose } from '../../base/bounded-server.ts';
+
+/** The connections of the API, among which those of the API server come first. */
+export type ApiConnections = {
+  /** The connection is the API server's: it is kept from now on. False: it has as many as it may have. */
+  readonly keep: (socket: Socket) => boolean;
+};
+
+export type ApiConnectionBounds = {
+  /** Of anyone: until a request shows that it is the API server's, a connection is anyone's. */
+  readonly unknown: number;
+  readonly unknownPerAddress: number;
+  /** How long such a connection may be open, whatever is sent or not sent over it. */
+  readonly unknownMs: number;
+  /** Of the API server, which uses one for each request, watch and stream that is open. */
+  readonly kept: number;
+};
+
+export const defaultApiConnectionBounds: ApiConnectionBounds = {
+  unknown: 256,
+  unknownPerAddress: 64,
+  unknownMs: 30_000,
+  kept: 4_096,
+};
+
+/**
+ * Bounds the connections of the API's server, so that nobody who can reach its port keeps the API server from it: a new
+ * connection closes another one whose client is unknown, and never one of the API server.
+ */
+export function apiConnections(server: Server, bounds: ApiConnectionBounds): ApiConnections {
+  /** The address of each connection whose client is unknown, oldest first. */
+  const unknown = new Map<Socket, string>();
+  /** A TLS socket does not say over which connection it goes: its ends do. */
+  const byEnds = new Map<string, Socket>();
+  const kept = new Set<Socket>();
+
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const ends = endsOf(socket);
+    const limits = { connections: bounds.unknown, perAddress: bounds.unknownPerAddress };
+    const toClose = connectionToClose(unknown, address, limits);
+    if (toClose) {
+      unknown.delete(toClose);
+      toClose.destroy();
+    }
+    unknown.set(socket, address);
+    byEnds.set(ends, socket);
+    const lifetime = setTimeout(() => {
+      if (unknown.has(socket)) socket.destroy();
+    }, bounds.unknownMs);
+    socket.once('close', () => {
+      clearTimeout(lifetime);
+      unknown.delete(socket);
+      kept.delete(socket);
+      if (byEnds.get(ends) === socket) byEnds.delete(ends);
+    });
+  });
+
+  return {
+    keep(secured) {
+      const socket = byEnds.get(endsOf(secured));
+      if (!socket || kept.has(socket)) return true;
+      if (kept.size >= bounds.kept) return false;
+      unknown.delete(socket);
+      kept.add(socket);
+      return true;
+    },
+  };
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress}|${remotePort}|${localAddress}|${localPort}`;
+}

@@ -1,0 +1,76 @@
+import type { ServerResponse } from 'node:http';
+import { type StatusError, statusError } from './status-error.ts';
+
+/** `short`: has a deadline. `watch`, `stream`: last until the client is gone, or the hub ends. */
+export type CallKind = 'short' | 'watch' | 'stream';
+
+/** The requests that are being answered. */
+export type OpenCalls = {
+  /**
+   * Runs the work unless too many of its kind are open. Its signal aborts when the client is gone, at the deadline
+   * (`timedOut` then tells), and for long answers when the hub ends.
+   */
+  readonly run: (
+    kind: CallKind,
+    response: ServerResponse,
+    work: (signal: AbortSignal) => Promise<StatusError | undefined>,
+  ) => Promise<StatusError | undefined>;
+  /** Ends watches and streams, and resolves once no request is open. */
+  readonly end: () => Promise<void>;
+};
+
+/** The reasons with which the signal of a call aborts. */
+export const callEndings = {
+  clientGone: new Error('the client is gone'),
+  deadline: new Error('the deadline of the request has passed'),
+  hubEnds: new Error('the hub ends'),
+} as const;
+
+export type CallLimits = {
+  readonly open: Readonly<Record<CallKind, number>>;
+  /** Shorter than the minute after which kube-apiserver gives up: so the client reads why. */
+  readonly deadlineMs: number;
+};
+
+export const defaultCallLimits: CallLimits = {
+  open: { short: 256, watch: 2_000, stream: 1_000 },
+  deadlineMs: 50_000,
+};
+
+/** Keeps account of the requests that are being answered. */
+export function openCalls({ open: most, deadlineMs }: CallLimits): OpenCalls {
+  const open = new Map<AbortController, CallKind>();
+  const idle = Promise.withResolvers<void>();
+  let isEnding = false;
+
+  const tooMany = (kind: CallKind) => [...open.values()].filter((each) => each === kind).length >= most[kind];
+
+  return {
+    async run(kind, response, work) {
+      if (isEnding && kind !== 'short') return ending;
+      if (tooMany(kind)) return busy;
+      const controller = new AbortController();
+      const leave = () => controller.abort(callEndings.clientGone);
+      const deadline =
+        kind === 'short' ? setTimeout(() => controller.abort(callEndings.deadline), deadlineMs) : undefined;
+      open.set(controller, kind);
+      response.once('close', leave);
+      try {
+        return await work(controller.signal);
+      } finally {
+        clearTimeout(deadline);
+        response.off('close', leave);
+        open.delete(controller);
+        if (isEnding && open.size === 0) idle.resolve();
+      }
+    },
+    async end() {
+      isEnding = true;
+      for (const [controller, kind] of open) if (kind !== 'short') controller.abort(callEndings.hubEnds);
+      if (open.size > 0) await idle.promise;
+    },
+  };
+}
+
+const ending = statusError('ServiceUnavailable', 'this replica of the hub is shutting down: try again', 1);
+const busy = statusError('TooManyRequests', 'the hub is answering as many requests as it can: try again', 5);

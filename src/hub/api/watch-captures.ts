@@ -1,0 +1,114 @@
+import type { CaptureScope, WatchStart } from '../captures/captures.ts';
+import type { ApiCall, ApiSources } from './api-call.ts';
+import { commonHeaders } from './api-response.ts';
+import { type EventLines, eventLine } from './event-lines.ts';
+import { selectsFields } from './field-selector.ts';
+import { selectsLabels } from './label-selector.ts';
+import { type LineWriter, lineWriter, ReaderStalled } from './line-writer.ts';
+import type { ListQuery } from './list-query.ts';
+import { callEndings } from './open-calls.ts';
+import { attributesOf, formOf, scopeOf } from './read-captures.ts';
+import { bookmark, type CaptureForm } from './rendered-captures.ts';
+import { contentTypeOf } from './representation.ts';
+import { isStatusError, type StatusError } from './status-error.ts';
+import { type WatchSelection, watchSelection } from './watch-selection.ts';
+
+export type WatchRequest = {
+  readonly namespace: string | undefined;
+  readonly list: ListQuery;
+};
+
+/** A client that reads nothing for this long is gone, or gone wrong. */
+const stalledMs = 30_000;
+/** As kube-apiserver: between half an hour and an hour, so that not all watches of a replica end together. */
+const defaultSeconds = { least: 1_800, spread: 1_800 } as const;
+const mostSeconds = 3_600;
+
+/**
+ * Answers a watch until its time is over, the client is gone or the hub ends, or returns the error to answer with. It
+ * ends cleanly: the client goes on from the last resourceVersion that it knows.
+ */
+export async function watchCaptures(
+  sources: ApiSources,
+  call: ApiCall,
+  watch: WatchRequest,
+  lines: EventLines,
+): Promise<StatusError | undefined> {
+  const { response } = call;
+  const scope = scopeOf(watch.namespace, watch.list);
+  const forbidden = await sources.access.authorize(call.caller, attributesOf('watch', scope), call.signal);
+  if (forbidden) return forbidden;
+  const form = formOf(call, 'watch');
+  if (isStatusError(form)) return form;
+  response.writeHead(200, { ...commonHeaders, 'content-type': contentTypeOf('watch') });
+  response.flushHeaders();
+  const overAt = AbortSignal.timeout(durationMs(watch.list));
+  const signal = AbortSignal.any([call.signal, overAt]);
+  const writer = lineWriter(response, { signal, stalledMs });
+  try {
+    await send(sources, { scope, list: watch.list, form, lines, signal, writer });
+  } catch (error) {
+    if (error instanceof ReaderStalled) response.destroy();
+    else if (!signal.aborted) throw error;
+  }
+  writer.flush();
+  if (call.signal.reason !== callEndings.clientGone) response.end();
+  return undefined;
+}
+
+type Sending = {
+  readonly scope: CaptureScope;
+  readonly list: ListQuery;
+  readonly form: CaptureForm;
+  readonly lines: EventLines;
+  readonly signal: AbortSignal;
+  readonly writer: LineWriter;
+};
+
+async function send({ captures, namespaces }: ApiSources, sending: Sending): Promise<void> {
+  const { scope, list, form, lines, signal, writer } = sending;
+  const select = selectionOf(sending);
+  let hasColumns = true;
+  for await (const change of captures.watch(scope, startOf(list), signal)) {
+    let line: Buffer | undefined;
+    if (change.kind === 'bookmark') {
+      const { resourceVersion, isInitial } = change;
+      const isInitialEnd = isInitial && list.sendsInitialEvents === true;
+      // A bookmark that the client did not ask for would be an event of an unknown type.
+      if (!list.allowsBookmarks || (isInitial && !isInitialEnd)) continue;
+      line = eventLine('BOOKMARK', bookmark(resourceVersion, form, { isInitialEnd, hasColumns }));
+    } else {
+      if (!selectsFields(list.fields, change.capture.metadata)) continue;
+      const { captures: visible } = await namespaces.visible([change.capture], signal);
+      const event = select(change, visible[0]);
+      line = event && lines.of(event, form, hasColumns);
+    }
+    if (!line) continue;
+    hasColumns = false;
+    await writer.write(line);
+  }
+}
+
+function selectionOf({ scope, list, form }: Sending): WatchSelection {
+  return watchSelection({
+    isSelected: ({ metadata }) => selectsLabels(list.labels, metadata.labels),
+    // What each watch of all namespaces has sent would be too much to remember.
+    mayLeave: list.labels.length > 0 || scope.namespace !== undefined,
+    isResumed: startOf(list).kind === 'version',
+    // A person with a Table would read a line about a capture that was never asked for.
+    forgetsUnknown: form.representation.kind !== 'table',
+  });
+}
+
+/** Where the watch begins: with all that is there, unless the client has a list to go on from. */
+function startOf({ resourceVersion = 0n, sendsInitialEvents }: ListQuery): WatchStart {
+  if (sendsInitialEvents === true) return { kind: 'now' };
+  if (resourceVersion > 0n) return { kind: 'version', resourceVersion };
+  if (sendsInitialEvents === undefined) return { kind: 'now' };
+  return { kind: 'version', resourceVersion: BigInt(Date.now()) * 1_000n };
+}
+
+function durationMs({ timeoutSeconds }: ListQuery): number {
+  const { least, spread } = defaultSeconds;
+  return 1_000 * Math.min(mostSeconds, timeoutSeconds ?? least + Math.random() * spread);
+}

@@ -1,0 +1,71 @@
+import type { Capture } from '../../api/capture.ts';
+import type { CaptureChange } from '../captures/captures.ts';
+
+/** A watch event, before it is written. */
+export type CaptureEvent = {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly capture: Capture;
+};
+
+export type ObjectChange = Extract<CaptureChange, { readonly capture: Capture }>;
+
+export type WatchSelectionOptions = {
+  /** By the labels; the scope of the watch has selected the rest. */
+  readonly isSelected: (capture: Capture) => boolean;
+  /** Only then can a capture leave the selection, or a namespace hide it. */
+  readonly mayLeave: boolean;
+  /** It goes on from a resourceVersion: the client has captures that this watch did not send. */
+  readonly isResumed: boolean;
+  /** Whether the client is told of a capture that is not selected, which it may have from an earlier watch. */
+  readonly forgetsUnknown: boolean;
+};
+
+/** What a watch sends for a change. `visible`: what of the capture may be served; undefined if nothing. */
+export type WatchSelection = (change: ObjectChange, visible: Capture | undefined) => CaptureEvent | undefined;
+
+/**
+ * Chooses the events of one watch, so that what its client has is what is selected: a capture whose labels begin to match
+ * is ADDED, one that no longer matches or may no longer be served is DELETED.
+ */
+export function watchSelection(options: WatchSelectionOptions): WatchSelection {
+  const { isSelected, mayLeave, isResumed, forgetsUnknown } = options;
+  /** UIDs of the captures that this client has, and of those of which it was told that they are gone. */
+  const sent = new Set<string>();
+  const forgotten = new Set<string>();
+
+  function present(change: ObjectChange, capture: Capture): CaptureEvent {
+    const { uid } = capture.metadata;
+    const isModified = mayLeave && !isResumed ? sent.has(uid) : sent.has(uid) || change.kind === 'modified';
+    if (mayLeave) sent.add(uid);
+    forgotten.delete(uid);
+    return { type: isModified ? 'MODIFIED' : 'ADDED', capture };
+  }
+
+  function absent(change: ObjectChange, isHidden: boolean): CaptureEvent | undefined {
+    const { uid } = change.capture.metadata;
+    const capture = isHidden ? bare(change.capture) : change.capture;
+    if (sent.delete(uid)) return { type: 'DELETED', capture };
+    if (!mayLeave) return change.kind === 'deleted' ? { type: 'DELETED', capture } : undefined;
+    if (!isResumed || isHidden || forgotten.has(uid)) return undefined;
+    if (change.kind === 'deleted') return isSelected(capture) ? { type: 'DELETED', capture } : undefined;
+    if (!forgetsUnknown) return undefined;
+    forgotten.add(uid);
+    return { type: 'DELETED', capture };
+  }
+
+  return (change, visible) =>
+    change.kind !== 'deleted' && visible !== undefined && isSelected(visible)
+      ? present(change, visible)
+      : absent(change, visible === undefined);
+}
+
+/** Without anything of what may no longer be served. */
+function bare({ apiVersion, kind, metadata }: Capture): Capture {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    status: { recordings: [] },
+  };
+}
