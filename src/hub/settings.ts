@@ -23,6 +23,8 @@ export const hubSettingsSchema = v.object({
   probePort: wholeNumberSetting(1, 65_535),
   metricsPort: wholeNumberSetting(1, 65_535),
   metricsTlsFolder: pathOrNoneSetting(),
+  maxStreams: wholeNumberSetting(1, 1_000),
+  maxStreamsPerUser: wholeNumberSetting(1, 1_000),
   logLevel: logLevelSetting(),
 });
 
@@ -72,6 +74,18 @@ export const hubSettingDescriptions: SettingDescriptions<HubSettings> = {
     env: 'PODCAP_METRICS_TLS_FOLDER',
     default: '',
     help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served over TLS, to clients with a certificate',
+  },
+  maxStreams: {
+    flag: 'max-streams',
+    env: 'PODCAP_MAX_STREAMS',
+    default: '100',
+    help: 'the most downloads and taps that a replica serves at a time; each can take 0.5 MiB of memory',
+  },
+  maxStreamsPerUser: {
+    flag: 'max-streams-per-user',
+    env: 'PODCAP_MAX_STREAMS_PER_USER',
+    default: '30',
+    help: 'the most of them that one user has',
   },
   logLevel: {
     flag: 'log-level',

@@ -25,7 +25,10 @@ export type HubIdentity = {
 };
 
 export type HubCertificates = {
-  /** Reads the Secret, makes what is missing or due, and publishes the authorities. Throws an ApiError. */
+  /**
+   * Reads the Secret, makes what is missing or due, and publishes the authorities. Returns the same object as before while
+   * nothing has changed. Throws an ApiError.
+   */
   readonly refresh: () => Promise<HubIdentity>;
 };
 
@@ -56,11 +59,13 @@ export function hubCertificates(options: HubCertificateOptions): HubCertificates
       if (signer === undefined) throw new Error('no authority is left, though one was just made');
       const bundle = authorityBundle(authorities, unixMs());
       await publish(options, `${core}/configmaps/${name}-ca`, bundle);
-      const isDue = !served || served.signer !== signer.cert || isOld(served.server, unixMs());
+      const isCurrent =
+        served !== undefined && served.signer === signer.cert && !isOld(served.server, unixMs());
+      if (isCurrent && served?.bundle === bundle) return served;
       const server =
-        isDue || !served
-          ? await issueServerCertificate(signer, [`${name}.${namespace}.svc`], unixMs())
-          : served.server;
+        isCurrent && served
+          ? served.server
+          : await issueServerCertificate(signer, [`${name}.${namespace}.svc`], unixMs());
       served = { server, bundle, signer: signer.cert };
       return served;
     },

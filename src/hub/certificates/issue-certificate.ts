@@ -22,6 +22,7 @@ export type ServerCertificate = {
   readonly key: string;
   /** Unix time. */
   readonly createdMs: number;
+  readonly expiresMs: number;
 };
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -64,6 +65,7 @@ export async function issueServerCertificate(
   nowMs: number,
 ): Promise<ServerCertificate> {
   const issuer = new X509Certificate(authority.cert);
+  const expiresMs = Math.min(nowMs + serverCertificateMs, authority.expiresMs);
   const signingKey = await importKey(authority.key);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.create(
@@ -72,7 +74,7 @@ export async function issueServerCertificate(
       issuer: issuer.subject,
       serialNumber: randomSerial(),
       notBefore: new Date(nowMs - backdatedMs),
-      notAfter: new Date(Math.min(nowMs + serverCertificateMs, authority.expiresMs)),
+      notAfter: new Date(expiresMs),
       publicKey: keys.publicKey,
       signingKey,
       signingAlgorithm: algorithm,
@@ -87,7 +89,12 @@ export async function issueServerCertificate(
     },
     webcrypto,
   );
-  return { cert: certificate.toString('pem'), key: await pkcs8(keys.privateKey), createdMs: nowMs };
+  return {
+    cert: certificate.toString('pem'),
+    key: await pkcs8(keys.privateKey),
+    createdMs: nowMs,
+    expiresMs,
+  };
 }
 
 async function pkcs8(key: webcrypto.CryptoKey): Promise<string> {
