@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type CacheEntry, cached, entryFolder } from './build-cache.ts';
 import { runCommand } from './run-command.ts';
 
-/** An upstream project whose programs are built from its Go module. Versions and programs: modules/<name>/go.mod. */
+/** A Go module whose programs are built, most of them of an upstream project. Versions and programs: modules/<name>/go.mod. */
 export type GoModule = {
   readonly name: string;
   readonly binaries: readonly string[];
@@ -14,6 +14,8 @@ export type GoModule = {
   readonly cgo?: true;
   /** The module whose version is linked in. Without it, Kubernetes' components are v0.0.0 and refuse each other. */
   readonly versionOf?: string;
+  /** Files of the program itself, where its source is in the module's folder. */
+  readonly sources?: readonly string[];
 };
 
 const kubernetes: GoModule = {
@@ -49,10 +51,20 @@ const prometheus: GoModule = {
 const coredns: GoModule = { name: 'coredns', binaries: ['coredns'], seconds: 140 };
 const kind: GoModule = { name: 'kind', binaries: ['kind'], seconds: 15 };
 const actionlint: GoModule = { name: 'actionlint', binaries: ['actionlint'], seconds: 15 };
+// Podcap's own, for its tests: a cache of captures, kept by client-go's informer.
+const informer: GoModule = { name: 'informer', binaries: ['informer'], seconds: 60, sources: ['main.go'] };
 
 /** What a running cluster needs. The others, such as helm and promtool, are built when they are first used. */
 export const clusterModules: readonly GoModule[] = [runc, etcd, containerd, kubernetes];
-const allModules: readonly GoModule[] = [...clusterModules, helm, coredns, prometheus, kind, actionlint];
+const allModules: readonly GoModule[] = [
+  ...clusterModules,
+  helm,
+  coredns,
+  prometheus,
+  kind,
+  actionlint,
+  informer,
+];
 
 /** Maps the name of a binary to its path in the cache. */
 export type Binaries = ReadonlyMap<string, string>;
@@ -105,8 +117,16 @@ export function estimatedSeconds(modules: readonly GoModule[], cores: number): n
 }
 
 function cacheEntry(module: GoModule, checkout: string, toolchain: string): CacheEntry {
-  const { goMod, goSum } = moduleFiles(module, checkout);
-  const madeFrom = [toolchain, goMod, goSum, ...installArguments(module, goMod), String(module.cgo)];
+  const { folder, goMod, goSum } = moduleFiles(module, checkout);
+  const sources = (module.sources ?? []).map((name) => readFileSync(join(folder, name), 'utf8'));
+  const madeFrom = [
+    toolchain,
+    goMod,
+    goSum,
+    ...sources,
+    ...installArguments(module, goMod),
+    String(module.cgo),
+  ];
   return { kind: 'bin', name: module.name, madeFrom };
 }
 

@@ -6,6 +6,9 @@ import { until } from '../../src/base/until.ts';
 /** How the command line of an agent's podcap-spawner starts. */
 export const spawnerProgram = '/usr/lib/podcap/podcap-spawner';
 
+/** How the command line of an agent or a hub starts. */
+export const nodeProgram = 'node';
+
 /** Every process of this machine; those of the cluster's Nodes are among them. */
 export async function allProcessIds(): Promise<number[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);

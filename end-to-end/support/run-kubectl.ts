@@ -13,6 +13,14 @@ export async function kubectl(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** The same, for output that is no text. */
+export async function kubectlBytes(...args: readonly string[]): Promise<Buffer> {
+  const [program, ...all] = kubectlCommand(...args);
+  const options = { maxBuffer: 512 * 1024 * 1024, encoding: 'buffer' } as const;
+  const { stdout } = await promisify(execFile)(program, all, options);
+  return stdout;
+}
+
 /** The command line that `kubectl` runs, for callers that need the process or its standard error. */
 export function kubectlCommand(...args: readonly string[]): Argv {
   return [join(folders.bin, 'kubectl'), '--kubeconfig', folders.kubeconfig, ...args];

@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { stateFolders } from '../cluster/layout.ts';
+import { run } from '../src/testbed/run-program.ts';
+import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
+import { agentOn, execInAgent } from './support/agents.ts';
+import { capturesPath } from './support/capture-requests.ts';
+import { test as clusterTest } from './support/cluster-test.ts';
+import { askHubDirectly, type TokenOptions, tokenFor, welcomeOf } from './support/hub-strangers.ts';
+import { idle } from './support/pod-manifests.ts';
+import { kubectl } from './support/run-kubectl.ts';
+
+const agentTokenFile = '/var/run/secrets/podcap-hub/token';
+
+const test = clusterTest
+  .extend('stranger', { scope: 'file' }, ({ cluster }) =>
+    cluster.start(idle({ name: 'stranger', node: 'node1', spec: { serviceAccountName: 'default' } })),
+  )
+  .extend('certificates', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const folder = await temporaryFolder();
+    onCleanup(() => folder[Symbol.asyncDispose]());
+    return {
+      /** The options of curl for a client certificate of that name, signed by a CA of the cluster, or by itself. */
+      async named(name: string, signer: 'front-proxy-ca' | 'ca' | 'itself'): Promise<string[]> {
+        const file = (end: string) => join(folder.path, `${signer}-${name.replaceAll(/[^a-z]/g, '')}.${end}`);
+        const by = [
+          '-CA',
+          join(stateFolders.pki, `${signer}.crt`),
+          '-CAkey',
+          join(stateFolders.pki, `${signer}.key`),
+        ];
+        const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+        const use = ['-addext', 'extendedKeyUsage=clientAuth', '-days', '1', '-subj', `/CN=${name}`];
+        const files = ['-keyout', file('key'), '-out', file('crt')];
+        await run(['openssl', 'req', '-x509', ...(signer === 'itself' ? [] : by), ...key, ...use, ...files]);
+        return ['--cert', file('crt'), '--key', file('key')];
+      },
+    };
+  });
+
+const asAdministrator = ['-H', 'X-Remote-User: admin', '-H', 'X-Remote-Group: system:masters'];
+
+test('the token with which an agent connects to the hub is accepted there, and opens no API', async () => {
+  const token = await execInAgent('node1', 'cat', agentTokenFile);
+  expect(await welcomeOf(token)).toMatchObject({ kind: 'welcome' });
+  // Its audience is the hub's: the API server does not accept it at all.
+  const server = (await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}')).trim();
+  for (const path of [capturesPath(), '/api/v1/pods']) {
+    const status = ['-sk', '-o', '/dev/null', '-w', '%{http_code}'];
+    expect(await run(['curl', ...status, '-H', `Authorization: Bearer ${token}`, `${server}${path}`])).toBe(
+      '401',
+    );
+  }
+  const bearer = ['-H', `Authorization: Bearer ${token}`];
+  expect((await askHubDirectly(capturesPath(), ...bearer, ...asAdministrator)).status).toBe(401);
+});
+
+test('an agent may not read captures through the API server, with the token for it', async () => {
+  const account = '--as=system:serviceaccount:kube-system:podcap';
+  for (const verb of ['get', 'list', 'watch', 'delete', 'download', 'tap', 'create'])
+    expect(
+      (await kubectl('auth', 'can-i', verb, 'captures.podcap.dev', account, '-A').catch(() => 'no')).trim(),
+    ).toBe('no');
+});
+
+test.for<[string, (pods: { readonly agent: string; readonly namespace: string }) => TokenOptions, string]>([
+  ['the agents, without a Pod', () => ({ account: 'podcap' }), 'NoPod'],
+  ['the agents, for a Node', () => ({ account: 'podcap', boundTo: 'Node/node2' }), 'NoPod'],
+  [
+    'the agents, for another audience',
+    ({ agent }) => ({
+      account: 'podcap',
+      boundTo: `Pod/${agent}`,
+      audience: 'https://kubernetes.default.svc',
+    }),
+    'WrongAudience',
+  ],
+  ['the hub', () => ({ account: 'podcap-hub' }), 'WrongAccount'],
+  [
+    'another namespace, of a Pod',
+    ({ namespace }) => ({ namespace, account: 'default', boundTo: 'Pod/stranger' }),
+    'WrongAccount',
+  ],
+])('a token of the account of %s is refused: %s', async ([, options, reason], { cluster, stranger }) => {
+  expect(stranger.name).toBe('stranger');
+  const token = await tokenFor(options({ agent: await agentOn('node1'), namespace: cluster.namespace }));
+  expect(await welcomeOf(token)).toMatchObject({ kind: 'refused', reason });
+});
+
+test('a token of a Pod that is gone, and one that nobody has signed, are refused', async () => {
+  const name = 'podcap-test-gone';
+  const spec = { containers: [{ name: 'main', image: 'podcap:latest', command: ['sleep', 'infinity'] }] };
+  const overrides = JSON.stringify({ spec: { ...spec, serviceAccountName: 'podcap', nodeName: 'node2' } });
+  const image = ['--image=podcap:latest', '--image-pull-policy=IfNotPresent', `--overrides=${overrides}`];
+  await kubectl('-n', 'kube-system', 'run', name, ...image);
+  let token: string;
+  try {
+    token = await tokenFor({ account: 'podcap', boundTo: `Pod/${name}` });
+  } finally {
+    await kubectl('-n', 'kube-system', 'delete', 'pod', name, '--grace-period=0', '--force');
+  }
+  expect(await welcomeOf(token)).toMatchObject({ kind: 'refused', reason: 'TokenInvalid' });
+  const [header, claims] = (await execInAgent('node1', 'cat', agentTokenFile)).split('.');
+  const forged = `${header}.${claims}.${Buffer.alloc(64, 1).toString('base64url')}`;
+  expect(await welcomeOf(forged)).toMatchObject({ kind: 'refused', reason: 'TokenInvalid' });
+});
+
+test.for([
+  ['no certificate', undefined],
+  ['a certificate that it has signed itself', ['front-proxy-client', 'itself']],
+  ["a certificate of the cluster's CA with the name of the API server", ['front-proxy-client', 'ca']],
+  ["another aggregated API server's name, of the right CA", ['metrics-server', 'front-proxy-ca']],
+] as const)(
+  'whoever reaches the hub past the API server with %s is nobody',
+  async ([, by], { certificates }) => {
+    const certificate = by === undefined ? [] : await certificates.named(by[0], by[1]);
+    const answer = await askHubDirectly(capturesPath(), ...certificate, ...asAdministrator).catch(
+      () => undefined,
+    );
+    // Refused by TLS, or with a Status that names nothing.
+    expect([undefined, 401]).toContain(answer?.status);
+    expect(answer?.body ?? '').not.toContain('items');
+  },
+);
+
+test('headers of identity that a user sends through the API server are not believed', async ({ cluster }) => {
+  await kubectl('-n', cluster.namespace, 'create', 'serviceaccount', 'nobody');
+  const token = (await kubectl('-n', cluster.namespace, 'create', 'token', 'nobody')).trim();
+  const server = (await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}')).trim();
+  const url = `${server}${capturesPath(cluster.namespace)}`;
+  const bearer = ['-H', `Authorization: Bearer ${token}`];
+  expect(await run(['curl', '-sk', ...bearer, ...asAdministrator, url])).toContain('"code":403');
+});
+
+test('what the hub publishes for agents has no key', async () => {
+  const published = await kubectl('-n', 'kube-system', 'get', 'configmap', 'podcap-hub-ca', '-o', 'yaml');
+  expect(published).toContain('BEGIN CERTIFICATE');
+  expect(published).not.toContain('PRIVATE KEY');
+});

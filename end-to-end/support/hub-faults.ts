@@ -1,0 +1,84 @@
+import { type AgentProcess, agentProcess } from './agents.ts';
+import { type HubReplica, killHub, waitForHubs } from './hub-pods.ts';
+import { inNetworkOf } from './network-partition.ts';
+import { kubectl } from './run-kubectl.ts';
+import type { TestCluster } from './test-cluster.ts';
+
+/** What happens between a reader and an agent, in the middle of their streams. */
+export type HubFault = {
+  readonly what: string;
+  /** Begins; resolves to its end, after which everything is as it was. */
+  readonly strike: (at: {
+    readonly cluster: TestCluster;
+    readonly hub: HubReplica;
+    readonly node: string;
+  }) => Promise<() => Promise<void>>;
+};
+
+export const hubFaults: readonly HubFault[] = [
+  {
+    what: 'the replica of the hub is killed',
+    async strike({ hub }) {
+      await killHub(hub);
+      // A container that dies often is started ever later: a new Pod takes its place.
+      await kubectl(
+        '-n',
+        'kube-system',
+        'delete',
+        'pod',
+        hub.name,
+        '--grace-period=0',
+        '--force',
+        '--wait=false',
+      );
+      return async () => void (await waitForHubs(2, [hub]));
+    },
+  },
+  {
+    what: 'the agent is killed',
+    async strike({ cluster, node }) {
+      const agent = await agentProcess(cluster, node);
+      process.kill(agent.pid, 'SIGKILL');
+      return () => replaceAgent(cluster, agent);
+    },
+  },
+  {
+    what: 'the packets between agents and hub are silently dropped',
+    async strike({ node }) {
+      await cutLink(node);
+      return () => healLink(node);
+    },
+  },
+];
+
+/** A container that dies often is started ever later: a new Pod takes its place. */
+async function replaceAgent(cluster: TestCluster, agent: AgentProcess): Promise<void> {
+  await kubectl(
+    '-n',
+    'kube-system',
+    'delete',
+    'pod',
+    agent.pod,
+    '--grace-period=0',
+    '--force',
+    '--wait=false',
+  );
+  await agentProcess(cluster, agent.node, agent);
+}
+
+const table = 'podcap-test-link';
+
+async function cutLink(node: string): Promise<void> {
+  // In bridges too: agent and hub can be on one Node.
+  const drop = 'tcp dport 10251 drop; tcp sport 10251 drop;';
+  await inNetworkOf(
+    node,
+    'nft',
+    `table inet ${table} { chain forward { type filter hook forward priority 0; ${drop} }; }
+     table bridge ${table} { chain forward { type filter hook forward priority 0; ${drop} }; }`,
+  );
+}
+
+async function healLink(node: string): Promise<void> {
+  await inNetworkOf(node, 'nft', `delete table inet ${table}; delete table bridge ${table};`);
+}

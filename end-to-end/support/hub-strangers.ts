@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { type LinkWelcome, linkAudience, linkWelcomeSchema } from '../../src/link/protocol.ts';
+import { waitForHubs } from './hub-pods.ts';
+import { inNetworkOf } from './network-partition.ts';
+import { kubectl } from './run-kubectl.ts';
+
+const namespace = 'kube-system';
+const serverName = `podcap-hub.${namespace}.svc`;
+
+/** How a hub answers somebody who connects from a Node and says that this is an agent's token. */
+export async function welcomeOf(token: string): Promise<LinkWelcome> {
+  const [hub] = await waitForHubs(2);
+  const host = await kubectl(
+    '-n',
+    namespace,
+    'get',
+    'pod',
+    hub?.name ?? '',
+    '-o',
+    'jsonpath={.status.podIP}',
+  );
+  const ca = await kubectl(
+    '-n',
+    namespace,
+    'get',
+    'configmap',
+    'podcap-hub-ca',
+    '-o',
+    'jsonpath={.data.ca\\.crt}',
+  );
+  const options = JSON.stringify({ host, port: 10_251, ca, serverName, token });
+  const program = join(import.meta.dirname, 'link-stranger-program.ts');
+  return v.parse(
+    linkWelcomeSchema,
+    JSON.parse(await inNetworkOf('node1', process.execPath, program, options)),
+  );
+}
+
+export type TokenOptions = {
+  readonly namespace?: string;
+  readonly account: string;
+  readonly audience?: string;
+  /** The object that the token is bound to, as Kind/name. */
+  readonly boundTo?: string;
+};
+
+/** A token that the API server makes for whoever may ask for it. */
+export async function tokenFor({
+  namespace: of = namespace,
+  account,
+  audience = linkAudience,
+  boundTo,
+}: TokenOptions): Promise<string> {
+  const [kind = '', name = ''] = boundTo?.split('/') ?? [];
+  const binding = boundTo === undefined ? [] : [`--bound-object-kind=${kind}`, `--bound-object-name=${name}`];
+  const made = await kubectl('-n', of, 'create', 'token', account, `--audience=${audience}`, ...binding);
+  return made.trim();
+}
+
+/** The HTTP status and body of a request that a Node sends to the API port of a hub itself, past the API server. */
+export async function askHubDirectly(
+  path: string,
+  ...curlOptions: readonly string[]
+): Promise<{ readonly status: number; readonly body: string }> {
+  const [hub] = await waitForHubs(2);
+  const host = await kubectl(
+    '-n',
+    namespace,
+    'get',
+    'pod',
+    hub?.name ?? '',
+    '-o',
+    'jsonpath={.status.podIP}',
+  );
+  const url = `https://${host}:10250${path}`;
+  // -k: who asks is of interest here, not who answers.
+  const common = ['-sk', '--path-as-is', '--max-time', '10', '-w', '\n%{http_code}'];
+  const output = await inNetworkOf('node1', 'curl', ...common, ...curlOptions, url);
+  const at = output.lastIndexOf('\n');
+  return { status: Number(output.slice(at + 1)), body: output.slice(0, at) };
+}
