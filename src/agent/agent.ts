@@ -148,6 +148,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     states: () => podStates(status.all(), planning.latest()),
     plan: planning.latest,
     folders,
+    freshTotals: loops.freshTotals,
     serving: {},
   });
   using _renewing = every(renewEveryMs, async () => status.renew());

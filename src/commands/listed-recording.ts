@@ -1,6 +1,7 @@
 import type { CaptureState, PodState } from '../agent/observability/capture-states.ts';
-import { type CaptureRecord, isOver, totalsOf } from '../agent/storage/capture-records.ts';
+import { type CaptureRecord, isOver } from '../agent/storage/capture-records.ts';
 import type { FreezeRecord } from '../agent/storage/freeze-records.ts';
+import { countsOf, storedIn } from '../agent/storage/recording-counts.ts';
 import type { FrozenRecording, Recording } from '../agent/storage/recordings.ts';
 import type { Clock } from '../base/clock.ts';
 
@@ -49,8 +50,6 @@ export type AgentStates = ReadonlyMap<string, PodState> | undefined;
 /** A recording with its state, without the times of its packets. */
 export function listedOf(recording: Recording, states: AgentStates, clock: Clock): ListedRecording {
   const { namespace, pod, uid, generations } = recording;
-  const rings = [{ generations }, ...recording.frozen];
-  const files = rings.flatMap((ring) => ring.generations.flatMap((generation) => generation.files));
   const frozen = recording.frozen.filter((ring) => ring.record.frozen !== undefined);
   const records = generations.flatMap((generation) => generation.record ?? []);
   return {
@@ -58,8 +57,7 @@ export function listedOf(recording: Recording, states: AgentStates, clock: Clock
     pod,
     uid,
     ...stateOf(records, recording, { states, clock }),
-    files: files.length,
-    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    ...storedIn(recording),
     ...(frozen.length > 0 && { frozen: frozen.map(listedRing) }),
     ...(recording.notFrozen > 0 && { notFrozen: recording.notFrozen }),
     ...(records.length > 0 && countsOf(records, clock)),
@@ -103,23 +101,4 @@ function wordsOf({
   message,
 }: PodState): Pick<ListedRecording, 'state' | 'reason' | 'message'> {
   return { state, ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) };
-}
-
-function countsOf(
-  records: readonly CaptureRecord[],
-  clock: Clock,
-): Pick<ListedRecording, 'packets' | 'dropped' | 'lostAtStop' | 'missed' | 'unseen' | 'isUnseenPartial'> {
-  const { captured, pruned, dropped, lostAtStop, missed, unseen, isUnseenPartial } = totalsOf(records);
-  // An older capture that has died is counted by the next one; one of another interface may still run.
-  const unsure = records.filter((record, at) => at === records.length - 1 || !isOver(record, clock));
-  const isMissedKnown = unsure.every(({ missedIfDead = 0 }) => missedIfDead === 0);
-  return {
-    // A capture that died with its Node was counted up to 18 s before its end, and pruned to its end.
-    packets: Math.max(0, captured - pruned),
-    dropped,
-    lostAtStop,
-    ...(isMissedKnown && { missed }),
-    ...(unseen !== undefined && { unseen }),
-    ...(isUnseenPartial && { isUnseenPartial }),
-  };
 }

@@ -24,9 +24,10 @@ export type PcapFile = AsyncDisposable & {
   readonly firstUs: () => Promise<number | undefined>;
   /**
    * Whole records as they are in the file, many at once: to count or to copy them. A caller that reads many files can
-   * pass one buffer of runBufferBytes for all of them.
+   * pass one buffer of runBufferBytes for all of them. `from` is the `wholeBytes` at which an earlier reader ended: what
+   * was there is not read again.
    */
-  readonly runs: (buffer?: Uint8Array<ArrayBuffer>) => AsyncGenerator<RecordRun, PcapEnd>;
+  readonly runs: (buffer?: Uint8Array<ArrayBuffer>, from?: number) => AsyncGenerator<RecordRun, PcapEnd>;
   /** The records one by one, each with its own copy of the data. */
   readonly records: () => AsyncGenerator<PacketRecord, PcapEnd>;
 };
@@ -76,7 +77,8 @@ export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | Not
   const { header } = parsed;
   const kept = opening.move();
   const file = { path, handle, header, size };
-  const runs = (buffer: Uint8Array<ArrayBuffer> = new Uint8Array(runBufferBytes)) => readRuns(file, buffer);
+  const runs: PcapFile['runs'] = (buffer = new Uint8Array(runBufferBytes), from = fileHeaderBytes) =>
+    readRuns(file, buffer, from);
   return {
     kind: 'pcap',
     path,
@@ -121,7 +123,7 @@ async function firstUs(file: OpenFile): Promise<number | undefined> {
 
 /** What follows decides whether zeros are a record. */
 async function startsWithRecord(file: OpenFile): Promise<boolean> {
-  const first = await readRuns(file, new Uint8Array(runBufferBytes)).next();
+  const first = await readRuns(file, new Uint8Array(runBufferBytes), fileHeaderBytes).next();
   return first.done !== true;
 }
 
@@ -134,9 +136,10 @@ export const runBufferBytes = 2 * (maxPacketBytes + recordHeaderBytes);
 async function* readRuns(
   { path, handle, header, size }: OpenFile,
   buffer: Uint8Array<ArrayBuffer>,
+  from: number,
 ): AsyncGenerator<RecordRun, PcapEnd> {
   let records = 0;
-  let wholeBytes = fileHeaderBytes;
+  let wholeBytes = from;
   for (;;) {
     const wanted = buffer.subarray(0, Math.max(0, size - wholeBytes));
     const filled = await fill(handle, wanted, wholeBytes);

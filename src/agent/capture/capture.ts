@@ -24,6 +24,8 @@ export type Capture = {
   /** Kills it because something is wrong, with a message for people. Resolves when it has ended. */
   readonly giveUp: (message: string) => Promise<void>;
   readonly totals: () => Totals;
+  /** The same, with what tcpdump says now. Never rejects. */
+  readonly freshTotals: () => Promise<Totals>;
   /** It has ended: that many more packets were pruned since. */
   readonly addPruned: (packets: number) => Promise<void>;
   /** The totals of all earlier generations. */
@@ -220,6 +222,7 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
       await ended;
     },
     totals: counters.totals,
+    freshTotals: counters.freshTotals,
     addPruned: counters.addPruned,
     earlier: generation.earlier,
   };

@@ -29,6 +29,8 @@ import { openUnseenCounter, type UnseenCounter, type UnseenSample } from './unse
 /** One capture's packet counters, in memory and in its record on disk: every packet is in a file or in a counter. */
 export type CaptureCounters = {
   readonly totals: () => Totals;
+  /** The same, with what tcpdump says now; it is not waited for longer than its own deadline. Never rejects. */
+  readonly freshTotals: () => Promise<Totals>;
   /** When it started to capture, by performance.now(); undefined before. */
   readonly listeningMs: () => number | undefined;
   /** Since when it has received nothing, by performance.now(), to the next count; undefined before it captures. */
@@ -105,12 +107,15 @@ export function openCounters(options: CaptureCountersOptions): CaptureCounters {
     unanswered: 0,
   };
   let timers: Disposable | undefined;
+  /** A tcpdump that does not answer is asked once, however many want to know. */
+  let asking: Promise<Totals> | undefined;
   const queue = serialQueue();
   const enqueue: Enqueue = (work) =>
     queue(work).catch((error: unknown) => log.warn({ err: error }, 'failed to count packets'));
 
   return {
     totals: () => state.totals,
+    freshTotals: async () => await (asking ??= freshTotals(state).finally(() => (asking = undefined))),
     listeningMs: () => state.listeningMs,
     silentSinceMs: () => state.silentSinceMs,
     async start() {
@@ -293,6 +298,18 @@ async function count(state: CountersState, earlier?: InterfaceReading): Promise<
   };
   state.sample = sample;
   state.onCount(before !== undefined && isStalled(before, sample, state.spec.filter !== undefined));
+}
+
+/** Changes nothing: what is counted regularly is compared with what was counted before. */
+async function freshTotals(state: CountersState): Promise<Totals> {
+  const { listeningMs, tcpdump, spec, files } = state;
+  if (listeningMs === undefined || tcpdump.hasEnded()) return state.totals;
+  const statistics = await askForStatistics(tcpdump);
+  const { readings } = state;
+  if (statistics === undefined || statistics === 'silence' || readings.end) return state.totals;
+  const pruned = { byAgent: readings.pruned.byAgent, byTcpdump: files.pruned() };
+  const capturedMs = performance.now() - listeningMs;
+  return captureTotals({ ...readings, statistics, pruned }, { interfaceName: spec.interface, capturedMs });
 }
 
 function noteSilence(state: CountersState): void {

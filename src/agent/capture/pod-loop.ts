@@ -12,6 +12,7 @@ import type { FreezeCapacity } from '../planner/freeze-capacity.ts';
 import type { RunningRecording } from '../planner/node-state.ts';
 import type { BufferKib } from '../planner/pod-receive-rings.ts';
 import type { PodName } from '../storage/capture-folders.ts';
+import type { Totals } from '../storage/capture-records.ts';
 import { reportOfCaptures } from './capture-report.ts';
 import { hasMoved, isSameDecision, listedPod } from './decision-changes.ts';
 import { desiredAfter } from './desired.ts';
@@ -61,6 +62,8 @@ export type PodLoop = AsyncDisposable & {
   ) => void;
   /** How long the Pod has been captured by now, and what is written; undefined while nothing is recorded. */
   readonly recording: () => LoopRecording | undefined;
+  /** What each running capture has counted by now, by generation. Never rejects. */
+  readonly freshTotals: () => Promise<ReadonlyMap<number, Totals>>;
 };
 
 /** `openedMs`: when it was opened, by performance.now(). */
@@ -119,6 +122,7 @@ export function startPodLoop(uid: string, options: PodLoopOptions, onIdle: () =>
         receiveRings: observedReceiveRings(observe(loop), { nowMs: options.clock.nowMs() }),
       };
     },
+    freshTotals: async () => (await loop.recording?.freshTotals()) ?? new Map(),
     async [Symbol.asyncDispose]() {
       loop.isEnding = true;
       const idle = Promise.withResolvers<void>();

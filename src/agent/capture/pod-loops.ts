@@ -1,5 +1,6 @@
 import type { Plan } from '../planner/decisions.ts';
 import type { RunningRecording } from '../planner/node-state.ts';
+import type { Totals } from '../storage/capture-records.ts';
 import { openHandovers } from './handovers.ts';
 import { type PodLoop, type PodLoopOptions, startPodLoop } from './pod-loop.ts';
 
@@ -9,6 +10,8 @@ export type PodLoops = AsyncDisposable & {
   readonly apply: (plan: Plan) => void;
   /** What is being recorded by UID, in the order in which it started. */
   readonly recording: () => ReadonlyMap<string, RunningRecording>;
+  /** What each running capture of that UID has counted by now, by generation. Never rejects. */
+  readonly freshTotals: (uid: string) => Promise<ReadonlyMap<number, Totals>>;
 };
 
 /** Starts with an empty plan. Disposing of it stops every capture; the files stay. */
@@ -51,6 +54,7 @@ export function startPodLoops(options: Omit<PodLoopOptions, 'handovers'>): PodLo
       // A loop exists before its recording: while its Pod is refused, for example.
       return new Map(recordings.toSorted(([, a], [, b]) => a.openedMs - b.openedMs));
     },
+    freshTotals: async (uid) => (await loops.get(uid)?.freshTotals()) ?? new Map(),
     async [Symbol.asyncDispose]() {
       await Promise.all([...loops.values()].map((loop) => loop[Symbol.asyncDispose]()));
     },

@@ -39,6 +39,8 @@ export type PodRecording = AsyncDisposable & {
   readonly addPruned: (packets: DeletedPackets) => void;
   /** What its captures have counted so far. */
   readonly totals: () => Totals;
+  /** What each of its captures has counted, by generation, with what tcpdump says now. Never rejects. */
+  readonly freshTotals: () => Promise<ReadonlyMap<number, Totals>>;
   /** What all captures of the folder have counted. Throws if it cannot be read. */
   readonly folderTotals: () => Promise<Totals>;
   /** How long the Pod has been captured by now, by earlier recordings as well; undefined before the first capture. */
@@ -146,6 +148,12 @@ export function openRecording(options: PodRecordingOptions): PodRecording {
     sizes: () => ({ size: sizeOf(rings), formerSizes }),
     addPruned: pruning.addPruned,
     totals,
+    freshTotals: async () =>
+      new Map(
+        await Promise.all(
+          captures.map(async (capture) => [capture.generation, await capture.freshTotals()] as const),
+        ),
+      ),
     folderTotals: folder.totals,
     capturedMs: () => earlier && earlier.capturedMs + time.sumMs(listeningMs(captures), performance.now()),
     hasCaptured: () => hasCaptured,

@@ -1,10 +1,13 @@
+import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { list } from '../../kubernetes/testing/api-server.ts';
 import { podObject } from '../../kubernetes/testing/pod-object.ts';
+import { countersLineSchema } from '../../link/protocol.ts';
 import { agentScene } from '../testing/agent-scene.ts';
 import { followReports } from './testing/followed-reports.ts';
 import { hubScene, hubService } from './testing/hub-scene.ts';
+import type { TestHubLink } from './testing/test-hub.ts';
 
 const wanted = { 'tcpdump.antrea.io': '2', 'podcap.dev/filter': 'udp' };
 const labels = { app: 'web', tier: 'front' };
@@ -58,3 +61,47 @@ test('what is captured is reported to every hub, and what becomes of it', async 
   await until(() => later.isSynced(), { what: 'everything to be reported' });
   expect(later.lines).toContainEqual(expect.objectContaining({ kind: 'deleted', uid: 'uid-web' }));
 });
+
+test('counters are asked of a running tcpdump, and those of all recordings and of one are alike', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const hub = await hubs.startHub();
+  hubs.list(hub);
+  const asked = { 'tcpdump.antrea.io': '2' };
+  scene.server.script.list.push(
+    list('5', [podObject('web', '4', asked), podObject('bad', '4', { 'tcpdump.antrea.io': 'x' })]),
+  );
+  await using _agent = await scene.start(3_600, { hub: hubService, hubTokenFile: hubs.tokenFile });
+  const link = await hub.link();
+  await followReports(link).inPhase('uid-web', 'Capturing');
+  await scene.testbed.sendDatagrams({ count: 20 });
+  const counted = await until(
+    async () => {
+      const lines = await countersOn(link);
+      return (lines.get('uid-web')?.packets ?? 0) >= 20 && lines;
+    },
+    { what: 'the packets to be counted', deadlineMs: 8_000 },
+  );
+  expect(counted.get('uid-bad')).toEqual({ files: 0, bytes: 0 });
+  const web = counted.get('uid-web');
+  expect(web).toMatchObject({ files: 1, dropped: 0, lostAtStop: 0, missed: expect.any(Number) });
+  expect([...(await countersOn(link, 'uid-web')).keys()]).toEqual(['uid-web']);
+  expect([...(await countersOn(link, 'uid-other')).keys()]).toEqual([]);
+  // They are written within a second or two.
+  const { firstPacketTime = '', lastPacketTime = '' } = await until(
+    async () => {
+      const now = (await countersOn(link, 'uid-web')).get('uid-web');
+      return now?.lastPacketTime !== undefined && now;
+    },
+    { what: 'the packets to be written' },
+  );
+  expect(firstPacketTime <= lastPacketTime).toBe(true);
+});
+
+async function countersOn(link: TestHubLink, uid?: string) {
+  const { status, text } = await link.ask(`/v1/counters${uid === undefined ? '' : `?uid=${uid}`}`);
+  expect(status).toBe(200);
+  const lines = text.split('\n').filter((line) => line !== '');
+  const parsed = lines.map((line) => v.parse(countersLineSchema, JSON.parse(line)));
+  return new Map(parsed.map((each) => [each.uid, each.counters]));
+}

@@ -1,9 +1,9 @@
-import type { RecordingCounters } from '../../api/capture.ts';
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { linkPaths } from '../../link/protocol.ts';
 import { type HubLinksOptions, type LinkCounts, noLinks, startHubLinks } from './hub-links.ts';
 import type { HubService } from './hub-service.ts';
 import type { LinkRoute } from './link-session.ts';
+import { type CountedRecordingsOptions, countedRecordings } from './recording-counters.ts';
 import { openRecordingReports, type RecordingReportsOptions } from './recording-reports.ts';
 
 /** What the agent does for a hub; without one, nothing. */
@@ -14,6 +14,7 @@ export type AgentHub = AsyncDisposable & {
 };
 
 export type AgentHubOptions = Omit<RecordingReportsOptions, 'counters'> &
+  CountedRecordingsOptions &
   Pick<HubLinksOptions, 'version' | 'tokenFile'> & {
     /** Undefined: there is none. */
     readonly hub: HubService | undefined;
@@ -26,10 +27,11 @@ export type AgentHubOptions = Omit<RecordingReportsOptions, 'counters'> &
 export function openAgentHub(options: AgentHubOptions): AgentHub {
   const { hub, serving } = options;
   if (!hub) return noHub;
-  const known = new Map<string, RecordingCounters>();
-  const reports = openRecordingReports({ ...options, counters: () => known });
+  const counted = countedRecordings(options);
+  const reports = openRecordingReports({ ...options, counters: counted.latest });
   const routes = new Map<string, LinkRoute>([
     [linkPaths.reports, { methods: ['GET'], handle: reports.handle }],
+    [linkPaths.counters, { methods: ['GET'], handle: counted.handle }],
     ...(serving.recording ? [[linkPaths.recording, serving.recording] as const] : []),
     ...(serving.tap ? [[linkPaths.tap, serving.tap] as const] : []),
   ]);

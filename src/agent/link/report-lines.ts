@@ -111,7 +111,8 @@ function bytesOf(recording: ReportedRecording): number {
 
 /** Hubs ask for the counters. */
 function lastingText({ status, ...recording }: ReportedRecording): string {
-  const { files, bytes, packets, dropped, lostAtStop, missed, unseen, isUnseenPartial, ...lasting } = status;
-  const { firstPacketTime, lastPacketTime, ...state } = lasting;
-  return JSON.stringify([recording, state]);
+  const { phase, reason, message, phaseSince, startTime, interfaces, requested, requestedBy, frozen } =
+    status;
+  const lasting = [phase, reason, message, phaseSince, startTime, interfaces, requested, requestedBy, frozen];
+  return JSON.stringify([recording, lasting]);
 }

@@ -32,6 +32,8 @@ import { watchDeletedFolders } from './watch-deleted-folders.ts';
 export type CaptureFolders = {
   /** Each UID's folder as it was when it was last measured. */
   readonly states: () => ReadonlyMap<string, FolderState>;
+  /** The path of the folder of that UID; undefined if there is none. */
+  readonly pathOf: (uid: string) => string | undefined;
   /** Opens the Pod's folder, and makes it if it does not exist: tcpdump's group can write into it. */
   readonly open: (pod: PodName) => Promise<CaptureFolder>;
   /** Measures one folder again: how much it has, and how long was captured. */
@@ -159,6 +161,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   return {
     freezes,
     states: measured.states,
+    pathOf: measured.pathOf,
     measure: measured.measure,
     async measureAll() {
       await retryWriting();
