@@ -28,8 +28,10 @@ import type { PlanLimits } from './planner/node-state.ts';
 import { reservedRingBytes } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
 import { listPolicies, watchPolicies } from './policy-watch.ts';
+import { noTaps, type TapCapacity, tapCapacity } from './serving/taps/tap-capacity.ts';
+import { openTaps } from './serving/taps/taps.ts';
 import type { Settings } from './settings.ts';
-import { type Spawner, startSpawner } from './spawner/spawner.ts';
+import { type StreamingSpawner, startSpawner } from './spawner/spawner.ts';
 import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
 import { startDiskSampling } from './storage/disk-sampling.ts';
@@ -105,19 +107,21 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   // How a Pod becomes a capture.
   const limits = limitsOf(settings);
   const policyAccess: PolicyAccess = { isForbidden: false };
+  const checkFilter = filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce });
   await using loops = startPodLoops({
     folders,
     networks,
     status,
     clock,
     settings: { spawner, agent: settings.agentName, nodeName, maxFiles: settings.maxFiles },
-    checkFilter: filterChecks({ userId: captureUser, atOnce: filterChecksAtOnce }),
+    checkFilter,
     mayDelete: (deletion) => mayDelete(deletion, limits, freshState(options, limits, policyAccess)),
     onFolders: () => disk.sample(),
     requestPlan: () => planning.run(),
     log,
   });
-  const capacity = capacityOf(settings);
+  const forTaps = tapCapacityOf(settings);
+  const capacity = capacityOf(settings, forTaps);
   using planning = startPlanning({
     ...options,
     folders,
@@ -141,6 +145,17 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     states: () => podStates(status.all(), planning.latest()),
     log,
   });
+  await using taps = openTaps({
+    ...options,
+    spawner,
+    networks,
+    pods: planning.pods,
+    checkFilter,
+    hubs: () => hub.hubs(),
+    own: { namespace: settings.hub?.namespace },
+    nodeName,
+    maxTaps: forTaps.maxTaps,
+  });
   await using hub = openAgentHub({
     ...options,
     hub: settings.hub,
@@ -149,7 +164,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     plan: planning.latest,
     folders,
     freshTotals: loops.freshTotals,
-    serving: {},
+    serving: { tap: { methods: ['GET'], handle: taps.handle } },
   });
   using _renewing = every(renewEveryMs, async () => status.renew());
   using _progress = every(progressCheckEveryMs, () => captureProgress.report(status.all()));
@@ -166,6 +181,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     lastContactMs: () => contact.lastMs,
     events,
     hub: hub.counts,
+    taps: taps.counts,
     version,
     podMetrics: settings.podMetrics,
   };
@@ -249,7 +265,7 @@ async function bufferSlotsIn(folder: string, log: Logger): Promise<FileHandle | 
   }
 }
 
-function openSpawner({ settings, die }: AgentOptions, slots: FileHandle | undefined): Spawner {
+function openSpawner({ settings, die }: AgentOptions, slots: FileHandle | undefined): StreamingSpawner {
   return startSpawner({
     nativeFolder: settings.nativeFolder,
     userId: settings.captureUser,
@@ -262,11 +278,15 @@ function limitsOf({ maxFiles, maxFileMegabytes, retentionSeconds }: Settings): P
   return { maxFiles, maxFileMegabytes, retentionMs: retentionSeconds * 1_000 };
 }
 
-function capacityOf(settings: Settings): Omit<Capacity, 'disk'> {
+function tapCapacityOf({ hub, maxTaps, bufferBudgetMegabytes }: Settings): TapCapacity {
+  return hub ? tapCapacity(maxTaps, bufferBudgetMegabytes * 1_000_000) : noTaps;
+}
+
+function capacityOf(settings: Settings, { reservedBytes }: TapCapacity): Omit<Capacity, 'disk'> {
   return {
     maxCaptures: settings.maxCaptures,
     diskBudgetBytes: settings.diskBudgetMegabytes * 1_000_000,
-    bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000,
+    bufferBudgetBytes: settings.bufferBudgetMegabytes * 1_000_000 - reservedBytes,
     bufferBytes: reservedRingBytes(settings.bufferKib),
     fixedBufferKib: settings.bufferKib,
     minFreeRatio: settings.minFreeDiskPercent / 100,

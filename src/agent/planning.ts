@@ -40,6 +40,8 @@ export type Planning = Disposable & {
    * of the policies does not within a minute, nothing waits for it any more.
    */
   readonly awaitFirstLists: () => void;
+  /** The Pods of this Node; undefined before the first list. */
+  readonly pods: () => PodsByUid | undefined;
   /** The newest plan of all listed Pods; undefined before the first list. */
   readonly latest: () => Plan | undefined;
   /** What is not listed yet, as people call it; undefined once nothing is missing. */
@@ -173,6 +175,7 @@ export function startPlanning(options: PlanningOptions): Planning {
       firstListTimer.at(clock.nowMs() + firstListMs);
       firstPoliciesTimer.at(clock.nowMs() + policiesWithinMs);
     },
+    pods: () => listed,
     latest: () => latest,
     unlisted() {
       if (!latest) return 'the Pods of this Node';

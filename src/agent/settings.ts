@@ -34,6 +34,7 @@ export const settingsSchema = v.object({
   maxCaptures: wholeNumberSetting(1, 10_000),
   diskBudgetMegabytes: wholeNumberSetting(3, 100_000_000),
   bufferBudgetMegabytes: wholeNumberSetting(3, 1_000_000),
+  maxTaps: wholeNumberSetting(0, 1_000),
   minFreeDiskPercent: wholeNumberSetting(0, 90),
   retentionSeconds: wholeNumberSetting(0, 30 * 86_400),
   // The first one is always kept, and the newest one.
@@ -119,6 +120,12 @@ export const settingDescriptions: SettingDescriptions<Settings> = {
     env: 'PODCAP_BUFFER_BUDGET_MEGABYTES',
     default: '1100',
     help: 'the most kernel memory that the receive rings of all captures of this Node may use, in MB; each capture reserves 2 MiB of it, or twice --buffer-kib',
+  },
+  maxTaps: {
+    flag: 'max-taps',
+    env: 'PODCAP_MAX_TAPS',
+    default: '16',
+    help: 'the most live captures of Pods of this Node that are watched through the hub at a time; with a hub, each reserves 8 MiB of --buffer-budget-megabytes, a quarter of which is for them at most',
   },
   minFreeDiskPercent: {
     flag: 'min-free-disk-percent',

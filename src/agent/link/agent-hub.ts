@@ -1,6 +1,6 @@
 import type { KubernetesClient } from '../../kubernetes/client.ts';
 import { linkPaths } from '../../link/protocol.ts';
-import { type HubLinksOptions, type LinkCounts, noLinks, startHubLinks } from './hub-links.ts';
+import { type HubLinks, type HubLinksOptions, type LinkCounts, noLinks, startHubLinks } from './hub-links.ts';
 import type { HubService } from './hub-service.ts';
 import type { LinkRoute } from './link-session.ts';
 import { type CountedRecordingsOptions, countedRecordings } from './recording-counters.ts';
@@ -11,6 +11,8 @@ export type AgentHub = AsyncDisposable & {
   /** The state of a capture may have changed. */
   readonly changed: () => void;
   readonly counts: () => LinkCounts;
+  /** Its replicas. */
+  readonly hubs: HubLinks['hubs'];
 };
 
 export type AgentHubOptions = Omit<RecordingReportsOptions, 'counters'> &
@@ -39,6 +41,7 @@ export function openAgentHub(options: AgentHubOptions): AgentHub {
   return {
     changed: reports.changed,
     counts: links.counts,
+    hubs: links.hubs,
     async [Symbol.asyncDispose]() {
       await links[Symbol.asyncDispose]();
       await reports[Symbol.asyncDispose]();
@@ -46,4 +49,9 @@ export function openAgentHub(options: AgentHubOptions): AgentHub {
   };
 }
 
-const noHub: AgentHub = { changed() {}, counts: () => noLinks, async [Symbol.asyncDispose]() {} };
+const noHub: AgentHub = {
+  changed() {},
+  counts: () => noLinks,
+  hubs: () => [],
+  async [Symbol.asyncDispose]() {},
+};

@@ -8,12 +8,17 @@ import { type HubDialler, startHubDialler } from './hub-dialler.ts';
 import { type HubEndpointSlices, hubEndpoints, parseEndpointSlice, slicesAfter } from './hub-endpoints.ts';
 import { type HubService, hubNames } from './hub-service.ts';
 import { LinkFailure, type LinkFailureReason } from './link-failure.ts';
+import type { HubAddress } from './link-handler.ts';
 import type { LinkRoutes, LinkSessionOptions } from './link-session.ts';
 import { tokenRoute } from './token-route.ts';
 import { parseTrustedAuthority, type TrustedAuthority } from './trusted-authority.ts';
 
 /** The links to every replica of the hub. */
-export type HubLinks = AsyncDisposable & { readonly counts: () => LinkCounts };
+export type HubLinks = AsyncDisposable & {
+  readonly counts: () => LinkCounts;
+  /** The replicas that the agent connects to. */
+  readonly hubs: () => readonly HubAddress[];
+};
 
 export type LinkCounts = {
   /** How many addresses the hub has. */
@@ -118,6 +123,7 @@ export function startHubLinks(options: HubLinksOptions): HubLinks {
     log.warn({ err: error }, 'failed to follow the hub'),
   );
   return {
+    hubs: () => [...hubEndpoints(slices).values()],
     counts: () => ({
       hubs: diallers.size,
       connected: [...diallers.values()].filter((dialler) => dialler.isConnected()).length,

@@ -161,6 +161,7 @@ function text(sources: Partial<MetricSources>): string {
       lastContactMs: () => undefined,
       events: { counts: () => ({ written: 0, dropped: 0, suppressed: 0, failed: 0 }) },
       hub: () => noLinks,
+      taps: () => ({ open: 0, limit: 0, dropped: 0 }),
       version: '1.2.3',
       podMetrics: false,
       ...sources,

@@ -6,6 +6,7 @@ import type { Capacity } from '../planner/capacity.ts';
 import type { Plan } from '../planner/decisions.ts';
 import { ringsSizeOf } from '../planner/fit-to-capacity.ts';
 import type { RunningRecording } from '../planner/node-state.ts';
+import type { TapTotals } from '../serving/taps/taps.ts';
 import type { CaptureFolders, FolderState, PodName } from '../storage/capture-folders.ts';
 import { addTotals, hasUnknownUnseen, noTotals } from '../storage/capture-records.ts';
 import { ringsBytes } from '../storage/ring-size.ts';
@@ -26,6 +27,7 @@ export type MetricSources = {
   readonly lastContactMs: () => number | undefined;
   readonly events: { readonly counts: () => EventCounts };
   readonly hub: () => LinkCounts;
+  readonly taps: () => TapTotals;
   readonly version: string;
   /** Whether metrics may name namespaces and Pods. */
   readonly podMetrics: boolean;
@@ -47,6 +49,7 @@ export function readSamples(sources: MetricSources): MetricSample[] {
     { name: 'podcap_cni_cache_pods', value: sources.networks.count() },
     ...contactSamples(sources.lastContactMs()),
     ...eventSamples(sources.events.counts()),
+    ...tapSamples(sources.taps()),
     ...hubSamples(sources.hub()),
     { name: 'podcap_build_info', labels: { version: sources.version }, value: 1 },
     ...processSamples(),
@@ -147,6 +150,14 @@ function eventSamples(counts: EventCounts): MetricSample[] {
     labels: { result },
     value: counts[result],
   }));
+}
+
+function tapSamples({ open, limit, dropped }: TapTotals): MetricSample[] {
+  return [
+    { name: 'podcap_taps', value: open },
+    { name: 'podcap_taps_limit', value: limit },
+    { name: 'podcap_tap_packets_dropped_total', value: dropped },
+  ];
 }
 
 function hubSamples(counts: LinkCounts): MetricSample[] {

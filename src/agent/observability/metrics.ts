@@ -64,6 +64,12 @@ export const metricDescriptions = [
   ),
   gauge('podcap_api_last_contact_timestamp_seconds', 'Unix time at which the API server last answered.'),
   counter('podcap_events_total', 'Events by result.', ['result']),
+  gauge('podcap_taps', 'Live captures that are watched through the hub.'),
+  gauge('podcap_taps_limit', 'The most live captures of Pods of this Node at a time; 0 without a hub.'),
+  counter(
+    'podcap_tap_packets_dropped_total',
+    'Packets that a live capture did not send: by the kernel, or because its reader was too slow.',
+  ),
   gauge('podcap_hub_endpoints', 'Addresses of the hub; 0 without a hub.'),
   gauge('podcap_hub_links', 'Addresses of the hub to which the agent is connected.'),
   counter(

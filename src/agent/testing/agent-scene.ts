@@ -85,6 +85,7 @@ async function startAgent(scene: {
       maxCaptures: 100,
       diskBudgetMegabytes: 1_000,
       bufferBudgetMegabytes: 1_000,
+      maxTaps: 16,
       minFreeDiskPercent: 0,
       retentionSeconds: 3_600,
       maxFrozenRings: 3,

@@ -8,6 +8,7 @@ export const settingsText = {
   maxCaptures: '250',
   diskBudgetMegabytes: '10000',
   bufferBudgetMegabytes: '1024',
+  maxTaps: '16',
   minFreeDiskPercent: '0',
   retentionSeconds: '3600',
   maxFrozenRings: '3',

@@ -13,7 +13,7 @@ import { tapPackets } from './tap-packets.ts';
 import { refusal, type TapRefusal, type TapRequest } from './tap-request.ts';
 import { tapSink } from './tap-sink.ts';
 import { hasPodEnded, ownPod, tapTarget } from './tap-target.ts';
-import { startTapTcpdump, type TapTcpdump } from './tap-tcpdump.ts';
+import { startTapTcpdump, type TapTcpdump, tapRingKib } from './tap-tcpdump.ts';
 import type { TapsOptions } from './taps.ts';
 
 /** A tap whose head has been sent. Disposing of it ends its processes. */
@@ -26,7 +26,7 @@ export type OpenedTap = AsyncDisposable &
 
 type TapNames = { readonly namespace: string; readonly pod: string; readonly uid: string };
 
-type OpenTapOptions = Omit<TapsOptions, 'maxTaps'> & { readonly request: LinkRequest };
+type OpenTapOptions = Omit<TapsOptions, 'maxTaps' | 'signal'> & { readonly request: LinkRequest };
 
 const startWithinMs = 10_000;
 /** How much waits for a reader before packets are dropped. */
@@ -41,17 +41,19 @@ export async function openTap(tap: TapRequest, options: OpenTapOptions): Promise
   const { pod, network } = target;
   const problem = await filterProblem(tap.filter, options);
   if (problem) return problem;
-  const filter = withoutHubs(tap.filter, options.hubs());
+  const filter = withoutHubs(tap.filter, [options.request.hub, ...options.hubs()]);
   await using opening = new AsyncDisposableStack();
   const tcpdumps = tap.interfaces.map((name) => {
     const { spawner } = options;
     const { snaplen } = tap;
-    const started = startTapTcpdump({ spawner, netns: network.netns, interface: name, filter, snaplen });
-    return opening.use(started);
+    const ringKib = Math.floor(tapRingKib / tap.interfaces.length);
+    const { netns } = network;
+    return opening.use(startTapTcpdump({ spawner, netns, interface: name, filter, snaplen, ringKib }));
   });
   const interfaces: TappedInterface[] = [];
   for (const [index, tcpdump] of tcpdumps.entries()) {
-    const tapped = await openInterface(tap.interfaces[index] ?? '', tcpdump, options.request.signal);
+    const opened = { name: tap.interfaces[index] ?? '', filter: tap.filter };
+    const tapped = await openInterface(opened, tcpdump, options.request.signal);
     if ('kind' in tapped) return tapped;
     interfaces.push(tapped);
     opening.use(tapped.reader);
@@ -93,11 +95,15 @@ async function filterProblem(
   return refusal(400, reason, message);
 }
 
+/** `filter`: the viewer's own. */
+type Opening = { readonly name: string; readonly filter: string | undefined };
+
 async function openInterface(
-  name: string,
+  opening: Opening,
   tcpdump: TapTcpdump,
   signal: AbortSignal,
 ): Promise<TappedInterface | TapRefusal> {
+  const { name } = opening;
   using waiting = new DisposableStack();
   const deadline = new AbortController();
   waiting.defer(() => deadline.abort());
@@ -105,23 +111,24 @@ async function openInterface(
   const started = await Promise.race([tcpdump.started, late.catch(() => undefined)]);
   signal.throwIfAborted();
   if (started === undefined) {
-    return refusal(504, 'CaptureFailed', `tcpdump did not start within ${startWithinMs / 1_000} s`);
+    return refusal(503, 'CaptureFailed', `tcpdump did not start within ${startWithinMs / 1_000} s`);
   }
   const stream = await tcpdump.stream;
-  if (started !== 'listening' || !stream) return await refusalOf(name, tcpdump);
+  if (started !== 'listening' || !stream) return await refusalOf(opening, tcpdump);
   const opened = await openCaptureStream(stream, { name, bufferBytes: readBufferBytes });
-  if (opened.kind !== 'capture') return await refusalOf(name, tcpdump);
+  if (opened.kind !== 'capture') return await refusalOf(opening, tcpdump);
   const { reader } = opened;
   const [link] = reader.interfaces;
   if (link) return { name, tcpdump, reader, link };
   await reader[Symbol.asyncDispose]();
-  return await refusalOf(name, tcpdump);
+  return await refusalOf(opening, tcpdump);
 }
 
-async function refusalOf(name: string, tcpdump: TapTcpdump): Promise<TapRefusal> {
+async function refusalOf({ name, filter }: Opening, tcpdump: TapTcpdump): Promise<TapRefusal> {
   const { isNoSuchDevice, message } = await tcpdump.stop();
   if (isNoSuchDevice) return refusal(400, 'NoSuchInterface', `the Pod has no interface ${name}`);
-  return refusal(500, 'CaptureFailed', message);
+  // What was compiled for every link type can still be wrong for this one.
+  return refusal(filter === undefined ? 503 : 400, 'CaptureFailed', message);
 }
 
 type TapParts = {

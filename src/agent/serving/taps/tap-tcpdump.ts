@@ -31,9 +31,11 @@ export type TapTcpdumpOptions = {
   /** A pcap-filter(7) expression; undefined captures every packet. */
   readonly filter: string | undefined;
   readonly snaplen: number | undefined;
+  /** Of the receive ring. */
+  readonly ringKib: number;
 };
 
-/** Of the receive ring: 32 blocks, each used for 10 ms at most (tap-preload/tap-preload.c). */
+/** Of the receive rings of a tap: 32 blocks, each used for 10 ms at most (tap-preload/tap-preload.c). */
 export const tapRingKib = 8_192;
 const killAfterMs = 1_000;
 
@@ -83,7 +85,7 @@ export function startTapTcpdump(options: TapTcpdumpOptions): TapTcpdump {
 
 function argumentsOf(options: TapTcpdumpOptions): string[] {
   return [
-    ['-n', '-p', '-i', options.interface, '-B', `${tapRingKib}`],
+    ['-n', '-p', '-i', options.interface, '-B', `${options.ringKib}`],
     // -U: tap-preload.c writes before tcpdump sleeps.
     ['-U', '-w', '-'],
     options.snaplen === undefined ? [] : ['-s', `${options.snaplen}`],

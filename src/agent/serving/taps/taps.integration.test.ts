@@ -15,5 +15,5 @@ test('every packet from the request on arrives in order, and the count ends the 
   expect(interfaces).toMatchObject([{ name: 'default/web/eth0', linkType: 1, addresses: ['192.0.2.2'] }]);
   expect(received).toMatchObject([{ received: 1_000, dropped: 0 }]);
   await until(async () => (await scene.testbed.processes()).length === 0, { what: 'the end of tcpdump' });
-  expect(scene.taps.counts()).toEqual({ open: 0, dropped: 0 });
+  expect(scene.taps.counts()).toEqual({ open: 0, limit: 16, dropped: 0 });
 });

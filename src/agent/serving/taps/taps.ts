@@ -18,6 +18,7 @@ export type Taps = AsyncDisposable & {
 
 export type TapTotals = {
   readonly open: number;
+  readonly limit: number;
   /** Packets that were not sent, since the agent started: by the kernel, or because a reader was too slow. */
   readonly dropped: number;
 };
@@ -34,6 +35,8 @@ export type TapsOptions = {
   readonly nodeName: string;
   readonly maxTaps: number;
   readonly log: Logger;
+  /** Ends all taps, with a word to their readers. */
+  readonly signal: AbortSignal;
 };
 
 /** How long the rest may take to reach the reader after the end. */
@@ -41,7 +44,8 @@ const sentWithinMs = 60_000;
 
 /** Serves taps until it is disposed of, which ends them. */
 export function openTaps(options: TapsOptions): Taps {
-  const stopping = new AbortController();
+  const disposing = new AbortController();
+  const stopping = AbortSignal.any([options.signal, disposing.signal]);
   const running = new Set<Promise<void>>();
   let dropped = 0;
 
@@ -51,7 +55,7 @@ export function openTaps(options: TapsOptions): Taps {
     const opened = await openTap(parsed.tap, { ...options, request });
     if (opened.kind === 'refused') return refuse(request, opened);
     await using tap = opened;
-    const end = await runTap({ ...tap, signal: request.signal, stopping: stopping.signal });
+    const end = await runTap({ ...tap, signal: request.signal, stopping });
     const { tooSlow, droppedByKernel } = tap.packets.counts();
     dropped += tooSlow + droppedByKernel;
     options.log.info({ ...tap.names, ...end, ...tap.packets.counts() }, 'tap ended');
@@ -74,9 +78,9 @@ export function openTaps(options: TapsOptions): Taps {
         running.delete(settled);
       }
     },
-    counts: () => ({ open: running.size, dropped }),
+    counts: () => ({ open: running.size, limit: options.maxTaps, dropped }),
     async [Symbol.asyncDispose]() {
-      stopping.abort();
+      disposing.abort();
       await Promise.all(running);
     },
   };

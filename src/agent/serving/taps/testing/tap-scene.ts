@@ -74,6 +74,7 @@ export async function tapScene({
       nodeName: 'node1',
       maxTaps,
       log: pino({ level: 'silent' }),
+      signal: new AbortController().signal,
     }),
   );
   const session = opening.adopt(await connected(taps), (each) => each.destroy());
