@@ -28,6 +28,8 @@ export async function simulatedAgent(
   const recordings = simulatedRecordings(node, count);
   const agent = await connectTestAgent({
     ...hub,
+    // As of many Nodes: a hub limits the connections of one address.
+    localAddress: `127.1.${Math.trunc(node / 250)}.${(node % 250) + 1}`,
     token: agentToken({ node: `node-${node}` }),
     recordings: recordings.all().map((recording) => ({ kind: 'recording', recording })),
     counters: recordings.counters,
