@@ -10,7 +10,8 @@ import { parseReportLine } from './report-line.ts';
 export type ReceiveReports = (link: AgentLink) => ReportReceiver;
 
 export type ReportReceiver = {
-  readonly receive: (line: ReportLine) => void;
+  /** `bytes`: of the line, as the bounds count them. */
+  readonly receive: (line: ReportLine, bytes: number) => void;
   /** The link has ended. */
   readonly disconnected: () => void;
 };
@@ -51,7 +52,7 @@ export async function readReports({
       limiter.take();
       const report = parseReportLine(line);
       if (report) {
-        receiver.receive(report);
+        receiver.receive(report, line.length);
         continue;
       }
       malformed += 1;

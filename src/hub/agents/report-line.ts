@@ -12,7 +12,12 @@ export function parseReportLine(line: string): ReportLine | undefined {
   if (report.kind === 'deleted') return hasValidNames(report) ? report : undefined;
   if (report.kind !== 'recording') return report;
   const { recording } = report;
-  return hasValidNames(recording) && hasValidLabels(recording.labels) ? report : undefined;
+  const isValid =
+    hasValidNames(recording) &&
+    hasValidLabels(recording.labels) &&
+    // Of some dates that look valid, there is no such day.
+    Number.isFinite(Date.parse(recording.status.startTime));
+  return isValid ? report : undefined;
 }
 
 /** In JSON, a control character is an escape; the others that a terminal acts on are none of ASCII. */

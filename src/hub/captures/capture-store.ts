@@ -1,0 +1,149 @@
+import { every } from '../../base/timers.ts';
+import type { ReceiveReports } from '../agents/agent-reports.ts';
+import { servingClaims } from './assemble-capture.ts';
+import { captureEntries } from './capture-entries.ts';
+import { type CaptureWatches, captureWatches, type WatchBeginning } from './capture-watches.ts';
+import type { CaptureScope, Captures, WatchStart } from './captures.ts';
+import { type CounterTarget, type CounterTimes, counterRounds } from './counter-rounds.ts';
+import type { ReportingAgent } from './recording-claim.ts';
+import { rememberDeletedMs, reportedCaptures } from './reported-captures.ts';
+import { resourceVersions } from './resource-versions.ts';
+
+/** All captures of this replica, in memory: what the connected agents say, and what lost ones said last. */
+export type CaptureStore = Captures &
+  Disposable & {
+    readonly receiveReports: ReceiveReports;
+    readonly counts: () => CaptureStoreCounts;
+  };
+
+export type CaptureStoreCounts = {
+  readonly captures: number;
+  readonly watches: number;
+  /** Agents that are connected and have reported everything they have. */
+  readonly syncedAgents: number;
+  /** Nodes whose agent was lost, and whose captures are still shown as Unknown. */
+  readonly lostNodes: number;
+};
+
+export type CaptureStoreOptions = {
+  readonly counterTimes?: CounterTimes;
+  /** How long the captures of a lost agent are shown. */
+  readonly keepLostMs?: number;
+  /** Unix time in milliseconds. */
+  readonly nowMs?: () => number;
+};
+
+/** Changes that another replica has had, and this one had not when the client asked it. */
+const resentMicroseconds = 60_000_000;
+/** In each of these, the counters of some agents are told to watches: of every agent once a minute. */
+const countersSlots = 60;
+const slotMs = 1_000;
+const sweepMs = 1_000;
+
+/** A store without captures. */
+export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
+  const { counterTimes, keepLostMs = 10 * 60_000, nowMs = Date.now } = options;
+  const versions = resourceVersions(nowMs);
+  const startVersion = versions.next();
+  const watches: CaptureWatches = captureWatches(versions.current);
+  const entries = captureEntries(versions, watches.notify);
+  const reported = reportedCaptures(entries, nowMs);
+  const rounds = counterRounds(reported.count, counterTimes);
+  const sweep = every(sweepMs, () => {
+    reported.forgetLostBefore(nowMs() - keepLostMs);
+    // A replica has to tell no watch of what is older; a minute more, because that is resent.
+    entries.forgetDeletedBefore(versions.current() - rememberDeletedMs * 1_000 - resentMicroseconds);
+    return Promise.resolve();
+  });
+  let slot = 0;
+  const ending = new AbortController();
+  const countersTurn = every(slotMs, async () => {
+    slot = (slot + 1) % countersSlots;
+    if (watches.count() > 0) await tellCounters(slot);
+  });
+
+  async function tellCounters(turn: number): Promise<void> {
+    const agents = [...reported.agents()].filter(
+      (agent) => agent.link && agent.claims.size > 0 && slotOf(agent) === turn,
+    );
+    const targets = agents.map((agent) => ({ agent, uid: undefined }));
+    await rounds.refresh(targets, ending.signal);
+    for (const { claims } of agents) for (const claim of claims.values()) entries.flush(claim);
+  }
+
+  function targetsOf(scope: CaptureScope): CounterTarget[] {
+    if (scope.namespace === undefined && scope.name === undefined) {
+      const agents = [...reported.agents()].filter(({ link, claims }) => link && claims.size > 0);
+      return agents.map((agent) => ({ agent, uid: undefined }));
+    }
+    const claims = entries.inScope(scope).flatMap((entry) => entry.claims);
+    const connected = claims.filter(({ agent }) => agent.link);
+    const byAgent = Map.groupBy(connected, ({ agent }) => agent);
+    return [...byAgent].map(([agent, of]) => ({
+      agent,
+      uid: of.length === 1 ? of[0]?.recording.uid : undefined,
+    }));
+  }
+
+  function beginning(scope: CaptureScope, since: WatchStart): WatchBeginning {
+    const all = () => entries.inScope(scope);
+    if (since.kind === 'now') return { scope, initial: all, knownSince: undefined, isFromNow: true };
+    // A replica whose clock is ahead may have made it up to a minute later than now.
+    const known = Math.min(Number(since.resourceVersion), versions.current()) - resentMicroseconds;
+    const initial = () => entries.changedSince(known < startVersion ? 0 : known);
+    return { scope, initial, knownSince: known < startVersion ? undefined : known, isFromNow: false };
+  }
+
+  return {
+    receiveReports: reported.receive,
+    async list(scope, { signal }) {
+      const silent = await rounds.refresh(targetsOf(scope), signal);
+      const items = entries.inScope(scope).map(({ capture }) => capture);
+      return {
+        items,
+        resourceVersion: `${versions.current()}`,
+        missingNodes: missingNodes([...reported.agents()], silent),
+      };
+    },
+    async get(name, { signal }) {
+      await rounds.refresh(targetsOf(name), signal);
+      return entries.get(name)?.capture;
+    },
+    watch: (scope, since, signal) => watches.open(beginning(scope, since), signal),
+    agentsOf: (name, uid) =>
+      servingClaims(entries.get(name)?.claims ?? [], uid).flatMap(({ agent }) => agent.link ?? []),
+    counts() {
+      const agents = [...reported.agents()];
+      return {
+        captures: entries.inScope({ namespace: undefined, name: undefined }).length,
+        watches: watches.count(),
+        syncedAgents: agents.filter(({ isSynced }) => isSynced).length,
+        lostNodes: missingNodes(agents, []).length,
+      };
+    },
+    [Symbol.dispose]() {
+      ending.abort();
+      sweep[Symbol.dispose]();
+      countersTurn[Symbol.dispose]();
+    },
+  };
+}
+
+/** Spreads the agents over a minute, always in the same way. */
+function slotOf({ node, podUid }: ReportingAgent): number {
+  let sum = 0;
+  for (const character of `${node}${podUid}`) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 65_521;
+  return sum % countersSlots;
+}
+
+/** The Nodes of which a list may lack captures, or has old counters: sorted. */
+function missingNodes(
+  agents: readonly ReportingAgent[],
+  silent: readonly ReportingAgent[],
+): readonly string[] {
+  const complete = new Set(
+    agents.filter(({ isSynced, leftOut }) => isSynced && leftOut === 0).map(({ node }) => node),
+  );
+  const incomplete = agents.map(({ node }) => node).filter((node) => !complete.has(node));
+  return [...new Set([...incomplete, ...silent.map(({ node }) => node)])].toSorted();
+}

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { followCaptures } from '../testing/followed-captures.ts';
+import { deletedLine, linkAgent, recordingLine } from '../testing/reporting-agent.ts';
+import { captureStore } from './capture-store.ts';
+
+const everything = { namespace: undefined, name: undefined };
+const unlimited = () => ({ signal: AbortSignal.timeout(60_000) });
+
+test('a watch has what is there, and then each change at once', async () => {
+  using store = captureStore();
+  const agent = linkAgent(store.receiveReports);
+  agent.reportAll(recordingLine());
+  await using watch = followCaptures(store, { kind: 'now' });
+  expect(await watch.next(2)).toEqual(['added checkout Capturing', 'initial bookmark']);
+  agent.report(recordingLine({ status: { phase: 'Paused' } }));
+  expect(await watch.next(1)).toEqual(['modified checkout Paused']);
+  agent.report(recordingLine({ name: 'second' }));
+  expect(await watch.next(1)).toEqual(['added second Capturing']);
+  agent.report(deletedLine());
+  expect(await watch.next(1)).toEqual(['deleted checkout Paused']);
+  agent.report(recordingLine({ status: { phase: 'Waiting' } }));
+  expect(await watch.next(1)).toEqual(['added checkout Waiting']);
+  // The same again is no change.
+  agent.report(recordingLine({ status: { phase: 'Waiting' } }), recordingLine({ name: 'last' }));
+  expect(await watch.next(1)).toEqual(['added last Capturing']);
+});
+
+test('a watch of a namespace, or of one name, has nothing else', async () => {
+  using store = captureStore();
+  const agent = linkAgent(store.receiveReports);
+  await using ofNamespace = followCaptures(store, { kind: 'now' }, { namespace: 'shop', name: undefined });
+  await using ofName = followCaptures(store, { kind: 'now' }, { namespace: 'shop', name: 'second' });
+  expect(await ofNamespace.next(1)).toEqual(['initial bookmark']);
+  expect(await ofName.next(1)).toEqual(['initial bookmark']);
+  agent.reportAll(
+    recordingLine({ namespace: 'b', name: 'second' }),
+    recordingLine(),
+    recordingLine({ name: 'second' }),
+  );
+  expect(await ofNamespace.next(2)).toEqual(['added checkout Capturing', 'added second Capturing']);
+  expect(await ofName.next(1)).toEqual(['added second Capturing']);
+});
+
+test('each change has a higher resource version than all before, a deletion too', async () => {
+  using store = captureStore({ nowMs: () => 1_700_000_000_000 });
+  const agent = linkAgent(store.receiveReports);
+  await using watch = followCaptures(store, { kind: 'now' });
+  expect(await watch.next(1)).toEqual(['initial bookmark']);
+  agent.reportAll(recordingLine());
+  expect(await watch.next(1)).toEqual(['added checkout Capturing']);
+  const { resourceVersion } = await store.list(everything, unlimited());
+  agent.report(deletedLine());
+  expect(await watch.next(1)).toEqual(['deleted checkout Capturing']);
+  const [, added, deleted] = watch.versions;
+  expect(Number(added)).toBeLessThanOrEqual(Number(resourceVersion));
+  expect(Number(deleted)).toBeGreaterThan(Number(resourceVersion));
+});
+
+test('a watch that does not read has each capture once, as it is by then', async () => {
+  using store = captureStore();
+  const agent = linkAgent(store.receiveReports);
+  const ending = new AbortController();
+  const watch = store.watch(everything, { kind: 'now' }, ending.signal)[Symbol.asyncIterator]();
+  expect((await watch.next()).value).toMatchObject({ kind: 'bookmark', isInitial: true });
+  const change = watch.next();
+  agent.reportAll(recordingLine());
+  expect((await change).value).toMatchObject({ kind: 'added' });
+  for (let packets = 0; packets < 1_000; packets += 1) agent.report(recordingLine({ status: { packets } }));
+  agent.report(recordingLine({ name: 'last' }));
+  expect((await watch.next()).value).toMatchObject({
+    kind: 'modified',
+    capture: { status: { recordings: [{ packets: 999 }] } },
+  });
+  expect((await watch.next()).value).toMatchObject({
+    kind: 'added',
+    capture: { metadata: { name: 'last' } },
+  });
+  ending.abort();
+  expect(await watch.next()).toEqual({ done: true, value: undefined });
+});
+
+test('a watch that resumes gets what changed or was deleted within the last minute before', async () => {
+  let now = 1_700_000_000_000;
+  using store = captureStore({ nowMs: () => now });
+  const agent = linkAgent(store.receiveReports);
+  agent.reportAll(
+    recordingLine({ name: 'old' }),
+    recordingLine({ name: 'changed' }),
+    recordingLine({ name: 'gone' }),
+  );
+  now += 300_000;
+  agent.report(recordingLine({ name: 'new' }), deletedLine({ name: 'gone' }));
+  agent.report(recordingLine({ name: 'changed', status: { phase: 'Ended' } }));
+  now += 59_000;
+  await using watch = followCaptures(store, { kind: 'version', resourceVersion: BigInt(now) * 1_000n });
+  expect(await watch.next(4)).toEqual([
+    'deleted gone Capturing',
+    'modified changed Ended',
+    'added new Capturing',
+    'bookmark',
+  ]);
+  now += 2_000;
+  await using later = followCaptures(store, { kind: 'version', resourceVersion: BigInt(now) * 1_000n });
+  expect(await later.next(1)).toEqual(['bookmark']);
+});
+
+test('a replica that is younger than what a watch resumes from sends everything, and what it knows to be deleted', async () => {
+  let now = 1_700_000_000_000;
+  using store = captureStore({ nowMs: () => now });
+  const deletedAt = new Date(now - 300_000).toISOString();
+  const longAgo = new Date(now - 700_000).toISOString();
+  linkAgent(store.receiveReports).reportAll(
+    recordingLine(),
+    deletedLine({ name: 'gone', deletedAt }),
+    deletedLine({ name: 'forgotten', deletedAt: longAgo }),
+  );
+  now += 30_000;
+  await using watch = followCaptures(store, { kind: 'version', resourceVersion: BigInt(now) * 1_000n });
+  expect(await watch.next(3)).toEqual(['deleted gone ', 'added checkout Capturing', 'bookmark']);
+});
+
+test('counters are told to watches once a minute at most, and a state at once', async () => {
+  using store = captureStore();
+  let packets = 1;
+  const counters = () => [{ uid: 'uid-of-checkout', counters: { files: 1, bytes: 24, packets } }];
+  const agent = linkAgent(store.receiveReports, { counters });
+  agent.reportAll(recordingLine());
+  await using watch = followCaptures(store, { kind: 'now' });
+  expect(await watch.next(2)).toEqual(['added checkout Capturing', 'initial bookmark']);
+  packets = 2;
+  await store.list(everything, unlimited());
+  await sleep(50);
+  agent.report(recordingLine({ name: 'second' }));
+  expect(await watch.next(1)).toEqual(['added second Capturing']);
+});

@@ -1,0 +1,129 @@
+import { setTimeout as sleep, setImmediate as yieldToOthers } from 'node:timers/promises';
+import * as v from 'valibot';
+import { lruCache } from '../../base/lru-cache.ts';
+import { lines } from '../../kubernetes/split-lines.ts';
+import { type CountersLine, countersLineSchema, linkBounds, linkPaths } from '../../link/protocol.ts';
+import type { ReportingAgent } from './recording-claim.ts';
+
+/** Asks agents for the counters of their recordings. */
+export type CounterRounds = {
+  /**
+   * Resolves when all have answered, or after `freshMs`, or at the signal: with those that have not answered. What
+   * arrives later is still used.
+   */
+  readonly refresh: (
+    targets: readonly CounterTarget[],
+    signal: AbortSignal,
+  ) => Promise<readonly ReportingAgent[]>;
+};
+
+export type CounterTarget = {
+  readonly agent: ReportingAgent;
+  /** Of this recording alone; of all if undefined. */
+  readonly uid: string | undefined;
+};
+
+export type CounterTimes = {
+  /** How long a list waits. */
+  readonly freshMs: number;
+  /** How long an agent may take. */
+  readonly answerMs: number;
+  /** Counters of this age are new enough: many lists at once share one round. */
+  readonly sharedMs: number;
+};
+
+export const defaultCounterTimes: CounterTimes = { freshMs: 1_000, answerMs: 5_000, sharedMs: 1_000 };
+
+/** Between these, others get their turn. */
+const agentsInOneGo = 32;
+const linesInOneGo = 256;
+
+/** Rounds that hand each line of an answer to `count`. */
+export function counterRounds(
+  count: (agent: ReportingAgent, line: CountersLine) => void,
+  { freshMs, answerMs, sharedMs }: CounterTimes = defaultCounterTimes,
+): CounterRounds {
+  /** The last question to each agent, by link and UID. */
+  const asked = lruCache<Question>(8_192);
+
+  function ask(target: CounterTarget): Question {
+    const key = `${target.agent.node} ${target.agent.podUid} ${target.uid ?? ''}`;
+    const last = asked.get(key);
+    const isShared = last?.link === target.agent.link && performance.now() - (last?.startMs ?? 0) < sharedMs;
+    if (last && isShared) return last;
+    const question = {
+      link: target.agent.link,
+      startMs: performance.now(),
+      isAnswered: false,
+      done: noAnswer,
+    };
+    question.done = readCounters(target, count, answerMs).then((isAnswered) => {
+      question.isAnswered = isAnswered;
+    });
+    asked.set(key, question);
+    return question;
+  }
+
+  return {
+    async refresh(targets, signal) {
+      const waiting = new AbortController();
+      const deadline = sleep(freshMs, undefined, { signal: AbortSignal.any([signal, waiting.signal]) });
+      const over = deadline.catch(() => {});
+      const questions: { readonly agent: ReportingAgent; readonly question: Question }[] = [];
+      for (const [index, target] of targets.entries()) {
+        if (index % agentsInOneGo === agentsInOneGo - 1) await yieldToOthers();
+        questions.push({ agent: target.agent, question: ask(target) });
+      }
+      await Promise.race([over, Promise.all(questions.map(({ question }) => question.done))]);
+      waiting.abort();
+      return questions.filter(({ question }) => !question.isAnswered).map(({ agent }) => agent);
+    },
+  };
+}
+
+type Question = {
+  readonly link: ReportingAgent['link'];
+  readonly startMs: number;
+  isAnswered: boolean;
+  done: Promise<void>;
+};
+
+const noAnswer: Promise<void> = Promise.resolve();
+
+/** Whether the agent has answered to the end. Never rejects. */
+async function readCounters(
+  { agent, uid }: CounterTarget,
+  count: (agent: ReportingAgent, line: CountersLine) => void,
+  answerMs: number,
+): Promise<boolean> {
+  const { link } = agent;
+  if (!link) return false;
+  const signal = AbortSignal.timeout(answerMs);
+  try {
+    const request = { method: 'GET', path: linkPaths.counters, query: { uid }, signal } as const;
+    const { status, body } = await link.request({ ...request, responseMs: answerMs });
+    if (status !== 200) {
+      body.destroy();
+      return false;
+    }
+    let read = 0;
+    for await (const line of lines(body, linkBounds.lineBytes)) {
+      read += 1;
+      if (read > linkBounds.recordings) return false;
+      const parsed = v.safeParse(countersLineSchema, parseJson(line));
+      if (parsed.success && agent.link === link) count(agent, parsed.output);
+      if (read % linesInOneGo === 0) await yieldToOthers();
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
