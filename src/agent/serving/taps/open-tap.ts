@@ -2,23 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { networkUidOf, type Pod } from '../../../kubernetes/pod.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import { linkTypeName } from '../../../pcap/link-type-name.ts';
-import { openCaptureStream } from '../../../pcap/read/capture-reader.ts';
+import { openCaptureStream as readCapture } from '../../../pcap/read/capture-reader.ts';
 import { captureWriter } from '../../../pcap/write/capture-writer.ts';
 import type { LinkRequest } from '../../link/link-handler.ts';
 import type { Network } from '../../netns/cni-entry.ts';
 import { invalidFilter } from '../../planner/refusals.ts';
+import { acceptsFrames, type CaptureStream, openCaptureStream as openStream } from '../capture-stream.ts';
+import { keepAliveBlock } from '../keep-alive-block.ts';
 import type { RunningTap, TappedInterface } from './run-tap.ts';
 import { withoutHubs } from './tap-filter.ts';
 import { tapPackets } from './tap-packets.ts';
 import { refusal, type TapRefusal, type TapRequest } from './tap-request.ts';
-import { tapSink } from './tap-sink.ts';
 import { hasPodEnded, ownPod, tapTarget } from './tap-target.ts';
 import { startTapTcpdump, type TapTcpdump, tapRingKib } from './tap-tcpdump.ts';
 import type { TapsOptions } from './taps.ts';
 
 /** A tap whose head has been sent. Disposing of it ends its processes. */
 export type OpenedTap = AsyncDisposable &
-  Omit<RunningTap, 'signal' | 'stopping'> & {
+  Omit<RunningTap, 'stopping'> & {
     readonly kind: 'opened';
     /** What it is about, for the log. */
     readonly names: TapNames;
@@ -60,7 +61,16 @@ export async function openTap(tap: TapRequest, options: OpenTapOptions): Promise
   }
   const unfit = formatProblem(tap.format, interfaces);
   if (unfit) return unfit;
-  return startSending({ tap, pod, network, filter, interfaces }, opening.move(), options);
+  const { request } = options;
+  const stream = opening.use(
+    openStream({
+      stream: request.stream,
+      signal: request.signal,
+      isFrames: acceptsFrames(request.headers.accept),
+      ...(tap.format === 'pcapng' && { keepAlive: () => keepAliveBlock() }),
+    }),
+  );
+  return startSending({ tap, pod, network, filter, interfaces, stream }, opening.move(), options);
 }
 
 async function findTarget(
@@ -115,7 +125,7 @@ async function openInterface(
   }
   const stream = await tcpdump.stream;
   if (started !== 'listening' || !stream) return await refusalOf(opening, tcpdump);
-  const opened = await openCaptureStream(stream, { name, bufferBytes: readBufferBytes });
+  const opened = await readCapture(stream, { name, bufferBytes: readBufferBytes });
   if (opened.kind !== 'capture') return await refusalOf(opening, tcpdump);
   const { reader } = opened;
   const [link] = reader.interfaces;
@@ -137,16 +147,16 @@ type TapParts = {
   readonly network: Network;
   readonly filter: string | undefined;
   readonly interfaces: readonly TappedInterface[];
+  readonly stream: CaptureStream;
 };
 
-/** Sends the head, and what describes the interfaces: a viewer sees that the tap runs before the first packet. */
+/** Sends what describes the interfaces: a viewer sees that the tap runs before the first packet. */
 function startSending(parts: TapParts, opened: AsyncDisposable, options: OpenTapOptions): OpenedTap {
-  const { tap, pod, interfaces } = parts;
-  const { request, pods, nodeName } = options;
+  const { tap, pod, interfaces, stream } = parts;
+  const { pods, nodeName } = options;
   const { promise: countReached, resolve: onCount } = Promise.withResolvers<void>();
   const writer = captureWriter(tap.format);
-  const sink = tapSink(request.stream, request.headers.accept);
-  const packets = tapPackets({ writer, sink, mostPendingBytes, count: tap.count, onCount });
+  const packets = tapPackets({ writer, stream, mostPendingBytes, count: tap.count, onCount });
   for (const tapped of interfaces) packets.addInterface(described(tapped, parts, nodeName));
   // The header of a pcap file is written with what follows.
   if (tap.format === 'pcap') packets.statistics();
@@ -156,7 +166,7 @@ function startSending(parts: TapParts, opened: AsyncDisposable, options: OpenTap
     names: { namespace: pod.namespace, pod: pod.name, uid: pod.uid },
     interfaces,
     packets,
-    sink,
+    stream,
     durationMs: tap.durationMs,
     hasPodEnded: () => hasPodEnded(pod.uid, pods() ?? new Map()),
     countReached,

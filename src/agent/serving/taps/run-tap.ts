@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { every, longestTimeoutMs } from '../../../base/timers.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import type { CaptureReader } from '../../../pcap/read/capture-reader.ts';
+import type { CaptureStream } from '../capture-stream.ts';
 import type { TapPackets } from './tap-packets.ts';
-import type { TapSink } from './tap-sink.ts';
 import type { TapEnding, TapTcpdump } from './tap-tcpdump.ts';
 
-/** Why a tap ended. After `ReaderGone` and `ReaderStalled` nobody hears of it. */
+/** Why a tap ended. After `ReaderGone` nobody hears of it. */
 export type TapEnd = {
   readonly reason:
     | 'CountReached'
@@ -15,8 +15,7 @@ export type TapEnd = {
     | 'InterfaceGone'
     | 'CaptureFailed'
     | 'AgentStopping'
-    | 'ReaderGone'
-    | 'ReaderStalled';
+    | 'ReaderGone';
   readonly message?: string;
 };
 
@@ -32,21 +31,15 @@ export type TappedInterface = {
 export type RunningTap = {
   readonly interfaces: readonly TappedInterface[];
   readonly packets: TapPackets;
-  readonly sink: TapSink;
+  readonly stream: CaptureStream;
   readonly durationMs: number | undefined;
   readonly hasPodEnded: () => boolean;
   /** Resolves once the number of packets is reached that was asked for. */
   readonly countReached: Promise<void>;
-  /** The reader is gone. */
-  readonly signal: AbortSignal;
   readonly stopping: AbortSignal;
 };
 
 const tickMs = 1_000;
-/** A stream that is silent for longer is cut by proxies. */
-const silentTicks = 20;
-/** A reader that takes nothing for so long, while something waits for it, is dropped. */
-const stalledTicks = 60;
 /** The end of a Pod may be seen later than that of its interface. */
 const podEndWithinMs = 2_000;
 
@@ -55,7 +48,7 @@ export async function runTap(tap: RunningTap): Promise<TapEnd & { readonly lostA
   const { promise: over, resolve: end } = Promise.withResolvers<TapEnd>();
   using ends = new DisposableStack();
   ends.use(endAt(tap.durationMs, () => end({ reason: 'DurationReached' })));
-  ends.use(onAbort(tap.signal, () => end({ reason: 'ReaderGone' })));
+  ends.use(onAbort(tap.stream.signal, () => end(readerGone(tap.stream.signal.reason))));
   ends.use(onAbort(tap.stopping, () => end({ reason: 'AgentStopping', message: 'the agent is stopping' })));
   ends.use(watched(tap, end));
   void tap.countReached.then(() => end({ reason: 'CountReached' }));
@@ -64,7 +57,7 @@ export async function runTap(tap: RunningTap): Promise<TapEnd & { readonly lostA
     end(await endOf(tap, tapped));
   });
   const found = await over;
-  if (found.reason === 'ReaderGone' || found.reason === 'ReaderStalled') return found;
+  if (found.reason === 'ReaderGone') return found;
   const endings = await Promise.all(tap.interfaces.map(({ tcpdump }) => tcpdump.stop()));
   await Promise.all(pumps);
   for (const [number, { statistics }] of endings.entries())
@@ -94,12 +87,12 @@ async function pump(reader: CaptureReader, number: number, packets: TapPackets):
 }
 
 async function endOf(
-  { hasPodEnded, signal }: RunningTap,
+  { hasPodEnded, stream }: RunningTap,
   { name, tcpdump }: TappedInterface,
 ): Promise<TapEnd> {
   const { isInterfaceGone, message } = await tcpdump.ended;
   if (!isInterfaceGone) return { reason: 'CaptureFailed', message };
-  for (let waitedMs = 0; waitedMs < podEndWithinMs && !signal.aborted; waitedMs += 50) {
+  for (let waitedMs = 0; waitedMs < podEndWithinMs && !stream.signal.aborted; waitedMs += 50) {
     if (hasPodEnded()) return podEnded;
     await sleep(50);
   }
@@ -108,25 +101,14 @@ async function endOf(
 
 const podEnded: TapEnd = { reason: 'PodEnded', message: 'the Pod has ended' };
 
-/** Looks every second whether the Pod and the reader are there, asks for counts, and breaks a long silence. */
+function readerGone(reason: unknown): TapEnd {
+  return { reason: 'ReaderGone', ...(reason instanceof Error && { message: reason.message }) };
+}
+
+/** Looks every second whether the Pod is there, and asks what the kernel has dropped. */
 function watched(tap: RunningTap, end: (found: TapEnd) => void): Disposable {
-  const { packets, sink, hasPodEnded } = tap;
-  let silent = 0;
-  let stalled = 0;
-  let last = { packets: 0, pendingBytes: 0 };
   return every(tickMs, async () => {
-    if (hasPodEnded()) end(podEnded);
-    const now = { packets: packets.counts().packets, pendingBytes: sink.pendingBytes() };
-    const isSilent = now.packets === last.packets;
-    silent = isSilent ? silent + 1 : 0;
-    stalled = isSilent && now.pendingBytes > 0 && now.pendingBytes >= last.pendingBytes ? stalled + 1 : 0;
-    last = now;
-    if (stalled >= stalledTicks) end({ reason: 'ReaderStalled' });
-    if (silent >= silentTicks && now.pendingBytes === 0) {
-      silent = 0;
-      if (sink.heartbeat) sink.heartbeat();
-      else packets.statistics();
-    }
+    if (tap.hasPodEnded()) end(podEnded);
     await askCounts(tap);
   });
 }

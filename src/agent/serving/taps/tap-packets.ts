@@ -2,7 +2,7 @@ import type { StreamGap } from '../../../api/stream-frames.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import type { CurrentPacket } from '../../../pcap/packet-reader.ts';
 import type { PacketWriter, WriteProblem } from '../../../pcap/write/packet-writer.ts';
-import type { TapSink } from './tap-sink.ts';
+import type { CaptureStream } from '../capture-stream.ts';
 
 /** The packets of a tap on their way to its reader, who gets whole packets or hears how many are missing. */
 export type TapPackets = {
@@ -13,7 +13,7 @@ export type TapPackets = {
   readonly droppedByKernel: (interfaceNumber: number, total: number | undefined) => void;
   /** Sends what is pending. */
   readonly flush: () => void;
-  /** Sends what each interface has counted: at the end, or so that a silent stream is not cut. */
+  /** Sends what each interface has counted. */
   readonly statistics: () => void;
   readonly counts: () => TapCounts;
 };
@@ -28,7 +28,7 @@ export type TapCounts = {
 
 export type TapPacketsOptions = {
   readonly writer: PacketWriter;
-  readonly sink: TapSink;
+  readonly stream: Pick<CaptureStream, 'pendingBytes' | 'write' | 'gap'>;
   /** How much waits for the reader, at most; packets are dropped until half of it is taken. */
   readonly mostPendingBytes: number;
   /** How many packets are sent; undefined: no limit. */
@@ -49,7 +49,7 @@ type InterfaceCounts = {
 };
 
 export function tapPackets(options: TapPacketsOptions): TapPackets {
-  const { writer, sink, mostPendingBytes, count, onCount } = options;
+  const { writer, stream, mostPendingBytes, count, onCount } = options;
   const interfaces: InterfaceCounts[] = [];
   let sent = 0;
   let isDropping = false;
@@ -57,18 +57,18 @@ export function tapPackets(options: TapPacketsOptions): TapPackets {
 
   function isFull(): boolean {
     const most = isDropping ? mostPendingBytes / 2 : mostPendingBytes;
-    isDropping = sink.pendingBytes() + writer.pendingBytes > most;
+    isDropping = stream.pendingBytes() + writer.pendingBytes > most;
     return isDropping;
   }
 
   function flush(): void {
     // The writer writes into these bytes again.
-    if (writer.pendingBytes > 0) sink.data(Uint8Array.from(writer.take()));
+    if (writer.pendingBytes > 0) send(stream.write(Uint8Array.from(writer.take())));
   }
 
   function gap(found: StreamGap): void {
     flush();
-    sink.gap(found);
+    send(stream.gap(found));
   }
 
   function reportSlowness(): void {
@@ -121,6 +121,11 @@ export function tapPackets(options: TapPacketsOptions): TapPackets {
       droppedByKernel: sum(interfaces.map(({ droppedByKernel }) => droppedByKernel)),
     }),
   };
+}
+
+/** Nothing waits for it: `isFull` has a look at what is pending. Whoever runs the tap learns that its reader is gone. */
+function send(sending: Promise<void>): void {
+  sending.catch(() => {});
 }
 
 const noSlowGap = { reason: 'ReaderTooSlow', packets: 0, bytes: 0 } as const;

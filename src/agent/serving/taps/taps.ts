@@ -4,6 +4,7 @@ import type { CheckFilter } from '../../capture/filter-check.ts';
 import { answerError, type HubAddress, type LinkHandler, type LinkRequest } from '../../link/link-handler.ts';
 import type { PodNetworks } from '../../netns/pod-networks.ts';
 import type { StreamingSpawner } from '../../spawner/spawner.ts';
+import { type CaptureStream, ReaderGone } from '../capture-stream.ts';
 import { type OpenedTap, openTap } from './open-tap.ts';
 import { runTap, type TapEnd } from './run-tap.ts';
 import { parseTapRequest, refusal, type TapRefusal } from './tap-request.ts';
@@ -39,9 +40,6 @@ export type TapsOptions = {
   readonly signal: AbortSignal;
 };
 
-/** How long the rest may take to reach the reader after the end. */
-const sentWithinMs = 60_000;
-
 /** Serves taps until it is disposed of, which ends them. */
 export function openTaps(options: TapsOptions): Taps {
   const disposing = new AbortController();
@@ -55,11 +53,11 @@ export function openTaps(options: TapsOptions): Taps {
     const opened = await openTap(parsed.tap, { ...options, request });
     if (opened.kind === 'refused') return refuse(request, opened);
     await using tap = opened;
-    const end = await runTap({ ...tap, signal: request.signal, stopping });
+    const end = await runTap({ ...tap, stopping });
     const { tooSlow, droppedByKernel } = tap.packets.counts();
     dropped += tooSlow + droppedByKernel;
     options.log.info({ ...tap.names, ...end, ...tap.packets.counts() }, 'tap ended');
-    endStream(tap, end);
+    if (end.reason !== 'ReaderGone') await tap.stream.end(endOf(tap, end)).catch(unlessGone);
   }
 
   return {
@@ -73,7 +71,6 @@ export function openTaps(options: TapsOptions): Taps {
       running.add(settled);
       try {
         await tap;
-        await streamClosed(request);
       } finally {
         running.delete(settled);
       }
@@ -95,26 +92,24 @@ function tooManyTaps(most: number): TapRefusal {
   return refusal(429, 'TooManyTaps', message);
 }
 
-function endStream({ sink, packets }: OpenedTap, end: TapEnd & { readonly lostAtStop?: number }): void {
+function endOf(
+  { packets }: OpenedTap,
+  end: TapEnd & { readonly lostAtStop?: number },
+): Parameters<CaptureStream['end']>[0] {
   const { reason, message, lostAtStop } = end;
   const { packets: sent, tooSlow, droppedByKernel } = packets.counts();
-  sink.end({
+  return {
     reason,
     ...(message !== undefined && { message }),
-    isComplete: !['CaptureFailed', 'AgentStopping', 'ReaderGone', 'ReaderStalled'].includes(reason),
+    isComplete: reason !== 'CaptureFailed' && reason !== 'AgentStopping',
     packets: sent,
     dropped: tooSlow + droppedByKernel,
     ...(lostAtStop !== undefined && { lostAtStop }),
     ...(tooSlow > 0 && { notes: [`${tooSlow} packets were dropped because the reader was too slow`] }),
-  });
+  };
 }
 
-/** Waits until what was sent last has been taken; cuts the stream of a reader that takes nothing. */
-async function streamClosed({ stream, signal }: LinkRequest): Promise<void> {
-  if (stream.closed || stream.destroyed || signal.aborted) return;
-  const closed = Promise.withResolvers<void>();
-  const timer = setTimeout(() => stream.destroy(), sentWithinMs);
-  stream.once('close', closed.resolve);
-  await closed.promise;
-  clearTimeout(timer);
+/** Of the last bytes, too, nobody needs to hear that nobody took them. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof ReaderGone)) throw error;
 }

@@ -1,15 +1,9 @@
 import { once } from 'node:events';
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  createServer,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import type { ClientHttp2Stream } from 'node:http2';
 import { pino } from 'pino';
 import { framesMediaType } from '../../../../api/stream-frames.ts';
 import type { Pod } from '../../../../kubernetes/pod.ts';
-import { completeAnswerTrailer } from '../../../../link/protocol.ts';
+import { completeAnswerTrailer, linkPaths } from '../../../../link/protocol.ts';
 import { readBytes } from '../../../../pcap/testing/read-capture.ts';
 import { datagramNumber } from '../../../../testbed/datagrams.ts';
 import { udpPayload } from '../../../../testbed/udp-datagram.ts';
@@ -18,6 +12,7 @@ import { filterChecks } from '../../../capture/filter-check.ts';
 import type { HubAddress } from '../../../link/link-handler.ts';
 import { podWith } from '../../../testing/fixtures.ts';
 import { testSpawner } from '../../../testing/tcpdump-fixtures.ts';
+import { linkScene } from '../../testing/link-scene.ts';
 import { openTaps, type Taps } from '../taps.ts';
 
 /** An agent's taps of one Pod, `default/web`, behind an HTTP/2 connection as the hub has it. */
@@ -77,14 +72,18 @@ export async function tapScene({
       signal: new AbortController().signal,
     }),
   );
-  const session = opening.adopt(await connected(taps), (each) => each.destroy());
+  const link = opening.use(await linkScene(taps.handle));
   const scene = opening.move();
   return {
     testbed,
     taps,
     pods,
-    open: async (query = {}, options = {}) => await answerOf(session, query, options),
-    cut: () => session.destroy(),
+    async open(query = {}, options = {}) {
+      const parameters = new URLSearchParams({ namespace: 'default', name: 'web', ...query });
+      const path = `${linkPaths.tap}?${parameters.toString()}`;
+      return await answerOf(link.request(path, { accept: options.accept ?? '*/*' }), options);
+    },
+    cut: () => link.session.destroy(),
     [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
@@ -100,53 +99,10 @@ export async function numbersIn(bytes: Uint8Array): Promise<readonly number[]> {
   });
 }
 
-async function connected(taps: Taps): Promise<ClientHttp2Session> {
-  const server = createServer();
-  server.on('stream', (stream, headers) => void handle(taps, stream, headers[':path'] ?? '', headers));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const session = connect(`http://127.0.0.1:${address.port}`, {
-    settings: { initialWindowSize: 512 * 1024 },
-  });
-  session.on('error', () => {});
-  session.on('close', () => server.close());
-  await once(session, 'connect');
-  session.setLocalWindowSize(4 * 1024 * 1024);
-  return session;
-}
-
-/** As link-handler.ts says. */
-async function handle(
-  taps: Taps,
-  stream: ServerHttp2Stream,
-  path: string,
-  headers: Parameters<Taps['handle']>[0]['headers'],
-): Promise<void> {
-  const gone = new AbortController();
-  stream.on('error', () => {});
-  stream.once('close', () => gone.abort());
-  const query = new URLSearchParams(path.split('?')[1] ?? '');
-  const hub = { address: '192.0.2.77', port: 10_251 };
-  try {
-    await taps.handle({ stream, method: 'GET', query, headers, hub, signal: gone.signal });
-  } catch {
-    stream.destroy();
-  }
-}
-
-async function answerOf(
-  session: ClientHttp2Session,
-  query: Readonly<Record<string, string>>,
-  { accept = '*/*', isPaused = false }: OpenOptions,
-): Promise<TapAnswer> {
-  const parameters = new URLSearchParams({ namespace: 'default', name: 'web', ...query });
-  const stream = session.request({ ':path': `/v1/tap?${parameters.toString()}`, accept });
+async function answerOf(stream: ClientHttp2Stream, { isPaused = false }: OpenOptions): Promise<TapAnswer> {
   const chunks: Buffer[] = [];
   let isComplete = false;
   stream.on('trailers', (trailers) => (isComplete = completeAnswerTrailer in trailers));
-  stream.on('error', () => {});
   const closed = new Promise<void>((resolve) => stream.once('close', resolve));
   const [headers] = await once(stream, 'response');
   const read = () => stream.on('data', (chunk: Buffer) => chunks.push(chunk));
