@@ -28,6 +28,8 @@ import type { PlanLimits } from './planner/node-state.ts';
 import { reservedRingBytes } from './planner/receive-rings.ts';
 import { startPlanning } from './planning.ts';
 import { listPolicies, watchPolicies } from './policy-watch.ts';
+import { heldFiles } from './serving/held-files.ts';
+import { recordingServing } from './serving/recording-serving.ts';
 import { noTaps, type TapCapacity, tapCapacity } from './serving/taps/tap-capacity.ts';
 import { openTaps } from './serving/taps/taps.ts';
 import type { Settings } from './settings.ts';
@@ -58,6 +60,10 @@ const progressCheckEveryMs = 60_000;
  * preload/write-buffer.c tries.
  */
 const bufferSlots = 16;
+/** Each reader of a recording takes up to 4 MiB of memory. */
+const mostReaders = 8;
+/** The share of the disk budget that deleted files may take while somebody reads them. */
+const heldShare = 0.1;
 /** How late a resync of the CNI cache may be before the agent counts as stuck. */
 const resyncStuckAfterMs = 60_000;
 /** A check takes up to a second of CPU time. */
@@ -122,6 +128,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   });
   const forTaps = tapCapacityOf(settings);
   const capacity = capacityOf(settings, forTaps);
+  const held = heldFiles({ mostBytes: capacity.diskBudgetBytes * heldShare });
   using planning = startPlanning({
     ...options,
     folders,
@@ -136,6 +143,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     root: capturesFolder,
     folders,
     minFreeDiskPercent: settings.minFreeDiskPercent,
+    heldBytes: held.measure,
     onSample: planning.run,
     progress,
     log,
@@ -164,7 +172,10 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     plan: planning.latest,
     folders,
     freshTotals: loops.freshTotals,
-    serving: { tap: { methods: ['GET'], handle: taps.handle } },
+    serving: {
+      recording: recordingServing({ capturesFolder, held, mostReaders, log }),
+      tap: { methods: ['GET'], handle: taps.handle },
+    },
   });
   using _renewing = every(renewEveryMs, async () => status.renew());
   using _progress = every(progressCheckEveryMs, () => captureProgress.report(status.all()));

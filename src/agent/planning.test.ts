@@ -277,6 +277,7 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
     disk,
     bytesOf: new Map(),
     isMeasured,
+    heldBytes: 0,
   });
   let latest = sampleOf(options);
   const planning = startPlanning({

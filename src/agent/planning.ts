@@ -192,13 +192,15 @@ function planFor(
   known: Pick<NodeState, 'pods' | 'policies' | 'capturedBefore' | 'waits'>,
   { folders, loops, capacity, disk: sampling, limits, clock }: PlanningOptions,
 ): Plan {
-  const { disk, deletedBytes } = observedDisk(sampling.latest(), folders.states());
+  const sample = sampling.latest();
+  const { disk, deletedBytes } = observedDisk(sample, folders.states());
   return plan({
     ...known,
     folders: folders.states(),
     recording: loops.recording(),
     capacity: { ...capacity, disk },
     deletedBytes,
+    heldBytes: sample.heldBytes,
     limits,
     nowMs: clock.nowMs(),
     unixMs: Date.now(),

@@ -28,6 +28,8 @@ export type PcapFile = AsyncDisposable & {
    * was there is not read again.
    */
   readonly runs: (buffer?: Uint8Array<ArrayBuffer>, from?: number) => AsyncGenerator<RecordRun, PcapEnd>;
+  /** How much of the disk it takes although it has been deleted; 0 while it has a name, and once it is closed. */
+  readonly deletedBytes: () => Promise<number>;
   /** The records one by one, each with its own copy of the data. */
   readonly records: () => AsyncGenerator<PacketRecord, PcapEnd>;
 };
@@ -86,6 +88,7 @@ export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | Not
     firstUs: () => firstUs(file),
     runs,
     records: () => readRecords(runs(), header),
+    deletedBytes: () => (kept.disposed ? Promise.resolve(0) : deletedBytesOf(handle)),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -109,6 +112,14 @@ type OpenFile = {
   readonly header: PcapHeader;
   readonly size: number;
 };
+
+async function deletedBytesOf(handle: FileHandle): Promise<number> {
+  const { nlink, blocks } = await handle.stat();
+  return nlink === 0 ? blocks * diskBlockBytes : 0;
+}
+
+/** The unit of st_blocks (stat(2)). */
+const diskBlockBytes = 512;
 
 async function firstUs(file: OpenFile): Promise<number | undefined> {
   const { handle, header, size } = file;

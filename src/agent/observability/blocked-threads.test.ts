@@ -18,6 +18,7 @@ test('/healthz fails while all threads that access files are blocked, and not be
     root: folder.path,
     folders: { states: () => new Map(), measureAll: async () => {} },
     minFreeDiskPercent: 0,
+    heldBytes: async () => 0,
     onSample: () => {},
     progress,
     log,

@@ -199,10 +199,13 @@ function evictableRings(decisions: ReadonlyMap<string, Decision>, { folders, rec
 
 /**
  * The bytes of files that are neither requested nor evictable: of refused Pods, of captures about to end, and of what is
- * to be deleted, which may have to wait for the API server.
+ * to be deleted, which may have to wait for the API server; and of deleted files, as long as somebody reads them.
  */
-function otherBytes(decisions: ReadonlyMap<string, Decision>, { folders, recording }: NodeState) {
-  const other = { otherBytes: 0, otherGrowthBytes: 0, leavingBytes: 0, leavingGrowthBytes: 0 };
+function otherBytes(
+  decisions: ReadonlyMap<string, Decision>,
+  { folders, recording, heldBytes = 0 }: NodeState,
+) {
+  const other = { otherBytes: heldBytes, otherGrowthBytes: 0, leavingBytes: 0, leavingGrowthBytes: 0 };
   for (const [uid, decision] of decisions) {
     const running = recording.get(uid);
     const ring = writtenRings(folders.get(uid), running);

@@ -22,6 +22,8 @@ export type NodeState = {
   readonly capacity: Capacity;
   /** What was deleted since the disk was sampled (observed-disk.ts). */
   readonly deletedBytes: number;
+  /** What readers keep of files that are deleted; undefined: nothing. */
+  readonly heldBytes?: number;
   readonly limits: PlanLimits;
   /** From a monotonic clock (clock.ts). */
   readonly nowMs: number;

@@ -50,6 +50,7 @@ test.each(cases)('$what', ({ sampled, now, observed }) => {
       disk: { availableBytes: 100, capacityBytes: 1_000 },
       bytesOf: new Map(Object.entries(sampled)),
       isMeasured: false,
+      heldBytes: 0,
     },
     new Map(Object.entries(now).map(([uid, bytes]) => [uid, { bytes }])),
   );

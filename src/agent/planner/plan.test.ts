@@ -301,6 +301,12 @@ test('space of files that are deleted, and not free in the newest sample, is not
   expect(kinds({ ...state, deletedBytes: 8_000_000 })).toEqual(['a wait', 'x keep']);
 });
 
+test('deleted files count as long as readers hold them open', () => {
+  const state = nodeWith(['a'], { capacity: { ...capacity, diskBudgetBytes: 9_000_000 } });
+  expect(kinds(state)).toEqual(['a record']);
+  expect(kinds({ ...state, heldBytes: 6_000_000 })).toEqual(['a refuse OverBudget']);
+});
+
 test('nothing is evicted for a capture that would not fit even then', () => {
   const folders = new Map([['x', folderWith('x', { bytes: 1_000_000, endedMs: nowMs })]]);
   const state = nodeWith(['a'], { folders, capacity: { ...capacity, diskBudgetBytes: 4_000_000 } });

@@ -16,6 +16,7 @@ test.each([
     root: folder.path,
     folders: { measureAll: async () => void order.push('captures'), states: () => new Map() },
     minFreeDiskPercent: 0,
+    heldBytes: async () => 0,
     onSample: () => order.push('plan'),
     progress: trackProgress(),
     log: pino({ level: 'silent' }),

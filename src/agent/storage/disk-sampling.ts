@@ -15,6 +15,8 @@ export type DiskSample = {
    * space and as growth.
    */
   readonly isMeasured: boolean;
+  /** What readers keep of capture files that are deleted: it is not free, and in no folder. */
+  readonly heldBytes: number;
 };
 
 /** Samples how much of the captures' disk is free, and how large the captures are. */
@@ -34,6 +36,8 @@ export type DiskSamplingOptions = {
   readonly root: string;
   readonly folders: Pick<CaptureFolders, 'measureAll' | 'states'>;
   readonly minFreeDiskPercent: number;
+  /** Measures what readers keep of capture files that are deleted. */
+  readonly heldBytes: () => Promise<number>;
   /** Called after each sample of the disk. */
   readonly onSample: () => void;
   readonly progress: Pick<Progress, 'expect'>;
@@ -61,7 +65,7 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
     areMeasured = false;
     // Before the disk: what is written in between counts twice rather than nowhere.
     const bytesOf = new Map([...folders.states()].map(([uid, { bytes }]) => [uid, bytes]));
-    return { disk: await freeSpaceOf(root), bytesOf, isMeasured };
+    return { disk: await freeSpaceOf(root), bytesOf, isMeasured, heldBytes: await options.heldBytes() };
   }
 
   let latest = await takeSample();
@@ -85,6 +89,8 @@ export async function startDiskSampling(options: DiskSamplingOptions): Promise<D
 
   const checkTimer = every(checkEveryMs, async () => {
     const now = await freeSpaceOf(root).finally(sampled);
+    // While somebody reads, what the ring deletes is kept.
+    if ((await options.heldBytes()) !== latest.heldBytes) sampling.run();
     // In between, the captures are measured only when the minimum is crossed: that changes the plan.
     if (hasMinimum(now) !== hasMinimum(latest.disk)) measuring.run();
   });

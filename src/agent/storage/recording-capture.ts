@@ -11,6 +11,8 @@ import type { GenerationSource } from './snapshot.ts';
 export type RecordingCapture = AsyncDisposable & {
   /** Each chunk is valid until the one after the next is requested. */
   readonly chunks: AsyncGenerator<Uint8Array, MergeEnd>;
+  /** How many packets the chunks have so far. */
+  readonly packets: () => number;
   /** What could not be read; complete after the last chunk. */
   readonly damage: () => readonly Damage[];
 };
@@ -26,16 +28,27 @@ export async function recordingCapture(
   const overlap = await findOverlap(sources);
   const { interfaces, known, droppedBefore } = recordingInterfaces(sources);
   const joined = joinedPackets({ sources, overlap, interfaces });
+  let packets = 0;
+  const keeps = (packet: CurrentPacket) => {
+    if (!isInRange(range, packet)) return false;
+    packets += 1;
+    return true;
+  };
   const chunks = mergeCaptures({
     merged: { next: () => joined.next(), input: 0, reader: joined },
     writer: captureWriter(format),
     interfaces,
     describe: (_, description) => description,
-    keeps: (packet) => isInRange(range, packet),
+    keeps,
     droppedBefore: firstOfEach(sources, droppedBefore),
     known,
   });
-  return { chunks, damage: () => joined.damage, [Symbol.asyncDispose]: () => joined[Symbol.asyncDispose]() };
+  return {
+    chunks,
+    packets: () => packets,
+    damage: () => joined.damage,
+    [Symbol.asyncDispose]: () => joined[Symbol.asyncDispose](),
+  };
 }
 
 /**

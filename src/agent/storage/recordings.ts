@@ -36,6 +36,15 @@ export async function findRecordings(capturesFolder: string): Promise<readonly R
   return recordings.toSorted((a, b) => compare(sortKey(a), sortKey(b)));
 }
 
+/** The recording of the Pod with that UID; undefined if nothing is recorded of it. Throws what readdir(2) says. */
+export async function findRecording(capturesFolder: string, uid: string): Promise<Recording | undefined> {
+  for (const entry of await readdir(capturesFolder, { withFileTypes: true })) {
+    const named = entry.isDirectory() ? parseFolderName(entry.name) : undefined;
+    if (named?.uid === uid) return await readRecording(join(capturesFolder, entry.name), named);
+  }
+  return undefined;
+}
+
 /** The recording in a Pod's folder; undefined if the folder has been deleted meanwhile. */
 export async function readRecording(folder: string, named: PodFolder): Promise<Recording | undefined> {
   const read = await readGenerations(folder);

@@ -1,0 +1,73 @@
+import type { Logger } from 'pino';
+import { answerError, type LinkHandler, type LinkRequest } from '../link/link-handler.ts';
+import { acceptsFrames, type CaptureStream, openCaptureStream, ReaderGone } from './capture-stream.ts';
+import { download } from './download.ts';
+import type { HeldFiles } from './held-files.ts';
+import { keepAliveBlock } from './keep-alive-block.ts';
+import {
+  parseRecordingRequest,
+  type RecordingRefusal,
+  type RecordingRequest,
+  refuseRecording,
+} from './recording-request.ts';
+
+export type RecordingsOptions = {
+  readonly capturesFolder: string;
+  readonly held: HeldFiles;
+  /** How many readers are served at the same time. */
+  readonly mostReaders: number;
+  readonly log: Logger;
+};
+
+/** Answers GET /v1/recording: the bytes of a recording, to as many readers as are allowed. */
+export function recordingsRoute(options: RecordingsOptions): LinkHandler {
+  const { mostReaders } = options;
+  let readers = 0;
+
+  return async (request) => {
+    const parsed = parseRecordingRequest(request.query, Date.now());
+    if (parsed.kind === 'refused') return refuse(request, parsed);
+    if (readers >= mostReaders) return refuse(request, tooManyReaders(mostReaders));
+    readers += 1;
+    try {
+      await answer(request, parsed.request, options);
+    } finally {
+      readers -= 1;
+    }
+  };
+}
+
+async function answer(
+  link: LinkRequest,
+  request: RecordingRequest,
+  { capturesFolder, held, log }: RecordingsOptions,
+): Promise<void> {
+  const { uid } = request;
+  try {
+    const end = await download(request, { capturesFolder, held, open: () => openFor(link, request) });
+    if (end.kind === 'refused') refuse(link, end);
+    else log.info({ uid, reason: end.reason, packets: end.packets }, 'recording sent');
+  } catch (error) {
+    if (!(error instanceof ReaderGone)) throw error;
+    log.info({ uid, reason: error.why }, 'reader of a recording left');
+  }
+}
+
+function openFor({ stream, signal, headers }: LinkRequest, { format }: RecordingRequest): CaptureStream {
+  const isFrames = acceptsFrames(headers.accept);
+  return openCaptureStream({
+    stream,
+    signal,
+    isFrames,
+    ...(format === 'pcapng' && { keepAlive: keepAliveBlock }),
+  });
+}
+
+function refuse({ stream }: LinkRequest, { status, error }: RecordingRefusal): void {
+  answerError(stream, status, error);
+}
+
+function tooManyReaders(most: number): RecordingRefusal {
+  const message = `${most} recordings are being read on this Node, which is the most that it allows: try again when one of them has ended`;
+  return refuseRecording(429, 'TooManyReaders', message);
+}
