@@ -22,8 +22,8 @@ RUN gcc @src/compile_flags.txt -shared -fPIC -o podcap-preload.so src/agent/prel
  && gcc @src/compile_flags.txt -o podcap-spawner src/agent/spawner/*.c \
  && gcc @src/compile_flags.txt -o podcap-interface-probe src/agent/interface-probe/*.c
 # CommonJS, because node:http takes 13 MB more when an ES module imports it. Node 24 supports `using`.
-# The agent and the commands apart: code that the agent does not run would take its memory too.
-RUN node_modules/.bin/esbuild podcap=src/agent/main.ts commands=src/commands/main.ts traffic=src/examples/example-traffic.ts \
+# The agent, the hub and the commands apart: code that a program does not run would take its memory too.
+RUN node_modules/.bin/esbuild podcap=src/agent/main.ts hub=src/hub/main.ts commands=src/commands/main.ts traffic=src/examples/example-traffic.ts \
       --bundle --platform=node --target=node24 --format=cjs --supported:using=true \
       --outdir=. --out-extension:.js=.cjs --metafile=bundle.json
 COPY tools/notices.ts ./
@@ -36,12 +36,12 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 10001 podcap-capture \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin podcap-capture \
- && printf '%s\n' '#!/bin/sh' 'case $1 in ""|-*) program=podcap ;; *) program=commands ;; esac' \
+ && printf '%s\n' '#!/bin/sh' 'case $1 in ""|-*) program=podcap ;; hub) program=hub ;; *) program=commands ;; esac' \
       'exec node --max-semi-space-size=2 /usr/lib/podcap/$program.cjs "$@"' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
 COPY --from=build /podcap/podcap-spawner /podcap/podcap-preload.so /podcap/podcap-tap-preload.so /podcap/podcap-interface-probe /usr/lib/podcap/
-COPY --from=build /podcap/podcap.cjs /podcap/commands.cjs /podcap/traffic.cjs /usr/lib/podcap/
+COPY --from=build /podcap/podcap.cjs /podcap/hub.cjs /podcap/commands.cjs /podcap/traffic.cjs /usr/lib/podcap/
 # What is in the bundle, and the licenses of the npm packages and Node. Debian's packages contain theirs.
 COPY --from=build /podcap/bundle.json /podcap/licenses.txt /usr/share/doc/podcap/
 COPY --from=build /usr/local/LICENSE /usr/share/doc/nodejs/copyright

@@ -3,18 +3,24 @@ import { checkout, type TargetCluster, withTarget } from './target.ts';
 
 const purgeManifest = `${checkout}/deploy/purge.yaml`;
 const exampleTraffic = `${checkout}/deploy/examples/traffic.yaml`;
+const workloads = ['daemonset/podcap', 'deployment/podcap-hub'];
+const apiService = 'apiservice/v1alpha1.podcap.dev';
 const crd = 'capturepolicies.policy.podcap.dev';
 /** The label of the examples that testPod() created, as opposed to those that existed before. */
 const ofTestPod = 'app.kubernetes.io/managed-by=make-test-pod';
 
-/** Builds the image, loads it into the Nodes, applies the manifests, and waits until every agent is ready. */
+/** Builds the image, loads it into the Nodes, applies the manifests, and waits until agents and hub are ready. */
 export async function deploy(target: TargetCluster): Promise<void> {
   await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'build']);
   await must(process.execPath, [`${checkout}/tools/build-image.ts`, 'load'], environment(target));
   await kubectl(target, 'apply', '-f', manifests(target));
-  // The name of the image never changes, so without a restart the agents of an earlier image would keep running.
-  await kubectl(target, '-n', 'kube-system', 'rollout', 'restart', 'daemonset/podcap');
-  await kubectl(target, '-n', 'kube-system', 'rollout', 'status', 'daemonset/podcap', '--timeout=180s');
+  // The name of the image never changes, so without a restart the Pods of an earlier image would keep running.
+  await kubectl(target, '-n', 'kube-system', 'rollout', 'restart', ...workloads);
+  for (const workload of workloads)
+    await kubectl(target, '-n', 'kube-system', 'rollout', 'status', workload, '--timeout=180s');
+  // The hub registers its API once it is ready.
+  for (const condition of ['create', 'condition=Available'])
+    await kubectl(target, 'wait', `--for=${condition}`, '--timeout=120s', apiService);
 }
 
 /** Starts traffic-generator and traffic-server, and waits until both are ready. */
@@ -46,6 +52,8 @@ export async function undeploy(target: TargetCluster): Promise<void> {
   await show(target.kubectl, withTarget(target, ...agents, ...wait));
   const ours = ['--selector', 'app=packet-capture', '-f', manifests(target)];
   await kubectl(target, 'delete', '--ignore-not-found', '--wait=false', ...ours);
+  // The garbage collector deletes it: without the hub, it would stop the deletion of every namespace.
+  await kubectl(target, 'wait', '--for=delete', '--timeout=120s', apiService);
   process.stdout.write(
     `the CapturePolicies and their CRD stay; to delete them, run: kubectl delete crd ${crd}
 the capture files stay on the Nodes, in /var/lib/podcap; to delete them, run: make purge
