@@ -16,6 +16,11 @@ export type RecordingSources = {
   readonly folders: ReadonlyMap<string, FolderState>;
   readonly notes: ReadonlyMap<string, RecordingNote>;
   readonly counters: ReadonlyMap<string, RecordingCounters>;
+  /**
+   * UIDs that have had no state for so long that this is worth saying. A capture has none while it starts or is deleted:
+   * until then it is reported as before, and not at all if it was not.
+   */
+  readonly undecided: ReadonlySet<string>;
   /** RFC 3339. */
   readonly now: string;
 };
@@ -37,13 +42,13 @@ export function describeRecordings(sources: RecordingSources): ReadonlyMap<strin
   );
 }
 
-/** Undefined if the name of the Pod is not known. */
+/** Undefined if it is not known what to say. */
 function describeRecording(uid: string, sources: RecordingSources): DescribedRecording | undefined {
-  const { states, plan, folders, notes, counters } = sources;
+  const { states, plan, folders, notes, counters, undecided } = sources;
   const [state, folder, before] = [states.get(uid), folders.get(uid), notes.get(uid)];
   const pod = state?.pod ?? folder?.pod;
-  if (!pod) return undefined;
-  const spoken = phaseOf(state, folder);
+  const spoken = phaseOf(state, folder, undecided.has(uid) ? undefined : before?.phase?.phase);
+  if (!pod || (spoken === notDecided && !undecided.has(uid))) return undefined;
   const note = noteAfter(
     before,
     spoken.phase,
@@ -78,8 +83,18 @@ function describeRecording(uid: string, sources: RecordingSources): DescribedRec
 
 type Spoken = { readonly phase: CapturePhase; readonly reason?: string; readonly message?: string };
 
-/** As `podcap list` says it. */
-function phaseOf(state: PodState | undefined, folder: FolderState | undefined): Spoken {
+const notDecided: Spoken = {
+  phase: 'Unknown',
+  reason: 'NotDecided',
+  message: 'the agent has not decided about it yet',
+};
+
+/** As `podcap list` says it. `before` is said of what has no state for a moment. */
+function phaseOf(
+  state: PodState | undefined,
+  folder: FolderState | undefined,
+  before: CapturePhase | undefined,
+): Spoken {
   if (state) {
     const { reason, message } = state;
     return {
@@ -89,7 +104,7 @@ function phaseOf(state: PodState | undefined, folder: FolderState | undefined): 
     };
   }
   if (folder?.endedMs !== undefined) return { phase: 'Ended', reason: 'PodEnded' };
-  return { phase: 'Unknown', reason: 'NotDecided', message: 'the agent has not decided about it yet' };
+  return before === undefined ? notDecided : { phase: before };
 }
 
 const phases: Readonly<Record<CaptureState, CapturePhase>> = {

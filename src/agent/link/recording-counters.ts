@@ -50,7 +50,10 @@ export function countedRecordings(options: CountedRecordingsOptions): CountedRec
     const path = folders.pathOf(uid);
     const named = path === undefined ? undefined : parseFolderName(basename(path));
     if (path === undefined || !named) return nothingStored;
-    const fresh = await Promise.race([options.freshTotals(uid), sleep(answerWithinMs, noFreshTotals, { ref: false })]);
+    const fresh = await Promise.race([
+      options.freshTotals(uid),
+      sleep(answerWithinMs, noFreshTotals, { ref: false }),
+    ]);
     const recording = await readRecording(path, named);
     return recording
       ? countersOf(recording, { fresh, times: await times.of(recording), clock })

@@ -10,8 +10,8 @@ import type { ReportLine } from '../../link/protocol.ts';
 import type { PodState } from '../observability/capture-states.ts';
 import type { Plan } from '../planner/decisions.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
-import type { RecordingNote } from '../storage/recording-note.ts';
-import { type DescribedRecording, describeRecordings } from './describe-recordings.ts';
+import { describeRecordings } from './describe-recordings.ts';
+import { keptNotes } from './kept-notes.ts';
 import type { LinkHandler } from './link-handler.ts';
 import { reportLines } from './report-lines.ts';
 import { writeChunk } from './write-chunk.ts';
@@ -41,13 +41,16 @@ const minUpdateIntervalMs = 100;
 const updateEveryMs = 1_000;
 /** Hubs are told nothing before the first plan, or this long after the start: until then little is known. */
 const firstPlanMs = 5_000;
+/** A capture starts and is deleted within this time. */
+const undecidedMs = 5_000;
 const defaultHeartbeatMs = 15_000;
 
 /** Keeps what hubs are told up to date, and in the folders what a later agent has to know for that. */
 export function openRecordingReports(options: RecordingReportsOptions): RecordingReports {
   const { folders, clock, log, heartbeatMs = defaultHeartbeatMs } = options;
   const lines = reportLines();
-  const notes = recordingNotes(folders, log);
+  const notes = keptNotes(folders, log);
+  const undecided = undecidedRecordings(clock);
   const ending = new AbortController();
   const startMs = clock.nowMs();
   let isComplete = false;
@@ -56,14 +59,15 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
   const updating = coalesced(
     async () => {
       await notes.load();
-      const now = new Date().toISOString();
+      const states = new Map(options.states().map((state) => [state.uid, state]));
       const described = describeRecordings({
-        states: new Map(options.states().map((state) => [state.uid, state])),
+        states,
+        undecided: undecided.among(folders.states(), states),
         plan: options.plan(),
         folders: folders.states(),
         notes: notes.all,
         counters: options.counters(),
-        now,
+        now: new Date().toISOString(),
       });
       const wasComplete = isComplete;
       isComplete ||= options.plan() !== undefined || clock.nowMs() - startMs >= firstPlanMs;
@@ -148,44 +152,14 @@ async function sendNew(
   return isSame ? sent : { ...sent, version, leftOut };
 }
 
-/** The notes of all recordings, of which those with a folder are on disk. */
-function recordingNotes(folders: RecordingReportsOptions['folders'], log: Log) {
-  const all = new Map<string, RecordingNote>();
-  const loaded = new Set<string>();
-  /** By UID, the note that is in its folder. */
-  const written = new Map<string, string>();
-  let hasFailed = false;
-
-  async function load(): Promise<void> {
-    for (const uid of folders.states().keys()) {
-      if (loaded.has(uid)) continue;
-      loaded.add(uid);
-      // What this agent knows is newer.
-      if (all.has(uid)) continue;
-      const note = await folders.readNote(uid).catch(() => undefined);
-      if (note) all.set(uid, note);
-    }
-  }
-
-  async function keep(described: ReadonlyMap<string, DescribedRecording>): Promise<void> {
-    for (const uid of [...all.keys(), ...loaded]) {
-      if (described.has(uid)) continue;
-      for (const each of [all, loaded, written]) each.delete(uid);
-    }
-    for (const [uid, { note }] of described) {
-      all.set(uid, note);
-      if (!folders.states().has(uid)) continue;
-      const text = JSON.stringify(note);
-      if (written.get(uid) === text) continue;
-      try {
-        if (await folders.writeNote(uid, note)) written.set(uid, text);
-        hasFailed = false;
-      } catch (error) {
-        if (!hasFailed) log.warn({ uid, err: error }, 'failed to write the note of a recording');
-        hasFailed = true;
-      }
-    }
-  }
-
-  return { all, load, keep };
+/** Those that have a folder, and for some time no state. */
+function undecidedRecordings({ nowMs }: RecordingReportsOptions['clock']) {
+  let since: ReadonlyMap<string, number> = new Map();
+  return {
+    among(folders: ReadonlyMap<string, unknown>, states: ReadonlyMap<string, unknown>): ReadonlySet<string> {
+      const uids = [...folders.keys()].filter((uid) => !states.has(uid));
+      since = new Map(uids.map((uid) => [uid, since.get(uid) ?? nowMs()]));
+      return new Set(uids.filter((uid) => nowMs() - (since.get(uid) ?? 0) >= undecidedMs));
+    },
+  };
 }

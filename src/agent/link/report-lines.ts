@@ -86,7 +86,9 @@ export function reportLines(unixTime: () => string = () => new Date().toISOStrin
 
 /** The newest recordings that fit, each with as many of its newest frozen rings as fit into a line. */
 function withinBounds(recordings: readonly ReportedRecording[]): readonly ReportedRecording[] {
-  const newestFirst = recordings.toSorted((a, b) => (a.status.startTime < b.status.startTime ? 1 : -1));
+  const newestFirst = recordings.toSorted(
+    (a, b) => Date.parse(b.status.startTime) - Date.parse(a.status.startTime),
+  );
   const fitting: ReportedRecording[] = [];
   let bytes = 0;
   for (const recording of newestFirst.slice(0, linkBounds.recordings)) {

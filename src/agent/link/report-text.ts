@@ -1,11 +1,17 @@
 /** Without control characters and what else changes how a terminal shows the rest; at most that many characters. */
 export function boundedText(text: string, mostCharacters: number): string {
-  const clean = text.replaceAll(unprintable, ' ');
-  return clean.length <= mostCharacters ? clean : `${clean.slice(0, mostCharacters - 1)}…`;
+  if (text.length <= mostCharacters) return text.replaceAll(unprintable, ' ');
+  // Half a pair, where it is cut, is one of them.
+  return `${text
+    .slice(0, mostCharacters - 1)
+    .replace(halfPairAtEnd, '')
+    .replaceAll(unprintable, ' ')}…`;
 }
 
 /** Cc: control; Cf: format, such as a change of direction; Zl and Zp: separators; Cs: half a surrogate pair. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+const halfPairAtEnd = /\p{Cs}$/u;
 
 const mostLabelBytes = 16 * 1_024;
 
