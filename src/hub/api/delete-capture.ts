@@ -44,21 +44,22 @@ function success({ metadata: { name, uid } }: Capture): object {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
 }
 
-/** During a rolling update, a Node has two agents: one that does not know the recording passes it on to the next. */
+/** During a rolling update, a Node has two agents: of a recording that one does not know or cannot delete, the next is asked. */
 async function deleteRecording(
   captures: Captures,
   name: CaptureName,
   { uid, node }: CaptureRecording,
   signal: AbortSignal,
 ): Promise<StatusError | undefined> {
-  const agents = captures.agentsOf(name, uid);
-  let error: StatusError | undefined = notConnected(node);
-  for (const agent of agents) {
-    error = await deleteAt(agent, uid, signal);
-    if (!error || error.code !== 404) return error;
+  const errors: StatusError[] = [];
+  for (const agent of captures.agentsOf(name, uid)) {
+    const error = await deleteAt(agent, uid, signal);
+    if (!error) return undefined;
+    errors.push(error);
   }
-  // Every agent that could have it has answered that it has nothing of it.
-  return agents.length > 0 && error.code === 404 ? undefined : error;
+  if (errors.length === 0) return notConnected(node);
+  // If none that could have it has anything of it, it is gone.
+  return errors.find(({ code }) => code !== 404);
 }
 
 async function deleteAt(

@@ -53,10 +53,11 @@ async function readBody(request: IncomingMessage): Promise<v.InferOutput<typeof 
   for await (const part of request) {
     if (!Buffer.isBuffer(part)) continue;
     bytes += part.length;
-    if (bytes > deleteBodyBytes) {
-      return statusError('RequestEntityTooLarge', `the body is longer than ${deleteBodyBytes} bytes`);
-    }
-    parts.push(part);
+    // Read to its end, for as long as a request may take: whoever leaves a body unread cannot answer.
+    if (bytes <= deleteBodyBytes) parts.push(part);
+  }
+  if (bytes > deleteBodyBytes) {
+    return statusError('RequestEntityTooLarge', `the body is longer than ${deleteBodyBytes} bytes`);
   }
   const text = Buffer.concat(parts).toString('utf8');
   if (text.trim() === '') return {};

@@ -110,5 +110,5 @@ function startOf({ resourceVersion = 0n, sendsInitialEvents }: ListQuery): Watch
 
 function durationMs({ timeoutSeconds }: ListQuery): number {
   const { least, spread } = defaultSeconds;
-  return 1_000 * Math.min(mostSeconds, timeoutSeconds ?? least + Math.random() * spread);
+  return Math.round(1_000 * Math.min(mostSeconds, timeoutSeconds ?? least + Math.random() * spread));
 }

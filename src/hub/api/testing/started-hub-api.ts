@@ -138,7 +138,10 @@ export async function send(
       'x-remote-user': 'jane',
       'x-remote-group': ['developers', 'testers'],
       ...(accept !== undefined && { accept }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      }),
       ...headers,
     },
   });

@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Capture } from '../../api/capture.ts';
+import { testCapture } from './testing/memory-captures.ts';
+import { type ObjectChange, type WatchSelectionOptions, watchSelection } from './watch-selection.ts';
+
+const matching = testCapture({ labels: { app: 'web' }, version: '1' });
+const other = testCapture({ labels: { app: 'db' }, version: '2' });
+
+function select(options: Partial<WatchSelectionOptions> = {}) {
+  return watchSelection({
+    isSelected: ({ metadata }) => metadata.labels?.['app'] === 'web',
+    mayLeave: true,
+    isResumed: false,
+    forgetsUnknown: true,
+    ...options,
+  });
+}
+
+function change(kind: ObjectChange['kind'], capture: Capture): ObjectChange {
+  return { kind, capture };
+}
+
+describe('a watch with a selector', () => {
+  test('adds what begins to match and deletes what no longer does', () => {
+    const step = select();
+    expect(step(change('added', other), other)).toBeUndefined();
+    expect(step(change('modified', matching), matching)).toEqual({ type: 'ADDED', capture: matching });
+    expect(step(change('modified', matching), matching)).toEqual({ type: 'MODIFIED', capture: matching });
+    expect(step(change('modified', other), other)).toEqual({ type: 'DELETED', capture: other });
+    expect(step(change('modified', other), other)).toBeUndefined();
+    expect(step(change('deleted', other), other)).toBeUndefined();
+  });
+
+  test('that goes on tells a program once of what it may have and does not match', () => {
+    const step = select({ isResumed: true });
+    expect(step(change('modified', other), other)).toEqual({ type: 'DELETED', capture: other });
+    expect(step(change('modified', other), other)).toBeUndefined();
+    expect(step(change('modified', matching), matching)).toEqual({ type: 'MODIFIED', capture: matching });
+    expect(step(change('deleted', matching), matching)).toEqual({ type: 'DELETED', capture: matching });
+  });
+
+  test('that goes on tells a person nothing of what does not match', () => {
+    const step = select({ isResumed: true, forgetsUnknown: false });
+    expect(step(change('modified', other), other)).toBeUndefined();
+    expect(step(change('deleted', other), other)).toBeUndefined();
+    expect(step(change('deleted', matching), matching)).toEqual({ type: 'DELETED', capture: matching });
+  });
+});
+
+describe('a capture that is older than its namespace', () => {
+  const bare = {
+    ...matching,
+    metadata: {
+      name: 'web-0',
+      namespace: 'shop',
+      uid: matching.metadata.uid,
+      resourceVersion: '1',
+      creationTimestamp: matching.metadata.creationTimestamp,
+    },
+    status: { recordings: [] },
+  };
+
+  test('is not sent', () => {
+    for (const isResumed of [true, false]) {
+      const step = select({ isResumed });
+      expect(step(change('added', matching), undefined)).toBeUndefined();
+      expect(step(change('deleted', matching), undefined)).toBeUndefined();
+    }
+  });
+
+  test('is deleted with nothing but its name where it was sent before', () => {
+    const step = select();
+    step(change('added', matching), matching);
+    expect(step(change('modified', matching), undefined)).toEqual({ type: 'DELETED', capture: bare });
+  });
+
+  test('is deleted with nothing but its name for who watches all namespaces', () => {
+    const step = select({ mayLeave: false, isSelected: () => true });
+    expect(step(change('modified', matching), undefined)).toBeUndefined();
+    expect(step(change('deleted', matching), undefined)).toEqual({ type: 'DELETED', capture: bare });
+  });
+});
+
+test('without a selector, changes are passed on', () => {
+  const step = select({ mayLeave: false, isSelected: () => true });
+  expect(step(change('added', other), other)).toEqual({ type: 'ADDED', capture: other });
+  expect(step(change('modified', other), other)).toEqual({ type: 'MODIFIED', capture: other });
+  expect(step(change('deleted', other), other)).toEqual({ type: 'DELETED', capture: other });
+});
+
+test('whatever happens, a client that applies the events has what is selected', () => {
+  const step = fc.record({
+    name: fc.constantFrom('a', 'b'),
+    app: fc.constantFrom('web', 'db'),
+    kind: fc.constantFrom('put', 'remove'),
+    isHidden: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+      const selection = select();
+      const [server, client] = [new Map<string, Capture>(), new Map<string, Capture>()];
+      for (const { name, app, kind, isHidden } of steps) {
+        const capture = testCapture({ name, labels: { app } });
+        const known = server.get(name);
+        if (kind === 'remove' && !known) continue;
+        const changed: ObjectChange =
+          kind === 'remove'
+            ? change('deleted', known ?? capture)
+            : change(known ? 'modified' : 'added', capture);
+        if (kind === 'remove') server.delete(name);
+        else server.set(name, capture);
+        const visible = isHidden ? undefined : changed.capture;
+        const event = selection(changed, visible);
+        expect(event === undefined || client.has(name) === (event.type !== 'ADDED')).toBe(true);
+        if (event?.type === 'DELETED') client.delete(name);
+        else if (event) client.set(name, event.capture);
+        const isExpected = kind === 'put' && !isHidden && app === 'web';
+        expect(client.get(name)).toEqual(isExpected ? capture : undefined);
+      }
+    }),
+  );
+});
