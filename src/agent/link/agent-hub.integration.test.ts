@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
@@ -5,7 +8,7 @@ import { list } from '../../kubernetes/testing/api-server.ts';
 import { podObject } from '../../kubernetes/testing/pod-object.ts';
 import { countersLineSchema } from '../../link/protocol.ts';
 import { agentScene } from '../testing/agent-scene.ts';
-import { followReports } from './testing/followed-reports.ts';
+import { type FollowedReports, followReports, followStream } from './testing/followed-reports.ts';
 import { hubScene, hubService } from './testing/hub-scene.ts';
 import type { TestHubLink } from './testing/test-hub.ts';
 
@@ -104,4 +107,115 @@ async function countersOn(link: TestHubLink, uid?: string) {
   const lines = text.split('\n').filter((line) => line !== '');
   const parsed = lines.map((line) => v.parse(countersLineSchema, JSON.parse(line)));
   return new Map(parsed.map((each) => [each.uid, each.counters]));
+}
+
+test('labels, the request and the times outlive the agent and the Pod', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const hub = await hubs.startHub();
+  hubs.list(hub);
+  const settings = { hub: hubService, hubTokenFile: hubs.tokenFile };
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted, labels)]));
+  const first = await scene.start(3_600, settings);
+  const before = await followReports(await hub.link()).inPhase('uid-web', 'Capturing');
+  const note = join(scene.captures, 'default_web_uid-web', 'recording.json');
+  await until(async () => (await readFile(note, 'utf8').catch(() => '')).includes('front'), {
+    what: 'the note to be written',
+  });
+  await first.stop();
+  scene.server.script.list.push(list('6', [podObject('web', '5', wanted, labels)]));
+  const second = await scene.start(3_600, settings);
+  const reports = followReports(await hub.link());
+  const again = await reports.inPhase('uid-web', 'Capturing');
+  expect(again.status.startTime).toBe(before.status.startTime);
+  expect(again.status.phaseSince).toBe(before.status.phaseSince);
+  await until(() => reports.isSynced(), { what: 'everything to be reported' });
+  // It was never reported as something else meanwhile.
+  expect(phasesOf(reports)).toEqual(['Capturing']);
+  await second.stop();
+  scene.server.script.list.push(list('7', []));
+  await using _third = await scene.start(3_600, settings);
+  const ended = await followReports(await hub.link()).inPhase('uid-web', 'Ended');
+  expect(ended.labels).toEqual(labels);
+  expect(ended.status).toMatchObject({
+    reason: 'PodEnded',
+    startTime: before.status.startTime,
+    requested: { files: 2, fileMegabytes: 1, filter: 'udp' },
+  });
+  expect(ended.status.phaseSince > before.status.phaseSince).toBe(true);
+});
+
+test('a hub that reads nothing delays no other, and gets the newest state when it reads', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const [one, two] = [await hubs.startHub(), await hubs.startHub()];
+  hubs.list(one, two);
+  const refused = (name: string) => podObject(name, '4', { 'tcpdump.antrea.io': 'x' }, manyLabels);
+  const others = Array.from({ length: 60 }, (_, at) => refused(`bad${at}`));
+  scene.server.script.list.push(list('5', [...others, podObject('web', '4', wanted, labels)]));
+  await using _agent = await scene.start(3_600, { hub: hubService, hubTokenFile: hubs.tokenFile });
+  const link = await one.link();
+  // More than a window is waiting for this hub.
+  const stalled = link.open('/v1/reports');
+  await once(stalled, 'response');
+  const reports = followReports(await two.link());
+  await reports.inPhase('uid-web', 'Capturing');
+  await until(() => reports.isSynced(), { what: 'everything to be reported' });
+  const watch = await scene.server.nextWatch();
+  for (const [version, isPaused] of [true, false, true].entries()) {
+    const annotations = isPaused ? { ...wanted, 'podcap.dev/paused': 'true' } : wanted;
+    watch.send({ type: 'MODIFIED', object: podObject('web', `${6 + version}`, annotations, labels) });
+    await reports.inPhase('uid-web', isPaused ? 'Paused' : 'Capturing');
+  }
+  const late = followStream(stalled);
+  await late.inPhase('uid-web', 'Paused');
+  await until(() => late.isSynced(), { what: 'the rest to be read' });
+  // What it has not read in time was never sent.
+  expect(phasesOf(late)).toEqual(['Paused']);
+});
+
+test('a tcpdump that does not answer delays the counters by half a second', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const hub = await hubs.startHub();
+  hubs.list(hub);
+  scene.server.script.list.push(list('5', [podObject('web', '4', { 'tcpdump.antrea.io': '2' })]));
+  await using _agent = await scene.start(3_600, { hub: hubService, hubTokenFile: hubs.tokenFile });
+  const link = await hub.link();
+  await followReports(link).inPhase('uid-web', 'Capturing');
+  const [pid = 0] = await scene.tcpdumps();
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const startMs = performance.now();
+    expect((await countersOn(link)).get('uid-web')).toMatchObject({ files: 1, dropped: 0 });
+    // Ten seconds are the deadline of everything else that asks tcpdump.
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+});
+
+test('without a hub, nothing is dialled or written down', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const hub = await hubs.startHub();
+  hubs.list(hub);
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted)]));
+  await using agent = await scene.start();
+  await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
+  expect(await agent.ask('/metrics')).toContain('podcap_hub_endpoints 0\n');
+  expect(hub.links).toEqual([]);
+  expect(hubs.slices.queries).toEqual([]);
+  expect(await readdir(join(scene.captures, 'default_web_uid-web'))).not.toContain('recording.json');
+});
+
+/** A line of a kilobyte for each Pod: 60 of them are more than a stream of the test's hub takes unread. */
+const manyLabels = Object.fromEntries(
+  Array.from({ length: 250 }, (_, at) => [`label-${at}`, 'x'.repeat(40)]),
+);
+
+function phasesOf(reports: FollowedReports): string[] {
+  return reports.lines.flatMap((line) =>
+    line.kind === 'recording' && line.recording.uid === 'uid-web' ? [line.recording.status.phase] : [],
+  );
 }

@@ -1,3 +1,4 @@
+import type { ClientHttp2Stream } from 'node:http2';
 import * as v from 'valibot';
 import { until } from '../../../base/until.ts';
 import { type ReportedRecording, type ReportLine, reportLineSchema } from '../../../link/protocol.ts';
@@ -16,7 +17,11 @@ export type FollowedReports = {
 
 /** Asks for the reports; throws, in a later call, if a line is none. */
 export function followReports(link: TestHubLink): FollowedReports {
-  const stream = link.open('/v1/reports');
+  return followStream(link.open('/v1/reports'));
+}
+
+/** The same on a stream that has been opened before, and of which nothing was read. */
+export function followStream(stream: ClientHttp2Stream): FollowedReports {
   const lines: ReportLine[] = [];
   const problems: string[] = [];
   let rest = '';
