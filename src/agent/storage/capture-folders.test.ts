@@ -580,3 +580,20 @@ test('without a policy, no file says who asks', async () => {
   await folders.measureAll();
   expect(await readdir(path)).toEqual([]);
 });
+
+test('a note of the recording goes with its folder, even if it is written at that moment', async () => {
+  await using root = await temporaryFolder();
+  const folders = await open(root.path);
+  const note = { interfaces: ['eth0'], labels: { app: 'web' } };
+  expect(await folders.writeNote(pod.uid, note)).toBe(false);
+  await folders.open(pod);
+  expect(await folders.writeNote(pod.uid, note)).toBe(true);
+  expect(await folders.readNote(pod.uid)).toEqual(note);
+  const writing = Array.from({ length: 20 }, () => folders.writeNote(pod.uid, note));
+  const removing = folders.remove(pod.uid);
+  const late = folders.writeNote(pod.uid, note);
+  await Promise.all([...writing, removing]);
+  expect(await late).toBe(false);
+  expect(await readdir(root.path)).toEqual([]);
+  expect(await folders.readNote(pod.uid)).toBeUndefined();
+});

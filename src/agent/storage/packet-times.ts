@@ -16,10 +16,10 @@ export type PacketTimesReader = {
   readonly keepOnly: (folders: ReadonlySet<string>) => void;
 };
 
-/** What was read of one file, when it had so many bytes. */
+/** What was read of one file, which had at least so many bytes then. */
 type ReadFile = { readonly bytes: number; readonly firstUs: number | undefined; readonly last: ReadEnd };
-/** The time of the last record before `wholeBytes`; undefined if none was read. */
-type ReadEnd = { readonly wholeBytes: number; readonly lastUs: number } | undefined;
+/** The last record before `wholeBytes`, when the file had so many bytes; undefined if none was read. */
+type ReadEnd = { readonly bytes: number; readonly wholeBytes: number; readonly lastUs: number } | undefined;
 
 /** Starts without having read anything. */
 export function packetTimesReader(): PacketTimesReader {
@@ -29,30 +29,29 @@ export function packetTimesReader(): PacketTimesReader {
   const queue = serialQueue();
   let buffer: Uint8Array<ArrayBuffer> | undefined;
 
-  async function lastOf(pcap: PcapFile, before: ReadEnd): Promise<ReadEnd> {
+  async function lastOf(pcap: PcapFile, bytes: number, before: ReadEnd): Promise<ReadEnd> {
     buffer ??= new Uint8Array(runBufferBytes);
     const runs = pcap.runs(buffer, before?.wholeBytes);
     let lastUs = before?.lastUs;
     for (;;) {
       const run = await runs.next();
       if (!run.done) lastUs = lastTimeIn(run.value.bytes, pcap);
-      else return lastUs === undefined ? undefined : { wholeBytes: run.value.wholeBytes, lastUs };
+      else return lastUs === undefined ? undefined : { bytes, wholeBytes: run.value.wholeBytes, lastUs };
     }
   }
 
   async function readAgain(file: RecordingFile, part: 'first' | 'last', before: ReadFile | undefined) {
-    const isSame = before?.bytes === file.bytes;
-    const isKnown = part === 'first' ? before?.firstUs !== undefined : before?.last !== undefined;
-    if (before && isSame && isKnown) return before;
     // A file that has become shorter is another one.
     const known = before && before.bytes <= file.bytes ? before : undefined;
+    const isRead = part === 'first' ? known?.firstUs !== undefined : known?.last?.bytes === file.bytes;
+    if (known && isRead) return known;
     const opened = await ifExists(openPcap(file.path)).catch(() => undefined);
     if (opened?.kind !== 'pcap') return { bytes: file.bytes, firstUs: undefined, last: undefined };
     await using pcap = opened;
     return {
       bytes: file.bytes,
       firstUs: known?.firstUs ?? (await pcap.firstUs()),
-      last: part === 'last' ? await lastOf(pcap, known?.last) : known?.last,
+      last: part === 'last' ? await lastOf(pcap, file.bytes, known?.last) : known?.last,
     };
   }
 
