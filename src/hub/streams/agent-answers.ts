@@ -35,24 +35,21 @@ export async function askAgent(agent: AgentLink, call: StreamCall): Promise<Stre
   return { kind: 'refused', error: refusalOf(response.status, text, node) };
 }
 
-/**
- * Asks one agent after the other, until one has it. If none has, the result is `absent` only if every agent said so:
- * otherwise nobody knows.
- */
-export async function askInTurn(agents: readonly AgentLink[], call: StreamCall): Promise<StreamAnswer> {
-  let unreachable: StreamAnswer | undefined;
-  for (const agent of agents) {
-    const answer = await askAgent(agent, call);
-    if (answer.kind === 'source' || answer.kind === 'refused') return answer;
-    if (answer.kind === 'unreachable') unreachable ??= answer;
-  }
-  return unreachable ?? { kind: 'absent' };
-}
-
 /** What the first agent answered that has it. Otherwise which Nodes did not answer; if none, all answered `absent`. */
 export type JointAnswer =
   | Extract<StreamAnswer, { readonly kind: 'source' | 'refused' }>
   | { readonly kind: 'none'; readonly unreachable: readonly string[] };
+
+/** Asks one agent after the other, until one has it. */
+export async function askInTurn(agents: readonly AgentLink[], call: StreamCall): Promise<JointAnswer> {
+  const unreachable: string[] = [];
+  for (const agent of agents) {
+    const answer = await askAgent(agent, call);
+    if (answer.kind === 'source' || answer.kind === 'refused') return answer;
+    if (answer.kind === 'unreachable') unreachable.push(answer.node);
+  }
+  return { kind: 'none', unreachable };
+}
 
 /** Asks all agents at once. The first that has it wins; what the others may have begun ends at once. */
 export async function askTogether(agents: readonly AgentLink[], call: StreamCall): Promise<JointAnswer> {

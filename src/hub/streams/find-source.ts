@@ -49,20 +49,13 @@ export async function findRecording(
   const recording = recordingOf(name, capture && servedCapture(capture, age), parameters['uid']);
   if (recording.kind === 'error') return recording;
   const { uid, node } = recording;
-  const answer = await askInTurn(captures.agentsOf(name, uid), {
-    ...callOf(linkPaths.recording, wanted),
-    query: { ...parameters, uid },
-  });
-  switch (answer.kind) {
-    case 'source':
-      return { ...answer, recording: uid };
-    case 'refused':
-      return answer.error;
-    case 'absent':
-      return streamErrors.noFiles(name, uid);
-    case 'unreachable':
-      return streamErrors.recordingUnreachable(name, node);
-  }
+  const agents = captures.agentsOf(name, uid);
+  const call = { ...callOf(linkPaths.recording, wanted), query: { ...parameters, uid } };
+  const answer = await askInTurn(agents, call);
+  if (answer.kind === 'source') return { ...answer, recording: uid };
+  if (answer.kind === 'refused') return answer.error;
+  const isKnown = agents.length > 0 && answer.unreachable.length === 0;
+  return isKnown ? streamErrors.noFiles(name, uid) : streamErrors.recordingUnreachable(name, node);
 }
 
 type FoundRecording = Pick<CaptureRecording, 'uid' | 'node'> & { readonly kind: 'recording' };

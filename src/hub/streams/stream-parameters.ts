@@ -10,6 +10,8 @@ export type StreamParameters = {
 
 const number = /^\d{1,12}$/;
 const switchedOn = /^(true|false|1|0)$/;
+const uid = /^[A-Za-z0-9-]{1,64}$/;
+const format = /^(pcapng|pcap)$/;
 const time = /^.{1,64}$/u;
 
 /**
@@ -18,11 +20,11 @@ const time = /^.{1,64}$/u;
  */
 const known = {
   log: {
-    uid: /^[A-Za-z0-9-]{1,64}$/,
+    uid,
     frozen: /^[A-Za-z0-9,-]{1,64}$/,
     since: time,
     until: time,
-    format: /^(pcapng|pcap)$/,
+    format,
     follow: switchedOn,
   },
   attach: {
@@ -31,6 +33,8 @@ const known = {
     snaplen: number,
     duration: /^[A-Za-z0-9.]{1,32}$/,
     count: number,
+    uid,
+    format,
     node: /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/,
   },
 } as const satisfies Record<Subresource, Readonly<Record<string, RegExp>>>;

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { connect, type TLSSocket } from 'node:tls';
 import * as v from 'valibot';
 import { respondUntilComplete } from '../../link/complete-answer.ts';
@@ -27,7 +32,11 @@ export type TestAgent = AsyncDisposable & {
   readonly cut: () => void;
 };
 
-export type TestAgentHandler = (stream: ServerHttp2Stream, query: URLSearchParams) => void;
+export type TestAgentHandler = (
+  stream: ServerHttp2Stream,
+  query: URLSearchParams,
+  headers: IncomingHttpHeaders,
+) => void;
 
 export type TestAgentOptions = {
   readonly port: number;
@@ -152,7 +161,7 @@ function serve(
     const [path = '', query = ''] = target.split('?');
     requests.push(`${headers[':method']} ${target}`);
     const answer = answers[path];
-    if (answer) answer(stream, new URLSearchParams(query));
+    if (answer) answer(stream, new URLSearchParams(query), headers);
     else stream.respond({ ':status': 404 }, { endStream: true });
   });
   return session;
