@@ -39,6 +39,11 @@ export type RunningTap = {
   readonly stopping: AbortSignal;
 };
 
+/** Whether everything was sent that was asked for. */
+export function isComplete({ reason }: TapEnd): boolean {
+  return !['CaptureFailed', 'AgentStopping', 'ReaderGone'].includes(reason);
+}
+
 const tickMs = 1_000;
 /** The end of a Pod may be seen later than that of its interface. */
 const podEndWithinMs = 2_000;
@@ -62,7 +67,8 @@ export async function runTap(tap: RunningTap): Promise<TapEnd & { readonly lostA
   await Promise.all(pumps);
   for (const [number, { statistics }] of endings.entries())
     tap.packets.droppedByKernel(number, statistics?.dropped);
-  tap.packets.statistics();
+  // A capture file that ends with statistics is complete to its readers.
+  if (isComplete(found)) tap.packets.statistics();
   return { ...found, lostAtStop: lostAtStop(endings) };
 }
 

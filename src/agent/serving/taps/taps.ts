@@ -6,7 +6,7 @@ import type { PodNetworks } from '../../netns/pod-networks.ts';
 import type { StreamingSpawner } from '../../spawner/spawner.ts';
 import { type CaptureStream, ReaderGone } from '../capture-stream.ts';
 import { type OpenedTap, openTap } from './open-tap.ts';
-import { runTap, type TapEnd } from './run-tap.ts';
+import { isComplete, runTap, type TapEnd } from './run-tap.ts';
 import { parseTapRequest, refusal, type TapRefusal } from './tap-request.ts';
 import type { OwnPods } from './tap-target.ts';
 
@@ -101,7 +101,7 @@ function endOf(
   return {
     reason,
     ...(message !== undefined && { message }),
-    isComplete: reason !== 'CaptureFailed' && reason !== 'AgentStopping',
+    isComplete: isComplete(end),
     packets: sent,
     dropped: tooSlow + droppedByKernel,
     ...(lostAtStop !== undefined && { lostAtStop }),

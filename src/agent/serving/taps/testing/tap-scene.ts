@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { ClientHttp2Stream } from 'node:http2';
 import { pino } from 'pino';
 import { framesMediaType } from '../../../../api/stream-frames.ts';
 import type { Pod } from '../../../../kubernetes/pod.ts';
 import { completeAnswerTrailer, linkPaths } from '../../../../link/protocol.ts';
+import { isLoss } from '../../../../pcap/packet-reader.ts';
 import { readBytes } from '../../../../pcap/testing/read-capture.ts';
 import { datagramNumber } from '../../../../testbed/datagrams.ts';
 import { udpPayload } from '../../../../testbed/udp-datagram.ts';
@@ -43,17 +45,21 @@ export type TapAnswer = {
 
 export const inFrames: OpenOptions = { accept: framesMediaType };
 
+type TapSceneOptions = {
+  readonly maxTaps?: number;
+  readonly hubs?: readonly HubAddress[];
+  readonly pod?: Pod;
+};
+
 export async function tapScene({
   maxTaps = 16,
   hubs = [],
-}: {
-  readonly maxTaps?: number;
-  readonly hubs?: readonly HubAddress[];
-} = {}): Promise<TapScene> {
+  pod = podWith(),
+}: TapSceneOptions = {}): Promise<TapScene> {
   await using opening = new AsyncDisposableStack();
   const testbed = opening.use(await vethTestbed());
   const spawner = opening.use(await testSpawner());
-  const pods = new Map([['uid-1', podWith()]]);
+  const pods = new Map([[pod.uid, pod]]);
   const { netns, addresses } = testbed;
   const taps = opening.use(
     openTaps({
@@ -88,15 +94,24 @@ export async function tapScene({
   };
 }
 
-/** The numbers of the numbered datagrams in a capture. */
+/** The numbers of the numbered datagrams in a capture, which may lack its end. */
 export async function numbersIn(bytes: Uint8Array): Promise<readonly number[]> {
   const { packets, damage } = await readBytes(bytes);
-  if (damage.length > 0) throw new Error(damage.map(({ message }) => message).join('; '));
+  if (damage.some(isLoss)) throw new Error(damage.map(({ message }) => message).join('; '));
   return packets.flatMap(({ data }) => {
     const datagram = udpPayload(Buffer.from(data, 'latin1'), 1);
     const number = datagram && datagramNumber(datagram.payload);
     return number ?? [];
   });
+}
+
+/** The tcpdumps in the Pod's network: senders run there, too. */
+export async function tcpdumpsOf({ processes }: VethTestbed): Promise<readonly number[]> {
+  const named = (await processes()).map(async (pid) => {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    return name === 'tcpdump\n' ? [pid] : [];
+  });
+  return (await Promise.all(named)).flat();
 }
 
 async function answerOf(stream: ClientHttp2Stream, { isPaused = false }: OpenOptions): Promise<TapAnswer> {
