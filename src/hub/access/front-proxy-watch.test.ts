@@ -4,8 +4,7 @@ import { kubernetesClient } from '../../kubernetes/client.ts';
 import { apiServer } from '../../kubernetes/testing/api-server.ts';
 import { authority } from '../../kubernetes/testing/certificate.ts';
 import { memoryLog } from '../../kubernetes/testing/memory-logger.ts';
-import type { FrontProxyTrust } from './front-proxy-trust.ts';
-import { watchFrontProxy } from './front-proxy-watch.ts';
+import { type FrontProxyWatch, watchFrontProxy } from './front-proxy-watch.ts';
 
 const [front, next] = await Promise.all([authority('front-proxy-ca'), authority('front-proxy-ca')]);
 
@@ -32,12 +31,12 @@ async function scene(...items: readonly object[]) {
   });
   const client = kubernetesClient(server.config);
   const log = memoryLog();
-  const changes: FrontProxyTrust[] = [];
-  const watch = watchFrontProxy({
+  const changes: (string | undefined)[] = [];
+  const watch: FrontProxyWatch = watchFrontProxy({
     client,
     log,
     signal: new AbortController().signal,
-    onChange: (trust) => changes.push(trust),
+    onChange: () => changes.push(watch.trust()?.ca),
     limits: { settledMs: 0, backoff: { minMs: 1, maxMs: 4 } },
   });
   onTestFinished(async () => {
@@ -64,7 +63,7 @@ test('follows its changes, and ignores those that change nothing', async () => {
   stream.send({ type: 'MODIFIED', object: configMap(front.cert, undefined, '2') });
   stream.send({ type: 'MODIFIED', object: configMap(next.cert, undefined, '3') });
   await until(() => watch.trust()?.ca === next.cert, { what: 'the new authority' });
-  expect(changes.map(({ ca }) => ca)).toEqual([next.cert]);
+  expect(changes).toEqual([next.cert]);
 });
 
 test('says why the first answer trusts nobody', async () => {
@@ -74,7 +73,7 @@ test('says why the first answer trusts nobody', async () => {
 });
 
 test('trusts nobody from a bad change on, until it is repaired', async () => {
-  const { server, watch, log } = await scene(configMap(front.cert));
+  const { server, watch, log, changes } = await scene(configMap(front.cert));
   const stream = await server.nextWatch();
   stream.send({ type: 'MODIFIED', object: configMap(front.cert, '[]', '2') });
   await until(() => watch.trust() === undefined, { what: 'the bad configuration' });
@@ -83,6 +82,7 @@ test('trusts nobody from a bad change on, until it is repaired', async () => {
   ]);
   stream.send({ type: 'MODIFIED', object: configMap(front.cert, undefined, '3') });
   await until(() => watch.trust() !== undefined, { what: 'the repaired configuration' });
+  expect(changes).toEqual([undefined, front.cert]);
 });
 
 test('keeps what it knows while the ConfigMap is gone and the API server cannot be reached', async () => {

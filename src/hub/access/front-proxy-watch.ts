@@ -21,8 +21,8 @@ export type FrontProxyWatchOptions = {
   readonly client: Pick<KubernetesClient, 'get' | 'stream'>;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Called with each change after the first answer, before `trust` returns it: the TLS context has to follow. */
-  readonly onChange: (trust: FrontProxyTrust) => void;
+  /** Called when `trust` returns something else than before, after the first answer: the TLS context has to follow. */
+  readonly onChange: () => void;
   readonly limits?: Partial<WatchLimits>;
 };
 
@@ -47,10 +47,11 @@ export function watchFrontProxy(options: FrontProxyWatchOptions): FrontProxyWatc
     const isFirst = known === undefined;
     known = text;
     const read = readFrontProxyTrust(data);
-    if (read.kind === 'problem')
-      log.warn({ reason: read.reason, problem: read.message }, 'trust no front proxy');
-    else if (!isFirst) options.onChange(read);
     trust = read.kind === 'trust' ? read : undefined;
+    if (read.kind === 'problem') {
+      log.warn({ reason: read.reason, problem: read.message }, 'trust no front proxy');
+    }
+    if (!isFirst) options.onChange();
     first.resolve(read);
   }
 
