@@ -1,5 +1,5 @@
 import { apiGroup } from '../../api/capture.ts';
-import type { StatusError } from '../api/status-error.ts';
+import { type StatusError, statusError } from '../api/status-error.ts';
 import type { Caller, ResourceAttributes } from './access.ts';
 
 /** The wording of what a caller may not do. `maySee`: may get the capture, which the words say then. */
@@ -29,25 +29,19 @@ export function forbidden(
 /** Undefined: the verb is its own word. */
 const actions: Readonly<Record<string, string | undefined>> = { download: 'download', tap: 'tap' };
 
-export const authorizationUnavailable: StatusError = {
-  kind: 'error',
-  code: 503,
-  reason: 'ServiceUnavailable',
-  message:
-    'the hub cannot ask the API server what you may do, so it allows nothing: try again, and if that lasts, ' +
+export const authorizationUnavailable: StatusError = statusError(
+  'ServiceUnavailable',
+  'the hub cannot ask the API server what you may do, so it allows nothing: try again, and if that lasts, ' +
     'look at the log of the hub',
-  retryAfterSeconds: 5,
-};
+  5,
+);
 
 /** The namespace of a stream could not be checked: bytes are not served on a guess. */
 export function namespaceUnchecked(namespace: string): StatusError {
-  return {
-    kind: 'error',
-    code: 503,
-    reason: 'ServiceUnavailable',
-    message:
-      `the hub cannot ask the API server since when namespace ${namespace} exists, ` +
+  return statusError(
+    'ServiceUnavailable',
+    `the hub cannot ask the API server since when namespace ${namespace} exists, ` +
       'so it serves nothing of it: try again, and if that lasts, look at the log of the hub',
-    retryAfterSeconds: 5,
-  };
+    5,
+  );
 }

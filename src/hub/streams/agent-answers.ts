@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { captureFileMediaType, framesMediaType } from '../../api/stream-frames.ts';
 import { plainText } from '../../base/plain-text.ts';
 import { linkErrorSchema } from '../../link/protocol.ts';
 import type { AgentLink, AgentRequest, AgentResponse } from '../agents/agent-link.ts';
+import { readAnswerText } from '../agents/answer-text.ts';
 import type { StatusError } from '../api/status-error.ts';
 import { streamErrors } from './stream-errors.ts';
 
@@ -30,7 +30,8 @@ export async function askAgent(agent: AgentLink, call: StreamCall): Promise<Stre
     response.body.destroy();
     return { kind: 'refused', error: streamErrors.badAnswer(node) };
   }
-  const text = await readBounded(response.body, call.responseMs);
+  // Without words, or with too many, the status is enough.
+  const text = await readAnswerText(response, refusalBounds).catch(() => '');
   if (response.status === 404) return { kind: 'absent' };
   return { kind: 'refused', error: refusalOf(response.status, text, node) };
 }
@@ -95,25 +96,4 @@ function refusalOf(status: number, text: string, node: string): StatusError {
   return { kind: 'error', code: status, reason, message, ...(isPassing && { retryAfterSeconds: 5 }) };
 }
 
-const longestRefusalBytes = 16 * 1024;
-
-/** The text of a refusal; what is there if it is too long, late or cut: the status alone says enough. */
-async function readBounded(body: Readable, withinMs: number): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  const timer = setTimeout(() => body.destroy(), withinMs);
-  try {
-    for await (const part of body) {
-      if (!Buffer.isBuffer(part)) continue;
-      bytes += part.length;
-      if (bytes > longestRefusalBytes) break;
-      parts.push(part);
-    }
-  } catch {
-    // The status stays.
-  } finally {
-    clearTimeout(timer);
-    body.destroy();
-  }
-  return Buffer.concat(parts).toString('utf8');
-}
+const refusalBounds = { mostBytes: 16 * 1024, withinMs: 5_000 } as const;

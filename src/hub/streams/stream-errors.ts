@@ -1,81 +1,63 @@
-import type { StatusError } from '../api/status-error.ts';
+import { statusError } from '../api/status-error.ts';
 import type { CaptureName } from '../captures/captures.ts';
 import type { StreamBounds } from './stream-limits.ts';
 
 /** The wording of what a stream is refused for; each says what to do. */
 export const streamErrors = {
   tooMany: (bound: keyof StreamBounds, bounds: StreamBounds) =>
-    error(
-      429,
+    statusError(
       'TooManyRequests',
       bound === 'perUser'
         ? `you have ${bounds.perUser} streams open at this hub, as many as a user may: end one, or try again later`
         : `this hub has ${bounds.perHub} streams open, as many as it may: try again later`,
       10,
     ),
-  noNamespace: (namespace: string) => error(404, 'NotFound', `namespace ${namespace} does not exist`),
+  noNamespace: (namespace: string) => statusError('NotFound', `namespace ${namespace} does not exist`),
   noCapture: ({ namespace, name }: CaptureName) =>
-    error(
-      404,
+    statusError(
       'NotFound',
       `nothing is recorded of Pod ${name} in namespace ${namespace}: kubectl get captures -n ${namespace} ` +
         'lists what is',
     ),
   noRecording: ({ namespace, name }: CaptureName, uid: string) =>
-    error(
-      404,
+    statusError(
       'NotFound',
       `capture ${name} in namespace ${namespace} has no recording with uid ${uid}: ` +
         `kubectl get capture ${name} -n ${namespace} -o yaml lists those that it has`,
     ),
   noFiles: ({ namespace, name }: CaptureName, uid: string) =>
-    error(
-      404,
+    statusError(
       'NotFound',
       `recording ${uid} of capture ${name} in namespace ${namespace} has no files any more`,
     ),
   recordingUnreachable: ({ name }: CaptureName, node: string) =>
-    error(
-      503,
+    statusError(
       'ServiceUnavailable',
       `the agent of Node ${node}, which has the recording of ${name}, is not connected or does not answer: try again; ` +
         `if that lasts, look at the Podcap agent of that Node`,
       5,
     ),
   noPod: ({ namespace, name }: CaptureName, agents: number) =>
-    error(
-      404,
+    statusError(
       'NotFound',
       `no agent has a running Pod ${name} in namespace ${namespace}; all ${agents} that are connected were asked`,
     ),
   podUnreachable: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
-    error(
-      503,
+    statusError(
       'ServiceUnavailable',
       `no agent that answered has a running Pod ${name} in namespace ${namespace}, and agents of these Nodes did not ` +
         `answer: ${listed(nodes)}; try again`,
       5,
     ),
   noAgents: () =>
-    error(
-      503,
+    statusError(
       'ServiceUnavailable',
       'no agent is connected to this hub: try again; if that lasts, look at the DaemonSet of Podcap',
       5,
     ),
   badAnswer: (node: string) =>
-    error(500, 'InternalError', `the agent of Node ${node} gave an answer that the hub does not know`),
+    statusError('InternalError', `the agent of Node ${node} gave an answer that the hub does not know`),
 } as const;
-
-function error(code: number, reason: string, message: string, retryAfterSeconds?: number): StatusError {
-  return {
-    kind: 'error',
-    code,
-    reason,
-    message,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
-  };
-}
 
 const mostNodes = 10;
 

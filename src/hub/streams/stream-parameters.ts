@@ -1,5 +1,5 @@
 import type { QueryParameters } from '../api/query-parameters.ts';
-import type { StatusError } from '../api/status-error.ts';
+import { type StatusError, statusError } from '../api/status-error.ts';
 import type { Subresource } from '../api/subresource-handler.ts';
 
 /** What an agent is asked for, by name. */
@@ -49,17 +49,16 @@ export function streamParameters(
     const pattern = patterns.get(name);
     if (!pattern) {
       const names = [...patterns.keys()].join(', ');
-      return badRequest(`captures/${subresource} has no parameter ${quoted(name)}: it has ${names}`);
+      return statusError(
+        'BadRequest',
+        `captures/${subresource} has no parameter ${quoted(name)}: it has ${names}`,
+      );
     }
     if (!pattern.test(value)) {
-      return badRequest(`captures/${subresource}: ${name} cannot be ${quoted(value)}`);
+      return statusError('BadRequest', `captures/${subresource}: ${name} cannot be ${quoted(value)}`);
     }
   }
   return { kind: 'parameters', values: Object.fromEntries(query) };
-}
-
-function badRequest(message: string): StatusError {
-  return { kind: 'error', code: 400, reason: 'BadRequest', message };
 }
 
 function quoted(text: string): string {

@@ -87,6 +87,8 @@ export async function streamScene(options: StreamSceneOptions = {}) {
       agents += 1;
       return links.connect({ token: agentToken({ node, podName: `podcap-${agents}` }), handlers });
     },
+    /** A client that reads what comes, until it leaves. */
+    open: (path: string) => openAnswer(hub.port, path),
     /** The whole answer to a GET of a path such as `shop/web/log`. */
     get: (path: string, headers: Readonly<Record<string, string>> = {}) => readAll(hub.port, path, headers),
   };
@@ -156,6 +158,16 @@ async function streamServer(
       server.closeAllConnections();
     },
   };
+}
+
+function openAnswer(port: number, path: string) {
+  const firstBytes = Promise.withResolvers<void>();
+  const sent = request({ port, path: `/${path}`, rejectUnauthorized: false, agent: false });
+  sent.on('error', firstBytes.reject).once('response', (response) => {
+    response.on('error', () => {}).on('data', () => firstBytes.resolve());
+  });
+  sent.end();
+  return { firstBytes: firstBytes.promise, leave: () => void sent.destroy() };
 }
 
 async function readAll(

@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import { until } from '../../base/until.ts';
+import { linkPaths } from '../../link/protocol.ts';
+import {
+  captureOfWeb,
+  recordingOn,
+  refuses,
+  sends,
+  startStream,
+  streamScene,
+} from './testing/stream-scene.ts';
+
+const absent = refuses(404, 'PodNotFound', 'no such Pod on this Node');
+
+function message({ body }: { readonly body: Buffer }): unknown {
+  return JSON.parse(body.toString('utf8')).message;
+}
+
+test('without a hint, all agents are asked, and the one that has the Pod is read', async () => {
+  const scene = await streamScene();
+  await using one = await scene.agent('node-1', { [linkPaths.tap]: absent });
+  await using two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
+  await using three = await scene.agent('node-3', { [linkPaths.tap]: absent });
+  const answer = await scene.get('shop/web/attach?filter=tcp%20port%2080&count=5&snaplen=96&duration=30s');
+  expect(answer).toMatchObject({ status: 200, isComplete: true });
+  expect(answer.body.toString()).toBe('packets');
+  const path = 'GET /v1/tap?filter=tcp+port+80&count=5&snaplen=96&duration=30s&namespace=shop&name=web';
+  for (const agent of [one, two, three]) expect(agent.requests).toContain(path);
+});
+
+test('nothing but the winner goes on', async () => {
+  const scene = await streamScene();
+  let isLoserClosed = false;
+  const isAsked = Promise.withResolvers<void>();
+  await using _one = await scene.agent('node-1', {
+    [linkPaths.tap](stream) {
+      stream.once('close', () => {
+        isLoserClosed = true;
+      });
+      isAsked.resolve();
+    },
+  });
+  await using _two = await scene.agent('node-2', {
+    [linkPaths.tap]: (stream) =>
+      void isAsked.promise.then(() => sends('packets')(stream, new URLSearchParams(), {})),
+  });
+  expect((await scene.get('shop/web/attach')).body.toString()).toBe('packets');
+  await until(() => isLoserClosed, { what: 'the request to the other agent to end' });
+});
+
+test.for([
+  ['the client names', 'shop/web/attach?node=node-2', []],
+  ['it is recorded', 'shop/web/attach', [captureOfWeb(recordingOn('node-2', 'a'))]],
+] as const)('the Node that %s is asked first', async ([, path, captures]) => {
+  const scene = await streamScene({ captures });
+  await using one = await scene.agent('node-1', { [linkPaths.tap]: sends('from elsewhere') });
+  await using two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
+  expect((await scene.get(path)).body.toString()).toBe('packets');
+  expect(two.requests).toContain('GET /v1/tap?namespace=shop&name=web');
+  expect(one.requests.filter((each) => each.includes('tap'))).toEqual([]);
+});
+
+test.for(['node-2', 'node-9'])('a hint that is wrong costs one question: %s', async (node) => {
+  const scene = await streamScene();
+  await using _one = await scene.agent('node-1', { [linkPaths.tap]: sends('packets') });
+  await using _two = await scene.agent('node-2', { [linkPaths.tap]: absent });
+  expect((await scene.get(`shop/web/attach?node=${node}`)).body.toString()).toBe('packets');
+});
+
+test('of two agents on a Node, the newer one serves taps, and the other one where that does not have the Pod', async () => {
+  const scene = await streamScene();
+  await using _older = await scene.agent('node-1', { [linkPaths.tap]: sends('from the older') });
+  await using newer = await scene.agent('node-1', { [linkPaths.tap]: sends('from the newer') });
+  expect((await scene.get('shop/web/attach')).body.toString()).toBe('from the newer');
+  newer.cut();
+  await using _newest = await scene.agent('node-1', { [linkPaths.tap]: absent });
+  expect((await scene.get('shop/web/attach')).body.toString()).toBe('from the older');
+});
+
+test('tells a Pod that no agent has from agents that do not answer', async () => {
+  const scene = await streamScene();
+  await using _one = await scene.agent('node-1', { [linkPaths.tap]: absent });
+  const unknown = await scene.get('shop/web/attach');
+  expect(unknown.status).toBe(404);
+  expect(message(unknown)).toContain(
+    'no agent has a running Pod web in namespace shop; all 1 that are connected',
+  );
+  await using two = await scene.agent('node-2', { [linkPaths.tap]: () => two.cut() });
+  const unreachable = await scene.get('shop/web/attach');
+  expect(unreachable).toMatchObject({ status: 503 });
+  expect(message(unreachable)).toContain('agents of these Nodes did not answer: node-2; try again');
+});
+
+test('says that no agent is connected', async () => {
+  const scene = await streamScene();
+  const answer = await scene.get('shop/web/attach');
+  expect(answer.status).toBe(503);
+  expect(message(answer)).toContain('no agent is connected to this hub');
+});
+
+test('an agent that has the Pod and refuses is believed', async () => {
+  const scene = await streamScene();
+  await using _one = await scene.agent('node-1', { [linkPaths.tap]: absent });
+  await using _two = await scene.agent('node-2', {
+    [linkPaths.tap]: refuses(429, 'TooManyTaps', '8 taps run'),
+  });
+  const answer = await scene.get('shop/web/attach');
+  expect(answer.status).toBe(429);
+  expect(message(answer)).toBe('8 taps run (Node node-2: TooManyTaps)');
+});
+
+test('the tap of a client that goes away ends at once', async () => {
+  const scene = await streamScene();
+  let isClosed = false;
+  await using _ = await scene.agent('node-1', {
+    [linkPaths.tap](stream) {
+      startStream(stream);
+      stream.write('packets');
+      stream.once('close', () => {
+        isClosed = true;
+      });
+    },
+  });
+  const client = scene.open('shop/web/attach');
+  await client.firstBytes;
+  client.leave();
+  await until(() => isClosed, { what: 'the tap to end' });
+  await until(() => scene.audited().some(({ event }) => event === 'StreamEnded'), { what: 'the audit line' });
+  expect(scene.audited().at(-1)).toMatchObject({ event: 'StreamEnded', ending: 'ClientGone', bytes: 7 });
+});
