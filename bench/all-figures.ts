@@ -6,6 +6,7 @@ import { cpuIdle } from './figures/cpu-idle.ts';
 import { decode } from './figures/decode.ts';
 import { diskWrites } from './figures/disk-writes.ts';
 import { firstPacket } from './figures/first-packet.ts';
+import { hubLinkMemory } from './figures/hub-link-memory.ts';
 import { lastDatagram } from './figures/last-datagram.ts';
 import { loss } from './figures/loss.ts';
 import { memory } from './figures/memory.ts';
@@ -32,6 +33,7 @@ export const figures: readonly Figure[] = [
   policyChange,
   cpuIdle,
   memory,
+  hubLinkMemory,
   ringMemory,
   admission,
   scale,

@@ -90,7 +90,7 @@ export async function agentHost({ pods }: BridgeTestbed): Promise<AgentHost> {
 }
 
 /** Bundles as the Dockerfile does. Returns the path of the bundle. */
-async function bundleAgent(folder: TemporaryFolder): Promise<string> {
+export async function bundleAgent(folder: TemporaryFolder): Promise<string> {
   const outfile = join(folder.path, 'agent.cjs');
   await bundleProgram(join(import.meta.dirname, 'bench-agent-program.ts'), outfile);
   return outfile;
@@ -126,14 +126,20 @@ function podObjects(server: ApiServer, pods: readonly TestbedPod[]) {
   };
 }
 
-type AgentStartOptions = {
+export type AgentStartOptions = {
   readonly program: string;
   readonly settings: Readonly<Record<string, string>>;
   readonly server: ApiServer;
   readonly probePort: number;
 };
 
-async function startAgent({ program, settings, server, probePort }: AgentStartOptions): Promise<BenchAgent> {
+/** Starts the agent as the image does. */
+export async function startAgent({
+  program,
+  settings,
+  server,
+  probePort,
+}: AgentStartOptions): Promise<BenchAgent> {
   const { flags, environment } = await imageStart();
   const watchesBefore = server.watches.length;
   const options = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
