@@ -7,8 +7,10 @@ export type CallKind = 'short' | 'watch' | 'stream';
 /** The requests that are being answered. */
 export type OpenCalls = {
   /**
-   * Runs the work unless too many of its kind are open. Its signal aborts when the client is gone, at the deadline
-   * (`timedOut` then tells), and for long answers when the hub ends.
+   * Runs the work unless too many of its kind are open. Its signal aborts, with one of `callEndings`, when the client is
+   * gone, at the deadline, and for long answers when the hub ends.
+   *
+   * @throws the reason of the signal, if a short answer is not there by then.
    */
   readonly run: (
     kind: CallKind,
@@ -50,13 +52,17 @@ export function openCalls({ open: most, deadlineMs }: CallLimits): OpenCalls {
       if (isEnding && kind !== 'short') return ending;
       if (tooMany(kind)) return busy;
       const controller = new AbortController();
+      const { signal } = controller;
       const leave = () => controller.abort(callEndings.clientGone);
+      const { promise: isOver, reject } = Promise.withResolvers<never>();
+      // A long answer ends by itself, and properly; a short one that is over is waited for no more.
+      if (kind === 'short') signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       const deadline =
         kind === 'short' ? setTimeout(() => controller.abort(callEndings.deadline), deadlineMs) : undefined;
       open.set(controller, kind);
       response.once('close', leave);
       try {
-        return await work(controller.signal);
+        return await Promise.race([work(signal), isOver]);
       } finally {
         clearTimeout(deadline);
         response.off('close', leave);

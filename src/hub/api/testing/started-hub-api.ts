@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import { authority, type Certificate } from '../../../kubernetes/testing/certificate.ts';
@@ -31,6 +31,8 @@ export type AskOptions = {
   readonly accept?: string;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string;
+  /** Authority that the hub's certificate must have, in PEM. */
+  readonly ca?: string;
   /** Undefined: the API server's; `none`: without one. */
   readonly certificate?: Certificate | 'none';
 };
@@ -53,7 +55,7 @@ export type OpenWatch = AsyncDisposable & {
 };
 
 const [hubAuthority, frontAuthority] = await Promise.all([authority('hub-ca'), authority('front-proxy-ca')]);
-const [identity, apiServerCertificate] = await Promise.all([
+const [hubCertificate, apiServerCertificate] = await Promise.all([
   hubAuthority.sign('server'),
   frontAuthority.sign('client', { name: 'front-proxy-client' }),
 ]);
@@ -94,7 +96,7 @@ export async function startedHubApi({
   };
   const api = await startHubApi({
     port: 0,
-    tls: { ...identity, clientCa },
+    tls: { ...hubCertificate, clientCa },
     graceMs: 2_000,
     captures,
     access,
@@ -120,23 +122,30 @@ export async function startedHubApi({
   };
 }
 
-/** Sends a request of user jane, as the API server does. */
+const jane = { 'x-remote-user': 'jane', 'x-remote-group': ['developers', 'testers'] };
+
+/** How the API server connects, and speaks for user jane. */
+export function clientOptions(port: number): RequestOptions {
+  return { host: '127.0.0.1', port, ca: hubAuthority.cert, ...apiServerCertificate, headers: jane };
+}
+
+/** Sends a request as the API server does. */
 export async function send(
   port: number,
   path: string,
-  { method = 'GET', accept, headers, body, certificate = apiServerCertificate }: AskOptions = {},
+  { method = 'GET', accept, headers, body, certificate, ca = hubAuthority.cert }: AskOptions = {},
 ): Promise<IncomingMessage> {
+  const { cert, key, ...target } = clientOptions(port);
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = httpsRequest({
-    host: '127.0.0.1',
-    port,
+    ...target,
     path,
     method,
-    ca: hubAuthority.cert,
+    ca,
     agent: false,
-    ...(certificate !== 'none' && certificate),
+    ...(certificate !== 'none' && (certificate ?? { cert, key })),
     headers: {
-      'x-remote-user': 'jane',
-      'x-remote-group': ['developers', 'testers'],
+      ...jane,
       ...(accept !== undefined && { accept }),
       ...(body !== undefined && {
         'content-type': 'application/json',
@@ -145,7 +154,6 @@ export async function send(
       ...headers,
     },
   });
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.on('response', resolve).on('error', reject).end(body);
   return await promise;
 }
