@@ -21,8 +21,8 @@ export function bodyOf(stream: ClientHttp2Stream, node: string): Readable {
     if (!body.destroyed) body.destroy(new AgentUnavailable(`the answer of Node ${node} was cut`, { cause }));
   };
   stream.pause();
-  stream.once('response', () => {
-    isComplete = stream.endAfterHeaders;
+  stream.once('response', (_headers, flags) => {
+    isComplete = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
   });
   stream.on('trailers', (trailers) => {
     isComplete = trailers[completeAnswerTrailer] !== undefined;

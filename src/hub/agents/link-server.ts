@@ -12,6 +12,7 @@ import { type AdmissionBounds, connectionKey, defaultAdmission, linkAdmission } 
 import { MalformedHello, readHello, writeWelcome } from './link-line.ts';
 import { runLink } from './run-link.ts';
 import type { ReviewToken } from './token-review.ts';
+import type { TokenTimes } from './token-step.ts';
 
 /** Where agents connect. Disposing of it ends every link. */
 export type LinkServer = AsyncDisposable & {
@@ -47,6 +48,7 @@ export type LinkServerOptions = {
   readonly log: Log;
   readonly admission?: AdmissionBounds;
   readonly ping?: PingTimes;
+  readonly tokenTimes?: TokenTimes;
   readonly mostAgents?: number;
 };
 

@@ -5,13 +5,20 @@ import { type LinkRefusal, refuse } from './agent-identity.ts';
 import { type AgentLink, AgentUnavailable } from './agent-link.ts';
 import { readAnswerText } from './answer-text.ts';
 import type { ReviewedToken, ReviewToken } from './token-review.ts';
-import { type CheckedToken, stepAfterCheck, waitBeforeCheckMs } from './token-step.ts';
+import {
+  type CheckedToken,
+  defaultTokenTimes,
+  stepAfterCheck,
+  type TokenTimes,
+  waitBeforeCheckMs,
+} from './token-step.ts';
 
 export type TokenKeeping = {
   readonly link: AgentLink;
   /** The one that the agent was accepted with. */
   readonly token: ReviewedToken;
   readonly review: ReviewToken;
+  readonly times?: TokenTimes;
   readonly log: Log;
   readonly signal: AbortSignal;
 };
@@ -24,6 +31,7 @@ const fetchMs = 10_000;
  * Returns why the link must end; throws the signal's reason.
  */
 export async function keepTokenFresh({
+  times = defaultTokenTimes,
   link,
   token,
   review,
@@ -38,10 +46,10 @@ export async function keepTokenFresh({
     isUnchecked: false,
   };
   for (;;) {
-    await abortableSleep(waitBeforeCheckMs(checked, Date.now()), signal);
+    await abortableSleep(waitBeforeCheckMs(checked, Date.now(), times), signal);
     signal.throwIfAborted();
     const outcome = await reviewFresh(link, review, signal);
-    const step = stepAfterCheck(checked, outcome, Date.now());
+    const step = stepAfterCheck(checked, outcome, Date.now(), times);
     if (step.kind === 'end') return step.refusal;
     if (step.checked.isUnchecked && !checked.isUnchecked) {
       log.warn({ node, agent: podName, problem: step.checked.problem }, "cannot check an agent's token");

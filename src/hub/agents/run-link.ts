@@ -6,6 +6,7 @@ import { openAgentSession, type PingTimes } from './agent-session.ts';
 import { connectedAgent } from './connected-agent.ts';
 import { keepTokenFresh } from './link-token.ts';
 import type { ReviewedToken, ReviewToken } from './token-review.ts';
+import type { TokenTimes } from './token-step.ts';
 
 export type LinkRun = ReviewedToken & {
   readonly socket: TLSSocket;
@@ -16,6 +17,7 @@ export type LinkRun = ReviewedToken & {
   readonly receiveReports: ReceiveReports;
   readonly onMalformed: () => void;
   readonly ping?: PingTimes;
+  readonly tokenTimes?: TokenTimes;
   readonly log: Log;
   readonly signal: AbortSignal;
 };
@@ -49,11 +51,12 @@ export async function runLink(run: LinkRun): Promise<void> {
   using _registered = registry.add(link, end);
   const { node, podName } = link;
   log.info({ node, agent: podName, version: run.version }, 'an agent connected');
+  const times = run.tokenTimes && { times: run.tokenTimes };
   const receiver = run.receiveReports(link);
   try {
     const work = [
       readReports({ ...run, link, receiver, signal }).then(endWork),
-      keepTokenFresh({ ...run, link, token: run, signal }).then(({ reason }) => endWork(reason)),
+      keepTokenFresh({ ...run, ...times, link, token: run, signal }).then(({ reason }) => endWork(reason)),
     ];
     // Their errors after the end are those of the end.
     await Promise.all(work.map((each) => each.catch((error: unknown) => endWork(String(error)))));

@@ -18,29 +18,48 @@ export type TokenStep =
   | { readonly kind: 'end'; readonly refusal: LinkRefusal };
 
 const minute = 60_000;
-/** An agent whose Pod has gone is noticed after this. */
-const checkAtLeastEveryMs = 15 * minute;
-const checkAtMostEveryMs = 5_000;
-const retryMs = 30_000;
-const secondLookMs = 10_000;
-/** So long links stay although no API server can be asked. */
-export const longestUncheckedMs = 120 * minute;
+
+export type TokenTimes = {
+  /** An agent whose Pod has gone is noticed after this. */
+  readonly checkAtLeastEveryMs: number;
+  readonly checkAtMostEveryMs: number;
+  /** While the API server does not answer. */
+  readonly retryMs: number;
+  /** Between a refusal and the look that confirms it. */
+  readonly secondLookMs: number;
+  /** So long links stay although no API server can be asked. */
+  readonly longestUncheckedMs: number;
+};
+
+export const defaultTokenTimes: TokenTimes = {
+  checkAtLeastEveryMs: 15 * minute,
+  checkAtMostEveryMs: 5_000,
+  retryMs: 30_000,
+  secondLookMs: 10_000,
+  longestUncheckedMs: 120 * minute,
+};
 
 /** How long to wait before the agent is asked for its token again. */
-export function waitBeforeCheckMs({ expiresAtMs, doubts, isUnchecked }: CheckedToken, nowMs: number): number {
-  if (doubts > 0) return secondLookMs;
-  if (isUnchecked) return retryMs;
-  return Math.min(checkAtLeastEveryMs, Math.max(checkAtMostEveryMs, (expiresAtMs - nowMs) / 2));
+export function waitBeforeCheckMs(
+  { expiresAtMs, doubts, isUnchecked }: CheckedToken,
+  nowMs: number,
+  times: TokenTimes,
+): number {
+  if (doubts > 0) return times.secondLookMs;
+  if (isUnchecked) return times.retryMs;
+  return Math.min(times.checkAtLeastEveryMs, Math.max(times.checkAtMostEveryMs, (expiresAtMs - nowMs) / 2));
 }
 
 /**
  * What follows from what the API server said of the agent's token; undefined: the agent sent none. A refusal ends the
- * link only after a second look, a token of another agent at once, and an API server that does not answer after 2 hours.
+ * link only after a second look, a token of another agent at once, and an API server that does not answer after a
+ * long time.
  */
 export function stepAfterCheck(
   checked: CheckedToken,
   outcome: ReviewedToken | LinkRefusal | undefined,
   nowMs: number,
+  times: TokenTimes,
 ): TokenStep {
   if (outcome?.kind === 'accepted') {
     const { expiresAtMs } = outcome;
@@ -48,7 +67,7 @@ export function stepAfterCheck(
   }
   if (outcome?.reason === 'OtherAgent') return { kind: 'end', refusal: outcome };
   if (outcome?.reason === 'TokenUnchecked') {
-    if (nowMs - checked.confirmedMs >= longestUncheckedMs) return { kind: 'end', refusal: outcome };
+    if (nowMs - checked.confirmedMs >= times.longestUncheckedMs) return { kind: 'end', refusal: outcome };
     return { kind: 'keep', checked: { ...checked, isUnchecked: true, problem: outcome.message } };
   }
   if (!outcome) {
