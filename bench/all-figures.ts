@@ -5,9 +5,11 @@ import { cpu } from './figures/cpu.ts';
 import { cpuIdle } from './figures/cpu-idle.ts';
 import { decode } from './figures/decode.ts';
 import { diskWrites } from './figures/disk-writes.ts';
+import { download } from './figures/download.ts';
 import { firstPacket } from './figures/first-packet.ts';
 import { hubLinkMemory } from './figures/hub-link-memory.ts';
 import { lastDatagram } from './figures/last-datagram.ts';
+import { live } from './figures/live.ts';
 import { loss } from './figures/loss.ts';
 import { memory } from './figures/memory.ts';
 import { merge } from './figures/merge.ts';
@@ -16,6 +18,7 @@ import { policyChange } from './figures/policy-change.ts';
 import { restart } from './figures/restart.ts';
 import { ringMemory } from './figures/ring-memory.ts';
 import { startLatency } from './figures/start-latency.ts';
+import { hubScale } from './hub-scale/hub-scale.ts';
 import { scale } from './scale/scale.ts';
 
 /** All figures, in the order of docs/benchmarks.md. */
@@ -37,6 +40,9 @@ export const figures: readonly Figure[] = [
   ringMemory,
   admission,
   scale,
+  hubScale,
+  download,
+  live,
   merge,
   decode,
 ];

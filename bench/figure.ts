@@ -10,9 +10,9 @@ export type Figure = {
   readonly runs: number;
   /**
    * `cluster`: the deployed agents. `network`: an agent in network namespaces that the bench makes. `files`: commands,
-   * on capture files that the bench writes.
+   * on capture files that the bench writes. `hub`: a hub and simulated agents, on loopback.
    */
-  readonly needs: 'cluster' | 'network' | 'files';
+  readonly needs: 'cluster' | 'network' | 'files' | 'hub';
   readonly measure: (options: MeasureOptions) => Promise<Measurement>;
 };
 

@@ -41,6 +41,7 @@ const versionsOf: Readonly<Record<Figure['needs'], () => Promise<BenchEnvironmen
   cluster: clusterVersions,
   network: networkVersions,
   files: fileVersions,
+  hub: hubVersions,
 };
 
 /** The bench runs the agent's bundle with this machine's programs. */
@@ -62,6 +63,12 @@ async function fileVersions(): Promise<BenchEnvironment['versions']> {
     tcpslice: (await run(['dpkg-query', '--show', '--showformat=${Version}', 'tcpslice'])).trim(),
     chromium: (await run(['chromium', '--version'])).trim(),
   };
+}
+
+async function hubVersions(): Promise<BenchEnvironment['versions']> {
+  const version = await kubectl('version', '--client', '-o', 'json');
+  const { clientVersion } = v.parse(clientVersionSchema, JSON.parse(version));
+  return { ...(await podcapVersions()), kubectl: clientVersion.gitVersion };
 }
 
 async function podcapVersions(): Promise<BenchEnvironment['versions']> {
@@ -90,4 +97,5 @@ async function clusterVersions(): Promise<BenchEnvironment['versions']> {
   };
 }
 
+const clientVersionSchema = v.object({ clientVersion: v.object({ gitVersion: v.string() }) });
 const versionSchema = v.object({ serverVersion: v.object({ gitVersion: v.string() }) });
