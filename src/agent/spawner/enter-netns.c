@@ -41,7 +41,7 @@ _Noreturn void enter(const struct entry *entry)
 	enter_network(entry->netns);
 	drop_privileges(entry->user);
 	/* After the change of user, which would undo it. */
-	end_with(entry->parent, SIGTERM);
+	end_with(entry->parent, entry->end_signal);
 	/* The dynamic loader only warns of a missing library. */
 	if (access(entry->library, R_OK) < 0 || setenv("LD_PRELOAD", entry->library, 1) < 0)
 		fail(entry->library);

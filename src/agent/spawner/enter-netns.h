@@ -10,8 +10,9 @@ struct entry {
 	int user;
 	/* Path of the library that is preloaded into the program. */
 	const char *library;
-	/* When this process dies, the program gets SIGTERM. */
+	/* When this process dies, the program gets this signal. */
 	pid_t parent;
+	int end_signal;
 	/* The program, which is searched in PATH, and its arguments; NULL after the last. */
 	char **argv;
 };

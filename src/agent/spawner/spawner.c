@@ -13,7 +13,7 @@
  *
  * It reads requests as frames from standard input and writes answers as frames to standard output. Every program
  * inherits descriptor 3. It ends when standard input does. However it ends, the kernel then sends SIGTERM to the
- * programs.
+ * programs, and SIGKILL to those that stream.
  *
  * What a streaming program writes to standard output does not pass through here: the agent opens the reading end of its
  * pipe in /proc (docs/decisions/0039-the-agent-opens-the-pipe-of-a-tap-in-proc.md).
@@ -251,8 +251,11 @@ static _Noreturn void become_program(char **argv, int input, int output, int str
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	entry.netns = argv[0];
 	entry.argv = argv + 1;
-	if (stream >= 0)
+	if (stream >= 0) {
 		entry.library = stream_library;
+		/* It has nothing to write for anybody, and may be stopped. */
+		entry.end_signal = SIGKILL;
+	}
 	enter(&entry);
 }
 
@@ -465,7 +468,7 @@ int main(int argc, char **argv)
 		fputs("usage: podcap-spawner PARENT USER LIBRARY STREAM_LIBRARY\n", stderr);
 		return 1;
 	}
-	entry = (struct entry){.user = number(argv[2]), .library = argv[3], .parent = getpid()};
+	entry = (struct entry){.user = number(argv[2]), .library = argv[3], .parent = getpid(), .end_signal = SIGTERM};
 	stream_library = argv[4];
 	prepare(number(argv[1]));
 	for (;;) {

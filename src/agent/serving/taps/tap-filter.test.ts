@@ -22,9 +22,11 @@ test.each([
   ],
   ['a zone', undefined, [{ address: 'fe80::7%eth0', port: 1 }], 'not ((host fe80::7 and tcp port 1))'],
   ['what is no address', 'udp', [{ address: 'host) or (tcp', port: 1 }], 'udp'],
-])('leaves the connections to hubs out: %s', async (_what, filter, some, expected) => {
-  const result = withoutHubs(filter, some);
-  expect(result).toBe(expected);
-  if (result !== undefined)
-    expect(await checkFilter(result, { userId: 10_001 })).toEqual({ kind: 'accepted' });
+])('leaves the connections to hubs out: %s', (_what, filter, some, expected) => {
+  expect(withoutHubs(filter, some)).toBe(expected);
+});
+
+test('tcpdump compiles it', async () => {
+  const filter = withoutHubs('udp or tcp port 80', hubs) ?? '';
+  expect(await checkFilter(filter, { userId: 10_001 })).toEqual({ kind: 'accepted' });
 });

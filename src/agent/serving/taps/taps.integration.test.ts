@@ -49,7 +49,9 @@ test('the filter and the snaplen apply', async () => {
   const { bytes } = await tap.rest();
   const { packets, interfaces } = await readBytes(bytes);
   expect(await numbersIn(bytes)).toEqual([7, 8, 9]);
-  expect(packets.map(({ data, original }) => [data.length, original])).toEqual(Array(3).fill([64, 542]));
+  expect(packets.map(({ data, original }) => [data.length, original])).toEqual(
+    Array.from({ length: 3 }, () => [64, 542]),
+  );
   expect(interfaces[0]?.comment).toBe('only the first 64 bytes of each packet were kept');
 });
 
@@ -74,7 +76,8 @@ test('several interfaces are in one stream, each with its packets', async () => 
   const { packets, interfaces, damage } = await readBytes((await tap.rest()).bytes);
   expect(damage).toEqual([]);
   expect(interfaces.map(({ name }) => name)).toEqual(['default/web/eth0', 'default/web/lo']);
-  expect(packets.map(({ interfaceIndex }) => interfaceIndex).toSorted()).toEqual([0, 0, 0, 1, 1]);
+  expect(packets.filter(({ interfaceIndex }) => interfaceIndex === 0)).toHaveLength(3);
+  expect(packets.filter(({ interfaceIndex }) => interfaceIndex === 1)).toHaveLength(2);
 });
 
 test.each(['RAW', 'EN10MB'])('an interface of the link type %s, also as pcap', async (type) => {
