@@ -12,7 +12,7 @@ import { type AuditEvent, auditLog } from '../../access/audit.ts';
 import { authorizer } from '../../access/authorizer.ts';
 import { namespaces } from '../../access/namespaces.ts';
 import { parseQuery } from '../../api/query-parameters.ts';
-import { type StatusError, statusOf } from '../../api/status-error.ts';
+import { isStatusError, type StatusError, statusOf } from '../../api/status-error.ts';
 import type { Captures } from '../../captures/captures.ts';
 import { agentToken } from '../../testing/agent-token.ts';
 import { linkScene } from '../../testing/link-scene.ts';
@@ -88,7 +88,8 @@ export async function streamScene(options: StreamSceneOptions = {}) {
       return links.connect({ token: agentToken({ node, podName: `podcap-${agents}` }), handlers });
     },
     /** A client that reads what comes, until it leaves. */
-    open: (path: string) => openAnswer(hub.port, path),
+    open: (path: string, headers: Readonly<Record<string, string>> = {}) =>
+      openAnswer(hub.port, path, headers),
     /** The whole answer to a GET of a path such as `shop/web/log`. */
     get: (path: string, headers: Readonly<Record<string, string>> = {}) => readAll(hub.port, path, headers),
   };
@@ -123,9 +124,15 @@ async function streamServer(
     const [path = '', query = ''] = (incoming.url ?? '').split('?');
     const [, namespace = '', name = '', subresource] = path.split('/');
     const parameters = parseQuery(query);
-    const refuse = (error: StatusError) =>
-      response.writeHead(error.code).end(JSON.stringify(statusOf(error)));
-    if ('kind' in parameters) return void refuse(parameters);
+    const refuse = (error: StatusError) => {
+      const { code, retryAfterSeconds } = error;
+      const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+      response.writeHead(code, headers).end(JSON.stringify(statusOf(error)));
+    };
+    if (isStatusError(parameters)) {
+      refuse(parameters);
+      return;
+    }
     const handled = handle(
       {
         subresource: subresource === 'attach' ? 'attach' : 'log',
@@ -160,9 +167,9 @@ async function streamServer(
   };
 }
 
-function openAnswer(port: number, path: string) {
+function openAnswer(port: number, path: string, headers: Readonly<Record<string, string>>) {
   const firstBytes = Promise.withResolvers<void>();
-  const sent = request({ port, path: `/${path}`, rejectUnauthorized: false, agent: false });
+  const sent = request({ port, path: `/${path}`, headers, rejectUnauthorized: false, agent: false });
   sent.on('error', firstBytes.reject).once('response', (response) => {
     response.on('error', () => {}).on('data', () => firstBytes.resolve());
   });

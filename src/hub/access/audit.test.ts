@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { type AuditEvent, auditLine, auditLog } from './audit.ts';
+
+const time = new Date('2026-11-30T10:00:00Z');
+
+const ended: AuditEvent = {
+  event: 'StreamEnded',
+  id: 'i-1',
+  auditId: 'a-1',
+  caller: { user: 'jane', uid: '42', groups: ['b', 'a'], extra: { scope: ['x'] }, from: '203.0.113.7' },
+  verb: 'download',
+  namespace: 'shop',
+  name: 'web',
+  recording: 'u-1',
+  node: 'node-1',
+  parameters: { filter: 'tcp' },
+  ending: 'Complete',
+  bytes: 24,
+  durationMs: 7,
+};
+
+test('is one line of JSON', () => {
+  expect(JSON.parse(auditLine(ended, time))).toEqual({
+    audit: true,
+    time: '2026-11-30T10:00:00.000Z',
+    event: 'StreamEnded',
+    id: 'i-1',
+    auditId: 'a-1',
+    user: 'jane',
+    uid: '42',
+    groups: ['b', 'a'],
+    from: '203.0.113.7',
+    verb: 'download',
+    namespace: 'shop',
+    name: 'web',
+    recording: 'u-1',
+    node: 'node-1',
+    parameters: { filter: 'tcp' },
+    ending: 'Complete',
+    bytes: 24,
+    durationMs: 7,
+  });
+});
+
+test.for(['\n{"audit":true}', '\u001b[2J', '\u202egnp', '\u2028', '\ud800', '\u009b31m'])(
+  'what a client chose stays in its line, and acts on no terminal: %j',
+  (text) => {
+    const caller = { ...ended.caller, user: text, groups: [text], uid: text };
+    const line = auditLine({ ...ended, caller, auditId: text, parameters: { filter: text } }, time);
+    expect(line).toMatch(/^[\x20-\x7e]+$/);
+    expect(JSON.parse(line)).toMatchObject({
+      user: text,
+      uid: text,
+      groups: [text],
+      auditId: text,
+      parameters: { filter: text },
+    });
+  },
+);
+
+test('is bounded, and says so', () => {
+  const groups = Array.from({ length: 1_000 }, (_, index) => `group-${index}`);
+  const caller = { ...ended.caller, user: 'u'.repeat(100_000), groups };
+  const line = auditLine({ ...ended, caller, parameters: { filter: 'f'.repeat(100_000) } }, time);
+  expect(line.length).toBeLessThan(16 * 1024);
+  expect(JSON.parse(line)).toMatchObject({
+    user: `${'u'.repeat(1_024)}...`,
+    groupsLeftOut: 900,
+    parameters: { filter: `${'f'.repeat(8_192)}...` },
+  });
+});
+
+test('ends each line', () => {
+  const lines: string[] = [];
+  const audit = auditLog((line) => lines.push(line));
+  audit(ended);
+  audit(ended);
+  expect(lines).toHaveLength(2);
+  for (const line of lines) expect(line).toMatch(/^{[^\n]*}\n$/);
+});
