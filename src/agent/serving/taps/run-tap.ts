@@ -4,7 +4,7 @@ import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import type { CaptureReader } from '../../../pcap/read/capture-reader.ts';
 import type { CaptureStream } from '../capture-stream.ts';
 import type { TapPackets } from './tap-packets.ts';
-import type { TapEnding, TapTcpdump } from './tap-tcpdump.ts';
+import type { TapTcpdump } from './tap-tcpdump.ts';
 
 /** Why a tap ended. After `ReaderGone` nobody hears of it. */
 export type TapEnd = {
@@ -49,13 +49,19 @@ const tickMs = 1_000;
 const podEndWithinMs = 2_000;
 
 /** Passes packets on until the tap ends, and sends what the interfaces counted. The caller ends the stream. */
-export async function runTap(tap: RunningTap): Promise<TapEnd & { readonly lostAtStop?: number }> {
+export async function runTap(tap: RunningTap): Promise<TapEnd> {
   const { promise: over, resolve: end } = Promise.withResolvers<TapEnd>();
   using ends = new DisposableStack();
   ends.use(endAt(tap.durationMs, () => end({ reason: 'DurationReached' })));
   ends.use(onAbort(tap.stream.signal, () => end(readerGone(tap.stream.signal.reason))));
   ends.use(onAbort(tap.stopping, () => end({ reason: 'AgentStopping', message: 'the agent is stopping' })));
-  ends.use(watched(tap, end));
+  ends.use(
+    every(tickMs, async () => {
+      if (tap.hasPodEnded()) end(podEnded);
+    }),
+  );
+  // By itself: a tcpdump that hangs answers nothing.
+  ends.use(every(tickMs, () => askCounts(tap)));
   void tap.countReached.then(() => end({ reason: 'CountReached' }));
   const pumps = tap.interfaces.map(async (tapped, number) => {
     await pump(tapped.reader, number, tap.packets);
@@ -69,7 +75,7 @@ export async function runTap(tap: RunningTap): Promise<TapEnd & { readonly lostA
     tap.packets.droppedByKernel(number, statistics?.dropped);
   // A capture file that ends with statistics is complete to its readers.
   if (isComplete(found)) tap.packets.statistics();
-  return { ...found, lostAtStop: lostAtStop(endings) };
+  return found;
 }
 
 /** Reads to the end of the capture; sends at once what has come. */
@@ -111,14 +117,7 @@ function readerGone(reason: unknown): TapEnd {
   return { reason: 'ReaderGone', ...(reason instanceof Error && { message: reason.message }) };
 }
 
-/** Looks every second whether the Pod is there, and asks what the kernel has dropped. */
-function watched(tap: RunningTap, end: (found: TapEnd) => void): Disposable {
-  return every(tickMs, async () => {
-    if (tap.hasPodEnded()) end(podEnded);
-    await askCounts(tap);
-  });
-}
-
+/** Asks what the kernel has dropped. */
 async function askCounts({ interfaces, packets }: RunningTap): Promise<void> {
   const counts = await Promise.all(interfaces.map(({ tcpdump }) => tcpdump.count()));
   for (const [number, statistics] of counts.entries()) packets.droppedByKernel(number, statistics?.dropped);
@@ -133,13 +132,4 @@ function onAbort(signal: AbortSignal, call: () => void): Disposable {
   if (signal.aborted) call();
   signal.addEventListener('abort', call, { once: true });
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', call) };
-}
-
-/** Packets that tcpdump received and did not write before it ended. */
-function lostAtStop(endings: readonly TapEnding[]): number {
-  return endings.reduce((lost, { statistics }) => {
-    if (!statistics) return lost;
-    const { received, captured, dropped } = statistics;
-    return lost + Math.max(0, received - captured - dropped);
-  }, 0);
 }

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StreamGap } from '../../../api/stream-frames.ts';
 import { plainInterface } from '../../../pcap/testing/capture-bytes.ts';
@@ -116,4 +117,49 @@ test('sends no more than were asked for, and says so once', async () => {
   for (const letter of 'abcd') send(letter);
   expect(counted()).toBe(1);
   expect((await readBytes(bytes())).packets.map(({ data }) => data)).toEqual(['a', 'b']);
+});
+
+const events = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({ kind: fc.constant('packet' as const), bytes: fc.nat(600), from: fc.nat(1) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('take', 'flush', 'statistics') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('dropped' as const), more: fc.nat(9), from: fc.nat(1) }),
+  },
+);
+
+test('whatever comes in which order, a reader gets a valid pcapng in which no packet is missing without a word', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(events, { maxLength: 60 }), async (happened) => {
+      const { stream, take, bytes } = reader();
+      const { packets, send } = opened(stream);
+      const passed = [0, 0];
+      const dropped = [0, 0];
+      for (const event of happened) {
+        if ('bytes' in event) {
+          send('x'.repeat(event.bytes), event.from);
+          passed[event.from] = (passed[event.from] ?? 0) + 1;
+        } else if ('more' in event) {
+          dropped[event.from] = (dropped[event.from] ?? 0) + event.more;
+          packets.droppedByKernel(event.from, dropped[event.from]);
+        } else if (event.kind === 'take') take();
+        else if (event.kind === 'flush') packets.flush();
+        else packets.statistics();
+      }
+      take();
+      for (const from of [0, 1]) send('last', from);
+      packets.statistics();
+      const read = await readBytes(bytes());
+      expect(read.damage).toEqual([]);
+      for (const from of [0, 1]) {
+        const got = read.packets.filter(({ interfaceIndex }) => interfaceIndex === from);
+        const missing = got.reduce((sum, { options }) => sum + (options?.dropped ?? 0), 0);
+        expect(got.length + missing).toBe((passed[from] ?? 0) + 1 + (dropped[from] ?? 0));
+      }
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -135,8 +135,10 @@ test('a Pod whose interface is gone before the API says that it has ended has en
   const tap = await scene.open({}, inFrames);
   await scene.testbed.sendDatagrams({ count: 5 });
   await scene.testbed.deleteInterface();
-  setTimeout(() => scene.pods.clear(), 300);
-  const { end } = readFrames((await tap.rest()).bytes);
+  const ending = tap.rest();
+  await until(async () => (await scene.testbed.processes()).length === 0, { what: 'the end of tcpdump' });
+  scene.pods.clear();
+  const { end } = readFrames((await ending).bytes);
   expect(end).toMatchObject({ reason: 'PodEnded', packets: 5 });
 });
 
@@ -168,6 +170,28 @@ test('a tcpdump that is killed: frames say so, and the capture file is cut', asy
   const { bytes, isComplete } = await file.rest();
   expect(isComplete).toBe(false);
   expect(await numbersIn(bytes)).toEqual(firstNumbers(5));
+});
+
+test('a tap goes on when its interface is set down and up again', async () => {
+  await using scene = await tapScene();
+  const tap = await scene.open();
+  await scene.testbed.sendDatagrams({ count: 1 });
+  await scene.testbed.bounceInterface();
+  await scene.testbed.sendDatagrams({ count: 1, firstNumber: 1 });
+  await until(async () => (await seen(tap)).length === 2, { what: 'the packet after that' });
+  expect(await seen(tap)).toEqual([0, 1]);
+});
+
+test('a tcpdump that hangs hides the end of its Pod from nobody', async () => {
+  await using scene = await tapScene();
+  const tap = await scene.open({}, inFrames);
+  const [pid = 0] = await scene.testbed.processes();
+  process.kill(pid, 'SIGSTOP');
+  const isAsked = async () => /^ShdPnd:\t0{13}200$/m.test(await readFile(`/proc/${pid}/status`, 'utf8'));
+  await until(isAsked, { what: 'SIGUSR1, which asks for its counts' });
+  scene.pods.clear();
+  expect(readFrames((await tap.rest()).bytes).end).toMatchObject({ reason: 'PodEnded' });
+  await leftNothing(scene);
 });
 
 test('tcpdump has the rights of a capture and no others', async () => {

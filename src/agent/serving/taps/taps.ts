@@ -88,15 +88,15 @@ function refuse({ stream }: LinkRequest, { status, error }: TapRefusal): void {
 }
 
 function tooManyTaps(most: number): TapRefusal {
-  const message = `${most} live captures run on this Node, which is the most that it allows: try again when one has ended`;
+  const message =
+    most === 0
+      ? 'the settings of the agent allow no live captures on this Node'
+      : `${most} live captures run on this Node, which is the most that it allows: try again when one has ended`;
   return refusal(429, 'TooManyTaps', message);
 }
 
-function endOf(
-  { packets }: OpenedTap,
-  end: TapEnd & { readonly lostAtStop?: number },
-): Parameters<CaptureStream['end']>[0] {
-  const { reason, message, lostAtStop } = end;
+function endOf({ packets }: OpenedTap, end: TapEnd): Parameters<CaptureStream['end']>[0] {
+  const { reason, message } = end;
   const { packets: sent, tooSlow, droppedByKernel } = packets.counts();
   return {
     reason,
@@ -104,7 +104,6 @@ function endOf(
     isComplete: isComplete(end),
     packets: sent,
     dropped: tooSlow + droppedByKernel,
-    ...(lostAtStop !== undefined && { lostAtStop }),
     ...(tooSlow > 0 && { notes: [`${tooSlow} packets were dropped because the reader was too slow`] }),
   };
 }
