@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { render } from './testing/render-chart.ts';
 
-test('no agent preempts a Pod, and the Pods that purge have no priority', async () => {
+test('no agent preempts a Pod, the Pods that purge have no priority, and the hub has that of the cluster itself', async () => {
   const { output } = await render('-', 'purgeOnUninstall: true');
   expect(output).toContain('preemptionPolicy: Never');
-  expect(output.match(/^ +priorityClassName: .*$/gm)).toEqual(['      priorityClassName: test-podcap']);
+  expect(output.match(/^ +priorityClassName: .*$/gm)).toEqual([
+    '      priorityClassName: test-podcap',
+    '      priorityClassName: system-cluster-critical',
+  ]);
   const own = await render('-', 'priorityClass: { create: false, name: system-node-critical }');
   expect(own.output).not.toContain('kind: PriorityClass');
   expect(own.output).toContain('priorityClassName: system-node-critical');
@@ -12,9 +15,9 @@ test('no agent preempts a Pod, and the Pods that purge have no priority', async 
 
 const virtualNodes = ['type', 'virtualization', 'eks.amazonaws.com/compute-type', 'liqo.io/type'];
 
-test('neither agents nor Pods that purge run on virtual Nodes', async () => {
+test('no Pod of the release runs on virtual Nodes: agents, hub, and those that purge', async () => {
   const { output } = await render('-', 'purgeOnUninstall: true');
-  expect(nodeSelectorTerms(output)).toEqual([[virtualNodes], [virtualNodes]]);
+  expect(nodeSelectorTerms(output)).toEqual([[virtualNodes], [virtualNodes], [virtualNodes]]);
 });
 
 test.each([
@@ -25,7 +28,7 @@ test.each([
     [['pool', ...virtualNodes], virtualNodes],
   ],
 ])('an affinity with %s excludes virtual Nodes as well', async (_what, affinity, expected) => {
-  const { output } = await render('-', `affinity: ${affinity}`);
+  const { output } = await render('-', `hub: { enabled: false }\naffinity: ${affinity}`);
   expect(nodeSelectorTerms(output)).toEqual([expected]);
 });
 

@@ -60,6 +60,12 @@ test('every value reaches the manifests', async () => {
     '--metrics-port=9998',
     '--metrics-tls-folder=/etc/podcap/metrics-tls',
     '--capture-user=20002',
+    '--api-port=6443',
+    '--link-port=6444',
+    '--probe-port=9797',
+    '--metrics-port=9796',
+    '--max-streams=50',
+    '--max-streams-per-user=5',
   ])
     expect(output).toContain(`- ${flag}\n`);
   expect(output).toContain(`image: registry.example:5000/team/podcap@sha256:0123`);
@@ -84,13 +90,33 @@ test('without values, nothing optional and no privilege is requested', async () 
   const kinds = [...output.matchAll(/^kind: (.*)$/gm)].map(([, kind]) => kind);
   expect(kinds).toEqual([
     'PriorityClass',
+    'PodDisruptionBudget',
     'ServiceAccount',
+    'ServiceAccount',
+    'Secret',
+    'ConfigMap',
     'CustomResourceDefinition',
+    // The agents', the hub's, and those of users: view, download and tap.
+    'ClusterRole',
+    'ClusterRole',
+    'ClusterRole',
+    'ClusterRole',
     'ClusterRole',
     'ClusterRoleBinding',
+    'ClusterRoleBinding',
+    // The agents', the hub's, and that of agents for the hub.
     'Role',
+    'Role',
+    'Role',
+    // The fourth is for the configuration of the API server's client certificates.
     'RoleBinding',
+    'RoleBinding',
+    'RoleBinding',
+    'RoleBinding',
+    'Service',
+    'Service',
     'DaemonSet',
+    'Deployment',
     'ValidatingAdmissionPolicy',
     'ValidatingAdmissionPolicy',
     'ValidatingAdmissionPolicyBinding',
@@ -124,6 +150,92 @@ test('the cluster of make cluster has the policies of the product, except in the
   expect(policies(ours ?? '')).toHaveLength(2);
   expect(ours).toContain('matchExpressions:\n        - key: podcap-test\n          operator: DoesNotExist\n');
 });
+
+describe('the hub', () => {
+  test('does not change anything else: without it, the chart has what it had before there was one', async () => {
+    const [withHub, without] = await Promise.all(
+      ['{}', 'hub: { enabled: false }'].map(async (values) => objectsOf((await render('-', values)).output)),
+    );
+    const names = [...(without?.keys() ?? [])];
+    expect(names.filter((name) => /hub|view|download|tap|link/.test(name))).toEqual([]);
+    expect(names).toHaveLength(12);
+    for (const [name, yaml] of without ?? [])
+      if (!name.startsWith('DaemonSet')) expect(withHub?.get(name)).toBe(yaml);
+    const daemonSet = without?.get('DaemonSet test-podcap');
+    expect(daemonSet).not.toMatch(/hub/);
+    const ofHub = withHub
+      ?.get('DaemonSet test-podcap')
+      ?.split('\n')
+      .filter((line) => !daemonSet?.split('\n').includes(line));
+    expect(ofHub?.map((line) => line.trim())).toEqual([
+      '- --hub=default/test-podcap-hub-link',
+      '- { name: hub-token, mountPath: /var/run/secrets/podcap-hub, readOnly: true }',
+      '# Says to the hub who the agent is. The API server does not accept it.',
+      '- name: hub-token',
+      'projected:',
+      'sources:',
+      '- serviceAccountToken: { path: token, audience: podcap-hub, expirationSeconds: 3600 }',
+    ]);
+  });
+
+  test('is not installed before Kubernetes 1.30, which does not name the Node in a token', async () => {
+    const { code, output } = await helm(['template', 'test', chart, '--kube-version', '1.29.0']);
+    expect(code).toBe(0);
+    expect(output).not.toContain('hub');
+  });
+
+  test('gets its Secret and ConfigMap without data, which upgrades would write over its own', async () => {
+    const objects = objectsOf((await render('-', '{}')).output);
+    expect(objects.get('Secret test-podcap-hub')).toMatch(/^type: Opaque$/m);
+    for (const name of ['Secret test-podcap-hub', 'ConfigMap test-podcap-hub-ca'])
+      expect(objects.get(name)).not.toMatch(/^(?:data|stringData|immutable):/m);
+  });
+
+  test("has Pods that the agents' DaemonSet does not select", async () => {
+    const { output } = await render('-', 'hub: { podLabels: { app: packet-capture, team: network } }');
+    const deployment = objectsOf(output).get('Deployment test-podcap-hub') ?? '';
+    expect(deployment).toContain('        app: packet-capture-hub\n');
+    expect(deployment).toContain('        team: network\n');
+    expect(deployment).not.toMatch(/^ {8}app: packet-capture$/m);
+  });
+
+  test('may replace replicas one by one on the host network, where their ports are taken', async () => {
+    const { output } = await render('-', 'hub: { hostNetwork: true, settings: { apiPort: 6443 } }');
+    const deployment = objectsOf(output).get('Deployment test-podcap-hub') ?? '';
+    expect(deployment).toContain('hostNetwork: true');
+    expect(deployment).toContain('rollingUpdate: { maxSurge: 0, maxUnavailable: 1 }');
+    const others = objectsOf((await render('-', '{}')).output).get('Deployment test-podcap-hub');
+    expect(others).toContain('rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }');
+    expect(others).not.toContain('hostNetwork');
+  });
+
+  test('runs as the user that OpenShift gives it', async () => {
+    const { output } = await render('-', 'securityContextConstraints: { enabled: true }');
+    const deployment = objectsOf(output).get('Deployment test-podcap-hub');
+    expect(deployment).toContain('runAsNonRoot: true');
+    expect(deployment).not.toContain('runAsUser');
+  });
+
+  test('has a NetworkPolicy: the API server from anywhere, agents alone on the link', async () => {
+    const { output } = await render('-', 'networkPolicy: { enabled: true }');
+    const policy = objectsOf(output).get('NetworkPolicy test-podcap-hub') ?? '';
+    expect(policy).toMatch(/ingress:\n +#.*\n +- ports:\n +- \{ protocol: TCP, port: api \}\n +- from:/);
+    expect(policy).toMatch(/podSelector:\n +matchLabels:\n +app: packet-capture\n/);
+    expect(policy).toMatch(/ports:\n +- \{ protocol: TCP, port: link \}/);
+    expect(policy).not.toContain('port: metrics');
+  });
+});
+
+/** The objects by kind and name. */
+function objectsOf(output: string): ReadonlyMap<string, string> {
+  return new Map(
+    output.split('\n---\n').map((yaml) => {
+      const [, kind] = /^kind: (.*)$/m.exec(yaml) ?? [];
+      const [, name] = /^metadata:\n {2}name: (.*)$/m.exec(yaml) ?? [];
+      return [`${kind} ${name}`, yaml];
+    }),
+  );
+}
 
 test('the policies are not installed on an API server that does not have them', async () => {
   const old = ['--kube-version', '1.29.0'];
@@ -164,8 +276,8 @@ test('the PodMonitor and the NetworkPolicy use the port of the metrics, over TLS
   expect(plain.output).not.toContain('metrics-tls');
 });
 
-test('a NetworkPolicy without metricsFrom admits no Pod', async () => {
-  const { output } = await render('-', 'networkPolicy: { enabled: true }');
+test("without metricsFrom, the agents' NetworkPolicy admits no Pod", async () => {
+  const { output } = await render('-', '{ networkPolicy: { enabled: true }, hub: { enabled: false } }');
   expect(output).toContain('policyTypes: [Ingress]');
   expect(output).not.toContain('ingress:');
 });
@@ -211,6 +323,12 @@ test.each([
   ['crds: { keep: true }', "'keep' not allowed"],
   ['metricsTls: { secretName: "Not A Name" }', '/metricsTls/secretName'],
   ['networkPolicy: { metricsFrom: monitoring }', '/networkPolicy/metricsFrom'],
+  ['hub: { enabled: "no" }', '/hub/enabled'],
+  ['hub: { replicas: -1 }', '/hub/replicas'],
+  ['hub: { port: 10250 }', "'port' not allowed"],
+  ['hub: { settings: { apiPort: null } }', "missing property 'apiPort'"],
+  ['hub: { settings: { linkPort: 0 } }', '/hub/settings/linkPort'],
+  ['hub: { hostNetwork: true }', '/hub/settings/apiPort'],
 ])('refuses %s and names the value', async (values, where) => {
   const { code, output } = await render('-', values);
   expect(code).not.toBe(0);

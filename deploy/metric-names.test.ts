@@ -2,8 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { metricDescriptions } from '../src/agent/observability/metrics.ts';
+import { hubMetricDescriptions } from '../src/hub/observability/hub-metric-names.ts';
+import type { MetricDescription } from '../src/observability/prometheus-text.ts';
 
-/** The agent's metrics in the dashboard and the alert rules. kube_* and up come from elsewhere. */
+const descriptions: readonly MetricDescription[] = [...metricDescriptions, ...hubMetricDescriptions];
+/** Our metrics in the dashboard and the alert rules. kube_*, aggregator_* and up come from elsewhere. */
 const metric = /\b(?:podcap|process)_[a-z_]+\b/g;
 
 let queries: string;
@@ -14,17 +17,15 @@ beforeAll(async () => {
   queries = (await Promise.all(files)).join('\n');
 });
 
-test('the dashboard and the alert rules query only metrics that the agent has', () => {
-  const known = new Set<string>(metricDescriptions.map(({ name }) => name));
+test('the dashboard and the alert rules query only metrics that the agent and the hub have', () => {
+  const known = new Set(descriptions.flatMap(namesIn));
   const used = new Set(queries.match(metric));
   expect(used.size).toBeGreaterThan(20);
   expect([...used].filter((name) => !known.has(name))).toEqual([]);
 });
 
 test('they take the rate of every counter, and of nothing else', () => {
-  const counters = new Set<string>(
-    metricDescriptions.filter(({ type }) => type === 'counter').map(({ name }) => name),
-  );
+  const counters = new Set(descriptions.filter(({ type }) => type !== 'gauge').flatMap(namesIn));
   const rated = new Set([...queries.matchAll(/\b(?:rate|increase)\((\w+)/g)].map(([, name = '']) => name));
   expect([...rated].filter((name) => !counters.has(name))).toEqual([]);
   const others = new Set(queries.replaceAll(/\b(?:rate|increase)\(\w+/g, '').match(metric));
@@ -38,3 +39,8 @@ test('the dashboard uses only variables that it defines, and those of Grafana', 
   const used = new Set([...file.matchAll(/\$\{?(\w+)/g)].map(([, name = '']) => name));
   expect([...used].toSorted()).toEqual(['__all', '__rate_interval', ...defined].toSorted());
 });
+
+/** Those of its series. */
+function namesIn({ name, type }: MetricDescription): string[] {
+  return type === 'histogram' ? ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`) : [name];
+}

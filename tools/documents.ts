@@ -5,16 +5,15 @@ import {
   fragmentExamples,
   vlanExamples,
 } from '../src/agent/capture/filter-examples.ts';
-import { captureStates, stateDescriptions } from '../src/agent/observability/capture-states.ts';
-import { metricDescriptions } from '../src/agent/observability/metrics.ts';
 import { annotationRules } from '../src/agent/planner/annotations.ts';
 import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
-import { readSettings, type Settings, settingDescriptions } from '../src/agent/settings.ts';
-import type { SettingDescription } from '../src/base/program-settings.ts';
+import { readSettings, type Settings } from '../src/agent/settings.ts';
 import { filterMarkdown } from '../src/pcap/filter/filter-help.ts';
 import { formatted } from './format-file.ts';
 import { table } from './markdown-table.ts';
+import { metricsDocument } from './metrics-document.ts';
 import { policiesDocument } from './policies-document.ts';
+import { settingsDocument } from './settings-document.ts';
 import { Failed } from './shell.ts';
 import { checkout } from './target.ts';
 
@@ -24,8 +23,8 @@ export async function renderDocuments(): Promise<ReadonlyMap<string, string>> {
   const documents: Readonly<Record<string, string>> = {
     'docs/annotations.md': annotationsDocument(settings),
     'docs/policies.md': policiesDocument(settings, generated),
-    'docs/settings.md': settingsDocument(),
-    'docs/metrics.md': metricsDocument(),
+    'docs/settings.md': settingsDocument(generated),
+    'docs/metrics.md': metricsDocument(generated),
     'docs/capture-files.md': await between('docs/capture-files.md', 'filters', filterMarkdown()),
     'README.md': await between('README.md', 'annotations', annotationTable(settings)),
   };
@@ -117,76 +116,6 @@ function examplesSection({ title, introduction, frames, filters }: FilterExample
   return `### ${title}\n\n${introduction}\n\n${table(['filter', ...Object.values(frames)], rows)}`;
 }
 
-function settingsDocument(): string {
-  const rows = Object.values(settingDescriptions).map((setting) => [
-    `\`--${setting.flag}\``,
-    `\`${setting.env}\``,
-    defaultOf(setting),
-    allowedBy(setting),
-    setting.help,
-  ]);
-  return `# Settings of the agent
-
-${generated}
-
-A flag takes precedence over its environment variable, and the variable over the default. An empty value counts as unset. If a value is not allowed, the agent exits at startup with an error that names the setting and the value. \`podcap --help\` in the agent's container prints the flags, variables and defaults.
-
-${table(['flag', 'environment', 'default', 'allowed', 'what it sets'], rows)}
-
-In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Nine settings are not chart values. The chart takes \`--node-name\`, \`--agent-name\` and \`--daemon-set\` from the agent's own Pod and DaemonSet. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\` and \`--metrics-tls-folder\` are fixed paths in the agent's container, and so is \`--hub-token-file\`; \`--hub\` follows from \`hub.enabled\`. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
-`;
-}
-
-function metricsDocument(): string {
-  const rows = metricDescriptions.map(({ name, type, labels, help }) => [
-    `\`${name}\``,
-    type,
-    labels.length === 0 ? '' : labels.map((label) => `\`${label}\``).join(', '),
-    help,
-  ]);
-  return `# Metrics
-
-${generated}
-
-Each agent serves the metrics of its own Node at \`/metrics\` on \`--metrics-port\` (9781), in the Prometheus text format. Counters start at 0 when the agent starts. The metrics are computed at most once a second. A connection ends after one answer, and after 10 s at the latest.
-
-With \`--metrics-tls-folder\`, the metrics are served over TLS 1.3, only to clients that present a certificate issued by the CA in \`ca.crt\`. The agent loads changed certificate files within 10 s. It then closes all connections, so every client must present its certificate again.
-
-${table(['name', 'type', 'labels', 'meaning'], rows)}
-
-- \`state\` is ${stateList()}. \`podcap list\` has the same states.
-- \`reason\` is the reason of a [refusal](annotations.md#refusals).
-- \`result\` is \`written\`, \`dropped\` (the queue was full, or the agent stopped first), \`suppressed\` (there were too many Events about the same Pod) or \`failed\`.
-- \`--pod-metrics=true\` adds the metrics whose names start with \`podcap_pod_\`: one series for each name of a Pod whose capture the agent reports, or whose files it keeps. The labels are the namespace and name of the captured Pod. Two Pods with the same name, such as the earlier and the recreated Pod of a StatefulSet, share a series.
-
-## Scraping
-
-The [alert rules and the Grafana dashboard](../deploy/chart/monitoring), which the chart can install, need three things of the scrape configuration. The chart's PodMonitor (\`podMonitor.enabled\`) has them:
-
-- the job is \`podcap\`;
-- the label \`node\` is the name of the agent's Node, which the alerts and the dashboard show. An agent does not send it, because Prometheus knows the Node of each target;
-- \`honor_labels\` is true. Otherwise, where Prometheus adds the labels \`namespace\` and \`pod\` of its target, the metrics of every captured Pod have those of the agent, and the names of the captured Pod are in \`exported_namespace\` and \`exported_pod\`. Agents send the labels of the table above and no others, so they can replace only these two.
-
-Without the Prometheus operator:
-
-\`\`\`yaml
-scrape_configs:
-  - job_name: podcap
-    honor_labels: true
-    kubernetes_sd_configs:
-      - role: pod
-        selectors:
-          - { role: pod, label: app=packet-capture }
-    relabel_configs:
-      - source_labels: [__meta_kubernetes_pod_container_port_name]
-        regex: metrics
-        action: keep
-      - source_labels: [__meta_kubernetes_pod_node_name]
-        target_label: node
-\`\`\`
-`;
-}
-
 /** The file with the text between its two markers of that name. */
 async function between(file: string, name: string, text: string): Promise<string> {
   const start = `<!-- ${name}: written by \`make docs\` -->`;
@@ -210,23 +139,4 @@ function defaultSettings(): Settings {
   return result.settings;
 }
 
-function defaultOf({ default: value }: SettingDescription): string {
-  if (value === undefined) return 'required';
-  return value === '' ? 'none' : `\`${value}\``;
-}
-
-/** What is allowed, taken from the agent's own error message for a value that only a text setting accepts. */
-function allowedBy({ flag }: SettingDescription): string {
-  const result = readSettings([`--${flag}=?`], anyNode);
-  if (result.kind !== 'invalid') return 'any text';
-  const words = / must be (.+), not "\?"$/.exec(result.message)?.[1];
-  if (words === undefined) throw new Error(`--${flag}: ${result.message}`);
-  return words;
-}
-
 const anyNode = { NODE_NAME: 'node' };
-
-function stateList(): string {
-  const states = captureStates.map((state) => `\`${state}\` (${stateDescriptions[state]})`);
-  return [states.slice(0, -1).join(', '), ...states.slice(-1)].join(' or ');
-}
