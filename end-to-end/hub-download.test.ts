@@ -110,7 +110,11 @@ test('a frozen ring is downloaded by its number', async ({ cluster, receiver, re
   using all = await requests.send(`${capture}/log?frozen=all`);
   expect(await numbersInCapture(await all.bytes())).toEqual(range(0, 20));
   using none = await requests.send(`${capture}/log?frozen=7`);
-  await expectStatus(none, { code: 404, reason: 'NotFound', message: expect.stringContaining('7') });
+  await expectStatus(none, {
+    code: 409,
+    reason: 'Conflict',
+    message: expect.stringContaining('no frozen ring 7'),
+  });
 });
 
 test.for([

@@ -63,27 +63,30 @@ test('an agent may not read captures through the API server, with the token for 
     ).toBe('no');
 });
 
-test.for<[string, (pods: { readonly agent: string; readonly namespace: string }) => TokenOptions, string]>([
-  ['the agents, without a Pod', () => ({ account: 'podcap' }), 'NoPod'],
-  ['the agents, for a Node', () => ({ account: 'podcap', boundTo: 'Node/node2' }), 'NoPod'],
+type StrangersToken = (of: { readonly agent: string; readonly namespace: string }) => TokenOptions;
+
+test.for<[string, string, StrangersToken]>([
+  ['the agents, without a Pod', 'NoPod', () => ({ account: 'podcap' })],
+  ['the agents, for a Node', 'NoPod', () => ({ account: 'podcap', boundTo: 'Node/node2' })],
   [
     'the agents, for another audience',
+    'WrongAudience',
     ({ agent }) => ({
       account: 'podcap',
       boundTo: `Pod/${agent}`,
       audience: 'https://kubernetes.default.svc',
     }),
-    'WrongAudience',
   ],
-  ['the hub', () => ({ account: 'podcap-hub' }), 'WrongAccount'],
+  ['the hub', 'WrongAccount', () => ({ account: 'podcap-hub' })],
   [
     'another namespace, of a Pod',
-    ({ namespace }) => ({ namespace, account: 'default', boundTo: 'Pod/stranger' }),
     'WrongAccount',
+    ({ namespace }) => ({ namespace, account: 'default', boundTo: 'Pod/stranger' }),
   ],
-])('a token of the account of %s is refused: %s', async ([, options, reason], { cluster, stranger }) => {
-  expect(stranger.name).toBe('stranger');
-  const token = await tokenFor(options({ agent: await agentOn('node1'), namespace: cluster.namespace }));
+])('a token of the account of %s is refused: %s', async ([, reason, options], { cluster, stranger }) => {
+  const { namespace } = stranger;
+  expect(namespace).toBe(cluster.namespace);
+  const token = await tokenFor(options({ agent: await agentOn('node1'), namespace }));
   expect(await welcomeOf(token)).toMatchObject({ kind: 'refused', reason });
 });
 
@@ -123,13 +126,35 @@ test.for([
   },
 );
 
+test("a certificate of the right CA with the API server's name is the API server", async ({
+  certificates,
+}) => {
+  const certificate = await certificates.named('front-proxy-client', 'front-proxy-ca');
+  const answer = await askHubDirectly(capturesPath(), ...certificate, ...asAdministrator);
+  expect(answer.status).toBe(200);
+  expect(answer.body).toContain('"items"');
+  // Without the headers of a user, it speaks for nobody.
+  expect((await askHubDirectly(capturesPath(), ...certificate)).status).toBe(401);
+});
+
 test('headers of identity that a user sends through the API server are not believed', async ({ cluster }) => {
-  await kubectl('-n', cluster.namespace, 'create', 'serviceaccount', 'nobody');
-  const token = (await kubectl('-n', cluster.namespace, 'create', 'token', 'nobody')).trim();
+  const inNamespace = (...args: readonly string[]) => kubectl('-n', cluster.namespace, ...args);
+  await inNamespace('create', 'serviceaccount', 'reader');
+  const resource = '--resource=captures.podcap.dev,captures.podcap.dev/log';
+  await inNamespace('create', 'role', 'reader', '--verb=get,list,watch', resource);
+  await inNamespace(
+    'create',
+    'rolebinding',
+    'reader',
+    '--role=reader',
+    `--serviceaccount=${cluster.namespace}:reader`,
+  );
+  const token = (await inNamespace('create', 'token', 'reader')).trim();
   const server = (await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}')).trim();
-  const url = `${server}${capturesPath(cluster.namespace)}`;
-  const bearer = ['-H', `Authorization: Bearer ${token}`];
-  expect(await run(['curl', '-sk', ...bearer, ...asAdministrator, url])).toContain('"code":403');
+  const url = `${server}${capturesPath(cluster.namespace)}/web/log`;
+  // The API server lets the request pass; the hub asks for a verb that only administrators have.
+  const answer = await run(['curl', '-sk', '-H', `Authorization: Bearer ${token}`, ...asAdministrator, url]);
+  expect(JSON.parse(answer)).toMatchObject({ code: 403, message: expect.stringContaining('verb download') });
 });
 
 test('what the hub publishes for agents has no key', async () => {
