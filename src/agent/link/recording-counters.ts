@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordingCounters } from '../../api/capture.ts';
 import type { Clock } from '../../base/clock.ts';
+import { semaphore } from '../../base/semaphore.ts';
 import type { Log } from '../../kubernetes/logger.ts';
 import { respondUntilComplete } from '../../link/complete-answer.ts';
 import type { CountersLine } from '../../link/protocol.ts';
@@ -32,17 +33,20 @@ export type CountedRecordingsOptions = {
   readonly log: Log;
 };
 
-/** A tcpdump that answers later is counted as its record has it. */
+/**
+ * A tcpdump that answers later is counted as its record has it. All are asked at once: a hub waits for a second in all.
+ */
 const answerWithinMs = 500;
 /** Two hubs ask for the same. */
 const cacheMs = 1_000;
-/** Their folders are read, and their tcpdumps asked. */
-const recordingsAtOnce = 16;
+const foldersAtOnce = 16;
 
 /** Counts when it is asked, as `podcap list` does, and asks tcpdump besides. */
 export function countedRecordings(options: CountedRecordingsOptions): CountedRecordings {
   const { folders, clock, log } = options;
   const times = packetTimesReader();
+  const reading = semaphore(foldersAtOnce);
+  const never = new AbortController().signal;
   const cached = new Map<string, { readonly atMs: number; readonly counting: Promise<RecordingCounters> }>();
   const latest = new Map<string, RecordingCounters>();
 
@@ -54,10 +58,11 @@ export function countedRecordings(options: CountedRecordingsOptions): CountedRec
       options.freshTotals(uid),
       sleep(answerWithinMs, noFreshTotals, { ref: false }),
     ]);
-    const recording = await readRecording(path, named);
-    return recording
-      ? countersOf(recording, { fresh, times: await times.of(recording), clock })
-      : nothingStored;
+    return await reading(async () => {
+      const recording = await readRecording(path, named);
+      if (!recording) return nothingStored;
+      return countersOf(recording, { fresh, times: await times.of(recording), clock });
+    }, never);
   }
 
   function count(uid: string): Promise<RecordingCounters> {
@@ -85,14 +90,12 @@ export function countedRecordings(options: CountedRecordingsOptions): CountedRec
       const asked = query.get('uid');
       const uids = [...known].filter((uid) => asked === null || uid === asked);
       respondUntilComplete(stream, { ':status': 200, 'content-type': 'application/x-ndjson' });
-      for (let at = 0; at < uids.length && !signal.aborted; at += recordingsAtOnce) {
-        const counted = await Promise.all(
-          uids.slice(at, at + recordingsAtOnce).map(async (uid) => ({ uid, counters: await count(uid) })),
-        );
-        for (const line of counted satisfies readonly CountersLine[]) {
-          latest.set(line.uid, line.counters);
-          await writeChunk(stream, `${JSON.stringify(line)}\n`, signal);
-        }
+      const counting = uids.map((uid) => [uid, count(uid)] as const);
+      for (const [uid, counted] of counting) {
+        const line: CountersLine = { uid, counters: await counted };
+        latest.set(uid, line.counters);
+        await writeChunk(stream, `${JSON.stringify(line)}\n`, signal);
+        if (signal.aborted) return;
       }
       stream.end();
     },
