@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { eventLines } from './event-lines.ts';
+import type { CaptureForm } from './rendered-captures.ts';
+import { testCapture } from './testing/memory-captures.ts';
+
+const object: CaptureForm = { representation: { kind: 'object' }, include: 'Metadata' };
+const table: CaptureForm = { representation: { kind: 'table', version: 'v1' }, include: 'Metadata' };
+const event = { type: 'ADDED', capture: testCapture() } as const;
+
+test('an event is written once for all watches of the same form', () => {
+  const lines = eventLines();
+  const first = lines.of(event, object, false);
+  expect(lines.of(event, object, false)).toBe(first);
+  expect(JSON.parse(first.toString())).toEqual({ type: 'ADDED', object: event.capture });
+  for (const other of [
+    lines.of({ ...event, type: 'DELETED' }, object, false),
+    lines.of(event, table, false),
+    lines.of(event, { ...table, include: 'Object' }, false),
+    lines.of(event, table, true),
+    lines.of({ ...event, capture: testCapture() }, object, false),
+  ]) {
+    expect(other).not.toBe(first);
+  }
+  expect(lines.of(event, table, true).equals(lines.of(event, table, false))).toBe(false);
+});
+
+test('ages in a Table are of now', () => {
+  let nowMs = Date.parse('2026-11-30T12:00:15Z');
+  const lines = eventLines(() => nowMs);
+  const first = lines.of(event, table, false).toString();
+  expect(first).toContain('"15s"');
+  nowMs += 999;
+  expect(lines.of(event, table, false).toString()).toBe(first);
+  nowMs += 10_000;
+  expect(lines.of(event, table, false).toString()).toContain('"25s"');
+});
+
+test('keeps no line for long', () => {
+  const lines = eventLines(() => 0);
+  const first = lines.of(event, object, false);
+  for (let at = 0; at < 256; at += 1) lines.of({ ...event, capture: testCapture() }, object, false);
+  expect(lines.of(event, object, false)).not.toBe(first);
+});
