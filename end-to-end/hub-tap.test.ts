@@ -64,7 +64,11 @@ test('a viewer that is killed takes its tcpdump with it within 2 s', async ({ sh
   await waitForTaps(0, { deadlineMs: 2_000 });
 });
 
-test('an agent that is killed leaves no tcpdump of a live capture behind', async ({ cluster, shown }) => {
+test('an agent that is killed leaves no tcpdump of a live capture behind, and the next one shows packets again', async ({
+  cluster,
+  requests,
+  shown,
+}) => {
   const viewer = kubectlRaw(shown.attach);
   await waitForTaps(1);
   const agent = await agentProcess(cluster, shown.node);
@@ -72,6 +76,12 @@ test('an agent that is killed leaves no tcpdump of a live capture behind', async
   await waitForTaps(0, { deadlineMs: 2_000 });
   await viewer.kill('SIGKILL');
   await agentProcess(cluster, shown.node, agent);
+  const isServed = async () => {
+    using answer = await requests.frames(shown.attach);
+    return answer.status === 200;
+  };
+  await until(isServed, { what: 'the link of the next agent', deadlineMs: 30_000, everyMs: 100 });
+  await waitForTaps(0, { deadlineMs: 2_000 });
 });
 
 test('count ends the live capture after that many packets, of those that the filter selects', async ({
