@@ -28,46 +28,61 @@ const bounds = {
 
 export type PingTimes = { readonly everyMs: number; readonly deadAfterMs: number };
 
+export type AgentSession = {
+  readonly session: ClientHttp2Session;
+  /** Ends session and connection at once. */
+  readonly end: () => void;
+};
+
 export type SessionOptions = {
   readonly socket: Socket;
   readonly ping?: PingTimes;
-  /** Why the session has ended; called once. */
+  /** Why the connection has ended; called once, when it is closed. */
   readonly onEnd: (why: string) => void;
 };
 
-/** Makes the hub the HTTP/2 client on a socket that the agent has opened. The session ends when the socket does. */
-export function openAgentSession({ socket, ping = linkPing, onEnd }: SessionOptions): ClientHttp2Session {
+/** Makes the hub the HTTP/2 client on a socket that the agent has opened. */
+export function openAgentSession({ socket, ping = linkPing, onEnd }: SessionOptions): AgentSession {
   const session = connect('http://agent', { ...bounds, createConnection: () => socket });
-  let why = 'Closed';
-  session.on('connect', () => session.setLocalWindowSize(connectionWindowBytes));
-  session.on('error', (error: Error) => {
-    why = `Protocol: ${error.message}`;
+  let why: string | undefined;
+  const end = () => {
+    session.destroy();
+    // A session that is closed waits for its last bytes to be read, and an agent may never read them.
+    socket.destroy();
+  };
+  const endFor = (reason: string) => {
+    why ??= reason;
+    end();
+  };
+  session.on('connect', () => {
+    // It can have ended within the same turn.
+    if (!session.destroyed) session.setLocalWindowSize(connectionWindowBytes);
   });
-  session.on('goaway', () => session.destroy());
+  session.on('error', (error: Error) => endFor(`Protocol: ${error.message}`));
+  session.on('goaway', () => endFor('Closed'));
+  session.on('close', () => endFor('Closed'));
   // An agent pushes nothing.
   session.on('stream', (stream) => stream.destroy());
-  const pings = keepAlive(session, ping, () => {
-    why = 'Silent';
-    session.destroy();
-  });
-  session.once('close', () => {
+  const pings = keepAlive(session, ping, endFor);
+  socket.once('close', () => {
     pings[Symbol.dispose]();
-    socket.destroy();
-    onEnd(why);
+    endFor('Closed');
+    onEnd(why ?? 'Closed');
   });
-  return session;
+  return { session, end };
 }
 
 /** A connection that is cut without a word is noticed by pings alone. */
 function keepAlive(
   session: ClientHttp2Session,
   { everyMs, deadAfterMs }: PingTimes,
-  onDead: () => void,
+  endFor: (reason: string) => void,
 ): Disposable {
   let answeredMs = performance.now();
   return every(everyMs, () => {
-    if (!session.destroyed && performance.now() - answeredMs >= deadAfterMs) onDead();
-    else if (!session.destroyed && !session.connecting) {
+    if (session.closed || session.destroyed) endFor('Closed');
+    else if (performance.now() - answeredMs >= deadAfterMs) endFor('Silent');
+    else if (!session.connecting) {
       session.ping((error) => {
         if (!error) answeredMs = performance.now();
       });

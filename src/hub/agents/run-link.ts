@@ -44,9 +44,13 @@ export async function runLink(run: LinkRun): Promise<void> {
     end(why);
     closed.resolve();
   };
-  const session = openAgentSession({ socket: run.socket, onEnd, ...(run.ping && { ping: run.ping }) });
-  signal.addEventListener('abort', () => session.destroy(), { once: true });
-  if (signal.aborted) session.destroy();
+  const { session, end: endSession } = openAgentSession({
+    socket: run.socket,
+    onEnd,
+    ...(run.ping && { ping: run.ping }),
+  });
+  signal.addEventListener('abort', endSession, { once: true });
+  if (signal.aborted) endSession();
   const link = connectedAgent({ identity, version: run.version, session });
   using _registered = registry.add(link, end);
   const { node, podName } = link;
