@@ -10,10 +10,11 @@ import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import { frontProxy, frontProxyTls, type IdentityRefusal } from './front-proxy.ts';
 import { type FrontProxyTrust, readFrontProxyTrust } from './front-proxy-trust.ts';
 
+/** `sameName` differs from `front` in its key alone: it has no key identifier by which the two could be told apart. */
 const [front, other, sameName, identity] = await Promise.all([
   authority('front-proxy-ca'),
   authority('other-ca'),
-  authority('front-proxy-ca'),
+  authority('front-proxy-ca', ['subjectKeyIdentifier=none']),
   selfSigned(),
 ]);
 const name = 'front-proxy-client';

@@ -2,14 +2,9 @@ import { expect, test } from 'vitest';
 import { framesMediaType } from '../../api/stream-frames.ts';
 import { linkPaths } from '../../link/protocol.ts';
 import type { TestAgentHandler } from '../testing/test-agent.ts';
-import {
-  captureOfWeb,
-  recordingOn,
-  refuses,
-  sends,
-  startStream,
-  streamScene,
-} from './testing/stream-scene.ts';
+import { captureOfWeb, recordingOn } from './testing/capture-of-web.ts';
+import { refuses, sends, startStream } from './testing/scripted-streams.ts';
+import { streamScene } from './testing/stream-scene.ts';
 
 const captures = [captureOfWeb(recordingOn('node-2', 'new'), recordingOn('node-1', 'old'))];
 

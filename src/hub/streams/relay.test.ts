@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../../base/until.ts';
@@ -165,10 +166,24 @@ test('a source that is silent for long is no stall', async () => {
   source.push('a');
   await until(() => taken() === 1, { what: 'the first byte' });
   // Silence has to last longer than the stall.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   source.push('b');
   source.push(null);
   expect(await read).toEqual({ bytes: 2, isComplete: true });
+  expect(await ending).toBe('Complete');
+});
+
+test('after a silence, a client has as long as ever to take what comes', async () => {
+  const stallMs = 2_000;
+  const source = new Readable({ read() {} });
+  const { response, ending } = await relayed(source, { stallMs });
+  response.pause();
+  await sleep(stallMs * 1.1);
+  source.push(Buffer.alloc(16 * 1024 * 1024));
+  source.push(null);
+  // Long enough for the relay to look at it.
+  await sleep(stallMs * 0.4);
+  expect(await readToEnd(response)).toEqual({ bytes: 16 * 1024 * 1024, isComplete: true });
   expect(await ending).toBe('Complete');
 });
 

@@ -2,14 +2,9 @@ import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { refusal } from '../../kubernetes/testing/api-server.ts';
 import { linkPaths } from '../../link/protocol.ts';
-import {
-  captureOfWeb,
-  recordingOn,
-  reviewsPath,
-  sends,
-  startStream,
-  streamScene,
-} from './testing/stream-scene.ts';
+import { captureOfWeb, recordingOn } from './testing/capture-of-web.ts';
+import { goesOn, sends } from './testing/scripted-streams.ts';
+import { reviewsPath, streamScene } from './testing/stream-scene.ts';
 
 const captures = [
   captureOfWeb(recordingOn('node-1', 'new'), recordingOn('node-1', 'old', '2026-10-01T00:00:00Z')),
@@ -18,12 +13,6 @@ const captures = [
 function message({ body }: { readonly body: Buffer }): unknown {
   return JSON.parse(body.toString('utf8')).message;
 }
-
-/** Sends some bytes, and nothing more. */
-const goesOn = (stream: Parameters<typeof startStream>[0]) => {
-  startStream(stream);
-  stream.write('packets');
-};
 
 test.for([
   [

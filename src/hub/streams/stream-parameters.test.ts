@@ -40,7 +40,6 @@ test.for([
   ['attach', { node: '../x' }, 'captures/attach: node cannot be "../x"'],
 ] as const)('%s refuses %j', ([subresource, values, words]) => {
   const result = streamParameters(subresource, new Map(Object.entries(values)));
-
   expect(result).toMatchObject({ code: 400, reason: 'BadRequest', message: expect.stringContaining(words) });
 });
 

@@ -1,14 +1,9 @@
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { linkPaths } from '../../link/protocol.ts';
-import {
-  captureOfWeb,
-  recordingOn,
-  refuses,
-  sends,
-  startStream,
-  streamScene,
-} from './testing/stream-scene.ts';
+import { captureOfWeb, recordingOn } from './testing/capture-of-web.ts';
+import { goesOn, refuses, sends } from './testing/scripted-streams.ts';
+import { streamScene } from './testing/stream-scene.ts';
 
 const absent = refuses(404, 'PodNotFound', 'no such Pod on this Node');
 
@@ -41,11 +36,13 @@ test('nothing but the winner goes on', async () => {
     },
   });
   await using _two = await scene.agent('node-2', {
-    [linkPaths.tap]: (stream) =>
-      void isAsked.promise.then(() => sends('packets')(stream, new URLSearchParams(), {})),
+    [linkPaths.tap]: (stream) => void isAsked.promise.then(() => goesOn(stream)),
   });
-  expect((await scene.get('shop/web/attach')).body.toString()).toBe('packets');
+  const client = scene.open('shop/web/attach');
+  await client.firstBytes;
   await until(() => isLoserClosed, { what: 'the request to the other agent to end' });
+  expect(scene.audited()).toMatchObject([{ event: 'StreamStarted', node: 'node-2' }]);
+  client.leave();
 });
 
 test.for([
@@ -114,8 +111,7 @@ test('the tap of a client that goes away ends at once', async () => {
   let isClosed = false;
   await using _ = await scene.agent('node-1', {
     [linkPaths.tap](stream) {
-      startStream(stream);
-      stream.write('packets');
+      goesOn(stream);
       stream.once('close', () => {
         isClosed = true;
       });

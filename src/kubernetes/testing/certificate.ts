@@ -22,9 +22,9 @@ export async function selfSigned(env = process.env): Promise<Certificate> {
   return await certificate({ name: 'podcap-test', extensions: [address], days: 30, env });
 }
 
-/** Makes a certificate authority of that name. */
-export async function authority(name: string): Promise<Authority> {
-  const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE'] });
+/** Makes a certificate authority of that name, with more extensions as openssl names them. */
+export async function authority(name: string, more: readonly string[] = []): Promise<Authority> {
+  const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE', ...more] });
   return {
     cert: own.cert,
     async sign(use, { days = 1, name: subject = `${name} ${use}`, dnsName } = {}) {

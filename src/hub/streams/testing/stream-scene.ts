@@ -1,12 +1,9 @@
-import type { ServerHttp2Stream } from 'node:http2';
 import { createServer, request } from 'node:https';
 import { onTestFinished } from 'vitest';
-import type { Capture, CaptureRecording } from '../../../api/capture.ts';
-import { captureFileMediaType } from '../../../api/stream-frames.ts';
+import type { Capture } from '../../../api/capture.ts';
 import { kubernetesClient } from '../../../kubernetes/client.ts';
 import type { RecordedRequest } from '../../../kubernetes/testing/api-server.ts';
 import { memoryLog } from '../../../kubernetes/testing/memory-logger.ts';
-import { respondUntilComplete } from '../../../link/complete-answer.ts';
 import { listenOnLoopback } from '../../../testbed/loopback-port.ts';
 import { type AuditEvent, auditLog } from '../../access/audit.ts';
 import { authorizer } from '../../access/authorizer.ts';
@@ -200,56 +197,4 @@ async function readAll(
   });
   sent.end();
   return await promise;
-}
-
-/** A capture of Pod web in namespace shop, with these recordings, the newest first. */
-export function captureOfWeb(...recordings: readonly CaptureRecording[]): Capture {
-  return {
-    apiVersion: 'podcap.dev/v1alpha1',
-    kind: 'Capture',
-    metadata: {
-      name: 'web',
-      namespace: 'shop',
-      uid: 'uid-of-web',
-      resourceVersion: '1',
-      creationTimestamp: recordings.at(-1)?.startTime ?? '',
-    },
-    status: { recordings },
-  };
-}
-
-export function recordingOn(node: string, uid: string, startTime = '2026-11-30T10:00:00Z'): CaptureRecording {
-  return {
-    uid,
-    node,
-    phase: 'Capturing',
-    phaseSince: startTime,
-    startTime,
-    interfaces: ['eth0'],
-    requestedBy: { kind: 'Annotation' },
-    files: 1,
-    bytes: 24,
-  };
-}
-
-/** An agent's answer with these bytes, whole. */
-export function sends(...parts: readonly (Uint8Array | string)[]): TestAgentHandler {
-  return (stream) => {
-    startStream(stream);
-    for (const part of parts) stream.write(part);
-    stream.end();
-  };
-}
-
-/** The head of an answer with the bytes of a capture. */
-export function startStream(stream: ServerHttp2Stream, contentType: string = captureFileMediaType): void {
-  respondUntilComplete(stream, { ':status': 200, 'content-type': contentType });
-}
-
-/** An agent's answer that it does not give the bytes. */
-export function refuses(status: number, reason: string, message: string): TestAgentHandler {
-  return (stream) => {
-    respondUntilComplete(stream, { ':status': status, 'content-type': 'application/json' });
-    stream.end(JSON.stringify({ reason, message }));
-  };
 }
