@@ -52,6 +52,7 @@ async function readToEnd(response: IncomingMessage): Promise<{ bytes: number; is
   response.on('data', (part: Buffer) => {
     bytes += part.length;
   });
+  response.resume();
   await new Promise((resolve) => response.once('close', resolve));
   return { bytes, isComplete: response.complete };
 }
