@@ -1,7 +1,7 @@
 import type { CaptureState, PodState } from '../agent/observability/capture-states.ts';
 import { type CaptureRecord, isOver } from '../agent/storage/capture-records.ts';
 import type { FreezeRecord } from '../agent/storage/freeze-records.ts';
-import { countsOf, storedIn } from '../agent/storage/recording-counts.ts';
+import { countsOf, storedIn } from '../agent/storage/recorded-counts.ts';
 import type { FrozenRecording, Recording } from '../agent/storage/recordings.ts';
 import type { Clock } from '../base/clock.ts';
 

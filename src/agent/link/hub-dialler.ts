@@ -45,11 +45,15 @@ export function startHubDialler(options: HubDiallerOptions): HubDialler {
   let waking = new AbortController();
   let reported = '';
 
+  const hub = { address: endpoint.address, port: endpoint.port };
+
   function report(failure: LinkFailure, waitMs: number): void {
-    options.onFailure(failure);
     const { reason, message } = failure;
+    if (reason === 'Closed' && endpoint.isTerminating)
+      return log.info({ hub }, 'a hub that is being deleted ended its link');
+    options.onFailure(failure);
     // Once for all that fail alike.
-    if (reported !== reason) log.warn({ hub: endpoint, reason, message, waitMs }, 'no link to a hub');
+    if (reported !== reason) log.warn({ hub, reason, message, waitMs }, 'no link to a hub');
     reported = reason;
   }
 
@@ -58,9 +62,7 @@ export function startHubDialler(options: HubDiallerOptions): HubDialler {
     const signal = AbortSignal.any([ending.signal, linkEnding.signal]);
     try {
       const hello = { token: await options.readToken(), version: options.version };
-      const { address, port } = endpoint;
       const { tlsServerName } = options;
-      const hub = { address, port };
       const dialled = { hub, tlsServerName, authority: authority.pem, hello, deadlineMs: handshakeMs };
       const socket = await linkHandshake({ ...dialled, signal });
       link = { socket, ending: linkEnding, sinceMs: performance.now() };

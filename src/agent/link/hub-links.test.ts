@@ -50,6 +50,8 @@ test('a replica that is being deleted keeps its link, and is not dialled again',
   expect(await happens(() => link.isClosed(), { withinMs: 200 })).toBe(false);
   link.socket.destroy();
   await until(() => links.counts().connected === 0, { what: 'the link to end' });
+  // That is no failure.
+  expect(links.counts().failures.size).toBe(0);
   expect(await happens(() => hub.links.length > 1, { withinMs: 300 })).toBe(false);
 });
 

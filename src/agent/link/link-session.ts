@@ -11,6 +11,7 @@ import type { Log } from '../../kubernetes/logger.ts';
 import { linkPing } from '../../link/protocol.ts';
 import { LinkFailure } from './link-failure.ts';
 import { answerError, cutStream, type HubAddress, type LinkHandler } from './link-handler.ts';
+import { boundedText } from './report-text.ts';
 
 /** Who answers which requests of a hub, by path. */
 export type LinkRoutes = ReadonlyMap<string, LinkRoute>;
@@ -111,9 +112,15 @@ async function answer(
   const method = headers[':method'] ?? '';
   const route = routes.get(path);
   if (!route)
-    return answerError(stream, 404, { reason: 'NotFound', message: `this agent does not know ${path}` });
+    return answerError(stream, 404, {
+      reason: 'NotFound',
+      message: `this agent does not know ${boundedText(path, 128)}`,
+    });
   if (!route.methods.includes(method))
-    return answerError(stream, 405, { reason: 'MethodNotAllowed', message: `${method} is not known here` });
+    return answerError(stream, 405, {
+      reason: 'MethodNotAllowed',
+      message: `${boundedText(method, 16)} is not known here`,
+    });
   try {
     const request = { stream, method, query: new URLSearchParams(query), headers, hub };
     await route.handle({ ...request, signal: ending.signal });

@@ -11,7 +11,7 @@ import type { CaptureFolders } from '../storage/capture-folders.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import { parseFolderName } from '../storage/file-names.ts';
 import { type PacketTimes, packetTimesReader } from '../storage/packet-times.ts';
-import { countsOf, storedIn } from '../storage/recording-counts.ts';
+import { countsOf, storedIn } from '../storage/recorded-counts.ts';
 import { type Recording, readRecording } from '../storage/recordings.ts';
 import type { LinkHandler } from './link-handler.ts';
 import { writeChunk } from './write-chunk.ts';
