@@ -14,7 +14,7 @@ import {
 
 /**
  * An open capture file, as it was when it was opened. What its writer appends later is not read, so that it can be read
- * twice with the same result, and it can be unlinked while it is read.
+ * twice with the same result, unless `extend` is called. It can be unlinked while it is read.
  */
 export type PcapFile = AsyncDisposable & {
   readonly kind: 'pcap';
@@ -28,6 +28,10 @@ export type PcapFile = AsyncDisposable & {
    * was there is not read again.
    */
   readonly runs: (buffer?: Uint8Array<ArrayBuffer>, from?: number) => AsyncGenerator<RecordRun, PcapEnd>;
+  /** What its writer has appended by now is read from now on. */
+  readonly extend: () => Promise<void>;
+  /** How long it is, as far as it is read. */
+  readonly size: () => number;
   /** How much of the disk it takes although it has been deleted; 0 while it has a name, and once it is closed. */
   readonly deletedBytes: () => Promise<number>;
   /** The records one by one, each with its own copy of the data. */
@@ -88,6 +92,10 @@ export async function openPcap(path: string): Promise<PcapFile | EmptyPcap | Not
     firstUs: () => firstUs(file),
     runs,
     records: () => readRecords(runs(), header),
+    size: () => file.size,
+    async extend() {
+      file.size = (await handle.stat()).size;
+    },
     deletedBytes: () => (kept.disposed ? Promise.resolve(0) : deletedBytesOf(handle)),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
@@ -110,7 +118,7 @@ type OpenFile = {
   readonly path: string;
   readonly handle: FileHandle;
   readonly header: PcapHeader;
-  readonly size: number;
+  size: number;
 };
 
 async function deletedBytesOf(handle: FileHandle): Promise<number> {

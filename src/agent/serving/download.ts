@@ -21,7 +21,7 @@ export type DownloadOptions = {
 export type DownloadEnd = { readonly kind: 'ended'; readonly reason: string; readonly packets: number };
 
 /** More files than a ring can have would use up the agent's descriptors. */
-const mostHeldFiles = 20_000;
+export const mostHeldFiles = 20_000;
 
 /** Sends what the recording has at this moment. Throws ReaderGone, and errors of read(2). */
 export async function download(
@@ -35,7 +35,10 @@ export async function download(
   if (files.length === 0) return noFiles;
   if (options.held.files() + files.length > mostHeldFiles) return tooManyFiles;
   const dropping = new AbortController();
-  using _held = options.held.hold(files, () => dropping.abort());
+  using _held = options.held.hold(
+    () => files,
+    () => dropping.abort(),
+  );
   await using capture = await recordingCapture(snapshot.sources, request);
   // What the format has no place for is known before the first bytes, nearly always.
   const first = await capture.chunks.next();

@@ -3,7 +3,7 @@ import type { PcapFile } from '../../pcap/pcap-file.ts';
 /** The capture files that readers hold open, which keep their place on the disk when the ring deletes them. */
 export type HeldFiles = {
   /** Counts these files from now on, until it is disposed of. `drop` is called once if they keep too much of the disk. */
-  readonly hold: (files: readonly PcapFile[], drop: () => void) => Disposable;
+  readonly hold: (files: () => readonly PcapFile[], drop: () => void) => Disposable;
   readonly files: () => number;
   /**
    * Measures the bytes of held files that have been deleted. While they are more than may be, drops the reader who keeps
@@ -35,15 +35,15 @@ export function heldFiles({ mostBytes }: { readonly mostBytes: number }): HeldFi
       holders.add(holder);
       return { [Symbol.dispose]: () => void holders.delete(holder) };
     },
-    files: () => [...holders].reduce((sum, { files }) => sum + files.length, 0),
+    files: () => [...holders].reduce((sum, { files }) => sum + files().length, 0),
     measure,
   };
 }
 
-type Holder = { readonly files: readonly PcapFile[]; readonly drop: () => void; isDropped: boolean };
+type Holder = { readonly files: () => readonly PcapFile[]; readonly drop: () => void; isDropped: boolean };
 
 async function deletedBytes({ files }: Holder): Promise<number> {
   let sum = 0;
-  for (const file of files) sum += await file.deletedBytes();
+  for (const file of files()) sum += await file.deletedBytes();
   return sum;
 }

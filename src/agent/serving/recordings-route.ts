@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { answerError, type LinkHandler, type LinkRequest } from '../link/link-handler.ts';
 import { acceptsFrames, type CaptureStream, openCaptureStream, ReaderGone } from './capture-stream.ts';
 import { download } from './download.ts';
+import { follow } from './follow/follow.ts';
 import type { HeldFiles } from './held-files.ts';
 import { keepAliveBlock } from './keep-alive-block.ts';
 import {
@@ -44,7 +45,10 @@ async function answer(
 ): Promise<void> {
   const { uid } = request;
   try {
-    const end = await download(request, { capturesFolder, held, open: () => openFor(link, request) });
+    const onError = (err: unknown) =>
+      log.warn({ uid, err }, 'failed to look at a recording that is followed');
+    const options = { capturesFolder, held, open: () => openFor(link, request), onError };
+    const end = await (request.follow ? follow(request, options) : download(request, options));
     if (end.kind === 'refused') refuse(link, end);
     else log.info({ uid, reason: end.reason, packets: end.packets }, 'recording sent');
   } catch (error) {

@@ -17,8 +17,11 @@ export type RecordingInterfaces = {
   readonly droppedBefore: (source: number) => number;
 };
 
+/** A generation of which packets are read. */
+export type DescribedSource = Pick<GenerationSource, 'header' | 'record' | 'interfaceName'>;
+
 /** From the records of the generations. What has no record, or an invalid one, has no name and no counts. */
-export function recordingInterfaces(sources: readonly GenerationSource[]): RecordingInterfaces {
+export function recordingInterfaces(sources: readonly DescribedSource[]): RecordingInterfaces {
   const interfaces = sources.map(({ header, record }) => describe(interfaceOf(header), record));
   const totals = new Map<string, Totals | undefined>();
   for (const [source, { record }] of sources.entries()) {

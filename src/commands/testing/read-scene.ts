@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
@@ -84,6 +84,9 @@ export async function readScene() {
     async agentSays(states: readonly PodState[]): Promise<void> {
       const log = pino({ level: 'silent' });
       opened.use(await openStateFile({ capturesFolder: root.path, states: () => states, log }));
+    },
+    async remove(pod = web): Promise<void> {
+      await rm(pathOf(pod), { recursive: true });
     },
     async podEnd(pod = web): Promise<void> {
       await writePodEnd(pathOf(pod), { nowMs: () => 5, bootId: 'boot' }, 5);

@@ -1,9 +1,8 @@
 import type { CaptureInterface } from '../capture-interface.ts';
-import { type Damage, emptyPacket, type PacketReader } from '../packet-reader.ts';
-import { type PcapHeader, recordHeaderBytes } from '../pcap-format.ts';
-import { setRecordTime } from '../pcap-record-time.ts';
+import type { Damage, PacketReader } from '../packet-reader.ts';
 import type { Overlap, OverlapStart } from './overlap.ts';
 import { type Source, SourceReader } from './source.ts';
+import { type RecordSpan, SpanPackets } from './span-packets.ts';
 
 export type Join = {
   /** In the order in which they started to capture. */
@@ -19,67 +18,13 @@ export type Join = {
  * caller closes the files of the sources.
  */
 export function joinedPackets(join: Join): PacketReader {
-  return new JoinedPackets(join);
+  const damage: Damage[] = [];
+  const onDamage = (message: string) =>
+    void damage.push({ kind: 'corrupt', message, offset: 0, resumedAt: undefined });
+  const headers = join.sources.map(({ header }) => header);
+  const headerOf = (source: number) => headers[source];
+  return new SpanPackets({ spans: spans(join, onDamage), interfaces: join.interfaces, headerOf, damage });
 }
-
-class JoinedPackets implements PacketReader {
-  readonly packet = emptyPacket();
-  readonly interfaces: readonly CaptureInterface[];
-  readonly damage: Damage[] = [];
-  readonly #headers: readonly PcapHeader[];
-  readonly #spans: AsyncGenerator<Span, void>;
-  #header: PcapHeader | undefined;
-  #at = 0;
-
-  constructor(join: Join) {
-    this.#headers = join.sources.map(({ header }) => header);
-    this.interfaces = join.interfaces;
-    this.#spans = spans(join, (message) => {
-      this.damage.push({ kind: 'corrupt', message, offset: 0, resumedAt: undefined });
-    });
-  }
-
-  next(): boolean | Promise<boolean> {
-    if (this.#at >= this.packet.buffer.length) return this.#nextSpan();
-    this.#read();
-    return true;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#spans.return();
-  }
-
-  async #nextSpan(): Promise<boolean> {
-    const { packet } = this;
-    const next = await this.#spans.next();
-    if (next.done) return false;
-    const { source, bytes } = next.value;
-    this.#header = this.#headers[source];
-    this.#at = 0;
-    packet.interfaceIndex = source;
-    packet.buffer = bytes;
-    packet.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#read();
-    return true;
-  }
-
-  /** Reads the record at `#at`, which is a whole one. */
-  #read(): void {
-    const { packet } = this;
-    const { view } = packet;
-    const at = this.#at;
-    const isLittle = this.#header?.byteOrder === 'little';
-    const fractions = this.#header?.resolution === 'ns' ? 1_000_000_000 : 1_000_000;
-    setRecordTime(packet, view.getUint32(at, isLittle), view.getUint32(at + 4, isLittle), fractions);
-    packet.capturedBytes = view.getUint32(at + 8, isLittle);
-    packet.originalBytes = view.getUint32(at + 12, isLittle);
-    packet.dataAt = at + recordHeaderBytes;
-    this.#at = packet.dataAt + packet.capturedBytes;
-  }
-}
-
-/** Whole records of one source, back to back; at least one. */
-type Span = { readonly source: number; readonly bytes: Uint8Array };
 
 /** A source that is being read. */
 type Active = { readonly index: number; readonly reader: SourceReader };
@@ -91,7 +36,7 @@ type Sequence = { readonly waiting: number[]; active: Active[] };
 async function* spans(
   { sources, overlap }: Omit<Join, 'interfaces'>,
   onDamage: (message: string) => void,
-): AsyncGenerator<Span, void> {
+): AsyncGenerator<RecordSpan, void> {
   const open = (index: number, source: Source): Active => {
     const skip = overlap.duplicates[index] ?? [];
     return { index, reader: new SourceReader(source, { skip, onDamage }) };

@@ -24,6 +24,12 @@ export type MergeCaptures = {
   readonly keeps: (packet: CurrentPacket, input: number, description: CaptureInterface) => boolean;
   /** How many packets are missing between this packet and the one before it of the same interface; asked once. */
   readonly droppedBefore: (packet: CurrentPacket, input: number) => number;
+  /**
+   * Called for each packet, also one that is not written: whether the reader of the output is to be told something before it. Then what
+   * is pending comes in a chunk of its own, and `passBreak` is called after that. Undefined: never.
+   */
+  readonly breaksBefore?: (packet: CurrentPacket) => boolean;
+  readonly passBreak?: (packet: CurrentPacket) => void;
   /** What is known of an interface of the output at the end. */
   readonly known: (description: CaptureInterface) => KnownStatistics;
 };
@@ -53,6 +59,11 @@ export async function* mergeCaptures(options: MergeCaptures): AsyncGenerator<Uin
       more = await more;
     }
     if (!more) break;
+    const { packet } = merged.reader;
+    if (options.breaksBefore?.(packet)) {
+      if (writer.pendingBytes > 0) yield writer.take();
+      options.passBreak?.(packet);
+    }
     const problem = writeCurrent(options, numbers, written);
     if (problem) return { kind: 'problem', ...problem };
     if (writer.pendingBytes >= chunkBytes) yield writer.take();

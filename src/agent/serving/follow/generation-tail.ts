@@ -1,0 +1,268 @@
+import { type PcapFile, runBufferBytes } from '../../../pcap/pcap-file.ts';
+import {
+  convertRecords,
+  fileHeaderBytes,
+  hasSameRecords,
+  type PcapHeader,
+  recordHeaderBytes,
+  recordTimeUs,
+} from '../../../pcap/pcap-format.ts';
+import type { CaptureRecord } from '../../storage/capture-records.ts';
+import { addMissing, type MissingPackets, missingIn } from './missing-packets.ts';
+
+/** A file that is to be read, and what is missing before it. */
+type QueuedFile = { readonly index: number; readonly file: PcapFile; missing: MissingPackets | undefined };
+
+/** Where a run of records is: to find those that have been sent a moment ago. */
+type Mark = {
+  readonly file: PcapFile;
+  readonly from: number;
+  readonly length: number;
+  /** Of its first record. */
+  readonly timeUs: number;
+};
+
+/** tcpdump's user can make any number of files. */
+const mostNotes = 100;
+/** About 64 MiB of a fast capture: more than passes in the seconds in which captures are handed over. */
+const mostMarks = 128;
+
+/**
+ * The records of one start of tcpdump, as it writes them. `add` and `forget` say which files it has; `refill` reads. Only
+ * whole records count: the rest of one comes later.
+ */
+export class GenerationTail implements AsyncDisposable {
+  readonly number: number;
+  record: CaptureRecord | undefined;
+  /** The header of its first file. */
+  header: PcapHeader | undefined;
+  /** When it was last found to have nothing more, by the monotonic clock. */
+  emptyMs = Number.NEGATIVE_INFINITY;
+  /** Since when it is known to have ended, by the monotonic clock. */
+  endSeenMs: number | undefined;
+  /** When the current records were read. */
+  batchMs = 0;
+  /** What could not be read. */
+  readonly notes: string[] = [];
+  readonly #queue: QueuedFile[] = [];
+  readonly #buffer = new Uint8Array(runBufferBytes);
+  readonly #view = new DataView(this.#buffer.buffer);
+  #marks: Mark[] = [];
+  /** Files that have been read and are needed for their marks. */
+  #kept: PcapFile[] = [];
+  #lastIndex = -1;
+  #missing: MissingPackets | undefined;
+  #offset = fileHeaderBytes;
+  #at = 0;
+  #length = 0;
+  #isCorrupt = false;
+
+  constructor(number: number, record: CaptureRecord | undefined) {
+    this.number = number;
+    this.record = record;
+  }
+
+  get interfaceName(): string {
+    return this.record?.interface ?? '';
+  }
+
+  /** Only captures with the same place can have the same packet; undefined: it is not known. */
+  get place(): string | undefined {
+    return this.record && `${this.record.sandboxId} ${this.record.interface}`;
+  }
+
+  get hasRecords(): boolean {
+    return this.#at < this.#length;
+  }
+
+  get timeUs(): number {
+    return recordTimeUs(this.#view, this.#at, this.#firstHeader);
+  }
+
+  get originalBytes(): number {
+    return this.#view.getUint32(this.#at + 12, this.#isLittle);
+  }
+
+  get data(): Uint8Array {
+    return this.#buffer.subarray(this.#at + recordHeaderBytes, this.#at + this.#recordBytes);
+  }
+
+  /** The files that are held open. */
+  get files(): readonly PcapFile[] {
+    return [...this.#kept, ...this.#queue.map(({ file }) => file)];
+  }
+
+  /** The indices of files that have not been begun. */
+  get waiting(): readonly number[] {
+    return this.#queue.slice(1).map(({ index }) => index);
+  }
+
+  /** The time of a recent record that has been read; -Infinity before the first one. */
+  get markedUs(): number {
+    return this.#marks.at(-1)?.timeUs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
+  /** Adds the next file. */
+  add(index: number, file: PcapFile, missing: MissingPackets | undefined): void {
+    this.header ??= file.header;
+    this.#queue.push({ index, file, missing: addMissing(this.#missing, missing) });
+    this.#missing = undefined;
+    this.#lastIndex = index;
+  }
+
+  /** Passes over a file that cannot be read. */
+  skip(index: number, note: string | undefined): void {
+    if (note !== undefined) this.#note(note);
+    this.#lastIndex = index;
+  }
+
+  /** The time of the first record that has not been read; undefined if there is none. */
+  async firstUs(): Promise<number | undefined> {
+    for (const { file } of this.#queue) {
+      await file.extend();
+      const timeUs = await file.firstUs();
+      if (timeUs !== undefined) return timeUs;
+    }
+    return undefined;
+  }
+
+  /** The ring has deleted a file that has not been begun: a reader that is slower gets none of it. */
+  async forget(index: number): Promise<void> {
+    const at = this.#queue.findIndex((queued, place) => place > 0 && queued.index === index);
+    const [forgotten] = at < 0 ? [] : this.#queue.splice(at, 1);
+    if (!forgotten) return;
+    const missing = addMissing(forgotten.missing, await missingIn(forgotten.file));
+    await forgotten.file[Symbol.asyncDispose]();
+    const next = this.#queue[at];
+    if (next && at > 0) next.missing = addMissing(missing, next.missing);
+    else this.#missing = addMissing(this.#missing, missing);
+  }
+
+  /** Whether there are records, after reading more if there were none. */
+  async refill(nowMs: number): Promise<boolean> {
+    while (!this.hasRecords) {
+      const [current] = this.#queue;
+      if (!current) {
+        this.emptyMs = nowMs;
+        return false;
+      }
+      const isSealed = this.#queue.length > 1;
+      await current.file.extend();
+      const run = await current.file.runs(this.#buffer, this.#offset).next();
+      if (!run.done) {
+        this.#begin(current.file, run.value.offset, run.value.bytes.length, nowMs);
+        continue;
+      }
+      if (run.value.kind === 'corrupt' && !this.#isCorrupt) {
+        this.#isCorrupt = true;
+        this.#note(run.value.message);
+      }
+      if (!isSealed) {
+        this.emptyMs = nowMs;
+        return false;
+      }
+      this.#queue.shift();
+      const [next] = this.#queue;
+      if (next) next.missing = addMissing(current.missing, next.missing);
+      this.#kept.push(current.file);
+      this.#offset = fileHeaderBytes;
+      this.#isCorrupt = false;
+    }
+    return true;
+  }
+
+  /** What is missing before the current record, or has no record after it; once. */
+  takeMissing(): MissingPackets | undefined {
+    const [current] = this.#queue;
+    let missing = current?.missing;
+    if (current) current.missing = undefined;
+    if (!this.hasRecords) {
+      missing = addMissing(missing, this.#missing);
+      this.#missing = undefined;
+    }
+    return missing;
+  }
+
+  /** Passes the current record and those in memory that are no later than `untilUs`; returns their bytes. */
+  take(untilUs: number): Uint8Array {
+    const from = this.#at;
+    if (untilUs === Number.POSITIVE_INFINITY) this.#at = this.#length;
+    else
+      do this.passOne();
+      while (this.hasRecords && this.timeUs <= untilUs);
+    return this.#buffer.subarray(from, this.#at);
+  }
+
+  passOne(): void {
+    this.#at += this.#recordBytes;
+  }
+
+  /** Calls for each record that has been passed and is not earlier than `sinceUs`, as far as it is still known. */
+  async passedSince(sinceUs: number, call: (record: GenerationTail) => void): Promise<void> {
+    const later = this.#marks.findLastIndex(({ timeUs }) => timeUs < sinceUs);
+    const buffer = new GenerationTail(this.number, this.record);
+    buffer.header = this.header;
+    for (const mark of this.#marks.slice(Math.max(0, later))) {
+      const run = await mark.file.runs(buffer.#buffer, mark.from).next();
+      if (run.done) continue;
+      const isCurrent = mark === this.#marks.at(-1);
+      buffer.#convert(mark.file, isCurrent ? this.#at : mark.length);
+      for (; buffer.hasRecords; buffer.passOne()) if (buffer.timeUs >= sinceUs) call(buffer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.files.map((file) => file[Symbol.asyncDispose]()));
+    this.#queue.length = 0;
+    this.#kept = [];
+  }
+
+  /** Closes what is not needed any more: files before those of the newest marks. */
+  async release(): Promise<void> {
+    const needed = new Set(this.#marks.slice(-mostKeptMarks).map(({ file }) => file));
+    const done = this.#kept.filter((file) => !needed.has(file));
+    this.#kept = this.#kept.filter((file) => needed.has(file));
+    this.#marks = this.#marks.filter(({ file }) => !done.includes(file));
+    await Promise.all(done.map((file) => file[Symbol.asyncDispose]()));
+  }
+
+  #note(note: string): void {
+    if (this.notes.length < mostNotes) this.notes.push(note);
+  }
+
+  #begin(file: PcapFile, offset: number, length: number, nowMs: number): void {
+    this.#offset = offset + length;
+    this.batchMs = nowMs;
+    this.#convert(file, length);
+    this.#marks.push({ file, from: offset, length, timeUs: this.timeUs });
+    if (this.#marks.length > mostMarks) this.#marks.shift();
+  }
+
+  #convert(file: PcapFile, length: number): void {
+    this.#at = 0;
+    this.#length = length;
+    const { header } = this;
+    if (header && !hasSameRecords(file.header, header))
+      convertRecords(this.#buffer.subarray(0, length), file.header, header);
+  }
+
+  get #firstHeader(): PcapHeader {
+    if (!this.header) throw new Error('there is no file yet');
+    return this.header;
+  }
+
+  get #isLittle(): boolean {
+    return this.header?.byteOrder === 'little';
+  }
+
+  get #recordBytes(): number {
+    return recordHeaderBytes + this.#view.getUint32(this.#at + 8, this.#isLittle);
+  }
+}
+
+/** The marks of the newest few files are enough where files are small, too: captures are handed over within seconds. */
+const mostKeptMarks = 8;
