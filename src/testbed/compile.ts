@@ -12,7 +12,7 @@ export async function compileNative(): Promise<string> {
   const [path] = await Promise.all([
     compileSpawner(),
     compilePreload(),
-    compile(await tapPreload()),
+    compileTapPreload(),
     compile(await interfaceProbe()),
   ]);
   return dirname(path);
@@ -26,6 +26,11 @@ export async function compileSpawner(): Promise<string> {
 /** Compiles the preload library; returns its path, for LD_PRELOAD. */
 export async function compilePreload(): Promise<string> {
   return await compile(await preload());
+}
+
+/** Compiles the preload library of taps; returns its path. */
+export async function compileTapPreload(): Promise<string> {
+  return await compile(await tapPreload());
 }
 
 /** Compiles the agent's C programs for arm64, with the name of Debian's compiler for it; returns their paths. */
