@@ -1,16 +1,14 @@
-import { once } from 'node:events';
-import { createServer, type TLSSocket } from 'node:tls';
-import { rateLimiter } from '../../base/rate-limiter.ts';
+import { createServer, type Server } from 'node:tls';
 import type { Log } from '../../kubernetes/logger.ts';
 import { linkProtocol } from '../../link/protocol.ts';
-import { type LinkRefusal, type LinkRefusalReason, refuse } from './agent-identity.ts';
+import type { LinkRefusalReason } from './agent-identity.ts';
 import type { ConnectedAgents } from './agent-link.ts';
 import { agentRegistry } from './agent-registry.ts';
 import type { ReceiveReports } from './agent-reports.ts';
 import type { PingTimes } from './agent-session.ts';
-import { type AdmissionBounds, connectionKey, defaultAdmission, linkAdmission } from './link-admission.ts';
-import { MalformedHello, readHello, writeWelcome } from './link-line.ts';
-import { runLink } from './run-link.ts';
+import { type AdmissionBounds, defaultAdmission, linkAdmission } from './link-admission.ts';
+import { refusedAgents } from './refused-agents.ts';
+import { type AgentServing, serveAgent } from './serve-agent.ts';
 import type { ReviewToken } from './token-review.ts';
 import type { TokenTimes } from './token-step.ts';
 
@@ -52,9 +50,6 @@ export type LinkServerOptions = {
   readonly mostAgents?: number;
 };
 
-/** Lines about refused agents: anybody who reaches the port can cause one. */
-const refusalLogRate = { burst: 20, everyMs: 3_000 } as const;
-
 /** The server that accepts agents: TLS, one line that says who connects, and then a link. */
 export function linkServer(options: LinkServerOptions): LinkServer {
   const { certificate, log, admission: bounds = defaultAdmission, mostAgents = 10_000 } = options;
@@ -62,11 +57,25 @@ export function linkServer(options: LinkServerOptions): LinkServer {
   const admission = linkAdmission(bounds);
   const ending = new AbortController();
   const running = new Set<Promise<void>>();
-  const refused = new Map<LinkRefusalReason, number>();
-  const logLimiter = rateLimiter(refusalLogRate);
-  let accepted = 0;
-  let malformedReports = 0;
+  const counters = { accepted: 0, malformedReports: 0 };
+  const refused = refusedAgents(log);
   let isAccepting = true;
+  const serving: AgentServing = {
+    ...options,
+    registry,
+    handshakeMs: bounds.handshakeMs,
+    mostAgents,
+    isAccepting: () => isAccepting,
+    onRefused: refused.count,
+    onAccepted(key) {
+      admission.identified(key);
+      counters.accepted += 1;
+    },
+    onMalformed() {
+      counters.malformedReports += 1;
+    },
+    signal: ending.signal,
+  };
   const server = createServer({
     ...certificate,
     minVersion: 'TLSv1.3',
@@ -76,71 +85,15 @@ export function linkServer(options: LinkServerOptions): LinkServer {
   server.on('connection', admission.arrive);
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   server.on('secureConnection', (socket) => {
-    const serving = serve(socket).finally(() => running.delete(serving));
-    running.add(serving);
+    const served = serveAgent(socket, serving).finally(() => running.delete(served));
+    running.add(served);
   });
-
-  function countRefusal({ reason, message }: LinkRefusal, from: string | undefined): void {
-    refused.set(reason, (refused.get(reason) ?? 0) + 1);
-    if (logLimiter.waitMs() > 0) return;
-    logLimiter.take();
-    log.warn({ from, reason, message }, 'refused an agent');
-  }
-
-  async function identify(socket: TLSSocket, signal: AbortSignal) {
-    const hello = await readHello(socket, signal);
-    if (!isAccepting) return refuse('ShuttingDown', 'this hub is shutting down');
-    const reviewed = await options.review(hello.token, signal);
-    if (reviewed.kind === 'refused') return reviewed;
-    if (registry.count() >= mostAgents) return refuse('TooManyAgents', `a hub takes ${mostAgents} agents`);
-    return { ...reviewed, version: hello.version };
-  }
-
-  /** Never rejects. */
-  async function serve(socket: TLSSocket): Promise<void> {
-    const from = socket.remoteAddress;
-    const key = connectionKey(socket);
-    const handshake = AbortSignal.any([ending.signal, AbortSignal.timeout(bounds.handshakeMs)]);
-    socket.on('error', () => {});
-    socket.setNoDelay(true);
-    try {
-      if (socket.alpnProtocol !== linkProtocol) return;
-      const agent = await identify(socket, handshake);
-      if (agent.kind === 'refused') {
-        countRefusal(agent, from);
-        await writeWelcome(socket, agent, handshake);
-        socket.end();
-        await once(socket, 'close', { signal: handshake });
-        return;
-      }
-      await writeWelcome(socket, { kind: 'welcome', version: options.version }, handshake);
-      admission.identified(key);
-      accepted += 1;
-      const onMalformed = () => {
-        malformedReports += 1;
-      };
-      await runLink({ ...options, ...agent, socket, registry, onMalformed, signal: ending.signal });
-    } catch (error) {
-      if (error instanceof MalformedHello) countRefusal(refuse('Malformed', error.message), from);
-      else if (!ending.signal.aborted) log.debug({ from, problem: String(error) }, 'lost a connection');
-    } finally {
-      socket.destroy();
-    }
-  }
 
   return {
     agents: registry,
-    async listen(port, host) {
-      await new Promise<void>((resolve, reject) => {
-        // Stays registered: without a listener, an error while a connection is accepted later would end the process.
-        server.on('error', reject);
-        server.listen({ port, ...(host !== undefined && { host }) }, resolve);
-      });
-      const address = server.address();
-      return typeof address === 'object' && address ? address.port : port;
-    },
+    listen: (port, host) => listenOn(server, port, host),
     setCertificate: ({ cert, key }) => server.setSecureContext({ cert, key, minVersion: 'TLSv1.3' }),
-    counts: () => ({ connected: registry.count(), accepted, refused, malformedReports }),
+    counts: () => ({ connected: registry.count(), ...counters, refused: refused.counts }),
     stopAccepting() {
       isAccepting = false;
     },
@@ -152,4 +105,14 @@ export function linkServer(options: LinkServerOptions): LinkServer {
       await closed;
     },
   };
+}
+
+async function listenOn(server: Server, port: number, host: string | undefined): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    // Stays registered: without a listener, an error while a connection is accepted later would end the process.
+    server.on('error', reject);
+    server.listen({ port, ...(host !== undefined && { host }) }, resolve);
+  });
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : port;
 }

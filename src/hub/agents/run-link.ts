@@ -11,7 +11,7 @@ import type { TokenTimes } from './token-step.ts';
 export type LinkRun = ReviewedToken & {
   readonly socket: TLSSocket;
   /** Of the agent's program. */
-  readonly version: string;
+  readonly agentVersion: string;
   readonly registry: AgentRegistry;
   readonly review: ReviewToken;
   readonly receiveReports: ReceiveReports;
@@ -51,10 +51,10 @@ export async function runLink(run: LinkRun): Promise<void> {
   });
   signal.addEventListener('abort', endSession, { once: true });
   if (signal.aborted) endSession();
-  const link = connectedAgent({ identity, version: run.version, session });
+  const link = connectedAgent({ identity, version: run.agentVersion, session });
   using _registered = registry.add(link, end);
   const { node, podName } = link;
-  log.info({ node, agent: podName, version: run.version }, 'an agent connected');
+  log.info({ node, agent: podName, version: run.agentVersion }, 'an agent connected');
   const times = run.tokenTimes && { times: run.tokenTimes };
   const receiver = run.receiveReports(link);
   try {
