@@ -22,6 +22,7 @@ describe('connections', () => {
   test('1,000 idle ones stop neither a download nor the next request', async () => {
     const next = Promise.withResolvers<void>();
     await using hub = await startedHubApi({
+      bounds: { youngMs: 0 },
       subresources: async (_, response) => {
         response.writeHead(200);
         response.write('first ');
@@ -66,7 +67,7 @@ describe('connections', () => {
   });
 
   test('those of the API server are kept, whatever time they take', async () => {
-    await using hub = await startedHubApi({ bounds: { unknownMs: 100, unknown: 2, unknownPerAddress: 2 } });
+    await using hub = await startedHubApi({ bounds: { unknownMs: 100, unknown: 2, youngMs: 0 } });
     await using agent = keptAgent();
     const ask = async () => await statusOf(hub.api.port, agent.agent);
     expect(await ask()).toEqual([200, false]);
@@ -74,6 +75,22 @@ describe('connections', () => {
     await once(stranger, 'close');
     for (let at = 0; at < 5; at += 1) await idle(hub.api.port);
     expect(await ask()).toEqual([200, true]);
+  });
+
+  test('that the API server opens all at once, as after a restart, do not close each other', async () => {
+    await using hub = await startedHubApi({ bounds: { unknown: 2 } });
+    const asked = Array.from({ length: 200 }, async () => (await hub.ask(captures)).status);
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([200]));
+  });
+
+  test('however young, have a bound', async () => {
+    await using hub = await startedHubApi({ bounds: { unknown: 2, unknownAtOnce: 10 } });
+    const flood: Socket[] = [];
+    for (let at = 0; at < 30; at += 1) flood.push(await idle(hub.api.port, '127.0.0.2'));
+    await until(() => flood.filter(({ closed }) => !closed).length === 10, {
+      what: 'the others to be closed',
+    });
+    expect((await hub.ask(captures)).status).toBe(200);
   });
 
   test('those of the API server have a bound too', async () => {

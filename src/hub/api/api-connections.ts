@@ -10,7 +10,10 @@ export type ApiConnections = {
 export type ApiConnectionBounds = {
   /** Of anyone: until a request shows that it is the API server's, a connection is anyone's. */
   readonly unknown: number;
-  readonly unknownPerAddress: number;
+  /** For this long, none is closed for another: after a restart, the API server opens all of its connections at once. */
+  readonly youngMs: number;
+  /** The most of anyone, however young. */
+  readonly unknownAtOnce: number;
   /** How long such a connection may be open, whatever is sent or not sent over it. */
   readonly unknownMs: number;
   /** Of the API server, which uses one for each request, watch and stream that is open. */
@@ -19,18 +22,19 @@ export type ApiConnectionBounds = {
 
 export const defaultApiConnectionBounds: ApiConnectionBounds = {
   unknown: 256,
-  unknownPerAddress: 64,
+  youngMs: 3_000,
+  unknownAtOnce: 4_096,
   unknownMs: 30_000,
   kept: 4_096,
 };
 
 /**
  * Bounds the connections of the API's server, so that nobody who can reach its port keeps the API server from it: a new
- * connection closes another one whose client is unknown, and never one of the API server.
+ * connection closes another one whose client is unknown, of the address that has most, and never one of the API server.
  */
 export function apiConnections(server: Server, bounds: ApiConnectionBounds): ApiConnections {
-  /** The address of each connection whose client is unknown, oldest first. */
-  const unknown = new Map<Socket, string>();
+  /** Those whose client is unknown, oldest first. */
+  const unknown = new Map<Socket, UnknownClient>();
   /** A TLS socket does not say over which connection it goes: its ends do. */
   const byEnds = new Map<string, Socket>();
   const kept = new Set<Socket>();
@@ -38,13 +42,12 @@ export function apiConnections(server: Server, bounds: ApiConnectionBounds): Api
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? '';
     const ends = endsOf(socket);
-    const limits = { connections: bounds.unknown, perAddress: bounds.unknownPerAddress };
-    const toClose = connectionToClose(unknown, address, limits);
+    const toClose = strangerToClose(unknown, address, bounds);
     if (toClose) {
       unknown.delete(toClose);
       toClose.destroy();
     }
-    unknown.set(socket, address);
+    unknown.set(socket, { address, sinceMs: performance.now() });
     byEnds.set(ends, socket);
     const lifetime = setTimeout(() => {
       if (unknown.has(socket)) socket.destroy();
@@ -67,6 +70,27 @@ export function apiConnections(server: Server, bounds: ApiConnectionBounds): Api
       return true;
     },
   };
+}
+
+type UnknownClient = { readonly address: string; readonly sinceMs: number };
+
+/** Which of them has to make way for a new one from that address. */
+function strangerToClose(
+  unknown: ReadonlyMap<Socket, UnknownClient>,
+  address: string,
+  bounds: ApiConnectionBounds,
+): Socket | undefined {
+  if (unknown.size < bounds.unknown) return undefined;
+  const isAnyAge = unknown.size >= bounds.unknownAtOnce;
+  const youngSinceMs = performance.now() - bounds.youngMs;
+  const candidates = new Map<Socket, string>();
+  for (const [socket, { address: of, sinceMs }] of unknown) {
+    if (isAnyAge || sinceMs <= youngSinceMs) candidates.set(socket, of);
+  }
+  return connectionToClose(candidates, address, {
+    connections: candidates.size,
+    perAddress: bounds.unknownAtOnce,
+  });
 }
 
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {

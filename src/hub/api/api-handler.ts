@@ -63,7 +63,8 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
     const { response } = call;
     let seen: AbortSignal | undefined;
     try {
-      const error = await calls.run(callKind(plan), response, async (signal) => {
+      const opened = { kind: callKind(plan), user: call.caller.user, response };
+      const error = await calls.run(opened, async (signal) => {
         seen = signal;
         return await perform(plan, { ...call, signal });
       });

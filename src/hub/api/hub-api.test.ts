@@ -60,7 +60,7 @@ describe('a failure', () => {
   test('of something that takes too long says so', async () => {
     await using hub = await startedHubApi({
       captures: silentCaptures(),
-      limits: { open: few, deadlineMs: 50 },
+      limits: { open: few, perUser: few, deadlineMs: 50 },
     });
     const { status, json } = await hub.ask(captures);
     expect(status).toBe(504);
@@ -88,7 +88,7 @@ describe('limits', () => {
     ['streams', `${captures}/web-0/log`],
   ])('more %s than there may be are told to come again', async (_, path) => {
     await using hub = await startedHubApi({
-      limits: { open: few, deadlineMs: 10_000 },
+      limits: { open: few, perUser: few, deadlineMs: 10_000 },
       subresources: async ({ signal }, response) => {
         response.writeHead(200).flushHeaders();
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -112,10 +112,21 @@ describe('limits', () => {
     expect(third.status).toBe(200);
   });
 
+  test('one user cannot take all', async () => {
+    await using hub = await startedHubApi({
+      limits: { open: { ...few, watch: 3 }, perUser: few, deadlineMs: 10_000 },
+    });
+    await using _first = await hub.watch(`${captures}?watch=true`);
+    await using _second = await hub.watch(`${captures}?watch=true`);
+    expect((await hub.ask(`${captures}?watch=true`)).status).toBe(429);
+    await using other = await hub.watch(`${captures}?watch=true`, { headers: { 'x-remote-user': 'joe' } });
+    expect(other.status).toBe(200);
+  });
+
   test('short requests have one too', async () => {
     await using hub = await startedHubApi({
       captures: silentCaptures(),
-      limits: { open: few, deadlineMs: 1_000 },
+      limits: { open: few, perUser: few, deadlineMs: 1_000 },
       graceMs: 10,
     });
     const [first, second] = [hub.ask(captures), hub.ask(captures)];

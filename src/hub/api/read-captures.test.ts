@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { acceptsGzip } from './api-response.ts';
+import { defaultCallLimits } from './open-calls.ts';
 import { memoryCaptures, testCapture, testRecording } from './testing/memory-captures.ts';
 import { send, startedHubApi } from './testing/started-hub-api.ts';
 import { incompleteWarning } from './warning-header.ts';
@@ -120,7 +121,7 @@ describe('a list', () => {
   test('that nobody reads holds up no other, and is cut at its deadline', async () => {
     await using hub = await startedHubApi({
       captures: manyCaptures(20_000),
-      limits: { open: { short: 10, watch: 10, stream: 10 }, deadlineMs: 1_000 },
+      limits: { ...defaultCallLimits, deadlineMs: 1_000 },
     });
     const unread = await send(hub.api.port, `${root}/captures`);
     expect((await hub.ask(`${root}/namespaces/shop/captures/web-7`)).status).toBe(200);
