@@ -1,0 +1,164 @@
+import { expect, test } from 'vitest';
+import { happens, until } from '../../base/until.ts';
+import { memoryLog } from '../../kubernetes/testing/memory-logger.ts';
+import { linkBounds, linkPaths } from '../../link/protocol.ts';
+import type { PodState } from '../observability/capture-states.ts';
+import type { Plan } from '../planner/decisions.ts';
+import type { FolderState } from '../storage/capture-folders.ts';
+import type { RecordingNote } from '../storage/recording-note.ts';
+import { neverFrozen } from '../testing/fixtures.ts';
+import { openRecordingReports, type RecordingReportsOptions } from './recording-reports.ts';
+import { followReports } from './testing/followed-reports.ts';
+import { hubScene, startTestLinks } from './testing/hub-scene.ts';
+
+const emptyPlan: Plan = {
+  decisions: new Map(),
+  nextMs: undefined,
+  spare: { budgetBytes: 0, diskBytes: 0 },
+  freezeCapacity: new Map(),
+  requesters: new Map(),
+  requests: new Map(),
+  bufferKib: new Map(),
+};
+
+const stateOf = (uid: string, state: PodState['state'] = 'capturing'): PodState => ({
+  uid,
+  pod: { namespace: 'shop', name: uid },
+  state,
+  reason: undefined,
+  message: undefined,
+});
+
+const folderOf = (uid: string): FolderState => ({
+  pod: { namespace: 'shop', name: uid, uid },
+  files: 1,
+  bytes: 1,
+  largestBytes: 1,
+  capturedMs: 1,
+  endedMs: undefined,
+  ...neverFrozen,
+});
+
+/** An agent whose states a test sets, with a link to one hub. */
+async function reportingAgent(options: Partial<RecordingReportsOptions> = {}) {
+  const opened = new AsyncDisposableStack();
+  const scene = opened.use(await hubScene());
+  const hub = await scene.startHub();
+  scene.list(hub);
+  const node = {
+    states: [stateOf('a')],
+    plan: undefined as Plan | undefined,
+    folders: new Map<string, FolderState>(),
+    written: new Map<string, RecordingNote>(),
+    nowMs: 0,
+  };
+  const log = memoryLog();
+  const reports = opened.use(
+    openRecordingReports({
+      states: () => node.states,
+      plan: () => node.plan,
+      folders: {
+        states: () => node.folders,
+        readNote: async () => undefined,
+        writeNote: async (uid, note) => {
+          node.written.set(uid, note);
+          return true;
+        },
+      },
+      counters: () => new Map(),
+      clock: { nowMs: () => node.nowMs },
+      log,
+      ...options,
+    }),
+  );
+  const routes = new Map([[linkPaths.reports, { methods: ['GET'], handle: reports.handle }]]);
+  opened.use(startTestLinks(scene, { routes }));
+  const link = await hub.link();
+  return {
+    node,
+    log,
+    changed: reports.changed,
+    follow: () => followReports(link),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+test('nothing is told before it is known what is to be captured, or for 5 s', async () => {
+  await using agent = await reportingAgent();
+  const reports = agent.follow();
+  expect(await happens(() => reports.of('a') !== undefined || reports.isSynced(), { withinMs: 300 })).toBe(
+    false,
+  );
+  // A hub sees that the agent is alive.
+  expect(reports.lines).toEqual([{ kind: 'heartbeat' }]);
+  agent.node.nowMs = 5_000;
+  agent.changed();
+  await until(() => reports.isSynced(), { what: 'everything to be told' });
+  expect(reports.of('a')?.status.phase).toBe('Capturing');
+});
+
+test('a change that nobody announces is told within a second or so, and silence is broken by heartbeats', async () => {
+  await using agent = await reportingAgent({ heartbeatMs: 50 });
+  agent.node.plan = emptyPlan;
+  const reports = agent.follow();
+  await reports.inPhase('a', 'Capturing');
+  agent.node.states = [stateOf('a', 'paused')];
+  await reports.inPhase('a', 'Paused');
+  await until(() => reports.lines.filter(({ kind }) => kind === 'heartbeat').length > 3, {
+    what: 'heartbeats',
+  });
+  expect(reports.lines.filter(({ kind }) => kind === 'synced')).toHaveLength(1);
+});
+
+test('what becomes too much is said, and a hub that knew it must ask again', async () => {
+  await using agent = await reportingAgent();
+  agent.node.plan = emptyPlan;
+  const most = Array.from({ length: linkBounds.recordings }, (_, at) => stateOf(`pod-${at}`));
+  agent.node.states = most;
+  const before = agent.follow();
+  await until(() => before.isSynced(), { what: 'everything to be told' });
+  agent.node.states = [...most, stateOf('newest')];
+  agent.changed();
+  await until(() => before.isClosed(), { what: 'the reports to end' });
+  const after = agent.follow();
+  await until(() => after.isSynced(), { what: 'everything to be told again' });
+  expect(after.lines.filter(({ kind }) => kind === 'recording')).toHaveLength(linkBounds.recordings);
+  expect(after.lines).toContainEqual({ kind: 'leftOut', recordings: 1 });
+  expect(after.of('newest')).toBeDefined();
+});
+
+test('the note of a recording is written once its folder is there, and again when it changes', async () => {
+  await using agent = await reportingAgent();
+  const { node } = agent;
+  node.plan = emptyPlan;
+  const reports = agent.follow();
+  await reports.inPhase('a', 'Capturing');
+  expect(node.written.size).toBe(0);
+  node.folders = new Map([['a', folderOf('a')]]);
+  agent.changed();
+  await until(() => node.written.get('a')?.phase?.phase === 'Capturing', { what: 'the note' });
+  node.states = [stateOf('a', 'paused')];
+  agent.changed();
+  await until(() => node.written.get('a')?.phase?.phase === 'Paused', { what: 'the changed note' });
+});
+
+test('a disk that takes no note is logged once, and hubs are told all the same', async () => {
+  await using agent = await reportingAgent({
+    folders: {
+      states: () => new Map([['a', folderOf('a')]]),
+      readNote: async () => undefined,
+      writeNote: async () => await Promise.reject(new Error('ENOSPC')),
+    },
+  });
+  agent.node.plan = emptyPlan;
+  const reports = agent.follow();
+  await reports.inPhase('a', 'Capturing');
+  for (const state of ['paused', 'failed'] as const) {
+    agent.node.states = [stateOf('a', state)];
+    agent.changed();
+    await reports.inPhase('a', state === 'paused' ? 'Paused' : 'Failed');
+  }
+  expect(
+    agent.log.lines.filter(({ message }) => message === 'failed to write the note of a recording'),
+  ).toHaveLength(1);
+});
