@@ -65,7 +65,7 @@ export async function serveLink(
     const answering = answer(stream, headers, options).finally(() => running.delete(answering));
     running.add(answering);
   });
-  using _pings = keepAlive(session, options.ping ?? linkPing, end);
+  using _alive = keepAlive(session, socket, { ...linkPing, ...options.ping, end });
   const abort = () => session.destroy();
   signal.addEventListener('abort', abort);
   try {
@@ -80,21 +80,39 @@ export async function serveLink(
   return failure ?? new LinkFailure('Closed', 'the hub ended the connection');
 }
 
-/** A connection that is cut without a word is noticed by pings alone. */
+/**
+ * A connection that is cut without a word is noticed by pings alone. Whatever the hub sends counts as an answer: on a slow
+ * network, a ping waits behind the bytes of recordings.
+ */
 function keepAlive(
   session: ServerHttp2Session,
-  { everyMs, deadAfterMs }: NonNullable<LinkSessionOptions['ping']>,
-  end: (why: LinkFailure) => void,
+  socket: TLSSocket,
+  {
+    everyMs,
+    deadAfterMs,
+    end,
+  }: NonNullable<LinkSessionOptions['ping']> & { end: (why: LinkFailure) => void },
 ): Disposable {
-  let answeredMs = performance.now();
-  return every(everyMs, async () => {
-    if (session.destroyed) return;
-    if (performance.now() - answeredMs >= deadAfterMs)
-      return end(new LinkFailure('Silent', `no answer for ${deadAfterMs / 1_000} s`));
-    session.ping((error) => {
-      if (!error) answeredMs = performance.now();
-    });
+  let { bytesRead } = socket;
+  const dead = setTimeout(
+    () => end(new LinkFailure('Silent', `no answer for ${deadAfterMs / 1_000} s`)),
+    deadAfterMs,
+  );
+  const look = () => {
+    if (socket.bytesRead === bytesRead) return;
+    ({ bytesRead } = socket);
+    dead.refresh();
+  };
+  const pings = every(everyMs, async () => {
+    look();
+    if (!session.destroyed) session.ping(look);
   });
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(dead);
+      pings[Symbol.dispose]();
+    },
+  };
 }
 
 /** Never rejects. */
