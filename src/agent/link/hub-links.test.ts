@@ -229,6 +229,27 @@ test('a hub that stops answering is dialled again', async () => {
   await until(() => hub.links.length > 1, { what: 'another link' });
 });
 
+test('a hub that says goodbye and never hangs up delays no end', async () => {
+  await using scene = await hubScene();
+  const hub = await scene.startHub();
+  await using proxy = await stallingProxy(hub.port);
+  scene.list(proxy);
+  const handle: LinkHandler = async ({ stream, signal }) => {
+    stream.respond({ ':status': 200 });
+    await once(signal, 'abort');
+  };
+  const routes = new Map([['/v1/tap', { methods: ['GET'], handle }]]);
+  const links = startTestLinks(scene, { routes });
+  const link = await hub.link();
+  await once(link.open('/v1/tap'), 'response');
+  link.session.goaway(0);
+  // It has arrived once a later question is refused.
+  await expect(link.ask('/v1/token')).rejects.toThrow('REFUSED_STREAM');
+  proxy.stall();
+  await links[Symbol.asyncDispose]();
+  expect(links.counts().connected).toBe(0);
+});
+
 test('what is disposed of leaves no link, no watch and no answer behind', async () => {
   await using scene = await hubScene();
   const hub = await scene.startHub();

@@ -89,7 +89,9 @@ test('an answer may come in pieces', async () => {
   await using hub = await rawHub(await authority('hub'), (socket) => {
     socket.write(welcome.slice(0, 5), () => socket.write(welcome.slice(5)));
   });
-  (await hub.dial()).destroy();
+  const socket = await hub.dial();
+  expect(socket.alpnProtocol).toBe(linkProtocol);
+  socket.destroy();
 });
 
 test('a hub that never answers is given up after the deadline, and one that ends at once', async () => {

@@ -56,9 +56,14 @@ export async function serveLink(
   const running = new Set<Promise<void>>();
   const session = performServerHandshake(socket, bounds);
   let failure: LinkFailure | undefined;
+  const close = () => {
+    session.destroy();
+    // After a GOAWAY, the session waits until the hub closes the connection, which it may never do.
+    socket.destroy();
+  };
   const end = (why: LinkFailure) => {
     failure ??= why;
-    session.destroy();
+    close();
   };
   session.on('error', (error: Error) => end(new LinkFailure('Protocol', error.message, error)));
   session.on('stream', (stream, headers) => {
@@ -66,14 +71,13 @@ export async function serveLink(
     running.add(answering);
   });
   using _alive = keepAlive(session, socket, { ...linkPing, ...options.ping, end });
-  const abort = () => session.destroy();
-  signal.addEventListener('abort', abort);
+  signal.addEventListener('abort', close);
   try {
-    if (signal.aborted) abort();
+    if (signal.aborted) close();
     if (!session.closed || !session.destroyed) await once(session, 'close').catch(() => {});
   } finally {
-    signal.removeEventListener('abort', abort);
-    socket.destroy();
+    signal.removeEventListener('abort', close);
+    close();
   }
   await Promise.all(running);
   if (signal.aborted) return undefined;
