@@ -91,7 +91,8 @@ async function agents(namespace: string): Promise<ReleasedAgent[]> {
 /** The names of all objects of the release, one a line. */
 async function objectsOf(release: string, namespace: string): Promise<string> {
   const kinds = [
-    'daemonsets,pods,jobs,secrets,configmaps,serviceaccounts,roles,rolebindings',
+    'daemonsets,deployments,pods,jobs,services,poddisruptionbudgets',
+    'secrets,configmaps,serviceaccounts,roles,rolebindings',
     'clusterroles,clusterrolebindings,priorityclasses',
     'validatingadmissionpolicies,validatingadmissionpolicybindings',
   ];

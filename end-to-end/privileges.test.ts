@@ -88,7 +88,53 @@ test('the API server allows the agent to get, list and watch Pods, to write Even
   expect((await inKubeSystem('get', 'daemonsets/podcap')).trim()).toBe('yes');
   for (const what of ['get daemonsets', 'get daemonsets/kube-proxy', 'delete daemonsets/podcap'])
     expect(await inKubeSystem(...what.split(' '))).toBe('no');
+  for (const what of ['list endpointslices.discovery.k8s.io', 'watch endpointslices.discovery.k8s.io'])
+    expect((await inKubeSystem(...what.split(' '))).trim()).toBe('yes');
+  expect((await inKubeSystem('get', 'configmaps/podcap-hub-ca')).trim()).toBe('yes');
+  for (const what of [
+    'update configmaps/podcap-hub-ca',
+    'get secrets/podcap-hub',
+    'get endpointslices.discovery.k8s.io',
+  ])
+    expect((await inKubeSystem(...what.split(' '))).trim()).toBe('no');
   for (const resource of ['secrets', 'configmaps', 'nodes']) expect(await can('get', resource)).toBe('no');
+});
+
+test('the API server allows the hub its own objects, reviews and namespaces, and nothing else', async () => {
+  const account = '--as=system:serviceaccount:kube-system:podcap-hub';
+  const can = async (what: string, ...where: readonly string[]) =>
+    (await kubectl('auth', 'can-i', ...what.split(' '), account, ...where).catch(() => 'no')).trim();
+  const allowed = [
+    'create tokenreviews.authentication.k8s.io',
+    'create subjectaccessreviews.authorization.k8s.io',
+    'get namespaces',
+    'patch apiservices.apiregistration.k8s.io/v1alpha1.podcap.dev',
+    'delete apiservices.apiregistration.k8s.io/v1alpha1.podcap.dev',
+    'get clusterroles.rbac.authorization.k8s.io/podcap-hub',
+    'get secrets/podcap-hub',
+    'update secrets/podcap-hub',
+    'get configmaps/podcap-hub-ca',
+    'update configmaps/podcap-hub-ca',
+    'get configmaps/extension-apiserver-authentication',
+    'get daemonsets.apps/podcap',
+    'get deployments.apps/podcap-hub',
+  ];
+  for (const what of allowed)
+    expect({ what, answer: await can(what, '-n', 'kube-system') }).toEqual({ what, answer: 'yes' });
+  const refused = [
+    'get pods',
+    'create pods --subresource=exec',
+    'create secrets',
+    'list secrets',
+    'get secrets/other',
+    'get configmaps/other',
+    'patch apiservices.apiregistration.k8s.io/v1.apps',
+    'list namespaces',
+    'create serviceaccounts --subresource=token',
+    'get captures.podcap.dev',
+  ];
+  for (const what of refused)
+    expect({ what, answer: await can(what, '-n', 'kube-system') }).toEqual({ what, answer: 'no' });
 });
 
 const podSchema = v.object({

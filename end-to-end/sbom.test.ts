@@ -40,15 +40,23 @@ test("lists the agents' Node.js and the libraries in it", async () => {
 });
 
 test('lists every npm package that is bundled, and no other', async () => {
-  const entryPoints = ['src/agent/main.ts', 'src/commands/main.ts', 'src/examples/example-traffic.ts'];
+  const programs = ['agent/main', 'hub/main', 'commands/main', 'examples/example-traffic'];
+  const entryPoints = programs.map((program) => `src/${program}.ts`);
   const options = { bundle: true, platform: 'node', write: false, metafile: true, outdir: '.' } as const;
   const { metafile } = await build({ absWorkingDir: checkout, entryPoints, ...options });
   const folders = new Set(Object.keys(metafile.inputs).flatMap((file) => packageFolder(file) ?? []));
-  const names = [...folders].map((folder) => folder.replace(/^node_modules\//, ''));
-  expect(ofKind('pkg:npm/').map(({ name }) => name)).toEqual(names.toSorted());
+  // A package of another version is in the folder of the package that needs it.
+  const names = [...folders].map((folder) => folder.replace(/^.*node_modules\//, ''));
+  expect(
+    ofKind('pkg:npm/')
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(names.toSorted());
   const texts = await execInAgent('node1', 'cat', '/usr/share/doc/podcap/licenses.txt');
   for (const name of names)
-    expect(texts).toMatch(new RegExp(`^== ${name} \\(MIT\\)\\n\\n.*(?:MIT|Permission)`, 'ms'));
+    expect(texts).toMatch(
+      new RegExp(`^== ${name} \\((?:MIT|Apache-2\\.0|BSD-3-Clause|0BSD)\\)\\n\\n[^=]*(?:icense|ermi)`, 'm'),
+    );
 });
 
 test('names the license of each component, or the image has a file that does', async () => {

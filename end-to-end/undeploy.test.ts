@@ -6,6 +6,7 @@ import { testPod, undeploy } from '../tools/deploy.ts';
 import { checkout, ourTarget, type TargetCluster } from '../tools/target.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
+import { deleteNamespaceAtOnce, hubServes, registeredHub } from './support/hub-api.ts';
 import { kubectl } from './support/run-kubectl.ts';
 
 /** The cluster, with the namespace of the test as kubectl's own. Afterwards the agents are deployed again. */
@@ -47,6 +48,10 @@ test('make undeploy reports the end to captured Pods, and deletes only the examp
   const agents = await kubectl('get', 'daemonsets,pods', '-A', '-l', 'app=packet-capture', '-o', 'name');
   expect(agents).toBe('');
   await kubectl('get', 'crd', 'capturepolicies.policy.podcap.dev');
+  expect(await registeredHub()).toBe('');
+  await deleteNamespaceAtOnce(`${cluster.namespace}-undeployed`);
+  const secret = ['-n', 'kube-system', 'get', 'secret/podcap-hub', '--ignore-not-found', '-o', 'name'];
+  expect(await kubectl(...secret)).toBe('');
 
   await deployAgain();
   await cluster.event(web.uid, 'CaptureStarted', 'the last 5 files');
@@ -54,5 +59,7 @@ test('make undeploy reports the end to captured Pods, and deletes only the examp
 
 async function deployAgain(): Promise<void> {
   await kubectl('apply', '-f', join(checkout, 'deploy/podcap-cluster.yaml'));
-  await kubectl('-n', 'kube-system', 'rollout', 'status', 'daemonset/podcap', '--timeout=100s');
+  for (const workload of ['daemonset/podcap', 'deployment/podcap-hub'])
+    await kubectl('-n', 'kube-system', 'rollout', 'status', workload, '--timeout=100s');
+  await hubServes('podcap-hub');
 }
