@@ -36,7 +36,7 @@ test('the API server accepts everything that the chart can render', async ({ clu
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, yaml);
   const applied = await kubectl(...strictDryRun, file);
-  expect(applied.trim().split('\n')).toHaveLength(23);
+  expect(applied.trim().split('\n')).toHaveLength(41);
 });
 
 test('the policies of the deployed agents apply, except in the namespaces of tests', async ({ cluster }) => {
