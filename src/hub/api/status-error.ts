@@ -31,6 +31,7 @@ const codes = {
   MethodNotAllowed: 405,
   NotAcceptable: 406,
   Conflict: 409,
+  Expired: 410,
   RequestEntityTooLarge: 413,
   UnsupportedMediaType: 415,
   Invalid: 422,

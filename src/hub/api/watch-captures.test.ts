@@ -51,6 +51,12 @@ describe('a watch', () => {
     expect(await watch.next()).toEqual(event('ADDED', second));
   });
 
+  test('that would go on from a list of which deletions may be forgotten has to list again', async () => {
+    await using hub = await startedHubApi();
+    const answer = await hub.ask(`${captures}?watch=true&resourceVersion=99`);
+    expect([answer.status, answer.json]).toMatchObject([410, { kind: 'Status', reason: 'Expired' }]);
+  });
+
   test('of one name, as kubectl get -w asks for it, sends that object', async () => {
     await using hub = await startedHubApi({ captures: memoryCaptures([first, second]) });
     await using watch = await hub.watch(

@@ -10,7 +10,7 @@ import { callEndings } from './open-calls.ts';
 import { attributesOf, formOf, scopeOf } from './read-captures.ts';
 import { bookmark, type CaptureForm } from './rendered-captures.ts';
 import { contentTypeOf } from './representation.ts';
-import { isStatusError, type StatusError } from './status-error.ts';
+import { isStatusError, type StatusError, statusError } from './status-error.ts';
 import { type WatchSelection, watchSelection } from './watch-selection.ts';
 
 export type WatchRequest = {
@@ -40,6 +40,13 @@ export async function watchCaptures(
   if (forbidden) return forbidden;
   const form = formOf(call, 'watch');
   if (isStatusError(form)) return form;
+  const since = startOf(watch.list);
+  if (since.kind === 'version' && !sources.captures.canResume(since.resourceVersion)) {
+    return statusError(
+      'Expired',
+      'the resourceVersion is too old: list the captures again, and watch from there',
+    );
+  }
   response.writeHead(200, { ...commonHeaders, 'content-type': contentTypeOf('watch') });
   response.flushHeaders();
   const overAt = AbortSignal.timeout(durationMs(watch.list));

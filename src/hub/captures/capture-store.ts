@@ -35,6 +35,7 @@ export type CaptureStoreOptions = {
 
 /** Changes that another replica has had, and this one had not when the client asked it. */
 const resentMicroseconds = 60_000_000;
+const rememberedMicroseconds = rememberDeletedMs * 1_000;
 /** In each of these, the counters of some agents are told to watches: of every agent once a minute. */
 const countersSlots = 60;
 const slotMs = 1_000;
@@ -52,7 +53,7 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
   const sweep = every(sweepMs, () => {
     reported.forgetLostBefore(nowMs() - keepLostMs);
     // A replica has to tell no watch of what is older; a minute more, because that is resent.
-    entries.forgetDeletedBefore(versions.current() - rememberDeletedMs * 1_000 - resentMicroseconds);
+    entries.forgetDeletedBefore(versions.current() - rememberedMicroseconds - resentMicroseconds);
     return Promise.resolve();
   });
   let slot = 0;
@@ -110,6 +111,7 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
       return entries.get(name)?.capture;
     },
     watch: (scope, since, signal) => watches.open(beginning(scope, since), signal),
+    canResume: (resourceVersion) => Number(resourceVersion) > versions.current() - rememberedMicroseconds,
     agentsOf: (name, uid) =>
       servingClaims(entries.get(name)?.claims ?? [], uid).flatMap(({ agent }) => agent.link ?? []),
     counts() {

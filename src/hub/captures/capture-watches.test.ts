@@ -120,6 +120,14 @@ test('a replica that is younger than what a watch resumes from sends everything,
   expect(await watch.next(3)).toEqual(['deleted gone ', 'added checkout Capturing', 'bookmark']);
 });
 
+test('a watch resumes only from what is not too long ago for the deletions since to be known', () => {
+  const now = 1_700_000_000_000;
+  using store = captureStore({ nowMs: () => now });
+  expect(store.canResume(BigInt(now - 599_000) * 1_000n)).toBe(true);
+  expect(store.canResume(BigInt(now - 600_000) * 1_000n)).toBe(false);
+  expect(store.canResume(BigInt(now + 60_000) * 1_000n)).toBe(true);
+});
+
 test('counters are told to watches once a minute at most, and a state at once', async () => {
   using store = captureStore();
   let packets = 1;

@@ -16,6 +16,8 @@ export type Captures = {
     since: WatchStart,
     signal: AbortSignal,
   ) => AsyncIterable<CaptureChange>;
+  /** False if captures may have been deleted since that are forgotten: the client has to list again. */
+  readonly canResume: (resourceVersion: bigint) => boolean;
   /** Which agents serve a recording, the best first: the one that holds its files; empty if none is connected. */
   readonly agentsOf: (name: CaptureName, uid: string) => readonly AgentLink[];
 };

@@ -51,6 +51,8 @@ export function memoryCaptures(first: readonly Capture[] = []): MemoryCaptures {
       });
     },
     bookmark: (resourceVersion) => publish({ kind: 'bookmark', resourceVersion, isInitial: false }),
+    // Versions of tests begin at 100.
+    canResume: (resourceVersion) => resourceVersion >= 100n,
     agentsOf: () => agents,
     get: async (name) => await Promise.resolve(captures.get(keyOf(name))),
     list: async (scope) =>

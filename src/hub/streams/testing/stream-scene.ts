@@ -103,6 +103,7 @@ function capturesOf(all: readonly Capture[], agents: StreamHandlerOptions['agent
     list: () => Promise.resolve({ items: all, resourceVersion: '1', missingNodes: [] }),
     get: ({ namespace, name }) => Promise.resolve(find(namespace, name)),
     async *watch() {},
+    canResume: () => true,
     agentsOf({ namespace, name }, uid) {
       const recording = find(namespace, name)?.status.recordings.find((each) => each.uid === uid);
       return recording ? agents.ofNode(recording.node) : [];
