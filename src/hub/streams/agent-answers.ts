@@ -9,7 +9,11 @@ import { streamErrors } from './stream-errors.ts';
 
 /** What an agent answers to the request of a stream. */
 export type StreamAnswer =
-  | { readonly kind: 'source'; readonly node: string; readonly response: AgentResponse }
+  | {
+      readonly kind: 'source';
+      readonly agent: AgentLink;
+      readonly response: AgentResponse;
+    }
   /** It has what was asked for, and says why it does not send it. */
   | { readonly kind: 'refused'; readonly error: StatusError }
   /** It does not have it. */
@@ -25,7 +29,7 @@ export async function askAgent(agent: AgentLink, call: StreamCall): Promise<Stre
   if (!response) return { kind: 'unreachable', node };
   if (response.status === 200) {
     if ([captureFileMediaType, framesMediaType].includes(response.contentType)) {
-      return { kind: 'source', node, response };
+      return { kind: 'source', agent, response };
     }
     response.body.destroy();
     return { kind: 'refused', error: streamErrors.badAnswer(node) };
@@ -36,13 +40,13 @@ export async function askAgent(agent: AgentLink, call: StreamCall): Promise<Stre
   return { kind: 'refused', error: refusalOf(response.status, text, node) };
 }
 
-/** What the first agent answered that has it. Otherwise which Nodes did not answer; if none, all answered `absent`. */
-export type JointAnswer =
+/** What an agent answered that has it. Otherwise which Nodes did not answer; if none, all answered `absent`. */
+export type FoundAnswer =
   | Extract<StreamAnswer, { readonly kind: 'source' | 'refused' }>
   | { readonly kind: 'none'; readonly unreachable: readonly string[] };
 
 /** Asks one agent after the other, until one has it. */
-export async function askInTurn(agents: readonly AgentLink[], call: StreamCall): Promise<JointAnswer> {
+export async function askInTurn(agents: readonly AgentLink[], call: StreamCall): Promise<FoundAnswer> {
   const unreachable: string[] = [];
   for (const agent of agents) {
     const answer = await askAgent(agent, call);
@@ -52,29 +56,47 @@ export async function askInTurn(agents: readonly AgentLink[], call: StreamCall):
   return { kind: 'none', unreachable };
 }
 
-/** Asks all agents at once. The first that has it wins; what the others may have begun ends at once. */
+/** `contested`: several say that they have what only one can have. */
+export type JointAnswer = FoundAnswer | { readonly kind: 'contested'; readonly nodes: readonly string[] };
+
+/** How long others may take to contradict an agent that has it: an agent that does not have it answers at once. */
+const contradictionMs = 2_000;
+
+/**
+ * Asks all agents at once. The one that has it wins when all others have answered, or some time after: a compromised agent
+ * that is faster than the right one must not pass its packets off for those of another Node. What others may have begun
+ * ends at once.
+ */
 export async function askTogether(agents: readonly AgentLink[], call: StreamCall): Promise<JointAnswer> {
-  const asked = agents.map((agent) => {
-    const ended = new AbortController();
-    const signal = AbortSignal.any([call.signal, ended.signal]);
-    return { ended, answer: askAgent(agent, { ...call, signal }) };
+  const answers: StreamAnswer[] = [];
+  const isEnough = Promise.withResolvers<void>();
+  const requests = agents.map((agent) => ({ agent, ended: new AbortController() }));
+  let timer: NodeJS.Timeout | undefined;
+  const answered = requests.map(async ({ agent, ended }) => {
+    const answer = await askAgent(agent, { ...call, signal: AbortSignal.any([call.signal, ended.signal]) });
+    answers.push(answer);
+    if (answer.kind === 'source' || answer.kind === 'refused') {
+      timer ??= setTimeout(isEnough.resolve, contradictionMs);
+    }
   });
-  const unreachable: string[] = [];
-  const { promise, resolve } = Promise.withResolvers<(typeof asked)[number] | undefined>();
-  const all = asked.map(async (one) => {
-    const answer = await one.answer;
-    if (answer.kind === 'unreachable') unreachable.push(answer.node);
-    else if (answer.kind !== 'absent') resolve(one);
-  });
-  void Promise.all(all).then(() => resolve(undefined));
-  const winner = await promise;
-  for (const each of asked) {
-    if (each !== winner) each.ended.abort(new Error('another agent has answered'));
+  await Promise.race([Promise.all(answered), isEnough.promise]);
+  clearTimeout(timer);
+  const joint = jointAnswer(answers);
+  for (const { agent, ended } of requests) {
+    if (joint.kind !== 'source' || joint.agent !== agent) ended.abort(new Error('not needed any more'));
   }
-  const answer = await winner?.answer;
-  return answer?.kind === 'source' || answer?.kind === 'refused'
-    ? answer
-    : { kind: 'none', unreachable: unreachable.toSorted() };
+  return joint;
+}
+
+/** What the answers come to: pure. */
+function jointAnswer(answers: readonly StreamAnswer[]): JointAnswer {
+  const sources = answers.filter((answer) => answer.kind === 'source');
+  if (sources.length > 1)
+    return { kind: 'contested', nodes: sources.map(({ agent }) => agent.node).toSorted() };
+  const [found = answers.find((answer) => answer.kind === 'refused')] = sources;
+  if (found) return found;
+  const unreachable = answers.flatMap((answer) => (answer.kind === 'unreachable' ? [answer.node] : []));
+  return { kind: 'none', unreachable: unreachable.toSorted() };
 }
 
 /** The StatusReason of the Kubernetes API for the codes with which an agent may refuse a stream. */

@@ -7,7 +7,7 @@ import { servedCapture } from '../access/served-capture.ts';
 import type { AgentLink, AgentResponse, ConnectedAgents } from '../agents/agent-link.ts';
 import type { StatusError } from '../api/status-error.ts';
 import type { CaptureName, Captures } from '../captures/captures.ts';
-import { askInTurn, askTogether, type StreamCall } from './agent-answers.ts';
+import { askInTurn, askTogether, type StreamAnswer, type StreamCall } from './agent-answers.ts';
 import { streamErrors } from './stream-errors.ts';
 
 /** Where the bytes of a stream come from. */
@@ -52,7 +52,7 @@ export async function findRecording(
   const agents = captures.agentsOf(name, uid);
   const call = { ...callOf(linkPaths.recording, wanted), query: { ...parameters, uid } };
   const answer = await askInTurn(agents, call);
-  if (answer.kind === 'source') return { ...answer, recording: uid };
+  if (answer.kind === 'source') return sourceOf(answer, uid);
   if (answer.kind === 'refused') return answer.error;
   const isKnown = agents.length > 0 && answer.unreachable.length === 0;
   return isKnown ? streamErrors.noFiles(name, uid) : streamErrors.recordingUnreachable(name, node);
@@ -74,29 +74,26 @@ function recordingOf(
 }
 
 /**
- * Opens a tap at the agent that finds the Pod among those of its Node. Where it may be is only a hint: first the Node that
- * the client names and the one where it is recorded are asked, then all others at once. Of two agents on a Node, as during
- * an update, the newer one comes first.
+ * Opens a tap at the agent that finds the Pod among those of its Node. The Node that the client names is asked first, and
+ * is only a hint; then all others are asked at once. Where it is recorded is no hint: any agent could have reported that.
+ * Of two agents on a Node, as during an update, the newer one comes first.
  */
 export async function findTap(
-  { captures, agents, namespaces }: SourceOrigins,
+  { agents, namespaces }: SourceOrigins,
   wanted: WantedStream,
 ): Promise<StreamSource | StatusError> {
   const { capture: name, parameters, signal } = wanted;
-  const [age, capture] = await Promise.all([
-    namespaces.ageOf(name.namespace, signal),
-    captures.get(name, { signal }),
-  ]);
+  const age = await namespaces.ageOf(name.namespace, signal);
   if (age.kind === 'unknown') return namespaceUnchecked(name.namespace);
   if (age.kind === 'missing') return streamErrors.noNamespace(name.namespace);
   const { node: hint, ...others } = parameters;
-  const likely = [hint, capture?.status.recordings[0]?.node].filter((node) => node !== undefined);
   const call = { ...callOf(linkPaths.tap, wanted), query: { ...others, ...name } };
   const all = agents.all();
   const unreachable: string[] = [];
-  for (const round of roundsOf(agents, likely)) {
+  for (const round of roundsOf(agents, hint)) {
     const answer = await askTogether(round, call);
-    if (answer.kind === 'source') return { ...answer, recording: undefined };
+    if (answer.kind === 'source') return sourceOf(answer, undefined);
+    if (answer.kind === 'contested') return streamErrors.contestedPod(name, answer.nodes);
     if (answer.kind === 'refused') return answer.error;
     unreachable.push(...answer.unreachable);
   }
@@ -106,14 +103,20 @@ export async function findTap(
 }
 
 /** Whom to ask together, one round after the other; nobody twice. */
-function roundsOf(agents: ConnectedAgents, likely: readonly string[]): readonly (readonly AgentLink[])[] {
-  const nodes = new Set(agents.all().map(({ node }) => node));
-  const likelyNodes = new Set(likely).intersection(nodes);
-  const newest = (some: ReadonlySet<string>) => [...some].flatMap((node) => agents.ofNode(node).slice(0, 1));
-  const older = [...nodes].flatMap((node) => agents.ofNode(node).slice(1));
-  return [newest(likelyNodes), newest(nodes.difference(likelyNodes)), older].filter(
-    ({ length }) => length > 0,
-  );
+function roundsOf(agents: ConnectedAgents, hint: string | undefined): readonly (readonly AgentLink[])[] {
+  const nodes = [...new Set(agents.all().map(({ node }) => node))];
+  const newest = (some: readonly string[]) => some.flatMap((node) => agents.ofNode(node).slice(0, 1));
+  const older = nodes.flatMap((node) => agents.ofNode(node).slice(1));
+  const isHinted = (node: string) => node === hint;
+  const others = nodes.filter((node) => !isHinted(node));
+  return [newest(nodes.filter(isHinted)), newest(others), older].filter(({ length }) => length > 0);
+}
+
+function sourceOf(
+  { agent, response }: Extract<StreamAnswer, { readonly kind: 'source' }>,
+  recording: string | undefined,
+): StreamSource {
+  return { kind: 'source', node: agent.node, recording, response };
 }
 
 function callOf(path: string, { accept, signal }: WantedStream): StreamCall {

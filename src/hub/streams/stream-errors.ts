@@ -42,6 +42,12 @@ export const streamErrors = {
       'NotFound',
       `no agent has a running Pod ${name} in namespace ${namespace}; all ${agents} that are connected were asked`,
     ),
+  contestedPod: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
+    statusError(
+      'Conflict',
+      `agents of several Nodes say that Pod ${name} in namespace ${namespace} runs there: ${listed(nodes)}; ` +
+        'one of them is wrong, or lies: name the Node of the Pod with ?node=',
+    ),
   podUnreachable: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
     statusError(
       'ServiceUnavailable',

@@ -45,16 +45,30 @@ test('nothing but the winner goes on', async () => {
   client.leave();
 });
 
-test.for([
-  ['the client names', 'shop/web/attach?node=node-2', []],
-  ['it is recorded', 'shop/web/attach', [captureOfWeb(recordingOn('node-2', 'a'))]],
-] as const)('the Node that %s is asked first', async ([, path, captures]) => {
-  const scene = await streamScene({ captures });
+test('the Node that the client names is asked first', async () => {
+  const scene = await streamScene();
   await using one = await scene.agent('node-1', { [linkPaths.tap]: sends('from elsewhere') });
   await using two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
-  expect((await scene.get(path)).body.toString()).toBe('packets');
+  expect((await scene.get('shop/web/attach?node=node-2')).body.toString()).toBe('packets');
   expect(two.requests).toContain('GET /v1/tap?namespace=shop&name=web');
   expect(one.requests.filter((each) => each.includes('tap'))).toEqual([]);
+});
+
+test('an agent that is faster than the right one cannot pass its packets off for those of the Pod', async () => {
+  const scene = await streamScene({ captures: [captureOfWeb(recordingOn('node-1', 'forged'))] });
+  const hasLied = Promise.withResolvers<void>();
+  await using _one = await scene.agent('node-1', {
+    [linkPaths.tap](stream) {
+      sends('forged packets')(stream, new URLSearchParams(), {});
+      hasLied.resolve();
+    },
+  });
+  await using _two = await scene.agent('node-2', {
+    [linkPaths.tap]: (stream) => void hasLied.promise.then(() => goesOn(stream)),
+  });
+  const answer = await scene.get('shop/web/attach');
+  expect(answer.status).toBe(409);
+  expect(message(answer)).toContain('runs there: node-1, node-2; one of them is wrong, or lies');
 });
 
 test.for(['node-2', 'node-9'])('a hint that is wrong costs one question: %s', async (node) => {
