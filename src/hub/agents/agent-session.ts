@@ -63,7 +63,7 @@ export function openAgentSession({ socket, ping = linkPing, onEnd }: SessionOpti
   session.on('close', () => endFor('Closed'));
   // An agent pushes nothing.
   session.on('stream', (stream) => stream.destroy());
-  const pings = keepAlive(session, ping, endFor);
+  const pings = keepAlive(session, socket, { ...ping, endFor });
   socket.once('close', () => {
     pings[Symbol.dispose]();
     endFor('Closed');
@@ -72,14 +72,20 @@ export function openAgentSession({ socket, ping = linkPing, onEnd }: SessionOpti
   return { session, end };
 }
 
-/** A connection that is cut without a word is noticed by pings alone. */
+/**
+ * A connection that is cut without a word is noticed by pings alone. Whatever the agent sends counts as an answer: on a
+ * slow network, the answer to a ping waits behind the bytes of recordings.
+ */
 function keepAlive(
   session: ClientHttp2Session,
-  { everyMs, deadAfterMs }: PingTimes,
-  endFor: (reason: string) => void,
+  socket: Socket,
+  { everyMs, deadAfterMs, endFor }: PingTimes & { readonly endFor: (reason: string) => void },
 ): Disposable {
   let answeredMs = performance.now();
+  let { bytesRead } = socket;
   return every(everyMs, () => {
+    if (socket.bytesRead !== bytesRead) answeredMs = performance.now();
+    ({ bytesRead } = socket);
     if (session.closed || session.destroyed) endFor('Closed');
     else if (performance.now() - answeredMs >= deadAfterMs) endFor('Silent');
     else if (!session.connecting) {
