@@ -79,7 +79,8 @@ function deletingAgent(captures: MemoryCaptures, answers: readonly (number | 'cu
       const answer = answers[requests.length] ?? 200;
       requests.push(request);
       if (answer === 'cut') throw new AgentUnavailable('the connection is gone');
-      if (answer === 200) setImmediate(() => void forget(captures, request.query?.['uid']));
+      // The report comes after the answer.
+      if (answer === 200) setTimeout(() => void forget(captures, request.query?.['uid']), 50);
       const text = answer === 200 ? '' : '{"reason":"Busy","message":"its files are being read"}';
       return await Promise.resolve({
         status: answer,
@@ -161,6 +162,13 @@ describe('DELETE', () => {
       reason,
       message: expect.stringMatching(/its files are being read|not connected/),
     });
+  });
+
+  test('says why it was not deleted, though another agent does not know the recording', async () => {
+    const captures = memoryCaptures([testCapture({ recordings: [ended] })]);
+    captures.agents.push(deletingAgent(captures, [404]).agent, deletingAgent(captures, [409]).agent);
+    await using hub = await startedHubApi({ captures });
+    expect((await hub.ask(path, { method: 'DELETE' })).status).toBe(409);
   });
 
   test('says that no agent is connected', async () => {

@@ -120,10 +120,11 @@ describe('discovery', () => {
 
   test('answers anyone, over a connection that it does not keep', async () => {
     await using hub = await startedHubApi();
-    const { status, headers } = await hub.ask('/apis/podcap.dev/v1alpha1', { certificate: 'none' });
+    const kept = { headers: { connection: 'keep-alive' } };
+    const { status, headers } = await hub.ask('/apis/podcap.dev/v1alpha1', { ...kept, certificate: 'none' });
     expect(status).toBe(200);
     expect(headers.connection).toBe('close');
-    const known = await hub.ask('/apis/podcap.dev/v1alpha1', { headers: { connection: 'keep-alive' } });
+    const known = await hub.ask('/apis/podcap.dev/v1alpha1', kept);
     expect(known.headers.connection).toBe('keep-alive');
   });
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { listenOnLoopback } from '../../testbed/loopback-port.ts';
@@ -54,6 +55,19 @@ test('gives up on a client that reads nothing, without keeping more than the soc
   const writer = lineWriter(response, { ...aborter(), stalledMs: 200 });
   const writing = (async () => {
     for (;;) await writer.write(line);
+  })();
+  await expect(writing).rejects.toThrow(ReaderStalled);
+  expect(response.writableLength).toBeLessThan(1024 * 1024);
+});
+
+test('gives up also if there is little to write', async () => {
+  const { response } = await exchange();
+  const writer = lineWriter(response, { ...aborter(), stalledMs: 200 });
+  const writing = (async () => {
+    for (;;) {
+      await writer.write(line);
+      await nextTurn();
+    }
   })();
   await expect(writing).rejects.toThrow(ReaderStalled);
   expect(response.writableLength).toBeLessThan(1024 * 1024);

@@ -6,7 +6,6 @@ import { selectsFields } from './field-selector.ts';
 import { selectsLabels } from './label-selector.ts';
 import { type LineWriter, lineWriter, ReaderStalled } from './line-writer.ts';
 import type { ListQuery } from './list-query.ts';
-import { callEndings } from './open-calls.ts';
 import { attributesOf, formOf, scopeOf } from './read-captures.ts';
 import { bookmark, type CaptureForm } from './rendered-captures.ts';
 import { contentTypeOf } from './representation.ts';
@@ -55,11 +54,12 @@ export async function watchCaptures(
   try {
     await send(sources, { scope, list: watch.list, form, lines, signal, writer });
   } catch (error) {
+    // Destroyed, not ended: it has not been sent what it should have.
     if (error instanceof ReaderStalled) response.destroy();
     else if (!signal.aborted) throw error;
   }
   writer.flush();
-  if (call.signal.reason !== callEndings.clientGone) response.end();
+  if (!response.destroyed) response.end();
   return undefined;
 }
 
