@@ -3,7 +3,7 @@ import { until } from '../src/base/until.ts';
 import { restartAgents } from './support/agent-daemonset.ts';
 import { agentProcess } from './support/agents.ts';
 import { test } from './support/cluster-test.ts';
-import { killHub, readyHubs, waitForHubs } from './support/hub-pods.ts';
+import { hubRolledOut, killHub, readyHubs, startHubRollout, waitForHubs } from './support/hub-pods.ts';
 import {
   goInformer,
   type InformedCaptures,
@@ -25,7 +25,8 @@ test('informers of Go and Node.js know in the end what there is, while Pods, age
   await using node = await nodeInformer(namespace);
   await expectToAgree(namespace, [go, node], ['stays']);
 
-  for (const [round, disturb] of [killOneAgent, killOneHub, restartAgents].entries()) {
+  const disturbances = [killOneAgent, killOneHub, restartAgents, updateHubs];
+  for (const [round, disturb] of [...disturbances, ...disturbances, ...disturbances].entries()) {
     const name = `round-${round}`;
     await startCaptured(cluster, name, round % 2 === 0 ? 'node1' : 'node2');
     await disturb(cluster);
@@ -56,6 +57,11 @@ async function killOneHub(): Promise<void> {
   const [hub] = await readyHubs();
   if (!hub) throw new Error('no hub is ready');
   await killHub(hub);
+}
+
+async function updateHubs(): Promise<void> {
+  await startHubRollout();
+  await hubRolledOut();
 }
 
 /** Waits until the API has exactly these captures, all of them captured, and each informer the same. */

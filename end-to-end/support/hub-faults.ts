@@ -7,6 +7,8 @@ import type { TestCluster } from './test-cluster.ts';
 /** What happens between a reader and an agent, in the middle of their streams. */
 export type HubFault = {
   readonly what: string;
+  /** It lasts until its end; without it, Kubernetes starts at once what was killed. */
+  readonly isLasting: boolean;
   /** Begins; resolves to its end, after which everything is as it was. */
   readonly strike: (at: {
     readonly cluster: TestCluster;
@@ -18,24 +20,18 @@ export type HubFault = {
 export const hubFaults: readonly HubFault[] = [
   {
     what: 'the replica of the hub is killed',
+    isLasting: false,
     async strike({ hub }) {
       await killHub(hub);
-      // A container that dies often is started ever later: a new Pod takes its place.
-      await kubectl(
-        '-n',
-        'kube-system',
-        'delete',
-        'pod',
-        hub.name,
-        '--grace-period=0',
-        '--force',
-        '--wait=false',
-      );
-      return async () => void (await waitForHubs(2, [hub]));
+      return async () => {
+        await deletePod(hub.name);
+        await waitForHubs(2, [hub]);
+      };
     },
   },
   {
     what: 'the agent is killed',
+    isLasting: false,
     async strike({ cluster, node }) {
       const agent = await agentProcess(cluster, node);
       process.kill(agent.pid, 'SIGKILL');
@@ -44,6 +40,7 @@ export const hubFaults: readonly HubFault[] = [
   },
   {
     what: 'the packets between agents and hub are silently dropped',
+    isLasting: true,
     async strike({ node }) {
       await cutLink(node);
       return () => healLink(node);
@@ -51,19 +48,15 @@ export const hubFaults: readonly HubFault[] = [
   },
 ];
 
-/** A container that dies often is started ever later: a new Pod takes its place. */
 async function replaceAgent(cluster: TestCluster, agent: AgentProcess): Promise<void> {
-  await kubectl(
-    '-n',
-    'kube-system',
-    'delete',
-    'pod',
-    agent.pod,
-    '--grace-period=0',
-    '--force',
-    '--wait=false',
-  );
+  await deletePod(agent.pod);
   await agentProcess(cluster, agent.node, agent);
+}
+
+/** A container that dies often is started ever later: a new Pod takes its place. */
+async function deletePod(name: string): Promise<void> {
+  const now = ['--grace-period=0', '--force', '--wait=false'];
+  await kubectl('-n', 'kube-system', 'delete', 'pod', name, ...now);
 }
 
 const table = 'podcap-test-link';
