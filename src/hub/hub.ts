@@ -2,20 +2,17 @@ import { serveListeners } from '../observability/listeners.ts';
 import { type HubIdentity, hubCertificates } from './certificates/hub-certificates.ts';
 import { type HubProgress, startingProgress } from './hub-progress.ts';
 import { trackHubReadiness } from './hub-readiness.ts';
-import type { HubState } from './observability/hub-metrics.ts';
-import { hubMetrics } from './observability/hub-metrics.ts';
+import { type HubState, hubMetrics } from './observability/hub-metrics.ts';
 import { keepRegistered } from './registration/keep-registered.ts';
-import { type HubOptions, serveHub } from './serve-hub.ts';
+import { type HubOptions, hubTimes, serveHub } from './serve-hub.ts';
 
-/** How often the hub looks at what it keeps in the cluster, and at the DaemonSet of the agents. */
-const lookEveryMs = 10_000;
 /**
  * Serves the captures of all Nodes by the Kubernetes API until the signal. Agents connect (agents/), what they report
  * becomes captures (captures/), the API server asks for them (api/) for users who may have them (access/), and their bytes
  * are relayed (streams/).
  */
 export async function runHub(options: HubOptions): Promise<void> {
-  const { settings, log, signal } = options;
+  const { settings, log, signal, times = hubTimes } = options;
   const metrics = hubMetrics();
   const state = startingProgress();
   const unreadyReasons = trackHubReadiness(() => ({
@@ -34,9 +31,11 @@ export async function runHub(options: HubOptions): Promise<void> {
   });
   const firstIdentity = Promise.withResolvers<HubIdentity | undefined>();
   signal.addEventListener('abort', () => firstIdentity.resolve(undefined));
+  const failing = new AbortController();
   const registering = keepRegistered({
     ...options,
     ...settings.deployment,
+    signal: AbortSignal.any([signal, failing.signal]),
     certificates: hubCertificates({ ...options, ...settings.deployment, unixMs: Date.now }),
     onIdentity(identity) {
       state.identity = identity;
@@ -47,11 +46,15 @@ export async function runHub(options: HubOptions): Promise<void> {
     onRegistration: ({ kind }) => {
       state.isRegistered = kind === 'registered';
     },
-    everyMs: lookEveryMs,
+    everyMs: times.lookEveryMs,
   });
-  const identity = await firstIdentity.promise;
-  if (identity) await serveHub(options, { identity, state, metrics });
-  await registering;
+  try {
+    const identity = await firstIdentity.promise;
+    if (identity) await serveHub(options, { identity, state, metrics });
+  } finally {
+    failing.abort();
+    await registering;
+  }
 }
 
 function stateForMetrics({ version }: HubOptions, state: HubProgress, isReady: boolean): HubState {

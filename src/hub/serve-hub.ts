@@ -27,20 +27,25 @@ export type HubOptions = {
   readonly log: Logger;
   /** Ends the hub in an orderly way. */
   readonly signal: AbortSignal;
+  readonly times?: HubTimes;
 };
+
+export type HubTimes = {
+  /** How often the hub looks at what it keeps in the cluster, and at the DaemonSet of the agents. */
+  readonly lookEveryMs: number;
+  /** How long a stopping replica goes on serving: until then, requests still arrive that were on their way to it. */
+  readonly lameDuckMs: number;
+  /** How long requests may go on afterwards. Together, less than terminationGracePeriodSeconds. */
+  readonly graceMs: number;
+};
+
+export const hubTimes: HubTimes = { lookEveryMs: 10_000, lameDuckMs: 3_000, graceMs: 10_000 };
 
 export type Serving = {
   readonly identity: HubIdentity;
   readonly state: HubProgress;
   readonly metrics: HubMetrics;
 };
-
-/** How often it looks at the DaemonSet of the agents. */
-const lookEveryMs = 10_000;
-/** How long a stopping replica goes on serving: until then, requests still arrive that were on their way to it. */
-const lameDuckMs = 3_000;
-/** How long requests may go on afterwards. Together, less than terminationGracePeriodSeconds. */
-const graceMs = 15_000;
 
 /** Serves agents and the API server until the signal, and some seconds longer. */
 export async function serveHub(options: HubOptions, serving: Serving): Promise<void> {
@@ -54,8 +59,9 @@ export async function serveHub(options: HubOptions, serving: Serving): Promise<v
   await link.listen(settings.linkPort);
   await using api = await openApi(options, { ...serving, trust: frontProxyTrust.trust, store, link });
   state.onChange = () => {
-    if (state.identity) link.setCertificate(state.identity.server);
-    api.setTls(tlsOf(state.identity ?? serving.identity, frontProxyTrust.trust()));
+    const current = state.identity ?? serving.identity;
+    link.setCertificate(current.server);
+    api.setTls(tlsOf(current, frontProxyTrust.trust()));
   };
   state.onChange();
   state.store = store;
@@ -108,7 +114,7 @@ type ApiParts = Serving & {
 };
 
 async function openApi(options: HubOptions, parts: ApiParts): Promise<HubApi> {
-  const { settings, version, client, log, signal } = options;
+  const { settings, version, client, log, signal, times = hubTimes } = options;
   const { identity, metrics, trust, store, link } = parts;
   const access = {
     identify: frontProxy({ trust, onRefusal: metrics.onCallerRefused }),
@@ -131,7 +137,7 @@ async function openApi(options: HubOptions, parts: ApiParts): Promise<HubApi> {
     version,
     log,
     onAnswered: metrics.onAnswered,
-    graceMs,
+    graceMs: times.graceMs,
   });
 }
 
@@ -140,10 +146,8 @@ function tlsOf({ server: { cert, key } }: HubIdentity, trust: FrontProxyTrust | 
 }
 
 /** Until the signal, knows how many agents there are: more or less exactly, for readiness and metrics. */
-async function followAgents(
-  { settings, client, log, signal }: HubOptions,
-  state: HubProgress,
-): Promise<void> {
+async function followAgents(options: HubOptions, state: HubProgress): Promise<void> {
+  const { settings, client, log, signal, times = hubTimes } = options;
   let lastProblem = '';
   while (!signal.aborted) {
     try {
@@ -154,13 +158,13 @@ async function followAgents(
         log.warn({ err: error }, 'failed to read the DaemonSet of the agents');
       lastProblem = String(error);
     }
-    await abortableSleep(lookEveryMs, signal);
+    await abortableSleep(times.lookEveryMs, signal);
   }
 }
 
 /** Takes the API back if no replica is to follow, and serves what still arrives. */
-async function leave({ settings, client, log }: HubOptions): Promise<void> {
-  const lameDuck = sleep(lameDuckMs);
+async function leave({ settings, client, log, times = hubTimes }: HubOptions): Promise<void> {
+  const lameDuck = sleep(times.lameDuckMs);
   try {
     const isDeleted = await deregisterApiService({ client, ...settings.deployment });
     if (isDeleted) log.info({}, 'API deregistered: no replicas are wanted');
