@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbort } from '../../../base/on-abort.ts';
 import { networkUidOf, type Pod } from '../../../kubernetes/pod.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import { linkTypeName } from '../../../pcap/link-type-name.ts';
@@ -75,7 +75,7 @@ export async function openTap(tap: TapRequest, options: OpenTapOptions): Promise
 
 async function findTarget(
   tap: TapRequest,
-  { pods, own, networks, hubs }: OpenTapOptions,
+  { pods, own, networks, hubs, request }: OpenTapOptions,
 ): Promise<{ readonly kind: 'target'; readonly pod: Pod; readonly network: Network } | TapRefusal> {
   const listed = pods();
   if (!listed) return refusal(503, 'PodsNotListed', 'the agent does not know the Pods of its Node yet');
@@ -87,7 +87,7 @@ async function findTarget(
   if (!network) {
     return refusal(409, 'NoNetwork', `the Pod has no network on this Node: ${networks.absence(inNetwork)}`);
   }
-  if (hubs().some(({ address }) => network.addresses.includes(address))) return ownPod;
+  if ([request.hub, ...hubs()].some(({ address }) => network.addresses.includes(address))) return ownPod;
   return { kind: 'target', pod, network };
 }
 
@@ -114,23 +114,20 @@ async function openInterface(
   signal: AbortSignal,
 ): Promise<TappedInterface | TapRefusal> {
   const { name } = opening;
-  using waiting = new DisposableStack();
-  const deadline = new AbortController();
-  waiting.defer(() => deadline.abort());
-  const late = sleep(startWithinMs, undefined, { signal: AbortSignal.any([deadline.signal, signal]) });
-  const started = await Promise.race([tcpdump.started, late.catch(() => undefined)]);
-  signal.throwIfAborted();
-  if (started === undefined) {
+  const deadline = AbortSignal.timeout(startWithinMs);
+  // Then whatever is awaited below comes to its end.
+  using _limit = onAbort(AbortSignal.any([signal, deadline]), () => void tcpdump.stop());
+  const started = await tcpdump.started;
+  const stream = await tcpdump.stream;
+  const opened =
+    started === 'listening' && stream && (await readCapture(stream, { name, bufferBytes: readBufferBytes }));
+  const reader = opened && opened.kind === 'capture' ? opened.reader : undefined;
+  const link = reader?.interfaces[0];
+  if (reader && link) return { name, tcpdump, reader, link };
+  await reader?.[Symbol.asyncDispose]();
+  if (deadline.aborted) {
     return refusal(503, 'CaptureFailed', `tcpdump did not start within ${startWithinMs / 1_000} s`);
   }
-  const stream = await tcpdump.stream;
-  if (started !== 'listening' || !stream) return await refusalOf(opening, tcpdump);
-  const opened = await readCapture(stream, { name, bufferBytes: readBufferBytes });
-  if (opened.kind !== 'capture') return await refusalOf(opening, tcpdump);
-  const { reader } = opened;
-  const [link] = reader.interfaces;
-  if (link) return { name, tcpdump, reader, link };
-  await reader[Symbol.asyncDispose]();
   return await refusalOf(opening, tcpdump);
 }
 

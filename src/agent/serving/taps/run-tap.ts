@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbort } from '../../../base/on-abort.ts';
 import { every, longestTimeoutMs } from '../../../base/timers.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import type { CaptureReader } from '../../../pcap/read/capture-reader.ts';
@@ -126,10 +127,4 @@ async function askCounts({ interfaces, packets }: RunningTap): Promise<void> {
 function endAt(ms: number | undefined, end: () => void): Disposable {
   const timer = ms === undefined ? undefined : setTimeout(end, Math.min(ms, longestTimeoutMs));
   return { [Symbol.dispose]: () => clearTimeout(timer) };
-}
-
-function onAbort(signal: AbortSignal, call: () => void): Disposable {
-  if (signal.aborted) call();
-  signal.addEventListener('abort', call, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener('abort', call) };
 }

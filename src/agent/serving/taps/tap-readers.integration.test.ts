@@ -6,7 +6,7 @@ import { tsharkPackets } from '../../../commands/testing/tshark-packets.ts';
 import { readBytes } from '../../../pcap/testing/read-capture.ts';
 import { temporaryFolder } from '../../../testbed/temporary-folder.ts';
 import { readFrames } from '../testing/link-scene.ts';
-import { inFrames, numbersIn, tapScene, tcpdumpsOf } from './testing/tap-scene.ts';
+import { inFrames, numbersIn, tapScene, tcpdumpsOf, wholeFrames } from './testing/tap-scene.ts';
 
 const packetBytes = 1_400;
 /** Several times as much as waits for a reader at most, in all buffers on the way. */
@@ -43,7 +43,7 @@ test.each([
     expect(end).toMatchObject({ packets: numbers.length, dropped: missing });
 
     function dataOf(all: Buffer): Buffer {
-      return accept === inFrames ? readFrames(wholeFrames(all)).data : all;
+      return accept === inFrames ? wholeFrames(all).data : all;
     }
   },
 );
@@ -100,14 +100,3 @@ test('an agent that stops says so, and cuts a capture file', async () => {
   expect((await file.rest()).isComplete).toBe(false);
   expect(await tcpdumpsOf(scene.testbed)).toEqual([]);
 });
-
-/** Without a last frame that has not arrived as a whole. */
-function wholeFrames(bytes: Buffer): Buffer {
-  let at = 0;
-  while (at + 5 <= bytes.length) {
-    const next = at + 5 + bytes.readUInt32BE(at + 1);
-    if (next > bytes.length) break;
-    at = next;
-  }
-  return bytes.subarray(0, at);
-}

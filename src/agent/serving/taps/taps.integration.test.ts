@@ -4,7 +4,14 @@ import { until } from '../../../base/until.ts';
 import { linkTypeName } from '../../../pcap/link-type-name.ts';
 import { readBytes } from '../../../pcap/testing/read-capture.ts';
 import { readFrames } from '../testing/link-scene.ts';
-import { inFrames, numbersIn, type TapAnswer, type TapScene, tapScene } from './testing/tap-scene.ts';
+import {
+  inFrames,
+  numbersIn,
+  type TapAnswer,
+  type TapScene,
+  tapScene,
+  wholeFrames,
+} from './testing/tap-scene.ts';
 
 const firstNumbers = (count: number) => Array.from({ length: count }, (_, number) => number);
 
@@ -156,7 +163,7 @@ test('a tcpdump that is killed: frames say so, and the capture file is cut', asy
   const file = await scene.open();
   await scene.testbed.sendDatagrams({ count: 5 });
   await until(async () => (await seen(file)).length === 5, { what: 'the packets' });
-  await until(async () => (await numbersIn(readFrames(framed.bytes()).data)).length === 5, {
+  await until(async () => (await numbersIn(wholeFrames(framed.bytes()).data)).length === 5, {
     what: 'the packets in frames',
   });
   for (const pid of await scene.testbed.processes()) process.kill(pid, 'SIGKILL');

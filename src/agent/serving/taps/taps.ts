@@ -7,6 +7,7 @@ import type { StreamingSpawner } from '../../spawner/spawner.ts';
 import { type CaptureStream, ReaderGone } from '../capture-stream.ts';
 import { type OpenedTap, openTap } from './open-tap.ts';
 import { isComplete, runTap, type TapEnd } from './run-tap.ts';
+import type { TapPackets } from './tap-packets.ts';
 import { parseTapRequest, refusal, type TapRefusal } from './tap-request.ts';
 import type { OwnPods } from './tap-target.ts';
 
@@ -45,6 +46,8 @@ export function openTaps(options: TapsOptions): Taps {
   const disposing = new AbortController();
   const stopping = AbortSignal.any([options.signal, disposing.signal]);
   const running = new Set<Promise<void>>();
+  const open = new Set<TapPackets>();
+  /** Of taps that have ended. */
   let dropped = 0;
 
   async function serve(request: LinkRequest): Promise<void> {
@@ -53,9 +56,10 @@ export function openTaps(options: TapsOptions): Taps {
     const opened = await openTap(parsed.tap, { ...options, request });
     if (opened.kind === 'refused') return refuse(request, opened);
     await using tap = opened;
+    open.add(tap.packets);
     const end = await runTap({ ...tap, stopping });
-    const { tooSlow, droppedByKernel } = tap.packets.counts();
-    dropped += tooSlow + droppedByKernel;
+    open.delete(tap.packets);
+    dropped += droppedOf(tap.packets);
     options.log.info({ ...tap.names, ...end, ...tap.packets.counts() }, 'tap ended');
     if (end.reason !== 'ReaderGone') await tap.stream.end(endOf(tap, end)).catch(unlessGone);
   }
@@ -75,12 +79,21 @@ export function openTaps(options: TapsOptions): Taps {
         running.delete(settled);
       }
     },
-    counts: () => ({ open: running.size, limit: options.maxTaps, dropped }),
+    counts: () => ({
+      open: running.size,
+      limit: options.maxTaps,
+      dropped: [...open].reduce((sum, packets) => sum + droppedOf(packets), dropped),
+    }),
     async [Symbol.asyncDispose]() {
       disposing.abort();
       await Promise.all(running);
     },
   };
+}
+
+function droppedOf(packets: TapPackets): number {
+  const { tooSlow, droppedByKernel } = packets.counts();
+  return tooSlow + droppedByKernel;
 }
 
 function refuse({ stream }: LinkRequest, { status, error }: TapRefusal): void {
@@ -97,13 +110,13 @@ function tooManyTaps(most: number): TapRefusal {
 
 function endOf({ packets }: OpenedTap, end: TapEnd): Parameters<CaptureStream['end']>[0] {
   const { reason, message } = end;
-  const { packets: sent, tooSlow, droppedByKernel } = packets.counts();
+  const { packets: sent, tooSlow } = packets.counts();
   return {
     reason,
     ...(message !== undefined && { message }),
     isComplete: isComplete(end),
     packets: sent,
-    dropped: tooSlow + droppedByKernel,
+    dropped: droppedOf(packets),
     ...(tooSlow > 0 && { notes: [`${tooSlow} packets were dropped because the reader was too slow`] }),
   };
 }

@@ -2,10 +2,9 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ClientHttp2Stream } from 'node:http2';
 import { pino } from 'pino';
-import { framesMediaType } from '../../../../api/stream-frames.ts';
+import { frameHeaderBytes, framesMediaType } from '../../../../api/stream-frames.ts';
 import type { Pod } from '../../../../kubernetes/pod.ts';
 import { completeAnswerTrailer, linkPaths } from '../../../../link/protocol.ts';
-import { isLoss } from '../../../../pcap/packet-reader.ts';
 import { readBytes } from '../../../../pcap/testing/read-capture.ts';
 import { datagramNumber } from '../../../../testbed/datagrams.ts';
 import { udpPayload } from '../../../../testbed/udp-datagram.ts';
@@ -14,7 +13,7 @@ import { filterChecks } from '../../../capture/filter-check.ts';
 import type { HubAddress } from '../../../link/link-handler.ts';
 import { podWith } from '../../../testing/fixtures.ts';
 import { testSpawner } from '../../../testing/tcpdump-fixtures.ts';
-import { linkScene } from '../../testing/link-scene.ts';
+import { linkScene, type ReadFrames, readFrames } from '../../testing/link-scene.ts';
 import { openTaps, type Taps } from '../taps.ts';
 
 /** An agent's taps of one Pod, `default/web`, behind an HTTP/2 connection as the hub has it. */
@@ -94,15 +93,27 @@ export async function tapScene({
   };
 }
 
-/** The numbers of the numbered datagrams in a capture, which may lack its end. */
+/** The numbers of the numbered datagrams in a capture, as far as it has arrived. */
 export async function numbersIn(bytes: Uint8Array): Promise<readonly number[]> {
   const { packets, damage } = await readBytes(bytes);
-  if (damage.some(isLoss)) throw new Error(damage.map(({ message }) => message).join('; '));
+  if (damage.some(({ kind }) => kind === 'corrupt'))
+    throw new Error(damage.map(({ message }) => message).join('; '));
   return packets.flatMap(({ data }) => {
     const datagram = udpPayload(Buffer.from(data, 'latin1'), 1);
     const number = datagram && datagramNumber(datagram.payload);
     return number ?? [];
   });
+}
+
+/** The frames that have arrived as a whole. */
+export function wholeFrames(bytes: Buffer): ReadFrames {
+  let at = 0;
+  while (at + frameHeaderBytes <= bytes.length) {
+    const next = at + frameHeaderBytes + bytes.readUInt32BE(at + 1);
+    if (next > bytes.length) break;
+    at = next;
+  }
+  return readFrames(bytes.subarray(0, at));
 }
 
 /** The tcpdumps in the Pod's network: senders run there, too. */
