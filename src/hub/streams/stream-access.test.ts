@@ -118,6 +118,18 @@ test('a stream ends as cut when the hub stops', async () => {
   expect(scene.audited()[1]).toMatchObject({ ending: 'HubStopping' });
 });
 
+test('who waits for an agent while the hub stops is told so', async () => {
+  const scene = await streamScene({ captures });
+  const isAsked = Promise.withResolvers<void>();
+  await using _ = await scene.agent('node-1', { [linkPaths.recording]: () => isAsked.resolve() });
+  const answer = scene.get('shop/web/log');
+  await isAsked.promise;
+  scene.stopHub();
+  expect(await answer).toMatchObject({ status: 503 });
+  expect(message(await answer)).toBe('this replica of the hub is shutting down: try again');
+  expect(scene.audited()).toMatchObject([{ event: 'StreamRefused', reason: 'Aborted' }]);
+});
+
 test('a stream whose agent is gone is cut, never ended', async () => {
   const scene = await streamScene({ captures });
   await using agent = await scene.agent('node-1', { [linkPaths.recording]: goesOn });

@@ -61,6 +61,7 @@ export const streamErrors = {
       'no agent is connected to this hub: try again; if that lasts, look at the DaemonSet of Podcap',
       5,
     ),
+  stopping: () => statusError('ServiceUnavailable', 'this replica of the hub is shutting down: try again', 1),
   badAnswer: (node: string) =>
     statusError('InternalError', `the agent of Node ${node} gave an answer that the hub does not know`),
 } as const;

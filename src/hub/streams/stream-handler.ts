@@ -102,10 +102,11 @@ export function streamHandler(options: StreamHandlerOptions): SubresourceHandler
 
   return async (request, response) => {
     const audited = auditedStream(request);
-    const error = await serve({ request, response, audited, startMs: performance.now() });
-    if (!error) return undefined;
+    const refused = await serve({ request, response, audited, startMs: performance.now() });
+    if (!refused) return undefined;
+    // A client that is gone reads nothing: these words are for those whose hub stops while they wait.
+    const error = request.signal.aborted ? streamErrors.stopping() : refused;
     const { code, message } = error;
-    // What an aborted request gets is no refusal of the hub.
     const reason = request.signal.aborted ? 'Aborted' : error.reason;
     audit({ ...audited, event: 'StreamRefused', code, reason, message });
     events.refused(request.subresource, reason);
