@@ -145,6 +145,28 @@ test('labels, the request and the times outlive the agent and the Pod', async ()
   expect(ended.status.phaseSince > before.status.phaseSince).toBe(true);
 });
 
+test('what is deleted because it was not wanted any more when the agent started is told as deleted', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const hub = await hubs.startHub();
+  hubs.list(hub);
+  const settings = { hub: hubService, hubTokenFile: hubs.tokenFile };
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted, labels)]));
+  const first = await scene.start(3_600, settings);
+  await followReports(await hub.link()).inPhase('uid-web', 'Capturing');
+  await until(async () => (await readdir(scene.captures)).length > 0, { what: 'the folder' });
+  await first.stop();
+  const unasked = podObject('web', '6', {}, labels);
+  scene.server.objects.set('/api/v1/namespaces/default/pods/web', unasked);
+  scene.server.script.list.push(list('6', [unasked]));
+  await using _second = await scene.start(3_600, settings);
+  const reports = followReports(await hub.link());
+  await until(() => reports.lines.some((line) => line.kind === 'deleted' && line.uid === 'uid-web'), {
+    what: 'the deletion to be told',
+  });
+  expect(reports.of('uid-web')).toBeUndefined();
+});
+
 test('a hub that reads nothing delays no other, and gets the newest state when it reads', async () => {
   await using scene = await agentScene();
   await using hubs = await hubScene(scene.server);

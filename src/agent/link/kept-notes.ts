@@ -8,7 +8,7 @@ export type KeptNotes = {
   readonly all: ReadonlyMap<string, RecordingNote>;
   /** Reads those in folders that have not been read yet. Never rejects. */
   readonly load: () => Promise<void>;
-  /** Writes those that have changed, and forgets those that are not described any more. Never rejects. */
+  /** Writes those that have changed, and forgets those of which nothing is left. Never rejects. */
   readonly keep: (described: ReadonlyMap<string, DescribedRecording>) => Promise<void>;
 };
 
@@ -35,7 +35,7 @@ export function keptNotes(folders: NoteFolders, log: Log): KeptNotes {
 
   async function keep(described: ReadonlyMap<string, DescribedRecording>): Promise<void> {
     for (const uid of [...all.keys(), ...loaded]) {
-      if (described.has(uid)) continue;
+      if (described.has(uid) || folders.states().has(uid)) continue;
       for (const each of [all, loaded, written]) each.delete(uid);
     }
     for (const [uid, { note }] of described) {

@@ -71,12 +71,13 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
       });
       const wasComplete = isComplete;
       isComplete ||= options.plan() !== undefined || clock.nowMs() - startMs >= firstPlanMs;
-      // What is not decided yet must not become a state.
-      if (!isComplete) return;
+      // What an earlier agent left is known from the start: so its deletion is told.
       const hasChanged = lines.update(
         [...described.values()].map(({ reported }) => reported),
         clock.nowMs(),
       );
+      // What is not decided yet must not become a state.
+      if (!isComplete) return;
       await notes.keep(described);
       if (!hasChanged && wasComplete) return;
       for (const reader of readers) reader.wake();
