@@ -15,8 +15,8 @@ type RingEvent =
   | { readonly kind: 'packets'; readonly count: number; readonly cutBytes: number; readonly lateUs: number }
   | { readonly kind: (typeof often)[number] | (typeof rare)[number] };
 
-const often = ['rotate', 'look', 'pass'] as const;
-const rare = ['prune', 'restart', 'takeOver', 'endOlder', 'freeze', 'pause', 'goOn'] as const;
+const often = ['rotate', 'prune', 'prune', 'look', 'pass'] as const;
+const rare = ['restart', 'takeOver', 'endOlder', 'freeze', 'pause', 'goOn'] as const;
 
 const packetsOf = fc.record({
   kind: fc.constant('packets' as const),
@@ -43,6 +43,9 @@ type Start = {
 /** A ring in a real folder, whose packets have the numbers 0, 1, 2 ... */
 async function ringModel(folder: string) {
   const starts: Start[] = [];
+  /** Files that were made since the follower looked last. */
+  const unseen = new Set<string>();
+  let [isUnseenLost, hadOverlap] = [false, false];
   let [sent, frozen] = [0, 0];
   const running = () => starts.filter(({ isRunning }) => isRunning);
   const recordOf = (generation: number) => ({
@@ -78,6 +81,7 @@ async function ringModel(folder: string) {
     const path = join(folder, ringFileName(ringFileBase(web.pod, start.generation), start.index));
     await writeFile(path, captureFile([]));
     start.files.push(path);
+    unseen.add(path);
   }
 
   async function flush(start: Start): Promise<void> {
@@ -95,7 +99,7 @@ async function ringModel(folder: string) {
   async function write({ count, cutBytes, lateUs }: Extract<RingEvent, { kind: 'packets' }>): Promise<void> {
     for (const [at, start] of running().entries()) {
       const packets = Array.from({ length: count }, (_, i) => ({
-        timeUs: 1_700_000_000_000_000 + (sent + i) * 1_000 + (at > 0 ? lateUs : 0),
+        timeUs: 1_700_000_000_000_000 + (sent + i) * 6_000 + (at > 0 ? lateUs : 0),
         data: Buffer.from(`packet ${sent + i}`),
       }));
       const bytes = Buffer.concat([start.unwritten, captureFile(packets).subarray(fileHeaderBytes)]);
@@ -119,6 +123,10 @@ async function ringModel(folder: string) {
   await begin();
   return {
     sent: () => sent,
+    hadOverlap: () => hadOverlap,
+    looked: () => unseen.clear(),
+    /** Whether a file came and went between two looks: nobody knows what it had. */
+    isUnseenLost: () => isUnseenLost,
     async happen(event: RingEvent): Promise<void> {
       const [oldest] = running();
       if (event.kind === 'packets') return await write(event);
@@ -128,12 +136,16 @@ async function ringModel(folder: string) {
         const start = starts.find(({ files, isRunning }) => files.length > (isRunning ? 1 : 0));
         const path = start?.files.shift();
         if (path !== undefined) await unlink(path);
+        if (path !== undefined && unseen.has(path)) isUnseenLost = true;
       }
       if (event.kind === 'restart') {
         for (const start of running()) await end(start);
         await begin();
       }
-      if (event.kind === 'takeOver' && running().length < 2) await begin();
+      if (event.kind === 'takeOver' && running().length < 2) {
+        await begin();
+        hadOverlap = true;
+      }
       if (event.kind === 'endOlder' && oldest && running().length > 1) await end(oldest);
       if (event.kind === 'freeze') await freeze();
     },
@@ -185,7 +197,10 @@ test('whatever happens to a ring, a follower gets each packet once and in order,
       for (const event of events) {
         await model.happen(event);
         if (event.kind === 'pass') nowMs += 1_500;
-        if (event.kind === 'look') await ring.look();
+        if (event.kind === 'look') {
+          await ring.look();
+          model.looked();
+        }
         if (event.kind === 'goOn') goOn();
         if (event.kind === 'pause') {
           goOn();
@@ -206,11 +221,11 @@ test('whatever happens to a ring, a follower gets each packet once and in order,
       const { numbers, missing, isUnknown } = followed;
       expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
       const known = numbers.length + missing;
-      expect({ known, isUnknown }).toEqual({
-        known: isUnknown ? Math.min(known, model.sent()) : model.sent(),
-        isUnknown,
-      });
+      const isAllKnown = known === model.sent() && !isUnknown;
+      // What one of two captures has lost may be in the other one.
+      const isAtMost = model.hadOverlap() && missing > 0 && known >= model.sent();
+      expect(isAllKnown || isAtMost || model.isUnseenLost()).toBe(true);
     }),
-    { numRuns: 60 },
+    { numRuns: 400 },
   );
 });
