@@ -129,6 +129,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const forTaps = tapCapacityOf(settings);
   const capacity = capacityOf(settings, forTaps);
   const held = heldFiles({ mostBytes: capacity.diskBudgetBytes * heldShare });
+  const discarded = new Set<string>();
   using planning = startPlanning({
     ...options,
     folders,
@@ -137,6 +138,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     capacity,
     disk: { latest: () => disk.latest(), measure: () => disk.measure() },
     limits,
+    discarded,
     progress,
   });
   using disk = await startDiskSampling({
@@ -173,7 +175,16 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     folders,
     freshTotals: loops.freshTotals,
     serving: {
-      recording: recordingServing({ capturesFolder, held, mostReaders, log }),
+      recording: recordingServing({
+        capturesFolder,
+        held,
+        mostReaders,
+        folders,
+        plan: planning.latest,
+        discarded,
+        requestPlan: planning.run,
+        log,
+      }),
       tap: { methods: ['GET'], handle: taps.handle },
     },
   });

@@ -306,6 +306,7 @@ function planningScene(before: readonly (typeof web)[], options: SceneOptions = 
       },
     },
     limits: { maxFiles: 100, maxFileMegabytes: 100, retentionMs: 1_000 },
+    discarded: new Set(),
     progress: options.progress ?? trackProgress(),
     clock: { nowMs: () => performance.now(), bootId: 'boot' },
     log: options.log ?? pino({ level: 'silent' }),

@@ -55,6 +55,8 @@ export type PlanningOptions = {
   readonly limits: PlanLimits;
   readonly capacity: Omit<Capacity, 'disk'>;
   readonly disk: Pick<DiskSampling, 'latest' | 'measure'>;
+  /** UIDs of which somebody wants the files deleted now. */
+  readonly discarded: ReadonlySet<string>;
   readonly progress: Pick<Progress, 'expect'>;
   /** How long captures wait for the first list of policies; a minute unless a test says otherwise. */
   readonly policiesWithinMs?: number;
@@ -190,7 +192,7 @@ export function startPlanning(options: PlanningOptions): Planning {
 
 function planFor(
   known: Pick<NodeState, 'pods' | 'policies' | 'capturedBefore' | 'waits'>,
-  { folders, loops, capacity, disk: sampling, limits, clock }: PlanningOptions,
+  { folders, loops, capacity, disk: sampling, discarded, limits, clock }: PlanningOptions,
 ): Plan {
   const sample = sampling.latest();
   const { disk, deletedBytes } = observedDisk(sample, folders.states());
@@ -201,6 +203,7 @@ function planFor(
     capacity: { ...capacity, disk },
     deletedBytes,
     heldBytes: sample.heldBytes,
+    discarded,
     limits,
     nowMs: clock.nowMs(),
     unixMs: Date.now(),

@@ -53,8 +53,11 @@ export type Decision =
  */
 export type KeepReason = 'PodEnded' | 'DurationReached' | 'Paused' | 'NotMatched';
 
-/** `Evicted`: the Pod had ended, or no policy asked for its capture any more, and another capture needs the space. */
-export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted';
+/**
+ * `Evicted`: the Pod had ended, or no policy asked for its capture any more, and another capture needs the space.
+ * `Discarded`: so it had, and somebody who may delete the capture has asked for that.
+ */
+export type DeleteReason = 'AnnotationRemoved' | 'RetentionOver' | 'Evicted' | 'Discarded';
 
 export type Wait = { readonly waitsFor: WaitsFor; readonly sinceMs: number };
 

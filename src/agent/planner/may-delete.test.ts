@@ -31,6 +31,8 @@ test.each<[DeleteReason, string, Pod | undefined, boolean]>([
   ['Evicted', 'it has succeeded', { ...annotated, phase: 'Succeeded' }, true],
   ['Evicted', 'it runs', annotated, false],
   ['Evicted', 'it runs, and nothing is asked for', pod, true],
+  ['Discarded', 'it is gone', undefined, true],
+  ['Discarded', 'it runs', annotated, false],
 ])('%s: the Pod is read, and %s', async (why, _what, now, expected) => {
   const read: string[] = [];
   const answer = await mayDelete({ pod, why }, limits, {
@@ -62,6 +64,7 @@ test.each<[DeleteReason, string, readonly CapturePolicy[] | 'forbidden', boolean
   ['RetentionOver', 'they may not be listed', 'forbidden', false],
   ['Evicted', 'one selects the Pod', [policy({})], false],
   ['Evicted', 'they may not be listed', 'forbidden', false],
+  ['Discarded', 'one selects the Pod', [policy({})], false],
 ])('%s: the policies of the namespace are listed, and %s', async (why, _what, policies, expected) => {
   const listed: string[] = [];
   const answer = await mayDelete({ pod, why }, limits, {

@@ -36,6 +36,7 @@ export async function mayDelete(
       return current !== undefined && ['none', 'unknown'].includes(await requestNow(current, limits, fresh));
     case 'RetentionOver':
     case 'Evicted':
+    case 'Discarded':
       return isOver || (await requestNow(current, limits, fresh)) === 'none';
   }
 }

@@ -22,6 +22,8 @@ export type NodeState = {
   readonly capacity: Capacity;
   /** What was deleted since the disk was sampled (observed-disk.ts). */
   readonly deletedBytes: number;
+  /** UIDs of which somebody wants the files deleted; undefined: none. Only what has ended is. */
+  readonly discarded?: ReadonlySet<string>;
   /** What readers keep of files that are deleted; undefined: nothing. */
   readonly heldBytes?: number;
   readonly limits: PlanLimits;

@@ -301,6 +301,23 @@ test('space of files that are deleted, and not free in the newest sample, is not
   expect(kinds({ ...state, deletedBytes: 8_000_000 })).toEqual(['a wait', 'x keep']);
 });
 
+test('what somebody wants deleted is deleted if its Pod has ended, and not while it is to be captured', () => {
+  const discarded = new Set(['a', 'x', 'y']);
+  const pods = nodeWith(['a'], {}).pods;
+  const folders = new Map([
+    ['a', folderWith('a', {})],
+    ['x', folderWith('x', { endedMs: nowMs })],
+    ['y', folderWith('y', {})],
+    ['z', folderWith('z', { endedMs: nowMs })],
+  ]);
+  expect(kinds(nodeWith([], { pods, folders, discarded }))).toEqual([
+    'a record',
+    'x delete Discarded',
+    'y keep',
+    'z keep',
+  ]);
+});
+
 test('deleted files count as long as readers hold them open', () => {
   const state = nodeWith(['a'], { capacity: { ...capacity, diskBudgetBytes: 9_000_000 } });
   expect(kinds(state)).toEqual(['a record']);

@@ -91,12 +91,15 @@ function endsSoon({ deletionTimestamp, gracePeriodSeconds }: Pod): boolean {
 /** People want a Pod's last packets, so its files stay for the retention time. */
 function proposalForEnded(
   { pod, endedMs }: FolderState,
-  { limits, nowMs }: NodeState,
+  { limits, nowMs, discarded }: NodeState,
   { why = 'PodEnded', ...listed }: { readonly why?: 'PodEnded' | 'NotMatched'; readonly pod?: Pod } = {},
 ): Proposal {
   const untilMs = (endedMs ?? nowMs) + limits.retentionMs;
   if (endedMs !== undefined && untilMs <= nowMs) {
     return { decision: { kind: 'delete', pod, why: 'RetentionOver' } };
+  }
+  if (endedMs !== undefined && discarded?.has(pod.uid)) {
+    return { decision: { kind: 'delete', pod, why: 'Discarded' } };
   }
   return { decision: { kind: 'keep', why, ...listed }, untilMs };
 }

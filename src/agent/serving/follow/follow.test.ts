@@ -98,5 +98,6 @@ test('a follower that comes before the first packet gets it', async () => {
   await scene.captures.record({});
   const follower = followed(scene, 'since=2023-11-14T22:13:20.005Z&format=pcap');
   await scene.captures.file({ index: 0, packets: packets(0, 10) });
-  await until(() => follower.body().equals(captureFile(packets(5, 5))), { what: 'the first packets' });
+  await until(() => follower.body().length > 0, { what: 'the first packets' });
+  expect(follower.body()).toEqual(captureFile(packets(5, 5)));
 });
