@@ -43,9 +43,13 @@ export async function openCaptureOutput(to: string, terminal: Terminal): Promise
   }
 }
 
-/** Standard output, which is given up when it has not been read for this long. */
-export function captureToStandardOutput({ stdout }: Terminal, unreadSeconds: number): CaptureOutput {
-  const output = outputTo(stdout, { unreadMs: unreadSeconds * 1_000 });
+/** Standard output, which is given up when it has not been read for this long, or hardly if its reader must keep up. */
+export function captureToStandardOutput(
+  { stdout }: Terminal,
+  unreadSeconds: number,
+  { mustKeepUp = false } = {},
+): CaptureOutput {
+  const output = outputTo(stdout, { unreadMs: unreadSeconds * 1_000, mustKeepUp });
   return {
     write: (bytes) =>
       attempt('standard output', async () => {

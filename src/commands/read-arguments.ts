@@ -47,8 +47,8 @@ Writes the captured packets of a Pod to standard output, as one capture file:
 The output contains every packet that is in the files when the command starts: whole, in order, and only once where
 two captures overlap. It does not follow the capture. All files are opened at the start, so a slow reader misses
 nothing when the capture deletes old files. Until the command ends, the files that it reads use disk space, even if
-they are deleted. So it ends, with exit code 1, when its output is no longer read: after a kubectl exec that was
-killed, for example. If a file is damaged, the rest of that file is left out, and the exit code is 3.
+they are deleted. So it ends, with exit code 1, when its output is no longer read, or at less than 64 KiB/s: after a
+kubectl exec that was killed, for example. If a file is damaged, the rest of that file is left out, and the exit code is 3.
 
 In pcapng, the interface of a packet is <namespace>/<pod>/<interface>, and the file ends with what its captures counted,
 which also shows that it is complete.
@@ -64,7 +64,8 @@ Options:
   --frozen <number>|all      read a frozen ring, or all of them and the ring
   --format <format>          pcapng (default); or pcap, which has no interfaces and one link type
 ${rangeHelp}
-  --unread-seconds <number>  end when none of the output has been read for this long (default: ${defaultUnreadSeconds})
+  --unread-seconds <number>  end when none of the output, or less than 64 KiB/s, has been read for this long
+                             (default: ${defaultUnreadSeconds})
 ${commonHelp}
 `;
 

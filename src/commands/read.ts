@@ -58,7 +58,7 @@ async function write(
   for (const note of notes) printMessage(terminal, note);
   if (sources.length === 0) return fail(terminal, 'there is no capture file yet');
   await using capture = await recordingCapture(sources, { format, range });
-  await using output = captureToStandardOutput(terminal, unreadSeconds);
+  await using output = captureToStandardOutput(terminal, unreadSeconds, { mustKeepUp: true });
   const progress = progressOn(terminal, { dataTo: 'stdout' });
   const end = await writeCapture(capture.chunks, output, (bytes) =>
     progress.show(() => `reading: ${megabytes(bytes)}`),

@@ -59,6 +59,23 @@ test('the deadline starts again with each piece that the reader takes', async ()
   expect(written).toBe('unread');
 });
 
+test('gives up a reader that must keep up, and takes less than 64 KiB/s', async () => {
+  vi.useFakeTimers();
+  for (const [bytesPerSecond, expected] of [
+    [15 * pageBytes, 'unread'],
+    [17 * pageBytes, 'written'],
+  ] as const) {
+    const stream = new Writable({
+      write: (chunk: Buffer, _encoding, done) =>
+        void setTimeout(done, (1_000 * chunk.length) / bytesPerSecond),
+    });
+    using output = outputTo(stream, { unreadMs: 60_000, mustKeepUp: true });
+    const written = output.write(Buffer.alloc(120 * bytesPerSecond));
+    await vi.advanceTimersByTimeAsync(130_000);
+    expect(await written).toBe(expected);
+  }
+});
+
 test('time in which there is nothing to write does not count', async () => {
   vi.useFakeTimers();
   const stream = new Writable({ write: (_chunk, _encoding, done) => done() });

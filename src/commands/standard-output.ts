@@ -1,5 +1,7 @@
 import type { Writable } from 'node:stream';
 import { hasCode } from '../base/fs-errors.ts';
+import { type ReaderPace, readerPaceAfter, startingPace } from '../base/reader-pace.ts';
+import { every } from '../base/timers.ts';
 
 /** Standard output, as long as a program reads it. */
 export type Output = Disposable & {
@@ -7,8 +9,14 @@ export type Output = Disposable & {
   readonly write: (bytes: Uint8Array) => Promise<Written>;
 };
 
-/** `closed`: the reader has closed the pipe. `unread`: it has taken nothing for too long. */
+/** `closed`: the reader has closed the pipe. `unread`: it has taken nothing, or too little, for too long. */
 export type Written = 'written' | 'closed' | 'unread';
+
+export type OutputOptions = {
+  readonly unreadMs: number;
+  /** Gives up a reader, too, who takes less than 64 KiB/s for that long: what is written to it keeps files open. */
+  readonly mustKeepUp?: boolean;
+};
 
 /**
  * A full pipe can be written again when its reader has taken a page. In pieces of this size, each piece that is written
@@ -17,18 +25,29 @@ export type Written = 'written' | 'closed' | 'unread';
 const pieceBytes = 4_096;
 
 /** Writes to a stream, one piece at a time; gives up when no byte of a piece is taken for `unreadMs`. */
-export function outputTo(stream: Writable, { unreadMs }: { readonly unreadMs: number }): Output {
+export function outputTo(stream: Writable, { unreadMs, mustKeepUp = false }: OutputOptions): Output {
   // Each write reports its own error. Without a listener, the same error would also end the process.
   stream.on('error', () => {});
   /** Of the piece that is being written. */
   let giveUp: (() => void) | undefined;
   const timer = setTimeout(() => giveUp?.(), unreadMs);
+  const taken = { bytes: 0, wasIdle: true };
+  let pace: ReaderPace | 'tooSlow' = startingPace;
+  const checkEveryMs = Math.min(1_000, unreadMs);
+  const checking = every(checkEveryMs, async () => {
+    if (!mustKeepUp || pace === 'tooSlow') return;
+    const { bytes: takenBytes, wasIdle } = taken;
+    pace = readerPaceAfter(pace, { checkEveryMs, takenBytes, wasIdle, slowAfterMs: unreadMs });
+    [taken.bytes, taken.wasIdle] = [0, giveUp === undefined];
+    if (pace === 'tooSlow') giveUp?.();
+  });
 
   function writePiece(piece: Uint8Array): Promise<Written> {
     timer.refresh();
     return new Promise((resolve, reject) => {
       giveUp = () => resolve('unread');
       stream.write(piece, (error) => {
+        taken.bytes += piece.length;
         if (!error) resolve('written');
         else if (hasCode(error, 'EPIPE')) resolve('closed');
         else reject(error);
@@ -41,9 +60,15 @@ export function outputTo(stream: Writable, { unreadMs }: { readonly unreadMs: nu
       for (let at = 0; at < bytes.length; at += pieceBytes) {
         const written = await writePiece(bytes.subarray(at, at + pieceBytes));
         if (written !== 'written') return written;
+        if (pace === 'tooSlow') return 'unread';
       }
+      // Until the next one, the reader waits for this program.
+      giveUp = undefined;
       return 'written';
     },
-    [Symbol.dispose]: () => clearTimeout(timer),
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      checking[Symbol.dispose]();
+    },
   };
 }

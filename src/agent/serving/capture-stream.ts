@@ -9,10 +9,10 @@ import {
   type StreamEnd,
   type StreamGap,
 } from '../../api/stream-frames.ts';
+import { type ReaderPace, readerPaceAfter, startingPace } from '../../base/reader-pace.ts';
 import { every } from '../../base/timers.ts';
 import { respondUntilComplete } from '../../link/complete-answer.ts';
 import { cutStream } from '../link/link-handler.ts';
-import { type ReaderPace, readerPaceAfter, startingPace } from './reader-pace.ts';
 
 /** The bytes of a capture, on their way to one reader: in frames, or as the capture file is. */
 export type CaptureStream = AsyncDisposable & {
