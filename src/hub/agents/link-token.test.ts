@@ -79,6 +79,14 @@ test.each<readonly [string, string, (agent: TestAgent, scene: LinkScene) => void
   expect(expiring.reasons()).toEqual([{ node: 'node-1', agent: 'podcap-node-1', reason }]);
 });
 
+test('it is logged once that tokens cannot be checked', async () => {
+  await using expiring = await expiringScene();
+  expiring.scene.api.answers.set(tokenReviewPath, () => ({ kind: 'cut' }));
+  await expiring.isAsked(5);
+  const lines = expiring.scene.log.filter(({ message }) => message.startsWith('failed to check'));
+  expect(lines).toMatchObject([{ fields: { node: 'node-1', reason: 'TokenUnchecked' } }]);
+});
+
 test('one refusal that is taken back ends no link', async () => {
   await using expiring = await expiringScene();
   const { agent, scene } = expiring;

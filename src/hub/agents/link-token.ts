@@ -52,7 +52,11 @@ export async function keepTokenFresh({
     const step = stepAfterCheck(checked, outcome, Date.now(), times);
     if (step.kind === 'end') return step.refusal;
     if (step.checked.isUnchecked && !checked.isUnchecked) {
-      log.warn({ node, agent: podName, problem: step.checked.problem }, "cannot check an agent's token");
+      const { problem } = step.checked;
+      log.warn(
+        { node, agent: podName, reason: 'TokenUnchecked', problem },
+        "failed to check an agent's token",
+      );
     }
     checked = step.checked;
   }
