@@ -23,6 +23,8 @@ export type CaptureStoreCounts = {
   readonly syncedAgents: number;
   /** Nodes whose agent was lost, and whose captures are still shown as Unknown. */
   readonly lostNodes: number;
+  /** Recordings of connected agents that exceed the bounds of one agent. */
+  readonly leftOut: number;
 };
 
 export type CaptureStoreOptions = {
@@ -121,6 +123,7 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
         watches: watches.count(),
         syncedAgents: agents.filter(({ isSynced }) => isSynced).length,
         lostNodes: missingNodes(agents, []).length,
+        leftOut: agents.reduce((sum, agent) => sum + (agent.link ? agent.leftOut : 0), 0),
       };
     },
     [Symbol.dispose]() {

@@ -19,6 +19,10 @@ export const hubMetricDescriptions = [
     'podcap_hub_nodes_lost',
     'Nodes whose agent was lost, and whose captures are still shown as Unknown.',
   ),
+  gauge(
+    'podcap_hub_recordings_left_out',
+    'Recordings that connected agents have and this replica does not know, because they exceed the bounds of one agent.',
+  ),
   counter('podcap_hub_requests_total', 'Requests for captures by verb and HTTP status.', ['verb', 'code']),
   histogram(
     'podcap_hub_request_duration_seconds',

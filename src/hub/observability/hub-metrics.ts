@@ -88,6 +88,7 @@ function stateSamples(now: HubState): HubMetricSample[] {
     ...some('podcap_hub_captures', now.captures?.captures),
     ...some('podcap_hub_nodes_lost', now.captures?.lostNodes),
     ...some('podcap_hub_agents_synced', now.captures?.syncedAgents),
+    ...some('podcap_hub_recordings_left_out', now.captures?.leftOut),
     ...some('podcap_hub_watches', now.captures?.watches),
   ];
 }
