@@ -53,8 +53,9 @@ async function measure(options: MeasureOptions): Promise<Measurement> {
 function commandOf(name: LiveContender, { namespace }: TestCluster, pod: string): readonly string[] {
   if (name === 'hub') return ['get', '--raw', `${capturesPath(namespace)}/${pod}/attach`];
   const image = ['--image=podcap:latest', '--image-pull-policy=IfNotPresent', '--profile=netadmin'];
-  const tcpdump = ['tcpdump', '-i', 'eth0', '--immediate-mode', '-U', '-w', '-'];
-  return ['-n', namespace, 'debug', pod, '--quiet', '--attach', ...image, '--', ...tcpdump];
+  // kubectl attaches after the container has started: what tcpdump had written before, its header, would be lost.
+  const tcpdump = ['sh', '-c', 'read line; exec tcpdump -i eth0 --immediate-mode -U -w -'];
+  return ['-n', namespace, 'debug', pod, '--quiet', '--stdin', ...image, '--', ...tcpdump];
 }
 
 function measurementOf(runs: readonly ContenderRun[]): Measurement {

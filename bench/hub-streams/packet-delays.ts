@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { kubectlCommand } from '../../end-to-end/support/run-kubectl.ts';
@@ -12,25 +12,22 @@ export type LiveRun = {
   readonly delaysMs: readonly number[];
 };
 
-/** Runs kubectl until that many packets have arrived, and kills it. */
+/** Runs kubectl until that many packets have arrived, and kills it. Its standard input has an empty line. */
 export async function liveRun(args: readonly string[], packets: number): Promise<LiveRun> {
   const [program, ...all] = kubectlCommand(...args);
   const startMs = Date.now();
-  const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, all, { stdio: ['pipe', 'pipe', 'ignore'] });
+  child.stdin.write('\n');
   const ended = once(child, 'close');
   try {
-    return await readPackets(child, startMs, packets);
+    return await readPackets(child.stdout, startMs, packets);
   } finally {
     child.kill('SIGKILL');
     await ended;
   }
 }
 
-async function readPackets(
-  { stdout }: ChildProcessByStdio<null, Readable, Readable>,
-  startMs: number,
-  packets: number,
-): Promise<LiveRun> {
+async function readPackets(stdout: Readable, startMs: number, packets: number): Promise<LiveRun> {
   const opened = await openCaptureStream(stdout, { name: 'live' });
   if (opened.kind !== 'capture') throw new Error(opened.message);
   await using reader = opened.reader;
