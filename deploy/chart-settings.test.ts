@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { readSettings, settingDescriptions } from '../src/agent/settings.ts';
 import type { SettingDescription, SettingsResult } from '../src/base/program-settings.ts';
-import { hubSettingDescriptions, readHubSettings } from '../src/hub/settings.ts';
+import { hubSettingDescriptions, readHubSettings } from '../src/hub/hub-settings.ts';
 
 type Program = {
   readonly name: string;

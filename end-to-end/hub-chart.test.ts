@@ -8,7 +8,7 @@ import {
   hubServes,
   registeredHub,
   scaleDeployedHub,
-} from './support/hub-api.ts';
+} from './support/registered-hub.ts';
 import { kubectl } from './support/run-kubectl.ts';
 
 const release = 'second-podcap';

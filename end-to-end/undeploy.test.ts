@@ -6,7 +6,7 @@ import { testPod, undeploy } from '../tools/deploy.ts';
 import { checkout, ourTarget, type TargetCluster } from '../tools/target.ts';
 import { capturedPod } from './support/captured-pod.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
-import { deleteNamespaceAtOnce, hubServes, registeredHub } from './support/hub-api.ts';
+import { deleteNamespaceAtOnce, hubServes, registeredHub } from './support/registered-hub.ts';
 import { kubectl } from './support/run-kubectl.ts';
 
 /** The cluster, with the namespace of the test as kubectl's own. Afterwards the agents are deployed again. */

@@ -1,6 +1,6 @@
 import { readSettings, settingDescriptions } from '../src/agent/settings.ts';
 import type { SettingDescription, SettingsResult } from '../src/base/program-settings.ts';
-import { hubSettingDescriptions, readHubSettings } from '../src/hub/settings.ts';
+import { hubSettingDescriptions, readHubSettings } from '../src/hub/hub-settings.ts';
 import { table } from './markdown-table.ts';
 
 /** docs/settings.md, with the comment that says how it is made. */

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import * as v from 'valibot';
 import { runHub } from '../../src/hub/hub.ts';
-import { readHubSettings } from '../../src/hub/settings.ts';
+import { readHubSettings } from '../../src/hub/hub-settings.ts';
 import { kubernetesClient } from '../../src/kubernetes/client.ts';
 
 /** The hub as src/hub/hub-command.ts runs it, except that its parent names the API server. */

@@ -3,7 +3,7 @@ import { kubernetesClient } from '../kubernetes/client.ts';
 import { serviceAccountConfig } from '../kubernetes/client-config.ts';
 import { openPlainLog } from '../observability/plain-log.ts';
 import { runHub } from './hub.ts';
-import { type HubSettings, readHubSettings } from './settings.ts';
+import { type HubSettings, readHubSettings } from './hub-settings.ts';
 
 /** Runs the hub until SIGTERM or SIGINT, and returns the exit code: 2 for a setting that is not allowed. */
 export async function hubCommand(): Promise<number> {

@@ -8,7 +8,7 @@ import { type ApiServer, apiServer } from '../kubernetes/testing/api-server.ts';
 import { type Authority, authority, type Certificate } from '../kubernetes/testing/certificate.ts';
 import { freePort } from '../testbed/loopback-port.ts';
 import { runHub } from './hub.ts';
-import { readHubSettings } from './settings.ts';
+import { readHubSettings } from './hub-settings.ts';
 
 const core = '/api/v1/namespaces/kube-system';
 const secret = `${core}/secrets/podcap-hub`;

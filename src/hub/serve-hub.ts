@@ -15,9 +15,9 @@ import { type CaptureStore, captureStore } from './captures/capture-store.ts';
 import type { HubIdentity } from './certificates/hub-certificates.ts';
 import { expectedAgents } from './expected-agents.ts';
 import type { HubProgress } from './hub-progress.ts';
+import type { HubSettings } from './hub-settings.ts';
 import type { HubMetrics } from './observability/hub-metrics.ts';
 import { deregisterApiService } from './registration/api-service.ts';
-import type { HubSettings } from './settings.ts';
 import { streamHandler } from './streams/stream-handler.ts';
 
 export type HubOptions = {

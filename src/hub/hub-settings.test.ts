@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readHubSettings } from './settings.ts';
+import { readHubSettings } from './hub-settings.ts';
 
 const env = {
   PODCAP_DEPLOYMENT: 'kube-system/podcap-hub',
