@@ -154,10 +154,13 @@ test.each([0xff, 100_000])(
 );
 
 const ofPodcap = section({ options: option(4, 'podcap 0.1.0') });
-const statistics = block(5, Buffer.alloc(12));
+const statistics = block(5, Buffer.concat([Buffer.alloc(12), option(8, '12345678')]));
+/** It counts nothing. */
+const keepAlive = block(5, Buffer.alloc(12));
 
 test.each<[string, readonly Buffer[], number[]]>([
   ['a file', [ofPodcap, interfaceBlock(), packet()], [0]],
+  ['a file that ends while it is kept alive', [ofPodcap, interfaceBlock(), packet(), keepAlive], [0]],
   ['a file without packets', [ofPodcap, interfaceBlock()], [0]],
   ['the first of two', [ofPodcap, interfaceBlock(), packet(), ofPodcap, interfaceBlock(), statistics], [0]],
   ['no file with statistics', [ofPodcap, interfaceBlock(), packet(), statistics], []],

@@ -259,6 +259,8 @@ export class PcapngWalker implements Walker {
   }
 
   #statistics(length: number): void {
+    // One that counts nothing keeps a silent stream alive, and is no end of it (serving/keep-alive-block.ts).
+    if (length === minBlockBytes.get(statisticsBlock)) return;
     this.#unmarkedSection = undefined;
     const { at, bytes, view } = this.#buffer;
     const from = this.#table.section[view.getUint32(at + 8, this.#littleEndian)];
