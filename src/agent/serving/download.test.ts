@@ -157,6 +157,18 @@ describe('files that a reader holds open', () => {
     expect(await scene.held.measure()).toBe(0);
   });
 
+  test('are closed one by one, as they have been read', async () => {
+    await using scene = await servingScene();
+    await scene.captures.file({ index: 0, packets: large.slice(0, 2) });
+    await scene.captures.file({ index: 1, packets: large });
+    await scene.captures.record({});
+    const reader = scene.link.request(scene.pathOf(''));
+    await once(reader, 'response');
+    await expect.poll(() => openFilesIn(scene.captures.path)).toBe(1);
+    reader.close(8);
+    await scene.link.idle();
+  });
+
   test('are given up if they keep too much of the disk', async () => {
     await using scene = await servingScene({ mostHeldBytes: 10_000_000 });
     await scene.captures.file({ index: 0, packets: large });

@@ -18,7 +18,7 @@ export type RecordingCapture = AsyncDisposable & {
 };
 
 /**
- * Each packet once, in order, and only those in the range. The caller closes the files of the sources. Throws errors of
+ * Each packet once, in order, and only those in the range. Closes each file of the sources once it has been read; the caller closes the rest. Throws errors of
  * read(2).
  */
 export async function recordingCapture(
@@ -27,7 +27,7 @@ export async function recordingCapture(
 ): Promise<RecordingCapture> {
   const overlap = await findOverlap(sources);
   const { interfaces, known, droppedBefore } = recordingInterfaces(sources);
-  const joined = joinedPackets({ sources, overlap, interfaces });
+  const joined = joinedPackets({ sources, overlap, interfaces, closesFiles: true });
   let packets = 0;
   const keeps = (packet: CurrentPacket) => {
     if (!isInRange(range, packet)) return false;

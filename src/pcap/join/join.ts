@@ -10,6 +10,8 @@ export type Join = {
   readonly overlap: Overlap;
   /** Those of the sources, in the same order. */
   readonly interfaces: readonly CaptureInterface[];
+  /** Whether each file is closed once it has been read. */
+  readonly closesFiles?: boolean;
 };
 
 /**
@@ -34,12 +36,12 @@ type Sequence = { readonly waiting: number[]; active: Active[] };
 
 /** The records in their order. */
 async function* spans(
-  { sources, overlap }: Omit<Join, 'interfaces'>,
+  { sources, overlap, closesFiles = false }: Omit<Join, 'interfaces'>,
   onDamage: (message: string) => void,
 ): AsyncGenerator<RecordSpan, void> {
   const open = (index: number, source: Source): Active => {
     const skip = overlap.duplicates[index] ?? [];
-    return { index, reader: new SourceReader(source, { skip, onDamage }) };
+    return { index, reader: new SourceReader(source, { skip, onDamage, closesFiles }) };
   };
   const sequences = sequencesOf(sources);
   for (;;) {

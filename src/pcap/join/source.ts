@@ -30,6 +30,8 @@ export type SourceReaderOptions = {
   readonly skip?: readonly ByteRange[];
   /** Called when the rest of a file cannot be read; the message names the file. */
   readonly onDamage?: (message: string) => void;
+  /** Closes each file once it has been read: one that is deleted takes no space of the disk from then on. */
+  readonly closesFiles?: boolean;
 };
 
 /**
@@ -157,6 +159,7 @@ export class SourceReader {
         return true;
       }
       if (run.value.kind === 'corrupt') this.#options.onDamage?.(run.value.message);
+      if (this.#options.closesFiles === true) await file[Symbol.asyncDispose]();
       this.#runs = undefined;
       this.#file += 1;
       this.#offset = 0;
