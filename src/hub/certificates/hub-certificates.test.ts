@@ -128,7 +128,21 @@ test('a missing Secret is an error, and the next look finds what exists by then'
 
 function replica(server: ApiServer, unixMs = () => startMs, log = memoryLog()) {
   const client = kubernetesClient(server.config);
-  return hubCertificates({ client, namespace: 'kube-system', name: 'podcap-hub', unixMs, log });
+  const certificates = hubCertificates({
+    client,
+    namespace: 'kube-system',
+    name: 'podcap-hub',
+    unixMs,
+    log,
+  });
+  return {
+    /** What the hub does again and again. */
+    async refresh() {
+      const identity = await certificates.refresh();
+      await certificates.publish(identity);
+      return identity;
+    },
+  };
 }
 
 /** The objects as the chart ships them, or with that content. */

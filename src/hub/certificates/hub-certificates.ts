@@ -26,10 +26,12 @@ export type HubIdentity = {
 
 export type HubCertificates = {
   /**
-   * Reads the Secret, makes what is missing or due, and publishes the authorities. Returns the same object as before while
-   * nothing has changed. Throws an ApiError.
+   * Reads the Secret, and makes what is missing or due. Returns the same object as before while nothing has changed.
+   * Throws an ApiError.
    */
   readonly refresh: () => Promise<HubIdentity>;
+  /** Makes the ConfigMap say what verifies this identity, whoever has changed it. Throws an ApiError. */
+  readonly publish: (identity: HubIdentity) => Promise<void>;
 };
 
 export type HubCertificateOptions = {
@@ -58,7 +60,6 @@ export function hubCertificates(options: HubCertificateOptions): HubCertificates
       const signer = signingAuthority(authorities, unixMs());
       if (signer === undefined) throw new Error('no authority is left, though one was just made');
       const bundle = authorityBundle(authorities, unixMs());
-      await publish(options, `${core}/configmaps/${name}-ca`, bundle);
       const isCurrent =
         served !== undefined && served.signer === signer.cert && !isOld(served.server, unixMs());
       if (isCurrent && served?.bundle === bundle) return served;
@@ -69,6 +70,7 @@ export function hubCertificates(options: HubCertificateOptions): HubCertificates
       served = { server, bundle, signer: signer.cert };
       return served;
     },
+    publish: ({ bundle }) => publish(options, `${core}/configmaps/${name}-ca`, bundle),
   };
 }
 

@@ -26,11 +26,24 @@ test('has a certificate at once, and registers when the hub is ready, again and 
 
 test('says once why it fails, and goes on', async () => {
   await using scene = await keeping();
-  await until(() => scene.identities.length > 0, { what: 'a certificate' });
-  scene.server.script.read.push(...Array.from({ length: 3 }, () => refusal(403, 'Forbidden')));
+  await until(() => scene.messages().includes('certificate authorities published'), { what: 'an authority' });
+  scene.server.script.write.push(...Array.from({ length: 3 }, () => refusal(403, 'Forbidden')));
   scene.ready();
   await until(() => scene.registrations.length > 0, { what: 'a registration' });
   expect(scene.messages().filter((message) => message.startsWith('failed'))).toHaveLength(1);
+});
+
+test('registers also while its Secret and ConfigMap are gone, which it may not create', async () => {
+  await using scene = await keeping();
+  await until(() => scene.identities.length > 0, { what: 'a certificate' });
+  for (const path of scene.certificateObjects) scene.server.absent.add(path);
+  await until(() => scene.messages().filter((message) => message.startsWith('failed')).length === 2, {
+    what: 'a line about each',
+  });
+  scene.ready();
+  await until(() => scene.registrations.length > 2, { what: 'three registrations' });
+  expect(scene.messages().filter((message) => message.startsWith('failed'))).toHaveLength(2);
+  expect(scene.identities).toHaveLength(1);
 });
 
 test("says once that another release's API is registered", async () => {
@@ -50,8 +63,8 @@ async function keeping() {
   const client = resources.use(kubernetesClient(server.config));
   const names = { namespace: 'kube-system', name: 'podcap-hub' };
   const core = '/api/v1/namespaces/kube-system';
-  for (const path of [`${core}/secrets/podcap-hub`, `${core}/configmaps/podcap-hub-ca`])
-    server.objects.set(path, { metadata: { resourceVersion: '1' } });
+  const certificateObjects = [`${core}/secrets/podcap-hub`, `${core}/configmaps/podcap-hub-ca`];
+  for (const path of certificateObjects) server.objects.set(path, { metadata: { resourceVersion: '1' } });
   server.objects.set('/apis/apps/v1/namespaces/kube-system/deployments/podcap-hub', {
     spec: { replicas: 2 },
   });
@@ -82,6 +95,7 @@ async function keeping() {
   const owned = resources.move();
   return {
     server,
+    certificateObjects,
     identities,
     registrations,
     ready() {

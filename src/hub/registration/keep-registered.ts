@@ -17,32 +17,51 @@ export type KeepRegisteredOptions = RegistrationOptions & {
 
 /**
  * Until the signal, looks again and again at what the hub keeps in the cluster: its authorities, and once it is ready its
- * APIService. Whatever fails is tried again, and is logged once until it changes.
+ * APIService. Whatever fails is tried again, is logged once until it changes, and keeps nothing else from being done.
  */
 export async function keepRegistered(options: KeepRegisteredOptions): Promise<void> {
   const { certificates, onIdentity, isReady, onRegistration, everyMs, log, signal } = options;
-  let lastIdentity: HubIdentity | undefined;
-  let lastState = '';
-  const changed = (state: string) => {
-    const isChanged = state !== lastState;
-    lastState = state;
-    return isChanged;
-  };
+  let identity: HubIdentity | undefined;
+  let lastRegistration = '';
+  const attempt = attempts(log);
   while (!signal.aborted) {
-    try {
-      const identity = await certificates.refresh();
-      if (identity !== lastIdentity) onIdentity(identity);
-      lastIdentity = identity;
-      if (isReady() && !signal.aborted) {
-        const registration = await registerApiService(options, identity.bundle);
+    const before = identity;
+    identity = (await attempt('certificates', certificates.refresh)) ?? before;
+    if (identity) {
+      const current = identity;
+      if (current !== before) onIdentity(current);
+      await attempt('authorities', () => certificates.publish(current));
+      const registration =
+        isReady() && !signal.aborted
+          ? await attempt('APIService', () => registerApiService(options, current.bundle))
+          : undefined;
+      if (registration) {
         onRegistration(registration);
-        if (changed(JSON.stringify(registration))) logRegistration(registration, log);
+        if (JSON.stringify(registration) !== lastRegistration) logRegistration(registration, log);
+        lastRegistration = JSON.stringify(registration);
       }
-    } catch (error) {
-      if (changed(String(error))) log.warn({ err: error }, 'failed to keep the hub registered');
     }
     await abortableSleep(everyMs, signal);
   }
+}
+
+type Attempt = <T>(what: string, work: () => Promise<T>) => Promise<T | undefined>;
+
+/** Does work that may fail, and logs each failure of the same work once, until it fails for another reason. */
+function attempts(log: Log): Attempt {
+  const problems = new Map<string, string>();
+  return async (what, work) => {
+    try {
+      const done = await work();
+      problems.delete(what);
+      return done;
+    } catch (error) {
+      if (problems.get(what) !== String(error))
+        log.warn({ what, err: error }, 'failed to keep the hub registered');
+      problems.set(what, String(error));
+      return undefined;
+    }
+  };
 }
 
 function logRegistration(registration: Registration, log: Log): void {
