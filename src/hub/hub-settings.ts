@@ -78,13 +78,13 @@ export const hubSettingDescriptions: SettingDescriptions<HubSettings> = {
   maxStreams: {
     flag: 'max-streams',
     env: 'PODCAP_MAX_STREAMS',
-    default: '100',
+    default: '200',
     help: 'the most downloads and taps that a replica serves at a time; each can take 0.5 MiB of memory',
   },
   maxStreamsPerUser: {
     flag: 'max-streams-per-user',
     env: 'PODCAP_MAX_STREAMS_PER_USER',
-    default: '30',
+    default: '64',
     help: 'the most of them that one user has',
   },
   logLevel: {
