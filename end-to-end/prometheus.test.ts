@@ -22,6 +22,7 @@ import { kubectl } from './support/run-kubectl.ts';
 // first use, which takes minutes.
 
 const onEachNode = nodes.map(({ name }) => name);
+const hubReplicas = 2;
 
 const test = clusterTest
   .extend('settings', { scope: 'file' }, async ({}, { onCleanup }) => {
@@ -40,19 +41,24 @@ const test = clusterTest
     },
   );
 
-test('Prometheus scrapes the agent of every Node, and names the Node', { timeout: 1_200_000 }, async ({
-  prometheus,
-}) => {
+test('Prometheus scrapes the agent of every Node, and names the Node, and every replica of the hub', {
+  timeout: 1_200_000,
+}, async ({ prometheus }) => {
   const targets = await until(
     async () => {
       const found = await prometheus.targets();
       // An agent that was replaced stays a target until its Pod is gone.
-      return found.length === nodes.length && found.every(({ health }) => health === 'up') && found;
+      const isComplete = found.length === nodes.length + hubReplicas;
+      return isComplete && found.every(({ health }) => health === 'up') && found;
     },
-    { what: 'every agent to be scraped', deadlineMs: 60_000, everyMs: 200 },
+    { what: 'every agent and every replica to be scraped', deadlineMs: 60_000, everyMs: 200 },
   );
   const scraped = targets.map(({ labels }) => `${labels['job']} on ${labels['node']}`);
-  expect(scraped.toSorted()).toEqual(onEachNode.map((node) => `podcap on ${node}`));
+  const agents = onEachNode.map((node) => `podcap on ${node}`);
+  const replicas = Array(hubReplicas).fill('podcap-hub on undefined');
+  expect(scraped.toSorted()).toEqual([...agents, ...replicas]);
+  const pods = targets.flatMap(({ labels }) => (labels['job'] === 'podcap-hub' ? labels['pod'] : []));
+  for (const pod of pods) expect(pod).toMatch(/^podcap-hub-/);
   const up = await prometheus.query('up{job="podcap"}');
   const ups = up.map(({ metric, value: [, value] }) => `${metric['node']} ${value}`);
   expect(ups.toSorted()).toEqual(onEachNode.map((node) => `${node} 1`));
@@ -110,6 +116,7 @@ test('every query of the dashboard finds something, and those by Pod find the ca
   await sendCaptured(cluster, captured, { receiver });
   const refused = await cluster.start(idle({ name: 'refused', node: 'node1', annotation: '0' }));
   await cluster.event(refused.uid, 'InvalidAnnotation');
+  await askHub(cluster.namespace);
   for (const query of await dashboardQueries()) {
     const isByPod = query.includes('by (namespace, pod)');
     const isWeb = ({ metric }: Sample) =>
@@ -146,6 +153,14 @@ test('Prometheus stores every metric of docs/metrics.md, and promtool finds noth
     expect(described).toEqual(expect.arrayContaining(reported));
   }
 });
+
+/** Lists captures, and opens a stream that is served and one that is refused. */
+async function askHub(namespace: string): Promise<void> {
+  await kubectl('-n', namespace, 'get', 'captures');
+  const captures = `/apis/podcap.dev/v1alpha1/namespaces/${namespace}/captures`;
+  await kubectl('get', '--raw', `${captures}/web/log`);
+  await expect(kubectl('get', '--raw', `${captures}/none/log`)).rejects.toThrow('NotFound');
+}
 
 /** Waits for the rule to be as `predicate` says. */
 async function ruleWhen(

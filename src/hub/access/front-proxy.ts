@@ -6,11 +6,13 @@ import { callerOf } from './caller-headers.ts';
 import type { FrontProxyTrust } from './front-proxy-trust.ts';
 
 /** Why a request identifies nobody. */
-export type IdentityRefusal =
-  | 'NoClientCertificate'
-  | 'UntrustedClientCertificate'
-  | 'ClientNameNotAllowed'
-  | 'NoUser';
+export const identityRefusals = [
+  'NoClientCertificate',
+  'UntrustedClientCertificate',
+  'ClientNameNotAllowed',
+  'NoUser',
+] as const;
+export type IdentityRefusal = (typeof identityRefusals)[number];
 
 export type FrontProxyOptions = {
   /** What is trusted now; undefined: nobody is. */

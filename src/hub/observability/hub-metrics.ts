@@ -1,6 +1,7 @@
 import { labelledHistograms, labelledNumbers } from '../../observability/labelled-values.ts';
 import { prometheusText } from '../../observability/prometheus-text.ts';
-import type { IdentityRefusal } from '../access/front-proxy.ts';
+import { type IdentityRefusal, identityRefusals } from '../access/front-proxy.ts';
+import { linkRefusalReasons } from '../agents/agent-identity.ts';
 import type { LinkServerCounts } from '../agents/link-server.ts';
 import type { ApiAnswered } from '../api/api-handler.ts';
 import type { CaptureStoreCounts } from '../captures/capture-store.ts';
@@ -41,6 +42,7 @@ export function hubMetrics(): HubMetrics {
   const refused = labelledNumbers('podcap_hub_streams_refused_total');
   const ended = labelledNumbers('podcap_hub_streams_ended_total');
   // So that a rate sees the first one.
+  for (const reason of identityRefusals) callersRefused.add({ reason }, 0);
   for (const subresource of ['log', 'attach'])
     for (const values of [open, bytes]) values.add({ subresource }, 0);
   const counted = [requests, durations, callersRefused, open, bytes, refused, ended];
@@ -99,11 +101,11 @@ function linkSamples(link: HubState['link']): HubMetricSample[] {
     { name: 'podcap_hub_agents_connected', value: link.connected },
     { name: 'podcap_hub_agents_accepted_total', value: link.accepted },
     { name: 'podcap_hub_reports_malformed_total', value: link.malformedReports },
-    ...[...link.refused].map(
-      ([reason, value]): HubMetricSample => ({
+    ...linkRefusalReasons.map(
+      (reason): HubMetricSample => ({
         name: 'podcap_hub_agents_refused_total',
         labels: { reason },
-        value,
+        value: link.refused.get(reason) ?? 0,
       }),
     ),
   ];
