@@ -43,15 +43,17 @@ export async function* followRecords(options: FollowRecordsOptions): AsyncGenera
   for (;;) {
     signal.throwIfAborted();
     await follower.begin();
-    for (const { tail } of follower.active) await tail.refill(nowMs());
+    for (const { tail } of follower.active) {
+      await tail.refill(nowMs());
+      await tail.release();
+    }
     const next = nextTail(follower.active.map(viewOf));
     if (next !== undefined) {
       const span = follower.take(next);
       if (span) yield span;
       continue;
     }
-    const hadEnded = follower.finish();
-    if (hadEnded) continue;
+    if (await follower.finish()) continue;
     if (follower.isOver()) return;
     await untilChanged(ring, signal);
   }
@@ -173,12 +175,15 @@ class Follower {
   }
 
   /** Leaves out those that write nothing any more; returns whether there were any. */
-  finish(): boolean {
+  async finish(): Promise<boolean> {
     const { ring } = this.#options;
     // What the next one is compared with.
     if (this.#begun < ring.tails.length) return false;
     const ended = this.active.filter(({ source, tail }) => this.#hasEnded(source, tail));
-    for (const reading of ended) this.#reportMissing(reading);
+    for (const reading of ended) {
+      this.#reportMissing(reading);
+      await reading.tail[Symbol.asyncDispose]();
+    }
     this.active = this.active.filter((reading) => !ended.includes(reading));
     return ended.length > 0;
   }

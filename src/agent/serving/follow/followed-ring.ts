@@ -139,7 +139,6 @@ async function forgetFiles(tails: readonly GenerationTail[], files: readonly Lis
   const listed = new Set(files.map(({ generation, index }) => `${generation} ${index}`));
   for (const tail of tails) {
     for (const index of tail.waiting) if (!listed.has(`${tail.number} ${index}`)) await tail.forget(index);
-    await tail.release();
   }
 }
 

@@ -122,10 +122,15 @@ export class GenerationTail implements AsyncDisposable {
 
   /** The time of the first record that has not been read; undefined if there is none. */
   async firstUs(): Promise<number | undefined> {
-    for (const { file } of this.#queue) {
-      await file.extend();
-      const timeUs = await file.firstUs();
-      if (timeUs !== undefined) return timeUs;
+    for (const queued of [...this.#queue]) {
+      try {
+        await queued.file.extend();
+        const timeUs = await queued.file.firstUs();
+        if (timeUs !== undefined) return timeUs;
+      } catch (error) {
+        // It may have been forgotten, and closed, meanwhile.
+        if (this.#queue.includes(queued)) throw error;
+      }
     }
     return undefined;
   }
