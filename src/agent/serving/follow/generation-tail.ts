@@ -9,24 +9,13 @@ import {
 } from '../../../pcap/pcap-format.ts';
 import type { CaptureRecord } from '../../storage/capture-records.ts';
 import { addMissing, type MissingPackets, missingIn } from './missing-packets.ts';
+import { ReadMarks } from './read-marks.ts';
 
 /** A file that is to be read, and what is missing before it. */
 type QueuedFile = { readonly index: number; readonly file: PcapFile; missing: MissingPackets | undefined };
 
-/** Where a run of records is: to find those that have been sent a moment ago. */
-type Mark = {
-  readonly file: PcapFile;
-  readonly from: number;
-  readonly length: number;
-  /** Of its first record. */
-  readonly timeUs: number;
-};
-
 /** tcpdump's user can make any number of files. */
 const mostNotes = 100;
-/** About 64 MiB of a fast capture: more than passes in the seconds in which captures are handed over. */
-const mostMarks = 128;
-
 /**
  * The records of one start of tcpdump, as it writes them. `add` and `forget` say which files it has; `refill` reads. Only
  * whole records count: the rest of one comes later.
@@ -47,9 +36,8 @@ export class GenerationTail implements AsyncDisposable {
   readonly #queue: QueuedFile[] = [];
   readonly #buffer = new Uint8Array(runBufferBytes);
   readonly #view = new DataView(this.#buffer.buffer);
-  #marks: Mark[] = [];
-  /** Files that have been read and are needed for their marks. */
-  #kept: PcapFile[] = [];
+  /** Where what has been read is. */
+  readonly #read = new ReadMarks();
   #lastIndex = -1;
   #missing: MissingPackets | undefined;
   #offset = fileHeaderBytes;
@@ -89,7 +77,7 @@ export class GenerationTail implements AsyncDisposable {
 
   /** The files that are held open. */
   get files(): readonly PcapFile[] {
-    return [...this.#kept, ...this.#queue.map(({ file }) => file)];
+    return [...this.#read.files, ...this.#queue.map(({ file }) => file)];
   }
 
   /** The indices of files that have not been begun. */
@@ -99,7 +87,7 @@ export class GenerationTail implements AsyncDisposable {
 
   /** The time of a recent record that has been read; -Infinity before the first one. */
   get markedUs(): number {
-    return this.#marks.at(-1)?.timeUs ?? Number.NEGATIVE_INFINITY;
+    return this.#read.lastUs;
   }
 
   get lastIndex(): number {
@@ -122,7 +110,8 @@ export class GenerationTail implements AsyncDisposable {
 
   /** The time of the first record that has not been read; undefined if there is none. */
   async firstUs(): Promise<number | undefined> {
-    for (const queued of [...this.#queue]) {
+    const queue = this.#queue.slice();
+    for (const queued of queue) {
       try {
         await queued.file.extend();
         const timeUs = await queued.file.firstUs();
@@ -173,7 +162,7 @@ export class GenerationTail implements AsyncDisposable {
       this.#queue.shift();
       const [next] = this.#queue;
       if (next) next.missing = addMissing(current.missing, next.missing);
-      this.#kept.push(current.file);
+      this.#read.keep(current.file);
       this.#offset = fileHeaderBytes;
       this.#isCorrupt = false;
     }
@@ -208,14 +197,12 @@ export class GenerationTail implements AsyncDisposable {
 
   /** Calls for each record that has been passed and is not earlier than `sinceUs`, as far as it is still known. */
   async passedSince(sinceUs: number, call: (record: GenerationTail) => void): Promise<void> {
-    const later = this.#marks.findLastIndex(({ timeUs }) => timeUs < sinceUs);
     const buffer = new GenerationTail(this.number, this.record);
     buffer.header = this.header;
-    for (const mark of this.#marks.slice(Math.max(0, later))) {
+    for (const mark of this.#read.since(sinceUs)) {
       const run = await mark.file.runs(buffer.#buffer, mark.from).next();
       if (run.done) continue;
-      const isCurrent = mark === this.#marks.at(-1);
-      buffer.#convert(mark.file, isCurrent ? this.#at : mark.length);
+      buffer.#convert(mark.file, this.#read.isLast(mark) ? this.#at : mark.length);
       for (; buffer.hasRecords; buffer.passOne()) if (buffer.timeUs >= sinceUs) call(buffer);
     }
   }
@@ -223,16 +210,12 @@ export class GenerationTail implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.files.map((file) => file[Symbol.asyncDispose]()));
     this.#queue.length = 0;
-    this.#kept = [];
+    this.#read.clear();
   }
 
-  /** Closes what is not needed any more: files before those of the newest marks. */
+  /** Closes files that have been read, and are not needed any more. */
   async release(): Promise<void> {
-    const needed = new Set(this.#marks.slice(-mostKeptMarks).map(({ file }) => file));
-    const done = this.#kept.filter((file) => !needed.has(file));
-    this.#kept = this.#kept.filter((file) => needed.has(file));
-    this.#marks = this.#marks.filter(({ file }) => !done.includes(file));
-    await Promise.all(done.map((file) => file[Symbol.asyncDispose]()));
+    await this.#read.release();
   }
 
   #note(note: string): void {
@@ -243,8 +226,7 @@ export class GenerationTail implements AsyncDisposable {
     this.#offset = offset + length;
     this.batchMs = nowMs;
     this.#convert(file, length);
-    this.#marks.push({ file, from: offset, length, timeUs: this.timeUs });
-    if (this.#marks.length > mostMarks) this.#marks.shift();
+    this.#read.add({ file, from: offset, length, timeUs: this.timeUs });
   }
 
   #convert(file: PcapFile, length: number): void {
@@ -268,6 +250,3 @@ export class GenerationTail implements AsyncDisposable {
     return recordHeaderBytes + this.#view.getUint32(this.#at + 8, this.#isLittle);
   }
 }
-
-/** The marks of the newest few files are enough where files are small, too: captures are handed over within seconds. */
-const mostKeptMarks = 8;
