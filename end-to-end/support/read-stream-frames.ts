@@ -16,7 +16,12 @@ export type FramedCapture = {
   readonly end: StreamEnd;
 };
 
-/** Reads all frames; throws if the stream is cut, or its end does not fit what was read. */
+/** A stream that has come to its end, and is not what it should be. */
+export class WrongBytes extends Error {
+  override readonly name = 'WrongBytes';
+}
+
+/** Reads all frames; throws if the stream is cut, and WrongBytes if its end does not fit what was read. */
 export async function readFramedCapture(stream: AsyncIterable<Uint8Array>): Promise<FramedCapture> {
   const data: Uint8Array[] = [];
   const gaps: StreamGap[] = [];
@@ -33,7 +38,7 @@ export async function readFramedCapture(stream: AsyncIterable<Uint8Array>): Prom
   const bytes = Buffer.concat(data);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (end.bytes !== bytes.length || end.sha256 !== sha256) {
-    throw new Error(`${bytes.length} bytes with digest ${sha256}, not ${JSON.stringify(end)}`);
+    throw new WrongBytes(`${bytes.length} bytes with digest ${sha256}, not ${JSON.stringify(end)}`);
   }
   return { bytes, gaps, heartbeats, end };
 }

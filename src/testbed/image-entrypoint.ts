@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 export type ImageStart = {
   /** For the agent. */
   readonly flags: readonly string[];
-  /** For the commands. */
+  /** For the commands and the hub. */
   readonly commandFlags: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 };
