@@ -171,6 +171,29 @@ describe('DELETE', () => {
     expect((await hub.ask(path, { method: 'DELETE' })).status).toBe(409);
   });
 
+  test('reads no more of what an agent answers than a refusal has, and shows no control characters of it', async () => {
+    const captures = memoryCaptures([testCapture({ recordings: [ended] })]);
+    let made = 0;
+    const answering = (answer: Readable): AgentLink => ({
+      ...deletingAgent(captures).agent,
+      request: async () =>
+        await Promise.resolve({ status: 409, contentType: 'application/json', body: answer }),
+    });
+    const endless = function* () {
+      for (; made < 64; made += 1) yield Buffer.alloc(1024 * 1024, 'x');
+    };
+    captures.agents.push(answering(Readable.from(endless())));
+    await using hub = await startedHubApi({ captures });
+    expect((await hub.ask(path, { method: 'DELETE' })).status).toBe(503);
+    expect(made).toBeLessThan(8);
+    const words = Buffer.from(JSON.stringify({ reason: 'Busy', message: '\u001b[2Jgone\u202e' }));
+    captures.agents.splice(0, 1, answering(Readable.from([words])));
+    expect((await hub.ask(path, { method: 'DELETE' })).json).toMatchObject({
+      code: 409,
+      message: expect.stringContaining('\\u001b[2Jgone\\u202e'),
+    });
+  });
+
   test('says that no agent is connected', async () => {
     await using hub = await startedHubApi({
       captures: memoryCaptures([testCapture({ recordings: [ended] })]),

@@ -1,8 +1,9 @@
-import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
+import { plainText } from '../../base/plain-text.ts';
 import { linkErrorSchema, linkPaths } from '../../link/protocol.ts';
 import { type AgentLink, AgentUnavailable } from '../agents/agent-link.ts';
+import { readAnswerText } from '../agents/answer-text.ts';
 import type { CaptureName, Captures } from '../captures/captures.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
 import { sendJson } from './api-response.ts';
@@ -12,6 +13,8 @@ import { captureNotFound, visibleCapture } from './read-captures.ts';
 import { isStatusError, type StatusError, statusError } from './status-error.ts';
 
 const deleteMs = { agent: 10_000, gone: 5_000 } as const;
+/** Of the words with which an agent refuses. */
+const answerBounds = { mostBytes: 16 * 1024, withinMs: 5_000 } as const;
 
 /** Answers a DELETE of ended recordings, once they are gone, or returns the error to answer with. */
 export async function deleteCapture(
@@ -75,7 +78,7 @@ async function deleteAt(
       signal,
       responseMs: deleteMs.agent,
     });
-    const body = await text(answer.body);
+    const body = await readAnswerText(answer, answerBounds);
     return answer.status < 300 ? undefined : errorOf(agent, answer.status, body);
   } catch (error) {
     if (error instanceof AgentUnavailable) return notConnected(agent.node);
@@ -86,7 +89,7 @@ async function deleteAt(
 function errorOf({ node }: AgentLink, status: number, body: string): StatusError {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), linkErrorSchema), body);
   const said = parsed.success ? parsed.output.message : `HTTP status ${status}`;
-  const message = `the agent of Node ${node} did not delete the recording: ${said}`;
+  const message = plainText(`the agent of Node ${node} did not delete the recording: ${said}`);
   switch (status) {
     case 404:
       return statusError('NotFound', message);
