@@ -16,6 +16,11 @@ export async function* lines(chunks: AsyncIterable<Buffer>, maxBytes: number): A
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      // Many in a row must cost nothing.
+      if (end === start && bytes === 0) {
+        start = end + 1;
+        continue;
+      }
       parts.push(chunk.subarray(start, end));
       bytes += end - start;
       start = end + 1;

@@ -28,6 +28,9 @@ export type ReportReading = {
 const mostMalformedLines = 100;
 /** All of a Node's recordings at once, and then more changes than a Node has. */
 const lineRate = { burst: linkBounds.recordings * 2, everyMs: 10 } as const;
+/** What a Node has to say, twice at once, and then a quarter of a MiB each second: lines can be empty, or long. */
+const blockBytes = 16 * 1024;
+const blockRate = { burst: (linkBounds.reportBytes * 2) / blockBytes, everyMs: 64 } as const;
 const headMs = 15_000;
 
 /** Reads the reports of an agent until they end. Returns why; throws the signal's reason. */
@@ -47,7 +50,7 @@ export async function readReports({
       body.destroy();
       return `ReportsRefused: status ${status}`;
     }
-    for await (const line of lines(body, linkBounds.lineBytes)) {
+    for await (const line of lines(paced(body, signal), linkBounds.lineBytes)) {
       await abortableSleepUntilFree(limiter.waitMs(), signal);
       limiter.take();
       const report = parseReportLine(line);
@@ -65,6 +68,19 @@ export async function readReports({
     signal.throwIfAborted();
     if (error instanceof AgentUnavailable) return `ReportsCut: ${error.message}`;
     return `MalformedReports: ${String(error)}`;
+  }
+}
+
+/** The chunks, no faster than the rate: an agent that sends more waits, and costs nothing meanwhile. */
+async function* paced(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const limiter = rateLimiter(blockRate);
+  let bytes = 0;
+  for await (const chunk of body) {
+    for (bytes += chunk.length; bytes >= blockBytes; bytes -= blockBytes) {
+      await abortableSleepUntilFree(limiter.waitMs(), signal);
+      limiter.take();
+    }
+    yield chunk;
   }
 }
 
