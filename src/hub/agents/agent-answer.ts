@@ -2,12 +2,16 @@ import { type ClientHttp2Stream, constants } from 'node:http2';
 import { Readable } from 'node:stream';
 import { completeAnswerTrailer } from '../../link/protocol.ts';
 import { AgentUnavailable } from './agent-link.ts';
+import { streamWindowBytes } from './agent-session.ts';
+
+/** What it takes to read a frame, in bytes: data of one byte in each of many frames is a flood. */
+const frameCostBytes = 64;
 
 /**
  * The body of an answer, read no faster than asked for. It ends only if the agent has said that it is complete;
  * otherwise it is destroyed with an AgentUnavailable: an HTTP/2 stream that was reset can look as if it had ended.
  */
-export function bodyOf(stream: ClientHttp2Stream, node: string): Readable {
+export function bodyOf(stream: ClientHttp2Stream, node: string, onData: (bytes: number) => void): Readable {
   let isComplete = false;
   const body = new Readable({
     highWaterMark: 64 * 1024,
@@ -28,6 +32,7 @@ export function bodyOf(stream: ClientHttp2Stream, node: string): Readable {
     isComplete = trailers[completeAnswerTrailer] !== undefined;
   });
   stream.on('data', (bytes: Buffer) => {
+    onData(bytes.length - frameCostBytes);
     if (!body.push(bytes)) stream.pause();
   });
   stream.on('end', () => {
@@ -36,7 +41,10 @@ export function bodyOf(stream: ClientHttp2Stream, node: string): Readable {
   });
   stream.on('error', cut);
   stream.on('close', () => {
-    if (!stream.readableEnded) cut();
+    if (stream.readableEnded) return;
+    // As much of it can have come, or be under way.
+    onData(streamWindowBytes);
+    cut();
   });
   return body;
 }

@@ -25,6 +25,8 @@ export const linkRefusalReasons = [
   /** A fresh token speaks for another Pod or Node than the link. */
   'OtherAgent',
   'TooManyAgents',
+  /** It has flooded the hub, and must wait. */
+  'Flood',
   'ShuttingDown',
 ] as const;
 export type LinkRefusalReason = (typeof linkRefusalReasons)[number];

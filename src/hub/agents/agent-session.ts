@@ -2,9 +2,10 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Socket } from 'node:net';
 import { every } from '../../base/timers.ts';
 import { linkPing } from '../../link/protocol.ts';
+import { unaskedBytes } from '../../link/unasked-bytes.ts';
 
 /** What a stalled reader of one answer can keep in the hub. */
-const streamWindowBytes = 512 * 1024;
+export const streamWindowBytes = 512 * 1024;
 /** So that stalled answers do not keep others waiting. */
 const connectionWindowBytes = 16 * 1024 * 1024;
 
@@ -26,10 +27,15 @@ const bounds = {
   strictSingleValueFields: true,
 } as const;
 
+/** Why the connection of an agent has ended that sent too much beside what it was asked for. */
+export const floodEnding = 'Flood';
+
 export type PingTimes = { readonly everyMs: number; readonly deadAfterMs: number };
 
 export type AgentSession = {
   readonly session: ClientHttp2Session;
+  /** Told of bytes that the hub has asked for, and that have come; less what the frames around them cost. */
+  readonly onData: (bytes: number) => void;
   /** Ends session and connection at once. */
   readonly end: () => void;
 };
@@ -64,12 +70,38 @@ export function openAgentSession({ socket, ping = linkPing, onEnd }: SessionOpti
   // An agent pushes nothing.
   session.on('stream', (stream) => stream.destroy());
   const pings = keepAlive(session, socket, { ...ping, endFor });
+  let askedBytes = 0;
+  const flood = watchFlood(socket, () => askedBytes, endFor);
   socket.once('close', () => {
     pings[Symbol.dispose]();
+    flood[Symbol.dispose]();
     endFor('Closed');
     onEnd(why ?? 'Closed');
   });
-  return { session, end };
+  return {
+    session,
+    end,
+    onData(bytes) {
+      askedBytes += bytes;
+    },
+  };
+}
+
+/** Bodies that nobody reads for the moment fill their windows, and are no flood. */
+const mostUnaskedBytes = connectionWindowBytes + 8 * 1024 * 1024;
+const lookEveryMs = 1_000;
+
+/** An agent that is busy with nothing but frames keeps the hub from everyone else. */
+function watchFlood(socket: Socket, askedBytes: () => number, endFor: (reason: string) => void): Disposable {
+  const unasked = unaskedBytes(mostUnaskedBytes);
+  let before = { received: socket.bytesRead, asked: askedBytes() };
+  return every(lookEveryMs, () => {
+    const now = { received: socket.bytesRead, asked: askedBytes() };
+    const came = { receivedBytes: now.received - before.received, askedBytes: now.asked - before.asked };
+    before = now;
+    if (unasked.isTooMuch(came)) endFor(floodEnding);
+    return Promise.resolve();
+  });
 }
 
 /**

@@ -5,6 +5,7 @@ import type {
   IncomingHttpStatusHeader,
   OutgoingHttpHeaders,
 } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { bodyOf } from './agent-answer.ts';
 import type { AgentIdentity } from './agent-identity.ts';
 import { type AgentLink, type AgentRequest, type AgentResponse, AgentUnavailable } from './agent-link.ts';
@@ -13,13 +14,15 @@ export type AgentConnection = {
   readonly identity: AgentIdentity;
   readonly version: string;
   readonly session: ClientHttp2Session;
+  /** Told of the bytes of its answers as they come, less what the frames around them cost. */
+  readonly onData: (bytes: number) => void;
 };
 
 /** Requests to one agent at the same time; more are refused, so that those of the hub itself never wait for long. */
 const requestsAtOnce = 128;
 
 /** The link to an agent over an HTTP/2 session in which the hub is the client. */
-export function connectedAgent({ identity, version, session }: AgentConnection): AgentLink {
+export function connectedAgent({ identity, version, session, onData }: AgentConnection): AgentLink {
   const { node } = identity;
   let open = 0;
   return {
@@ -36,7 +39,7 @@ export function connectedAgent({ identity, version, session }: AgentConnection):
       stream.once('close', () => {
         open -= 1;
       });
-      return await answerOf(stream, request, node);
+      return await answerOf(stream, bodyOf(stream, node, onData), { ...request, node });
     },
   };
 }
@@ -60,10 +63,9 @@ function pathOf({ path, query = {} }: AgentRequest): string {
 
 async function answerOf(
   stream: ClientHttp2Stream,
-  { signal, responseMs }: AgentRequest,
-  node: string,
+  body: Readable,
+  { signal, responseMs, node }: AgentRequest & { readonly node: string },
 ): Promise<AgentResponse> {
-  const body = bodyOf(stream, node);
   // Until somebody reads it, nobody else listens.
   body.on('error', () => {});
   const abort = () => body.destroy(errorOf(signal.reason));

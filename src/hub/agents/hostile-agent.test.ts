@@ -72,6 +72,32 @@ test.each([
 });
 
 test.each([
+  ['window updates', frame(0x8, 0, 0, Buffer.from([0, 0, 0, 1]))],
+  ['alternative services', frame(0xa, 0, 0, Buffer.from('\u0000\u0001ah2=":1"'))],
+  ['answers of one byte in each frame', frame(0x0, 0, 1, Buffer.from('\n'))],
+])('an agent that sends %s without end is cut off, and must wait', async (_what, each) => {
+  await using scene = await linkScene();
+  await using other = await scene.connect();
+  const hostile = await rawAgent(scene);
+  hostile.resume();
+  hostile.write(Buffer.concat([begun, frame(0x1, 0x4, 1, Buffer.from([0x88]))]));
+  const flood = many(each, 5_000);
+  const send = () => {
+    while (!hostile.destroyed && hostile.write(flood));
+  };
+  hostile.on('drain', send);
+  send();
+  await until(() => hostile.destroyed, { what: 'the link to end' });
+  expect(scene.log).toContainEqual({
+    message: 'an agent has gone',
+    fields: expect.objectContaining({ reason: 'Flood' }),
+  });
+  await using again = await scene.connect({ token: agentToken({ node: 'hostile' }) });
+  expect(again.welcome).toMatchObject({ kind: 'refused', reason: 'Flood' });
+  expect(other.isClosed()).toBe(false);
+});
+
+test.each([
   ['alternative services', frame(0xa, 0, 0, Buffer.from('\u0000\u0001ah2=":1"'))],
   ['origins', frame(0xc, 0, 0, Buffer.from('\u0000\u0009https://a'))],
   ['frames of an unknown kind', frame(0x77, 0, 0, Buffer.alloc(100))],

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:tls';
+import { lruCache } from '../../base/lru-cache.ts';
 import type { Log } from '../../kubernetes/logger.ts';
 import { linkProtocol } from '../../link/protocol.ts';
 import type { LinkRefusalReason } from './agent-identity.ts';
@@ -66,6 +67,7 @@ export function linkServer(options: LinkServerOptions): LinkServer {
     handshakeMs: bounds.handshakeMs,
     mostAgents,
     isAccepting: () => isAccepting,
+    flooders: lruCache<number>(1_024),
     onRefused: refused.count,
     onAccepted(key) {
       admission.identified(key);

@@ -24,9 +24,9 @@ export type LinkRun = ReviewedToken & {
 
 /**
  * Uses the connection of an accepted agent until it ends: the agent's reports are read, its token is kept fresh, and
- * others send it requests by the registry. Resolves when nothing of the link is left.
+ * others send it requests by the registry. Resolves with why it has ended when nothing of the link is left.
  */
-export async function runLink(run: LinkRun): Promise<void> {
+export async function runLink(run: LinkRun): Promise<string> {
   const { identity, registry, log } = run;
   const over = new AbortController();
   const signal = AbortSignal.any([run.signal, over.signal]);
@@ -44,14 +44,18 @@ export async function runLink(run: LinkRun): Promise<void> {
     end(why);
     closed.resolve();
   };
-  const { session, end: endSession } = openAgentSession({
+  const {
+    session,
+    end: endSession,
+    onData,
+  } = openAgentSession({
     socket: run.socket,
     onEnd,
     ...(run.ping && { ping: run.ping }),
   });
   signal.addEventListener('abort', endSession, { once: true });
   if (signal.aborted) endSession();
-  const link = connectedAgent({ identity, version: run.agentVersion, session });
+  const link = connectedAgent({ identity, version: run.agentVersion, session, onData });
   using _registered = registry.add(link, end);
   const { node, podName } = link;
   log.info({ node, agent: podName, version: run.agentVersion }, 'an agent connected');
@@ -65,6 +69,7 @@ export async function runLink(run: LinkRun): Promise<void> {
     // Their errors after the end are those of the end.
     await Promise.all(work.map((each) => each.catch((error: unknown) => endWork(String(error)))));
     await closed.promise;
+    return ended;
   } finally {
     receiver.disconnected();
     log.info({ node, agent: podName, reason: ended }, 'an agent has gone');
