@@ -179,6 +179,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
         capturesFolder,
         held,
         mostReaders,
+        clock,
         folders,
         plan: planning.latest,
         discarded,

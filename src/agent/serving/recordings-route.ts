@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../../base/clock.ts';
 import { answerError, type LinkHandler, type LinkRequest } from '../link/link-handler.ts';
 import { acceptsFrames, type CaptureStream, openCaptureStream, ReaderGone } from './capture-stream.ts';
 import { download } from './download.ts';
@@ -17,6 +18,7 @@ export type RecordingsOptions = {
   readonly held: HeldFiles;
   /** How many readers are served at the same time. */
   readonly mostReaders: number;
+  readonly clock: Clock;
   readonly log: Logger;
 };
 
@@ -41,13 +43,13 @@ export function recordingsRoute(options: RecordingsOptions): LinkHandler {
 async function answer(
   link: LinkRequest,
   request: RecordingRequest,
-  { capturesFolder, held, log }: RecordingsOptions,
+  { capturesFolder, held, clock, log }: RecordingsOptions,
 ): Promise<void> {
   const { uid } = request;
   try {
     const onError = (err: unknown) =>
       log.warn({ uid, err }, 'failed to look at a recording that is followed');
-    const options = { capturesFolder, held, open: () => openFor(link, request), onError };
+    const options = { capturesFolder, held, clock, open: () => openFor(link, request), onError };
     const end = await (request.follow ? follow(request, options) : download(request, options));
     if (end.kind === 'refused') refuse(link, end);
     else log.info({ uid, reason: end.reason, packets: end.packets }, 'recording sent');

@@ -44,16 +44,16 @@ export async function* followRecords(options: FollowRecordsOptions): AsyncGenera
     signal.throwIfAborted();
     await follower.begin();
     for (const { tail } of follower.active) {
-      await tail.refill(nowMs());
+      await tail.refill(nowMs);
       await tail.release();
     }
-    const next = nextTail(follower.active.map(viewOf));
+    await follower.finish();
+    const next = follower.next();
     if (next !== undefined) {
       const span = follower.take(next);
       if (span) yield span;
       continue;
     }
-    if (await follower.finish()) continue;
     if (follower.isOver()) return;
     await untilChanged(ring, signal);
   }
@@ -85,7 +85,7 @@ class Follower {
       this.#nextUs = Number.POSITIVE_INFINITY;
       const tail = ring.tails[this.#begun];
       if (!tail) return;
-      const firstUs = await tail.firstUs();
+      const firstUs = await tail.firstUs(this.#options.nowMs);
       this.#nextUs = firstUs ?? Number.POSITIVE_INFINITY;
       if (!this.#isDue(tail, firstUs)) return;
       onStart(tail);
@@ -94,6 +94,8 @@ class Follower {
       await this.#addPassed(reading);
       this.#begun += 1;
       this.active.push(reading);
+      // Whether it has anything left decides when the one after it begins.
+      await tail.refill(this.#options.nowMs);
     }
   }
 
@@ -135,6 +137,19 @@ class Follower {
     return reading.pairing;
   }
 
+  /** Whose records come next; undefined: they may still be written. */
+  next(): number | undefined {
+    return nextTail(this.#views());
+  }
+
+  #views(): FollowedTail[] {
+    return this.active.map(({ source, tail }) => {
+      const { interfaceName, place, batchMs, emptyMs, hasRecords } = tail;
+      const nextUs = hasRecords ? tail.timeUs : undefined;
+      return { interfaceName, place, batchMs, emptyMs, nextUs, hasEnded: this.#hasEnded(source, tail) };
+    });
+  }
+
   /** The next records of that one; undefined if another one has sent the record. */
   take(at: number): RecordSpan | undefined {
     const reading = this.active[at];
@@ -171,21 +186,25 @@ class Follower {
 
   /** No further than to where the next one begins: what both have is looked at packet by packet. */
   #untilUs(at: number): number {
-    return Math.min(untilUs(this.active.map(viewOf), at), this.#nextUs - toleranceUs);
+    return Math.min(untilUs(this.#views(), at), this.#nextUs - toleranceUs);
   }
 
-  /** Leaves out those that write nothing any more; returns whether there were any. */
-  async finish(): Promise<boolean> {
-    const { ring } = this.#options;
-    // What the next one is compared with.
-    if (this.#begun < ring.tails.length) return false;
-    const ended = this.active.filter(({ source, tail }) => this.#hasEnded(source, tail));
+  /** Leaves out those that write nothing any more, and frees what they take. */
+  async finish(): Promise<void> {
+    const ended = this.active.filter((reading) => this.#isDone(reading));
+    if (ended.length === 0) return;
+    this.active = this.active.filter((reading) => !ended.includes(reading));
     for (const reading of ended) {
       this.#reportMissing(reading);
       await reading.tail[Symbol.asyncDispose]();
     }
-    this.active = this.active.filter((reading) => !ended.includes(reading));
-    return ended.length > 0;
+  }
+
+  /** The next one is compared with those that may have what it has. */
+  #isDone({ source, tail }: Reading): boolean {
+    if (!this.#hasEnded(source, tail)) return false;
+    if (this.#begun === this.#options.ring.tails.length) return true;
+    return this.#nextUs !== Number.POSITIVE_INFINITY && tail.latestUs < this.#nextUs - toleranceUs;
   }
 
   #hasEnded(source: number, tail: GenerationTail): boolean {
@@ -214,11 +233,6 @@ class Follower {
 
 /** The Pod's end is written down when its captures have ended, or a little earlier. */
 const lastWriteMs = 1_000;
-
-function viewOf({ tail }: Reading): FollowedTail {
-  const { interfaceName, place, batchMs, emptyMs } = tail;
-  return { interfaceName, place, batchMs, emptyMs, nextUs: tail.hasRecords ? tail.timeUs : undefined };
-}
 
 function entryOf(reading: Reading, record: GenerationTail, keyOf: PacketKey) {
   const { timeUs } = record;

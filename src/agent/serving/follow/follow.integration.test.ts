@@ -19,7 +19,8 @@ test('a follower gets each datagram once and in order, while files rotate and on
   await using sending = await testbed.startDatagrams({ rate: 3_000, bytes: 500 });
   const log = pino({ level: 'silent' });
   const held = heldFiles({ mostBytes: 1e9 });
-  const route = recordingsRoute({ capturesFolder: dirname(path), held, mostReaders: 1, log });
+  const clock = { nowMs: () => performance.now(), bootId: 'boot' };
+  const route = recordingsRoute({ capturesFolder: dirname(path), held, mostReaders: 1, clock, log });
   await using link = await linkScene(route);
   const stream = link.request(`/v1/recording?uid=${scenePod.uid}&follow=true&format=pcap`);
   const chunks: Buffer[] = [];

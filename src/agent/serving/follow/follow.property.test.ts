@@ -191,6 +191,7 @@ test('whatever happens to a ring, a follower gets each packet once and in order,
         pollMs: 1e9,
         mostFiles: 1_000,
         nowMs: clock,
+        clock: { nowMs: () => 0, bootId: 'boot' },
         onError() {},
       });
       const followed: Followed = { numbers: [], missing: 0, isUnknown: false, pause: Promise.resolve() };

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../base/clock.ts';
 import type { CaptureInterface } from '../../../pcap/capture-interface.ts';
 import { SpanPackets } from '../../../pcap/join/span-packets.ts';
 import { type MergeEnd, mergeCaptures } from '../../../pcap/merge/merge-captures.ts';
@@ -15,6 +16,8 @@ import { type FollowedRing, followRing, pollEveryMs } from './followed-ring.ts';
 import type { GenerationTail } from './generation-tail.ts';
 
 export type FollowStreamOptions = DownloadOptions & {
+  /** That of the records. */
+  readonly clock: Clock;
   /** What keeps the folder from being read for now. */
   readonly onError: (error: unknown) => void;
 };
@@ -31,7 +34,8 @@ export async function follow(
   const { onError } = options;
   const { folder } = recording;
   const mostFiles = Math.max(2, mostHeldFiles - options.held.files());
-  await using ring = await followRing({ folder, pollMs: pollEveryMs, mostFiles, nowMs, onError });
+  const ringOptions = { folder, pollMs: pollEveryMs, mostFiles, nowMs, clock: options.clock, onError };
+  await using ring = await followRing(ringOptions);
   // What the ring has deleted is not kept for a reader: only the file that is being read is.
   using _held = options.held.hold(ring.files, () => {});
   await using stream = options.open();

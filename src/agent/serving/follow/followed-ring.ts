@@ -1,8 +1,9 @@
+import type { Clock } from '../../../base/clock.ts';
 import { ifExists } from '../../../base/fs-errors.ts';
 import { every } from '../../../base/timers.ts';
 import { type Wakeup, wakeup } from '../../../base/wakeup.ts';
 import { openPcap, type PcapFile } from '../../../pcap/pcap-file.ts';
-import { readRecord } from '../../storage/capture-records.ts';
+import { isOver, readRecord } from '../../storage/capture-records.ts';
 import { GenerationTail } from './generation-tail.ts';
 import { type ListedFile, listRing } from './listed-ring.ts';
 import type { MissingPackets } from './missing-packets.ts';
@@ -29,6 +30,8 @@ export type FollowOptions = {
   /** How many files may be held open; those beyond are opened when older ones have been read. */
   readonly mostFiles: number;
   readonly nowMs: () => number;
+  /** That of the records. */
+  readonly clock: Clock;
   /** What keeps it from looking again; it tries again. */
   readonly onError: (error: unknown) => void;
 };
@@ -59,7 +62,7 @@ export async function followRing(options: FollowOptions): Promise<FollowedRing> 
     await addFiles(tails, files, { ...options, isFirst });
     isFirst = false;
     await forgetFiles(tails, files);
-    await readEnds(folder, { tails, hasPodEnded: listed.hasPodEnded, atMs });
+    await readEnds(folder, { tails, hasPodEnded: listed.hasPodEnded, atMs, clock: options.clock });
     if (!listed.hasPodEnded) state = { kind: 'live', atMs };
     else if (state.kind !== 'ended') state = { kind: 'ended', atMs };
   }
@@ -94,7 +97,7 @@ function onlyFrozen(files: readonly ListedFile[]): ReadonlySet<number> {
   return new Set(files.flatMap(({ generation }) => (inRing.has(generation) ? [] : [generation])));
 }
 
-type Adding = Pick<FollowOptions, 'folder' | 'mostFiles'> & {
+type Adding = Pick<FollowOptions, 'folder' | 'mostFiles' | 'nowMs'> & {
   /** Of a generation that is there from the start, the ring may have deleted files long ago. */
   readonly isFirst: boolean;
 };
@@ -103,7 +106,7 @@ type Adding = Pick<FollowOptions, 'folder' | 'mostFiles'> & {
 async function addFiles(
   tails: GenerationTail[],
   files: readonly ListedFile[],
-  { folder, mostFiles, isFirst }: Adding,
+  { folder, mostFiles, nowMs, isFirst }: Adding,
 ): Promise<void> {
   let open = tails.reduce((sum, tail) => sum + tail.files.length, 0);
   for (const [number, ofGeneration] of Map.groupBy(files, ({ generation }) => generation)) {
@@ -118,7 +121,8 @@ async function addFiles(
       const isNewest = at === ofGeneration.length - 1;
       // It is moved right now, or has no header yet: nothing after it is read before it.
       if (!opened || (opened.kind === 'empty' && isNewest)) break;
-      if (opened.kind === 'pcap') tail.add(index, opened, isFirst ? undefined : missingBefore(tail, index));
+      if (opened.kind === 'pcap')
+        tail.add(index, opened, isFirst ? undefined : missingBefore(tail, index), nowMs());
       else tail.skip(index, opened.kind === 'empty' ? undefined : opened.message);
       open += 1;
     }
@@ -149,16 +153,19 @@ async function readEnds(
     tails,
     hasPodEnded,
     atMs,
+    clock,
   }: {
     readonly tails: readonly GenerationTail[];
     readonly hasPodEnded: boolean;
     readonly atMs: number;
+    readonly clock: Clock;
   },
 ): Promise<void> {
   for (const [at, tail] of tails.entries()) {
     const isFollowed = tails.slice(at + 1).some(({ interfaceName }) => interfaceName === tail.interfaceName);
     if (tail.endSeenMs !== undefined || !(isFollowed || hasPodEnded)) continue;
     tail.record = (await readRecord(folder, tail.number)) ?? tail.record;
-    if (tail.record?.endTime !== undefined) tail.endSeenMs = atMs;
+    // Nobody writes down the end of a capture whose agent was killed.
+    if (tail.record && isOver(tail.record, clock)) tail.endSeenMs = atMs;
   }
 }

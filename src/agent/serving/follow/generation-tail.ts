@@ -9,10 +9,8 @@ import {
 } from '../../../pcap/pcap-format.ts';
 import type { CaptureRecord } from '../../storage/capture-records.ts';
 import { addMissing, type MissingPackets, missingIn } from './missing-packets.ts';
+import { extendQueued, type QueuedFile } from './queued-file.ts';
 import { ReadMarks } from './read-marks.ts';
-
-/** A file that is to be read, and what is missing before it. */
-type QueuedFile = { readonly index: number; readonly file: PcapFile; missing: MissingPackets | undefined };
 
 /** tcpdump's user can make any number of files. */
 const mostNotes = 100;
@@ -29,13 +27,15 @@ export class GenerationTail implements AsyncDisposable {
   emptyMs = Number.NEGATIVE_INFINITY;
   /** Since when it is known to have ended, by the monotonic clock. */
   endSeenMs: number | undefined;
-  /** When the current records were read. */
+  /** By when the current records had been written, as far as that is known. */
   batchMs = 0;
+  /** The time of its latest record that was read; -Infinity before the first one. */
+  latestUs = Number.NEGATIVE_INFINITY;
   /** What could not be read. */
   readonly notes: string[] = [];
   readonly #queue: QueuedFile[] = [];
-  readonly #buffer = new Uint8Array(runBufferBytes);
-  readonly #view = new DataView(this.#buffer.buffer);
+  #buffer = new Uint8Array(0);
+  #view = new DataView(this.#buffer.buffer);
   /** Where what has been read is. */
   readonly #read = new ReadMarks();
   #lastIndex = -1;
@@ -94,10 +94,10 @@ export class GenerationTail implements AsyncDisposable {
     return this.#lastIndex;
   }
 
-  /** Adds the next file. */
-  add(index: number, file: PcapFile, missing: MissingPackets | undefined): void {
+  /** Adds the next file, which has been opened by `nowMs`. */
+  add(index: number, file: PcapFile, missing: MissingPackets | undefined, nowMs: number): void {
     this.header ??= file.header;
-    this.#queue.push({ index, file, missing: addMissing(this.#missing, missing) });
+    this.#queue.push({ index, file, missing: addMissing(this.#missing, missing), sizeMs: nowMs });
     this.#missing = undefined;
     this.#lastIndex = index;
   }
@@ -109,11 +109,11 @@ export class GenerationTail implements AsyncDisposable {
   }
 
   /** The time of the first record that has not been read; undefined if there is none. */
-  async firstUs(): Promise<number | undefined> {
+  async firstUs(nowMs: () => number): Promise<number | undefined> {
     const queue = this.#queue.slice();
     for (const queued of queue) {
       try {
-        await queued.file.extend();
+        await extendQueued(queued, nowMs);
         const timeUs = await queued.file.firstUs();
         if (timeUs !== undefined) return timeUs;
       } catch (error) {
@@ -136,19 +136,29 @@ export class GenerationTail implements AsyncDisposable {
     else this.#missing = addMissing(this.#missing, missing);
   }
 
-  /** Whether there are records, after reading more if there were none. */
-  async refill(nowMs: number): Promise<boolean> {
+  /**
+   * Whether there are records, after reading more if there were none. Whether more has been written is looked at only when
+   * all that is known has been read: that all of it had been written by then spares waiting for others each time.
+   */
+  async refill(nowMs: () => number): Promise<boolean> {
+    this.#allocate();
+    const startMs = nowMs();
+    /** Once: a writer that appends what is no record must not keep its reader here. */
+    let extended: QueuedFile | undefined;
     while (!this.hasRecords) {
       const [current] = this.#queue;
       if (!current) {
-        this.emptyMs = nowMs;
+        this.emptyMs = startMs;
         return false;
       }
       const isSealed = this.#queue.length > 1;
-      await current.file.extend();
       const run = await current.file.runs(this.#buffer, this.#offset).next();
       if (!run.done) {
-        this.#begin(current.file, run.value.offset, run.value.bytes.length, nowMs);
+        this.#begin(current, run.value.offset, run.value.bytes.length);
+        continue;
+      }
+      if (extended !== current && (await extendQueued(current, nowMs))) {
+        extended = current;
         continue;
       }
       if (run.value.kind === 'corrupt' && !this.#isCorrupt) {
@@ -156,7 +166,7 @@ export class GenerationTail implements AsyncDisposable {
         this.#note(run.value.message);
       }
       if (!isSealed) {
-        this.emptyMs = nowMs;
+        this.emptyMs = startMs;
         return false;
       }
       this.#queue.shift();
@@ -199,6 +209,7 @@ export class GenerationTail implements AsyncDisposable {
   async passedSince(sinceUs: number, call: (record: GenerationTail) => void): Promise<void> {
     const buffer = new GenerationTail(this.number, this.record);
     buffer.header = this.header;
+    buffer.#allocate();
     for (const mark of this.#read.since(sinceUs)) {
       const run = await mark.file.runs(buffer.#buffer, mark.from).next();
       if (run.done) continue;
@@ -207,10 +218,14 @@ export class GenerationTail implements AsyncDisposable {
     }
   }
 
+  /** Nothing of it is read any more: what is known of it is kept, its files and its memory are not. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.files.map((file) => file[Symbol.asyncDispose]()));
+    const { files } = this;
     this.#queue.length = 0;
     this.#read.clear();
+    [this.#at, this.#length] = [0, 0];
+    this.#buffer = new Uint8Array(0);
+    await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
   }
 
   /** Closes files that have been read, and are not needed any more. */
@@ -222,11 +237,20 @@ export class GenerationTail implements AsyncDisposable {
     if (this.notes.length < mostNotes) this.notes.push(note);
   }
 
-  #begin(file: PcapFile, offset: number, length: number, nowMs: number): void {
+  /** A tail that has nothing to read needs no memory: a recording can have hundreds. */
+  #allocate(): void {
+    if (this.#buffer.length > 0) return;
+    this.#buffer = new Uint8Array(runBufferBytes);
+    this.#view = new DataView(this.#buffer.buffer);
+  }
+
+  #begin({ file, sizeMs }: QueuedFile, offset: number, length: number): void {
     this.#offset = offset + length;
-    this.batchMs = nowMs;
+    this.batchMs = sizeMs;
     this.#convert(file, length);
     this.#read.add({ file, from: offset, length, timeUs: this.timeUs });
+    for (; this.hasRecords; this.passOne()) this.latestUs = Math.max(this.latestUs, this.timeUs);
+    this.#at = 0;
   }
 
   #convert(file: PcapFile, length: number): void {

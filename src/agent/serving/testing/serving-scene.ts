@@ -18,7 +18,9 @@ export async function servingScene({ mostReaders = 8, mostHeldBytes = 1e9 }: Ser
   const captures = opening.use(await readScene());
   const held = heldFiles({ mostBytes: mostHeldBytes });
   const log = pino({ level: 'silent' });
-  const route = recordingsRoute({ capturesFolder: captures.path, held, mostReaders, log });
+  // That of the records in readScene.
+  const clock = { nowMs: () => 0, bootId: 'boot' };
+  const route = recordingsRoute({ capturesFolder: captures.path, held, mostReaders, clock, log });
   const link = opening.use(await linkScene(route));
   const opened = opening.move();
   return {
