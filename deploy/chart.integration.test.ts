@@ -209,6 +209,17 @@ describe('the hub', () => {
     expect(others).not.toContain('hostNetwork');
   });
 
+  test.for([{}, { captureUser: 20_000 }])(
+    'runs as a user who may not read captures: %j',
+    async (settings) => {
+      const { output } = await render('-', JSON.stringify({ settings }));
+      const deployment = objectsOf(output).get('Deployment test-podcap-hub') ?? '';
+      const { captureUser = 10_001 } = settings;
+      for (const key of ['runAsUser', 'runAsGroup', 'fsGroup'])
+        expect(deployment).toContain(`${key}: ${captureUser + 1}\n`);
+    },
+  );
+
   test('runs as the user that OpenShift gives it', async () => {
     const { output } = await render('-', 'securityContextConstraints: { enabled: true }');
     const deployment = objectsOf(output).get('Deployment test-podcap-hub');
