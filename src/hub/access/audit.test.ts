@@ -61,11 +61,13 @@ test.for(['\n{"audit":true}', '\u001b[2J', '\u202egnp', '\u2028', '\ud800', '\u0
 test('is bounded, and says so', () => {
   const groups = Array.from({ length: 1_000 }, (_, index) => `group-${index}`);
   const caller = { ...ended.caller, user: 'u'.repeat(100_000), groups };
-  const line = auditLine({ ...ended, caller, parameters: { filter: 'f'.repeat(100_000) } }, time);
+  const parameters = { filter: 'f'.repeat(100_000) };
+  const line = auditLine({ ...ended, caller, recording: 'r'.repeat(100_000), parameters }, time);
   expect(line.length).toBeLessThan(16 * 1024);
   expect(JSON.parse(line)).toMatchObject({
     user: `${'u'.repeat(1_024)}...`,
     groupsLeftOut: 900,
+    recording: `${'r'.repeat(1_024)}...`,
     parameters: { filter: `${'f'.repeat(8_192)}...` },
   });
 });

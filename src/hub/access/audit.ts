@@ -46,7 +46,10 @@ export function auditLog(write: (line: string) => void): AuditLog {
   return (event) => write(`${auditLine(event, new Date())}\n`);
 }
 
-export function auditLine({ event, caller, parameters, ...others }: AuditEvent, time: Date): string {
+export function auditLine(
+  { event, caller, parameters, recording, ...others }: AuditEvent,
+  time: Date,
+): string {
   const { user, uid, groups, from } = caller;
   const line = {
     audit: true,
@@ -60,6 +63,7 @@ export function auditLine({ event, caller, parameters, ...others }: AuditEvent, 
     parameters: Object.fromEntries(
       Object.entries(parameters).map(([name, value]) => [cut(name), cut(value, longest.parameter)]),
     ),
+    ...(recording !== undefined && { recording: cut(recording) }),
     ...others,
   };
   return plainText(JSON.stringify(line));
