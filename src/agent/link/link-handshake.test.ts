@@ -111,3 +111,25 @@ test('nothing is waited for after the signal', async () => {
   await expect(hub.dial({ signal: dialling.signal })).rejects.toMatchObject({ reason: 'Closed' });
   await expect(hub.dial({ signal: dialling.signal })).rejects.toMatchObject({ reason: 'Closed' });
 });
+
+test('a hub that floods the agent with frames loses its link', async () => {
+  const windowUpdate = Buffer.from([0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+  const flood = Buffer.concat(Array.from({ length: 5_000 }, () => windowUpdate));
+  await using hub = await rawHub(await authority('hub'), (socket) => {
+    socket.resume();
+    socket.write(Buffer.concat([Buffer.from(welcome), preface, settingsAcknowledged]));
+    const send = () => {
+      while (!socket.destroyed && socket.write(flood));
+    };
+    socket.on('drain', send);
+    send();
+  });
+  const socket = await hub.dial();
+  const address = { address: '127.0.0.1', port: 1 };
+  const { signal } = new AbortController();
+  const ended = await serveLink(socket, { hub: address, routes: new Map(), log: memoryLog(), signal });
+  expect(ended).toMatchObject({
+    reason: 'Protocol',
+    message: 'the hub sends more than requests can be',
+  });
+});

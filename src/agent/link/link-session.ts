@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { every } from '../../base/timers.ts';
 import type { Log } from '../../kubernetes/logger.ts';
 import { linkPing } from '../../link/protocol.ts';
+import { unaskedBytes } from '../../link/unasked-bytes.ts';
 import { LinkFailure } from './link-failure.ts';
 import { answerError, cutStream, type HubAddress, type LinkHandler } from './link-handler.ts';
 import { boundedText } from './report-text.ts';
@@ -71,6 +72,7 @@ export async function serveLink(
     running.add(answering);
   });
   using _alive = keepAlive(session, socket, { ...linkPing, ...options.ping, end });
+  using _quiet = watchFlood(socket, end);
   signal.addEventListener('abort', close);
   try {
     if (signal.aborted) close();
@@ -117,6 +119,22 @@ function keepAlive(
       pings[Symbol.dispose]();
     },
   };
+}
+
+/** A hub sends requests alone: their heads, and little else. */
+const mostUnaskedBytes = 8 * 1024 * 1024;
+const lookEveryMs = 1_000;
+
+/** A hub that is busy with nothing but frames keeps the agent from its captures. */
+function watchFlood(socket: TLSSocket, end: (why: LinkFailure) => void): Disposable {
+  const unasked = unaskedBytes(mostUnaskedBytes);
+  let before = socket.bytesRead;
+  return every(lookEveryMs, async () => {
+    const receivedBytes = socket.bytesRead - before;
+    before = socket.bytesRead;
+    if (unasked.isTooMuch({ receivedBytes, askedBytes: 0 }))
+      end(new LinkFailure('Protocol', 'the hub sends more than requests can be'));
+  });
 }
 
 /** Never rejects. */
