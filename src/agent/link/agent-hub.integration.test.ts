@@ -28,7 +28,7 @@ test('what is captured is reported to every hub, and what becomes of it', async 
   await using _agent = await scene.start(3_600, hub);
   const [reports, others] = [followReports(await one.link()), followReports(await two.link())];
   const capturing = await reports.inPhase('uid-web', 'Capturing');
-  expect(capturing).toEqual({
+  expect(capturing).toMatchObject({
     namespace: 'default',
     name: 'web',
     uid: 'uid-web',
@@ -53,6 +53,8 @@ test('what is captured is reported to every hub, and what becomes of it', async 
     object: podObject('web', '6', { ...wanted, 'podcap.dev/paused': 'true' }, labels),
   });
   const paused = await others.inPhase('uid-web', 'Paused');
+  // Counted when it ended, although no hub has asked.
+  expect(paused.status).toMatchObject({ dropped: 0, lostAtStop: 0, missed: expect.any(Number) });
   expect(paused.status.startTime).toBe(capturing.status.startTime);
   expect(paused.status.phaseSince > capturing.status.phaseSince).toBe(true);
   const unasked = podObject('web', '7', {}, labels);
@@ -85,7 +87,7 @@ test('counters are asked of a running tcpdump, and those of all recordings and o
     },
     { what: 'the packets to be counted', deadlineMs: 8_000 },
   );
-  expect(counted.get('uid-bad')).toEqual({ files: 0, bytes: 0 });
+  expect(counted.get('uid-bad')).toEqual({ files: 0, bytes: 0, packets: 0, dropped: 0 });
   const web = counted.get('uid-web');
   expect(web).toMatchObject({ files: 1, dropped: 0, lostAtStop: 0, missed: expect.any(Number) });
   expect([...(await countersOn(link, 'uid-web')).keys()]).toEqual(['uid-web']);

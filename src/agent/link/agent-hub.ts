@@ -15,7 +15,7 @@ export type AgentHub = AsyncDisposable & {
   readonly hubs: HubLinks['hubs'];
 };
 
-export type AgentHubOptions = Omit<RecordingReportsOptions, 'counters'> &
+export type AgentHubOptions = Omit<RecordingReportsOptions, 'counters' | 'countAnew'> &
   CountedRecordingsOptions &
   Pick<HubLinksOptions, 'version' | 'tokenFile'> & {
     /** Undefined: there is none. */
@@ -30,7 +30,11 @@ export function openAgentHub(options: AgentHubOptions): AgentHub {
   const { hub, serving } = options;
   if (!hub) return noHub;
   const counted = countedRecordings(options);
-  const reports = openRecordingReports({ ...options, counters: counted.latest });
+  const reports = openRecordingReports({
+    ...options,
+    counters: counted.latest,
+    countAnew: counted.countAnew,
+  });
   const routes = new Map<string, LinkRoute>([
     [linkPaths.reports, { methods: ['GET'], handle: reports.handle }],
     [linkPaths.counters, { methods: ['GET'], handle: counted.handle }],

@@ -155,7 +155,7 @@ describe('a folder without a state', () => {
   });
 });
 
-test('a Pod without a folder has no files, and what is refused for what it asks for has no request', () => {
+test('a Pod without a folder has no files and no packets, and what is refused for what it asks for has no request', () => {
   const refused: PodState = { ...capturing, state: 'refused', reason: 'HostNetwork', message: 'a\u0007b' };
   const asking = { ...plan, requests: new Map() };
   const status = describedAs({ states: new Map([['uid', refused]]), plan: asking })?.reported.status;
@@ -169,6 +169,8 @@ test('a Pod without a folder has no files, and what is refused for what it asks 
     requestedBy: { kind: 'Annotation' },
     files: 0,
     bytes: 0,
+    packets: 0,
+    dropped: 0,
   });
 });
 

@@ -73,6 +73,7 @@ function describeRecording(uid: string, sources: RecordingSources): DescribedRec
         ...(note.requested && { requested: note.requested }),
         requestedBy: policy === undefined ? { kind: 'Annotation' } : { kind: 'CapturePolicy', name: policy },
         ...(frozen.length > 0 && { frozen }),
+        ...(files === 0 && nothingCounted),
         ...counters.get(uid),
         files,
         bytes,
@@ -80,6 +81,9 @@ function describeRecording(uid: string, sources: RecordingSources): DescribedRec
     },
   };
 }
+
+/** Of what has no files yet. */
+export const nothingCounted: Pick<RecordingCounters, 'packets' | 'dropped'> = { packets: 0, dropped: 0 };
 
 type Spoken = { readonly phase: CapturePhase; readonly reason?: string; readonly message?: string };
 

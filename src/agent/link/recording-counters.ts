@@ -13,6 +13,7 @@ import { parseFolderName } from '../storage/file-names.ts';
 import { type PacketTimes, packetTimesReader } from '../storage/packet-times.ts';
 import { countsOf, storedIn } from '../storage/recorded-counts.ts';
 import { type Recording, readRecording } from '../storage/recordings.ts';
+import { nothingCounted } from './describe-recordings.ts';
 import type { LinkHandler } from './link-handler.ts';
 import { writeChunk } from './write-chunk.ts';
 
@@ -22,6 +23,8 @@ export type CountedRecordings = {
   readonly handle: LinkHandler;
   /** As they were last asked for, by UID. */
   readonly latest: () => ReadonlyMap<string, RecordingCounters>;
+  /** Counts those recordings now, for `latest`. Never rejects. */
+  readonly countAnew: (uids: readonly string[]) => Promise<void>;
 };
 
 export type CountedRecordingsOptions = {
@@ -67,10 +70,13 @@ export function countedRecordings(options: CountedRecordingsOptions): CountedRec
 
   function count(uid: string): Promise<RecordingCounters> {
     const known = cached.get(uid);
-    if (known && clock.nowMs() - known.atMs < cacheMs) return known.counting;
+    return known && clock.nowMs() - known.atMs < cacheMs ? known.counting : startCounting(uid);
+  }
+
+  function startCounting(uid: string): Promise<RecordingCounters> {
     const counting = countNow(uid).catch((error: unknown) => {
       log.warn({ uid, err: error }, 'failed to count the packets of a recording');
-      return latest.get(uid) ?? nothingStored;
+      return latest.get(uid) ?? notCounted;
     });
     cached.set(uid, { atMs: clock.nowMs(), counting });
     return counting;
@@ -84,6 +90,9 @@ export function countedRecordings(options: CountedRecordingsOptions): CountedRec
 
   return {
     latest: () => latest,
+    async countAnew(uids) {
+      await Promise.all(uids.map(async (uid) => latest.set(uid, await startCounting(uid))));
+    },
     async handle({ stream, query, signal }) {
       const known = new Set([...folders.states().keys(), ...options.states().map(({ uid }) => uid)]);
       forgetOthers(known);
@@ -102,7 +111,8 @@ export function countedRecordings(options: CountedRecordingsOptions): CountedRec
   };
 }
 
-const nothingStored: RecordingCounters = { files: 0, bytes: 0 };
+const notCounted: RecordingCounters = { files: 0, bytes: 0 };
+const nothingStored: RecordingCounters = { ...notCounted, ...nothingCounted };
 const noFreshTotals: ReadonlyMap<number, Totals> = new Map();
 
 function countersOf(
@@ -117,8 +127,10 @@ function countersOf(
     const totals = record && known.fresh.get(record.generation);
     return totals ? { ...record, totals } : (record ?? []);
   });
+  const stored = storedIn(recording);
   return {
-    ...storedIn(recording),
+    ...stored,
+    ...(stored.files === 0 && nothingCounted),
     ...(records.length > 0 && countsOf(records, known.clock)),
     ...(known.times && {
       firstPacketTime: rfc3339(known.times.firstUs),

@@ -66,6 +66,7 @@ async function reportingAgent(options: Partial<RecordingReportsOptions> = {}) {
         },
       },
       counters: () => new Map(),
+      countAnew: async () => {},
       clock: { nowMs: () => node.nowMs },
       log,
       ...options,
@@ -108,6 +109,22 @@ test('a change that nobody announces is told within a second or so, and silence 
     what: 'heartbeats',
   });
   expect(reports.lines.filter(({ kind }) => kind === 'synced')).toHaveLength(1);
+});
+
+test('what says that a capture is over has its last counts, and is told once', async () => {
+  const counted = new Map([['a', { files: 1, bytes: 1, packets: 3 }]]);
+  await using agent = await reportingAgent({
+    counters: () => counted,
+    countAnew: async (uids) => uids.forEach((uid) => counted.set(uid, { files: 1, bytes: 1, packets: 7 })),
+  });
+  agent.node.plan = emptyPlan;
+  agent.node.folders = new Map([['a', folderOf('a')]]);
+  const reports = agent.follow();
+  expect((await reports.inPhase('a', 'Capturing')).status.packets).toBe(3);
+  agent.node.states = [stateOf('a', 'ended')];
+  agent.changed();
+  expect((await reports.inPhase('a', 'Ended')).status.packets).toBe(7);
+  expect(reports.lines.filter(({ kind }) => kind === 'recording')).toHaveLength(2);
 });
 
 test('what becomes too much is said, and a hub that knew it must ask again', async () => {

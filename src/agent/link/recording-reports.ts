@@ -10,7 +10,8 @@ import type { ReportLine } from '../../link/protocol.ts';
 import type { PodState } from '../observability/capture-states.ts';
 import type { Plan } from '../planner/decisions.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
-import { describeRecordings } from './describe-recordings.ts';
+import type { RecordingNote } from '../storage/recording-note.ts';
+import { type DescribedRecording, describeRecordings } from './describe-recordings.ts';
 import { keptNotes } from './kept-notes.ts';
 import type { LinkHandler } from './link-handler.ts';
 import { reportLines } from './report-lines.ts';
@@ -31,6 +32,8 @@ export type RecordingReportsOptions = {
   readonly folders: Pick<CaptureFolders, 'states' | 'readNote' | 'writeNote'>;
   /** As they were last asked for, by UID. */
   readonly counters: () => ReadonlyMap<string, RecordingCounters>;
+  /** Counts those recordings now. Never rejects. */
+  readonly countAnew: (uids: readonly string[]) => Promise<void>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly heartbeatMs?: number;
   readonly log: Log;
@@ -56,19 +59,26 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
   let isComplete = false;
   const readers = new Set<Wakeup>();
 
+  function describe(): ReadonlyMap<string, DescribedRecording> {
+    const states = new Map(options.states().map((state) => [state.uid, state]));
+    return describeRecordings({
+      states,
+      undecided: undecided.among(folders.states(), states),
+      plan: options.plan(),
+      folders: folders.states(),
+      notes: notes.all,
+      counters: options.counters(),
+      now: new Date().toISOString(),
+    });
+  }
+
   const updating = coalesced(
     async () => {
       await notes.load();
-      const states = new Map(options.states().map((state) => [state.uid, state]));
-      const described = describeRecordings({
-        states,
-        undecided: undecided.among(folders.states(), states),
-        plan: options.plan(),
-        folders: folders.states(),
-        notes: notes.all,
-        counters: options.counters(),
-        now: new Date().toISOString(),
-      });
+      const over = uidsOfStopped(describe(), notes.all);
+      // So that the line that says that it is over has its last counts.
+      if (over.length > 0) await options.countAnew(over);
+      const described = describe();
       const wasComplete = isComplete;
       isComplete ||= options.plan() !== undefined || clock.nowMs() - startMs >= firstPlanMs;
       // What an earlier agent left is known from the start: so its deletion is told.
@@ -116,6 +126,17 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
       await updating.settled();
     },
   };
+}
+
+/** Those that were being captured when they were described last, and are not any more. */
+function uidsOfStopped(
+  described: ReadonlyMap<string, DescribedRecording>,
+  notes: ReadonlyMap<string, RecordingNote>,
+): readonly string[] {
+  const wasCapturing = (uid: string) => notes.get(uid)?.phase?.phase === 'Capturing';
+  return [...described]
+    .filter(([uid, { reported }]) => reported.status.phase !== 'Capturing' && wasCapturing(uid))
+    .map(([uid]) => uid);
 }
 
 /** What a hub has been sent: everything up to that version. `leftOut`: as it was told; undefined before `synced`. */
