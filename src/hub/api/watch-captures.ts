@@ -19,6 +19,11 @@ export type WatchRequest = {
 
 /** A client that reads nothing for this long is gone, or gone wrong. */
 const stalledMs = 30_000;
+/**
+ * Who reads a Table sees what is sent again as a second line, and what was deleted as a line like any other. What another
+ * replica did not know for longer than this, its list has warned of: by then it takes the agent for lost.
+ */
+const resentToPeopleMs = 20_000;
 /** As kube-apiserver: between half an hour and an hour, so that not all watches of a replica end together. */
 const defaultSeconds = { least: 1_800, spread: 1_800 } as const;
 const mostSeconds = 3_600;
@@ -39,7 +44,7 @@ export async function watchCaptures(
   if (forbidden) return forbidden;
   const form = formOf(call, 'watch');
   if (isStatusError(form)) return form;
-  const since = startOf(watch.list);
+  const since = startOf(watch.list, form);
   if (since.kind === 'version' && !sources.captures.canResume(since.resourceVersion)) {
     return statusError(
       'Expired',
@@ -76,7 +81,7 @@ async function send({ captures, namespaces }: ApiSources, sending: Sending): Pro
   const { scope, list, form, lines, signal, writer } = sending;
   const select = selectionOf(sending);
   let hasColumns = true;
-  for await (const change of captures.watch(scope, startOf(list), signal)) {
+  for await (const change of captures.watch(scope, startOf(list, form), signal)) {
     let line: Buffer | undefined;
     if (change.kind === 'bookmark') {
       const { resourceVersion, isInitial } = change;
@@ -101,18 +106,19 @@ function selectionOf({ scope, list, form }: Sending): WatchSelection {
     isSelected: ({ metadata }) => selectsLabels(list.labels, metadata.labels),
     // What each watch of all namespaces has sent would be too much to remember.
     mayLeave: list.labels.length > 0 || scope.namespace !== undefined,
-    isResumed: startOf(list).kind === 'version',
+    isResumed: startOf(list, form).kind === 'version',
     // A person with a Table would read a line about a capture that was never asked for.
     forgetsUnknown: form.representation.kind !== 'table',
   });
 }
 
 /** Where the watch begins: with all that is there, unless the client has a list to go on from. */
-function startOf({ resourceVersion = 0n, sendsInitialEvents }: ListQuery): WatchStart {
+function startOf({ resourceVersion = 0n, sendsInitialEvents }: ListQuery, form: CaptureForm): WatchStart {
   if (sendsInitialEvents === true) return { kind: 'now' };
-  if (resourceVersion > 0n) return { kind: 'version', resourceVersion };
+  const resent = form.representation.kind === 'table' && { resentMs: resentToPeopleMs };
+  if (resourceVersion > 0n) return { kind: 'version', resourceVersion, ...resent };
   if (sendsInitialEvents === undefined) return { kind: 'now' };
-  return { kind: 'version', resourceVersion: BigInt(Date.now()) * 1_000n };
+  return { kind: 'version', resourceVersion: BigInt(Date.now()) * 1_000n, ...resent };
 }
 
 function durationMs({ timeoutSeconds }: ListQuery): number {

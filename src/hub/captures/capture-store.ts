@@ -36,7 +36,8 @@ export type CaptureStoreOptions = {
 };
 
 /** Changes that another replica has had, and this one had not when the client asked it. */
-const resentMicroseconds = 60_000_000;
+const defaultResentMs = 60_000;
+const resentMicroseconds = defaultResentMs * 1_000;
 const rememberedMicroseconds = rememberDeletedMs * 1_000;
 /** In each of these, the counters of some agents are told to watches: of every agent once a minute. */
 const countersSlots = 60;
@@ -91,8 +92,9 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
   function beginning(scope: CaptureScope, since: WatchStart): WatchBeginning {
     const all = () => entries.inScope(scope);
     if (since.kind === 'now') return { scope, initial: all, knownSince: undefined, isFromNow: true };
+    const { resourceVersion, resentMs = defaultResentMs } = since;
     // A replica whose clock is ahead may have made it up to a minute later than now.
-    const known = Math.min(Number(since.resourceVersion), versions.current()) - resentMicroseconds;
+    const known = Math.min(Number(resourceVersion), versions.current()) - resentMs * 1_000;
     const initial = () => entries.changedSince(known < startVersion ? 0 : known);
     return { scope, initial, knownSince: known < startVersion ? undefined : known, isFromNow: false };
   }

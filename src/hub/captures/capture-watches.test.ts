@@ -105,6 +105,21 @@ test('a watch that resumes gets what changed or was deleted within the last minu
   expect(await later.next(1)).toEqual(['bookmark']);
 });
 
+test('a watch may ask for less of what is sent again', async () => {
+  let now = 1_700_000_000_000;
+  using store = captureStore({ nowMs: () => now });
+  const agent = linkAgent(store.receiveReports);
+  agent.reportAll(recordingLine({ name: 'old' }), recordingLine({ name: 'gone' }));
+  now += 300_000;
+  agent.report(deletedLine({ name: 'gone' }));
+  now += 15_000;
+  agent.report(recordingLine({ name: 'new' }));
+  now += 10_000;
+  const since = { kind: 'version', resourceVersion: BigInt(now) * 1_000n, resentMs: 20_000 } as const;
+  await using watch = followCaptures(store, since);
+  expect(await watch.next(2)).toEqual(['added new Capturing', 'bookmark']);
+});
+
 test('a replica that is younger than what a watch resumes from sends everything, and what it knows to be deleted', async () => {
   let now = 1_700_000_000_000;
   using store = captureStore({ nowMs: () => now });

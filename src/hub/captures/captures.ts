@@ -9,7 +9,8 @@ export type Captures = {
   readonly get: (name: CaptureName, fresh: Freshness) => Promise<Capture | undefined>;
   /**
    * What is there now, if `since` asks for it, and then every change, until the signal. From a resourceVersion t on:
-   * everything changed or deleted since t - 60 s; everything if this replica is younger. Throws nothing.
+   * everything changed or deleted since t - 60 s, or as `resentMs` says; everything if this replica is younger. Throws
+   * nothing.
    */
   readonly watch: (
     scope: CaptureScope,
@@ -39,7 +40,8 @@ export type CaptureSnapshot = {
 
 export type WatchStart =
   /** resourceVersion unset or "0": what is there now, then changes. */
-  { readonly kind: 'now' } | { readonly kind: 'version'; readonly resourceVersion: bigint };
+  | { readonly kind: 'now' }
+  | { readonly kind: 'version'; readonly resourceVersion: bigint; readonly resentMs?: number };
 
 export type CaptureChange =
   | { readonly kind: 'added' | 'modified' | 'deleted'; readonly capture: Capture }
