@@ -10,6 +10,10 @@ function cellsOf(...recordings: readonly CaptureRecording[]) {
   return tableRow(testCapture({ recordings }), 'None', 'v1', nowMs);
 }
 
+function frozenRing(number: number) {
+  return { number, time: '2026-11-30T12:00:00Z', causes: [], files: 1, bytes: 1 };
+}
+
 describe('a Table of captures', () => {
   test('has these columns', () => {
     expect(tableHead('v1', '5', true)).toEqual({
@@ -26,6 +30,7 @@ describe('a Table of captures', () => {
         ['Dropped', 'string', '', 0],
         ['Since', 'string', '', 0],
         ['Age', 'string', '', 0],
+        ['Frozen', 'string', '', 1],
         ['Filter', 'string', '', 1],
         ['UID', 'string', '', 1],
       ].map(([name, type, format, priority]) => ({
@@ -46,7 +51,7 @@ describe('a Table of captures', () => {
   test.each([
     [
       'a capture that runs',
-      [testRecording()],
+      [testRecording({ frozen: [frozenRing(1), frozenRing(3)] })],
       [
         'web-0',
         'node-a',
@@ -57,6 +62,7 @@ describe('a Table of captures', () => {
         '0',
         '30m',
         '30m',
+        '1,3',
         'tcp port 80',
         testRecording().uid,
       ],
@@ -66,7 +72,20 @@ describe('a Table of captures', () => {
       [testRecording({ phase: 'Unknown', phaseSince: 'x', uid: 'u' })].map(
         ({ packets: _packets, dropped: _dropped, requested: _requested, ...rest }) => rest,
       ),
-      ['web-0', 'node-a', 'Unknown', 3, '2.4Mi', '<unknown>', '<unknown>', '<unknown>', '30m', '<none>', 'u'],
+      [
+        'web-0',
+        'node-a',
+        'Unknown',
+        3,
+        '2.4Mi',
+        '<unknown>',
+        '<unknown>',
+        '<unknown>',
+        '30m',
+        '<none>',
+        '<none>',
+        'u',
+      ],
     ],
     [
       'a refusal with its reason, and what a terminal would act on as an escape',
@@ -88,6 +107,7 @@ describe('a Table of captures', () => {
         '0',
         '30m',
         '30m',
+        '<none>',
         'a\\u000ab\\u001b[2J',
         'u',
       ],
@@ -98,7 +118,20 @@ describe('a Table of captures', () => {
         testRecording({ phase: 'Failed', reason: 'TcpdumpFailed', node: 'node-b', uid: 'u' }),
         testRecording(),
       ],
-      ['web-0', 'node-b', 'Failed:TcpdumpFailed', 3, '2.4Mi', '1234', '0', '30m', '30m', 'tcp port 80', 'u'],
+      [
+        'web-0',
+        'node-b',
+        'Failed:TcpdumpFailed',
+        3,
+        '2.4Mi',
+        '1234',
+        '0',
+        '30m',
+        '30m',
+        '<none>',
+        'tcp port 80',
+        'u',
+      ],
     ],
   ])('shows %s', (_, recordings, cells) => {
     expect(cellsOf(...recordings)).toEqual({ cells });

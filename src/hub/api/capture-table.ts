@@ -98,6 +98,7 @@ const columns: readonly Column[] = [
     description: 'How long ago the oldest recording began.',
     cell: ({ metadata }, nowMs) => since(metadata.creationTimestamp, nowMs),
   },
+  { ...column('Frozen', 'Numbers of its frozen rings.', frozenNumbers), priority: 1 },
   {
     ...column('Filter', 'Filter that was last asked for.', ({ requested }) => requested?.filter ?? '<none>'),
     priority: 1,
@@ -127,6 +128,10 @@ function column(
       return newest ? cell(newest, nowMs) : unknown;
     },
   };
+}
+
+function frozenNumbers({ frozen = [] }: CaptureRecording): string {
+  return frozen.map(({ number }) => number).join(',') || '<none>';
 }
 
 function count(packets: number | undefined): string {
