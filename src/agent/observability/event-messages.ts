@@ -80,7 +80,7 @@ function frozenMessage(ring: FreezeRecord): EventMessage {
     reachText(ring),
     notFrozenText(ring.notFrozenBefore),
   ];
-  const message = `${parts.filter((part) => part !== '').join('; ')}; podcap read --frozen ${ring.number} reads it`;
+  const message = `${parts.filter((part) => part !== '').join('; ')}; read it with captures/log?frozen=${ring.number} or podcap read --frozen ${ring.number}`;
   return { type: 'Normal', reason: 'CaptureFrozen', message, subject: `frozen ring ${ring.number}` };
 }
 
