@@ -5,10 +5,19 @@ import { run } from '../src/testbed/run-program.ts';
 import { temporaryFolder } from '../src/testbed/temporary-folder.ts';
 import { agentOn, execInAgent } from './support/agents.ts';
 import { capturesPath } from './support/capture-requests.ts';
+import { capturedPod, sendCaptured } from './support/captured-pod.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
-import { askHubDirectly, type TokenOptions, tokenFor, welcomeOf } from './support/hub-strangers.ts';
+import { range } from './support/consecutive.ts';
+import {
+  askHubDirectly,
+  holdConnections,
+  type TokenOptions,
+  tokenFor,
+  welcomeOf,
+} from './support/hub-strangers.ts';
+import { numbersInCapture } from './support/numbers-in-capture.ts';
 import { idle } from './support/pod-manifests.ts';
-import { kubectl } from './support/run-kubectl.ts';
+import { kubectl, kubectlBytes } from './support/run-kubectl.ts';
 
 const agentTokenFile = '/var/run/secrets/podcap-hub/token';
 
@@ -162,3 +171,23 @@ test('what the hub publishes for agents has no key', async () => {
   expect(published).toContain('BEGIN CERTIFICATE');
   expect(published).not.toContain('PRIVATE KEY');
 });
+
+test.for([
+  ['API', 10_250],
+  ['link', 10_251],
+] as const)(
+  '1,000 idle and slow connections to the %s port of each replica stop no download',
+  async ([, port], { cluster, receiver }) => {
+    const pod = await capturedPod(cluster, `busy-${port}`);
+    await sendCaptured(cluster, pod, { receiver, count: 50 });
+    await using _connections = await holdConnections(port, 1_000);
+    for (let times = 0; times < 10; times += 1) {
+      const bytes = await kubectlBytes('get', '--raw', `${capturesPath(cluster.namespace)}/${pod.name}/log`);
+      expect(await numbersInCapture(bytes)).toEqual(range(0, 50));
+    }
+    // An agent can still connect, too.
+    expect(await welcomeOf(await execInAgent('node1', 'cat', agentTokenFile))).toMatchObject({
+      kind: 'welcome',
+    });
+  },
+);

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { type LinkWelcome, linkAudience, linkWelcomeSchema } from '../../src/link/protocol.ts';
+import { startChild } from '../../src/testbed/child-program.ts';
 import { waitForHubs } from './hub-pods.ts';
 import { inNetworkOf } from './network-partition.ts';
+import { nodeProcess } from './pod-processes.ts';
 import { kubectl } from './run-kubectl.ts';
 
 const namespace = 'kube-system';
@@ -11,15 +13,7 @@ const serverName = `podcap-hub.${namespace}.svc`;
 /** How a hub answers somebody who connects from a Node and says that this is an agent's token. */
 export async function welcomeOf(token: string): Promise<LinkWelcome> {
   const [hub] = await waitForHubs(2);
-  const host = await kubectl(
-    '-n',
-    namespace,
-    'get',
-    'pod',
-    hub?.name ?? '',
-    '-o',
-    'jsonpath={.status.podIP}',
-  );
+  const host = await hubAddress(hub?.name ?? '');
   const ca = await kubectl(
     '-n',
     namespace,
@@ -35,6 +29,24 @@ export async function welcomeOf(token: string): Promise<LinkWelcome> {
     linkWelcomeSchema,
     JSON.parse(await inNetworkOf('node1', process.execPath, program, options)),
   );
+}
+
+/** Holds that many idle and slow connections to a port of each replica, from a Node, until it is disposed of. */
+export async function holdConnections(port: number, connections: number): Promise<AsyncDisposable> {
+  await using opening = new AsyncDisposableStack();
+  const program = join(import.meta.dirname, 'idle-connections-program.ts');
+  for (const { name } of await waitForHubs(2)) {
+    const options = JSON.stringify({ host: await hubAddress(name), port, connections });
+    const network = `--net=/proc/${nodeProcess('node1')}/ns/net`;
+    const child = startChild(['nsenter', network, '--', process.execPath, program, options], () => {});
+    opening.use(child);
+    await child.ready;
+  }
+  return opening.move();
+}
+
+async function hubAddress(name: string): Promise<string> {
+  return await kubectl('-n', namespace, 'get', 'pod', name, '-o', 'jsonpath={.status.podIP}');
 }
 
 export type TokenOptions = {
@@ -64,15 +76,7 @@ export async function askHubDirectly(
   ...curlOptions: readonly string[]
 ): Promise<{ readonly status: number; readonly body: string }> {
   const [hub] = await waitForHubs(2);
-  const host = await kubectl(
-    '-n',
-    namespace,
-    'get',
-    'pod',
-    hub?.name ?? '',
-    '-o',
-    'jsonpath={.status.podIP}',
-  );
+  const host = await hubAddress(hub?.name ?? '');
   const url = `https://${host}:10250${path}`;
   // -k: who asks is of interest here, not who answers.
   const common = ['-sk', '--path-as-is', '--max-time', '10', '-w', '\n%{http_code}'];
