@@ -3,11 +3,15 @@ import { once } from 'node:events';
 import { readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { framesMediaType } from '../../api/stream-frames.ts';
+import { until } from '../../base/until.ts';
 import { packets, web } from '../../commands/testing/read-scene.ts';
 import { captureFile, microseconds } from '../../pcap/testing/capture-files.ts';
 import { noTotals } from '../storage/capture-records.ts';
 import { ringFileBase, ringFileName } from '../storage/file-names.ts';
-import { answerOf } from './testing/link-scene.ts';
+import { ReaderGone } from './capture-stream.ts';
+import { download } from './download.ts';
+import { answerOf, readFrames } from './testing/link-scene.ts';
 import { servingScene } from './testing/serving-scene.ts';
 
 describe('a recording', () => {
@@ -53,8 +57,8 @@ describe('a recording', () => {
   test('is sent from one time to another', async () => {
     await using scene = await servingScene();
     await scene.captures.file({ index: 0, packets: packets(0, 100) });
-    const [since, until] = ['2023-11-14T22:13:20.010Z', '2023-11-14T22:13:20.020Z'];
-    const { body } = await scene.get(`format=pcap&since=${since}&until=${until}`);
+    const range = 'since=2023-11-14T22:13:20.010Z&until=2023-11-14T22:13:20.020Z';
+    const { body } = await scene.get(`format=pcap&${range}`);
     expect(body).toEqual(captureFile(packets(10, 10)));
   });
 
@@ -169,15 +173,61 @@ describe('files that a reader holds open', () => {
     await scene.link.idle();
   });
 
-  test('are given up if they keep too much of the disk', async () => {
-    await using scene = await servingScene({ mostHeldBytes: 10_000_000 });
+  test.each(['', 'follow=true'])(
+    'are closed if they keep too much of the disk, though the reader takes nothing: %s',
+    async (query) => {
+      await using scene = await servingScene({ mostHeldBytes: 10_000_000 });
+      await scene.captures.file({ index: 0, packets: large });
+      await scene.captures.record({});
+      const reader = scene.link.request(scene.pathOf(query), { accept: framesMediaType });
+      await once(reader, 'response');
+      await until(() => reader.readableLength > 0, { what: 'that the reader is behind' });
+      await rm(scene.captures.pathOf(), { recursive: true });
+      expect(await scene.held.measure()).toBeGreaterThan(10_000_000);
+      await until(async () => (await openFilesIn(scene.captures.path)) === 0, {
+        what: 'that nothing is held',
+      });
+      const { body } = await answerOf(reader);
+      const { data, end } = readFrames(body);
+      const sha256 = createHash('sha256').update(data).digest('hex');
+      expect(end).toMatchObject({ reason: 'HeldTooMuch', isComplete: false, bytes: data.length, sha256 });
+    },
+  );
+
+  const everything = {
+    uid: web.uid,
+    frozen: undefined,
+    range: { since: undefined, until: undefined },
+    format: 'pcap',
+    follow: false,
+  } as const;
+
+  test('are closed when it goes away before anything has been found that it asked for', async () => {
+    await using scene = await servingScene();
     await scene.captures.file({ index: 0, packets: large });
     await scene.captures.record({});
-    const reader = scene.link.request(scene.pathOf(''));
-    await once(reader, 'response');
-    await rm(scene.captures.pathOf(), { recursive: true });
-    await scene.held.measure();
-    expect(await answerOf(reader)).toMatchObject({ isCut: true });
+    const { held } = scene;
+    const options = { capturesFolder: scene.captures.path, held, signal: AbortSignal.abort() };
+    const downloading = download(everything, { ...options, open: () => expect.unreachable() });
+    await expect(downloading).rejects.toThrow(ReaderGone);
+    expect(await openFilesIn(scene.captures.path)).toBe(0);
+  });
+
+  test('do not keep the head of the answer waiting for what was asked for', async () => {
+    await using scene = await servingScene();
+    for (const index of [0, 1, 2]) await scene.captures.file({ index, packets: large });
+    await scene.captures.record({});
+    const { held } = scene;
+    const signal = new AbortController().signal;
+    const options = { capturesFolder: scene.captures.path, held, signal, headWithinMs: 0 };
+    let notRead: Promise<number> | undefined;
+    const open = () => {
+      notRead = openFilesIn(scene.captures.path);
+      throw new Error('the head was sent');
+    };
+    const nothing = { ...everything, range: { since: { seconds: 4e9, nanoseconds: 0 }, until: undefined } };
+    await expect(download(nothing, { ...options, open })).rejects.toThrow('the head was sent');
+    expect(await notRead).toBeGreaterThan(0);
   });
 });
 

@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbort } from '../../base/on-abort.ts';
 import type { MergeEnd } from '../../pcap/merge/merge-captures.ts';
 import { choiceProblem, ringsOf } from '../storage/chosen-rings.ts';
 import { type RecordingCapture, recordingCapture } from '../storage/recording-capture.ts';
 import { openRecordingSnapshot } from '../storage/recording-snapshot.ts';
 import { findRecording, type Recording } from '../storage/recordings.ts';
-import type { Snapshot } from '../storage/snapshot.ts';
-import type { CaptureStream } from './capture-stream.ts';
+import type { GenerationSource, Snapshot } from '../storage/snapshot.ts';
+import { type CaptureStream, ReaderGone } from './capture-stream.ts';
 import type { HeldFiles } from './held-files.ts';
 import { countsAtEnd } from './recording-counts.ts';
 import { type RecordingRefusal, type RecordingRequest, refuseRecording } from './recording-request.ts';
@@ -15,7 +17,13 @@ export type DownloadOptions = {
   readonly held: HeldFiles;
   /** Sends the head of the answer. */
   readonly open: () => CaptureStream;
+  /** Aborts when the reader goes away. */
+  readonly signal: AbortSignal;
+  readonly headWithinMs?: number;
 };
+
+/** The hub waits for a head no longer than 20 s, and a range may begin after gigabytes. */
+const defaultHeadWithinMs = 2_000;
 
 /** How a download ended, in a word for the log. */
 export type DownloadEnd = { readonly kind: 'ended'; readonly reason: string; readonly packets: number };
@@ -39,14 +47,58 @@ export async function download(
     () => files,
     () => dropping.abort(),
   );
-  await using capture = await recordingCapture(snapshot.sources, request);
-  // What the format has no place for is known before the first bytes, nearly always.
-  const first = await capture.chunks.next();
-  if (first.done && first.value.kind === 'problem')
-    return refuseRecording(400, first.value.reason, first.value.message);
-  await using stream = options.open();
-  const end = await sendChunks(capture.chunks, { first, stream, signal: dropping.signal });
-  return await endDownload(stream, end, { snapshot, capture });
+  const signal = AbortSignal.any([options.signal, dropping.signal]);
+  await using reading = readCapture(snapshot.sources, { ...request, signal });
+  try {
+    // What the format has no place for is known before the first bytes, nearly always.
+    const first = await unlessLater(reading.first, options.headWithinMs ?? defaultHeadWithinMs);
+    if (first?.done && first.value.kind === 'problem')
+      return refuseRecording(400, first.value.reason, first.value.message);
+    await using stream = options.open();
+    const end = await sendChunks(reading, { stream, dropped: dropping.signal });
+    if (end.kind === 'heldTooMuch') await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
+    return await endDownload(stream, end, {
+      snapshot,
+      capture: await reading.capture.catch(() => undefined),
+    });
+  } catch (error) {
+    throw options.signal.aborted ? new ReaderGone('Closed') : error;
+  }
+}
+
+/** The capture that is read, from the first chunk on; the first two may take long. */
+type ReadCapture = AsyncDisposable & {
+  readonly capture: Promise<RecordingCapture>;
+  readonly first: Promise<IteratorResult<Uint8Array, MergeEnd>>;
+};
+
+function readCapture(
+  sources: readonly GenerationSource[],
+  options: Parameters<typeof recordingCapture>[1],
+): ReadCapture {
+  const capture = recordingCapture(sources, options);
+  const first = capture.then(({ chunks }) => chunks.next());
+  // It is awaited later.
+  first.catch(() => {});
+  return {
+    capture,
+    first,
+    async [Symbol.asyncDispose]() {
+      const opened = await capture.catch(() => undefined);
+      await opened?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Undefined if it takes longer. */
+async function unlessLater<T>(result: Promise<T>, withinMs: number): Promise<T | undefined> {
+  const over = new AbortController();
+  const later = sleep(withinMs, undefined, { signal: over.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([result, later]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** The recording of that UID, of which what is asked for can be read. */
@@ -69,34 +121,45 @@ const tooManyFiles = refuseRecording(
 );
 
 type Sending = {
-  /** The result of the first request for a chunk. */
-  readonly first: IteratorResult<Uint8Array, MergeEnd>;
   readonly stream: CaptureStream;
   /** Aborts when the reader keeps too much of the disk. */
-  readonly signal: AbortSignal;
+  readonly dropped: AbortSignal;
 };
 
 type SendingEnd = MergeEnd | { readonly kind: 'heldTooMuch' };
 
 async function sendChunks(
-  chunks: RecordingCapture['chunks'],
-  { first, stream, signal }: Sending,
+  { capture, first }: ReadCapture,
+  { stream, dropped }: Sending,
 ): Promise<SendingEnd> {
-  for (let chunk = first; ; chunk = await chunks.next()) {
-    if (chunk.done) return chunk.value;
-    if (signal.aborted) return { kind: 'heldTooMuch' };
-    await stream.write(chunk.value);
+  try {
+    const { chunks } = await capture;
+    for (let chunk = await first; ; chunk = await chunks.next()) {
+      if (chunk.done) return chunk.value;
+      await unlessAborted(stream.write(chunk.value), dropped);
+      if (dropped.aborted) return { kind: 'heldTooMuch' };
+    }
+  } catch (error) {
+    if (dropped.aborted && !stream.signal.aborted) return { kind: 'heldTooMuch' };
+    throw error;
   }
+}
+
+/** Resolves when that has, or at the signal: a reader that takes nothing must not keep what has to be let go. */
+export async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _aborting = onAbort(signal, resolve);
+  await Promise.race([work, promise]);
 }
 
 async function endDownload(
   stream: CaptureStream,
   end: SendingEnd,
-  { snapshot, capture }: { readonly snapshot: Snapshot; readonly capture: RecordingCapture },
+  { snapshot, capture }: { readonly snapshot: Snapshot; readonly capture: RecordingCapture | undefined },
 ): Promise<DownloadEnd> {
-  const damage = capture.damage().map(({ message }) => message);
+  const damage = (capture?.damage() ?? []).map(({ message }) => message);
   const notes = [...snapshot.notes, ...damage].slice(0, mostNotes);
-  const packets = capture.packets();
+  const packets = capture?.packets() ?? 0;
   const last = {
     ...outcomeOf(end, damage.length > 0),
     packets,
@@ -115,7 +178,7 @@ function outcomeOf(end: SendingEnd, isDamaged: boolean) {
     case 'problem':
       return { reason: end.reason, message: end.message, isComplete: false };
     case 'heldTooMuch':
-      return { reason: 'HeldTooMuch', message: heldTooMuch, isComplete: false };
+      return heldTooMuch;
     case 'end':
       return isDamaged
         ? { reason: 'DamagedFiles', message: 'the rest of a damaged file is left out', isComplete: false }
@@ -123,5 +186,10 @@ function outcomeOf(end: SendingEnd, isDamaged: boolean) {
   }
 }
 
-const heldTooMuch =
-  'the ring deleted the files faster than they were read, and the disk cannot keep them: ask for a part, or read faster';
+/** How a stream ends whose reader has kept too much of the disk. */
+export const heldTooMuch = {
+  reason: 'HeldTooMuch',
+  message:
+    'the ring deleted the files faster than they were read, and the disk cannot keep them: ask for a part, or read faster',
+  isComplete: false,
+} as const;

@@ -2,7 +2,10 @@ import type { PcapFile } from '../../pcap/pcap-file.ts';
 
 /** The capture files that readers hold open, which keep their place on the disk when the ring deletes them. */
 export type HeldFiles = {
-  /** Counts these files from now on, until it is disposed of. `drop` is called once if they keep too much of the disk. */
+  /**
+   * Counts these files from now on, until it is disposed of. `drop` is called once if they keep too much of the disk: they
+   * have to be closed then, whether or not the reader takes anything.
+   */
   readonly hold: (files: () => readonly PcapFile[], drop: () => void) => Disposable;
   readonly files: () => number;
   /**
@@ -21,8 +24,9 @@ export function heldFiles({ mostBytes }: { readonly mostBytes: number }): HeldFi
       [...holders].map(async (holder) => ({ holder, bytes: await deletedBytes(holder) })),
     );
     const sum = measured.reduce((before, { bytes }) => before + bytes, 0);
-    const [largest] = measured.toSorted((a, b) => b.bytes - a.bytes);
-    if (sum > mostBytes && largest && !largest.holder.isDropped) {
+    const droppable = measured.filter(({ holder }) => !holder.isDropped);
+    const [largest] = droppable.toSorted((a, b) => b.bytes - a.bytes);
+    if (sum > mostBytes && largest) {
       largest.holder.isDropped = true;
       largest.holder.drop();
     }

@@ -49,7 +49,14 @@ async function answer(
   try {
     const onError = (err: unknown) =>
       log.warn({ uid, err }, 'failed to look at a recording that is followed');
-    const options = { capturesFolder, held, clock, open: () => openFor(link, request), onError };
+    const options = {
+      capturesFolder,
+      held,
+      clock,
+      open: () => openFor(link, request),
+      onError,
+      signal: link.signal,
+    };
     const end = await (request.follow ? follow(request, options) : download(request, options));
     if (end.kind === 'refused') refuse(link, end);
     else log.info({ uid, reason: end.reason, packets: end.packets }, 'recording sent');

@@ -18,16 +18,20 @@ export type RecordingCapture = AsyncDisposable & {
 };
 
 /**
- * Each packet once, in order, and only those in the range. Closes each file of the sources once it has been read; the caller closes the rest. Throws errors of
- * read(2).
+ * Each packet once, in order, and only those in the range. Closes each file of the sources once it has been read; the
+ * caller closes the rest. Throws errors of read(2), and the signal's reason, also where nothing is in the range.
  */
 export async function recordingCapture(
   sources: readonly GenerationSource[],
-  { format, range }: { readonly format: CaptureFormat; readonly range: TimeRange },
+  {
+    format,
+    range,
+    signal,
+  }: { readonly format: CaptureFormat; readonly range: TimeRange; readonly signal?: AbortSignal },
 ): Promise<RecordingCapture> {
-  const overlap = await findOverlap(sources);
+  const overlap = await findOverlap(sources, signal);
   const { interfaces, known, droppedBefore } = recordingInterfaces(sources);
-  const joined = joinedPackets({ sources, overlap, interfaces, closesFiles: true });
+  const joined = joinedPackets({ sources, overlap, interfaces, closesFiles: true, signal });
   let packets = 0;
   const keeps = (packet: CurrentPacket) => {
     if (!isInRange(range, packet)) return false;

@@ -12,6 +12,8 @@ export type Join = {
   readonly interfaces: readonly CaptureInterface[];
   /** Whether each file is closed once it has been read. */
   readonly closesFiles?: boolean;
+  /** Its reason is thrown where more would be read. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /**
@@ -36,7 +38,7 @@ type Sequence = { readonly waiting: number[]; active: Active[] };
 
 /** The records in their order. */
 async function* spans(
-  { sources, overlap, closesFiles = false }: Omit<Join, 'interfaces'>,
+  { sources, overlap, closesFiles = false, signal }: Omit<Join, 'interfaces'>,
   onDamage: (message: string) => void,
 ): AsyncGenerator<RecordSpan, void> {
   const open = (index: number, source: Source): Active => {
@@ -45,6 +47,7 @@ async function* spans(
   };
   const sequences = sequencesOf(sources);
   for (;;) {
+    signal?.throwIfAborted();
     for (const sequence of sequences) await openDue(sequence, { sources, overlap }, open);
     const active = sequences.flatMap((sequence) => sequence.active);
     const earliest = earliestOf(active);

@@ -25,9 +25,9 @@ const usualUs = 10_000;
  * Finds the packets that more than one source has. Sources are in the order in which they started to capture. A packet
  * is identified by its bytes, up to the smallest snaplen; times only say where to search. Memory: the hashes of what
  * passes in twice the tolerance (100 ms). Where the Node's clock was set back during the overlap, duplicates can stay
- * undiscovered; no packet is ever taken for a different one.
+ * undiscovered; no packet is ever taken for a different one. Throws the signal's reason.
  */
-export async function findOverlap(sources: readonly Source[]): Promise<Overlap> {
+export async function findOverlap(sources: readonly Source[], signal?: AbortSignal): Promise<Overlap> {
   const spans = await spansOf(sources);
   const keyOf = packetKey(Math.min(...sources.map(({ header }) => header.snaplen)));
   const comparisons: ComparisonResult[] = [];
@@ -39,7 +39,8 @@ export async function findOverlap(sources: readonly Source[]): Promise<Overlap> 
           ? { source, index: at, duplicates: comparisons[at]?.duplicates ?? [] }
           : [],
       );
-    comparisons.push(await compare({ newer, startUs: spans[index]?.firstUs ?? 0, earlier, keyOf }));
+    const startUs = spans[index]?.firstUs ?? 0;
+    comparisons.push(await compare({ newer, startUs, earlier, keyOf, signal }));
   }
   return {
     duplicates: comparisons.map(({ duplicates }) => duplicates),
@@ -83,10 +84,11 @@ type Comparison = {
     readonly duplicates: readonly ByteRange[];
   }[];
   readonly keyOf: PacketKey;
+  readonly signal: AbortSignal | undefined;
 };
 
 /** Walks the newer source, with the earlier ones always one tolerance ahead of it. */
-async function compare({ newer, startUs, earlier, keyOf }: Comparison): Promise<ComparisonResult> {
+async function compare({ newer, startUs, earlier, keyOf, signal }: Comparison): Promise<ComparisonResult> {
   const window = packetWindow({ toleranceUs, usualUs });
   const ahead = await Promise.all(
     earlier.map(async ({ source, index, duplicates: skip }) => {
@@ -100,6 +102,7 @@ async function compare({ newer, startUs, earlier, keyOf }: Comparison): Promise<
 
   const reader = new SourceReader(newer);
   while (ahead.length > 0 && (await reader.ready())) {
+    signal?.throwIfAborted();
     const { timeUs } = reader;
     for (const one of ahead) await one.moveTo({ nowUs: timeUs, sinceUs: startUs, keyOf, add: window.add });
     window.expire(timeUs);

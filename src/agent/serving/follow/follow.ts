@@ -7,7 +7,14 @@ import { isInRange } from '../../../pcap/time-range.ts';
 import { captureWriter } from '../../../pcap/write/capture-writer.ts';
 import { type DescribedSource, recordingInterfaces } from '../../storage/recording-interfaces.ts';
 import type { CaptureStream } from '../capture-stream.ts';
-import { type DownloadEnd, type DownloadOptions, findChosen, mostHeldFiles } from '../download.ts';
+import {
+  type DownloadEnd,
+  type DownloadOptions,
+  findChosen,
+  heldTooMuch,
+  mostHeldFiles,
+  unlessAborted,
+} from '../download.ts';
 import { countsAtEnd } from '../recording-counts.ts';
 import type { RecordingRefusal, RecordingRequest } from '../recording-request.ts';
 import { followGaps } from './follow-gaps.ts';
@@ -36,8 +43,9 @@ export async function follow(
   const mostFiles = Math.max(2, mostHeldFiles - options.held.files());
   const ringOptions = { folder, pollMs: pollEveryMs, mostFiles, nowMs, clock: options.clock, onError };
   await using ring = await followRing(ringOptions);
-  // What the ring has deleted is not kept for a reader: only the file that is being read is.
-  using _held = options.held.hold(ring.files, () => {});
+  // What the ring has deleted is not kept for a reader: only the file that is being read is, and it can be large.
+  const dropping = new AbortController();
+  using _held = options.held.hold(ring.files, () => dropping.abort());
   await using stream = options.open();
   await firstFile(ring, stream.signal);
   const gaps = followGaps();
@@ -45,7 +53,7 @@ export async function follow(
   const spans = followRecords({
     ring,
     nowMs,
-    signal: stream.signal,
+    signal: AbortSignal.any([stream.signal, dropping.signal]),
     onStart() {
       const described = recordingInterfaces(sourcesOf(ring.tails.slice(0, interfaces.length + 1)));
       const description = described.interfaces[interfaces.length];
@@ -56,7 +64,8 @@ export async function follow(
   });
   const headerOf = (source: number) => ring.tails[source]?.header;
   await using reader = new SpanPackets({ spans, interfaces, headerOf, damage: [] });
-  const end = await send(request, { ring, reader, gaps, stream });
+  const end = await send(request, { ring, reader, gaps, stream, dropped: dropping.signal });
+  if (end.kind === 'heldTooMuch') await ring[Symbol.asyncDispose]();
   return await endStream(stream, end, { ring, packets: gaps.packets() });
 }
 
@@ -73,12 +82,16 @@ type Sending = {
   readonly reader: SpanPackets;
   readonly gaps: ReturnType<typeof followGaps>;
   readonly stream: CaptureStream;
+  /** Aborts when the reader keeps too much of the disk. */
+  readonly dropped: AbortSignal;
 };
+
+type FollowEnd = MergeEnd | { readonly kind: 'heldTooMuch' };
 
 async function send(
   { format, range }: RecordingRequest,
-  { ring, reader, gaps, stream }: Sending,
-): Promise<MergeEnd> {
+  { ring, reader, gaps, stream, dropped }: Sending,
+): Promise<FollowEnd> {
   const keeps = (packet: CurrentPacket) => {
     if (!isInRange(range, packet)) return false;
     gaps.count(packet);
@@ -95,11 +108,17 @@ async function send(
     droppedBefore: ({ interfaceIndex }) => gaps.takeDropped(interfaceIndex),
     known: (description) => recordingInterfaces(sourcesOf(ring.tails)).known(description),
   });
-  for (;;) {
-    const chunk = await chunks.next();
-    for (const gap of gaps.takePassed()) await stream.gap(gap);
-    if (chunk.done) return chunk.value;
-    await stream.write(chunk.value);
+  try {
+    for (;;) {
+      const chunk = await chunks.next();
+      for (const gap of gaps.takePassed()) await unlessAborted(stream.gap(gap), dropped);
+      if (chunk.done) return chunk.value;
+      await unlessAborted(stream.write(chunk.value), dropped);
+      if (dropped.aborted) return { kind: 'heldTooMuch' };
+    }
+  } catch (error) {
+    if (dropped.aborted && !stream.signal.aborted) return { kind: 'heldTooMuch' };
+    throw error;
   }
 }
 
@@ -108,17 +127,20 @@ const mostNotes = 100;
 
 async function endStream(
   stream: CaptureStream,
-  end: MergeEnd,
+  end: FollowEnd,
   { ring, packets }: { readonly ring: FollowedRing; readonly packets: number },
 ): Promise<DownloadEnd> {
   const notes = ring.tails.flatMap((tail) => tail.notes).slice(0, mostNotes);
-  const outcome =
-    end.kind === 'problem'
-      ? { reason: end.reason, message: end.message, isComplete: false }
-      : { reason: ring.state().kind === 'deleted' ? 'RecordingDeleted' : 'PodEnded', isComplete: true };
+  const outcome = outcomeOf(end, ring);
   const counts = countsAtEnd(ring.tails.map(({ record }) => record));
   await stream.end({ ...outcome, packets, ...counts, ...(notes.length > 0 && { notes }) });
   return { kind: 'ended', reason: outcome.reason, packets };
+}
+
+function outcomeOf(end: FollowEnd, ring: FollowedRing) {
+  if (end.kind === 'heldTooMuch') return heldTooMuch;
+  if (end.kind === 'problem') return { reason: end.reason, message: end.message, isComplete: false };
+  return { reason: ring.state().kind === 'deleted' ? 'RecordingDeleted' : 'PodEnded', isComplete: true };
 }
 
 function sourcesOf(tails: readonly GenerationTail[]): DescribedSource[] {
