@@ -81,10 +81,10 @@ describe('kubectl get', () => {
     expect(others).toEqual([]);
   });
 
-  test('prints filter and UID with -o wide, and namespaces with -A', async ({ cluster, web }) => {
+  test('prints more with -o wide, and namespaces with -A', async ({ cluster, web }) => {
     const [head, row] = rows(await kubectl('get', 'cap', '-o', 'wide', '-n', cluster.namespace));
-    expect(head).toEqual([...plain, 'FILTER', 'UID']);
-    expect(row?.slice(-2)).toEqual(['udp or tcp', web.uid]);
+    expect(head).toEqual([...plain, 'FROZEN', 'FILTER', 'UID']);
+    expect(row?.slice(-3)).toEqual(['<none>', 'udp or tcp', web.uid]);
     const all = rows(await kubectl('get', 'captures', '-A'));
     expect(all[0]).toEqual(['NAMESPACE', ...plain]);
     expect(all.find(([namespace]) => namespace === cluster.namespace)?.[1]).toBe('web');

@@ -70,7 +70,7 @@ A ring is overwritten within seconds if a Pod is busy, and what happened around 
 | \`failed\`     | the Pod's phase becomes \`Failed\`                                                                             |
 
 - A frozen ring has what the ring had at the trigger, which the agent sees 0.2 to 1 s after the end of a container, and what passes until \`podcap.dev/freeze-after\` is over, or N more files are full. The capture continues in a new ring, which begins no later than the frozen ring ends.
-- The Event \`CaptureFrozen\` and \`podcap list\` say why, what is in it, and how far back it reaches. \`podcap read --frozen 1\` reads a frozen ring, and \`--frozen all\` all of them and the ring, each packet once.
+- The Event \`CaptureFrozen\`, \`kubectl describe capture\` and \`podcap list\` say why, what is in it, and how far back it reaches. [\`captures/log?frozen=1\`](hub.md#download-a-recording) or \`podcap read --frozen 1\` reads a frozen ring, and \`all\` in place of the number all of them and the ring, each packet once.
 - Each new text of \`podcap.dev/freeze\` freezes once, for example \`kubectl annotate pod web podcap.dev/freeze="slow at 10:15"\`.
 - Triggers within a second count as one. A crash loop freezes at most once a minute; the next frozen ring says how often nothing was frozen. The first frozen ring of a Pod and the newest ones are kept, three in all (\`--max-frozen-rings\`).
 - A Pod that is deleted or completes, a rollout, a lost Node and a Node that was started again freeze nothing. If a container ends while no agent runs, what is left of that time is frozen when one does.
