@@ -8,6 +8,11 @@ export type KeptNotes = {
   readonly all: ReadonlyMap<string, RecordingNote>;
   /** Reads those in folders that have not been read yet. Never rejects. */
   readonly load: () => Promise<void>;
+  /**
+   * Whether it is known what note there is in the folder. Otherwise nothing may be said of the recording: if it seemed to
+   * begin now, it could be of an earlier namespace of that name.
+   */
+  readonly isRead: (uid: string) => boolean;
   /** Writes those that have changed, and forgets those of which nothing is left. Never rejects. */
   readonly keep: (described: ReadonlyMap<string, DescribedRecording>) => Promise<void>;
 };
@@ -18,18 +23,31 @@ export type NoteFolders = Pick<CaptureFolders, 'states' | 'readNote' | 'writeNot
 export function keptNotes(folders: NoteFolders, log: Log): KeptNotes {
   const all = new Map<string, RecordingNote>();
   const loaded = new Set<string>();
+  const unread = new Set<string>();
   /** By UID, the note that is in its folder. */
   const written = new Map<string, string>();
   let hasFailed = false;
 
-  async function load(): Promise<void> {
-    for (const uid of folders.states().keys()) {
-      if (loaded.has(uid)) continue;
-      loaded.add(uid);
-      // What this agent knows is newer.
-      if (all.has(uid)) continue;
-      const note = await folders.readNote(uid).catch(() => undefined);
+  async function read(uid: string): Promise<boolean> {
+    try {
+      const note = await folders.readNote(uid);
       if (note) all.set(uid, note);
+      return true;
+    } catch (error) {
+      if (!unread.has(uid)) log.warn({ uid, err: error }, 'failed to read the note of a recording');
+      return false;
+    }
+  }
+
+  async function load(): Promise<void> {
+    const uids = new Set(folders.states().keys());
+    for (const uid of unread) if (!uids.has(uid)) unread.delete(uid);
+    for (const uid of uids) {
+      // What this agent knows is newer.
+      if (loaded.has(uid) || all.has(uid) || (await read(uid))) {
+        loaded.add(uid);
+        unread.delete(uid);
+      } else unread.add(uid);
     }
   }
 
@@ -53,5 +71,5 @@ export function keptNotes(folders: NoteFolders, log: Log): KeptNotes {
     }
   }
 
-  return { all, load, keep };
+  return { all, load, keep, isRead: (uid) => loaded.has(uid) || all.has(uid) };
 }

@@ -179,3 +179,32 @@ test('a disk that takes no note is logged once, and hubs are told all the same',
     agent.log.lines.filter(({ message }) => message === 'failed to write the note of a recording'),
   ).toHaveLength(1);
 });
+
+test('a recording whose note cannot be read is not told as one that begins now', async () => {
+  const startTime = '2020-01-01T00:00:00.000Z';
+  let isReadable = false;
+  const written: RecordingNote[] = [];
+  await using agent = await reportingAgent({
+    folders: {
+      states: () => new Map([['a', folderOf('a')]]),
+      async readNote() {
+        if (!isReadable) throw new Error('EMFILE');
+        return await Promise.resolve({ interfaces: [], startTime });
+      },
+      async writeNote(_uid, note) {
+        written.push(note);
+        return await Promise.resolve(true);
+      },
+    },
+  });
+  agent.node.plan = emptyPlan;
+  const reports = agent.follow();
+  await until(() => reports.isSynced(), { what: 'everything to be told' });
+  expect(reports.of('a')).toBeUndefined();
+  isReadable = true;
+  agent.changed();
+  await reports.inPhase('a', 'Capturing');
+  expect(reports.of('a')?.status.startTime).toBe(startTime);
+  await until(() => written.length > 0, { what: 'the note' });
+  expect(new Set(written.map((note) => note.startTime))).toEqual(new Set([startTime]));
+});

@@ -60,12 +60,15 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
   const readers = new Set<Wakeup>();
 
   function describe(): ReadonlyMap<string, DescribedRecording> {
-    const states = new Map(options.states().map((state) => [state.uid, state]));
+    const all = folders.states();
+    const known = new Map([...all].filter(([uid]) => notes.isRead(uid)));
+    const ofKnown = options.states().filter(({ uid }) => known.has(uid) || !all.has(uid));
+    const states = new Map(ofKnown.map((state) => [state.uid, state]));
     return describeRecordings({
       states,
-      undecided: undecided.among(folders.states(), states),
+      undecided: undecided.among(known, states),
       plan: options.plan(),
-      folders: folders.states(),
+      folders: known,
       notes: notes.all,
       counters: options.counters(),
       now: new Date().toISOString(),
