@@ -25,7 +25,7 @@ export const linkRefusalReasons = [
   /** A fresh token speaks for another Pod or Node than the link. */
   'OtherAgent',
   'TooManyAgents',
-  /** It has flooded the hub, and must wait. */
+  /** It has flooded the hub with frames or links, and must wait. */
   'Flood',
   'ShuttingDown',
 ] as const;

@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:tls';
-import { lruCache } from '../../base/lru-cache.ts';
 import type { Log } from '../../kubernetes/logger.ts';
 import { linkProtocol } from '../../link/protocol.ts';
 import type { LinkRefusalReason } from './agent-identity.ts';
@@ -8,6 +7,7 @@ import { agentRegistry } from './agent-registry.ts';
 import type { ReceiveReports } from './agent-reports.ts';
 import type { PingTimes } from './agent-session.ts';
 import { type AdmissionBounds, defaultAdmission, linkAdmission } from './link-admission.ts';
+import { linkConduct } from './link-conduct.ts';
 import { refusedAgents } from './refused-agents.ts';
 import { type AgentServing, serveAgent } from './serve-agent.ts';
 import type { ReviewToken } from './token-review.ts';
@@ -67,7 +67,7 @@ export function linkServer(options: LinkServerOptions): LinkServer {
     handshakeMs: bounds.handshakeMs,
     mostAgents,
     isAccepting: () => isAccepting,
-    flooders: lruCache<number>(1_024),
+    conduct: linkConduct(),
     onRefused: refused.count,
     onAccepted(key) {
       admission.identified(key);

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
-import type { LruCache } from '../../base/lru-cache.ts';
 import { linkProtocol } from '../../link/protocol.ts';
 import { type LinkRefusal, refuse } from './agent-identity.ts';
 import { floodEnding } from './agent-session.ts';
 import { connectionKey } from './link-admission.ts';
+import type { LinkConduct } from './link-conduct.ts';
 import { MalformedHello, readHello, writeWelcome } from './link-line.ts';
 import { type LinkRun, runLink } from './run-link.ts';
 import type { ReviewedToken } from './token-review.ts';
@@ -15,15 +15,11 @@ export type AgentServing = Omit<LinkRun, keyof IdentifiedAgent | 'socket'> & {
   readonly handshakeMs: number;
   readonly mostAgents: number;
   readonly isAccepting: () => boolean;
-  /** When the agent of that Pod UID was cut off for a flood. */
-  readonly flooders: LruCache<number>;
+  readonly conduct: LinkConduct;
   readonly onRefused: (refusal: LinkRefusal, from: string | undefined) => void;
   /** `key`: of the connection. */
   readonly onAccepted: (key: string) => void;
 };
-
-/** A flood is noticed after a second or two: the pause makes that little. */
-const floodPauseMs = 60_000;
 
 /** Finds out who has connected, and uses the link until it ends, if it is one of an agent. Never rejects. */
 export async function serveAgent(socket: TLSSocket, serving: AgentServing): Promise<void> {
@@ -45,7 +41,7 @@ export async function serveAgent(socket: TLSSocket, serving: AgentServing): Prom
     await writeWelcome(socket, { kind: 'welcome', version: serving.version }, handshake);
     serving.onAccepted(key);
     const ending = await runLink({ ...serving, ...agent, socket });
-    if (ending === floodEnding) serving.flooders.set(agent.identity.podUid, performance.now());
+    if (ending === floodEnding) serving.conduct.flooded(agent.identity.podUid);
   } catch (error) {
     if (error instanceof MalformedHello) serving.onRefused(refuse('Malformed', error.message), from);
     else if (!serving.signal.aborted)
@@ -59,17 +55,15 @@ type IdentifiedAgent = ReviewedToken & { readonly agentVersion: string };
 
 async function identify(
   socket: TLSSocket,
-  { isAccepting, review, registry, mostAgents, flooders }: AgentServing,
+  { isAccepting, review, registry, mostAgents, conduct }: AgentServing,
   signal: AbortSignal,
 ): Promise<IdentifiedAgent | LinkRefusal> {
   const hello = await readHello(socket, signal);
   if (!isAccepting()) return refuse('ShuttingDown', 'this hub is shutting down');
   const reviewed = await review(hello.token, signal);
   if (reviewed.kind === 'refused') return reviewed;
-  const floodMs = flooders.get(reviewed.identity.podUid);
-  if (floodMs !== undefined && performance.now() - floodMs < floodPauseMs) {
-    return refuse('Flood', `this agent has flooded the hub: it has to wait ${floodPauseMs / 1_000} s`);
-  }
   if (registry.count() >= mostAgents) return refuse('TooManyAgents', `a hub takes ${mostAgents} agents`);
+  const refusal = conduct.connect(reviewed.identity.podUid);
+  if (refusal) return refusal;
   return { ...reviewed, agentVersion: hello.version };
 }
