@@ -280,6 +280,16 @@ test('nor those of what the agent says, with which tcpdump explains an error, fo
   }
 });
 
+test('how many packets are left is unknown, not 0, where more were pruned than a capture that was killed had counted', async () => {
+  await using scene = await readScene();
+  await scene.file({ index: 3, packets: packets(0, 4) });
+  await scene.record({ totals: { ...noTotals, captured: 10, pruned: 12 } });
+  const { stdout } = await scene.list(['-o', 'json']);
+  const [listed] = JSON.parse(stdout.toString());
+  expect(listed).toMatchObject({ files: 1, dropped: 0 });
+  expect(listed).not.toHaveProperty('packets');
+});
+
 test("a record of another Pod's folder does not count", async () => {
   await using scene = await readScene();
   await scene.record({ totals: { ...noTotals, captured: 1 } });

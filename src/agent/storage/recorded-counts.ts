@@ -20,8 +20,8 @@ export function countsOf(
   const unsure = records.filter((record, at) => at === records.length - 1 || !isOver(record, clock));
   const isMissedKnown = unsure.every(({ missedIfDead = 0 }) => missedIfDead === 0);
   return {
-    // A capture that died with its Node was counted up to 18 s before its end, and pruned to its end.
-    packets: Math.max(0, captured - pruned),
+    // A capture that died was counted up to 18 s before its end, and pruned to its end: how many are left is unknown then.
+    ...(captured >= pruned && { packets: captured - pruned }),
     dropped,
     lostAtStop,
     ...(isMissedKnown && { missed }),
