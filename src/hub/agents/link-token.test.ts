@@ -96,3 +96,15 @@ test('one refusal that is taken back ends no link', async () => {
   await expiring.isAsked(5);
   expect(agent.isClosed()).toBe(false);
 });
+
+test('an agent that sends no token stays no longer after its Pod has been deleted', async () => {
+  await using scene = await linkScene({ tokenTimes });
+  await using agent = await scene.connect({
+    handlers: { [linkPaths.token]: (stream) => stream.respond({ ':status': 404 }, { endStream: true }) },
+  });
+  await until(() => agent.requests.length > 5, { what: 'the token to be asked for' });
+  expect(agent.isClosed()).toBe(false);
+  const refused = tokenReviewAnswer({ authenticated: false, error: 'the Pod has been deleted' });
+  scene.api.answers.set(tokenReviewPath, () => refused);
+  await until(() => agent.isClosed(), { what: 'the link to end' });
+});

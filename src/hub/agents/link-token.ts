@@ -39,6 +39,7 @@ export async function keepTokenFresh({
   signal,
 }: TokenKeeping): Promise<LinkRefusal> {
   const { node, podName } = link;
+  let known = token;
   let checked: CheckedToken = {
     expiresAtMs: token.expiresAtMs,
     confirmedMs: Date.now(),
@@ -48,7 +49,8 @@ export async function keepTokenFresh({
   for (;;) {
     await abortableSleep(waitBeforeCheckMs(checked, Date.now(), times), signal);
     signal.throwIfAborted();
-    const outcome = await reviewFresh(link, review, signal);
+    const outcome = await reviewFresh(link, { known, review, signal });
+    if (outcome?.kind === 'accepted') known = outcome;
     const step = stepAfterCheck(checked, outcome, Date.now(), times);
     if (step.kind === 'end') return step.refusal;
     if (step.checked.isUnchecked && !checked.isUnchecked) {
@@ -62,15 +64,19 @@ export async function keepTokenFresh({
   }
 }
 
-/** A refusal if the fresh token is one of another agent; undefined if the agent sends none. */
+type Reviewing = Pick<TokenKeeping, 'review' | 'signal'> & { readonly known: ReviewedToken };
+
+/**
+ * A refusal if the fresh token is one of another agent. If the agent sends none, the one that is known is reviewed again:
+ * an agent that keeps silent stays no longer after its Pod has gone. Undefined if that has expired.
+ */
 async function reviewFresh(
   link: AgentLink,
-  review: ReviewToken,
-  signal: AbortSignal,
+  { known, review, signal }: Reviewing,
 ): Promise<ReviewedToken | LinkRefusal | undefined> {
   const fresh = await fetchToken(link, signal);
-  if (fresh === undefined) return undefined;
-  const reviewed = await review(fresh, signal);
+  if (fresh === undefined && known.expiresAtMs <= Date.now()) return undefined;
+  const reviewed = await review(fresh ?? known.token, signal);
   if (reviewed.kind === 'refused') return reviewed;
   const { identity } = reviewed;
   if (identity.podUid === link.podUid && identity.node === link.node) return reviewed;

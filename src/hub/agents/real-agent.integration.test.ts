@@ -18,6 +18,7 @@ const fresh = () => ({ signal: AbortSignal.timeout(10_000) });
 
 const accept: ReviewToken = async (token) => ({
   kind: 'accepted',
+  token,
   identity: { node: 'node1', podName: 'podcap-1', podUid: token },
   expiresAtMs: Date.now() + 3_600_000,
 });

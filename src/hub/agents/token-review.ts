@@ -15,6 +15,7 @@ export type ReviewToken = (token: string, signal: AbortSignal) => Promise<Review
 
 export type ReviewedToken = {
   readonly kind: 'accepted';
+  readonly token: string;
   readonly identity: AgentIdentity;
   /** In milliseconds of Unix time. */
   readonly expiresAtMs: number;
@@ -47,7 +48,7 @@ export function tokenReviews({ client, account, reviewMs = 5_000 }: TokenReviewO
       const answer = await queue(() => client.create({ path, body, signal, deadlineMs: reviewMs }), signal);
       const { expiresAtMs } = claims;
       const identity = identityByReview(answer, { account, isExpired: expiresAtMs <= Date.now() });
-      return 'kind' in identity ? identity : { kind: 'accepted', identity, expiresAtMs };
+      return 'kind' in identity ? identity : { kind: 'accepted', token, identity, expiresAtMs };
     } catch (error) {
       signal.throwIfAborted();
       // Whatever it is, it says nothing about the token: not even a 403, which is about the hub's own rights.

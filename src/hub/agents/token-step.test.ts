@@ -29,6 +29,7 @@ test.each([
 
 const accepted: ReviewedToken = {
   kind: 'accepted',
+  token: 'secret',
   identity: { node: 'node-1', podName: 'podcap', podUid: 'uid' },
   expiresAtMs: now + 120 * minute,
 };
