@@ -1,3 +1,14 @@
+import type { Settings } from '../settings.ts';
+
+/** What each test sets itself. */
+type OwnSettings =
+  | 'capturesFolder'
+  | 'cniResultsFolder'
+  | 'netnsFolder'
+  | 'nativeFolder'
+  | 'probePort'
+  | 'metricsPort';
+
 /** Settings as text, as in the environment of the agent's Pod, for an agent in a child process. */
 export const settingsText = {
   nodeName: 'node1',
@@ -18,4 +29,6 @@ export const settingsText = {
   metricsTlsFolder: '',
   cniResyncSeconds: '5',
   logLevel: 'warn',
-};
+  hub: '',
+  hubTokenFile: '/nowhere/token',
+} satisfies Readonly<Record<Exclude<keyof Settings, OwnSettings>, string>>;
