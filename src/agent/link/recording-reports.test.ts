@@ -127,6 +127,21 @@ test('what says that a capture is over has its last counts, and is told once', a
   expect(reports.lines.filter(({ kind }) => kind === 'recording')).toHaveLength(2);
 });
 
+test('that a captured Pod has no network any more is told only if it stays so', async () => {
+  await using agent = await reportingAgent();
+  const { node } = agent;
+  node.plan = emptyPlan;
+  node.folders = new Map([['a', folderOf('a')]]);
+  const reports = agent.follow();
+  await reports.inPhase('a', 'Capturing');
+  node.states = [stateOf('a', 'waiting'), stateOf('b')];
+  agent.changed();
+  await reports.inPhase('b', 'Capturing');
+  expect(reports.of('a')?.status.phase).toBe('Capturing');
+  node.nowMs = 5_000;
+  await reports.inPhase('a', 'Waiting');
+});
+
 test('what becomes too much is said, and a hub that knew it must ask again', async () => {
   await using agent = await reportingAgent();
   agent.node.plan = emptyPlan;

@@ -44,7 +44,7 @@ const minUpdateIntervalMs = 100;
 const updateEveryMs = 1_000;
 /** Hubs are told nothing before the first plan, or this long after the start: until then little is known. */
 const firstPlanMs = 5_000;
-/** A capture starts and is deleted within this time. */
+/** A capture starts, ends and is deleted within this time. */
 const undecidedMs = 5_000;
 const defaultHeartbeatMs = 15_000;
 
@@ -63,10 +63,13 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
     const all = folders.states();
     const known = new Map([...all].filter(([uid]) => notes.isRead(uid)));
     const ofKnown = options.states().filter(({ uid }) => known.has(uid) || !all.has(uid));
-    const states = new Map(ofKnown.map((state) => [state.uid, state]));
+    const mayPass = (state: PodState) => known.has(state.uid) && mayBeEnding(state, notes.all);
+    const settled = byUid(ofKnown.filter((state) => !mayPass(state)));
+    const undecidedUids = undecided.among(known, settled);
+    const lasting = byUid(ofKnown.filter(({ uid }) => undecidedUids.has(uid)));
     return describeRecordings({
-      states,
-      undecided: undecided.among(known, states),
+      states: new Map([...settled, ...lasting]),
+      undecided: undecidedUids,
       plan: options.plan(),
       folders: known,
       notes: notes.all,
@@ -129,6 +132,15 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
       await updating.settled();
     },
   };
+}
+
+function byUid(states: readonly PodState[]): ReadonlyMap<string, PodState> {
+  return new Map(states.map((state) => [state.uid, state]));
+}
+
+/** The network of a Pod is gone a moment before the Pod is known to have ended: then it waits for none. */
+function mayBeEnding({ uid, state }: PodState, notes: ReadonlyMap<string, RecordingNote>): boolean {
+  return state === 'waiting' && notes.get(uid)?.phase?.phase === 'Capturing';
 }
 
 /** Those that were being captured when they were described last, and are not any more. */
