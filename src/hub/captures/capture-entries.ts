@@ -25,8 +25,8 @@ export type CaptureEntries = {
   readonly flush: (name: CaptureName) => void;
   /** An object that this replica may never have seen was deleted. False if that is known. */
   readonly markDeleted: (name: CaptureName, deletedMs: number) => boolean;
-  /** What changed or was deleted after that version. */
-  readonly changedSince: (version: number) => Iterable<CaptureEntry>;
+  /** What changed or was deleted after that version; with `state`, not those of which counters alone have changed. */
+  readonly changedSince: (version: number, change: 'any' | 'state') => Iterable<CaptureEntry>;
   readonly forgetDeletedBefore: (version: number) => void;
 };
 
@@ -46,6 +46,7 @@ export function captureEntries(
     entry.claims = [];
     entry.isDeleted = true;
     entry.version = versions.next();
+    entry.stateVersion = entry.version;
     const { capture } = entry;
     const metadata = { ...capture.metadata, resourceVersion: `${entry.version}` };
     entry.capture = { ...capture, metadata };
@@ -88,7 +89,9 @@ export function captureEntries(
       if (claims.length === 0) return remove(entry);
       change(entry, claims);
       entry.hasNewCounters = kind === 'counters';
-      if (kind === 'state') notify(entry);
+      if (kind === 'counters') return;
+      entry.stateVersion = entry.version;
+      notify(entry);
     },
     flush(name) {
       const entry = live.get(entryKey(name));
@@ -105,9 +108,11 @@ export function captureEntries(
       notify(entry);
       return true;
     },
-    *changedSince(version) {
+    *changedSince(version, kind) {
       for (const entry of deleted.all()) if (entry.version > version) yield entry;
-      for (const entry of live.values()) if (entry.version > version) yield entry;
+      for (const entry of live.values()) {
+        if ((kind === 'any' ? entry.version : entry.stateVersion) > version) yield entry;
+      }
     },
     forgetDeletedBefore: deleted.forgetBefore,
   };
@@ -128,6 +133,7 @@ function newEntry(
     uid,
     addedVersion: version,
     version,
+    stateVersion: version,
     isDeleted: false,
     capture: capture({ uid, resourceVersion: version }),
     claims: [],

@@ -12,6 +12,8 @@ export type CaptureEntry = {
   readonly addedVersion: number;
   /** When it changed last, or was deleted. */
   version: number;
+  /** The same, but for changes of counters alone. */
+  stateVersion: number;
   isDeleted: boolean;
   /** The last there was, if it is deleted, with the resource version of its deletion. */
   capture: Capture;

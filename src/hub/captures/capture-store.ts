@@ -95,7 +95,8 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
     const { resourceVersion, resentMs = defaultResentMs } = since;
     // A replica whose clock is ahead may have made it up to a minute later than now.
     const known = Math.min(Number(resourceVersion), versions.current()) - resentMs * 1_000;
-    const initial = () => entries.changedSince(known < startVersion ? 0 : known);
+    const change = since.resentMs === undefined ? 'any' : 'state';
+    const initial = () => entries.changedSince(known < startVersion ? 0 : known, change);
     return { scope, initial, knownSince: known < startVersion ? undefined : known, isFromNow: false };
   }
 

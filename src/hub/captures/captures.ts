@@ -9,8 +9,8 @@ export type Captures = {
   readonly get: (name: CaptureName, fresh: Freshness) => Promise<Capture | undefined>;
   /**
    * What is there now, if `since` asks for it, and then every change, until the signal. From a resourceVersion t on:
-   * everything changed or deleted since t - 60 s, or as `resentMs` says; everything if this replica is younger. Throws
-   * nothing.
+   * everything changed or deleted since t - 60 s, or since t - `resentMs`, then without what has other counters
+   * alone; everything if this replica is younger. Throws nothing.
    */
   readonly watch: (
     scope: CaptureScope,
