@@ -31,6 +31,8 @@ export type WantedStream = {
   readonly parameters: Readonly<Record<string, string>>;
   /** As the client sent it. */
   readonly accept: string;
+  /** Whether the caller may have several agents asked at once, once more. */
+  readonly mayAskAll: () => boolean;
   readonly signal: AbortSignal;
 };
 
@@ -91,6 +93,7 @@ export async function findTap(
   const all = agents.all();
   const unreachable: string[] = [];
   for (const round of roundsOf(agents, hint)) {
+    if (round.length > 1 && !wanted.mayAskAll()) return streamErrors.tooManySearches();
     const answer = await askTogether(round, call);
     if (answer.kind === 'source') return sourceOf(answer, undefined);
     if (answer.kind === 'contested') return streamErrors.contestedPod(name, answer.nodes);

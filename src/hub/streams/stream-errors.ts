@@ -12,6 +12,12 @@ export const streamErrors = {
         : `this hub has ${bounds.perHub} streams open, as many as it may: try again later`,
       10,
     ),
+  tooManySearches: () =>
+    statusError(
+      'TooManyRequests',
+      'you have had all agents asked for Pods too often: name the Node of the Pod with ?node=, or try again',
+      5,
+    ),
   noNamespace: (namespace: string) => statusError('NotFound', `namespace ${namespace} does not exist`),
   noCapture: ({ namespace, name }: CaptureName) =>
     statusError(

@@ -7,6 +7,7 @@ import type { Subresource, SubresourceHandler, SubresourceRequest } from '../api
 import { findRecording, findTap, type SourceOrigins, type StreamSource } from './find-source.ts';
 import { permissionLost } from './permission.ts';
 import { relay } from './relay.ts';
+import { searches } from './searches.ts';
 import { streamErrors } from './stream-errors.ts';
 import type { StreamEvents } from './stream-events.ts';
 import { type StreamBounds, streamLimits } from './stream-limits.ts';
@@ -43,6 +44,7 @@ const verbs = { log: 'download', attach: 'tap' } as const satisfies Record<Subre
  */
 export function streamHandler(options: StreamHandlerOptions): SubresourceHandler {
   const limits = streamLimits(options.bounds);
+  const { begin } = searches();
   const { authorize, audit, events, bounds } = options;
   const timing = { ...defaultTiming, ...options.timing };
 
@@ -56,7 +58,8 @@ export function streamHandler(options: StreamHandlerOptions): SubresourceHandler
     const place = limits.open(request.caller.user);
     if (place.kind === 'refused') return streamErrors.tooMany(place.bound, bounds);
     try {
-      const wanted = { capture, parameters: parameters.values, accept, signal };
+      const mayAskAll = () => begin(request.caller.user);
+      const wanted = { capture, parameters: parameters.values, accept, mayAskAll, signal };
       const source = await (subresource === 'log' ? findRecording : findTap)(options, wanted);
       if (source.kind === 'error') return source;
       events.opened(subresource, (performance.now() - startMs) / 1_000);

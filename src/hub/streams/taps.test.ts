@@ -138,3 +138,19 @@ test('the tap of a client that goes away ends at once', async () => {
   await until(() => scene.audited().some(({ event }) => event === 'StreamEnded'), { what: 'the audit line' });
   expect(scene.audited().at(-1)).toMatchObject({ event: 'StreamEnded', ending: 'ClientGone', bytes: 7 });
 });
+
+test('a user who has all agents asked again and again has to name the Node', async () => {
+  const scene = await streamScene();
+  await using one = await scene.agent('node-1', { [linkPaths.tap]: absent });
+  await using _two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
+  const statuses: number[] = [];
+  for (let at = 0; at < 300 && !statuses.includes(429); at += 1) {
+    statuses.push((await scene.get('shop/web/attach')).status);
+  }
+  expect(statuses.at(-1)).toBe(429);
+  const asked = () => one.requests.filter((each) => each.includes('tap')).length;
+  const before = asked();
+  expect(before).toBe(statuses.length - 1);
+  expect((await scene.get('shop/web/attach?node=node-2')).status).toBe(200);
+  expect(asked()).toBe(before);
+});
