@@ -101,7 +101,10 @@ export function captureEntries(
     },
     markDeleted(name, deletedMs) {
       const key = entryKey(name);
-      if (live.has(key) || deleted.get(key)) return false;
+      if (live.has(key)) return false;
+      const known = deleted.get(key);
+      // It may have come and gone once more while its agent was not connected.
+      if (known && deletedMs * 1_000 <= known.version) return false;
       const entry = newEntry(name, versions.next(), (of) => emptyCapture(name, deletedMs, of));
       entry.isDeleted = true;
       deleted.add(entry);

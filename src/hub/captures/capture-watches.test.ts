@@ -137,6 +137,28 @@ test('a replica that is younger than what a watch resumes from sends everything,
   expect(await watch.next(3)).toEqual(['deleted gone ', 'added checkout Capturing', 'bookmark']);
 });
 
+test('a capture that came and went again while its agent was not connected is deleted for who knows it from another replica', async () => {
+  let now = 1_700_000_000_000;
+  using store = captureStore({ nowMs: () => now });
+  const agent = linkAgent(store.receiveReports);
+  agent.reportAll(recordingLine());
+  const first = deletedLine({ deletedAt: new Date(now).toISOString() });
+  agent.report(first);
+  agent.disconnect();
+  now += 120_000;
+  const listedAtOther = BigInt(now) * 1_000n;
+  now += 30_000;
+  const second = deletedLine({ uid: 'recreated', deletedAt: new Date(now).toISOString() });
+  now += 30_000;
+  linkAgent(store.receiveReports).reportAll(first, second);
+  now += 30_000;
+  // What an agent says again to each hub that connects is no news.
+  linkAgent(store.receiveReports).reportAll(first, second);
+  await using watch = followCaptures(store, { kind: 'version', resourceVersion: listedAtOther });
+  expect(await watch.next(2)).toEqual(['deleted checkout ', 'bookmark']);
+  expect(watch.versions[0]).toBe(`${now - 30_000}000`);
+});
+
 test('a watch resumes only from what is not too long ago for the deletions since to be known', () => {
   const now = 1_700_000_000_000;
   using store = captureStore({ nowMs: () => now });

@@ -70,7 +70,9 @@ export function reportedCaptures(entries: CaptureEntries, nowMs: () => number): 
   function applyDeleted(agent: ReportingAgent, line: DeletedLine): void {
     const ofNode = [...agents.values()].filter(({ node }) => node === agent.node);
     const gone = ofNode.flatMap(({ claims }) => claims.get(line.uid) ?? []);
-    drop(gone.filter((claim) => isOfName(claim, line)));
+    const dropped = gone.filter((claim) => isOfName(claim, line));
+    drop(dropped);
+    if (dropped.length > 0) return;
     const deletedMs = Date.parse(line.deletedAt);
     if (!(nowMs() - deletedMs < rememberDeletedMs) || agent.deletions >= linkBounds.recordings) return;
     if (entries.markDeleted(line, Math.min(deletedMs, nowMs()))) agent.deletions += 1;
