@@ -71,8 +71,8 @@ export function startHubDialler(options: HubDiallerOptions): HubDialler {
       const { routes, ping } = options;
       return await serveLink(socket, { hub, routes, ...(ping && { ping }), log, signal });
     } catch (error) {
-      if (error instanceof LinkFailure) return error;
-      throw error;
+      // Whatever it is, it is tried again: an agent that gives up on a hub would have to be restarted.
+      return error instanceof LinkFailure ? error : new LinkFailure('Protocol', String(error), error);
     } finally {
       if (link && performance.now() - link.sinceMs >= settledMs) delays.reset();
       link = undefined;

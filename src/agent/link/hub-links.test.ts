@@ -166,6 +166,18 @@ test('without a token the hub is not dialled, and the reason is counted', async 
   expect(hub.links).toEqual([]);
 });
 
+test('what fails in a way that nobody has foreseen is tried again', async () => {
+  await using scene = await hubScene();
+  scene.list({ port: 70_000 });
+  await using links = startTestLinks(scene);
+  await until(() => (links.counts().failures.get('Protocol') ?? 0) > 1, { what: 'failures' });
+  expect(links.lines).toContainEqual(
+    expect.objectContaining({
+      fields: expect.objectContaining({ message: expect.stringContaining('70000') }),
+    }),
+  );
+});
+
 test('an unknown path and an unknown method are refused with a reason', async () => {
   await using scene = await hubScene();
   const hub = await scene.startHub();
