@@ -111,8 +111,8 @@ test('a frozen ring is downloaded by its number', async ({ cluster, receiver, re
   expect(await numbersInCapture(await all.bytes())).toEqual(range(0, 20));
   using none = await requests.send(`${capture}/log?frozen=7`);
   await expectStatus(none, {
-    code: 409,
-    reason: 'Conflict',
+    code: 404,
+    reason: 'NotFound',
     message: expect.stringContaining('no frozen ring 7'),
   });
 });

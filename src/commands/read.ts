@@ -40,7 +40,7 @@ async function readPod(options: ReadArguments, terminal: Terminal): Promise<numb
   if (others.length > 0) printMessage(terminal, severalPods(recording, others));
 
   const problem = choiceProblem(recording, options);
-  if (problem !== undefined) return fail(terminal, problem);
+  if (problem) return fail(terminal, problem.message);
   try {
     await using snapshot = await openRecordingSnapshot(recording, (current) => ringsOf(current, options));
     return await write(snapshot, options, terminal);

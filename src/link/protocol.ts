@@ -139,3 +139,9 @@ export type CountersLine = v.InferOutput<typeof countersLineSchema>;
 /** An error that an agent answers with, as JSON beside an HTTP status: the hub makes a Status of it. */
 export const linkErrorSchema = v.object({ reason: text(128), message: text(4_096) });
 export type LinkError = v.InferOutput<typeof linkErrorSchema>;
+
+/**
+ * The reasons of the 404 of an agent that has nothing of what the hub asks for: another agent may have it. Any other 404 is
+ * about a part of what it has, and its words are for the client.
+ */
+export const absentReasons = { recording: 'NotFound', pod: 'PodNotFound', path: 'UnknownPath' } as const;

@@ -187,7 +187,7 @@ test('an unknown path and an unknown method are refused with a reason', async ()
   const unknown = await link.ask('/v1/other?x=1');
   expect({ ...unknown, text: JSON.parse(unknown.text) }).toEqual({
     status: 404,
-    text: { reason: 'NotFound', message: 'this agent does not know /v1/other' },
+    text: { reason: 'UnknownPath', message: 'this agent does not know /v1/other' },
   });
   expect((await link.ask('/v1/token', 'DELETE')).status).toBe(405);
 });

@@ -8,7 +8,7 @@ import {
 import type { TLSSocket } from 'node:tls';
 import { every } from '../../base/timers.ts';
 import type { Log } from '../../kubernetes/logger.ts';
-import { linkPing } from '../../link/protocol.ts';
+import { absentReasons, linkPing } from '../../link/protocol.ts';
 import { unaskedBytes } from '../../link/unasked-bytes.ts';
 import { LinkFailure } from './link-failure.ts';
 import { answerError, cutStream, type HubAddress, type LinkHandler } from './link-handler.ts';
@@ -153,7 +153,7 @@ async function answer(
   const route = routes.get(path);
   if (!route)
     return answerError(stream, 404, {
-      reason: 'NotFound',
+      reason: absentReasons.path,
       message: `this agent does not know ${boundedText(path, 128)}`,
     });
   if (!route.methods.includes(method))

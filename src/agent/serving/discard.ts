@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { respondUntilComplete } from '../../link/complete-answer.ts';
+import { absentReasons } from '../../link/protocol.ts';
 import { answerError, type LinkHandler } from '../link/link-handler.ts';
 import type { Decision, Plan } from '../planner/decisions.ts';
 import type { CaptureFolders, FolderState } from '../storage/capture-folders.ts';
@@ -66,7 +67,8 @@ function refusalOf(uid: string, { folders, plan }: DiscardOptions): RecordingRef
   if (!podNamePatterns.uid.test(uid))
     return refuseRecording(400, 'InvalidParameter', 'uid is required: that of the recorded Pod');
   const folder = folders.states().get(uid);
-  if (!folder) return refuseRecording(404, 'NotFound', `nothing is recorded of a Pod with UID ${uid}`);
+  if (!folder)
+    return refuseRecording(404, absentReasons.recording, `nothing is recorded of a Pod with UID ${uid}`);
   const planned = plan();
   if (!planned)
     return refuseRecording(503, 'PodsNotListed', 'the agent does not know its Pods yet: try again');

@@ -95,8 +95,8 @@ describe('a recording is refused', () => {
     await scene.captures.record({});
     expect(await refusalOf(scene, '')).toMatchObject({ status: 404, reason: 'NoCaptureFile' });
     expect(await refusalOf(scene, 'frozen=3')).toEqual({
-      status: 409,
-      reason: 'FrozenRingUnavailable',
+      status: 404,
+      reason: 'NoFrozenRing',
       message: 'no frozen ring 3: this Pod has none',
     });
     expect(await refusalOf(scene, 'format=csv')).toMatchObject({ status: 400 });

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onAbort } from '../../base/on-abort.ts';
+import { absentReasons } from '../../link/protocol.ts';
 import type { MergeEnd } from '../../pcap/merge/merge-captures.ts';
-import { choiceProblem, ringsOf } from '../storage/chosen-rings.ts';
+import { type ChoiceProblem, choiceProblem, ringsOf } from '../storage/chosen-rings.ts';
 import { type RecordingCapture, recordingCapture } from '../storage/recording-capture.ts';
 import { openRecordingSnapshot } from '../storage/recording-snapshot.ts';
 import { findRecording, type Recording } from '../storage/recordings.ts';
@@ -108,9 +109,22 @@ export async function findChosen(
 ): Promise<Recording | RecordingRefusal> {
   const recording = await findRecording(capturesFolder, request.uid);
   if (!recording)
-    return refuseRecording(404, 'NotFound', `nothing is recorded of a Pod with UID ${request.uid}`);
+    return refuseRecording(
+      404,
+      absentReasons.recording,
+      `nothing is recorded of a Pod with UID ${request.uid}`,
+    );
   const problem = choiceProblem(recording, request);
-  return problem === undefined ? recording : refuseRecording(409, 'FrozenRingUnavailable', problem);
+  return problem ? refusedChoice(problem) : recording;
+}
+
+function refusedChoice({ reason, message }: ChoiceProblem): RecordingRefusal {
+  switch (reason) {
+    case 'NotFound':
+      return refuseRecording(404, 'NoFrozenRing', message);
+    case 'BeingFrozen':
+      return refuseRecording(409, reason, message);
+  }
 }
 
 const noFiles = refuseRecording(404, 'NoCaptureFile', 'there is no capture file yet');

@@ -16,19 +16,31 @@ export function ringsOf(recording: Recording, { frozen, generation }: RingChoice
   return chosenRings(recording, frozen).map((ring) => ring.filter(isChosen));
 }
 
-/** Why that cannot be read, in words; undefined if it can. Pure. */
-export function choiceProblem(recording: Recording, { frozen, generation }: RingChoice): string | undefined {
+/** Why what was chosen cannot be read. `NotFound`: it does not exist; `BeingFrozen`: not yet under this number. */
+export type ChoiceProblem = { readonly reason: 'NotFound' | 'BeingFrozen'; readonly message: string };
+
+/** Why that cannot be read; undefined if it can. The words fit the command line and the API. Pure. */
+export function choiceProblem(
+  recording: Recording,
+  { frozen, generation }: RingChoice,
+): ChoiceProblem | undefined {
   if (typeof frozen === 'number') {
     const ring = recording.frozen.find(({ record }) => record.number === frozen);
-    if (ring && !ring.record.frozen)
-      return `ring ${frozen} is still being frozen: until then it is read without --frozen`;
+    if (ring && !ring.record.frozen) {
+      const message = `ring ${frozen} is still being frozen: until then it is part of the ring itself`;
+      return { reason: 'BeingFrozen', message };
+    }
     const have = recording.frozen.flatMap(({ record }) => (record.frozen ? record.number : []));
-    if (!ring) return `no frozen ring ${frozen}: this Pod has ${have.join(', ') || 'none'}`;
+    if (!ring) return notFound(`no frozen ring ${frozen}: this Pod has ${have.join(', ') || 'none'}`);
   }
   const all = chosenRings(recording, frozen).flat();
   if (generation !== undefined && !all.some(({ number }) => number === generation))
-    return `no generation ${generation}: this Pod has ${numbers(all)}`;
+    return notFound(`no generation ${generation}: this Pod has ${numbers(all)}`);
   return undefined;
+}
+
+function notFound(message: string): ChoiceProblem {
+  return { reason: 'NotFound', message };
 }
 
 function chosenRings(recording: Recording, frozen: RingChoice['frozen']): ChosenRings {

@@ -220,7 +220,7 @@ test('while a ring is being set aside, it is read without --frozen, wherever its
   expect(await read()).toEqual(captureFile(packets(0, 25)));
   expect(await read('--frozen', 'all')).toEqual(captureFile(packets(0, 25)));
   const one = await scene.read(['default/web', '--frozen', '1']);
-  expect(one.stderr).toContain('ring 1 is still being frozen: until then it is read without --frozen');
+  expect(one.stderr).toContain('ring 1 is still being frozen: until then it is part of the ring itself');
 });
 
 test('a recording is opened again when a ring is set aside between listing and opening', async () => {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { captureFileMediaType, framesMediaType } from '../../api/stream-frames.ts';
 import { plainText } from '../../base/plain-text.ts';
-import { linkErrorSchema } from '../../link/protocol.ts';
+import { absentReasons, type LinkError, linkErrorSchema } from '../../link/protocol.ts';
 import type { AgentLink, AgentRequest, AgentResponse } from '../agents/agent-link.ts';
 import { readAnswerText } from '../agents/answer-text.ts';
 import type { StatusError } from '../api/status-error.ts';
@@ -35,9 +35,19 @@ export async function askAgent(agent: AgentLink, call: StreamCall): Promise<Stre
     return { kind: 'refused', error: streamErrors.badAnswer(node) };
   }
   // Without words, or with too many, the status is enough.
-  const text = await readAnswerText(response, refusalBounds).catch(() => '');
-  if (response.status === 404) return { kind: 'absent' };
-  return { kind: 'refused', error: refusalOf(response.status, text, node) };
+  const said = linkErrorOf(await readAnswerText(response, refusalBounds).catch(() => ''));
+  if (response.status === 404 && (!said || isAbsence(said))) return { kind: 'absent' };
+  return { kind: 'refused', error: refusalOf(response.status, said, node) };
+}
+
+function linkErrorOf(text: string): LinkError | undefined {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), linkErrorSchema), text);
+  return parsed.success ? parsed.output : undefined;
+}
+
+function isAbsence({ reason }: LinkError): boolean {
+  const absences: readonly string[] = Object.values(absentReasons);
+  return absences.includes(reason);
 }
 
 /** What an agent answered that has it. Otherwise which Nodes did not answer; if none, all answered `absent`. */
@@ -103,17 +113,17 @@ function jointAnswer(answers: readonly StreamAnswer[]): JointAnswer {
 const reasons: Readonly<Record<number, string | undefined>> = {
   400: 'BadRequest',
   403: 'Forbidden',
+  404: 'NotFound',
   409: 'Conflict',
   410: 'Gone',
   429: 'TooManyRequests',
   503: 'ServiceUnavailable',
 };
 
-function refusalOf(status: number, text: string, node: string): StatusError {
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), linkErrorSchema), text);
+function refusalOf(status: number, said: LinkError | undefined, node: string): StatusError {
   const reason = reasons[status];
-  if (!parsed.success || reason === undefined) return streamErrors.badAnswer(node);
-  const message = plainText(`${parsed.output.message} (Node ${node}: ${parsed.output.reason})`);
+  if (!said || reason === undefined) return streamErrors.badAnswer(node);
+  const message = plainText(`${said.message} (Node ${node}: ${said.reason})`);
   const isPassing = status === 429 || status === 503;
   return { kind: 'error', code: status, reason, message, ...(isPassing && { retryAfterSeconds: 5 }) };
 }

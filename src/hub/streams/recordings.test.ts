@@ -99,6 +99,12 @@ test.for([
     'recording new of capture web in namespace shop has no files any more',
   ],
   [
+    '404 of a part of it',
+    refuses(404, 'NoFrozenRing', 'no frozen ring 7: this Pod has 1'),
+    404,
+    'no frozen ring 7: this Pod has 1 (Node node-2: NoFrozenRing)',
+  ],
+  [
     'a code that is none',
     refuses(418, 'Teapot', 'tea'),
     500,

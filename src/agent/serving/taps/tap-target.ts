@@ -1,4 +1,5 @@
 import type { Pod } from '../../../kubernetes/pod.ts';
+import { absentReasons } from '../../../link/protocol.ts';
 import { refusal, type TapRefusal, type TapRequest } from './tap-request.ts';
 
 /** The namespace of agents and hubs; undefined if the agent does not know it. */
@@ -17,7 +18,7 @@ export function tapTarget(
   const pod = ofName.find((each) => uid === undefined || each.uid === uid);
   if (!pod) {
     const which = uid === undefined ? '' : ` with the UID ${uid}`;
-    return refusal(404, 'PodNotFound', `no Pod ${namespace}/${name}${which} on this Node`);
+    return refusal(404, absentReasons.pod, `no Pod ${namespace}/${name}${which} on this Node`);
   }
   if (pod.hostNetwork) {
     const message = 'the Pod uses the host network, where a capture would show the packets of every Pod';
