@@ -18,7 +18,8 @@ export const linkAudience = 'podcap-hub';
 /** The agent's first line. */
 export const linkHelloSchema = v.object({
   token: v.pipe(v.string(), v.maxLength(16_384)),
-  version: v.string(),
+  /** For the log; as anybody may send it. */
+  version: v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,64}$/)),
 });
 export type LinkHello = v.InferOutput<typeof linkHelloSchema>;
 

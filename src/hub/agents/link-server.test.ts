@@ -74,6 +74,8 @@ test.each([
   ['is followed by something', `${JSON.stringify({ token: agentToken(), version: '1' })}\nPRI * HTTP/2.0`],
   ['is too long', 'x'.repeat(40_000)],
   ['has a token that is none', '{"token":"secret","version":"1.2.3"}\n'],
+  ['has a version that is none', `${JSON.stringify({ token: agentToken(), version: '1\u202e\u009b31m' })}\n`],
+  ['has a version that is long', `${JSON.stringify({ token: agentToken(), version: '1'.repeat(9_999) })}\n`],
 ])('a client whose first line %s is refused without a question to the API server', async (_what, line) => {
   await using scene = await linkScene();
   const socket = await open(scene);
