@@ -22,7 +22,7 @@ export type CaptureMetadata = {
   readonly uid: string;
   /** Microseconds of Unix time. */
   readonly resourceVersion: string;
-  /** When the oldest of the recordings began; RFC 3339. */
+  /** When the oldest of the recordings began; RFC 3339, in whole seconds. */
   readonly creationTimestamp: string;
   /** Those of the Pod of the newest recording. */
   readonly labels?: Readonly<Record<string, string>>;

@@ -6,6 +6,7 @@ import { defaultEventLimits, type EventLimits } from './event-limits.ts';
 import type { PodEvent } from './event-object.ts';
 import { type EventWriterOptions, eventWriter, type PendingEvent } from './event-writer.ts';
 import type { Log } from './logger.ts';
+import { objectTime } from './object-time.ts';
 import { longestUnreachableMs, retryDelayMs } from './retry-policy.ts';
 import { spamFilter } from './spam-filter.ts';
 
@@ -151,7 +152,7 @@ function enqueue(queue: Map<string, PendingEvent>, event: PodEvent): void {
     reason,
     ...(subject === undefined ? [message] : ['about', subject]),
   ]);
-  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  const now = objectTime(Date.now());
   const pending = queue.get(key);
   const seen =
     pending === undefined

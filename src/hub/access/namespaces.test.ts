@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { kubernetesClient } from '../../kubernetes/client.ts';
+import { objectTime } from '../../kubernetes/object-time.ts';
 import { apiServer, refusal, type ScriptedAnswer } from '../../kubernetes/testing/api-server.ts';
 import { memoryLog } from '../../kubernetes/testing/memory-logger.ts';
 import { type NamespacesLimits, namespaces } from './namespaces.ts';
@@ -30,7 +31,7 @@ function captureOf(namespace: string, ...recordings: readonly CaptureRecording[]
       namespace,
       uid: 'u',
       resourceVersion: '1',
-      creationTimestamp: recordings.at(-1)?.startTime ?? created,
+      creationTimestamp: objectTime(Date.parse(recordings.at(-1)?.startTime ?? created)),
     },
     status: { recordings },
   };
@@ -71,6 +72,12 @@ test('leaves out recordings that are older than the namespace', async () => {
   const { checked } = await scene([namespaceObject(created)]);
   const { captures } = await checked.visible([captureOf('shop', after, atOnce, before)], never);
   expect(captures).toEqual([captureOf('shop', after, atOnce)]);
+});
+
+test('a capture without its oldest recordings was created when the next one began, in whole seconds', async () => {
+  const { checked } = await scene([namespaceObject(created)]);
+  const { captures } = await checked.visible([captureOf('shop', after, before)], never);
+  expect(captures[0]?.metadata.creationTimestamp).toBe('2026-11-30T11:30:00Z');
 });
 
 test('a namespace that was created again inherits nothing', async () => {

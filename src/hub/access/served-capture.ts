@@ -1,4 +1,5 @@
 import type { Capture } from '../../api/capture.ts';
+import { objectTime } from '../../kubernetes/object-time.ts';
 
 /** Since when a namespace exists, in epoch ms. `unknown`: the API server did not say. */
 export type NamespaceAge =
@@ -25,19 +26,11 @@ function youngerThan(capture: Capture, namespaceMs: number): Capture | undefined
   const { recordings } = capture.status;
   const younger = recordings.filter(({ startTime }) => Date.parse(startTime) >= namespaceMs);
   if (younger.length === recordings.length) return capture;
-  const [first, ...others] = younger;
-  if (!first) return undefined;
-  const oldest = others.reduce(
-    (time, { startTime }) => (isBefore(startTime, time) ? startTime : time),
-    first.startTime,
-  );
+  if (younger.length === 0) return undefined;
+  const oldestMs = Math.min(...younger.map(({ startTime }) => Date.parse(startTime)));
   return {
     ...capture,
-    metadata: { ...capture.metadata, creationTimestamp: oldest },
+    metadata: { ...capture.metadata, creationTimestamp: objectTime(oldestMs) },
     status: { ...capture.status, recordings: younger },
   };
-}
-
-function isBefore(one: string, other: string): boolean {
-  return Date.parse(one) < Date.parse(other);
 }

@@ -1,4 +1,5 @@
 import { apiVersion, type Capture, type CaptureRecording } from '../../api/capture.ts';
+import { objectTime } from '../../kubernetes/object-time.ts';
 import type { RecordingClaim } from './recording-claim.ts';
 
 /** A capture as clients see it, from what agents say of its recordings: at least one. */
@@ -20,7 +21,7 @@ export function assembleCapture(
       namespace,
       uid,
       resourceVersion: `${resourceVersion}`,
-      creationTimestamp: `${new Date(oldestMs).toISOString().slice(0, 19)}Z`,
+      creationTimestamp: objectTime(oldestMs),
       ...(labels && { labels }),
     },
     status: { recordings: shown.map((claim) => shownRecording(claim, conflicts.get(claim.recording.uid))) },

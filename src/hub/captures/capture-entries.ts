@@ -1,4 +1,5 @@
 import { apiVersion, type Capture } from '../../api/capture.ts';
+import { objectTime } from '../../kubernetes/object-time.ts';
 import { assembleCapture } from './assemble-capture.ts';
 import { type CaptureEntry, entryKey, isInScope } from './capture-entry.ts';
 import { captureUid } from './capture-uid.ts';
@@ -150,7 +151,7 @@ function emptyCapture(
   createdMs: number,
   { uid, resourceVersion }: ObjectVersion,
 ): Capture {
-  const creationTimestamp = `${new Date(createdMs).toISOString().slice(0, 19)}Z`;
+  const creationTimestamp = objectTime(createdMs);
   return {
     apiVersion,
     kind: 'Capture',
