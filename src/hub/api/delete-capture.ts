@@ -113,10 +113,12 @@ async function gone(
   const isLeft = (capture: Capture | undefined) =>
     capture?.status.recordings.some(({ uid }) => uids.has(uid)) ?? false;
   let left = false;
-  for await (const change of captures.watch(name, { kind: 'now' }, enough)) {
-    if (change.kind === 'added' || change.kind === 'modified') left = isLeft(change.capture);
-    if (change.kind === 'deleted') left = false;
-    const isKnown = change.kind !== 'bookmark' || change.isInitial;
-    if (isKnown && !left) return;
+  for await (const changes of captures.watch(name, { kind: 'now' }, enough)) {
+    for (const change of changes) {
+      if (change.kind === 'added' || change.kind === 'modified') left = isLeft(change.capture);
+      if (change.kind === 'deleted') left = false;
+      const isKnown = change.kind !== 'bookmark' || change.isInitial;
+      if (isKnown && !left) return;
+    }
   }
 }

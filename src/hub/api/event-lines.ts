@@ -1,46 +1,82 @@
-import type { Capture } from '../../api/capture.ts';
 import { type CaptureForm, captureObject } from './rendered-captures.ts';
 import type { CaptureEvent } from './watch-selection.ts';
 
-/** Writes watch events, each once for all watches that get it in the same form. */
+/** Writes watch events, each part of them once for all watches that get it in the same form. */
 export type EventLines = {
-  readonly of: (event: CaptureEvent, form: CaptureForm, hasColumns: boolean) => Buffer;
+  /** The lines of all of them. `hasColumns`: of the first of them, if it is a Table. */
+  readonly of: (events: readonly CaptureEvent[], form: CaptureForm, hasColumns: boolean) => Buffer;
 };
 
-/** An event reaches all watches within moments: more is not kept. Ages in a Table are as old as this at most. */
-const kept = { captures: 256, forMs: 1_000 } as const;
+/**
+ * Watches that begin at once get the same parts, those of a slow reader later: about 10,000 captures are kept for a while.
+ * Ages in a Table are as old as `tableMs` at most.
+ */
+const kept = { bytes: 16 * 1024 * 1024, parts: 2_048, forMs: 5_000, tableMs: 1_000 } as const;
 
 /** The lines of the events of one hub. */
 export function eventLines(nowMs: () => number = Date.now): EventLines {
-  /** Oldest first. */
-  const lines = new Map<Capture, { readonly madeMs: number; readonly byForm: Map<string, Buffer> }>();
+  /** By form and first capture, oldest first. */
+  const parts = new Map<string, WrittenPart>();
+  let bytes = 0;
 
-  function linesOf(capture: Capture): Map<string, Buffer> {
-    const known = lines.get(capture);
-    if (known && nowMs() - known.madeMs < kept.forMs) return known.byForm;
-    lines.delete(capture);
-    const byForm = new Map<string, Buffer>();
-    lines.set(capture, { madeMs: nowMs(), byForm });
-    for (const oldest of lines.keys()) {
-      if (lines.size <= kept.captures) break;
-      lines.delete(oldest);
+  function forget(key: string): void {
+    bytes -= parts.get(key)?.lines.length ?? 0;
+    parts.delete(key);
+  }
+
+  function keep(key: string, part: WrittenPart): void {
+    forget(key);
+    parts.set(key, part);
+    bytes += part.lines.length;
+    for (const [oldest, { madeMs }] of parts) {
+      const isTooMuch = bytes > kept.bytes || parts.size > kept.parts;
+      if (!isTooMuch && nowMs() - madeMs < kept.forMs) break;
+      forget(oldest);
     }
-    return byForm;
   }
 
   return {
-    of({ type, capture }, form, hasColumns) {
-      const key = `${type} ${hasColumns} ${form.include} ${JSON.stringify(form.representation)}`;
-      const known = linesOf(capture);
-      const line =
-        known.get(key) ?? eventLine(type, captureObject(capture, form, { nowMs: nowMs(), hasColumns }));
-      known.set(key, line);
-      return line;
+    of(events, form, hasColumns) {
+      const key = keyOf(events, form, hasColumns);
+      const known = parts.get(key);
+      const forMs = form.representation.kind === 'table' ? kept.tableMs : kept.forMs;
+      if (known && nowMs() - known.madeMs < forMs && isSame(known.events, events)) return known.lines;
+      const texts = events.map(({ type, capture }, at) =>
+        eventText(type, captureObject(capture, form, { nowMs: nowMs(), hasColumns: hasColumns && at === 0 })),
+      );
+      const lines = Buffer.from(texts.join(''));
+      keep(key, { events, lines, madeMs: nowMs() });
+      return lines;
     },
   };
 }
 
 /** One event as a line of a watch. */
-export function eventLine(type: CaptureEvent['type'] | 'BOOKMARK', object: object): Buffer {
-  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+export function eventLine(type: EventType, object: object): Buffer {
+  return Buffer.from(eventText(type, object));
+}
+
+type EventType = CaptureEvent['type'] | 'BOOKMARK';
+
+type WrittenPart = {
+  readonly events: readonly CaptureEvent[];
+  readonly lines: Buffer;
+  readonly madeMs: number;
+};
+
+function keyOf([first]: readonly CaptureEvent[], form: CaptureForm, hasColumns: boolean): string {
+  const { representation, include } = form;
+  return `${first?.capture.metadata.uid} ${hasColumns} ${include} ${JSON.stringify(representation)}`;
+}
+
+/** A capture that has changed is another object. */
+function isSame(one: readonly CaptureEvent[], other: readonly CaptureEvent[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ type, capture }, at) => other[at]?.type === type && other[at].capture === capture)
+  );
+}
+
+function eventText(type: EventType, object: object): string {
+  return `${JSON.stringify({ type, object })}\n`;
 }

@@ -7,7 +7,7 @@ export type LineWriter = {
    *
    * @throws ReaderStalled if the client has not read for too long; the signal's reason once it aborts.
    */
-  readonly write: (line: Buffer) => Promise<void>;
+  readonly write: (lines: Buffer) => Promise<void>;
   /** Hands over what is left. */
   readonly flush: () => void;
 };
@@ -38,6 +38,15 @@ export function lineWriter(
     bytes = 0;
   }
 
+  /** Without a copy: other watches may be sent the same bytes. */
+  async function writeLarge(bytesOfLines: Buffer): Promise<void> {
+    flush();
+    for (let at = 0; at < bytesOfLines.length && !response.destroyed; at += batchBytes) {
+      if (!hasRoom) await room();
+      hasRoom = response.write(bytesOfLines.subarray(at, at + batchBytes));
+    }
+  }
+
   async function room(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const leave = () => reject(signal.reason);
@@ -56,14 +65,17 @@ export function lineWriter(
 
   return {
     flush,
-    async write(line) {
+    async write(lines) {
       signal.throwIfAborted();
       if (!hasRoom) await room();
-      batch.push(line);
-      bytes += line.length;
-      planned ??= setImmediate(flush);
-      if (bytes < batchBytes) return;
-      flush();
+      if (lines.length >= batchBytes) await writeLarge(lines);
+      else {
+        batch.push(lines);
+        bytes += lines.length;
+        planned ??= setImmediate(flush);
+        if (bytes < batchBytes) return;
+        flush();
+      }
       if (!hasRoom) await room();
     },
   };

@@ -1,4 +1,4 @@
-import type { CaptureScope, WatchStart } from '../captures/captures.ts';
+import type { CaptureChange, CaptureScope, WatchStart } from '../captures/captures.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
 import { commonHeaders } from './api-response.ts';
 import { type EventLines, eventLine } from './event-lines.ts';
@@ -10,7 +10,7 @@ import { attributesOf, formOf, scopeOf } from './read-captures.ts';
 import { bookmark, type CaptureForm } from './rendered-captures.ts';
 import { contentTypeOf } from './representation.ts';
 import { isStatusError, type StatusError, statusError } from './status-error.ts';
-import { type WatchSelection, watchSelection } from './watch-selection.ts';
+import { type ObjectChange, type WatchSelection, watchSelection } from './watch-selection.ts';
 
 export type WatchRequest = {
   readonly namespace: string | undefined;
@@ -81,24 +81,38 @@ async function send({ captures, namespaces }: ApiSources, sending: Sending): Pro
   const { scope, list, form, lines, signal, writer } = sending;
   const select = selectionOf(sending);
   let hasColumns = true;
-  for await (const change of captures.watch(scope, startOf(list, form), signal)) {
-    let line: Buffer | undefined;
-    if (change.kind === 'bookmark') {
-      const { resourceVersion, isInitial } = change;
-      const isInitialEnd = isInitial && list.sendsInitialEvents === true;
-      // A bookmark that the client did not ask for would be an event of an unknown type.
-      if (!list.allowsBookmarks || (isInitial && !isInitialEnd)) continue;
-      line = eventLine('BOOKMARK', bookmark(resourceVersion, form, { isInitialEnd, hasColumns }));
-    } else {
-      if (!selectsFields(list.fields, change.capture.metadata)) continue;
-      const { captures: visible } = await namespaces.visible([change.capture], signal);
-      const event = select(change, visible[0]);
-      line = event && lines.of(event, form, hasColumns);
+  for await (const part of captures.watch(scope, startOf(list, form), signal)) {
+    const changes = part.filter(
+      (change): change is ObjectChange =>
+        change.kind !== 'bookmark' && selectsFields(list.fields, change.capture.metadata),
+    );
+    const all = changes.map(({ capture }) => capture);
+    const { captures: served } = await namespaces.visible(all, signal);
+    const visible = new Map(served.map((capture) => [capture.metadata.uid, capture]));
+    const events = changes.flatMap(
+      (change) => select(change, visible.get(change.capture.metadata.uid)) ?? [],
+    );
+    if (events.length > 0) {
+      await writer.write(lines.of(events, form, hasColumns));
+      hasColumns = false;
     }
-    if (!line) continue;
-    hasColumns = false;
-    await writer.write(line);
+    for (const change of part) {
+      const line = change.kind === 'bookmark' && bookmarkLine(change, { list, form, hasColumns });
+      if (!line) continue;
+      hasColumns = false;
+      await writer.write(line);
+    }
   }
+}
+
+/** Undefined for one that the client did not ask for: it would be an event of an unknown type. */
+function bookmarkLine(
+  { resourceVersion, isInitial }: Extract<CaptureChange, { readonly kind: 'bookmark' }>,
+  { list, form, hasColumns }: Pick<Sending, 'list' | 'form'> & { readonly hasColumns: boolean },
+): Buffer | undefined {
+  const isInitialEnd = isInitial && list.sendsInitialEvents === true;
+  if (!list.allowsBookmarks || (isInitial && !isInitialEnd)) return undefined;
+  return eventLine('BOOKMARK', bookmark(resourceVersion, form, { isInitialEnd, hasColumns }));
 }
 
 function selectionOf({ scope, list, form }: Sending): WatchSelection {

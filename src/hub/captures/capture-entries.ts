@@ -27,7 +27,7 @@ export type CaptureEntries = {
   /** An object that this replica may never have seen was deleted. False if that is known. */
   readonly markDeleted: (name: CaptureName, deletedMs: number) => boolean;
   /** What changed or was deleted after that version; with `state`, not those of which counters alone have changed. */
-  readonly changedSince: (version: number, change: 'any' | 'state') => Iterable<CaptureEntry>;
+  readonly changedSince: (version: number, change: 'any' | 'state') => readonly CaptureEntry[];
   readonly forgetDeletedBefore: (version: number) => void;
 };
 
@@ -112,12 +112,10 @@ export function captureEntries(
       notify(entry);
       return true;
     },
-    *changedSince(version, kind) {
-      for (const entry of deleted.all()) if (entry.version > version) yield entry;
-      for (const entry of live.values()) {
-        if ((kind === 'any' ? entry.version : entry.stateVersion) > version) yield entry;
-      }
-    },
+    changedSince: (version, kind) => [
+      ...deleted.all().filter((entry) => entry.version > version),
+      ...live.values().filter((entry) => (kind === 'any' ? entry.version : entry.stateVersion) > version),
+    ],
     forgetDeletedBefore: deleted.forgetBefore,
   };
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { followCaptures } from '../testing/followed-captures.ts';
+import { followCaptures, textOf } from '../testing/followed-captures.ts';
 import { deletedLine, linkAgent, recordingLine } from '../testing/reporting-agent.ts';
 import { captureStore } from './capture-store.ts';
+import type { CaptureChange } from './captures.ts';
 
 const everything = { namespace: undefined, name: undefined };
 const unlimited = () => ({ signal: AbortSignal.timeout(60_000) });
@@ -62,22 +63,63 @@ test('a watch that does not read has each capture once, as it is by then', async
   const agent = linkAgent(store.receiveReports);
   const ending = new AbortController();
   const watch = store.watch(everything, { kind: 'now' }, ending.signal)[Symbol.asyncIterator]();
-  expect((await watch.next()).value).toMatchObject({ kind: 'bookmark', isInitial: true });
+  expect((await watch.next()).value).toMatchObject([{ kind: 'bookmark', isInitial: true }]);
   const change = watch.next();
   agent.reportAll(recordingLine());
-  expect((await change).value).toMatchObject({ kind: 'added' });
+  expect((await change).value).toMatchObject([{ kind: 'added' }]);
   for (let packets = 0; packets < 1_000; packets += 1) agent.report(recordingLine({ status: { packets } }));
   agent.report(recordingLine({ name: 'last' }));
-  expect((await watch.next()).value).toMatchObject({
-    kind: 'modified',
-    capture: { status: { recordings: [{ packets: 999 }] } },
-  });
-  expect((await watch.next()).value).toMatchObject({
-    kind: 'added',
-    capture: { metadata: { name: 'last' } },
-  });
+  expect((await watch.next()).value).toMatchObject([
+    { kind: 'modified', capture: { status: { recordings: [{ packets: 999 }] } } },
+    { kind: 'added', capture: { metadata: { name: 'last' } } },
+  ]);
   ending.abort();
   expect(await watch.next()).toEqual({ done: true, value: undefined });
+});
+
+test('what changes while a watch begins is sent once, as it is by then', async () => {
+  using store = captureStore();
+  const agent = linkAgent(store.receiveReports);
+  const names = Array.from({ length: 300 }, (_, at) => `web-${at + 1_000}`);
+  agent.reportAll(...names.map((name) => recordingLine({ name })));
+  const ending = new AbortController();
+  const watch = store.watch(everything, { kind: 'now' }, ending.signal)[Symbol.asyncIterator]();
+  const first = (await watch.next()).value ?? [];
+  expect(first).toHaveLength(128);
+  agent.report(
+    recordingLine({ name: 'web-1000', status: { phase: 'Paused' } }),
+    recordingLine({ name: 'web-1298', status: { phase: 'Paused' } }),
+    deletedLine({ name: 'web-1299' }),
+    recordingLine({ name: 'web-1299', status: { phase: 'Ended' } }),
+    recordingLine({ name: 'new' }),
+  );
+  const rest: CaptureChange[] = [];
+  while (rest.length < 300 - 128 + 3) rest.push(...((await watch.next()).value ?? []));
+  expect(rest.slice(-5).map(textOf)).toEqual([
+    'added web-1298 Paused',
+    'added web-1299 Ended',
+    'modified web-1000 Paused',
+    'added new Capturing',
+    'initial bookmark',
+  ]);
+  ending.abort();
+});
+
+test('watches that begin alike get the same parts', async () => {
+  using store = captureStore();
+  const names = Array.from({ length: 300 }, (_, at) => `web-${at}`);
+  linkAgent(store.receiveReports).reportAll(...names.map((name) => recordingLine({ name })));
+  const partsOf = async () => {
+    const parts: (readonly CaptureChange[])[] = [];
+    for await (const part of store.watch(everything, { kind: 'now' }, unlimited().signal)) {
+      if (part.some(({ kind }) => kind === 'bookmark')) return parts;
+      parts.push(part);
+    }
+    return parts;
+  };
+  const [one, other] = await Promise.all([partsOf(), partsOf()]);
+  expect(one.map(({ length }) => length)).toEqual([128, 128, 44]);
+  expect(one).toEqual(other);
 });
 
 test('a watch that resumes gets what changed or was deleted within the last minute before', async () => {

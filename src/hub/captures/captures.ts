@@ -10,13 +10,14 @@ export type Captures = {
   /**
    * What is there now, if `since` asks for it, and then every change, until the signal. From a resourceVersion t on:
    * everything changed or deleted since t - 60 s, or since t - `resentMs`, then without what has other counters
-   * alone; everything if this replica is younger. Throws nothing.
+   * alone; everything if this replica is younger. Comes in parts, none of them empty: watches that begin alike get the
+   * same parts, so that each is written once. Throws nothing.
    */
   readonly watch: (
     scope: CaptureScope,
     since: WatchStart,
     signal: AbortSignal,
-  ) => AsyncIterable<CaptureChange>;
+  ) => AsyncIterable<readonly CaptureChange[]>;
   /** False if captures may have been deleted since that are forgotten: the client has to list again. */
   readonly canResume: (resourceVersion: bigint) => boolean;
   /** Which agents serve a recording, the best first: the one that holds its files; empty if none is connected. */

@@ -6,7 +6,7 @@ export type Tombstones = {
   readonly add: (entry: CaptureEntry) => void;
   readonly delete: (key: string) => void;
   /** Oldest first. */
-  readonly all: () => Iterable<CaptureEntry>;
+  readonly all: () => MapIterator<CaptureEntry>;
   /** Forgets those that were deleted before that version. */
   readonly forgetBefore: (version: number) => void;
 };

@@ -127,7 +127,7 @@ async function listThenWatch(first: CaptureStore) {
     const ending = new AbortController();
     const since = { kind: 'version', resourceVersion: BigInt(version) } as const;
     const reading = (async () => {
-      for await (const change of store.watch(everything, since, ending.signal)) {
+      for await (const change of eachOf(store.watch(everything, since, ending.signal))) {
         if (change.kind === 'bookmark') {
           version = change.resourceVersion;
           continue;
@@ -157,4 +157,8 @@ async function listThenWatch(first: CaptureStore) {
     },
     [Symbol.asyncDispose]: end,
   };
+}
+
+async function* eachOf<T>(parts: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
+  for await (const part of parts) yield* part;
 }

@@ -20,11 +20,13 @@ export function followCaptures(
   const versions: string[] = [];
   let told = 0;
   const reading = (async () => {
-    for await (const change of captures.watch(scope, since, ending.signal)) {
-      seen.push(textOf(change));
-      versions.push(
-        change.kind === 'bookmark' ? change.resourceVersion : change.capture.metadata.resourceVersion,
-      );
+    for await (const part of captures.watch(scope, since, ending.signal)) {
+      for (const change of part) {
+        seen.push(textOf(change));
+        versions.push(
+          change.kind === 'bookmark' ? change.resourceVersion : change.capture.metadata.resourceVersion,
+        );
+      }
     }
   })();
   return {
@@ -42,7 +44,8 @@ export function followCaptures(
   };
 }
 
-function textOf(change: CaptureChange): string {
+/** Such as `added checkout Capturing`. */
+export function textOf(change: CaptureChange): string {
   if (change.kind === 'bookmark') return change.isInitial ? 'initial bookmark' : 'bookmark';
   const { metadata, status } = change.capture;
   return `${change.kind} ${metadata.name} ${status.recordings[0]?.phase ?? ''}`;

@@ -82,7 +82,7 @@ export function memoryCaptures(first: readonly Capture[] = []): MemoryCaptures {
               wake = resolve;
               if (signal.aborted || queue.length > 0) resolve();
             });
-          } else if (change.kind === 'bookmark' || isIn(scope, change.capture)) yield change;
+          } else if (change.kind === 'bookmark' || isIn(scope, change.capture)) yield [change];
         }
       } finally {
         watchers.delete(watcher);
