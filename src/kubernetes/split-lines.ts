@@ -21,11 +21,11 @@ export async function* lines(chunks: AsyncIterable<Buffer>, maxBytes: number): A
         start = end + 1;
         continue;
       }
-      parts.push(chunk.subarray(start, end));
-      bytes += end - start;
+      const last = chunk.subarray(start, end);
+      bytes += last.length;
       start = end + 1;
       if (bytes > maxBytes) break;
-      const line = Buffer.concat(parts).toString('utf8');
+      const line = (parts.length === 0 ? last : Buffer.concat([...parts, last])).toString('utf8');
       parts = [];
       bytes = 0;
       if (line !== '') yield line;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep, setImmediate as yieldToOthers } from 'node:timers/promises';
-import * as v from 'valibot';
 import { lruCache } from '../../base/lru-cache.ts';
 import { lines } from '../../kubernetes/split-lines.ts';
-import { type CountersLine, countersLineSchema, linkBounds, linkPaths } from '../../link/protocol.ts';
+import { parseCountersLine } from '../../link/counters-line.ts';
+import { type CountersLine, linkBounds, linkPaths } from '../../link/protocol.ts';
 import type { ReportingAgent } from './recording-claim.ts';
 
 /** Asks agents for the counters of their recordings. */
@@ -110,20 +110,12 @@ async function readCounters(
     for await (const line of lines(body, linkBounds.lineBytes)) {
       read += 1;
       if (read > linkBounds.recordings) return false;
-      const parsed = v.safeParse(countersLineSchema, parseJson(line));
-      if (parsed.success && agent.link === link) count(agent, parsed.output);
+      const counters = parseCountersLine(line);
+      if (counters && agent.link === link) count(agent, counters);
       if (read % linesInOneGo === 0) await yieldToOthers();
     }
     return true;
   } catch {
     return false;
-  }
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }
