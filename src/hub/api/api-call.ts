@@ -15,4 +15,6 @@ export type ApiSources = {
 export type ApiCall = Exchange & {
   readonly caller: Caller;
   readonly query: QueryParameters;
+  /** Cuts the answer at once: what of it the client has not read yet is lost, and it sees no end. */
+  readonly cut: () => void;
 };

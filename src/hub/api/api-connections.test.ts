@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../base/until.ts';
+import { type RelayEnding, relay } from '../streams/relay.ts';
 import { defaultApiConnectionBounds } from './api-connections.ts';
 import { clientOptions, send, startedHubApi } from './testing/started-hub-api.ts';
 
@@ -17,6 +19,55 @@ async function idle(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
   await once(socket, 'connect');
   return socket;
 }
+
+/** A stream without an end, of which the client has read nothing since the first bytes. */
+async function unreadStream({ stallMs = 60_000 } = {}) {
+  const relayed = Promise.withResolvers<RelayEnding>();
+  const hub = await startedHubApi({
+    graceMs: 60_000,
+    async subresources({ signal, cut }, response) {
+      const source = new Readable({ read: () => void source.push(Buffer.alloc(64 * 1024)) });
+      response.writeHead(200);
+      relayed.resolve(await relay({ source, response, stallMs, signal, cut, onTaken() {} }));
+      return undefined;
+    },
+  });
+  const { ca, cert, key } = clientOptions(hub.api.port);
+  const socket = connectTls({ host: '127.0.0.1', port: hub.api.port, ca, cert, key });
+  onTestFinished(async () => {
+    socket.destroy();
+    await hub[Symbol.asyncDispose]();
+  });
+  const user = 'x-remote-user: jane\r\nx-remote-group: developers';
+  socket.write(`GET ${captures}/web-0/log HTTP/1.1\r\nhost: hub\r\n${user}\r\n\r\n`);
+  await once(socket, 'readable');
+  return {
+    relayed: relayed.promise,
+    end: async () => await hub[Symbol.asyncDispose](),
+    /** Reads what is left. How that ends: with the code of an error, or `end`. */
+    async readOn(): Promise<string> {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message));
+      socket.on('end', () => resolve('end')).resume();
+      return await promise;
+    },
+  };
+}
+
+describe('a stream whose client reads nothing is reset, so that no end is waited for,', () => {
+  test('when it is cut', async () => {
+    const stream = await unreadStream({ stallMs: 200 });
+    expect(await stream.relayed).toBe('ClientTooSlow');
+    expect(await stream.readOn()).toBe('ECONNRESET');
+  });
+
+  test('when the hub ends', async () => {
+    const stream = await unreadStream();
+    await stream.end();
+    expect(await stream.relayed).toBe('Aborted');
+    expect(await stream.readOn()).toBe('ECONNRESET');
+  });
+});
 
 describe('connections', () => {
   test('1,000 idle ones stop neither a download nor the next request', async () => {

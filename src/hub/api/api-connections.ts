@@ -5,6 +5,13 @@ import { connectionToClose } from '../../base/bounded-server.ts';
 export type ApiConnections = {
   /** The connection is the API server's: it is kept from now on. False: it has as many as it may have. */
   readonly keep: (socket: Socket) => boolean;
+  /**
+   * Closes the connection at once, with a reset. After a FIN, what a client has not read yet would come first, and if the
+   * network of this Pod is gone by then, neither would: kube-apiserver notices that after minutes.
+   */
+  readonly reset: (socket: Socket) => void;
+  /** Resets all that are open. */
+  readonly resetAll: () => void;
 };
 
 export type ApiConnectionBounds = {
@@ -68,6 +75,14 @@ export function apiConnections(server: Server, bounds: ApiConnectionBounds): Api
       unknown.delete(socket);
       kept.add(socket);
       return true;
+    },
+    reset(secured) {
+      byEnds.get(endsOf(secured))?.resetAndDestroy();
+
+      secured.destroy();
+    },
+    resetAll() {
+      for (const socket of byEnds.values()) socket.resetAndDestroy();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Log } from '../../kubernetes/logger.ts';
 import { type ApiCall, type ApiSources } from './api-call.ts';
+import type { ApiConnections } from './api-connections.ts';
 import { sendError, sendText } from './api-response.ts';
 import { deleteCapture } from './delete-capture.ts';
 import { eventLines } from './event-lines.ts';
@@ -23,8 +23,7 @@ export type ApiHandlerOptions = ApiSources & {
   readonly version: string;
   readonly log: Log;
   readonly limits: CallLimits;
-  /** The connection is the API server's. False: it has too many. */
-  readonly keepConnection: (socket: Socket) => boolean;
+  readonly connections: Pick<ApiConnections, 'keep' | 'reset'>;
   /** Told of each request that has been answered. */
   readonly onAnswered: (answered: ApiAnswered) => void;
 };
@@ -44,7 +43,7 @@ export type ApiHandler = {
 
 /** Answers the requests of the API. */
 export function apiHandler(options: ApiHandlerOptions): ApiHandler {
-  const { access, log, notReady, limits, keepConnection, onAnswered } = options;
+  const { access, log, notReady, limits, connections, onAnswered } = options;
   const documents = staticDocuments(options.version);
   const calls = openCalls(limits);
   const perform = performer(options);
@@ -74,7 +73,8 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
       else if (seen?.reason === callEndings.deadline) sendError(response, tookTooLong);
       else {
         log.warn({ action: plan.kind, ...nameIn(plan), err: cause }, 'failed to answer a request');
-        sendError(response, failed);
+        if (response.headersSent) call.cut();
+        else sendError(response, failed);
       }
     }
   }
@@ -88,7 +88,7 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
     const caller = access.identify(request);
     const isIdentified = !isStatusError(caller);
     // Only the API server's connections are kept.
-    const isKept = isIdentified && keepConnection(request.socket);
+    const isKept = isIdentified && connections.keep(request.socket);
     if (!isKept) response.setHeader('connection', 'close');
     if (isIdentified && !isKept) return refuse(tooManyConnections);
     const { path, query } = parseTarget(request.url ?? '');
@@ -101,7 +101,8 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
     if (!isIdentified) return refuse(caller);
     const plan = planRequest(request.method ?? '', path, query);
     if (isStatusError(plan)) return refuse(plan);
-    void answerPlan(plan, { request, response, caller, query });
+    const cut = () => connections.reset(request.socket);
+    void answerPlan(plan, { request, response, caller, query, cut });
     return plan.kind;
   }
 
@@ -155,12 +156,12 @@ function performer(
       case 'delete':
         return await deleteCapture(options, call, plan.capture);
       case 'subresource': {
-        const { request, response, caller, query, signal } = call;
+        const { request, response, caller, query, signal, cut } = call;
         const { subresource, capture } = plan;
         const accept = request.headers.accept ?? '';
         const auditId = auditIdOf(request);
         return await options.subresources(
-          { subresource, capture, query, caller, accept, auditId, signal },
+          { subresource, capture, query, caller, accept, auditId, signal, cut },
           response,
         );
       }

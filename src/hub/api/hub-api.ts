@@ -1,7 +1,12 @@
 import { createServer, type Server } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import { frontProxyTls } from '../access/front-proxy.ts';
-import { type ApiConnectionBounds, apiConnections, defaultApiConnectionBounds } from './api-connections.ts';
+import {
+  type ApiConnectionBounds,
+  type ApiConnections,
+  apiConnections,
+  defaultApiConnectionBounds,
+} from './api-connections.ts';
 import { type ApiHandler, type ApiHandlerOptions, apiHandler } from './api-handler.ts';
 import { defaultCallLimits } from './open-calls.ts';
 
@@ -20,7 +25,7 @@ export type HubApiTls = {
   readonly clientCa: string;
 };
 
-export type HubApiOptions = Omit<ApiHandlerOptions, 'limits' | 'keepConnection'> & {
+export type HubApiOptions = Omit<ApiHandlerOptions, 'limits' | 'connections'> & {
   /** 0: a free one. */
   readonly port: number;
   readonly tls: HubApiTls;
@@ -63,7 +68,7 @@ export async function startHubApi(options: HubApiOptions): Promise<HubApi> {
   // All that fit into maxHeaderSize: Node.js drops others silently, and with them groups of the user.
   server.maxHeadersCount = 0;
   const connections = apiConnections(server, { ...defaultApiConnectionBounds, ...bounds });
-  const handler = apiHandler({ ...parts, limits, keepConnection: connections.keep });
+  const handler = apiHandler({ ...parts, limits, connections });
   server.on('request', (request, response) => {
     // A client that resets its connection is no failure of ours.
     response.on('error', () => {});
@@ -74,7 +79,7 @@ export async function startHubApi(options: HubApiOptions): Promise<HubApi> {
   return {
     port: typeof address === 'object' && address ? address.port : port,
     setTls: (next) => server.setSecureContext(secureOptions(next)),
-    [Symbol.asyncDispose]: async () => await end(server, handler, graceMs),
+    [Symbol.asyncDispose]: async () => await end({ server, connections, handler }, graceMs),
   };
 }
 
@@ -91,8 +96,14 @@ async function listen(server: Server, port: number): Promise<void> {
   });
 }
 
+type ServedApi = {
+  readonly server: Server;
+  readonly connections: ApiConnections;
+  readonly handler: ApiHandler;
+};
+
 /** Stops accepting at once. What is still open after the grace is cut. */
-async function end(server: Server, handler: ApiHandler, graceMs: number): Promise<void> {
+async function end({ server, connections, handler }: ServedApi, graceMs: number): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   const { promise: graceIsOver, resolve } = Promise.withResolvers<void>();
   const grace = setTimeout(resolve, graceMs);
@@ -102,6 +113,6 @@ async function end(server: Server, handler: ApiHandler, graceMs: number): Promis
   await Promise.race([closed, graceIsOver]);
   clearInterval(idle);
   clearTimeout(grace);
-  server.closeAllConnections();
+  connections.resetAll();
   await closed;
 }

@@ -20,12 +20,14 @@ export type SubresourceRequest = {
   readonly auditId: string;
   /** Aborts when the client is gone, or when the hub ends its streams. */
   readonly signal: AbortSignal;
+  /** Cuts the answer at once: what of it the client has not read yet is lost, and it sees no end. */
+  readonly cut: () => void;
 };
 
 /**
  * Authorizes and answers a request. Returns an error while nothing of the answer has been sent: the server sends it as
- * a Status. Otherwise it resolves once it has ended the response, or destroyed it where the answer was cut: then the
- * client sees that it is not complete. Of an error that it throws, the client sees only that there was one.
+ * a Status. Otherwise it resolves once it has ended the response, or cut it: then the client sees that
+ * it is not complete. Of an error that it throws, the client sees only that there was one.
  */
 export type SubresourceHandler = (
   request: SubresourceRequest,

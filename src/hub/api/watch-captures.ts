@@ -59,8 +59,8 @@ export async function watchCaptures(
   try {
     await send(sources, { scope, list: watch.list, form, lines, signal, writer });
   } catch (error) {
-    // Destroyed, not ended: it has not been sent what it should have.
-    if (error instanceof ReaderStalled) response.destroy();
+    // Cut, not ended: it has not been sent what it should have.
+    if (error instanceof ReaderStalled) call.cut();
     else if (!signal.aborted) throw error;
   }
   writer.flush();

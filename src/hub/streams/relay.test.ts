@@ -31,7 +31,8 @@ async function relayed(
   };
   const server = createServer((_, response: ServerResponse) => {
     response.writeHead(200).flushHeaders();
-    void relay({ source, response, stallMs, signal, onTaken }).then(ending.resolve, ending.reject);
+    const cut = () => void response.destroy();
+    void relay({ source, response, stallMs, signal, cut, onTaken }).then(ending.resolve, ending.reject);
   });
   const port = await listenOnLoopback(server);
   const sent = request({ port, agent: false });

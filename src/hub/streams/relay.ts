@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 
-/** How the relay of a stream ended. Only `Complete` ends the response; every other one destroys it. */
+/** How the relay of a stream ended. Only `Complete` ends the response; every other one cuts it. */
 export type RelayEnding = 'Complete' | 'ClientGone' | 'ClientTooSlow' | 'SourceCut' | 'Aborted';
 
 export type RelayOptions = {
@@ -12,6 +12,8 @@ export type RelayOptions = {
   /** How long bytes may wait for the client without it taking any. */
   readonly stallMs: number;
   readonly signal: AbortSignal;
+  /** Cuts the response, with what the client has not read yet. */
+  readonly cut: () => void;
   /** Bytes that have left this process. */
   readonly onTaken: (bytes: number) => void;
 };
@@ -25,6 +27,7 @@ export async function relay({
   response,
   stallMs,
   signal,
+  cut,
   onTaken,
 }: RelayOptions): Promise<RelayEnding> {
   const { promise, resolve } = Promise.withResolvers<RelayEnding>();
@@ -70,6 +73,6 @@ export async function relay({
   signal.removeEventListener('abort', abort);
   source.destroy();
   // A response that ended would look complete.
-  if (ending !== 'Complete') response.destroy();
+  if (ending !== 'Complete') cut();
   return ending;
 }

@@ -40,7 +40,7 @@ const verbs = { log: 'download', attach: 'tap' } as const satisfies Record<Subre
 /**
  * Answers captures/log and captures/attach with the bytes of an agent. Each stream is authorized, again every minute while
  * it lasts, counted, and audited at its start and at its end, or where it is refused. Only a stream whose source has said
- * that it is complete ends; any other is destroyed.
+ * that it is complete ends; any other is cut.
  */
 export function streamHandler(options: StreamHandlerOptions): SubresourceHandler {
   const limits = streamLimits(options.bounds);
@@ -71,7 +71,7 @@ export function streamHandler(options: StreamHandlerOptions): SubresourceHandler
   }
 
   async function send(source: StreamSource, { request, response, audited }: StreamContext): Promise<void> {
-    const { caller, capture, subresource, signal } = request;
+    const { caller, capture, subresource, signal, cut } = request;
     const { node, recording } = source;
     const stream = { ...audited, recording, node };
     const startMs = performance.now();
@@ -91,6 +91,7 @@ export function streamHandler(options: StreamHandlerOptions): SubresourceHandler
       response,
       stallMs: timing.stallMs,
       signal: AbortSignal.any([signal, revoked.signal]),
+      cut,
       onTaken(taken) {
         bytes += taken;
         events.bytes(subresource, taken);

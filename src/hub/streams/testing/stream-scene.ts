@@ -8,6 +8,7 @@ import { listenOnLoopback } from '../../../testbed/loopback-port.ts';
 import { type AuditEvent, auditLog } from '../../access/audit.ts';
 import { authorizer } from '../../access/authorizer.ts';
 import { namespaces } from '../../access/namespaces.ts';
+import { apiConnections, defaultApiConnectionBounds } from '../../api/api-connections.ts';
 import { parseQuery } from '../../api/query-parameters.ts';
 import { isStatusError, type StatusError, statusOf } from '../../api/status-error.ts';
 import type { Captures } from '../../captures/captures.ts';
@@ -146,6 +147,7 @@ async function streamServer(
         accept: incoming.headers.accept ?? '',
         auditId: 'chosen-by-the-client',
         signal: AbortSignal.any([gone.signal, stopping.signal]),
+        cut: () => connections.reset(incoming.socket),
       },
       response,
     );
@@ -154,6 +156,7 @@ async function streamServer(
       () => response.destroy(),
     );
   });
+  const connections = apiConnections(server, defaultApiConnectionBounds);
   const port = await listenOnLoopback(server);
   return {
     port,
@@ -182,7 +185,9 @@ async function readAll(
 ): Promise<SeenAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<SeenAnswer>();
   const sent = request({ port, path: `/${path}`, headers, rejectUnauthorized: false, agent: false });
-  sent.once('error', reject).once('response', (response) => {
+  // The reset of a stream that is cut is an error of its request too.
+  sent.on('error', reject).once('response', (response) => {
+    sent.off('error', reject).on('error', () => {});
     const parts: Buffer[] = [];
     const seen = () =>
       resolve({
