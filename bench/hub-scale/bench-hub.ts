@@ -49,7 +49,7 @@ async function startHub(
   server: HubApiServer,
   ports: { readonly api: number; readonly link: number },
 ): Promise<AsyncDisposable & { readonly pid: number }> {
-  const { commandFlags, environment } = await imageStart();
+  const { flags, environment } = (await imageStart()).hub;
   const settings = {
     deployment: `${namespace}/${name}`,
     'daemon-set': `${namespace}/podcap`,
@@ -61,7 +61,7 @@ async function startHub(
     'log-level': 'warn',
   };
   const options = Object.entries(settings).map(([flag, value]) => `--${flag}=${value}`);
-  const command = ['--pdeathsig', 'KILL', process.execPath, ...commandFlags, program, ...options];
+  const command = ['--pdeathsig', 'KILL', process.execPath, ...flags, program, ...options];
   const hub = spawn('setpriv', command, {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
