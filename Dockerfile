@@ -31,7 +31,8 @@ RUN node --disable-warning=ExperimentalWarning notices.ts bundle.json >licenses.
 
 FROM ${DEBIAN_IMAGE}
 # In /usr/local/bin/podcap: with a small young generation, the commands take less memory, and no more time. The hub's heap
-# may grow by a part of what is in use, and its buffers go back to the system at once: they take half as much memory.
+# may grow by a part of what is in use, and its buffers go back to the system at once: they take half as much memory. Its
+# young generation is the smallest: docs/decisions/0042-the-hub-relays-bytes-and-keeps-none.md.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends tcpdump tini \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
@@ -39,7 +40,7 @@ RUN apt-get update \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin podcap-capture \
  && printf '%s\n' '#!/bin/sh' 'case $1 in ""|-*) program=podcap ;; *) program=commands ;; esac' \
       'if [ "$1" = hub ]; then export MALLOC_MMAP_THRESHOLD_=32768' \
-      'exec node --max-semi-space-size=2 --heap-growing-percent=30 /usr/lib/podcap/hub.cjs "$@"; fi' \
+      'exec node --max-semi-space-size=1 --heap-growing-percent=30 /usr/lib/podcap/hub.cjs "$@"; fi' \
       'exec node --max-semi-space-size=2 /usr/lib/podcap/$program.cjs "$@"' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
