@@ -1,7 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { readRecords, totalsOf } from '../../src/agent/storage/capture-records.ts';
-import { parseRecordName, parseRingFile, podEndName } from '../../src/agent/storage/file-names.ts';
+import {
+  parseRecordName,
+  parseRingFile,
+  podEndName,
+  recordingNoteName,
+} from '../../src/agent/storage/file-names.ts';
 import { numbersOf, packetsIn } from './captured-packets.ts';
 import { expectConsecutive, range } from './consecutive.ts';
 import { printFigures } from './print-figures.ts';
@@ -95,7 +100,7 @@ async function countsOf({ folder, receiver }: SendingPod) {
   };
 }
 
-/** Files that are neither a record, the note of the Pod's end, nor a capture file with a record. */
+/** Files that are neither a record, a note, nor a capture file with a record. */
 async function unexpectedFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder);
   const records = new Set(names.map(parseRecordName));
@@ -103,6 +108,6 @@ async function unexpectedFiles(folder: string): Promise<string[]> {
     const file = parseRingFile(name);
     if (file) return !records.has(file.generation);
     const written = name.replace(/\.new$/, '');
-    return written !== podEndName && parseRecordName(written) === undefined;
+    return ![podEndName, recordingNoteName].includes(written) && parseRecordName(written) === undefined;
   });
 }
