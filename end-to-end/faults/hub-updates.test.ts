@@ -19,6 +19,9 @@ import { waitForTaps } from '../support/tap-processes.ts';
 const datagrams = 2_000;
 const streams = 20;
 const watches = 50;
+/** Under this load, a list takes seconds: so many at once that enough of them fall into the update. */
+const listers = 10;
+const leastLists = 20;
 
 const test = hubTest.extend('recorded', { scope: 'file' }, async ({ cluster, receiver }) => {
   const pod = await capturedPod(cluster, 'web');
@@ -68,7 +71,7 @@ test(`an update of the hub under ${streams} downloads, ${streams} live captures 
     using answer = await open(`${all}?watch=true`, signal, { accept });
     await answer.bytes();
   });
-  await using lists = persistently(1, async (signal) => {
+  await using lists = persistently(listers, async (signal) => {
     using answer = await open(all, signal, { accept });
     await answer.bytes();
   });
@@ -94,7 +97,7 @@ test(`an update of the hub under ${streams} downloads, ${streams} live captures 
   });
   expect(downloads.wrong()).toEqual([]);
   expect(during.failed - before.failed).toBe(0);
-  expect(during.complete).toBeGreaterThan(before.complete);
+  expect(during.complete - before.complete).toBeGreaterThanOrEqual(leastLists);
 });
 
 test('with both replicas killed, captures go on, and the API is back within a minute; agents do not notice', async ({
