@@ -4,13 +4,12 @@ import { capturesPath } from '../support/capture-requests.ts';
 import { range } from '../support/consecutive.ts';
 import { hubFaults } from '../support/hub-faults.ts';
 import { waitForHubs } from '../support/hub-pods.ts';
-import { heldStream } from '../support/hub-streams.ts';
+import { downloaded, heldStream } from '../support/hub-streams.ts';
 import { test as hubTest } from '../support/hub-test.ts';
 import { goInformer, listedCaptures, textOfCaptures } from '../support/informed-captures.ts';
 import { numbersInCapture } from '../support/numbers-in-capture.ts';
 import { idle } from '../support/pod-manifests.ts';
 import { printFigures } from '../support/print-figures.ts';
-import { readFramedCapture } from '../support/read-stream-frames.ts';
 import { waitForLastDatagram } from '../support/ring-contents.ts';
 import { sendingPod } from '../support/sending-pod.ts';
 import { waitForTaps } from '../support/tap-processes.ts';
@@ -96,18 +95,3 @@ test.for(hubFaults.map((fault) => [fault.what, fault] as const))(
     }
   },
 );
-
-/** All of it; undefined if it was refused or cut. */
-async function downloaded(
-  { frames }: Parameters<typeof heldStream>[0],
-  path: string,
-): Promise<Buffer | undefined> {
-  try {
-    using answer = await frames(path);
-    if (answer.status !== 200) return undefined;
-    const { bytes, end } = await readFramedCapture(answer.body);
-    return end.isComplete ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
-}

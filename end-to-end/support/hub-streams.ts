@@ -1,7 +1,7 @@
 import { until } from '../../src/base/until.ts';
 import { type CaptureAnswer, type CaptureRequests, capturesPath } from './capture-requests.ts';
 import { type HubReplica, readyHubs } from './hub-pods.ts';
-import { readFramedCapture } from './read-stream-frames.ts';
+import { readFramedCapture, WrongBytes } from './read-stream-frames.ts';
 import { kubectl } from './run-kubectl.ts';
 
 /** What is read of a Pod: its recording, or its packets as they pass. */
@@ -17,7 +17,7 @@ export type HeldStream = {
   readonly answer: CaptureAnswer;
   /** The replica through which it goes. */
   readonly hub: HubReplica;
-  /** Reads the rest. What came of it: all of it with a digest that fits, or the error of the cut. */
+  /** Reads the rest. What came of it: all of it with a digest that fits, or the error of the cut. Throws WrongBytes. */
   readonly rest: () => Promise<'complete' | 'cut'>;
 };
 
@@ -36,11 +36,25 @@ export async function heldStream(requests: CaptureRequests, target: StreamTarget
       try {
         await readFramedCapture(joined(first, answer.body));
         return 'complete';
-      } catch {
+      } catch (error) {
+        if (error instanceof WrongBytes) throw error;
         return 'cut';
       }
     },
   };
+}
+
+/** A capture in frames, all of it; undefined if it was refused or cut. Throws WrongBytes. */
+export async function downloaded({ frames }: CaptureRequests, path: string): Promise<Buffer | undefined> {
+  try {
+    using answer = await frames(path);
+    if (answer.status !== 200) return undefined;
+    const { bytes, end } = await readFramedCapture(answer.body);
+    return end.isComplete ? bytes : undefined;
+  } catch (error) {
+    if (error instanceof WrongBytes) throw error;
+    return undefined;
+  }
 }
 
 async function firstChunk({ body }: CaptureAnswer): Promise<Buffer> {
