@@ -43,6 +43,17 @@ test('writes lines in their order, however many there are', async () => {
   expect((await all).split('\n')).toEqual([...Array.from({ length: 20_000 }, (_, at) => `${at}`), '']);
 });
 
+test('writes many lines that come as one in their place', async () => {
+  const { response, received } = await exchange();
+  const writer = lineWriter(response, { ...aborter(), stalledMs: 10_000 });
+  const all = text(received);
+  const many = Array.from({ length: 40_000 }, (_, at) => `${at}\n`).join('');
+  for (const lines of ['first\n', many, 'between\n', many, 'last\n']) await writer.write(Buffer.from(lines));
+  writer.flush();
+  response.end();
+  expect((await all) === `first\n${many}between\n${many}last\n`).toBe(true);
+});
+
 test('a line is sent at once, even if no other follows', async () => {
   const { response, received } = await exchange();
   await lineWriter(response, { ...aborter(), stalledMs: 10_000 }).write(line);
