@@ -30,6 +30,17 @@ export const hubFaults: readonly HubFault[] = [
     },
   },
   {
+    what: 'the replica of the hub is stopped',
+    isLasting: false,
+    async strike({ hub }) {
+      // Until its network is gone: nothing that it has not sent by then arrives.
+      await kubectl('-n', 'kube-system', 'delete', 'pod', hub.name, '--timeout=90s');
+      return async () => {
+        await waitForHubs(2, [hub]);
+      };
+    },
+  },
+  {
     what: 'the agent is killed',
     isLasting: false,
     async strike({ cluster, node }) {
