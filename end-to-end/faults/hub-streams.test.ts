@@ -7,23 +7,15 @@ import { waitForHubs } from '../support/hub-pods.ts';
 import { downloaded, heldStream } from '../support/hub-streams.ts';
 import { test as hubTest } from '../support/hub-test.ts';
 import { goInformer, listedCaptures, textOfCaptures } from '../support/informed-captures.ts';
+import { largeDatagrams, largeRecording } from '../support/large-recording.ts';
 import { numbersInCapture } from '../support/numbers-in-capture.ts';
 import { idle } from '../support/pod-manifests.ts';
 import { printFigures } from '../support/print-figures.ts';
-import { waitForLastDatagram } from '../support/ring-contents.ts';
-import { sendingPod } from '../support/sending-pod.ts';
 import { waitForTaps } from '../support/tap-processes.ts';
 
 const rounds = 20;
-/** More than fits into all buffers between an agent and a reader. */
-const datagrams = 25_000;
 
-const test = hubTest.extend('large', { scope: 'file' }, async ({ cluster }) => {
-  const traffic = { rate: 5_000, bytes: 1_400, count: datagrams };
-  const pod = await sendingPod(cluster, { name: 'large', node: 'node1', ...traffic });
-  await waitForLastDatagram(pod.folder, datagrams - 1);
-  return pod;
-});
+const test = hubTest.extend('large', { scope: 'file' }, async ({ cluster }) => await largeRecording(cluster));
 
 test.for(hubFaults.map((fault) => [fault.what, fault] as const))(
   `when %s in the middle of a download and a live capture, ${rounds} times, both are cut, and start over`,
@@ -54,7 +46,7 @@ test.for(hubFaults.map((fault) => [fault.what, fault] as const))(
         deadlineMs: 60_000,
         everyMs: 200,
       });
-      expect(await numbersInCapture(complete)).toEqual(range(0, datagrams));
+      expect(await numbersInCapture(complete)).toEqual(range(0, largeDatagrams));
       completeAgainMs.push(Math.round(performance.now() - since));
     }
     printFigures(fault.what, { cutMs, completeAgainMs });
