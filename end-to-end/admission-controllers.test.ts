@@ -61,7 +61,7 @@ describe('what controllers write is never refused, and they are warned', () => {
     const object = { apiVersion: 'apps/v1', kind: 'ReplicaSet', ...replicas };
     await create(object, { as: controllerOf(guarded), stored: true });
     const names = () => kubectl('-n', cluster.namespace, 'get', 'pods', '-l', 'app=rollout-7f', '-o', 'name');
-    expect(await until(names, { what: 'its Pod' })).toContain('pod/rollout-7f-');
+    await until(async () => (await names()).includes('pod/rollout-7f-'), { what: 'its Pod' });
   });
 });
 

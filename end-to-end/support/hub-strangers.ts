@@ -10,8 +10,8 @@ import { kubectl } from './run-kubectl.ts';
 const namespace = 'kube-system';
 const serverName = `podcap-hub.${namespace}.svc`;
 
-/** How a hub answers somebody who connects from a Node and says that this is an agent's token. */
-export async function welcomeOf(token: string): Promise<LinkWelcome> {
+/** How a hub answers somebody who connects from that Node and says that this is an agent's token. */
+export async function welcomeOf(token: string, from: 'node1' | 'node2' = 'node1'): Promise<LinkWelcome> {
   const [hub] = await waitForHubs(2);
   const host = await hubAddress(hub?.name ?? '');
   const ca = await kubectl(
@@ -25,13 +25,10 @@ export async function welcomeOf(token: string): Promise<LinkWelcome> {
   );
   const options = JSON.stringify({ host, port: 10_251, ca, serverName, token });
   const program = join(import.meta.dirname, 'link-stranger-program.ts');
-  return v.parse(
-    linkWelcomeSchema,
-    JSON.parse(await inNetworkOf('node1', process.execPath, program, options)),
-  );
+  return v.parse(linkWelcomeSchema, JSON.parse(await inNetworkOf(from, process.execPath, program, options)));
 }
 
-/** Holds that many idle and slow connections to a port of each replica, from a Node, until it is disposed of. */
+/** Holds that many idle and slow connections to a port of each replica, from node1, until it is disposed of. */
 export async function holdConnections(port: number, connections: number): Promise<AsyncDisposable> {
   await using opening = new AsyncDisposableStack();
   const program = join(import.meta.dirname, 'idle-connections-program.ts');
