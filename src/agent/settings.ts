@@ -4,7 +4,6 @@ import {
   logLevelSetting,
   objectOrNoneSetting,
   type ProgramSettings,
-  pathOrNoneSetting,
   readProgramSettings,
   type SettingDescriptions,
   type SettingsResult,
@@ -12,6 +11,7 @@ import {
   wholeNumberOrNoneSetting,
   wholeNumberSetting,
 } from '../base/program-settings.ts';
+import { listenerSettingDescriptions, listenerSettings } from '../observability/listener-settings.ts';
 
 /** Everything that can be set on the agent. */
 export type Settings = v.InferOutput<typeof settingsSchema>;
@@ -43,9 +43,7 @@ export const settingsSchema = v.object({
     v.picklist(['true', 'false'], 'true or false'),
     v.transform((given) => given === 'true'),
   ),
-  probePort: wholeNumberSetting(1, 65_535),
-  metricsPort: wholeNumberSetting(1, 65_535),
-  metricsTlsFolder: pathOrNoneSetting(),
+  ...listenerSettings,
   cniResyncSeconds: wholeNumberSetting(1, 3_600),
   hub: objectOrNoneSetting(),
   hubTokenFile: absolutePathSetting(),
@@ -163,24 +161,7 @@ export const settingDescriptions: SettingDescriptions<Settings> = {
     default: '10001',
     help: 'the user ID and group ID that tcpdump runs with',
   },
-  probePort: {
-    flag: 'probe-port',
-    env: 'PODCAP_PROBE_PORT',
-    default: '9780',
-    help: 'the port of /healthz and /readyz, for the kubelet',
-  },
-  metricsPort: {
-    flag: 'metrics-port',
-    env: 'PODCAP_METRICS_PORT',
-    default: '9781',
-    help: 'the port of /metrics',
-  },
-  metricsTlsFolder: {
-    flag: 'metrics-tls-folder',
-    env: 'PODCAP_METRICS_TLS_FOLDER',
-    default: '',
-    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served over TLS, to clients with a certificate',
-  },
+  ...listenerSettingDescriptions,
   cniResyncSeconds: {
     flag: 'cni-resync-seconds',
     env: 'PODCAP_CNI_RESYNC_SECONDS',

@@ -3,12 +3,12 @@ import {
   logLevelSetting,
   objectSetting,
   type ProgramSettings,
-  pathOrNoneSetting,
   readProgramSettings,
   type SettingDescriptions,
   type SettingsResult,
   wholeNumberSetting,
 } from '../base/program-settings.ts';
+import { listenerSettingDescriptions, listenerSettings } from '../observability/listener-settings.ts';
 
 /** Everything that can be set on the hub. */
 export type HubSettings = v.InferOutput<typeof hubSettingsSchema>;
@@ -20,9 +20,7 @@ export const hubSettingsSchema = v.object({
   agentAccount: objectSetting(),
   apiPort: wholeNumberSetting(1, 65_535),
   linkPort: wholeNumberSetting(1, 65_535),
-  probePort: wholeNumberSetting(1, 65_535),
-  metricsPort: wholeNumberSetting(1, 65_535),
-  metricsTlsFolder: pathOrNoneSetting(),
+  ...listenerSettings,
   maxStreams: wholeNumberSetting(1, 1_000),
   maxStreamsPerUser: wholeNumberSetting(1, 1_000),
   logLevel: logLevelSetting(),
@@ -57,24 +55,7 @@ export const hubSettingDescriptions: SettingDescriptions<HubSettings> = {
     default: '10251',
     help: 'the port on which agents connect',
   },
-  probePort: {
-    flag: 'probe-port',
-    env: 'PODCAP_PROBE_PORT',
-    default: '9780',
-    help: 'the port of /healthz and /readyz, for the kubelet',
-  },
-  metricsPort: {
-    flag: 'metrics-port',
-    env: 'PODCAP_METRICS_PORT',
-    default: '9781',
-    help: 'the port of /metrics',
-  },
-  metricsTlsFolder: {
-    flag: 'metrics-tls-folder',
-    env: 'PODCAP_METRICS_TLS_FOLDER',
-    default: '',
-    help: 'the folder of tls.crt, tls.key and ca.crt; if it is set, /metrics is served over TLS, to clients with a certificate',
-  },
+  ...listenerSettingDescriptions,
   maxStreams: {
     flag: 'max-streams',
     env: 'PODCAP_MAX_STREAMS',
