@@ -8,6 +8,7 @@ import {
   linkWelcomeSchema,
   longestLinkLineBytes,
 } from '../../link/protocol.ts';
+import { readableOrClosed } from '../../link/readable-or-closed.ts';
 import { writeLine } from '../../link/write-line.ts';
 import { LinkFailure } from './link-failure.ts';
 import type { HubAddress } from './link-handler.ts';
@@ -72,7 +73,7 @@ async function readLine(socket: Socket, signal: AbortSignal): Promise<string> {
     if (!Buffer.isBuffer(chunk)) {
       if (socket.readableEnded || socket.destroyed)
         throw new LinkFailure('Closed', 'the hub ended the connection before it answered');
-      await readableOrEnd(socket, signal);
+      await readableOrClosed(socket, signal);
       continue;
     }
     const at = chunk.indexOf(0x0a);
@@ -84,16 +85,6 @@ async function readLine(socket: Socket, signal: AbortSignal): Promise<string> {
     }
     if (bytes > longestLinkLineBytes)
       throw new LinkFailure('Protocol', 'the hub answers with a line that is too long');
-  }
-}
-
-async function readableOrEnd(socket: Socket, signal: AbortSignal): Promise<void> {
-  const waiting = new AbortController();
-  const either = { signal: AbortSignal.any([signal, waiting.signal]) };
-  try {
-    await Promise.race(['readable', 'end', 'close'].map((event) => once(socket, event, either)));
-  } finally {
-    waiting.abort();
   }
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import * as v from 'valibot';
 import {
@@ -7,6 +6,7 @@ import {
   linkHelloSchema,
   longestLinkLineBytes,
 } from '../../link/protocol.ts';
+import { readableOrClosed } from '../../link/readable-or-closed.ts';
 import { writeLine } from '../../link/write-line.ts';
 
 /** The first line of an agent is none, or is followed by something before it was answered. */
@@ -43,16 +43,6 @@ function parseHello(line: string): LinkHello {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), linkHelloSchema), line);
   if (!parsed.success) throw new MalformedHello('the first line is no hello');
   return parsed.output;
-}
-
-async function readableOrClosed(socket: Socket, signal: AbortSignal): Promise<void> {
-  const waiting = new AbortController();
-  const either = { signal: AbortSignal.any([signal, waiting.signal]) };
-  try {
-    await Promise.race(['readable', 'end', 'close'].map((event) => once(socket, event, either)));
-  } finally {
-    waiting.abort();
-  }
 }
 
 /** Answers an agent; throws the signal's reason if it does not take the answer. */
