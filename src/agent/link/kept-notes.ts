@@ -13,7 +13,7 @@ export type KeptNotes = {
    * begin now, it could be of an earlier namespace of that name.
    */
   readonly isRead: (uid: string) => boolean;
-  /** Writes those that have changed, and forgets those of which nothing is left. Never rejects. */
+  /** Writes those that have changed, and forgets those that have nothing left. Never rejects. */
   readonly keep: (described: ReadonlyMap<string, DescribedRecording>) => Promise<void>;
 };
 

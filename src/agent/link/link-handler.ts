@@ -23,7 +23,7 @@ export type LinkRequest = {
 
 export type HubAddress = { readonly address: string; readonly port: number };
 
-/** Answers with an error, of which the hub makes a Status. Does nothing if the stream is gone or has been answered. */
+/** Answers with an error, which the hub turns into a Status. Does nothing if the stream is gone or has been answered. */
 export function answerError(stream: ServerHttp2Stream, status: number, error: LinkError): void {
   if (stream.destroyed || stream.headersSent) return;
   respondUntilComplete(stream, { ':status': status, 'content-type': 'application/json' });

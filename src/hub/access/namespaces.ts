@@ -16,7 +16,7 @@ import { type NamespaceAge, servedCapture } from './served-capture.ts';
 export type Namespaces = {
   /**
    * Leaves out recordings that began before their namespace was created, or whose namespace is gone, and a capture with
-   * no recording left. A capture of which nothing is left out is the same object as before, so that what is kept about it
+   * no recording left. A capture that keeps all its recordings is the same object as before, so that what is kept about it
    * stays valid. Throws nothing: captures of a namespace that could not be checked stay, and it is named.
    */
   readonly visible: (captures: readonly Capture[], signal: AbortSignal) => Promise<VisibleCaptures>;

@@ -20,7 +20,7 @@ async function idle(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
   return socket;
 }
 
-/** A stream without an end, of which the client has read nothing since the first bytes. */
+/** A stream without an end. The client has read nothing since its first bytes. */
 async function unreadStream({ stallMs = 60_000 } = {}) {
   const relayed = Promise.withResolvers<RelayEnding>();
   const hub = await startedHubApi({

@@ -143,7 +143,7 @@ function newEntry(
   };
 }
 
-/** The object of a deletion of which nothing else is known. */
+/** The object of a deletion that is all that is known of a capture. */
 function emptyCapture(
   { namespace, name }: CaptureName,
   createdMs: number,

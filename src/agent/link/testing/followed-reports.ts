@@ -20,7 +20,7 @@ export function followReports(link: TestHubLink): FollowedReports {
   return followStream(link.open('/v1/reports'));
 }
 
-/** The same on a stream that has been opened before, and of which nothing was read. */
+/** The same on a stream that is already open and has not been read. */
 export function followStream(stream: ClientHttp2Stream): FollowedReports {
   const lines: ReportLine[] = [];
   const problems: string[] = [];
