@@ -11,6 +11,7 @@ beforeAll(async () => {
 
 test.each([
   'docs/annotations.md',
+  'docs/policies.md',
   'docs/settings.md',
   'docs/metrics.md',
   'docs/capture-files.md',

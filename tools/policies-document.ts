@@ -55,7 +55,7 @@ A Pod with more than 32 KiB of labels is selected by \`matchLabels: {}\` alone. 
 - A policy that has expired, even one that is refused, or that is being deleted, selects no Pod.
 - A policy with a field that the agent does not know, as from a newer CRD, is refused. One with a selector that it cannot read selects no Pod, and the agent logs it.
 - **Of a namespace, the oldest 1,000 policies count**, also those that have expired. A Pod that only later ones select is not captured, and each agent says so in its log, once for the namespace. A ResourceQuota (\`count/capturepolicies.policy.podcap.dev\`) sets a lower bound.
-- \`podcap.dev/freeze\` freezes the ring of a Pod, whoever asks for its capture. The other annotations have no effect without \`tcpdump.antrea.io\`.
+- \`podcap.dev/freeze\` freezes the ring of a Pod, whatever asks for its capture. The other annotations have no effect without \`tcpdump.antrea.io\`.
 
 ## When a policy changes
 
@@ -68,6 +68,20 @@ Uninstalling Podcap leaves the CRD and the policies. \`kubectl delete crd captur
 
 ## Who may create policies
 
-Kubernetes' RBAC decides: \`create\` and \`update\` on \`capturepolicies.policy.podcap.dev\`. With \`admission.allowedUsers.enabled\`, whoever creates or changes one also needs the permission to \`create captures.podcap.dev\` in the namespace ([security](security.md#who-may-request-a-capture)).
+Kubernetes' RBAC decides, by the verbs \`create\`, \`update\` and \`patch\` on \`capturepolicies.policy.podcap.dev\`. Of the roles that Kubernetes has for users, only \`cluster-admin\` has them, and the chart adds them to none. So a user with the role \`view\`, \`edit\` or \`admin\` alone gets a 403, even for a list:
+
+\`\`\`
+Error from server (Forbidden): capturepolicies.policy.podcap.dev is forbidden: User "jane" cannot list resource "capturepolicies" in API group "policy.podcap.dev" in the namespace "shop"
+\`\`\`
+
+With \`edit\` or \`admin\`, they can [annotate](annotations.md) Pods and Pod templates instead. Or an administrator of the cluster grants the permission, in a namespace, or to everyone with the role \`edit\` or \`admin\`, wherever they have it:
+
+\`\`\`console
+$ kubectl create clusterrole podcap-policies --resource=capturepolicies.policy.podcap.dev --verb=get,list,watch,create,update,patch,delete
+$ kubectl -n shop create rolebinding policies --clusterrole=podcap-policies --group=network-team       # in a namespace
+$ kubectl label clusterrole podcap-policies rbac.authorization.k8s.io/aggregate-to-edit=true    # with edit or admin
+\`\`\`
+
+With \`admission.allowedUsers.enabled\`, creating a policy and changing its \`spec\` also need the permission to \`create captures.podcap.dev\` in the namespace, which the chart's ClusterRole \`podcap-capture\` has ([security](security.md#who-may-request-a-capture)).
 `;
 }
