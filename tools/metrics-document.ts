@@ -28,7 +28,7 @@ Each replica of the hub serves its own metrics in the same way. Its counters sta
 ${metricsTable(hubMetricDescriptions)}
 
 - \`verb\` is \`get\`, \`list\`, \`watch\`, \`delete\` or \`subresource\`; of the time to answer, \`log\` and \`attach\`.
-- \`subresource\` is \`log\` (a download) or \`attach\` (a tap). \`ending\` is in the [audit line](security.md) of the stream, too.
+- \`subresource\` is \`log\` (a download) or \`attach\` (a live capture). \`ending\` is in the [audit line](hub.md#what-the-audit-lines-say) of the stream, too.
 
 ## Scraping
 

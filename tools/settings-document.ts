@@ -15,7 +15,7 @@ A flag takes precedence over its environment variable, and the variable over the
 
 ${settingsTable(settingDescriptions, (args) => readSettings(args, { NODE_NAME: 'node' }))}
 
-In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Nine settings are not chart values. The chart takes \`--node-name\`, \`--agent-name\` and \`--daemon-set\` from the agent's own Pod and DaemonSet. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\`, \`--metrics-tls-folder\` and \`--hub-token-file\` are fixed paths in the agent's container, and so is \`--hub-token-file\`; \`--hub\` follows from \`hub.enabled\`. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
+In the [chart](../deploy/chart/values.yaml), a setting is a value under \`settings\` with the same name in camel case: \`--set settings.maxFiles=200\`. Nine settings are not chart values. The chart takes \`--node-name\`, \`--agent-name\` and \`--daemon-set\` from the agent's own Pod and DaemonSet. \`--captures-folder\`, \`--netns-folder\`, \`--native-folder\`, \`--metrics-tls-folder\` and \`--hub-token-file\` are fixed paths in the agent's container; \`--hub\` follows from \`hub.enabled\`. To choose the Node's folders, set \`hostPaths\`. To serve the metrics over TLS, set \`metricsTls.secretName\`.
 
 ## The hub
 

@@ -60,7 +60,7 @@ export const hubSettingDescriptions: SettingDescriptions<HubSettings> = {
     flag: 'max-streams',
     env: 'PODCAP_MAX_STREAMS',
     default: '200',
-    help: 'the most downloads and taps that a replica serves at a time; each can take 0.5 MiB of memory',
+    help: 'the most downloads and live captures that a replica serves at a time; each can take 0.5 MiB of memory',
   },
   maxStreamsPerUser: {
     flag: 'max-streams-per-user',

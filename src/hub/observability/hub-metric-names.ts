@@ -31,7 +31,7 @@ export const hubMetricDescriptions = [
   ),
   counter('podcap_hub_callers_refused_total', 'Requests that no caller could be named for.', ['reason']),
   gauge('podcap_hub_watches', 'Watches that are open.'),
-  gauge('podcap_hub_streams', 'Downloads (log) and taps (attach) that are open.', ['subresource']),
+  gauge('podcap_hub_streams', 'Downloads (log) and live captures (attach) that are open.', ['subresource']),
   counter('podcap_hub_stream_bytes_total', 'Bytes that clients took from streams.', ['subresource']),
   counter('podcap_hub_streams_refused_total', 'Streams that were refused.', ['subresource', 'reason']),
   counter('podcap_hub_streams_ended_total', 'Streams that ended, by how they ended.', [
