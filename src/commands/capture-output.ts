@@ -1,6 +1,6 @@
 import { hasCode } from '../base/fs-errors.ts';
 import type { MergeEnd } from '../pcap/merge/merge-captures.ts';
-import { createOutputFile, type OutputFile } from './output-file.ts';
+import { createOutputFile, type OutputFile, type OutputFileOptions } from './output-file.ts';
 import { outputTo } from './standard-output.ts';
 import { cannotWrite, exitCodes, pausedUnreadSeconds, type Terminal, unreadMessage } from './terminal.ts';
 
@@ -23,18 +23,24 @@ export type OpenedOutput =
   | { readonly kind: 'unusable'; readonly message: string; readonly exitCode: number };
 
 /** Opens the output; `-` is standard output. */
-export async function openCaptureOutput(to: string, terminal: Terminal): Promise<OpenedOutput> {
+export async function openCaptureOutput(
+  to: string,
+  terminal: Terminal,
+  options: OutputFileOptions = {},
+): Promise<OpenedOutput> {
   if (to === '-')
     return terminal.stdout.isTTY === true
       ? onTerminal
       : { kind: 'open', output: captureToStandardOutput(terminal, pausedUnreadSeconds) };
   try {
-    const file = await createOutputFile(to);
+    const file = await createOutputFile(to, options);
     switch (file.kind) {
       case 'open':
         return { kind: 'open', output: fileOutput(file, to) };
       case 'exists':
         return { kind: 'unusable', message: alreadyThere(file.partPath), exitCode: exitCodes.failed };
+      case 'taken':
+        return { kind: 'unusable', message: taken(to), exitCode: exitCodes.failed };
       case 'terminal':
         return onTerminal;
     }
@@ -119,12 +125,20 @@ async function attempt(name: string, work: () => Promise<Writing>): Promise<Writ
     return await work();
   } catch (error) {
     // A pipe that is named as a file has a reader as standard output has.
-    return hasCode(error, 'EPIPE')
-      ? { kind: 'closed' }
-      : { kind: 'failed', message: cannotWrite(name, error) };
+    if (hasCode(error, 'EPIPE')) return { kind: 'closed' };
+    const message = hasCode(error, 'EEXIST') ? takenMeanwhile(name) : cannotWrite(name, error);
+    return { kind: 'failed', message };
   }
 }
 
 function alreadyThere(partPath: string): string {
   return `${partPath} is already there: another podcap writes it now, or was killed while it did. In that case, delete it`;
+}
+
+function taken(to: string): string {
+  return `${to} is already there: give another name with --to, or --overwrite to replace it`;
+}
+
+function takenMeanwhile(to: string): string {
+  return `another program has made ${to} meanwhile: what was to be written is complete in ${to}.part`;
 }

@@ -2,7 +2,7 @@ import { chmod, chown, readdir, readFile, readlink, stat, symlink, writeFile } f
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../testbed/temporary-folder.ts';
-import { createOutputFile, type OutputFile } from './output-file.ts';
+import { createOutputFile, type OutputFile, type OutputFileOptions } from './output-file.ts';
 
 test('a file has its name only when it is complete', async () => {
   await using folder = await temporaryFolder();
@@ -37,6 +37,37 @@ test('of two that write the same file, the second is refused', async () => {
   expect(await createOutputFile(path)).toEqual({ kind: 'exists', partPath: `${path}.part` });
   await first.complete();
   expect(await readdir(folder.path)).toEqual(['web.pcapng']);
+});
+
+test('a file that must stay is not replaced, also if it appears while another one is written', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  const kept = { existing: 'kept', signals: 'callers' } as const;
+  {
+    await using file = await create(path, kept);
+    await file.write(Buffer.from('mine'));
+    await writeFile(path, 'of somebody else');
+    await expect(file.complete()).rejects.toMatchObject({ code: 'EEXIST' });
+  }
+  expect(await readFile(path, 'utf8')).toBe('of somebody else');
+  expect(await readFile(`${path}.part`, 'utf8')).toBe('mine');
+  expect(await createOutputFile(path, kept)).toEqual({ kind: 'taken' });
+});
+
+test('a new file that replaces none gets its name', async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'web.pcapng');
+  await using file = await create(path, { existing: 'kept' });
+  await file.write(Buffer.from('mine'));
+  await file.complete();
+  expect(await readdir(folder.path)).toEqual(['web.pcapng']);
+});
+
+test('the signals of a caller stay as they are', async () => {
+  await using folder = await temporaryFolder();
+  const before = process.listenerCount('SIGINT');
+  await using _ = await create(join(folder.path, 'web.pcapng'), { signals: 'callers' });
+  expect(process.listenerCount('SIGINT')).toBe(before);
 });
 
 test('a link stays, and the file that it leads to is replaced', async () => {
@@ -102,8 +133,8 @@ test('an error names the file', async () => {
   await expect(createOutputFile('/nowhere/web.pcapng')).rejects.toThrow('/nowhere/web.pcapng.part');
 });
 
-async function create(path: string): Promise<OutputFile> {
-  const file = await createOutputFile(path);
+async function create(path: string, options: OutputFileOptions = {}): Promise<OutputFile> {
+  const file = await createOutputFile(path, options);
   if (file.kind !== 'open') throw new Error(`${path} cannot be written: ${file.kind}`);
   return file;
 }

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { hasCode, ifExists } from '../base/fs-errors.ts';
@@ -21,22 +21,35 @@ export type OutputFileResult =
   | OutputFile
   /** Somebody else writes `<name>.part` at this moment, or was killed while doing so. */
   | { readonly kind: 'exists'; readonly partPath: string }
+  /** There is such a file, which must stay. */
+  | { readonly kind: 'taken' }
   /** A capture is no text for people. */
   | { readonly kind: 'terminal' };
+
+export type OutputFileOptions = {
+  /** Replaced unless it must be kept. */
+  readonly existing?: 'replaced' | 'kept';
+  /** What a signal that ends the process does: it deletes `<name>.part`, unless the caller sees to the signals. */
+  readonly signals?: 'handled' | 'callers';
+};
 
 /**
  * Starts to write a file, which may exist and is replaced then by one of the same mode; a link stays, and what it leads
  * to is replaced or made. A device or a pipe is written as it is. Throws the errors of open(2).
  */
-export async function createOutputFile(path: string): Promise<OutputFileResult> {
+export async function createOutputFile(
+  path: string,
+  options: OutputFileOptions = {},
+): Promise<OutputFileResult> {
   const target = await targetOf(path);
   const existing = await ifExists(stat(target));
   if (existing && !existing.isFile()) return await writeDirectly(await open(target, 'w'));
+  if (existing && options.existing === 'kept') return { kind: 'taken' };
   const partPath = `${target}.part`;
   try {
     // Nobody else may read it before it has the mode of the file that it replaces.
     const handle = await open(partPath, 'wx', existing ? 0o600 : 0o666);
-    return await likeExisting(handle, existing, writePart(handle, partPath, target));
+    return await likeExisting(handle, existing, writePart({ handle, partPath, target, ...options }));
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return { kind: 'exists', partPath };
     throw error;
@@ -48,8 +61,8 @@ async function targetOf(path: string): Promise<string> {
   const target = await ifExists(realpath(path));
   if (target !== undefined) return target;
   try {
-    const link = await readlink(path);
-    return await targetOf(resolve(await realpath(dirname(path)), link));
+    const leadsTo = await readlink(path);
+    return await targetOf(resolve(await realpath(dirname(path)), leadsTo));
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'EINVAL')) return path;
     throw error;
@@ -79,26 +92,54 @@ function unlessForbidden(error: unknown): void {
   if (!hasCode(error, 'EPERM')) throw error;
 }
 
-function writePart(handle: FileHandle, partPath: string, target: string): OutputFile {
-  const deletion = deleteOnSignal(partPath);
-  let isComplete = false;
+type PartFile = OutputFileOptions & {
+  readonly handle: FileHandle;
+  readonly partPath: string;
+  readonly target: string;
+};
+
+function writePart({ handle, partPath, target, existing, signals }: PartFile): OutputFile {
+  const deletion = signals === 'callers' ? undefined : deleteOnSignal(partPath);
+  let isClosed = false;
+  let isKept = false;
+  const close = async () => {
+    if (!isClosed) await handle.close();
+    isClosed = true;
+  };
   return {
     kind: 'open',
     write: (bytes) => writeAll(handle, bytes),
     async complete() {
       await handle.sync();
-      await handle.close();
-      await rename(partPath, target);
-      isComplete = true;
-      deletion[Symbol.dispose]();
+      await close();
+      try {
+        await (existing === 'kept' ? renameWithoutReplacing(partPath, target) : rename(partPath, target));
+      } catch (error) {
+        // Whatever has taken the name meanwhile, these bytes are complete.
+        isKept = hasCode(error, 'EEXIST');
+        throw error;
+      }
+      isKept = true;
+      deletion?.[Symbol.dispose]();
     },
     async [Symbol.asyncDispose]() {
-      if (isComplete) return;
-      await handle.close();
-      await ifExists(unlink(partPath));
-      deletion[Symbol.dispose]();
+      await close();
+      if (!isKept) await ifExists(unlink(partPath));
+      deletion?.[Symbol.dispose]();
     },
   };
+}
+
+/** As rename(2), but EEXIST if there is a file of that name now, where the file system can say it. */
+async function renameWithoutReplacing(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+    await unlink(from);
+  } catch (error) {
+    const hasLinks = !['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].some((code) => hasCode(error, code));
+    if (hasLinks) throw error;
+    await rename(from, to);
+  }
 }
 
 async function writeDirectly(handle: FileHandle): Promise<OutputFileResult> {
