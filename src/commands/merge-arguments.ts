@@ -2,7 +2,12 @@ import type { Side } from '../pcap/merge/conversation-sides.ts';
 import type { PacketTime } from '../pcap/merge/merge-input.ts';
 import type { CaptureFormat } from '../pcap/write/capture-writer.ts';
 import { parseFormat, parseTimeRange, rangeHelp } from './capture-options.ts';
-import { invalidArguments, type ParsedArguments, parseCommandLine } from './command-line.ts';
+import {
+  type CommandLine,
+  invalidArguments,
+  type ParsedArguments,
+  parseCommandLine,
+} from './command-line.ts';
 import { pausedUnreadSeconds } from './terminal.ts';
 
 /** The command line of `podcap merge`, parsed. */
@@ -66,8 +71,15 @@ export function mergeArguments(args: readonly string[], nowMs: number): ParsedAr
     'wait-seconds': { type: 'string' },
   });
   if (parsed.kind === 'invalid') return parsed;
-  const { values, positionals: files } = parsed;
-  if (values['help'] === true) return { kind: 'help', text: mergeHelp };
+  if (parsed.values['help'] === true) return { kind: 'help', text: mergeHelp };
+  return checkMergeArguments(parsed, nowMs);
+}
+
+/** Checks what was given, whatever split the command line; `nowMs` is in epoch milliseconds. */
+export function checkMergeArguments(
+  { values, positionals: files }: Pick<CommandLine, 'values' | 'positionals'>,
+  nowMs: number,
+): Exclude<ParsedArguments<MergeArguments>, { readonly kind: 'help' }> {
   const { to, side } = values;
   if (files.length === 0) return invalidArguments('at least one capture file is required');
   if (files.includes('')) return invalidArguments('the name of a file is empty');

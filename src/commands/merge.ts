@@ -1,20 +1,12 @@
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { ifExists, isSystemError } from '../base/fs-errors.ts';
-import type { CaptureInterface } from '../pcap/capture-interface.ts';
-import { type MergeCaptures, mergeCaptures } from '../pcap/merge/merge-captures.ts';
-import { MergedPackets } from '../pcap/merge/merged-packets.ts';
-import { captureWriter } from '../pcap/write/capture-writer.ts';
-import type { PacketWriter } from '../pcap/write/packet-writer.ts';
-import { isFinerThanMicroseconds } from '../pcap/write/pcap-writer.ts';
-import { addressNames, nameProblems } from './address-names.ts';
+import { nameProblems } from './address-names.ts';
 import { type CaptureOutput, openCaptureOutput, writeCapture } from './capture-output.ts';
-import { inputNames, namedInterface } from './input-names.ts';
-import { type InputStatistics, inputStatistics } from './input-statistics.ts';
-import { type MergeArguments, mergeArguments, slowAfterMs } from './merge-arguments.ts';
-import { type EmptyCapture, mergeInputs, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
+import { type MergeArguments, mergeArguments } from './merge-arguments.ts';
+import { type EmptyCapture, type ScannedCapture, scanCaptures } from './merge-inputs.ts';
 import { MergeReport } from './merge-report.ts';
-import { packetSelection } from './merge-selection.ts';
+import { mergedCapture } from './merged-capture.ts';
 import { fileIdOf, type NamedCapture, namedCapture } from './open-capture.ts';
 import { sideProblems } from './side-problems.ts';
 import { cannotRead, exitCodes, fail, printMessage, printText, type Terminal } from './terminal.ts';
@@ -35,7 +27,8 @@ export async function mergeCommand(args: readonly string[], terminal: MergeTermi
   }
 }
 
-async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<number> {
+/** Merges what was asked for, and says how that went. Returns the exit code. */
+export async function merge(options: MergeArguments, terminal: MergeTerminal): Promise<number> {
   if (options.files.includes('-') && terminal.stdin.isTTY === true) {
     printMessage(terminal, 'standard input is a terminal: write a capture to it, as in ... | podcap merge -');
     return exitCodes.usage;
@@ -101,32 +94,16 @@ type Write = {
   readonly report: MergeReport;
 };
 
-async function write(work: Write): Promise<number> {
-  const { options, captures, output, report } = work;
-  const describe = describeWith(work);
-  const counted = inputStatistics();
-  // pcap has no place for what has no packets.
-  const idle = options.format === 'pcap' ? [] : idleInterfaces({ ...work, describe, counted });
-  await using merged = mergedPackets({ ...work, describe, counted });
-  const chunks = mergeCaptures({
-    ...packetSelection({
-      ...options,
-      merged,
-      captures,
-      onSideProblem: (problem) => report.problems([problem]),
-    }),
-    writer: writerOf({ ...work, describe }),
-    interfaces: [
-      ...captures.flatMap((capture, input) =>
-        described(capture, options).map((each) => describe(input, each)),
-      ),
-      ...idle,
-    ],
-    describe,
-    droppedBefore: () => 0,
-    known: counted.known,
+async function write({ options, captures, empty, output, report }: Write): Promise<number> {
+  await using merged = mergedCapture({
+    options,
+    captures,
+    empty,
+    onGap: (gap) => report.gap(gap),
+    onDamage: (damage) => report.damaged(damage),
+    onSideProblem: (problem) => report.problems([problem]),
   });
-  const end = await writeCapture(chunks, output, (bytes) => report.progress(bytes));
+  const end = await writeCapture(merged.chunks, output, (bytes) => report.progress(bytes));
   switch (end.kind) {
     case 'problem':
     case 'failed':
@@ -140,63 +117,4 @@ async function write(work: Write): Promise<number> {
       return report.isIncomplete ? exitCodes.incomplete : exitCodes.done;
     }
   }
-}
-
-/** pcap has no interfaces: one of another link type, of which there is no packet, does no harm. */
-function described(
-  { interfaces, firstInterface }: ScannedCapture,
-  { format }: MergeArguments,
-): readonly CaptureInterface[] {
-  const linkType = interfaces[firstInterface]?.linkType;
-  return format === 'pcap' ? interfaces.filter((each) => each.linkType === linkType) : interfaces;
-}
-
-type DescribedWrite = Write & { readonly describe: MergeCaptures['describe'] };
-type CountedWrite = DescribedWrite & { readonly counted: InputStatistics };
-
-/** Gives an interface without a name that of its capture. */
-function describeWith({ captures, empty }: Write): MergeCaptures['describe'] {
-  const names = inputNames([
-    ...captures.map(({ capture }) => capture.name),
-    ...empty.map(({ name }) => name),
-  ]);
-  return (input, description) => namedInterface(description, names[input] ?? '');
-}
-
-function mergedPackets({ captures, options, report, describe, counted }: CountedWrite): MergedPackets {
-  const { inputs, ended } = mergeInputs(captures);
-  return new MergedPackets(inputs, {
-    ...(areFiles(captures)
-      ? { slowAfterMs: Infinity }
-      : { slowAfterMs, silentAfterMs: options.waitSeconds * 1_000 }),
-    onGap: (gap) => report.gap(gap),
-    onEnd(input) {
-      const reader = ended(input);
-      if (!reader) return;
-      counted.add(reader, (description) => describe(input, description));
-      report.damaged(reader.damage);
-    },
-  });
-}
-
-function writerOf({ captures, options, describe }: DescribedWrite): PacketWriter {
-  const isFine = captures.some(({ interfaces }) => interfaces.some(isFinerThanMicroseconds));
-  const writer = captureWriter(options.format, { isFine });
-  const podNames = options.names ? addressNames(captures, describe) : [];
-  if (podNames.length > 0) writer.writeNames(podNames);
-  return writer;
-}
-
-/** The interfaces of captures without packets, as in the output; counts what they say. They follow the other inputs. */
-function idleInterfaces({ empty, captures, describe, counted }: CountedWrite): readonly CaptureInterface[] {
-  return empty.flatMap(({ reader }, at) => {
-    const named = (description: CaptureInterface) => describe(captures.length + at, description);
-    counted.add(reader, named);
-    return reader.interfaces.map(named);
-  });
-}
-
-/** Only a pipe can be slow. */
-function areFiles(captures: readonly ScannedCapture[]): boolean {
-  return captures.every(({ capture }) => capture.fileBytes !== undefined);
 }

@@ -1,5 +1,10 @@
 import { filterHelp } from '../pcap/filter/filter-help.ts';
-import { invalidArguments, type ParsedArguments, parseCommandLine } from './command-line.ts';
+import {
+  type CommandLine,
+  invalidArguments,
+  type ParsedArguments,
+  parseCommandLine,
+} from './command-line.ts';
 
 /** The command line of `podcap show`, parsed. */
 export type ShowArguments = {
@@ -40,8 +45,18 @@ export function showArguments(args: readonly string[]): ParsedArguments<ShowArgu
     count: { type: 'string', short: 'c' },
   });
   if (parsed.kind === 'invalid') return parsed;
-  const { values, positionals } = parsed;
-  if (values['help'] === true) return { kind: 'help', text: showHelp() };
+  if (parsed.values['help'] === true) return { kind: 'help', text: showHelp() };
+  return checkShowArguments(parsed);
+}
+
+/** Checks what was given, whatever split the command line. The filter is not parsed. */
+export function checkShowArguments({
+  values,
+  positionals,
+}: Pick<CommandLine, 'values' | 'positionals'>): Exclude<
+  ParsedArguments<ShowArguments>,
+  { readonly kind: 'help' }
+> {
   const [file, ...more] = positionals;
   if (file === undefined || file === '')
     return invalidArguments('a capture file is required, or - for standard input');

@@ -53,7 +53,8 @@ export async function showCommand(
   }
 }
 
-async function show(
+/** Shows what was asked for. Returns the exit code. */
+export async function show(
   { file, filter: text, count }: ShowArguments,
   terminal: ShowTerminal,
   { openReader, decoder, lineOf }: ShowParts,

@@ -21,7 +21,11 @@ export type OpenedInput =
   | { readonly kind: 'unreadable'; readonly message: string };
 
 /** A regular file that is open already. The reader of the capture closes it. */
-export type OpenFile = { readonly path: string; readonly handle: FileHandle; readonly fileBytes: number };
+export type OpenFile = {
+  readonly path: string;
+  readonly handle: Pick<FileHandle, 'fd' | 'close'>;
+  readonly fileBytes: number;
+};
 
 /** Opens a file as openPlainFile does; a file that is not there is a value too. Throws other errors of open(2). */
 export function openFileInput(path: string): OpenedInput {

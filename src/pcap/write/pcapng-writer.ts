@@ -26,12 +26,15 @@ import { WriteBuffer } from './write-buffer.ts';
 
 /**
  * Writes one section of pcapng, little endian, without custom blocks: readers show them as packets. `application` is
- * the program and its version.
+ * the program and its version; the comment is one of the section.
  */
-export function pcapngWriter(application: string): PacketWriter {
+export function pcapngWriter(
+  application: string,
+  { comment }: { readonly comment?: string } = {},
+): PacketWriter {
   const buffer = new WriteBuffer();
   let interfaces = 0;
-  writeSectionHeader(buffer, application);
+  writeSectionHeader(buffer, { application, comment });
   return {
     addInterface: (description) => {
       writeInterface(buffer, description);
@@ -54,7 +57,10 @@ export function pcapngWriter(application: string): PacketWriter {
   };
 }
 
-function writeSectionHeader(buffer: WriteBuffer, application: string): void {
+function writeSectionHeader(
+  buffer: WriteBuffer,
+  { application, comment }: { readonly application: string; readonly comment: string | undefined },
+): void {
   const start = beginBlock(buffer, sectionHeaderBlock, 16);
   const { view } = buffer;
   view.setUint32(start + 8, byteOrderMagic, true);
@@ -62,6 +68,7 @@ function writeSectionHeader(buffer: WriteBuffer, application: string): void {
   view.setUint16(start + 14, 0, true);
   // The length of the section: unknown.
   view.setBigInt64(start + 16, -1n, true);
+  appendText(buffer, commentOption, comment);
   appendText(buffer, sectionOption.userApplication, application);
   endOptions(buffer);
   endBlock(buffer, start);
