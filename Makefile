@@ -11,7 +11,7 @@ help: ## list all targets
 
 .PHONY: demo
 demo: ## show Podcap from start to finish: a cluster, an annotated Pod, its capture files, its packets
-	$(needs) cluster image
+	$(needs) demo
 	@$(node) tools/make.ts demo
 
 .PHONY: test

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../src/base/until.ts';
 import { deploy, testPod } from './deploy.ts';
@@ -6,136 +7,219 @@ import { checkout, ours, ourTarget, withTarget } from './target.ts';
 
 const target = ourTarget();
 const pod = 'traffic-generator';
+/** What the commands that are shown find in the environment. */
+const environment = {
+  KUBECONFIG: ours.kubeconfig,
+  PATH: `${ours.bin}:${process.env['PATH'] ?? ''}`,
+  captures: '/apis/podcap.dev/v1alpha1/namespaces/default/captures',
+};
+
+type DemoStep = readonly [title: string, demonstrate: () => Promise<void>];
+
+const steps: readonly DemoStep[] = [
+  ['Start a Kubernetes cluster with two Nodes on this machine', startCluster],
+  ['Install Podcap: an agent on every Node, and the hub for the Kubernetes API', installPodcap],
+  ['Start a Pod that sends a request to a server ten times a second', startPods],
+  ['Annotate the Pod: capture it, and keep the last 3 files of 1 MB', annotatePod],
+  ["The files, on the Pod's Node, are a ring: a new one replaces the oldest", showRing],
+  ['Download the packets through the Kubernetes API', downloadPackets],
+  ['Watch the packets of the server live: it is not captured, and no file is left', watchLive],
+  ['RBAC decides: jane may view the namespace, and so its captures, but no packet', showRoles],
+  ['Remove the annotation: capturing stops, and the files are deleted', removeAnnotation],
+  ['A policy captures every Pod of a Deployment, without changing it', createPolicy],
+  ['Its container ends: the packets around that moment are set aside', freezeRing],
+];
 
 /** `make demo`: shows Podcap from start to end, with the commands that a user would type. Returns the exit code. */
 export async function demo(): Promise<number> {
-  step(1, 'Start a Kubernetes cluster with two Nodes on this machine');
-  await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
-  printCommand('export', `KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH`);
-  await kubectl('get', 'nodes');
-
-  step(2, 'Install Podcap: one agent on every Node');
-  await deploy(target);
-  await kubectl('-n', 'kube-system', 'get', 'pods', '-l', 'app=packet-capture', '-o', 'wide');
-
-  step(3, 'Start a Pod that sends a request to a server ten times a second');
-  await testPod(target);
-  // An interrupted demo may have left it annotated.
-  await output(target.kubectl, withTarget(target, 'annotate', 'pod', pod, 'tcpdump.antrea.io-'));
-  await kubectl('get', 'pods', '-o', 'wide');
-  const agent = await agentOf(pod);
-  say(`\nThe agent on the Node of ${pod} is ${agent}. It does not capture the Pod yet:`);
-  await waitFor('its earlier captures to be deleted', async () => !(await isCaptured(agent)));
-  await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
-
-  step(4, 'Annotate the Pod: capture it and keep the last 3 files of 1 MB');
-  await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io=3');
-  await waitFor('the Event CaptureStarted', async () => (await events()).includes('CaptureStarted'));
-  await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStarted`);
-
-  step(5, 'The capture files appear and rotate: when a new one starts, the oldest is deleted');
-  for (let round = 1; round <= 3; round += 1) {
-    await kubectl(...inKubeSystem(agent, 'sh', '-c', `ls -l /captures/default_${pod}_*`));
-    await sleep(1_500);
+  for (const [index, [title, demonstrate]] of steps.entries()) {
+    say(`\n\n== ${index + 1}/${steps.length}  ${title}\n`);
+    await demonstrate();
   }
-
-  step(6, 'Read the packets');
-  // The newest file is still being written, so this reads the one before.
-  const listing = await inAgent(agent, 'sh', '-c', `ls -t /captures/default_${pod}_*/*.pcap* | sed -n 2p`);
-  const read = ['tcpdump', '-n', '-c', '8', '-r', listing.trim(), 'tcp port 8080 or tcp port 80'];
-  await kubectl(...inKubeSystem(agent, ...read));
-
-  step(7, 'Remove the annotation: capturing stops and the files are deleted');
-  await kubectl('annotate', 'pod', pod, 'tcpdump.antrea.io-');
-  await waitFor('its captures to be deleted', async () => !(await isCaptured(agent)));
-  await kubectl(...inKubeSystem(agent, 'ls', '/captures'));
-  await kubectl('get', 'events', '--field-selector', `involvedObject.name=${pod},reason=CaptureStopped`);
-
-  await showFreezing();
-  say(nextSteps(agent));
+  say(nextSteps);
   return 0;
 }
 
-/** A policy captures the Pod of a Deployment, and its ring is frozen when its container ends. */
-async function showFreezing(): Promise<void> {
-  const manifests = ['web', 'crash-policy'].flatMap((name) => ['-f', `deploy/examples/${name}.yaml`]);
-  step(8, 'A policy captures every Pod of a Deployment, without a change of the Deployment');
-  await kubectl('apply', ...manifests);
-  await kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
-  const web = await output(
-    target.kubectl,
-    withTarget(target, 'get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}'),
-  );
-  await waitFor('the Event CaptureStarted', async () => (await events(web)).includes('CaptureStarted'));
-  await kubectl('get', 'capturepolicies');
-  await kubectl('get', 'events', '--field-selector', `involvedObject.name=${web},reason=CaptureStarted`);
-
-  // A ring reaches back no further than the Pod.
-  await sleep(2_000);
-  step(9, 'Its container ends: what it sent and received around that moment is set aside');
-  await kubectl('exec', web, '--', 'sh', '-c', 'kill 1');
-  await waitFor('the Event CaptureFrozen', async () => (await events(web)).includes('CaptureFrozen'));
-  await kubectl('get', 'events', '--field-selector', `involvedObject.name=${web},reason=CaptureFrozen`);
-  const frozen = `podcap read default/${web} --frozen 1 | podcap show - --filter "tcp port 80 and (fin or rst)" | head -4`;
-  await kubectl(...inKubeSystem(await agentOf(web), 'sh', '-c', frozen));
-  await kubectl('delete', ...manifests, '--wait=false');
+async function startCluster(): Promise<void> {
+  await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
+  say(`$ export KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH`);
+  await run('kubectl get nodes');
 }
 
-function nextSteps(agent: string): string {
-  return `
+async function installPodcap(): Promise<void> {
+  await deploy(target);
+  await run("kubectl get pods -n kube-system -l 'app in (packet-capture, packet-capture-hub)' -o wide");
+}
+
+async function startPods(): Promise<void> {
+  await testPod(target);
+  await removeEarlier();
+  await run('kubectl get pods -o wide');
+}
+
+/** An interrupted demo may have left them. */
+async function removeEarlier(): Promise<void> {
+  await ask('annotate', 'pod', pod, 'tcpdump.antrea.io-');
+  await ask('delete', 'rolebinding', 'jane-sees', 'jane-downloads', '--ignore-not-found');
+  await waitFor('its earlier capture to be deleted', async () => !(await isCaptured()));
+}
+
+async function annotatePod(): Promise<void> {
+  using watch = running('kubectl get captures -w');
+  await run(`kubectl annotate pod ${pod} tcpdump.antrea.io=3`);
+  await waitFor('the capture', () => Promise.resolve(/^traffic-generator .*Capturing/m.test(watch.text())));
+  await showEvent(pod, 'CaptureStarted');
+}
+
+async function showRing(): Promise<void> {
+  const agent = await agentOf(pod);
+  const list = `kubectl exec -n kube-system ${agent} -- sh -c 'ls -l /captures/default_${pod}_*'`;
+  await waitFor('three capture files', async () => Number(await recorded('files')) >= 3);
+  await run(list);
+  await sleep(2_500);
+  await run(list);
+  await run('kubectl get captures');
+}
+
+async function downloadPackets(): Promise<void> {
+  say(`$ captures=${environment.captures}`);
+  await run(`kubectl get --raw $captures/${pod}/log | tcpdump -n -c 8 -r - 'tcp port 80 or tcp port 8080'`);
+}
+
+async function watchLive(): Promise<void> {
+  const parameters = 'filter=tcp%20port%208080&count=6';
+  await run(`kubectl get --raw "$captures/traffic-server/attach?${parameters}" | tcpdump -n -r -`);
+}
+
+async function showRoles(): Promise<void> {
+  await run('kubectl create rolebinding jane-sees --clusterrole=view --user=jane');
+  await waitFor('the role', () => mayJane('get'));
+  await run(`kubectl get capture ${pod} --as=jane`);
+  await refused(`kubectl get --raw $captures/${pod}/log --as=jane`);
+  await run('kubectl create rolebinding jane-downloads --clusterrole=podcap-download --user=jane');
+  await waitFor('the role', () => mayJane('download'));
+  await run(`kubectl get --raw $captures/${pod}/log --as=jane | tcpdump -n -c 2 -r -`);
+  await run('kubectl delete rolebinding jane-sees jane-downloads');
+}
+
+async function removeAnnotation(): Promise<void> {
+  const agent = await agentOf(pod);
+  await run(`kubectl annotate pod ${pod} tcpdump.antrea.io-`);
+  await waitFor('its capture to be deleted', async () => !(await isCaptured()));
+  await run(`kubectl exec -n kube-system ${agent} -- ls /captures`);
+  await showEvent(pod, 'CaptureStopped');
+}
+
+const policyManifests = '-f deploy/examples/web.yaml -f deploy/examples/crash-policy.yaml';
+
+async function createPolicy(): Promise<void> {
+  await run(`kubectl apply ${policyManifests}`);
+  await run('kubectl rollout status deployment/web --timeout=60s');
+  await showEvent(await webPod(), 'CaptureStarted');
+  await run('kubectl get capturepolicies');
+}
+
+async function freezeRing(): Promise<void> {
+  const web = await webPod();
+  // A ring reaches back no further than the Pod.
+  await sleep(2_000);
+  await run(`kubectl exec ${web} -- sh -c 'kill 1'`);
+  await showEvent(web, 'CaptureFrozen');
+  const lines = "node src/main.ts show - --count 4 --filter 'tcp port 80 and (fin or rst)'";
+  await run(`kubectl get --raw "$captures/${web}/log?frozen=1" | ${lines}`);
+  await run(`kubectl delete ${policyManifests} --wait=false`);
+}
+
+const nextSteps = `
 This is the end of the demo. The cluster keeps running, so you can try it yourself:
 
   export KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH
-  kubectl annotate pod ${pod} tcpdump.antrea.io=5        # capture, keep the last 5 files
-  kubectl describe pod ${pod}                            # its Events: what Podcap does with it
-  kubectl exec -n kube-system ${agent} -- podcap list
-  kubectl annotate pod ${pod} tcpdump.antrea.io-         # stop, delete the files
-  kubectl logs -n kube-system -l app=packet-capture
+  captures=${environment.captures}
+  kubectl annotate pod ${pod} tcpdump.antrea.io=5       # capture, keep the last 5 files
+  kubectl get captures -w
+  kubectl get --raw $captures/${pod}/log > traffic.pcapng
+  kubectl get --raw $captures/${pod}/attach | wireshark -k -i -
+  kubectl annotate pod ${pod} tcpdump.antrea.io-        # stop, delete the files
 
   make undeploy       # remove Podcap from the cluster
   make cluster-down   # remove the cluster`;
+
+/** Prints a command as a user would type it, and runs it in a shell with its output on this terminal. */
+async function run(command: string): Promise<void> {
+  const code = await typed(command);
+  if (code !== 0) throw new Failed(`${command} exited with ${code}`);
 }
 
-/** Prints a command as a user would type it, and runs it with its output on this terminal. */
-async function kubectl(...args: readonly string[]): Promise<void> {
-  printCommand('kubectl', ...args);
-  const code = await show(target.kubectl, withTarget(target, ...args));
-  if (code !== 0) throw new Failed(`kubectl exited with ${code}`);
+/** Like run(), for a command that has to fail. */
+async function refused(command: string): Promise<void> {
+  if ((await typed(command)) === 0) throw new Failed(`${command} was not refused`);
 }
 
-function inKubeSystem(agent: string, ...command: readonly string[]): string[] {
-  return ['exec', '-n', 'kube-system', agent, '--', ...command];
+async function typed(command: string): Promise<number> {
+  say(`$ ${command}`);
+  return await show('bash', ['-c', command], environment);
 }
 
-async function inAgent(agent: string, ...command: readonly string[]): Promise<string> {
-  return await output(target.kubectl, withTarget(target, ...inKubeSystem(agent, ...command)));
+/** Like run(), for a command that goes on until it is disposed of; returns what it has printed so far. */
+function running(command: string): Disposable & { readonly text: () => string } {
+  say(`$ ${command} &`);
+  const child = spawn('bash', ['-c', `exec ${command}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
+  });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+    process.stdout.write(part);
+  });
+  return { text: () => text, [Symbol.dispose]: () => void child.kill() };
 }
 
-async function isCaptured(agent: string): Promise<boolean> {
-  return (await inAgent(agent, 'ls', '/captures')).includes(`default_${pod}_`);
+async function showEvent(name: string, reason: string): Promise<void> {
+  const selection = ['--field-selector', `involvedObject.name=${name},reason=${reason}`];
+  const isThere = async () => (await ask('get', 'events', ...selection, '-o', 'name')) !== '';
+  await waitFor(`the Event ${reason}`, isThere);
+  await run(`kubectl get events ${selection.join(' ')}`);
+}
+
+async function isCaptured(): Promise<boolean> {
+  return (await ask('get', 'captures', '-o', 'name')).includes(`/${pod}\n`);
+}
+
+/** A field of what is recorded of the Pod. */
+async function recorded(field: string): Promise<string> {
+  return await ask('get', 'capture', pod, '-o', `jsonpath={.status.recordings[0].${field}}`);
+}
+
+async function mayJane(verb: string): Promise<boolean> {
+  const question = ['auth', 'can-i', verb, 'captures.podcap.dev', '--as=jane'];
+  return (await ask(...question).catch(() => 'no')).includes('yes');
+}
+
+async function webPod(): Promise<string> {
+  return await ask('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}');
 }
 
 async function agentOf(name: string): Promise<string> {
-  const node = await output(
-    target.kubectl,
-    withTarget(target, 'get', 'pod', name, '-o', 'jsonpath={.spec.nodeName}'),
-  );
+  const node = await ask('get', 'pod', name, '-o', 'jsonpath={.spec.nodeName}');
   const selection = [
     '-l',
     'app=packet-capture',
-    '--field-selector',
-    `spec.nodeName=${node},status.phase=Running`,
+    `--field-selector=spec.nodeName=${node},status.phase=Running`,
   ];
-  const path = ['-o', 'jsonpath={.items[0].metadata.name}'];
-  return await output(
-    target.kubectl,
-    withTarget(target, '-n', 'kube-system', 'get', 'pods', ...selection, ...path),
+  return await ask(
+    'get',
+    'pods',
+    '-n',
+    'kube-system',
+    ...selection,
+    '-o',
+    'jsonpath={.items[0].metadata.name}',
   );
 }
 
-async function events(name = pod): Promise<string> {
-  const selection = ['--field-selector', `involvedObject.name=${name}`, '-o', 'jsonpath={.items[*].reason}'];
-  return await output(target.kubectl, withTarget(target, 'get', 'events', ...selection));
+async function ask(...args: readonly string[]): Promise<string> {
+  return await output(target.kubectl, withTarget(target, ...args));
 }
 
 /** Throws Failed at the deadline: a user of the demo needs no stack trace. */
@@ -145,18 +229,6 @@ async function waitFor(what: string, isDone: () => Promise<boolean>): Promise<vo
   } catch (cause) {
     throw new Failed(cause instanceof Error ? cause.message : String(cause), { cause });
   }
-}
-
-function step(number: number, title: string): void {
-  say(`\n\n== ${number}/9  ${title}\n`);
-}
-
-/** Prints a command, and quotes the words that a shell would split or expand. */
-function printCommand(...words: readonly string[]): void {
-  const line = words
-    .map((word) => (/[\s*|;]/.test(word) && words[0] !== 'export' ? `'${word}'` : word))
-    .join(' ');
-  say(`$ ${line}`);
 }
 
 function say(line: string): void {
