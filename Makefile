@@ -55,6 +55,11 @@ cluster-down: ## stop the cluster and remove everything that it created
 	$(needs) node
 	@$(node) cluster/main.ts down
 
+.PHONY: cli
+cli: ## build kubectl podcap, for any Node.js from 20 on: build/kubectl-podcap
+	$(needs) node
+	@$(node) tools/make.ts cli
+
 .PHONY: docker-build
 docker-build: ## build the image podcap:latest
 	$(needs) image

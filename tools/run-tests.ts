@@ -71,6 +71,7 @@ async function checks(): Promise<Outcome[]> {
     await checked('format', [`${binaries}/biome`, 'ci', '.']),
     await checked('lint', [`${binaries}/oxlint`, '--type-aware', '--deny-warnings']),
     await checked('types', [`${binaries}/tsc`]),
+    await checked('types-node-20', [`${binaries}/tsc`, '--project', 'tsconfig.node-20.json']),
     await checked('c-format', ['clang-format', '--dry-run', '--Werror', ...sources, ...headers]),
     await checked('c-analysis', ['clang', ...analysis, ...sources]),
   ];

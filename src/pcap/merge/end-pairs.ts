@@ -73,7 +73,8 @@ export class EndPairs<T extends WaitingPacket> {
       // It is no later packet's twin either.
       removeAt(this.#kept, identity.start, one);
     }
-    const twin = firstOf(alike).find(
+    const twin = findIn(
+      firstOf(alike),
       (one) => isSame(one, identity) && !one.places.has(place) && one.segment?.used.has(place) !== true,
     );
     twin?.places.add(place);
@@ -131,6 +132,12 @@ function* firstOf<T>(alike: Iterable<T> | undefined): Generator<T> {
     count += 1;
     yield one;
   }
+}
+
+/** Node.js 20, on which kubectl podcap runs, has no find() of iterators. */
+function findIn<T>(items: Iterable<T>, isWanted: (item: T) => boolean): T | undefined {
+  for (const item of items) if (isWanted(item)) return item;
+  return undefined;
 }
 
 /** What a capture has cut is compared as far as it goes. */

@@ -1,0 +1,4 @@
+import type { CliCommand } from './cli-command.ts';
+
+/** The commands, in the order in which the help lists them. */
+export const cliCommands: readonly CliCommand[] = [];
