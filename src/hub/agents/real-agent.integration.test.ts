@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { hubScene, hubServerName, hubService } from '../../agent/link/testing/hub-scene.ts';
 import { agentScene } from '../../agent/testing/agent-scene.ts';
@@ -5,7 +6,13 @@ import { until } from '../../base/until.ts';
 import { list } from '../../kubernetes/testing/api-server.ts';
 import { memoryLog } from '../../kubernetes/testing/memory-logger.ts';
 import { podObject } from '../../kubernetes/testing/pod-object.ts';
+import { linkPaths, type ReportLine } from '../../link/protocol.ts';
+import { readBytes } from '../../pcap/testing/read-capture.ts';
 import { captureStore } from '../captures/capture-store.ts';
+import { findRecording } from '../streams/find-source.ts';
+import { sends } from '../streams/testing/scripted-streams.ts';
+import { recordingLine } from '../testing/reporting-agent.ts';
+import { connectTestAgent } from '../testing/test-agent.ts';
 import { linkServer } from './link-server.ts';
 import type { ReviewToken } from './token-review.ts';
 
@@ -16,10 +23,12 @@ const labels = { app: 'web' };
 const web = { namespace: 'default', name: 'web' };
 const fresh = () => ({ signal: AbortSignal.timeout(10_000) });
 
+const liarsToken = 'of a compromised agent';
+
 const accept: ReviewToken = async (token) => ({
   kind: 'accepted',
   token,
-  identity: { node: 'node1', podName: 'podcap-1', podUid: token },
+  identity: { node: token === liarsToken ? 'node2' : 'node1', podName: 'podcap-1', podUid: token },
   expiresAtMs: Date.now() + 3_600_000,
 });
 
@@ -32,12 +41,29 @@ async function nodeWithHub() {
   const { receiveReports } = store;
   const log = memoryLog();
   const hub = opened.use(linkServer({ certificate, review: accept, receiveReports, version: '1.2.3', log }));
-  scene.list({ port: await hub.listen(0, '127.0.0.1') });
+  const port = await hub.listen(0, '127.0.0.1');
+  scene.list({ port });
   return {
     node,
     store,
     hub,
     start: () => node.start(3_600, { hub: hubService, hubTokenFile: scene.tokenFile }),
+    /** Connects an agent of another Node, which reports what it likes. */
+    async startLiar(recordings: readonly ReportLine[]) {
+      const { cert: ca } = scene.authority;
+      const handlers = { [linkPaths.recording]: sends('forged') };
+      const serverName = hubServerName;
+      return await connectTestAgent({ port, ca, serverName, token: liarsToken, recordings, handlers });
+    },
+    /** Downloads what a client gets of Pod web, or why it gets nothing. */
+    async download(parameters: Readonly<Record<string, string>> = {}) {
+      const namespaces = { ageOf: async () => ({ kind: 'created', atMs: 0 }) as const };
+      const origins = { captures: store, agents: hub.agents, namespaces };
+      const asked = { capture: web, parameters, accept: '', mayAskAll: () => true, ...fresh() };
+      const found = await findRecording(origins, asked);
+      if (found.kind === 'error') return found;
+      return { kind: 'bytes', node: found.node, bytes: await buffer(found.response.body) } as const;
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
@@ -71,6 +97,31 @@ test('an agent that stops leaves what it captured as unknown', async () => {
   await agent.stop();
   await until(() => scene.hub.agents.all().length === 0, { what: 'the agent to be gone' });
   expect(await phase()).toBe('Unknown');
+});
+
+test('a compromised agent that claims the Pod of another Node keeps nobody from its recording', async () => {
+  await using scene = await nodeWithHub();
+  const { node } = scene;
+  node.server.script.list.push(list('5', [podObject('web', '4', wanted, labels)]));
+  await using _agent = await scene.start();
+  const shown = async () => (await scene.store.get(web, fresh()))?.status.recordings[0];
+  await until(async () => (await shown())?.phase === 'Capturing', { what: 'the capture to be shown' });
+  await node.testbed.sendDatagrams({ count: 20 });
+  await until(async () => ((await shown())?.packets ?? 0) >= 20, { what: 'the packets to be counted' });
+  expect(await scene.download()).toMatchObject({ kind: 'bytes', node: 'node1' });
+  const lie = recordingLine({ namespace: 'default', name: 'web', uid: 'uid-web' });
+  await using _liar = await scene.startLiar([lie]);
+  await until(() => scene.store.counts().syncedAgents === 2, { what: 'both agents to be synced' });
+  expect(await scene.download()).toMatchObject({
+    code: 409,
+    reason: 'Conflict',
+    message: expect.stringContaining(
+      'node1, node2; the Pod has just moved, or one of them is wrong, or lies',
+    ),
+  });
+  const named = await scene.download({ node: 'node1' });
+  if (named.kind !== 'bytes') throw new Error(named.message);
+  expect((await readBytes(named.bytes)).packets.length).toBeGreaterThanOrEqual(20);
 });
 
 test('a hub gets the fresh token of an agent', async () => {

@@ -76,10 +76,12 @@ const recording: CaptureObject<CaptureRecording> = {
   description: 'The recording of one Pod.',
   fields: {
     uid: text('UID of the Pod. The parameter uid of captures/log and of a DELETE names the recording by it.'),
-    node: text('Node of the Pod, which has the capture files.'),
+    node: text(
+      'Node of the Pod, which has the capture files. The parameter node of captures/log and of a DELETE names the recordings of one Node, where agents of several claim the same.',
+    ),
     phase: {
       description:
-        'State of the recording. Waiting: it begins when the Pod runs or there is room. Capturing: packets are recorded. Paused: capturing is paused on request, and the files are kept. Ended: it is over, and its files are kept for the retention. Refused: what was asked for is not possible. Failed: capturing does not work and is tried again. Unknown: the agent of the Node is not connected.',
+        'State of the recording. Waiting: it begins when the Pod runs or there is room. Capturing: packets are recorded. Paused: capturing is paused on request, and the files are kept. Ended: it is over, and its files are kept for the retention. Refused: what was asked for is not possible. Failed: capturing does not work and is tried again. Unknown: the agent of the Node is not connected, or agents of several Nodes claim the same uid (reason Conflict).',
       schema: { type: 'string', enum: capturePhases },
     },
     reason: optional(text('Why it is in this state, in one word: that of the Event.')),

@@ -1,11 +1,16 @@
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
+import { listedNodes } from '../agents/node-names.ts';
+import { conflictingNodes, isInConflict, selectedRecordings } from '../captures/named-recording.ts';
 import type { DeleteOptions } from './delete-options.ts';
 import { type StatusError, statusError } from './status-error.ts';
 
-/** Decides which recordings a DELETE removes, or why none. Packets that are still being recorded are never deleted. */
+/**
+ * Decides which recordings a DELETE removes, or why none. Packets that are still being recorded are never deleted. What
+ * several Nodes claim, only a client who names the Node can delete; its agent, which alone knows the state, may refuse.
+ */
 export function deletableRecordings(
   capture: Capture,
-  { uid, resourceVersion }: Pick<DeleteOptions, 'uid' | 'resourceVersion'>,
+  { uid, node, resourceVersion }: Pick<DeleteOptions, 'uid' | 'node' | 'resourceVersion'>,
 ): readonly CaptureRecording[] | StatusError {
   const { metadata, status } = capture;
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
@@ -14,13 +19,18 @@ export function deletableRecordings(
     );
   }
   const isOfOne = uid !== undefined && uid !== metadata.uid;
-  const recordings = isOfOne ? status.recordings.filter((each) => each.uid === uid) : status.recordings;
-  if (recordings.length === 0) {
+  const ofUid = selectedRecordings(status.recordings, { uid: isOfOne ? uid : undefined, node: undefined });
+  if (ofUid.length === 0) {
     return conflict('neither the capture nor one of its recordings has the uid that was asked for');
   }
-  const unknown = recordings.find(({ phase }) => phase === 'Unknown');
+  const recordings = selectedRecordings(ofUid, { uid: undefined, node });
+  if (recordings.length === 0)
+    return conflict(`none of the recordings that were asked for is of Node ${node}`);
+  const contested = conflictingNodes(recordings);
+  if (contested.length > 0) return conflict(contestedText(capture, contested));
+  const unknown = recordings.find((each) => each.phase === 'Unknown' && !isInConflict(each));
   if (unknown) return notConnected(unknown.node);
-  const live = recordings.find(({ phase }) => phase !== 'Ended');
+  const live = recordings.find((each) => each.phase !== 'Ended' && !isInConflict(each));
   return live ? conflict(liveText(capture, live, isOfOne)) : recordings;
 }
 
@@ -41,6 +51,13 @@ function liveText({ metadata, status }: Capture, { uid, phase }: CaptureRecordin
       ? ''
       : `; to delete only a recording that has ended, add the parameter uid= with one of ${ended.slice(0, 5).join(', ')}`;
   return `Pod ${uid} of ${namespace}/${name} is still to be captured (${phase}): remove its annotation tcpdump.antrea.io or the CapturePolicy that selects it first${others}`;
+}
+
+function contestedText({ metadata: { namespace, name } }: Capture, nodes: readonly string[]): string {
+  return (
+    `agents of several Nodes say that they have the same recording of Pod ${name} in namespace ${namespace}: ` +
+    `${listedNodes(nodes)}; one of them is wrong, or lies: add the parameter node= with the Node of the Pod`
+  );
 }
 
 function conflict(message: string): StatusError {

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { type AgentLink, type AgentRequest, AgentUnavailable } from '../agents/agent-link.ts';
-import { deletableRecordings } from './deletable-recordings.ts';
 import {
   type MemoryCaptures,
   memoryCaptures,
@@ -14,57 +13,9 @@ const path = '/apis/podcap.dev/v1alpha1/namespaces/shop/captures/web-0';
 const live = testRecording({ uid: 'live' });
 const ended = testRecording({ uid: 'ended', phase: 'Ended' });
 const older = testRecording({ uid: 'older', phase: 'Ended' });
+const elsewhere = testRecording({ uid: 'elsewhere', node: 'node-b' });
 /** As kubectl sends it. */
 const body = '{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background"}';
-
-describe('deletableRecordings', () => {
-  const capture = testCapture({ recordings: [ended, older], version: '7' });
-  const { uid } = capture.metadata;
-
-  test.each([
-    ['all that have ended', capture, {}, [ended, older]],
-    ['by the UID of the capture', capture, { uid }, [ended, older]],
-    ['by the UID of a recording', capture, { uid: 'older' }, [older]],
-    ['an ended one beside a live one', testCapture({ recordings: [live, ended] }), { uid: 'ended' }, [ended]],
-    ['at its resourceVersion', capture, { resourceVersion: '7' }, [ended, older]],
-  ] as const)('deletes %s', (_, from, asked, expected) => {
-    expect(deletableRecordings(from, { uid: undefined, resourceVersion: undefined, ...asked })).toEqual(
-      expected,
-    );
-  });
-
-  test.each([
-    [
-      'a live one',
-      [live, ended],
-      {},
-      409,
-      /^Pod live .*annotation tcpdump.antrea.io or the CapturePolicy.*uid= with one of ended$/,
-    ],
-    ['a live one alone', [live], {}, 409, /CapturePolicy that selects it first$/],
-    ['a live one by its UID', [live, ended], { uid: 'live' }, 409, /CapturePolicy that selects it first$/],
-    ...(['Waiting', 'Paused', 'Refused', 'Failed'] as const).map(
-      (phase) =>
-        [phase, [testRecording({ phase })], {}, 409, new RegExp(`still to be captured .${phase}.`)] as const,
-    ),
-    ['what it has not', [ended], { uid: 'other' }, 409, /neither the capture nor one of its recordings/],
-    ['another resourceVersion', [ended], { resourceVersion: '6' }, 409, /get it again/],
-    [
-      'what no agent has',
-      [testRecording({ phase: 'Unknown' })],
-      {},
-      503,
-      /agent of Node node-a.*not connected/,
-    ],
-  ] as const)('does not delete %s', (_, recordings, asked, code, message) => {
-    const refused = deletableRecordings(testCapture({ recordings, version: '7' }), {
-      uid: undefined,
-      resourceVersion: undefined,
-      ...asked,
-    });
-    expect(refused).toMatchObject({ code, message: expect.stringMatching(message) });
-  });
-});
 
 /** An agent that answers each DELETE with a status, after which the captures have the recording no more. */
 function deletingAgent(captures: MemoryCaptures, answers: readonly (number | 'cut')[] = []) {
@@ -129,6 +80,16 @@ describe('DELETE', () => {
     await using hub = await startedHubApi({ captures });
     expect((await hub.ask(`${path}?uid=ended`, { method: 'DELETE' })).status).toBe(200);
     expect((await hub.ask(path)).json).toMatchObject({ status: { recordings: [{ uid: 'live' }] } });
+  });
+
+  test('deletes only what the Node has that is named', async () => {
+    const captures = memoryCaptures([testCapture({ recordings: [elsewhere, ended, older] })]);
+    const { agent, requests } = deletingAgent(captures);
+    captures.agents.push(agent);
+    await using hub = await startedHubApi({ captures });
+    expect((await hub.ask(`${path}?node=node-a`, { method: 'DELETE' })).status).toBe(200);
+    expect(requests.map(({ query }) => query)).toEqual([{ uid: 'ended' }, { uid: 'older' }]);
+    expect((await hub.ask(path)).json).toMatchObject({ status: { recordings: [{ uid: 'elsewhere' }] } });
   });
 
   test('asks the next agent of the Node if one does not know the recording, or is gone', async () => {
@@ -222,6 +183,7 @@ describe('DELETE', () => {
 
   test.each([
     ['?dryRun=Some', body, {}, 400],
+    ['?node=../x', body, {}, 400],
     ['', 'no JSON', {}, 400],
     ['', '{"kind":"Pod"}', {}, 400],
     ['?uid=a', '{"preconditions":{"uid":"b"}}', {}, 400],

@@ -36,7 +36,7 @@ export async function deleteCapture(
       const error = await deleteRecording(sources.captures, name, recording, signal);
       if (error) return error;
     }
-    await gone(sources.captures, name, new Set(recordings.map(({ uid }) => uid)), signal);
+    await gone(sources.captures, name, new Set(recordings.map(recordingKey)), signal);
   }
   sendJson(response, success(capture));
   return undefined;
@@ -55,7 +55,7 @@ async function deleteRecording(
   signal: AbortSignal,
 ): Promise<StatusError | undefined> {
   const errors: StatusError[] = [];
-  for (const agent of captures.agentsOf(name, uid)) {
+  for (const agent of captures.agentsOf(name, { uid, node })) {
     const error = await deleteAt(agent, uid, signal);
     if (!error) return undefined;
     errors.push(error);
@@ -106,12 +106,12 @@ function errorOf({ node }: AgentLink, status: number, body: string): StatusError
 async function gone(
   captures: Captures,
   name: CaptureName,
-  uids: ReadonlySet<string>,
+  keys: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<void> {
   const enough = AbortSignal.any([signal, AbortSignal.timeout(deleteMs.gone)]);
   const isLeft = (capture: Capture | undefined) =>
-    capture?.status.recordings.some(({ uid }) => uids.has(uid)) ?? false;
+    capture?.status.recordings.some((each) => keys.has(recordingKey(each))) ?? false;
   let left = false;
   for await (const changes of captures.watch(name, { kind: 'now' }, enough)) {
     for (const change of changes) {
@@ -121,4 +121,8 @@ async function gone(
       if (isKnown && !left) return;
     }
   }
+}
+
+function recordingKey({ uid, node }: CaptureRecording): string {
+  return `${node} ${uid}`;
 }

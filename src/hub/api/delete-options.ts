@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
-import type { QueryParameters } from './query-parameters.ts';
+import { nodeNameRule } from '../agents/node-names.ts';
+import { type QueryParameters, quotedValue } from './query-parameters.ts';
 import { isStatusError, type StatusError, statusError } from './status-error.ts';
 
 /** What a DELETE asks for. */
 export type DeleteOptions = {
   /** Of the capture or of a recording; undefined: whatever is there. */
   readonly uid: string | undefined;
+  /** Only the recordings of this Node. */
+  readonly node: string | undefined;
   readonly resourceVersion: string | undefined;
   readonly isDryRun: boolean;
 };
@@ -36,12 +39,18 @@ export async function readDeleteOptions(
   const dryRun = [...(body.dryRun ?? []), ...(query.has('dryRun') ? [query.get('dryRun') ?? ''] : [])];
   if (dryRun.some((each) => each !== 'All')) return statusError('BadRequest', 'dryRun must be All');
   const asked = query.get('uid');
+  const node = query.get('node');
+  if (node !== undefined && !nodeNameRule.pattern.test(node)) {
+    const message = `node cannot be ${quotedValue(node)}: it must be ${nodeNameRule.allowed}`;
+    return statusError('BadRequest', message);
+  }
   const required = body.preconditions?.uid ?? undefined;
   if (asked !== undefined && required !== undefined && asked !== required) {
     return statusError('BadRequest', 'the parameter uid and preconditions.uid differ');
   }
   return {
     uid: asked ?? required,
+    node,
     resourceVersion: body.preconditions?.resourceVersion ?? undefined,
     isDryRun: dryRun.length > 0,
   };

@@ -32,6 +32,11 @@ export function parseQuery(text: string): QueryParameters | StatusError {
   return parameters;
 }
 
+/** A value of a query in an error. */
+export function quotedValue(text: string): string {
+  return JSON.stringify(text.length <= 100 ? text : `${text.slice(0, 100)}...`);
+}
+
 function decoded(text: string): string | undefined {
   try {
     const plain = decodeURIComponent(text.replaceAll('+', ' '));

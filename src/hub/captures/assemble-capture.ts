@@ -1,5 +1,8 @@
 import { apiVersion, type Capture, type CaptureRecording } from '../../api/capture.ts';
 import { objectTime } from '../../kubernetes/object-time.ts';
+import { listedNodes } from '../agents/node-names.ts';
+import type { RecordingKey } from './captures.ts';
+import { conflictReason } from './named-recording.ts';
 import type { RecordingClaim } from './recording-claim.ts';
 
 /** A capture as clients see it, from what agents say of its recordings: at least one. */
@@ -11,7 +14,7 @@ export function assembleCapture(
   const [newest] = shown;
   if (!newest) throw new Error('a capture without recordings');
   const { namespace, name, labels } = newest;
-  const conflicts = conflictingNodes(shown);
+  const conflicts = nodesInConflict(shown);
   const oldestMs = Math.min(...shown.map(({ startMs }) => startMs));
   return {
     apiVersion,
@@ -28,11 +31,13 @@ export function assembleCapture(
   };
 }
 
-/** The claims of a recording by agents that serve it, the best first; none if two Nodes claim its UID. */
-export function servingClaims(claims: readonly RecordingClaim[], uid: string): readonly RecordingClaim[] {
-  const ofUid = claims.filter((claim) => claim.recording.uid === uid);
-  if (new Set(ofUid.map(({ agent }) => agent.node)).size > 1) return [];
-  return ofUid
+/** The claims of a recording by agents of its Node that serve it, the best first. */
+export function servingClaims(
+  claims: readonly RecordingClaim[],
+  { uid, node }: RecordingKey,
+): readonly RecordingClaim[] {
+  return claims
+    .filter(({ recording, agent }) => recording.uid === uid && agent.node === node)
     .filter(({ agent, isStale }) => agent.link && !isStale)
     .toSorted((a, b) => withFiles(b) - withFiles(a) || connectedMs(b) - connectedMs(a));
 }
@@ -69,7 +74,7 @@ function connectedMs({ agent }: RecordingClaim): number {
 }
 
 /** The Nodes that claim the same UID, by UID: of a UID there is one Pod, on one Node. */
-function conflictingNodes(shown: readonly RecordingClaim[]): ReadonlyMap<string, readonly string[]> {
+function nodesInConflict(shown: readonly RecordingClaim[]): ReadonlyMap<string, readonly string[]> {
   if (shown.length === 1) return new Map();
   const nodes = new Map<string, readonly string[]>();
   for (const { recording } of shown) {
@@ -81,8 +86,9 @@ function conflictingNodes(shown: readonly RecordingClaim[]): ReadonlyMap<string,
 function shownRecording(claim: RecordingClaim, conflict: readonly string[] | undefined): CaptureRecording {
   const { recording, agent, isStale } = claim;
   if (conflict) {
-    const message = `the Nodes ${conflict.toSorted().join(' and ')} both claim this Pod UID`;
-    return { ...recording, phase: 'Unknown', reason: 'Conflict', message };
+    const nodes = listedNodes(conflict.toSorted());
+    const message = `several Nodes claim this Pod UID: ${nodes}; captures/log needs the parameter node with one of them`;
+    return { ...recording, phase: 'Unknown', reason: conflictReason, message };
   }
   if (!isStale) return recording;
   const lost = new Date(agent.lostMs).toISOString();

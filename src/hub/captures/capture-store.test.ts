@@ -100,7 +100,7 @@ test('the captures of a lost agent are unknown, come back with it, and are gone 
   const lost = await store.list(everything, unlimited());
   expect(lost.missingNodes).toEqual(['node-1']);
   expect(lost.items[0]?.status.recordings[0]).toMatchObject({ phase: 'Unknown', reason: 'AgentLost' });
-  expect(store.agentsOf(checkout, 'uid-of-checkout')).toEqual([]);
+  expect(store.agentsOf(checkout, { uid: 'uid-of-checkout', node: 'node-1' })).toEqual([]);
 
   const again = linkAgent(store.receiveReports);
   again.reportAll(recordingLine());
@@ -143,7 +143,8 @@ test('while agents are rolled, the new one takes over, and the one that holds fi
   rolled.reportAll(recordingLine({ status: { files: 0, reason: 'of the new' } }));
   const both = await store.get(checkout, unlimited());
   expect(both?.status.recordings.map(({ reason }) => reason)).toEqual(['of the new']);
-  expect(store.agentsOf(checkout, 'uid-of-checkout').map(({ podUid }) => podUid)).toEqual(['old', 'new']);
+  const serving = store.agentsOf(checkout, { uid: 'uid-of-checkout', node: 'node-1' });
+  expect(serving.map(({ podUid }) => podUid)).toEqual(['old', 'new']);
   old.disconnect();
   const after = await store.list(everything, unlimited());
   expect(after.items[0]?.status.recordings).toHaveLength(1);
@@ -160,7 +161,7 @@ test('what the agent of a Node that replaces a lost one does not report is gone'
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['checkout']);
 });
 
-test('a UID that two Nodes claim is a conflict that names both, and nobody serves it', async () => {
+test('a UID that two Nodes claim is a conflict that names both, each of which has agents of its own', async () => {
   using store = captureStore();
   linkAgent(store.receiveReports).reportAll(recordingLine());
   linkAgent(store.receiveReports, { node: 'node-2' }).reportAll(recordingLine());
@@ -172,10 +173,13 @@ test('a UID that two Nodes claim is a conflict that names both, and nobody serve
       node,
       phase: 'Unknown',
       reason: 'Conflict',
-      message: 'the Nodes node-1 and node-2 both claim this Pod UID',
+      message:
+        'several Nodes claim this Pod UID: node-1, node-2; captures/log needs the parameter node with one of them',
     })),
   );
-  expect(store.agentsOf(checkout, 'uid-of-checkout')).toEqual([]);
+  const nodesOf = (node: string) =>
+    store.agentsOf(checkout, { uid: 'uid-of-checkout', node }).map((agent) => agent.node);
+  expect(['node-1', 'node-2', 'node-3'].map(nodesOf)).toEqual([['node-1'], ['node-2'], []]);
 });
 
 test('an agent deletes nothing of another Node', async () => {

@@ -117,8 +117,8 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
     },
     watch: (scope, since, signal) => watches.open(beginning(scope, since), signal),
     canResume: (resourceVersion) => Number(resourceVersion) > versions.current() - rememberedMicroseconds,
-    agentsOf: (name, uid) =>
-      servingClaims(entries.get(name)?.claims ?? [], uid).flatMap(({ agent }) => agent.link ?? []),
+    agentsOf: (name, recording) =>
+      servingClaims(entries.get(name)?.claims ?? [], recording).flatMap(({ agent }) => agent.link ?? []),
     counts() {
       const agents = [...reported.agents()];
       return {

@@ -20,11 +20,17 @@ export type Captures = {
   ) => AsyncIterable<readonly CaptureChange[]>;
   /** False if captures may have been deleted since that are forgotten: the client has to list again. */
   readonly canResume: (resourceVersion: bigint) => boolean;
-  /** Which agents serve a recording, the best first: the one that holds its files; empty if none is connected. */
-  readonly agentsOf: (name: CaptureName, uid: string) => readonly AgentLink[];
+  /**
+   * Which agents of its Node serve a recording, the best first: the one that holds its files; empty if none is connected.
+   * Whether other Nodes contest it is for the caller to ask (named-recording.ts).
+   */
+  readonly agentsOf: (name: CaptureName, recording: RecordingKey) => readonly AgentLink[];
 };
 
 export type CaptureName = { readonly namespace: string; readonly name: string };
+
+/** One recording of a capture, as one Node claims it. */
+export type RecordingKey = { readonly uid: string; readonly node: string };
 
 /** Undefined: of all namespaces, of every name. */
 export type CaptureScope = { readonly namespace: string | undefined; readonly name: string | undefined };

@@ -1,4 +1,3 @@
-import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { captureFileMediaType } from '../../api/stream-frames.ts';
 import { linkPaths } from '../../link/protocol.ts';
 import { namespaceUnchecked } from '../access/access-errors.ts';
@@ -7,6 +6,7 @@ import { servedCapture } from '../access/served-capture.ts';
 import type { AgentLink, AgentResponse, ConnectedAgents } from '../agents/agent-link.ts';
 import type { StatusError } from '../api/status-error.ts';
 import type { CaptureName, Captures } from '../captures/captures.ts';
+import { namedRecording } from '../captures/named-recording.ts';
 import { askInTurn, askTogether, type StreamAnswer, type StreamCall } from './agent-answers.ts';
 import { streamErrors } from './stream-errors.ts';
 
@@ -36,7 +36,10 @@ export type WantedStream = {
   readonly signal: AbortSignal;
 };
 
-/** Opens the stream of a recording at the agent that holds its files: that of the uid, by default the newest. */
+/**
+ * Opens the stream of a recording at the agent that holds its files: that of the uid and the Node, by default the newest.
+ * What agents of several Nodes contest is not opened until the client names the Node.
+ */
 export async function findRecording(
   { captures, namespaces }: SourceOrigins,
   wanted: WantedStream,
@@ -48,31 +51,21 @@ export async function findRecording(
   ]);
   if (age.kind === 'unknown') return namespaceUnchecked(name.namespace);
   if (age.kind === 'missing') return streamErrors.noNamespace(name.namespace);
-  const recording = recordingOf(name, capture && servedCapture(capture, age), parameters['uid']);
-  if (recording.kind === 'error') return recording;
-  const { uid, node } = recording;
-  const agents = captures.agentsOf(name, uid);
-  const call = { ...callOf(linkPaths.recording, wanted), query: { ...parameters, uid } };
+  const { node: onNode, ...others } = parameters;
+  const selector = { uid: parameters['uid'], node: onNode };
+  const served = capture && servedCapture(capture, age);
+  if (!served) return streamErrors.noCapture(name);
+  const named = namedRecording(served.status.recordings, selector);
+  if (named.kind === 'absent') return streamErrors.noRecording(name, selector);
+  if (named.kind === 'contested') return streamErrors.contestedRecording(name, named.nodes);
+  const { uid, node } = named.recording;
+  const agents = captures.agentsOf(name, { uid, node });
+  const call = { ...callOf(linkPaths.recording, wanted), query: { ...others, uid } };
   const answer = await askInTurn(agents, call);
   if (answer.kind === 'source') return sourceOf(answer, uid);
   if (answer.kind === 'refused') return answer.error;
   const isKnown = agents.length > 0 && answer.unreachable.length === 0;
   return isKnown ? streamErrors.noFiles(name, uid) : streamErrors.recordingUnreachable(name, node);
-}
-
-type FoundRecording = Pick<CaptureRecording, 'uid' | 'node'> & { readonly kind: 'recording' };
-
-function recordingOf(
-  name: CaptureName,
-  capture: Capture | undefined,
-  uid: string | undefined,
-): FoundRecording | StatusError {
-  const recordings = capture?.status.recordings ?? [];
-  const found = uid === undefined ? recordings[0] : recordings.find((each) => each.uid === uid);
-  if (found) return { kind: 'recording', uid: found.uid, node: found.node };
-  return uid === undefined || recordings.length === 0
-    ? streamErrors.noCapture(name)
-    : streamErrors.noRecording(name, uid);
 }
 
 /**

@@ -6,7 +6,9 @@ import { captureOfWeb, recordingOn } from './testing/capture-of-web.ts';
 import { refuses, sends, startStream } from './testing/scripted-streams.ts';
 import { streamScene } from './testing/stream-scene.ts';
 
-const captures = [captureOfWeb(recordingOn('node-2', 'new'), recordingOn('node-1', 'old'))];
+const captures = [
+  captureOfWeb(recordingOn('node-2', 'new'), { ...recordingOn('node-1', 'old'), phase: 'Ended' }),
+];
 
 function message({ body }: { readonly body: Buffer }): unknown {
   return JSON.parse(body.toString('utf8')).message;
@@ -62,7 +64,9 @@ test.for([
     404,
     'nothing is recorded of Pod other in namespace shop',
   ],
-  ['a uid that it does not have', 'shop/web/log?uid=none', 404, 'has no recording with uid none'],
+  ['a uid that it does not have', 'shop/web/log?uid=none', 404, 'has no recording with uid none: kubectl'],
+  ['a Node that has none', 'shop/web/log?node=node-9', 404, 'has no recording of Node node-9: kubectl get'],
+  ['a uid of another Node', 'shop/web/log?uid=old&node=node-2', 404, 'with uid old of Node node-2: kubectl'],
   ['a namespace that does not exist', 'gone/web/log', 503, 'since when namespace gone exists'],
   ['a parameter that does not exist', 'shop/web/log?tail=5', 400, 'captures/log has no parameter "tail"'],
   ['a value that cannot be', 'shop/web/log?format=zip', 400, 'format cannot be "zip"'],

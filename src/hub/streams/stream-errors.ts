@@ -1,5 +1,7 @@
+import { listedNodes } from '../agents/node-names.ts';
 import { statusError } from '../api/status-error.ts';
 import type { CaptureName } from '../captures/captures.ts';
+import type { RecordingSelector } from '../captures/named-recording.ts';
 import type { StreamBounds } from './stream-limits.ts';
 
 /** The wording of what a stream is refused for; each says what to do. */
@@ -25,11 +27,20 @@ export const streamErrors = {
       `nothing is recorded of Pod ${name} in namespace ${namespace}: kubectl get captures -n ${namespace} ` +
         'lists what is',
     ),
-  noRecording: ({ namespace, name }: CaptureName, uid: string) =>
+  noRecording: ({ namespace, name }: CaptureName, { uid, node }: RecordingSelector) =>
     statusError(
       'NotFound',
-      `capture ${name} in namespace ${namespace} has no recording with uid ${uid}: ` +
-        `kubectl get capture ${name} -n ${namespace} -o yaml lists those that it has`,
+      `capture ${name} in namespace ${namespace} has no recording` +
+        (uid === undefined ? '' : ` with uid ${uid}`) +
+        (node === undefined ? '' : ` of Node ${node}`) +
+        `: kubectl get capture ${name} -n ${namespace} -o yaml lists those that it has`,
+    ),
+  contestedRecording: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
+    statusError(
+      'Conflict',
+      `agents of several Nodes say that they have the recording of Pod ${name} in namespace ${namespace}: ` +
+        `${listedNodes(nodes)}; the Pod has just moved, or one of them is wrong, or lies: name the Node of the Pod ` +
+        'with ?node=',
     ),
   noFiles: ({ namespace, name }: CaptureName, uid: string) =>
     statusError(
@@ -51,14 +62,14 @@ export const streamErrors = {
   contestedPod: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
     statusError(
       'Conflict',
-      `agents of several Nodes say that Pod ${name} in namespace ${namespace} runs there: ${listed(nodes)}; ` +
+      `agents of several Nodes say that Pod ${name} in namespace ${namespace} runs there: ${listedNodes(nodes)}; ` +
         'one of them is wrong, or lies: name the Node of the Pod with ?node=',
     ),
   podUnreachable: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
     statusError(
       'ServiceUnavailable',
       `no agent that answered has a running Pod ${name} in namespace ${namespace}, and agents of these Nodes did not ` +
-        `answer: ${listed(nodes)}; try again`,
+        `answer: ${listedNodes(nodes)}; try again`,
       5,
     ),
   noAgents: () =>
@@ -71,10 +82,3 @@ export const streamErrors = {
   badAnswer: (node: string) =>
     statusError('InternalError', `the agent of Node ${node} gave an answer that the hub does not know`),
 } as const;
-
-const mostNodes = 10;
-
-function listed(nodes: readonly string[]): string {
-  const more = nodes.length - mostNodes;
-  return nodes.slice(0, mostNodes).join(', ') + (more > 0 ? ` and ${more} more` : '');
-}

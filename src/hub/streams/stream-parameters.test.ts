@@ -4,7 +4,7 @@ import { streamParameters } from './stream-parameters.ts';
 test.for([
   ['log', {}],
   ['log', { uid: '0f3e2c1a-0000-4000-8000-000000000000', frozen: 'all', since: '10m', until: '5m' }],
-  ['log', { since: '2026-11-30T10:00:00.123456Z', format: 'pcap', follow: 'true' }],
+  ['log', { since: '2026-11-30T10:00:00.123456Z', format: 'pcap', follow: 'true', node: 'worker-1' }],
   [
     'attach',
     { filter: "host 10.0.0.1 and (tcp port 80 or icmp) and 'x'", interface: 'eth0,lo', snaplen: '96' },
@@ -22,7 +22,7 @@ test.for([
   [
     'log',
     { filter: 'tcp' },
-    'captures/log has no parameter "filter": it has uid, frozen, since, until, format, follow',
+    'captures/log has no parameter "filter": it has uid, node, frozen, since, until, format, follow',
   ],
   ['log', { namespace: 'other' }, 'captures/log has no parameter "namespace"'],
   ['log', { '': 'x' }, 'captures/log has no parameter ""'],
@@ -38,6 +38,13 @@ test.for([
   ['attach', { count: '-1' }, 'captures/attach: count cannot be "-1"'],
   ['attach', { snaplen: '1e3' }, 'captures/attach: snaplen cannot be "1e3"'],
   ['attach', { node: '../x' }, 'captures/attach: node cannot be "../x"'],
+  [
+    'log',
+    { node: 'Node_1' },
+    'captures/log: node cannot be "Node_1": it must be the name of a Node: at most 253 lower-case letters, digits, "-" and "."',
+  ],
+  ['log', { node: '' }, 'captures/log: node cannot be ""'],
+  ['log', { node: 'x'.repeat(254) }, 'captures/log: node cannot be'],
 ] as const)('%s refuses %j', ([subresource, values, words]) => {
   const result = streamParameters(subresource, new Map(Object.entries(values)));
   expect(result).toMatchObject({ code: 400, reason: 'BadRequest', message: expect.stringContaining(words) });

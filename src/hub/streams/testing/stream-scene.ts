@@ -4,6 +4,7 @@ import type { Capture } from '../../../api/capture.ts';
 import { kubernetesClient } from '../../../kubernetes/client.ts';
 import type { RecordedRequest } from '../../../kubernetes/testing/api-server.ts';
 import { memoryLog } from '../../../kubernetes/testing/memory-logger.ts';
+import type { ReportLine } from '../../../link/protocol.ts';
 import { listenOnLoopback } from '../../../testbed/loopback-port.ts';
 import { type AuditEvent, auditLog } from '../../access/audit.ts';
 import { authorizer } from '../../access/authorizer.ts';
@@ -11,6 +12,7 @@ import { namespaces } from '../../access/namespaces.ts';
 import { apiConnections, defaultApiConnectionBounds } from '../../api/api-connections.ts';
 import { parseQuery } from '../../api/query-parameters.ts';
 import { isStatusError, type StatusError, statusOf } from '../../api/status-error.ts';
+import type { CaptureStore } from '../../captures/capture-store.ts';
 import type { Captures } from '../../captures/captures.ts';
 import { agentToken } from '../../testing/agent-token.ts';
 import { linkScene } from '../../testing/link-scene.ts';
@@ -21,6 +23,8 @@ export const reviewsPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 
 export type StreamSceneOptions = Partial<Pick<StreamHandlerOptions, 'bounds' | 'timing'>> & {
   readonly captures?: readonly Capture[];
+  /** Has what agents report, in place of `captures`. */
+  readonly store?: CaptureStore;
   /** The verbs that the user has; changes take effect at the next review. */
   readonly allowed?: Set<string>;
 };
@@ -36,9 +40,9 @@ export type SeenAnswer = {
 
 /** A handler of streams behind real HTTPS, with real links to agents, and the API server that it asks. */
 export async function streamScene(options: StreamSceneOptions = {}) {
-  const { captures: all = [], allowed = new Set(['get', 'download', 'tap']) } = options;
+  const { captures: all = [], store, allowed = new Set(['get', 'download', 'tap']) } = options;
   const { bounds = { perHub: 100, perUser: 100 }, timing = {} } = options;
-  const links = await linkScene();
+  const links = await linkScene(store && { receiveReports: store.receiveReports });
   const client = kubernetesClient(links.api.config);
   links.api.answers.set(reviewsPath, (review) => ({
     kind: 'json',
@@ -56,7 +60,7 @@ export async function streamScene(options: StreamSceneOptions = {}) {
     (...values: readonly unknown[]) =>
       void events.push([name, ...values]);
   const handle = streamHandler({
-    captures: capturesOf(all, links.server.agents),
+    captures: store ?? capturesOf(all, links.server.agents),
     agents: links.server.agents,
     namespaces: namespaces({ client, log }),
     authorize: authorizer({ client, log, limits: { allowedMs: 0, deniedMs: 0, deadlineMs: 500 } }),
@@ -81,9 +85,14 @@ export async function streamScene(options: StreamSceneOptions = {}) {
     audited: () => auditLines.map((line): AuditEvent & Record<string, unknown> => JSON.parse(line)),
     events,
     /** Connects an agent of that Node. */
-    agent(node: string, handlers: Readonly<Record<string, TestAgentHandler>>) {
+    agent(
+      node: string,
+      handlers: Readonly<Record<string, TestAgentHandler>>,
+      recordings: readonly ReportLine[] = [],
+    ) {
       agents += 1;
-      return links.connect({ token: agentToken({ node, podName: `podcap-${agents}` }), handlers });
+      const token = agentToken({ node, podName: `podcap-${agents}` });
+      return links.connect({ token, handlers, recordings });
     },
     /** A client that reads what comes, until it leaves. */
     open: (path: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -105,10 +114,7 @@ function capturesOf(all: readonly Capture[], agents: StreamHandlerOptions['agent
     get: ({ namespace, name }) => Promise.resolve(find(namespace, name)),
     async *watch() {},
     canResume: () => true,
-    agentsOf({ namespace, name }, uid) {
-      const recording = find(namespace, name)?.status.recordings.find((each) => each.uid === uid);
-      return recording ? agents.ofNode(recording.node) : [];
-    },
+    agentsOf: (_name, { node }) => agents.ofNode(node),
   };
 }
 
