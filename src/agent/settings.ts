@@ -12,6 +12,7 @@ import {
   wholeNumberSetting,
 } from '../base/program-settings.ts';
 import { listenerSettingDescriptions, listenerSettings } from '../observability/listener-settings.ts';
+import { mostLimits } from './planner/annotations.ts';
 
 /** Everything that can be set on the agent. */
 export type Settings = v.InferOutput<typeof settingsSchema>;
@@ -25,12 +26,12 @@ export const settingsSchema = v.object({
   cniResultsFolder: absolutePathSetting(),
   netnsFolder: absolutePathSetting(),
   nativeFolder: absolutePathSetting(),
-  maxFiles: wholeNumberSetting(1, 10_000),
+  maxFiles: wholeNumberSetting(1, mostLimits.maxFiles),
   // 4 blocks of 256 KiB, each used for a second at most: at a low rate, a tcpdump that stalls for less than 4 s drops
   // nothing.
   bufferKib: wholeNumberOrNoneSetting(1_024, 1_048_576),
   captureUser: wholeNumberSetting(1, 65_533),
-  maxFileMegabytes: wholeNumberSetting(1, 10_000),
+  maxFileMegabytes: wholeNumberSetting(1, mostLimits.maxFileMegabytes),
   maxCaptures: wholeNumberSetting(1, 10_000),
   diskBudgetMegabytes: wholeNumberSetting(3, 100_000_000),
   bufferBudgetMegabytes: wholeNumberSetting(3, 1_000_000),

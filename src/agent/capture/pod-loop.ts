@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { type Coalesced, coalesced } from '../../base/coalesced.ts';
 import { longestTimeoutMs } from '../../base/timers.ts';
 import { longestEndMs, networkUidOf, type Pod } from '../../kubernetes/pod.ts';
-import { podInterface } from '../netns/cni-entry.ts';
+import { podInterface } from '../netns/pod-interface.ts';
 import type { PodNetworks } from '../netns/pod-networks.ts';
 import type { CaptureStatus } from '../observability/capture-status.ts';
 import type { Decision } from '../planner/decisions.ts';

@@ -1,4 +1,4 @@
-import { podInterface } from '../netns/cni-entry.ts';
+import { podInterface } from '../netns/pod-interface.ts';
 import { filterSourceOf } from '../planner/annotations.ts';
 import { invalidFilter, noSuchInterface } from '../planner/refusals.ts';
 import {

@@ -8,6 +8,7 @@ import type { FolderState, PodName } from '../storage/capture-folders.ts';
 import type { FreezeState } from '../storage/freezes.ts';
 import type { RecordingNote } from '../storage/recording-note.ts';
 import { boundedLabels, boundedText } from './report-text.ts';
+import { requestedCapture } from './requested-capture.ts';
 
 /** What this agent knows at one moment, by UID where it is of one Pod. */
 export type RecordingSources = {
@@ -128,7 +129,7 @@ function noteAfter(
   now: string,
 ): RecordingNote {
   const labels = known.labels ?? before?.labels;
-  const requested = known.spec ? requestedBy(known.spec) : before?.requested;
+  const requested = known.spec ? requestedCapture(known.spec) : before?.requested;
   return {
     ...(labels && { labels: boundedLabels(labels) }),
     interfaces: known.spec ? [...known.spec.interfaces] : (before?.interfaces ?? []),
@@ -143,18 +144,6 @@ type PodLabels = Readonly<Record<string, string>> | undefined;
 function labelsIn(plan: Plan | undefined, uid: string): PodLabels {
   const pod: (PodName & { readonly labels?: PodLabels }) | undefined = plan?.decisions.get(uid)?.pod;
   return pod?.labels;
-}
-
-function requestedBy(spec: CaptureSpec): NonNullable<RecordingNote['requested']> {
-  const { files, fileMegabytes, filter, snaplen, durationMs, freeze } = spec;
-  return {
-    files,
-    fileMegabytes,
-    ...(filter !== undefined && { filter: boundedText(filter, 8_192) }),
-    ...(snaplen !== undefined && { snaplen }),
-    ...(durationMs !== undefined && { durationSeconds: durationMs / 1_000 }),
-    ...(freeze.on.length > 0 && { freezeOn: [...freeze.on] }),
-  };
 }
 
 const mostCauses = 32;

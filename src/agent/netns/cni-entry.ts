@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { basename, join, normalize } from 'node:path';
 import * as v from 'valibot';
+import { podInterface } from './pod-interface.ts';
 
 /** An entry of libcni's cache: that Pod has that network. */
 export type CniEntry = { readonly pod: PodInNetwork; readonly network: Network };
@@ -17,9 +18,6 @@ export type Network = {
 
 /** A Pod as its CNI plugin knows it: the runtime passes all three on from the kubelet. */
 export type PodInNetwork = { readonly namespace: string; readonly name: string; readonly uid: string };
-
-/** The name that every container runtime gives to the Pod's interface. */
-export const podInterface = 'eth0';
 
 /**
  * Whether an entry of that file name is the one of a Pod's own interface. Names are `<network>-<sandbox>-<interface>`.

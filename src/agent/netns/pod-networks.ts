@@ -2,7 +2,8 @@ import { lstat, stat, statfs } from 'node:fs/promises';
 import { ifExists } from '../../base/fs-errors.ts';
 import { every } from '../../base/timers.ts';
 import { type CniCacheOptions, followCniCache } from './cni-cache.ts';
-import { type CniEntry, type Network, type PodInNetwork, podInterface } from './cni-entry.ts';
+import type { CniEntry, Network, PodInNetwork } from './cni-entry.ts';
+import { podInterface } from './pod-interface.ts';
 
 /** The networks of this Node's Pods, and notice of each change. */
 export type PodNetworks = AsyncDisposable & {

@@ -1,10 +1,11 @@
 import { plainText } from '../../base/plain-text.ts';
 import type { PodEvent } from '../../kubernetes/event-object.ts';
-import { type CaptureSpec, filterAnnotation, snaplenAnnotation } from '../planner/annotations.ts';
+import { filterAnnotation, snaplenAnnotation } from '../planner/annotations.ts';
 import type { Totals } from '../storage/capture-records.ts';
 import type { FreezeRecord } from '../storage/freeze-records.ts';
 import type { CaptureReport, StatusListener } from './capture-status.ts';
 import { type CapturingReport, refusalOfInterfaces, startsOf } from './capturing-report.ts';
+import { capturingText, namesOf } from './capturing-text.ts';
 import { causesText, contentsText, notFrozenText, reachText } from './frozen-ring-text.ts';
 import type { MissedBefore, StopReason } from './recording-report.ts';
 
@@ -87,7 +88,7 @@ function frozenMessage(ring: FreezeRecord): EventMessage {
 function capturingMessageOf(report: CapturingReport, nodeName: string): EventMessage {
   const { missedBefore, generation, spec, refused } = report;
   const asked = spec.policy === undefined ? '' : `, as CapturePolicy ${spec.policy} asks`;
-  const message = `${captureOf(spec)} on ${nodeName}${asked}; ${passedBefore(missedBefore)}`;
+  const message = `${capturingText(spec)} on ${nodeName}${asked}; ${passedBefore(missedBefore)}`;
   const update = updateOf(missedBefore, generation);
   const replaced = startsOf(report).filter(({ isOtherInterface }) => isOtherInterface);
   if (refused) {
@@ -112,22 +113,6 @@ const stopReasons: Readonly<Record<StopReason, string | undefined>> = {
 };
 
 const uninstalled = 'Podcap is being uninstalled, the capture files stay on the Node';
-
-function captureOf({ interfaces, files, fileMegabytes, filter, snaplen, durationMs }: CaptureSpec): string {
-  const details = [
-    `keeping the last ${files === 1 ? 'file' : `${files} files`} of ${fileMegabytes} MB${interfaces.length > 1 ? ' of each' : ''}`,
-    filter !== undefined && `filter ${JSON.stringify(filter)}`,
-    snaplen !== undefined && `${snaplen} bytes of each packet`,
-    durationMs !== undefined && `for ${durationMs / 1_000} s`,
-  ];
-  return `capturing ${namesOf(interfaces)}, ${details.filter((detail) => detail !== false).join(', ')}`;
-}
-
-function namesOf(interfaces: readonly string[]): string {
-  const last = interfaces.slice(-1);
-  const others = interfaces.slice(0, -1).join(', ');
-  return [...(others ? [others] : []), ...last].join(' and ');
-}
 
 function passedBefore(missedBefore: MissedBefore): string {
   switch (missedBefore.kind) {

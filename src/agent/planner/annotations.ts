@@ -1,6 +1,6 @@
 import { nearestWord } from '../../base/nearest-word.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { podInterface } from '../netns/cni-entry.ts';
+import { podInterface } from '../netns/pod-interface.ts';
 import { hostNetwork, invalidAnnotation, type Refusal, unknownAnnotation } from './refusals.ts';
 
 /** What a Pod's annotations ask for: nothing, a capture, or something that is refused. */
@@ -50,14 +50,18 @@ export type RequestLimits = {
   readonly maxFileMegabytes: number;
 };
 
+/** More than this no agent allows, whatever its settings are. */
+export const mostLimits: RequestLimits = { maxFiles: 10_000, maxFileMegabytes: 10_000 };
+
 /** The annotation that asks for a capture, and for how many files of it. */
 export const captureAnnotation = 'tcpdump.antrea.io';
 export const filterAnnotation = 'podcap.dev/filter';
 export const snaplenAnnotation = 'podcap.dev/snaplen';
 export const interfaceAnnotation = 'podcap.dev/interface';
 export const freezeAnnotation = 'podcap.dev/freeze';
+export const pausedAnnotation = 'podcap.dev/paused';
 /** What every other annotation of Podcap starts with. */
-const prefix = 'podcap.dev/';
+export const annotationPrefix = 'podcap.dev/';
 
 /** tcpdump must compile it; no one writes a longer filter by hand. */
 const maxFilterBytes = 2_048;
@@ -177,7 +181,7 @@ export function annotationRules({ maxFiles, maxFileMegabytes }: RequestLimits) {
       parse: (value) => plainText(value, maxFreezeTextBytes),
     },
     paused: {
-      key: 'podcap.dev/paused',
+      key: pausedAnnotation,
       allowed: 'true or false',
       effect: 'true captures nothing and keeps the files, until it is false or removed',
       parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
@@ -203,13 +207,13 @@ export function filterSourceOf(request: Pick<CaptureSpec, 'policy'> | undefined)
  * would keep something else, and nobody would notice. The API server allows a prefix in upper case too.
  */
 function unknownRefusal(keys: readonly string[], known: readonly string[]): Refusal | undefined {
-  const isUnknown = (key: string) => key.toLowerCase().startsWith(prefix) && !known.includes(key);
+  const isUnknown = (key: string) => key.toLowerCase().startsWith(annotationPrefix) && !known.includes(key);
   const unknown = keys.filter(isUnknown).toSorted()[0];
   if (unknown === undefined) return undefined;
-  const options = known.filter((key) => key.startsWith(prefix));
-  const names = options.map((key) => key.slice(prefix.length));
-  const near = nearestWord(unknown.slice(prefix.length).toLowerCase(), names);
-  return unknownAnnotation(unknown, { near: near && prefix + near, options });
+  const options = known.filter((key) => key.startsWith(annotationPrefix));
+  const names = options.map((key) => key.slice(annotationPrefix.length));
+  const near = nearestWord(unknown.slice(annotationPrefix.length).toLowerCase(), names);
+  return unknownAnnotation(unknown, { near: near && annotationPrefix + near, options });
 }
 
 const maxFreezeTextBytes = 253;

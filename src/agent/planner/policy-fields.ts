@@ -1,5 +1,5 @@
 import { nearestWord } from '../../base/nearest-word.ts';
-import { podInterface } from '../netns/cni-entry.ts';
+import { podInterface } from '../netns/pod-interface.ts';
 import {
   type AnnotationRule,
   annotationRules,

@@ -1,5 +1,5 @@
 import type { LinkError } from '../../../link/protocol.ts';
-import { podInterface } from '../../netns/cni-entry.ts';
+import { podInterface } from '../../netns/pod-interface.ts';
 import { packetRules, wholeNumber } from '../../planner/annotations.ts';
 
 /** What a viewer asks for: packets of a Pod as they pass, without files. */
