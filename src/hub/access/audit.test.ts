@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { type AuditEvent, auditLine, auditLog } from './audit.ts';
 
@@ -70,6 +71,58 @@ test('is bounded, and says so', () => {
     recording: `${'r'.repeat(1_024)}...`,
     parameters: { filter: `${'f'.repeat(8_192)}...` },
   });
+});
+
+test('what was refused is shorter still, whatever was asked for', () => {
+  const refused: AuditEvent = {
+    ...ended,
+    event: 'StreamRefused',
+    code: 400,
+    reason: 'BadRequest',
+    message: 'm',
+  };
+  const parameters = Object.fromEntries(
+    Array.from({ length: 1_000 }, (_, index) => [`${index}${'n'.repeat(1_000)}`, '\u00ad'.repeat(10_000)]),
+  );
+  const line = auditLine({ ...refused, parameters }, time);
+  expect(line.length).toBeLessThan(16 * 1024);
+  expect(JSON.parse(line)).toMatchObject({ parametersLeftOut: 990 });
+});
+
+test('many refusals of one user are only counted, and hide nothing of anyone', () => {
+  const lines: string[] = [];
+  let nowMs = 0;
+  const limits = { burst: 2, everyMs: 1_000 };
+  const audit = auditLog((line) => lines.push(line), { limits, now: () => nowMs });
+  const refused = (user: string): AuditEvent => ({
+    ...ended,
+    caller: { ...ended.caller, user },
+    event: 'StreamRefused',
+    code: 403,
+    reason: 'Forbidden',
+    message: 'm',
+  });
+  for (let count = 0; count < 1_000; count += 1) audit(refused('mallory'));
+  audit(refused('jane'));
+  audit({ ...ended, caller: { ...ended.caller, user: 'mallory' } });
+  nowMs += 1_000;
+  audit(refused('mallory'));
+  nowMs += 1_000;
+  audit(refused('mallory'));
+  expect(lines.map((line) => v.parse(lineSchema, JSON.parse(line)))).toEqual([
+    { user: 'mallory', event: 'StreamRefused' },
+    { user: 'mallory', event: 'StreamRefused' },
+    { user: 'jane', event: 'StreamRefused' },
+    { user: 'mallory', event: 'StreamEnded' },
+    { user: 'mallory', event: 'StreamRefused', refusalsLeftOut: 998 },
+    { user: 'mallory', event: 'StreamRefused' },
+  ]);
+});
+
+const lineSchema = v.object({
+  user: v.string(),
+  event: v.string(),
+  refusalsLeftOut: v.optional(v.number()),
 });
 
 test('ends each line', () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../base/until.ts';
@@ -115,6 +116,19 @@ describe('connections', () => {
     socket.resume();
     await once(socket, 'close');
     expect(hub.authorized).toEqual([]);
+  });
+
+  test('one of a stranger gets one answer, however many requests come with the first', async () => {
+    await using hub = await startedHubApi();
+    const socket = connectTls({ host: '127.0.0.1', port: hub.api.port, rejectUnauthorized: false });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, 'secureConnect');
+    socket.write(`GET ${captures} HTTP/1.1\r\nhost: hub\r\n\r\n`.repeat(100));
+    const received = (await buffer(socket)).toString();
+    expect(received.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 401']);
+    expect((await hub.ask(captures)).status).toBe(200);
+    await until(() => hub.answered.some(({ code }) => code === 200), { what: 'the next request' });
+    expect(hub.answered.map(({ code }) => code)).toEqual([401, 200]);
   });
 
   test('those of the API server are kept, whatever time they take', async () => {

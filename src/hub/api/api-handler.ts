@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Log } from '../../kubernetes/logger.ts';
 import { type ApiCall, type ApiSources } from './api-call.ts';
 import type { ApiConnections } from './api-connections.ts';
@@ -47,6 +48,8 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
   const documents = staticDocuments(options.version);
   const calls = openCalls(limits);
   const perform = performer(options);
+  /** Each has got its last answer. */
+  const closing = new WeakSet<Socket>();
 
   function answerFixed(path: FixedPath, query: QueryParameters, exchange: HttpExchange): void {
     const { request, response } = exchange;
@@ -89,7 +92,10 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
     const isIdentified = !isStatusError(caller);
     // Only the API server's connections are kept.
     const isKept = isIdentified && connections.keep(request.socket);
-    if (!isKept) response.setHeader('connection', 'close');
+    if (!isKept) {
+      response.setHeader('connection', 'close');
+      closing.add(request.socket);
+    }
     if (isIdentified && !isKept) return refuse(tooManyConnections);
     const { path, query } = parseTarget(request.url ?? '');
     if (isStatusError(path)) return refuse(path);
@@ -109,6 +115,8 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
   return {
     end: calls.end,
     handle(request, response) {
+      // What a stranger sent together with its first request is read by now, and costs no answer.
+      if (closing.has(request.socket)) return;
       const startMs = performance.now();
       let action: ApiAnswered['action'] = 'other';
       response.once('close', () => {

@@ -53,6 +53,20 @@ async function forget(captures: MemoryCaptures, uid: string | undefined): Promis
 }
 
 describe('DELETE', () => {
+  test('deletes nothing while nobody says since when the namespace exists', async () => {
+    const captures = memoryCaptures([testCapture({ recordings: [ended] })]);
+    const { agent, requests } = deletingAgent(captures);
+    captures.agents.push(agent);
+    await using hub = await startedHubApi({
+      captures,
+      namespaces: { visible: async (all) => await Promise.resolve({ captures: all, unchecked: ['shop'] }) },
+    });
+    const { status, text } = await hub.ask(path, { method: 'DELETE', body });
+    expect(status).toBe(503);
+    expect(text).toContain('cannot ask the API server since when namespace shop exists');
+    expect(requests).toEqual([]);
+  });
+
   test('deletes what has ended, after which there is nothing', async () => {
     const captures = memoryCaptures([testCapture({ recordings: [ended, older] })]);
     const { agent, requests } = deletingAgent(captures);

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { plainText } from '../../base/plain-text.ts';
 import { linkErrorSchema, linkPaths } from '../../link/protocol.ts';
+import { namespaceUnchecked } from '../access/access-errors.ts';
 import { type AgentLink, AgentUnavailable } from '../agents/agent-link.ts';
 import { readAnswerText } from '../agents/answer-text.ts';
 import type { CaptureName, Captures } from '../captures/captures.ts';
@@ -27,8 +28,10 @@ export async function deleteCapture(
   if (forbidden) return forbidden;
   const options = await readDeleteOptions(request, query);
   if (isStatusError(options)) return options;
-  const capture = await visibleCapture(sources, name, signal);
+  const { capture, unchecked } = await visibleCapture(sources, name, signal);
   if (!capture) return captureNotFound(name);
+  // It may be what a namespace of the same name, and other owners, left.
+  if (unchecked.length > 0) return namespaceUnchecked(name.namespace);
   const recordings = deletableRecordings(capture, options);
   if (isStatusError(recordings)) return recordings;
   if (!options.isDryRun) {

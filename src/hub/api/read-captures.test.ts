@@ -99,6 +99,18 @@ describe('a list', () => {
     expect(headers.warning).toMatch(/^299 - "podcap: captures may be older than their namespace.*shop"$/);
   });
 
+  test('and a capture whose namespace could not be checked come with a warning', async () => {
+    await using hub = await startedHubApi({
+      captures: memoryCaptures([web]),
+      namespaces: { visible: async (all) => await Promise.resolve({ captures: all, unchecked: ['shop'] }) },
+    });
+    for (const path of ['captures', 'captures/web-0']) {
+      const { status, headers } = await hub.ask(`${root}/namespaces/shop/${path}`);
+      expect(status).toBe(200);
+      expect(headers.warning).toMatch(/captures may be older than their namespace.*shop"$/);
+    }
+  });
+
   test('that is long is compressed for who accepts that', async () => {
     await using hub = await startedHubApi({ captures: manyCaptures(1_000) });
     const plain = await hub.ask(`${root}/captures`);

@@ -22,8 +22,10 @@ export async function getCapture(
   if (forbidden) return forbidden;
   const form = formOf(call, 'get');
   if (isStatusError(form)) return form;
-  const capture = await visibleCapture(sources, name, call.signal);
+  const { capture, unchecked } = await visibleCapture(sources, name, call.signal);
   if (!capture) return captureNotFound(name);
+  const warning = incompleteWarning([], unchecked);
+  if (warning !== undefined) call.response.setHeader('warning', warning);
   sendJson(call.response, captureText(capture, form, Date.now()));
   return undefined;
 }
@@ -53,15 +55,23 @@ export async function listCaptures(
   return undefined;
 }
 
-/** The capture as it may be served; undefined if there is none. */
+export type VisibleCapture = {
+  /** As it may be served; undefined if there is none. */
+  readonly capture: Capture | undefined;
+  /** Its namespace, if that could not be checked. */
+  readonly unchecked: readonly string[];
+};
+
+/** Looks for a capture that may be served. */
 export async function visibleCapture(
   { captures, namespaces }: ApiSources,
   name: CaptureName,
   signal: AbortSignal,
-): Promise<Capture | undefined> {
+): Promise<VisibleCapture> {
   const capture = await captures.get(name, { signal });
-  if (!capture) return undefined;
-  return (await namespaces.visible([capture], signal)).captures[0];
+  if (!capture) return { capture, unchecked: [] };
+  const { captures: visible, unchecked } = await namespaces.visible([capture], signal);
+  return { capture: visible[0], unchecked };
 }
 
 /** In the words of kube-apiserver, which kubectl and scripts know. */
