@@ -1,5 +1,5 @@
+import { type LabelSelector, parseLabelSelector } from '../../kubernetes/label-selector.ts';
 import { type FieldSelector, parseFieldSelector } from './field-selector.ts';
-import { type LabelSelector, parseLabelSelector } from './label-selector.ts';
 import type { QueryParameters } from './query-parameters.ts';
 import { isStatusError, type StatusError, statusError } from './status-error.ts';
 
@@ -31,7 +31,7 @@ export function parseListQuery(query: QueryParameters): ListQuery | StatusError 
   if (isStatusError(sendsInitialEvents)) return sendsInitialEvents;
   if (isStatusError(resourceVersion)) return resourceVersion;
   if (isStatusError(timeoutSeconds)) return timeoutSeconds;
-  if (isStatusError(labels)) return labels;
+  if ('kind' in labels) return statusError('BadRequest', `labelSelector: ${labels.message}`);
   if (isStatusError(fields)) return fields;
   const parsed = {
     isWatch: isWatch ?? false,

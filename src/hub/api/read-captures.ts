@@ -1,11 +1,11 @@
 import type { Capture } from '../../api/capture.ts';
+import { selectsLabels } from '../../kubernetes/label-selector.ts';
 import type { ResourceAttributes } from '../access/access.ts';
 import type { CaptureName, CaptureScope } from '../captures/captures.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
 import { sendJson, sendPieces } from './api-response.ts';
 import type { IncludeObject } from './capture-table.ts';
 import { selectedName, selectsFields } from './field-selector.ts';
-import { selectsLabels } from './label-selector.ts';
 import type { ListQuery } from './list-query.ts';
 import { type CaptureForm, captureText, listPieces } from './rendered-captures.ts';
 import { chooseRepresentation, type ReadKind } from './representation.ts';

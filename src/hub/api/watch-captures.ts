@@ -1,9 +1,9 @@
+import { selectsLabels } from '../../kubernetes/label-selector.ts';
 import type { CaptureChange, CaptureScope, WatchStart } from '../captures/captures.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
 import { commonHeaders } from './api-response.ts';
 import { type EventLines, eventLine } from './event-lines.ts';
 import { selectsFields } from './field-selector.ts';
-import { selectsLabels } from './label-selector.ts';
 import { type LineWriter, lineWriter, ReaderStalled } from './line-writer.ts';
 import type { ListQuery } from './list-query.ts';
 import { attributesOf, formOf, scopeOf } from './read-captures.ts';

@@ -1,14 +1,10 @@
-import {
-  holds,
-  isLabelKey,
-  isLabelValue,
-  type LabelRequirement,
-  labelOf,
-} from '../../kubernetes/label-requirement.ts';
-import { type StatusError, statusError } from './status-error.ts';
+import { holds, isLabelKey, isLabelValue, type LabelRequirement, labelOf } from './label-requirement.ts';
 
-/** All of them hold for a capture that is selected. */
+/** All of them hold for an object that is selected. */
 export type LabelSelector = readonly LabelRequirement[];
+
+/** Why a text is no selector. */
+export type SelectorProblem = { readonly kind: 'problem'; readonly message: string };
 
 const labelSelectorBounds = { textBytes: 8_192, requirements: 64, values: 256 } as const;
 
@@ -16,7 +12,7 @@ const labelSelectorBounds = { textBytes: 8_192, requirements: 64, values: 256 } 
  * Parses a labelSelector in the grammar of apimachinery (labels.Parse), but for `<` and `>`: `a=b`, `a==b`, `a!=b`,
  * `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, separated by commas.
  */
-export function parseLabelSelector(text: string): LabelSelector | StatusError {
+export function parseLabelSelector(text: string): LabelSelector | SelectorProblem {
   if (text.length > labelSelectorBounds.textBytes) {
     return problem(`it is longer than ${labelSelectorBounds.textBytes} bytes`);
   }
@@ -39,8 +35,8 @@ export function selectsLabels(
   return selector.every((requirement) => holds(requirement, labelOf(labels ?? {}, requirement.key)));
 }
 
-function problem(why: string): StatusError {
-  return statusError('BadRequest', `labelSelector: ${why}`);
+function problem(message: string): SelectorProblem {
+  return { kind: 'problem', message };
 }
 
 /** Commas in parentheses separate values, not terms. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { parseLabelSelector, selectsLabels } from './label-selector.ts';
-import { isStatusError } from './status-error.ts';
 
 const web = { app: 'web', 'example.com/tier': 'front', empty: '' };
 
@@ -36,13 +35,13 @@ describe('a labelSelector', () => {
     ['in=x', false],
   ])('%j selects the labels: %s', (text, expected) => {
     const selector = parseLabelSelector(text);
-    if (isStatusError(selector)) throw new Error(selector.message);
+    if ('kind' in selector) throw new Error(selector.message);
     expect(selectsLabels(selector, web)).toBe(expected);
   });
 
   test('selects an object without labels as one with none', () => {
     const selector = parseLabelSelector('!app');
-    if (isStatusError(selector)) throw new Error(selector.message);
+    if ('kind' in selector) throw new Error(selector.message);
     expect(selectsLabels(selector, undefined)).toBe(true);
   });
 
@@ -67,7 +66,7 @@ describe('a labelSelector', () => {
     ['a'.repeat(9_000), 'longer than'],
   ])('%j is refused', (text, message) => {
     expect(parseLabelSelector(text)).toMatchObject({
-      code: 400,
+      kind: 'problem',
       message: expect.stringContaining(message),
     });
   });
