@@ -1,0 +1,114 @@
+import * as v from 'valibot';
+import { stringMap } from '../../kubernetes/string-map.ts';
+import { type ApiRefusal, failureOf, parseObject, requestObject } from './api-answer.ts';
+import { apiPath, inNamespace } from './api-paths.ts';
+import type { Cluster } from './cluster.ts';
+import type { TargetPod } from './targets.ts';
+
+export type PodName = { readonly namespace: string; readonly name: string };
+
+/** A Pod, with who controls it. */
+export type OwnedPod = TargetPod & {
+  readonly controller: { readonly uid: string; readonly name: string } | undefined;
+};
+
+/** A Pod as it is now; undefined if there is none of that name. Throws a CommandFailure if the API server refuses. */
+export async function readPod(
+  cluster: Cluster,
+  pod: PodName,
+  signal: AbortSignal,
+): Promise<OwnedPod | undefined> {
+  const path = podPath(pod);
+  const answer = await requestObject(cluster, { path, signal });
+  if (answer.kind === 'object') return parsePodObject(answer.object, path);
+  if (answer.reason === 'NotFound') return undefined;
+  throw failureOf(answer);
+}
+
+/** The Pods of a namespace that a label selector selects. Throws a CommandFailure if the API server refuses. */
+export async function listPods(
+  cluster: Cluster,
+  { namespace, labelSelector }: { readonly namespace: string; readonly labelSelector: string },
+  signal: AbortSignal,
+): Promise<OwnedPod[]> {
+  const pods: OwnedPod[] = [];
+  let token: string | undefined;
+  do {
+    const query = { labelSelector, limit: '500', continue: token };
+    const path = apiPath(podsSegments(namespace), query);
+    const answer = await requestObject(cluster, { path, signal });
+    if (answer.kind === 'refused') throw failureOf(answer);
+    const page = parseObject(podListSchema, answer.object, path);
+    pods.push(...page.items.map((item) => parsePodObject(item, path)));
+    token = page.metadata?.continue || undefined;
+  } while (token !== undefined);
+  return pods;
+}
+
+/**
+ * Sets annotations of a Pod; undefined removes one. Returns the Pod as it is then, or the refusal. With a UID, only a Pod
+ * that has it is changed: a Pod that was created again under the name is a Conflict.
+ */
+export async function patchPodAnnotations(
+  cluster: Cluster,
+  pod: PodName & { readonly uid?: string },
+  annotations: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<{ readonly kind: 'patched'; readonly pod: OwnedPod } | ApiRefusal> {
+  const path = podPath(pod);
+  const merged = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [key, value ?? null]));
+  const body = { metadata: { ...(pod.uid !== undefined && { uid: pod.uid }), annotations: merged } };
+  const answer = await requestObject(cluster, { method: 'PATCH', path, body, signal });
+  if (answer.kind === 'refused') return answer;
+  return { kind: 'patched', pod: parsePodObject(answer.object, path) };
+}
+
+/** Validates a Pod. Throws a CommandFailure for what is none. */
+export function parsePodObject(object: unknown, path: string): OwnedPod {
+  const { metadata, spec, status } = parseObject(podSchema, object, path);
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid,
+    node: spec?.nodeName || undefined,
+    phase: status?.phase ?? 'Unknown',
+    isHostNetwork: spec?.hostNetwork === true,
+    isBeingDeleted: metadata.deletionTimestamp != null,
+    annotations: metadata.annotations ?? {},
+    labels: metadata.labels ?? {},
+    controller: controller && { uid: controller.uid, name: controller.name },
+  };
+}
+
+/** The segments of the path of the Pods of a namespace. */
+export function podsSegments(namespace: string): readonly string[] {
+  return ['api', 'v1', ...inNamespace(namespace), 'pods'];
+}
+
+function podPath({ namespace, name }: PodName): string {
+  return apiPath([...podsSegments(namespace), name]);
+}
+
+export const ownerReferencesSchema = v.nullish(
+  v.array(v.object({ uid: v.string(), name: v.string(), controller: v.nullish(v.boolean()) })),
+);
+
+const podSchema = v.object({
+  metadata: v.object({
+    namespace: v.string(),
+    name: v.string(),
+    uid: v.string(),
+    deletionTimestamp: v.nullish(v.string()),
+    annotations: v.nullish(stringMap),
+    labels: v.nullish(stringMap),
+    ownerReferences: ownerReferencesSchema,
+  }),
+  spec: v.nullish(v.object({ nodeName: v.nullish(v.string()), hostNetwork: v.nullish(v.boolean()) })),
+  status: v.nullish(v.object({ phase: v.nullish(v.string()) })),
+});
+
+const podListSchema = v.object({
+  metadata: v.nullish(v.object({ continue: v.nullish(v.string()) })),
+  items: v.nullish(v.array(v.unknown()), []),
+});
