@@ -1,23 +1,28 @@
-import { chmod, mkdir, rm, symlink } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, symlink } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { checkout } from './target.ts';
 
-const folder = `${checkout}/build/cli`;
-
-/**
- * `make cli`: writes build/kubectl-podcap, which runs in place. It is a link, because Node.js takes a file without a suffix
- * for a module of the package around it: the file that it names is CommonJS by its suffix.
- */
-export async function buildCli(): Promise<number> {
-  await mkdir(folder, { recursive: true });
-  const bundle = `${folder}/kubectl-podcap.cjs`;
-  await bundleCli(bundle);
-  const link = `${checkout}/build/kubectl-podcap`;
-  await rm(link, { force: true });
-  await symlink('cli/kubectl-podcap.cjs', link);
-  process.stdout.write(`${link}\n`);
+/** `make cli`: builds kubectl podcap in build/, where it runs in place. */
+export async function makeCli(): Promise<number> {
+  await buildCli(`${checkout}/build`);
+  process.stdout.write(`${checkout}/build/kubectl-podcap\n`);
   return 0;
 }
+
+/**
+ * Builds the program in a folder that can be on PATH. What is run there is a link, because Node.js takes a file without a
+ * suffix for a module of the package around it: the file that it names is CommonJS by its suffix.
+ */
+export async function buildCli(folder: string): Promise<void> {
+  await mkdir(`${folder}/cli`, { recursive: true });
+  await bundleCli(`${folder}/cli/kubectl-podcap.cjs`);
+  await rm(`${folder}/kubectl-podcap`, { force: true });
+  await symlink('cli/kubectl-podcap.cjs', `${folder}/kubectl-podcap`);
+  await copyFile(completionProgram, `${folder}/kubectl_complete-podcap`);
+}
+
+/** What kubectl's own completion runs for the plugin. */
+export const completionProgram = `${checkout}/src/cli/completion/kubectl_complete-podcap`;
 
 /** Bundles the program for Node.js 20 and later. Returns the files that it was made from. */
 export async function bundleCli(outfile: string): Promise<readonly string[]> {
@@ -27,7 +32,7 @@ export async function bundleCli(outfile: string): Promise<readonly string[]> {
     absWorkingDir: checkout,
     bundle: true,
     platform: 'node',
-    // Which of the language Node.js 20 lacks, esbuild writes in another way; what its library lacks is added.
+    // What of the language Node.js 20 lacks, esbuild writes in another way; what of the library, node-20.ts adds.
     target: 'node20',
     inject: [`${checkout}/src/cli/node-20.ts`],
     format: 'cjs',

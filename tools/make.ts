@@ -1,4 +1,4 @@
-import { buildCli } from './build-cli.ts';
+import { makeCli } from './build-cli.ts';
 import { demo } from './demo.ts';
 import { deploy, purge, testPod, undeploy } from './deploy.ts';
 import { check, test, testDocker, testFaults } from './run-tests.ts';
@@ -9,7 +9,7 @@ import { findTarget, type TargetCluster } from './target.ts';
 /** What the targets of the Makefile do. Each returns the exit code. */
 const targets: Readonly<Record<string, () => Promise<number>>> = {
   demo,
-  cli: buildCli,
+  cli: makeCli,
   test,
   'test-faults': testFaults,
   'test-docker': testDocker,

@@ -42,8 +42,9 @@ IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
 DEMO_PACKAGES=(tcpdump=tcpdump)
 DOCKER_PACKAGES=(docker.io=dockerd)
 TEST_PACKAGES=(
-  faketime=faketime libpcap-dev=/usr/include/pcap/pcap.h shellcheck=shellcheck tcpdump=tcpdump tshark=tshark
-  wireshark-common=dumpcap
+  bash-completion=/usr/share/bash-completion/bash_completion faketime=faketime fish=fish
+  libpcap-dev=/usr/include/pcap/pcap.h mandoc=mandoc shellcheck=shellcheck tcpdump=tcpdump tshark=tshark
+  wireshark-common=dumpcap zsh=zsh
 )
 ARM64_PACKAGES=(
   gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h

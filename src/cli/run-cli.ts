@@ -3,6 +3,7 @@ import { exitCodes, printMessage, printText } from '../commands/terminal.ts';
 import { helpOption, parseCliArguments } from './cli-arguments.ts';
 import { type CliCommand, type CliTerminal, CommandFailure } from './cli-command.ts';
 import { splitCommand } from './command-name.ts';
+import { completeCommandName, printCandidates } from './completion/print-candidates.ts';
 import { EndedBySignal } from './end-signals.ts';
 import { commandHelp } from './help/command-help.ts';
 import { overview } from './help/overview.ts';
@@ -17,6 +18,7 @@ export type CliProgram = {
 export async function runCli(args: readonly string[], program: CliProgram): Promise<number> {
   const { commands, terminal } = program;
   const { name, rest } = splitCommand(args);
+  if (name === completeCommandName) return await printCandidates(rest, program);
   if (name === undefined || isHelpOption(name)) return await printText(terminal, overview(commands));
   if (name === 'help') return await printHelp(rest, program);
   const command = commandOf(name, commands);
