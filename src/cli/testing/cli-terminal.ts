@@ -17,12 +17,13 @@ export function cliTerminal({
 }: TestScreen = {}) {
   const [stdout, stderr] = [screenPart(isTTY, columns), screenPart(isTTY, columns)];
   const terminal: CliTerminal = { env, stdin, stdout: stdout.stream, stderr: stderr.stream };
-  return { terminal, stdout: stdout.text, stderr: stderr.text };
+  return { terminal, stdout: stdout.text, stderr: stderr.text, stdoutBytes: stdout.bytes };
 }
 
 function screenPart(isTTY: boolean, columns: number) {
   const chunks: Buffer[] = [];
   const stream = Object.assign(new PassThrough(), { isTTY, columns });
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return { stream, text: () => Buffer.concat(chunks).toString() };
+  stream.on('data', (chunk: Buffer) => chunks.push(Buffer.from(chunk)));
+  const bytes = () => Buffer.concat(chunks);
+  return { stream, bytes, text: () => bytes().toString() };
 }

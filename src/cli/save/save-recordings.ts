@@ -1,0 +1,166 @@
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import { backoff as newBackoff } from '../../base/backoff.ts';
+import { hasCode, isSystemError } from '../../base/fs-errors.ts';
+import { semaphore } from '../../base/semaphore.ts';
+import { openCaptureOutput } from '../../commands/capture-output.ts';
+import { type Progress, progressOn } from '../../commands/progress.ts';
+import { exitCodes, printMessage } from '../../commands/terminal.ts';
+import type { OpenedStream, RecordingRequest } from '../api/capture-stream.ts';
+import { type CommandContext, CommandFailure } from '../cli-command.ts';
+import { type DownloadProgress, downloadProgress } from './download-progress.ts';
+import { type Download, downloadRecording } from './download-recording.ts';
+import { interruptedMessage, mergeDownloads } from './merge-downloads.ts';
+import type { SaveOptions } from './save-arguments.ts';
+import { openSpoolFile, type SpoolFile } from './spool-file.ts';
+
+/** A recording to be saved. */
+export type SaveSource = {
+  /** What messages call it: the name of the Pod. */
+  readonly name: string;
+  readonly request: RecordingRequest;
+  /** About how large it is; undefined: unknown. */
+  readonly expectedBytes: number | undefined;
+};
+
+export type SaveWork = {
+  readonly options: SaveOptions;
+  /** A path, or `-`. */
+  readonly to: string;
+  readonly sources: readonly SaveSource[];
+  /** What could not be found, in words of the hub. */
+  readonly warnings: readonly string[];
+  readonly open: (request: RecordingRequest, signal: AbortSignal) => Promise<OpenedStream>;
+  readonly context: Pick<CommandContext, 'terminal' | 'signal'>;
+  readonly timing?: SaveTiming;
+};
+
+export type SaveTiming = {
+  readonly mostTries: number;
+  readonly backoffMs: { readonly minMs: number; readonly maxMs: number };
+};
+
+/** About two minutes: hub or API server may be restarted in that time. */
+const defaultTiming: SaveTiming = { mostTries: 14, backoffMs: { minMs: 500, maxMs: 15_000 } };
+
+/** A Node serves 8 readers of recordings: some are left for others. More at once are not faster. */
+const mostAtOnce = 6;
+
+/**
+ * Downloads the recordings, each as a whole, merges them in time order, and gives the file its name at the end. Returns the
+ * exit code; throws CommandFailure, and the signal's reason. A merge of the streams themselves would make one wait for another (docs/decisions), and could not start one
+ * over.
+ */
+export async function saveRecordings(work: SaveWork): Promise<number> {
+  const { options, to, sources, context } = work;
+  const { terminal, signal } = context;
+  const existing = options.overwrite ? 'replaced' : 'kept';
+  const opened = await openCaptureOutput(to, terminal, { existing, signals: 'callers' });
+  if (opened.kind === 'unusable') throw new CommandFailure(opened.message, opened.exitCode);
+  await using output = opened.output;
+  await using spools = new AsyncDisposableStack();
+  const startMs = performance.now();
+  const downloads = await downloadAll({ ...work, spools });
+  if (signal.aborted) throw interrupted(context);
+  const recordings = sources.map(({ name }, at) => ({ name, ...downloadAt(downloads, at) }));
+  return await mergeDownloads({ ...work, recordings, output, startMs });
+}
+
+/** Says so, and returns what ends the command. */
+function interrupted({ terminal, signal }: SaveWork['context']): unknown {
+  printMessage(terminal, interruptedMessage);
+  return signal.reason;
+}
+
+type Spooled = { readonly file: SpoolFile; readonly download: Download };
+
+function downloadAt(downloads: readonly Spooled[], at: number): Spooled {
+  const found = downloads[at];
+  if (!found) throw new Error('a download has no result');
+  return found;
+}
+
+type Downloading = SaveWork & { readonly spools: AsyncDisposableStack };
+
+/** All of them; the first error of the disk ends the others. */
+async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
+  const { sources, context, to } = work;
+  const progress = progressOn(context.terminal, { dataTo: to === '-' ? 'stdout' : 'file' });
+  const downloaded = downloadProgress(
+    sources.map(({ expectedBytes }) => expectedBytes),
+    performance.now(),
+  );
+  const failing = new AbortController();
+  const run = semaphore(mostAtOnce);
+  const shared: SharedDownload = {
+    ...work,
+    progress,
+    downloaded,
+    signal: AbortSignal.any([context.signal, failing.signal]),
+  };
+  const results = await Promise.allSettled(
+    sources.map(async (_, at) => {
+      try {
+        return await run(() => downloadOne(at, shared), shared.signal);
+      } catch (error) {
+        failing.abort(error);
+        throw error;
+      }
+    }),
+  );
+  progress.clear();
+  if (context.signal.aborted) return [];
+  if (failing.signal.aborted) throw failureOf(failing.signal.reason, spoolFolder(to));
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
+type SharedDownload = Downloading & {
+  readonly progress: Progress;
+  readonly downloaded: DownloadProgress;
+  readonly signal: AbortSignal;
+};
+
+async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled> {
+  const { sources, to, spools, context, progress, downloaded, signal } = shared;
+  const { mostTries, backoffMs } = shared.timing ?? defaultTiming;
+  const source = sources[at];
+  if (!source) throw new Error('there is no such download');
+  const file = spools.use(await openSpoolFile(spoolFolder(to)));
+  const download = await downloadRecording({
+    request: source.request,
+    open: shared.open,
+    file,
+    backoff: newBackoff(backoffMs),
+    mostTries,
+    onBytes(bytes) {
+      downloaded.set(at, bytes);
+      progress.show(() => `saving: ${downloaded.text(performance.now())}`);
+    },
+    onRetry(why, waitMs) {
+      progress.clear();
+      const seconds = (waitMs / 1_000).toFixed(1);
+      printMessage(context.terminal, `${source.name}: ${why}; it is started over in ${seconds} s`);
+    },
+    signal,
+  });
+  downloaded.done(at);
+  return { file, download };
+}
+
+/** On the disk of the file, so that what fits there as a whole is known before its name is given. */
+function spoolFolder(to: string): string {
+  return to === '-' ? tmpdir() : dirname(to);
+}
+
+/** What a person can do something about. */
+function failureOf(error: unknown, folder: string): unknown {
+  if (!isSystemError(error)) return error;
+  const help = hasCode(error, 'ENOSPC')
+    ? ': until the file is complete, it takes twice its size. Make space, or write to another disk with --to'
+    : '';
+  return new CommandFailure(
+    `a download cannot be kept in ${folder} (${error.message})${help}`,
+    exitCodes.failed,
+    { cause: error },
+  );
+}
