@@ -1,0 +1,74 @@
+import type { StreamGap } from '../../api/stream-frames.ts';
+import { exitCodes, printMessage } from '../../commands/terminal.ts';
+import type { CliTerminal } from '../cli-command.ts';
+import type { LivePod } from './live-taps.ts';
+
+/** Says on standard error what becomes of the taps, and at the end what was shown and what is missing. */
+export type LiveReport = {
+  readonly opened: (pod: LivePod, missedMs: number | undefined) => void;
+  readonly cut: (pod: LivePod, why: string) => void;
+  readonly gaps: (gaps: readonly StreamGap[]) => void;
+  readonly refused: (pod: LivePod, message: string) => void;
+  readonly ended: (pod: LivePod, message: string) => void;
+  /** One that is not among the first. */
+  readonly came: (pod: LivePod) => void;
+  /** There was no space here for packets, because the output is slow. */
+  readonly noSpace: () => void;
+  readonly say: (message: string) => void;
+  /** Returns the exit code. */
+  readonly summary: (packets: number, seconds: number) => number;
+};
+
+/** As many refusals as fit on a screen: of a wrong filter, each Pod has one. */
+const mostRefusals = 10;
+
+export function liveReport(terminal: CliTerminal): LiveReport {
+  const watched = new Set<string>();
+  const away = new Set<string>();
+  let [missing, isIncomplete, refusals, noSpace] = [0, false, 0, 0];
+  const say = (message: string) => printMessage(terminal, message);
+
+  return {
+    say,
+    opened({ key, name }, missedMs) {
+      watched.add(key);
+      if (!away.delete(key) || missedMs === undefined) return;
+      isIncomplete = true;
+      say(`${name} is watched again: what passed in ${(missedMs / 1_000).toFixed(1)} s is missing`);
+    },
+    cut({ key, name }, why) {
+      if (away.has(key)) return;
+      away.add(key);
+      say(`${name}: ${why}; it is tried again until that works`);
+    },
+    gaps(gaps) {
+      for (const { packets } of gaps) missing += packets ?? 0;
+      isIncomplete ||= gaps.length > 0;
+    },
+    refused({ name }, message) {
+      isIncomplete = true;
+      refusals += 1;
+      if (refusals <= mostRefusals) say(`${name} is not watched: ${message}`);
+      else if (refusals === mostRefusals + 1) say('more are not watched');
+    },
+    ended: ({ name }, message) => say(`${name}: ${message}`),
+    came: ({ name }) => say(`${name} has come, and is watched`),
+    noSpace() {
+      if (noSpace === 0) say('the output takes less than what passes: packets are left out');
+      noSpace += 1;
+      isIncomplete = true;
+    },
+    summary(packets, seconds) {
+      if (watched.size === 0) return exitCodes.failed;
+      const pods = watched.size === 1 ? '1 Pod' : `${watched.size} Pods`;
+      const lost = missing + noSpace;
+      const missed = lost > 0 ? `; ${counted(lost)} are missing` : '';
+      say(`${counted(packets)} of ${pods} in ${seconds.toFixed(1)} s${missed}`);
+      return isIncomplete ? exitCodes.incomplete : exitCodes.done;
+    },
+  };
+}
+
+function counted(packets: number): string {
+  return packets === 1 ? '1 packet' : `${packets} packets`;
+}

@@ -1,0 +1,93 @@
+import type { StreamGap } from '../../api/stream-frames.ts';
+import { backoff } from '../../base/backoff.ts';
+import type { CaptureInterface } from '../../pcap/capture-interface.ts';
+import type { CurrentPacket } from '../../pcap/packet-reader.ts';
+import type { OpenedStream, TapRequest } from '../api/capture-stream.ts';
+import { followTap, type TapEnding } from './follow-tap.ts';
+
+/** A Pod to be watched. */
+export type LivePod = {
+  /** Its uid, or its name where that is all that is known. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Where it runs, if that is known. */
+  readonly node: string | undefined;
+};
+
+/** The taps of the Pods that are watched at this moment. Disposing of it ends them. */
+export type LiveTaps = AsyncDisposable & {
+  /** Unless it is watched already. */
+  readonly start: (pod: LivePod) => void;
+  /** The Pod is gone: ends its tap if that has not ended itself. */
+  readonly stop: (key: string) => void;
+  /** Taps that have not ended. */
+  readonly running: () => number;
+};
+
+export type LiveTapsOptions = {
+  readonly open: (request: TapRequest, signal: AbortSignal) => Promise<OpenedStream>;
+  readonly asked: Pick<TapRequest, 'filter' | 'interface' | 'snaplen'>;
+  readonly events: TapEvents;
+  readonly backoffMs?: { readonly minMs: number; readonly maxMs: number };
+};
+
+export type TapEvents = {
+  /** The packet is valid until this returns. */
+  readonly packet: (pod: LivePod, packet: CurrentPacket, description: CaptureInterface) => void;
+  readonly opened: (pod: LivePod, missedMs: number | undefined) => void;
+  readonly cut: (pod: LivePod, why: string) => void;
+  readonly gaps: (pod: LivePod, gaps: readonly StreamGap[]) => void;
+  readonly ended: (pod: LivePod, ending: TapEnding) => void;
+  /** A tap failed in a way that ends the command. */
+  readonly failed: (error: unknown) => void;
+};
+
+type Running = { readonly ending: AbortController; readonly done: Promise<void> };
+
+/** A hub or an agent that is restarted is back after some seconds. */
+const defaultBackoffMs = { minMs: 250, maxMs: 5_000 };
+
+export function liveTaps({ open, asked, events, backoffMs = defaultBackoffMs }: LiveTapsOptions): LiveTaps {
+  const taps = new Map<string, Running>();
+
+  async function run(pod: LivePod, signal: AbortSignal): Promise<void> {
+    const { namespace, name, node } = pod;
+    try {
+      const ending = await followTap({
+        request: { kind: 'tap', namespace, pod: name, ...asked, ...(node !== undefined && { node }) },
+        open,
+        backoff: backoff(backoffMs),
+        onPacket: (packet, description) => events.packet(pod, packet, description),
+        onOpened: (missedMs) => events.opened(pod, missedMs),
+        onCut: (why) => events.cut(pod, why),
+        onGaps: (gaps) => events.gaps(pod, gaps),
+        signal,
+      });
+      taps.delete(pod.key);
+      events.ended(pod, ending);
+    } catch (error) {
+      taps.delete(pod.key);
+      if (!signal.aborted) events.failed(error);
+    }
+  }
+
+  return {
+    start(pod) {
+      if (taps.has(pod.key)) return;
+      const ending = new AbortController();
+      // Begun later: what is done at once would not find it in the map.
+      const done = Promise.resolve().then(() => run(pod, ending.signal));
+      taps.set(pod.key, { ending, done });
+    },
+    stop(key) {
+      taps.get(key)?.ending.abort(new Error('the Pod is gone'));
+    },
+    running: () => taps.size,
+    async [Symbol.asyncDispose]() {
+      const all = [...taps.values()];
+      for (const { ending } of all) ending.abort(new Error('nobody watches any more'));
+      await Promise.all(all.map(({ done }) => done));
+    },
+  };
+}
