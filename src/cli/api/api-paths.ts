@@ -35,7 +35,7 @@ export const acceptedPaths = {
   capture: `/apis/podcap[.]dev/v1alpha1/namespaces/[^/]+/captures/[^/]+`,
   recordings: `/apis/podcap[.]dev/v1alpha1/namespaces/[^/]+/captures/[^/]+/log`,
   taps: `/apis/podcap[.]dev/v1alpha1/namespaces/[^/]+/captures/[^/]+/attach`,
-  policies: `/apis/podcap[.]dev/v1alpha1(/namespaces/[^/]+)?/capturepolicies(/[^/]+)?`,
+  policies: `/apis/policy[.]podcap[.]dev/v1alpha1(/namespaces/[^/]+)?/capturepolicies(/[^/]+)?`,
   pods: `/api/v1/namespaces/[^/]+/pods(/[^/]+)?`,
   /** What `resolveTargets` and `watchTargets` need besides Pods. */
   workloads: `/apis/(apps|batch)/v1/namespaces/[^/]+/(deployments|statefulsets|daemonsets|replicasets|jobs)(/[^/]+)?`,

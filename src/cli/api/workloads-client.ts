@@ -38,10 +38,17 @@ export function ownershipTest(cluster: Cluster, workload: Workload): OwnershipTe
   return async ({ controller }, signal) => {
     if (!controller) return false;
     if (workload.type !== 'deployment') return controller.uid === workload.uid;
-    const known = replicaSets.get(controller.uid) ?? replicaSetOwner(cluster, controller, signal);
+    const known = replicaSets.get(controller.uid);
+    if (known) return (await known) === workload.uid;
+    const reading = replicaSetOwner(cluster, controller, signal);
     if (replicaSets.size >= mostReplicaSets) replicaSets.clear();
-    replicaSets.set(controller.uid, known);
-    return (await known) === workload.uid;
+    replicaSets.set(controller.uid, reading);
+    try {
+      return (await reading) === workload.uid;
+    } catch (error) {
+      replicaSets.delete(controller.uid);
+      throw error;
+    }
   };
 }
 
