@@ -46,6 +46,9 @@ export const linkPaths = {
   token: '/v1/token',
 } as const;
 
+/** Header of the hub's requests for bytes: who reads, as an opaque text that is the same for all streams of one user. */
+export const linkReaderHeader = 'podcap-reader';
+
 /** The trailer of an answer that was sent to its end. An answer without it was cut, however it seems to have ended. */
 export const completeAnswerTrailer = 'podcap-complete';
 

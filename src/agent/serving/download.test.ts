@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { framesMediaType } from '../../api/stream-frames.ts';
 import { until } from '../../base/until.ts';
 import { packets, web } from '../../commands/testing/read-scene.ts';
+import { linkReaderHeader } from '../../link/protocol.ts';
 import { captureFile, microseconds } from '../../pcap/testing/capture-files.ts';
 import { noTotals } from '../storage/capture-records.ts';
 import { ringFileBase, ringFileName } from '../storage/file-names.ts';
@@ -122,6 +123,22 @@ describe('a recording is refused', () => {
     reader.close(8);
     await scene.link.idle();
     expect((await scene.get()).isCut).toBe(false);
+  });
+
+  test('to a user who reads as many as one user may, while others read on', async () => {
+    await using scene = await servingScene({ mostReaders: 4 });
+    await scene.captures.file({ index: 0, packets: large });
+    await scene.captures.record({});
+    const path = scene.pathOf('');
+    for (let opened = 0; opened < 3; opened += 1) {
+      await once(scene.link.request(path, { [linkReaderHeader]: 'ann' }), 'response');
+    }
+    const refused = await scene.link.get(path, { [linkReaderHeader]: 'ann' });
+    expect(refused.status).toBe(429);
+    expect(JSON.parse(refused.body.toString())).toMatchObject({
+      message: expect.stringContaining('you read 3 recordings of this Node'),
+    });
+    expect((await scene.link.get(path, { [linkReaderHeader]: 'bob' })).status).toBe(200);
   });
 });
 

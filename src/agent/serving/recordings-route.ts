@@ -6,6 +6,7 @@ import { download } from './download.ts';
 import { follow } from './follow/follow.ts';
 import type { HeldFiles } from './held-files.ts';
 import { keepAliveBlock } from './keep-alive-block.ts';
+import { readerPlaces } from './reader-places.ts';
 import {
   parseRecordingRequest,
   type RecordingRefusal,
@@ -25,18 +26,15 @@ export type RecordingsOptions = {
 /** Answers GET /v1/recording: the bytes of a recording, to as many readers as are allowed. */
 export function recordingsRoute(options: RecordingsOptions): LinkHandler {
   const { mostReaders } = options;
-  let readers = 0;
+  const places = readerPlaces(mostReaders);
 
   return async (request) => {
     const parsed = parseRecordingRequest(request.query, Date.now());
     if (parsed.kind === 'refused') return refuse(request, parsed);
-    if (readers >= mostReaders) return refuse(request, tooManyReaders(mostReaders));
-    readers += 1;
-    try {
-      await answer(request, parsed.request, options);
-    } finally {
-      readers -= 1;
-    }
+    const place = places.take(request.headers);
+    if (place.kind === 'full') return refuse(request, tooManyReaders(place.mostPerReader, mostReaders));
+    using _ = place;
+    await answer(request, parsed.request, options);
   };
 }
 
@@ -80,7 +78,10 @@ function refuse({ stream }: LinkRequest, { status, error }: RecordingRefusal): v
   answerError(stream, status, error);
 }
 
-function tooManyReaders(most: number): RecordingRefusal {
-  const message = `${most} recordings are being read on this Node, which is the most that it allows: try again when one of them has ended`;
+function tooManyReaders(mostPerReader: number | undefined, most: number): RecordingRefusal {
+  const message =
+    mostPerReader === undefined
+      ? `${most} recordings are being read on this Node, which is the most that it allows: try again when one of them has ended`
+      : `you read ${mostPerReader} recordings of this Node, which is the most that it allows one user: try again when one of them has ended`;
   return refuseRecording(429, 'TooManyReaders', message);
 }

@@ -59,7 +59,7 @@ async function nodeWithHub() {
     async download(parameters: Readonly<Record<string, string>> = {}) {
       const namespaces = { ageOf: async () => ({ kind: 'created', atMs: 0 }) as const };
       const origins = { captures: store, agents: hub.agents, namespaces };
-      const asked = { capture: web, parameters, accept: '', mayAskAll: () => true, ...fresh() };
+      const asked = { capture: web, parameters, accept: '', user: 'jane', mayAskAll: () => true, ...fresh() };
       const found = await findRecording(origins, asked);
       if (found.kind === 'error') return found;
       return { kind: 'bytes', node: found.node, bytes: await buffer(found.response.body) } as const;

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { captureFileMediaType } from '../../api/stream-frames.ts';
-import { linkPaths } from '../../link/protocol.ts';
+import { linkPaths, linkReaderHeader } from '../../link/protocol.ts';
 import { namespaceUnchecked } from '../access/access-errors.ts';
 import type { Namespaces } from '../access/namespaces.ts';
 import { servedCapture } from '../access/served-capture.ts';
@@ -31,6 +32,8 @@ export type WantedStream = {
   readonly parameters: Readonly<Record<string, string>>;
   /** As the client sent it. */
   readonly accept: string;
+  /** Who reads, by which an agent shares its places. */
+  readonly user: string;
   /** Whether the caller may have several agents asked at once, once more. */
   readonly mayAskAll: () => boolean;
   readonly signal: AbortSignal;
@@ -115,10 +118,14 @@ function sourceOf(
   return { kind: 'source', node: agent.node, recording, response };
 }
 
-function callOf(path: string, { accept, signal }: WantedStream): StreamCall {
+function callOf(path: string, { accept, user, signal }: WantedStream): StreamCall {
   return {
     path,
-    headers: { accept: accept.length <= longestAccept ? accept : captureFileMediaType },
+    headers: {
+      accept: accept.length <= longestAccept ? accept : captureFileMediaType,
+      // Agents need not know who it is.
+      [linkReaderHeader]: createHash('sha256').update(user).digest('base64url'),
+    },
     // A tap starts tcpdump and compiles its filter first.
     responseMs: 20_000,
     signal,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { framesMediaType } from '../../api/stream-frames.ts';
-import { linkPaths } from '../../link/protocol.ts';
+import { linkPaths, linkReaderHeader } from '../../link/protocol.ts';
 import type { TestAgentHandler } from '../testing/test-agent.ts';
 import { captureOfWeb, recordingOn } from './testing/capture-of-web.ts';
 import { refuses, sends, startStream } from './testing/scripted-streams.ts';
@@ -121,6 +121,20 @@ test.for([
   const answer = await scene.get('shop/web/log');
   expect(answer.status).toBe(status);
   expect(message(answer)).toBe(words);
+});
+
+test('tells the agent who reads, by a word that says nothing of the user', async () => {
+  const scene = await streamScene({ captures });
+  const readers: unknown[] = [];
+  const handler: TestAgentHandler = (stream, query, headers) => {
+    readers.push(headers[linkReaderHeader]);
+    sends('bytes')(stream, query, headers);
+  };
+  await using _ = await scene.agent('node-2', { [linkPaths.recording]: handler });
+  for (let asked = 0; asked < 2; asked += 1) await scene.get('shop/web/log');
+  const [reader] = readers;
+  expect(readers).toEqual([reader, reader]);
+  expect(reader).toMatch(/^[\w-]{43}$/);
 });
 
 test.for([

@@ -59,7 +59,8 @@ export function streamHandler(options: StreamHandlerOptions): SubresourceHandler
     if (place.kind === 'refused') return streamErrors.tooMany(place.bound, bounds);
     try {
       const mayAskAll = () => begin(request.caller.user);
-      const wanted = { capture, parameters: parameters.values, accept, mayAskAll, signal };
+      const { user } = request.caller;
+      const wanted = { capture, parameters: parameters.values, accept, user, mayAskAll, signal };
       const source = await (subresource === 'log' ? findRecording : findTap)(options, wanted);
       if (source.kind === 'error') return source;
       events.opened(subresource, (performance.now() - startMs) / 1_000);

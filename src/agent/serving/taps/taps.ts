@@ -5,6 +5,7 @@ import { answerError, type HubAddress, type LinkHandler, type LinkRequest } from
 import type { PodNetworks } from '../../netns/pod-networks.ts';
 import type { StreamingSpawner } from '../../spawner/spawner.ts';
 import { type CaptureStream, ReaderGone } from '../capture-stream.ts';
+import { readerPlaces } from '../reader-places.ts';
 import { type OpenedTap, openTap } from './open-tap.ts';
 import { isComplete, runTap, type TapEnd } from './run-tap.ts';
 import type { TapPackets } from './tap-packets.ts';
@@ -46,6 +47,7 @@ export function openTaps(options: TapsOptions): Taps {
   const disposing = new AbortController();
   const stopping = AbortSignal.any([options.signal, disposing.signal]);
   const running = new Set<Promise<void>>();
+  const places = readerPlaces(options.maxTaps);
   const open = new Set<TapPackets>();
   /** Of taps that have ended. */
   let dropped = 0;
@@ -66,7 +68,9 @@ export function openTaps(options: TapsOptions): Taps {
 
   return {
     async handle(request) {
-      if (running.size >= options.maxTaps) return refuse(request, tooManyTaps(options.maxTaps));
+      const place = places.take(request.headers);
+      if (place.kind === 'full') return refuse(request, tooManyTaps(place.mostPerReader, options.maxTaps));
+      using _ = place;
       const tap = serve(request);
       const settled = tap.then(
         () => {},
@@ -80,7 +84,7 @@ export function openTaps(options: TapsOptions): Taps {
       }
     },
     counts: () => ({
-      open: running.size,
+      open: places.taken(),
       limit: options.maxTaps,
       dropped: [...open].reduce((sum, packets) => sum + droppedOf(packets), dropped),
     }),
@@ -100,11 +104,13 @@ function refuse({ stream }: LinkRequest, { status, error }: TapRefusal): void {
   answerError(stream, status, error);
 }
 
-function tooManyTaps(most: number): TapRefusal {
+function tooManyTaps(mostPerReader: number | undefined, most: number): TapRefusal {
   const message =
     most === 0
       ? 'the settings of the agent allow no live captures on this Node'
-      : `${most} live captures run on this Node, which is the most that it allows: try again when one has ended`;
+      : mostPerReader !== undefined
+        ? `${mostPerReader} live captures of yours run on this Node, which is the most that it allows one user: end one of them`
+        : `${most} live captures run on this Node, which is the most that it allows: try again when one has ended`;
   return refusal(429, 'TooManyTaps', message);
 }
 
