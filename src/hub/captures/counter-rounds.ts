@@ -34,6 +34,9 @@ export type CounterTimes = {
 
 export const defaultCounterTimes: CounterTimes = { freshMs: 1_000, answerMs: 5_000, sharedMs: 1_000 };
 
+/** A line has 300 bytes or so. An agent that exceeds a bound has not answered. */
+const counterBounds = { lineBytes: 1_024, answerBytes: 2 * 1024 * 1024 } as const;
+
 /** Between these, others get their turn. */
 const agentsInOneGo = 32;
 const linesInOneGo = 256;
@@ -49,10 +52,11 @@ export function counterRounds(
   function ask(target: CounterTarget): Question {
     const key = `${target.agent.node} ${target.agent.podUid} ${target.uid ?? ''}`;
     const last = asked.get(key);
-    const isShared = last?.link === target.agent.link && performance.now() - (last?.startMs ?? 0) < sharedMs;
+    const connectedMs = target.agent.link?.connectedMs;
+    const isShared = last?.connectedMs === connectedMs && performance.now() - (last?.startMs ?? 0) < sharedMs;
     if (last && isShared) return last;
     const question = {
-      link: target.agent.link,
+      connectedMs,
       startMs: performance.now(),
       isAnswered: false,
       done: noAnswer,
@@ -82,7 +86,8 @@ export function counterRounds(
 }
 
 type Question = {
-  readonly link: ReportingAgent['link'];
+  /** Tells the connection from an earlier one of this agent. */
+  readonly connectedMs: number | undefined;
   readonly startMs: number;
   isAnswered: boolean;
   done: Promise<void>;
@@ -107,7 +112,7 @@ async function readCounters(
       return false;
     }
     let read = 0;
-    for await (const line of lines(body, linkBounds.lineBytes)) {
+    for await (const line of lines(upTo(body, counterBounds.answerBytes), counterBounds.lineBytes)) {
       read += 1;
       if (read > linkBounds.recordings) return false;
       const counters = parseCountersLine(line);
@@ -117,5 +122,15 @@ async function readCounters(
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Throws before it passes on more than that: empty lines count, too. */
+async function* upTo(chunks: AsyncIterable<Buffer>, mostBytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Error(`an answer of more than ${mostBytes} bytes`);
+    yield chunk;
   }
 }
