@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { Kubectl } from './kubectl.ts';
 
 /** The first kubectl whose proxy has --append-server-path, without which a server behind a path is not found. */
-export const oldestKubectl = { major: 1, minor: 26 } as const;
+export const oldestKubectl = { major: 1, minor: 23 } as const;
 
 /** The version of kubectl ("v1.36.3"); undefined if it does not say one. */
 export async function readKubectlVersion(
