@@ -31,7 +31,7 @@ test('a ring is the same captures before it is frozen, while it is on its way, a
   const during = await observeFolder(folder, new Set([2]));
   expect(during.frozen).toMatchObject([{ number: 1, isFrozen: false, texts: ['now'], files: before.ring }]);
 
-  if (record) await setAside(folder, record, { agent: 'podcap-1', clock });
+  if (record) await setAside(folder, record, { agent: 'podcap-1', clock, countDead: async () => {} });
   const after = await observeFolder(folder, new Set([2]));
   expect(after.frozen).toMatchObject([{ number: 1, isFrozen: true, files: before.ring }]);
   expect(after.ring).toEqual(during.ring);

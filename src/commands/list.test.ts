@@ -10,6 +10,7 @@ import { bootClock } from '../base/clock.ts';
 import { packets, readScene, web } from './testing/read-scene.ts';
 
 const job = { namespace: 'a', pod: 'job', uid: 'b' };
+const withEnd = { endTime: '2026-01-01T00:00:00.000Z' };
 const capturing = stateOf({ uid: web.uid, state: 'capturing' });
 const ended = stateOf({ uid: job.uid, state: 'ended', reason: 'PodEnded' });
 const refused = stateOf({
@@ -24,9 +25,9 @@ async function listScene() {
   const scene = await readScene();
   await scene.file({ index: 0, packets: packets(0, 3) });
   await scene.file({ index: 1, packets: packets(3, 4) });
-  await scene.record({ totals: { ...noTotals, captured: 5, missed: 8, unseen: 12 } });
+  await scene.record({ ...withEnd, totals: { ...noTotals, captured: 5, missed: 8, unseen: 12 } });
   const totals = { ...noTotals, captured: 4, pruned: 2, dropped: 20, lostAtStop: 1, missed: 3, unseen: 0 };
-  await scene.record({ generation: 2, totals });
+  await scene.record({ generation: 2, ...withEnd, totals });
   const unknown = { ...noTotals, unseen: undefined };
   await scene.record({ generation: 2, endTime: '2026-01-01T00:00:00.000Z', totals: unknown }, job);
   await scene.agentSays([capturing, ended, refused]);
@@ -280,10 +281,14 @@ test('nor those of what the agent says, with which tcpdump explains an error, fo
   }
 });
 
-test('how many packets are left is unknown, not 0, where more were pruned than a capture that was killed had counted', async () => {
+test.each([
+  ['until they are counted, if its agent was killed', {}],
+  ['for good, if they could not be counted', { recount: 'unknown' } as const],
+  ['if more were pruned than captured', { ...withEnd, totals: { ...noTotals, captured: 10, pruned: 12 } }],
+])('how many packets of a capture are left is unknown, not 0, %s', async (_when, known) => {
   await using scene = await readScene();
   await scene.file({ index: 3, packets: packets(0, 4) });
-  await scene.record({ totals: { ...noTotals, captured: 10, pruned: 12 } });
+  await scene.record({ totals: { ...noTotals, captured: 10, pruned: 4 }, ...known });
   const { stdout } = await scene.list(['-o', 'json']);
   const [listed] = JSON.parse(stdout.toString());
   expect(listed).toMatchObject({ files: 1, dropped: 0 });
@@ -292,8 +297,8 @@ test('how many packets are left is unknown, not 0, where more were pruned than a
 
 test("a record of another Pod's folder does not count", async () => {
   await using scene = await readScene();
-  await scene.record({ totals: { ...noTotals, captured: 1 } });
-  await scene.record({ totals: { ...noTotals, captured: 100 } }, job);
+  await scene.record({ ...withEnd, totals: { ...noTotals, captured: 1 } });
+  await scene.record({ ...withEnd, totals: { ...noTotals, captured: 100 } }, job);
   await scene.record({ generation: 2, totals: { ...noTotals, captured: 1 }, uid: 'other' });
   const { stdout } = await scene.list(['-o', 'json']);
   expect(JSON.parse(stdout.toString())).toMatchObject([{ packets: 100 }, { packets: 1 }]);
@@ -301,7 +306,7 @@ test("a record of another Pod's folder does not count", async () => {
 
 test.runIf(process.getuid?.() === 0)("nor does a record that tcpdump's user wrote", async () => {
   await using scene = await readScene();
-  await scene.record({ totals: { ...noTotals, captured: 1 } });
+  await scene.record({ ...withEnd, totals: { ...noTotals, captured: 1 } });
   await scene.record({ generation: 2, totals: { ...noTotals, captured: 100 } });
   await chown(join(scene.pathOf(), 'capture.2.json'), 10_001, 10_001);
   const { stdout } = await scene.list(['-o', 'json']);

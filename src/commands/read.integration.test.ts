@@ -120,7 +120,12 @@ async function startCapture(testbed: VethTestbed) {
   await run(['chmod', '0777', captures.path, folder]);
   const ring = starting.use(
     startLeftoverPruning({
-      folder: { path: folder, starts: async () => new Map(), frozenUpTo: async () => 0 },
+      folder: {
+        path: folder,
+        starts: async () => new Map(),
+        countDead: async () => {},
+        frozenUpTo: async () => 0,
+      },
       rings: { interfaces: ['eth0'], size: { files: ringFiles, fileMegabytes: 1 } },
       maxFiles: ringFiles,
       log: pino({ level: 'silent' }),

@@ -24,6 +24,7 @@ import { gapBefore, missedBefore, noGap, settleGap } from './missed-packets.ts';
 import { type CounterSample, isStalled } from './stall-detection.ts';
 import type { Ending, Tcpdump } from './tcpdump.ts';
 import type { TcpdumpFiles } from './tcpdump-files.ts';
+import type { FilesStarted } from './tcpdump-output.ts';
 import { openUnseenCounter, type UnseenCounter, type UnseenSample } from './unseen-counter.ts';
 
 /** One capture's packet counters, in memory and in its record on disk: every packet is in a file or in a counter. */
@@ -60,7 +61,7 @@ export type CaptureCountersOptions = {
   readonly generation: Generation;
   readonly tcpdump: Tcpdump;
   readonly files: TcpdumpFiles;
-  readonly pruning: Pick<LeftoverPruning, 'takePruned' | 'settled'>;
+  readonly pruning: Pick<LeftoverPruning, 'takePruned' | 'prunedOf' | 'settled'>;
   readonly spec: Pick<TcpdumpSpec, 'interface' | 'filter'>;
   /**
    * Whether another capture of the same interface runs, asked when this one has started to capture: then nothing is
@@ -300,16 +301,15 @@ async function count(state: CountersState, earlier?: InterfaceReading): Promise<
   state.onCount(before !== undefined && isStalled(before, sample, state.spec.filter !== undefined));
 }
 
-/** Changes nothing: what is counted regularly is compared with what was counted before. */
+/** tcpdump's answer is not kept: what is counted regularly is compared with what was counted before. */
 async function freshTotals(state: CountersState): Promise<Totals> {
-  const { listeningMs, tcpdump, spec, files } = state;
+  const { listeningMs, tcpdump, spec } = state;
   if (listeningMs === undefined || tcpdump.hasEnded()) return state.totals;
   const statistics = await askForStatistics(tcpdump);
-  const { readings } = state;
-  if (statistics === undefined || statistics === 'silence' || readings.end) return state.totals;
-  const pruned = { byAgent: readings.pruned.byAgent, byTcpdump: files.pruned() };
+  if (statistics === undefined || statistics === 'silence' || state.readings.end) return state.totals;
+  countPruned(state);
   const capturedMs = performance.now() - listeningMs;
-  return captureTotals({ ...readings, statistics, pruned }, { interfaceName: spec.interface, capturedMs });
+  return captureTotals({ ...state.readings, statistics }, { interfaceName: spec.interface, capturedMs });
 }
 
 function noteSilence(state: CountersState): void {
@@ -340,21 +340,34 @@ async function countAtEnd(state: CountersState, ending: Ending): Promise<void> {
   await updateTotals(state, ending);
 }
 
+function countPruned(state: CountersState): void {
+  const { files, pruning, spec, readings } = state;
+  const byAgent = readings.pruned.byAgent + pruning.takePruned(spec.interface);
+  update(state, { pruned: { byAgent, byTcpdump: files.pruned() } });
+}
+
+/** For an agent that has to count what is left of them. */
+function filesOf({ files, pruning, generation }: CountersState): FilesStarted {
+  const reported = files.reported();
+  return { ...reported, pruned: reported.pruned + pruning.prunedOf(generation.number) };
+}
+
 /** Computes the totals from the readings, and writes them into the record. */
 async function updateTotals(state: CountersState, ending?: Ending): Promise<void> {
-  const { folder, pruning, generation, files, spec, log, listeningMs } = state;
+  const { folder, generation, spec, log, listeningMs } = state;
   const capturedMs = listeningMs === undefined ? 0 : performance.now() - listeningMs;
   const sinceStartMs = ending ? Number.POSITIVE_INFINITY : capturedMs;
   // A record that cannot be read now is read again next time.
   const gap = await settleGap(folder.path, state.readings.gap, sinceStartMs).catch(() => state.readings.gap);
-  const byAgent = state.readings.pruned.byAgent + pruning.takePruned(spec.interface);
-  update(state, { gap, pruned: { byAgent, byTcpdump: files.pruned() } });
+  update(state, { gap });
+  countPruned(state);
   state.totals = captureTotals(state.readings, { interfaceName: spec.interface, capturedMs });
   const { interfacePackets } = state.readings;
   const captured = state.tcpdump.capturedInterface();
   try {
     await generation.note({
       totals: state.totals,
+      files: filesOf(state),
       missedIfDead: gap.kind === 'unknown' ? gap.missedIfDead : 0,
       ...(interfacePackets !== undefined && { interfacePackets }),
       ...(captured && { interfaceIndex: captured.index }),

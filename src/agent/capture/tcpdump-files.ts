@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ifExists } from '../../base/fs-errors.ts';
-import { indexCount, parseRingFile, ringFileName } from '../storage/file-names.ts';
+import { isFileFrom, parseRingFile, ringFileName } from '../storage/file-names.ts';
 import { packetsIn } from '../storage/packets-in.ts';
 import type { LeftoverPruning } from '../storage/prune-leftovers.ts';
 import { listRingFiles } from '../storage/ring-files.ts';
@@ -13,6 +13,8 @@ export type TcpdumpFiles = {
   readonly next: (files: FilesStarted) => void;
   /** How many it has started so far. */
   readonly started: () => number;
+  /** As it has reported last. */
+  readonly reported: () => FilesStarted;
   /** A text that changes whenever something is written. */
   readonly written: () => Promise<string>;
   /** How many packets are in all of them, deleted ones included: a killed tcpdump can no longer report that. */
@@ -36,6 +38,7 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
       if (started > 1) pruning.prune();
     },
     started: () => started,
+    reported: () => ({ started, packets, pruned }),
     async written() {
       const newest = await ifExists(lstat(ringFileName(file, started - 1)));
       return `${started} ${newest?.size ?? 0}`;
@@ -45,7 +48,7 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
       let sum = packets;
       // It may have started more files than it reported.
       for (const { name, generation, index } of await existingFiles())
-        if (generation === ours && isFrom(started - 1, index)) sum += await packetsIn(join(folder, name));
+        if (generation === ours && isFileFrom(started - 1, index)) sum += await packetsIn(join(folder, name));
       return sum;
     },
     pruned: () => pruned,
@@ -53,9 +56,4 @@ export function trackTcpdumpFiles(pruning: Pick<LeftoverPruning, 'prune'>, file:
       return (await existingFiles()).flatMap(({ generation }) => (generation > ours ? [generation] : []));
     },
   };
-}
-
-/** Whether that is the index of file number `count`, from 0, or of a later one: no ring has half of all indices. */
-function isFrom(count: number, index: number): boolean {
-  return (index - (count % indexCount) + indexCount) % indexCount < indexCount / 2;
 }

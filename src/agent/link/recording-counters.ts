@@ -125,7 +125,9 @@ function countersOf(
 ): RecordingCounters {
   const records = recording.generations.flatMap(({ record }) => {
     const totals = record && known.fresh.get(record.generation);
-    return totals ? { ...record, totals } : (record ?? []);
+    if (!totals) return record ?? [];
+    // It is not dead, even if its record cannot be written.
+    return { ...record, totals, clock: { ...record.clock, lastMs: known.clock.nowMs() } };
   });
   const stored = storedIn(recording);
   return {

@@ -2,10 +2,20 @@ import { chmod, chown, lstat, mkdir, readdir, rmdir, unlink } from 'node:fs/prom
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../base/clock.ts';
+import { coalesced } from '../../base/coalesced.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
+import { semaphore } from '../../base/semaphore.ts';
 import { serialQueue } from '../../base/serial-queue.ts';
 import type { Pod } from '../../kubernetes/pod.ts';
-import { readRecord, readRecords, replaceRecord, type Totals, totalsOf } from './capture-records.ts';
+import {
+  awaitsRecount,
+  readRecord,
+  readRecords,
+  replaceRecord,
+  type Totals,
+  totalsOf,
+} from './capture-records.ts';
+import { type DeadCaptures, deadCaptures } from './dead-captures.ts';
 import {
   folderName,
   freezeLogName,
@@ -103,10 +113,12 @@ export type CaptureFoldersOptions = {
 };
 
 const defaultMostFrozenRings = 3;
+/** Each takes half a megabyte of memory. */
+const deadCountedAtOnce = 2;
 
 /** Finds and measures the folders that an earlier agent left. Throws when the root cannot be read or shared. */
 export async function openCaptureFolders(options: CaptureFoldersOptions): Promise<CaptureFolders> {
-  const { root, groupId, clock, log } = options;
+  const { root, groupId, clock, log, agent = '' } = options;
   await shareWithGroup(root, groupId, 0o750);
   const measured = measuredFolders(await existingFolders(root), options);
   await measured.measureAll();
@@ -116,6 +128,43 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
   const removing = new Set<string>();
   /** By the paths of the folders: what a full disk did not take is written later, whoever captures then. */
   const writers = new Map<string, RecordWriter>();
+  const deadIn = new Map<string, DeadCaptures>();
+  const counting = semaphore(deadCountedAtOnce);
+  const never = new AbortController().signal;
+
+  function writerOf(path: string): RecordWriter {
+    const writer = writers.get(path) ?? recordWriter(path);
+    writers.set(path, writer);
+    return writer;
+  }
+
+  function deadCapturesOf(uid: string, path: string): DeadCaptures {
+    const known = deadIn.get(path);
+    if (known) return known;
+    const dead = deadCaptures({
+      path,
+      agent,
+      clock,
+      writer: writerOf(path),
+      withinBounds: (work) => counting(work, never),
+      unlessRemoved: (work) =>
+        noteQueue(async () => {
+          if (!removing.has(uid)) await ifExists(work());
+        }),
+      log,
+    });
+    deadIn.set(path, dead);
+    return dead;
+  }
+
+  /** Reads what the captures of dead agents have left. It can be much: nothing waits for it. */
+  const countingDead = coalesced(
+    async () => {
+      for (const [uid, { path, generations }] of measured.awaitingRecount())
+        await deadCapturesOf(uid, path).countAmong(generations);
+    },
+    (error) => log.warn({ err: error }, 'failed to count dead captures'),
+  );
 
   async function retryWriting(): Promise<void> {
     for (const [folder, writer] of writers)
@@ -153,11 +202,16 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     pathOf: measured.pathOf,
     stateOf: (uid) => measured.states().get(uid)?.freezes,
     changed: (uid, state) => measured.freezesChanged(uid, state),
-    agent: options.agent ?? '',
+    agent,
     mostRings: options.mostFrozenRings ?? defaultMostFrozenRings,
+    async countDead(uid, generation) {
+      const path = measured.pathOf(uid);
+      if (path !== undefined) await deadCapturesOf(uid, path).count(generation);
+    },
     clock,
   });
 
+  countingDead.run();
   return {
     freezes,
     states: measured.states,
@@ -166,6 +220,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     async measureAll() {
       await retryWriting();
       await measured.measureAll();
+      countingDead.run();
     },
     async totals(uid) {
       const path = measured.pathOf(uid);
@@ -185,9 +240,18 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
       const onDeleted = (callback: () => void) => deletedFolders.watch(basename(path), callback);
       /** Files of the ring that is being frozen are no part of the ring any more. */
       const frozenUpTo = async () => ringInFreezing(await readFreezes(path))?.record.upTo ?? 0;
-      const writer = writers.get(path) ?? recordWriter(path);
-      writers.set(path, writer);
-      return captureFolder({ path, pod, clock, compareQueue, writer, makeFolder, onDeleted, frozenUpTo });
+      const [writer, dead] = [writerOf(path), deadCapturesOf(pod.uid, path)];
+      return captureFolder({
+        path,
+        pod,
+        clock,
+        compareQueue,
+        writer,
+        dead,
+        makeFolder,
+        onDeleted,
+        frozenUpTo,
+      });
     },
     async markEnded(uid) {
       const path = measured.pathOf(uid);
@@ -209,6 +273,8 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
     async removeRing(uid) {
       const path = measured.pathOf(uid);
       if (path === undefined) return true;
+      const generations = new Set((await ifExists(listRingFiles(path)))?.map((file) => file.generation));
+      await deadCapturesOf(uid, path).countAmong(generations);
       await removeRingFiles(path);
       await measured.measure(uid);
       const { bytes, frozenBytes } = measured.states().get(uid) ?? { bytes: 0, frozenBytes: 0 };
@@ -234,6 +300,7 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
         await removeOwnFiles(path, log);
         measured.forget(uid);
         writers.delete(path);
+        deadIn.delete(path);
       } finally {
         removing.delete(uid);
       }
@@ -245,6 +312,8 @@ export async function openCaptureFolders(options: CaptureFoldersOptions): Promis
 function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOptions) {
   const { log } = options;
   const states = new Map<string, FolderState>();
+  /** Generations whose agents may be dead. */
+  const awaiting = new Map<string, readonly number[]>();
   /** Kept here too, for a disk that cannot be written. */
   const endedMsOf = new Map<string, number>();
   const unwrittenEnds = new Set<string>();
@@ -255,13 +324,16 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
   async function measure(uid: string): Promise<void> {
     const path = paths.get(uid);
     const before = states.get(uid)?.freezes;
-    const state = path && (await ifExists(readState(path, options)));
+    const read = path && (await ifExists(readState(path, options)));
+    const state = read ? read.state : undefined;
+    awaiting.delete(uid);
     // It may have been removed meanwhile.
     if (state && paths.get(uid) === path) {
       const now = states.get(uid)?.freezes;
       const endedMs = state.endedMs ?? endedMsOf.get(uid);
       // What has been frozen while the folder was read is not known from that.
       states.set(uid, { ...state, endedMs, freezes: now && now !== before ? now : state.freezes });
+      if (read && read.awaitRecount.length > 0) awaiting.set(uid, read.awaitRecount);
       compareRequester(uid, state);
     } else states.delete(uid);
   }
@@ -294,6 +366,11 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
   return {
     states: () => states,
     pathOf: (uid: string) => paths.get(uid),
+    awaitingRecount: () =>
+      [...awaiting].flatMap(([uid, generations]) => {
+        const path = paths.get(uid);
+        return path === undefined ? [] : [[uid, { path, generations }] as const];
+      }),
     measure,
     measureAll,
     /** The Pod is running, even if an outdated list left it out before. */
@@ -349,10 +426,16 @@ function measuredFolders(paths: Map<string, string>, options: CaptureFoldersOpti
   };
 }
 
+type ReadFolder = {
+  readonly state: FolderState;
+  /** Generations that have no end, and may be dead. */
+  readonly awaitRecount: readonly number[];
+};
+
 async function readState(
   path: string,
   { clock, readsPacketTimes }: CaptureFoldersOptions,
-): Promise<FolderState> {
+): Promise<ReadFolder> {
   const named = parseFolderName(basename(path)) ?? { namespace: '', pod: '', uid: '' };
   const [read, sizes, endedMs, freezes, { policy }] = await Promise.all([
     readRecords(path),
@@ -369,7 +452,7 @@ async function readState(
   const frozenBytes = freezes.rings.reduce((sum, ring) => sum + ring.bytes, 0);
   const frozenFiles = freezes.rings.reduce((sum, ring) => sum + ring.files, 0);
   const oldestUs = readsPacketTimes ? await oldestPacketUs(path) : undefined;
-  return {
+  const state = {
     pod: { namespace, name, uid },
     files: sizes.length + frozenFiles,
     bytes: bytes + frozenBytes,
@@ -382,6 +465,7 @@ async function readState(
     endedMs,
     freezes,
   };
+  return { state, awaitRecount: records.filter(awaitsRecount).map(({ generation }) => generation) };
 }
 
 async function ringSizes(path: string): Promise<number[]> {

@@ -71,7 +71,10 @@ export function addTotals(a: Totals, b: Totals): Totals {
   };
 }
 
-/** capture.<generation>.json: one start of tcpdump. Only the agent that started it writes the record. */
+/**
+ * capture.<generation>.json: one start of tcpdump. Only the agent that started it writes the record; when that one is dead,
+ * the next one writes once what the files have (dead-captures.ts).
+ */
 const recordSchema = v.object({
   version: v.literal(2),
   namespace: v.pipe(v.string(), v.regex(podNamePatterns.namespace)),
@@ -102,6 +105,17 @@ const recordSchema = v.object({
   /** Packets missed before it if the capture before is dead: that is not known yet, so they are not in the totals. */
   missedIfDead: v.optional(count),
   totals: totalsSchema,
+  /** Its files when the record was last written: how many tcpdump had started, and the packets in those before the newest. */
+  files: v.optional(
+    v.object({
+      started: count,
+      packets: count,
+      /** How many of its packets were in files that had been deleted by then. */
+      pruned: count,
+    }),
+  ),
+  /** Its agent died, and its packets were counted in its files: `unknown` if that does not say how many it captured. */
+  recount: v.optional(v.picklist(['done', 'unknown'])),
   /** What the generations counted whose records were deleted: those that failed repeatedly. */
   forgotten: totalsSchema,
 });
@@ -141,6 +155,7 @@ export function newRecord({
     startTime: new Date().toISOString(),
     clock: { bootId: clock.bootId, startMs, lastMs: startMs },
     totals: noTotals,
+    files: { started: 0, packets: 0, pruned: 0 },
     forgotten,
   };
 }
@@ -151,6 +166,11 @@ export const deadAfterMs = 25_000;
 /** Whether that capture has ended, or its agent is dead. */
 export function isOver({ endTime, clock: { bootId, lastMs } }: CaptureRecord, clock: Clock): boolean {
   return endTime !== undefined || bootId !== clock.bootId || clock.nowMs() - lastMs >= deadAfterMs;
+}
+
+/** Whether it may have captured more than the record says, if its agent is dead: nobody has looked into its files yet. */
+export function awaitsRecount({ endTime, recount }: CaptureRecord): boolean {
+  return endTime === undefined && recount === undefined;
 }
 
 /**
@@ -201,7 +221,11 @@ export async function startedGenerations(folder: string): Promise<ReadonlySet<nu
 }
 
 /** What is known of one start, with the interface that it captured; undefined if its record cannot be read. */
-export type RecordedStart = StartState & { readonly interface: string | undefined };
+export type RecordedStart = StartState & {
+  readonly interface: string | undefined;
+  /** If it does not run, its packets are to be counted before its files are deleted. */
+  readonly awaitsRecount: boolean;
+};
 
 /**
  * What is known of the start of that generation; undefined if no agent started it. `isRunning` tells of its record whether
@@ -220,10 +244,12 @@ export async function readStart(
       await ifExists(lstat(folder)),
     ];
     const isStarted = stats !== undefined && owner !== undefined && isAgents(stats.uid, owner.uid);
-    return isStarted ? { interface: undefined, isRunning: false, hasListened: false, ...longAgo } : undefined;
+    if (!isStarted) return undefined;
+    return { interface: undefined, awaitsRecount: false, isRunning: false, hasListened: false, ...longAgo };
   }
   return {
     interface: record.interface,
+    awaitsRecount: awaitsRecount(record),
     isRunning: isRunning(record),
     hasListened: record.interfacePackets !== undefined || record.totals.capturedMs > 0,
     ...lifeOf(record, clock),

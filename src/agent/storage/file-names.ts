@@ -50,6 +50,11 @@ export function ringFileName(base: string, count: number): string {
   return `${base}${String(count % indexCount).padStart(String(indexCount - 1).length, '0')}`;
 }
 
+/** Whether that is the index of file number `count`, from 0, or of a later one: no ring has half of all indices. */
+export function isFileFrom(count: number, index: number): boolean {
+  return (index - (count % indexCount) + indexCount) % indexCount < indexCount / 2;
+}
+
 /** Undefined for a name that is not a capture file's. */
 export function parseRingFile(name: string): RingFile | undefined {
   const [, generation, index] = /^captres-[a-z0-9.-]+\.([0-9]{1,9})\.pcap([0-9]{1,9})$/.exec(name) ?? [];

@@ -64,6 +64,8 @@ export type FreezesOptions = {
   readonly agent: string;
   /** How many frozen rings are kept of one Pod. */
   readonly mostRings: number;
+  /** The agent of that capture of that UID is dead: counts its packets. */
+  readonly countDead: (uid: string, generation: number) => Promise<void>;
   readonly clock: Clock;
 };
 
@@ -80,7 +82,7 @@ export function ringInFreezing({ rings }: FreezeState): FrozenRing | undefined {
 }
 
 export function openFreezes(options: FreezesOptions): Freezes {
-  const { pathOf, stateOf, changed, agent, mostRings, clock } = options;
+  const { pathOf, stateOf, changed, agent, mostRings, countDead, clock } = options;
 
   /** Undefined if the folder is gone, or if another agent has changed since what was decided from: then that counts. */
   async function current(uid: string): Promise<{ path: string; state: FreezeState } | undefined> {
@@ -126,7 +128,11 @@ export function openFreezes(options: FreezesOptions): Freezes {
       const now = await current(uid);
       const ring = now && ringInFreezing(now.state);
       if (!ring) return undefined;
-      const record = await setAside(now.path, ring.record, { agent, clock });
+      const record = await setAside(now.path, ring.record, {
+        agent,
+        clock,
+        countDead: (generation) => countDead(uid, generation),
+      });
       changed(uid, await readFreezes(now.path));
       const deleted: DeletedPackets[] = [];
       const surplus = deletesSurplus ? surplusRings(await readFrozenRings(now.path), mostRings) : [];

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, ifExists } from '../../base/fs-errors.ts';
 import { firstTimeUs, lastTimeUs } from '../../pcap/join/source.ts';
 import { isAgents } from './agent-files.ts';
-import { isOver, readRecord, startedGenerations } from './capture-records.ts';
+import { awaitsRecount, isOver, readRecord, startedGenerations } from './capture-records.ts';
 import {
   frozenFolderName,
   frozenRecordName,
@@ -91,6 +91,14 @@ export async function intendToFreeze(
   return record;
 }
 
+export type SetAsideOptions = {
+  /** The name of the agent's own Pod. */
+  readonly agent: string;
+  readonly clock: Clock;
+  /** The agent of that capture is dead: its packets are counted where its files still are. */
+  readonly countDead: (generation: number) => Promise<void>;
+};
+
 /**
  * Moves the files of the ring into the folder of their frozen ring, with the records of their captures. Can be repeated
  * until it succeeds. Throws while another agent still captures into them.
@@ -98,7 +106,7 @@ export async function intendToFreeze(
 export async function setAside(
   podFolder: string,
   record: FreezeRecord,
-  { agent, clock }: { readonly agent: string; readonly clock: Clock },
+  { agent, clock, countDead }: SetAsideOptions,
 ): Promise<FreezeRecord> {
   const folder = join(podFolder, frozenFolderName(record.number));
   const files = (await listRingFiles(podFolder)).filter(({ generation }) => generation <= record.upTo);
@@ -106,6 +114,7 @@ export async function setAside(
     const capture = await readRecord(podFolder, generation);
     if (capture && capture.agent !== agent && !isOver(capture, clock))
       throw new Error(`agent ${capture.agent} has not ended its capture ${generation} yet`);
+    if (capture && awaitsRecount(capture)) await countDead(generation);
     await linkOver(join(podFolder, recordName(generation)), join(folder, recordName(generation)));
   }
   for (const { name } of files) await moveFile(join(podFolder, name), join(folder, name));

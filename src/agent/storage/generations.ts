@@ -22,6 +22,7 @@ import {
   totalsOf,
 } from './capture-records.ts';
 import { countDuplicates } from './count-duplicates.ts';
+import type { DeadCaptures } from './dead-captures.ts';
 import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
 import { ringOf } from './pod-rings.ts';
 import { listRingFiles } from './ring-files.ts';
@@ -41,6 +42,8 @@ export type CaptureFolder = {
   readonly totals: () => Promise<Totals>;
   /** Those of these generations that an agent started, and whether they still run. */
   readonly starts: (generations: ReadonlySet<number>) => Promise<ReadonlyMap<number, RecordedStart>>;
+  /** The agent of that capture is dead: its packets are counted, unless they have been. Never rejects. */
+  readonly countDead: (generation: number) => Promise<void>;
   /** Calls back once, within seconds, when somebody deletes the folder; not after it is disposed of. */
   readonly onDeleted: (callback: () => void) => Disposable;
   /** The ring of all generations up to this one is being frozen; 0: of none. */
@@ -78,7 +81,7 @@ export type PrecedingCaptures = {
 
 type CaptureProgress = Pick<
   CaptureRecord,
-  'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals'
+  'endTime' | 'endMessage' | 'interfaceIndex' | 'interfacePackets' | 'missedIfDead' | 'totals' | 'files'
 >;
 
 export type CaptureFolderOptions = {
@@ -89,6 +92,7 @@ export type CaptureFolderOptions = {
   readonly compareQueue: SerialQueue;
   /** Of this folder, for all recordings that fill it. */
   readonly writer: RecordWriter;
+  readonly dead: DeadCaptures;
   /** Makes the folder if it does not exist: somebody may have deleted it. */
   readonly makeFolder: () => Promise<void>;
   readonly onDeleted: CaptureFolder['onDeleted'];
@@ -100,7 +104,7 @@ const emptyRecordsKept = 20;
 
 /** The folder at that path, which `makeFolder` has made. */
 export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
-  const { path, pod, clock, writer, makeFolder, onDeleted, frozenUpTo } = options;
+  const { path, pod, clock, writer, dead, makeFolder, onDeleted, frozenUpTo } = options;
   /** Those that this folder's recorder has started, and whose end is not noted yet. */
   const ownRunning = new Set<number>();
   /** What one start forgets of the records, the next one reads in its record. */
@@ -117,6 +121,7 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
     path,
     onDeleted,
     frozenUpTo,
+    countDead: dead.count,
     async totals() {
       const records = await readRecords(path).catch(() => []);
       return totalsOf(writer.withUnwritten(records));
@@ -145,7 +150,11 @@ export function captureFolder(options: CaptureFolderOptions): CaptureFolder {
         const record = await createNext(path, next);
         ownAgent = parameters.agent;
         ownRunning.add(record.generation);
-        const onEnd = () => void ownRunning.delete(record.generation);
+        dead.ours.add(record.generation);
+        const onEnd = () => {
+          ownRunning.delete(record.generation);
+          dead.ours.delete(record.generation);
+        };
         return startedGeneration(options, { record, records, interfaces, onEnd });
       }),
   };
@@ -190,6 +199,8 @@ function startedGeneration(
 /** Writes the records of one folder, one after the other. */
 export type RecordWriter = {
   readonly write: (record: CaptureRecord) => Promise<void>;
+  /** Whether the newest record of that generation is not written yet. */
+  readonly isUnwritten: (generation: number) => boolean;
   /** Writes what could not be written, on a full disk for example: nothing must be counted from an old record. */
   readonly retry: () => Promise<void>;
   /** The records of the folder, oldest first, with those in memory that could not be written. */
@@ -212,6 +223,7 @@ export function recordWriter(path: string): RecordWriter {
 
   return {
     write,
+    isUnwritten: (generation) => unwritten.has(generation),
     async retry() {
       for (const record of unwritten.values()) await write(record);
     },

@@ -24,10 +24,12 @@ export type LeftoverPruning = AsyncDisposable & {
   readonly addPruned: (packets: DeletedPackets) => void;
   /** How many packets of the ring of that interface were deleted with their files since the last call. */
   readonly takePruned: (interfaceName: string) => number;
+  /** How many packets of that capture were deleted with its files here, while it ran. */
+  readonly prunedOf: (generation: number) => number;
 };
 
 export type LeftoverPruningOptions = {
-  readonly folder: Pick<CaptureFolder, 'path' | 'starts' | 'frozenUpTo'>;
+  readonly folder: Pick<CaptureFolder, 'path' | 'starts' | 'countDead' | 'frozenUpTo'>;
   readonly rings: PodRings;
   /** The largest N that anyone may ask for. */
   readonly maxFiles: number;
@@ -47,13 +49,14 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
   let { rings } = options;
   /** By the interface of the ring. */
   let pruned = new Map<string, number>();
+  const prunedWhileRunning = new Map<number, number>();
 
   function count(captured: string | undefined, packets: number): void {
     const ring = ringOf(captured, rings.interfaces);
     pruned.set(ring, (pruned.get(ring) ?? 0) + packets);
   }
 
-  async function pruneOne({ name, captured }: SurplusFile): Promise<void> {
+  async function pruneOne({ name, captured, generation, isRunning }: SurplusFile): Promise<void> {
     const path = join(folder.path, name);
     // What cannot be read must not stay: its packets are unknown.
     const packets = await packetsIn(path).catch((error: unknown) => {
@@ -65,7 +68,9 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
     });
     // tcpdump prunes the same folder, and so does another agent during a rolling update: the one that deletes a file
     // counts its packets.
-    if ((await ifExists(unlink(path).then(() => true))) === true) count(captured, packets);
+    if ((await ifExists(unlink(path).then(() => true))) !== true) return;
+    count(captured, packets);
+    if (isRunning) prunedWhileRunning.set(generation, (prunedWhileRunning.get(generation) ?? 0) + packets);
   }
 
   const pruning = coalesced(
@@ -98,6 +103,7 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
       pruned.delete(interfaceName);
       return packets;
     },
+    prunedOf: (generation) => prunedWhileRunning.get(generation) ?? 0,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       pruning.run();
@@ -107,7 +113,12 @@ export function startLeftoverPruning(options: LeftoverPruningOptions): LeftoverP
 }
 
 /** A file to delete, and the interface whose packets it has, if that is known. */
-type SurplusFile = { readonly name: string; readonly captured: string | undefined };
+type SurplusFile = {
+  readonly name: string;
+  readonly captured: string | undefined;
+  readonly generation: number;
+  readonly isRunning: boolean;
+};
 
 /** Each ring is pruned alone: its files are those of its interface (pod-rings.ts). */
 async function surplusFiles(
@@ -118,6 +129,9 @@ async function surplusFiles(
   const frozenUpTo = await folder.frozenUpTo();
   const files = (await listRingFiles(folder.path)).filter(({ generation }) => generation > frozenUpTo);
   const starts = await folder.starts(new Set(files.map(({ generation }) => generation)));
+  // What is deleted before it is counted would never count as captured.
+  for (const [generation, start] of starts)
+    if (start.awaitsRecount && !start.isRunning) await folder.countDead(generation);
   const capturedIn = ({ generation }: RingFile) => starts.get(generation)?.interface;
   const byRing = Map.groupBy(files, (file) => ringOf(capturedIn(file), rings.interfaces));
   const surplus: SurplusFile[] = [];
@@ -133,7 +147,14 @@ async function surplusFiles(
       }),
     );
     const inRing = ofRing.filter(({ name }) => names.has(name));
-    surplus.push(...inRing.map((file) => ({ name: file.name, captured: capturedIn(file) })));
+    surplus.push(
+      ...inRing.map((file) => ({
+        name: file.name,
+        captured: capturedIn(file),
+        generation: file.generation,
+        isRunning: starts.get(file.generation)?.isRunning ?? false,
+      })),
+    );
   }
   return surplus;
 }

@@ -1,6 +1,6 @@
 import type { RecordingCounters } from '../../api/capture.ts';
 import type { Clock } from '../../base/clock.ts';
-import { type CaptureRecord, isOver, totalsOf } from './capture-records.ts';
+import { awaitsRecount, type CaptureRecord, isOver, totalsOf } from './capture-records.ts';
 import type { Recording } from './recordings.ts';
 
 /** How many capture files a recording has, with those of frozen rings, and their size. */
@@ -19,9 +19,12 @@ export function countsOf(
   // An older capture that has died is counted by the next one; one of another interface may still run.
   const unsure = records.filter((record, at) => at === records.length - 1 || !isOver(record, clock));
   const isMissedKnown = unsure.every(({ missedIfDead = 0 }) => missedIfDead === 0);
+  // A capture that died was counted up to 18 s before its end. What it captured after that is counted in its files.
+  const isCapturedKnown = records.every(
+    (record) => record.recount !== 'unknown' && !(awaitsRecount(record) && isOver(record, clock)),
+  );
   return {
-    // A capture that died was counted up to 18 s before its end, and pruned to its end: how many are left is unknown then.
-    ...(captured >= pruned && { packets: captured - pruned }),
+    ...(isCapturedKnown && captured >= pruned && { packets: captured - pruned }),
     dropped,
     lostAtStop,
     ...(isMissedKnown && { missed }),

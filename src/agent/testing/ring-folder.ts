@@ -2,17 +2,30 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
+import { deadCaptures } from '../storage/dead-captures.ts';
 import { ringFileBase, ringFileName } from '../storage/file-names.ts';
 import { type CaptureFolder, captureFolder, type Generation, recordWriter } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
 
 /** The folder of the Pod "web" at that path, which exists, at a time that stands still. */
 export function ringFolder(path: string): CaptureFolder {
+  const writer = recordWriter(path);
+  const clock = { nowMs: () => 1_000, bootId: 'boot' };
+  const dead = deadCaptures({
+    path,
+    agent: 'podcap-1',
+    clock,
+    writer,
+    withinBounds: (work) => work(),
+    unlessRemoved: (work) => work(),
+    log: pino({ level: 'silent' }),
+  });
   return captureFolder({
-    writer: recordWriter(path),
+    writer,
+    dead,
     path,
     pod: { namespace: 'default', name: 'web', uid: 'uid-1' },
-    clock: { nowMs: () => 1_000, bootId: 'boot' },
+    clock,
     compareQueue: serialQueue(),
     makeFolder: async () => {},
     onDeleted: () => ({ [Symbol.dispose]() {} }),
