@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { capturedPodsFile } from '../src/agent/storage/captured-pods.ts';
+import { deletedRecordingsFile } from '../src/agent/storage/deleted-recordings.ts';
 import { folderName, podEndName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
 
 const script = join(import.meta.dirname, 'chart/files/purge.sh');
@@ -30,7 +31,8 @@ test('deletes the files that agents wrote, and their folders', async () => {
   await make(folderName({ namespace: 'default', pod: 'web.example', uid }), ofAnAgent);
   await make(folderName(longest), [`${ringFileBase(longest.pod, 999_999_999)}000`]);
   await make(folderName({ namespace: 'default', pod: 'never-captured', uid }), []);
-  for (const name of [capturedPodsFile, `${capturedPodsFile}.new`]) await writeFile(join(captures, name), '');
+  for (const name of [capturedPodsFile, deletedRecordingsFile])
+    for (const path of [name, `${name}.new`]) await writeFile(join(captures, path), '');
   await purge();
   expect(await readdir(captures)).toEqual([]);
 });

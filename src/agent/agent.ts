@@ -36,6 +36,7 @@ import type { Settings } from './settings.ts';
 import { type StreamingSpawner, startSpawner } from './spawner/spawner.ts';
 import { openCaptureFolders } from './storage/capture-folders.ts';
 import { openCapturedPods } from './storage/captured-pods.ts';
+import { deletedRecordings } from './storage/deleted-recordings.ts';
 import { startDiskSampling } from './storage/disk-sampling.ts';
 import { isUninstalled } from './uninstall.ts';
 
@@ -174,6 +175,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     plan: planning.latest,
     folders,
     freshTotals: loops.freshTotals,
+    deletions: deletedRecordings(capturesFolder, clock),
     serving: {
       recording: recordingServing({
         capturesFolder,

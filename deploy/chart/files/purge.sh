@@ -5,4 +5,4 @@ folder='\./[a-z0-9-]{1,63}_[a-z0-9.-]+_[A-Za-z0-9-]{1,36}'
 find . -mindepth 2 -maxdepth 2 -type f -regextype posix-extended \
   -regex "$folder/(captres-[a-z0-9.-]+\.[0-9]{1,9}\.pcap[0-9]{1,9}|(capture\.[0-9]{1,9}|pod-end)\.json(\.new)?)" -delete
 find . -mindepth 1 -maxdepth 1 -type d -empty -regextype posix-extended -regex "$folder" -delete
-rm -f .captured-pods.json .captured-pods.json.new
+rm -f .captured-pods.json .captured-pods.json.new .deleted-recordings.json .deleted-recordings.json.new

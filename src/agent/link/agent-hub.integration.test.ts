@@ -67,6 +67,33 @@ test('what is captured is reported to every hub, and what becomes of it', async 
   expect(later.lines).toContainEqual(expect.objectContaining({ kind: 'deleted', uid: 'uid-web' }));
 });
 
+test('a hub that starts together with the next agent is told what the one before has deleted', async () => {
+  await using scene = await agentScene();
+  await using hubs = await hubScene(scene.server);
+  const settings = { hub: hubService, hubTokenFile: hubs.tokenFile };
+  const unasked = podObject('web', '6', {}, labels);
+  scene.server.script.list.push(list('5', [podObject('web', '4', wanted, labels)]));
+  {
+    const first = await hubs.startHub();
+    hubs.list(first);
+    await using _agent = await scene.start(3_600, settings);
+    const reports = followReports(await first.link());
+    await reports.inPhase('uid-web', 'Capturing');
+    scene.server.objects.set('/api/v1/namespaces/default/pods/web', unasked);
+    (await scene.server.nextWatch()).send({ type: 'MODIFIED', object: unasked });
+    await until(() => reports.lines.some(({ kind }) => kind === 'deleted'), { what: 'the deletion' });
+  }
+  const second = await hubs.startHub();
+  hubs.list(second);
+  scene.server.script.list.push(list('7', [unasked]));
+  await using _agent = await scene.start(3_600, settings);
+  const reports = followReports(await second.link());
+  await until(() => reports.isSynced(), { what: 'everything to be reported' });
+  expect(reports.lines).toContainEqual(
+    expect.objectContaining({ kind: 'deleted', namespace: 'default', name: 'web', uid: 'uid-web' }),
+  );
+});
+
 test('counters are asked of a running tcpdump, and those of all recordings and of one are alike', async () => {
   await using scene = await agentScene();
   await using hubs = await hubScene(scene.server);

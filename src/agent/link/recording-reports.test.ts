@@ -5,6 +5,7 @@ import { linkBounds, linkPaths } from '../../link/protocol.ts';
 import type { PodState } from '../observability/capture-states.ts';
 import type { Plan } from '../planner/decisions.ts';
 import type { FolderState } from '../storage/capture-folders.ts';
+import type { DeletedRecording } from '../storage/deleted-recordings.ts';
 import type { RecordingNote } from '../storage/recording-note.ts';
 import { neverFrozen } from '../testing/fixtures.ts';
 import { openRecordingReports, type RecordingReportsOptions } from './recording-reports.ts';
@@ -50,6 +51,8 @@ async function reportingAgent(options: Partial<RecordingReportsOptions> = {}) {
     plan: undefined as Plan | undefined,
     folders: new Map<string, FolderState>(),
     written: new Map<string, RecordingNote>(),
+    deleted: [] as readonly DeletedRecording[],
+    deletionWrites: 0,
     nowMs: 0,
   };
   const log = memoryLog();
@@ -63,6 +66,14 @@ async function reportingAgent(options: Partial<RecordingReportsOptions> = {}) {
         writeNote: async (uid, note) => {
           node.written.set(uid, note);
           return true;
+        },
+      },
+      deletions: {
+        read: async () => node.deleted,
+        async write(deleted) {
+          node.deletionWrites += 1;
+          node.deleted = deleted;
+          await Promise.resolve();
         },
       },
       counters: () => new Map(),
@@ -222,4 +233,65 @@ test('a recording whose note cannot be read is not told as one that begins now',
   expect(reports.of('a')?.status.startTime).toBe(startTime);
   await until(() => written.length > 0, { what: 'the note' });
   expect(new Set(written.map((note) => note.startTime))).toEqual(new Set([startTime]));
+});
+
+test('deletions are kept for the next agent: written once each, and removed when the last one is forgotten', async () => {
+  await using agent = await reportingAgent();
+  const { node } = agent;
+  node.plan = emptyPlan;
+  node.states = [stateOf('a'), stateOf('b')];
+  const reports = agent.follow();
+  await reports.inPhase('b', 'Capturing');
+  expect(node.deletionWrites).toBe(0);
+  node.states = [stateOf('b')];
+  agent.changed();
+  await until(() => reports.of('a') === undefined, { what: 'the deletion' });
+  // It is written before hubs are told.
+  expect(node.deleted).toMatchObject([{ uid: 'a', namespace: 'shop', name: 'a', atMs: 0 }]);
+  node.states = [stateOf('b', 'paused')];
+  agent.changed();
+  await reports.inPhase('b', 'Paused');
+  expect(node.deletionWrites).toBe(1);
+  node.nowMs = 600_000;
+  agent.changed();
+  await until(() => node.deletionWrites === 2, { what: 'the file to be removed' });
+  expect(node.deleted).toEqual([]);
+});
+
+test('what an earlier agent has deleted is told as it was then, unless it is there again', async () => {
+  const deletedAt = '2026-01-01T00:00:00Z';
+  const before = ['a', 'gone'].map((uid) => ({ namespace: 'shop', name: uid, uid, deletedAt, atMs: 0 }));
+  await using agent = await reportingAgent({
+    deletions: { read: async () => await Promise.resolve(before), write: async () => {} },
+  });
+  agent.node.plan = emptyPlan;
+  const reports = agent.follow();
+  await reports.inPhase('a', 'Capturing');
+  await until(() => reports.isSynced(), { what: 'everything to be told' });
+  expect(reports.lines.filter(({ kind }) => kind === 'deleted')).toEqual([
+    { kind: 'deleted', namespace: 'shop', name: 'gone', uid: 'gone', deletedAt },
+  ]);
+});
+
+test('a disk that neither has nor takes deletions is logged once, and hubs are told all the same', async () => {
+  await using agent = await reportingAgent({
+    deletions: {
+      read: async () => await Promise.reject(new Error('EIO')),
+      write: async () => await Promise.reject(new Error('ENOSPC')),
+    },
+  });
+  agent.node.plan = emptyPlan;
+  const reports = agent.follow();
+  await reports.inPhase('a', 'Capturing');
+  for (const uid of ['b', 'c']) {
+    agent.node.states = [stateOf(uid)];
+    agent.changed();
+    await reports.inPhase(uid, 'Capturing');
+  }
+  expect(reports.lines.filter(({ kind }) => kind === 'deleted')).toHaveLength(2);
+  const messages = agent.log.lines.map(({ message }) => message);
+  expect(messages).toEqual([
+    'failed to read the deletions of an earlier agent',
+    'failed to write which recordings were deleted',
+  ]);
 });

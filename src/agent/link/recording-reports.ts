@@ -10,8 +10,10 @@ import type { ReportLine } from '../../link/protocol.ts';
 import type { PodState } from '../observability/capture-states.ts';
 import type { Plan } from '../planner/decisions.ts';
 import type { CaptureFolders } from '../storage/capture-folders.ts';
+import type { DeletedRecordings } from '../storage/deleted-recordings.ts';
 import type { RecordingNote } from '../storage/recording-note.ts';
 import { type DescribedRecording, describeRecordings } from './describe-recordings.ts';
+import { keptDeletions } from './kept-deletions.ts';
 import { keptNotes } from './kept-notes.ts';
 import type { LinkHandler } from './link-handler.ts';
 import { reportLines } from './report-lines.ts';
@@ -30,6 +32,7 @@ export type RecordingReportsOptions = {
   /** Undefined before the Pods are listed. */
   readonly plan: () => Plan | undefined;
   readonly folders: Pick<CaptureFolders, 'states' | 'readNote' | 'writeNote'>;
+  readonly deletions: DeletedRecordings;
   /** As they were last asked for, by UID. */
   readonly counters: () => ReadonlyMap<string, RecordingCounters>;
   /** Counts those recordings now. Never rejects. */
@@ -53,6 +56,7 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
   const { folders, clock, log, heartbeatMs = defaultHeartbeatMs } = options;
   const lines = reportLines();
   const notes = keptNotes(folders, log);
+  const deletions = keptDeletions(lines, options.deletions, log);
   const undecided = undecidedRecordings(clock);
   const ending = new AbortController();
   const startMs = clock.nowMs();
@@ -80,6 +84,7 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
 
   const updating = coalesced(
     async () => {
+      await deletions.load();
       await notes.load();
       const over = uidsOfStopped(describe(), notes.all);
       // So that the line that says that it is over has its last counts.
@@ -92,6 +97,7 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
         [...described.values()].map(({ reported }) => reported),
         clock.nowMs(),
       );
+      await deletions.keep();
       // What is not decided yet must not become a state.
       if (!isComplete) return;
       await notes.keep(described);

@@ -1,4 +1,5 @@
 import { linkBounds, type ReportedRecording, type ReportLine } from '../../link/protocol.ts';
+import type { DeletedRecording } from '../storage/deleted-recordings.ts';
 
 /** One thing that hubs are told, and when it changed: a greater version is newer. */
 export type ReportEntry = { readonly version: number; readonly line: string };
@@ -15,6 +16,10 @@ export type ReportLines = {
   readonly epoch: () => number;
   /** Returns whether anything has changed. `nowMs`: of a monotonic clock. */
   readonly update: (recordings: readonly ReportedRecording[], nowMs: number) => boolean;
+  /** Those that were deleted within 10 minutes, oldest first. */
+  readonly deleted: () => readonly DeletedRecording[];
+  /** Adds what an earlier agent has left of that, before the first update. */
+  readonly remember: (deleted: readonly DeletedRecording[]) => void;
 };
 
 const rememberDeletedMs = 10 * 60_000;
@@ -25,7 +30,8 @@ export function reportLines(unixTime: () => string = () => new Date().toISOStrin
   const entries = new Map<string, ReportEntry>();
   /** By UID, without what changes with each packet. */
   const known = new Map<string, { readonly text: string; readonly recording: ReportedRecording }>();
-  const deletedMs = new Map<string, number>();
+  /** Oldest first. */
+  const deleted = new Map<string, DeletedRecording>();
   let version = 0;
   let leftOut = 0;
   let epoch = 0;
@@ -37,17 +43,18 @@ export function reportLines(unixTime: () => string = () => new Date().toISOStrin
     entries.set(uid, { version, line: `${JSON.stringify(line)}\n` });
   }
 
-  function setDeleted({ namespace, name, uid }: ReportedRecording, nowMs: number): void {
+  function setDeleted(deletion: DeletedRecording): void {
+    const { namespace, name, uid, deletedAt } = deletion;
     known.delete(uid);
-    deletedMs.delete(uid);
-    deletedMs.set(uid, nowMs);
-    set(uid, { kind: 'deleted', namespace, name, uid, deletedAt: unixTime() });
+    deleted.delete(uid);
+    deleted.set(uid, deletion);
+    set(uid, { kind: 'deleted', namespace, name, uid, deletedAt });
   }
 
   function forgetDeleted(nowMs: number): void {
-    for (const [uid, atMs] of deletedMs) {
-      if (nowMs - atMs < rememberDeletedMs && deletedMs.size <= mostDeleted) return;
-      deletedMs.delete(uid);
+    for (const [uid, { atMs }] of deleted) {
+      if (nowMs - atMs < rememberDeletedMs && deleted.size <= mostDeleted) return;
+      deleted.delete(uid);
       entries.delete(uid);
     }
   }
@@ -69,18 +76,23 @@ export function reportLines(unixTime: () => string = () => new Date().toISOStrin
           entries.delete(uid);
           epoch += 1;
           version += 1;
-        } else setDeleted(recording, nowMs);
+        } else {
+          const { namespace, name } = recording;
+          setDeleted({ namespace, name, uid, deletedAt: unixTime(), atMs: nowMs });
+        }
       }
       for (const recording of fitting) {
         const text = lastingText(recording);
         if (known.get(recording.uid)?.text === text) continue;
         known.set(recording.uid, { text, recording });
-        deletedMs.delete(recording.uid);
+        deleted.delete(recording.uid);
         set(recording.uid, { kind: 'recording', recording });
       }
       forgetDeleted(nowMs);
       return version !== before;
     },
+    deleted: () => [...deleted.values()],
+    remember: (earlier) => earlier.forEach(setDeleted),
   };
 }
 
