@@ -151,6 +151,20 @@ test('while agents are rolled, the new one takes over, and the one that holds fi
   expect(after.missingNodes).toEqual([]);
 });
 
+test('of a Node whose agents are lost one after the other, the last two are shown', async () => {
+  using store = captureStore();
+  const other = linkAgent(store.receiveReports, { node: 'node-2' });
+  other.reportAll(recordingLine({ name: 'other' }));
+  other.disconnect();
+  for (const podUid of ['first', 'second', 'third', 'fourth']) {
+    const agent = linkAgent(store.receiveReports, { podUid });
+    agent.report(recordingLine({ name: podUid }));
+    agent.disconnect();
+  }
+  const { items } = await store.list(everything, unlimited());
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(['fourth', 'other', 'third']);
+});
+
 test('what the agent of a Node that replaces a lost one does not report is gone', async () => {
   using store = captureStore();
   const old = linkAgent(store.receiveReports, { podUid: 'old' });

@@ -63,10 +63,6 @@ test.each([
   ['a line that is too long', [line('u', 'x'.repeat(2_000))]],
   ['too many lines', Array.from({ length: 2_001 }, (_, at) => line(`u-${at}`))],
   ['nothing but line feeds', Array.from({ length: 100 }, () => Buffer.alloc(megabyte, '\n'))],
-  [
-    'long lines that are too many',
-    Array.from({ length: 4_000 }, (_, at) => line(`u-${at}`, 'x'.repeat(900))),
-  ],
 ])('stops reading at %s', async (_what, chunks) => {
   const { isAnswered, takenBytes } = await refreshed(chunks);
   expect(isAnswered).toBe(false);

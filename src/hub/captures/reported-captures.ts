@@ -23,6 +23,9 @@ type RecordingLine = Extract<ReportLine, { readonly kind: 'recording' }>;
 /** Longer ago, no replica has to be told. */
 export const rememberDeletedMs = 10 * 60_000;
 
+/** Both of a Node that is lost while its agent is updated. Without a bound, one whose Pod is replaced again and again fills the memory. */
+const mostLostPerNode = 2;
+
 /** No agents yet. */
 export function reportedCaptures(entries: CaptureEntries, nowMs: () => number): ReportedCaptures {
   /** By Node and Pod UID: two agents of one Node are normal while they are rolled. */
@@ -108,6 +111,12 @@ export function reportedCaptures(entries: CaptureEntries, nowMs: () => number): 
     );
     if (hasSuccessor) return forget(agent);
     for (const claim of agent.claims.values()) replaceClaim(claim, { ...claim, isStale: true });
+    const lost = [...agents.values()].filter(({ node, link }) => node === agent.node && !link);
+    for (const older of lost
+      .toReversed()
+      .toSorted((a, b) => b.lostMs - a.lostMs)
+      .slice(mostLostPerNode))
+      forget(older);
   }
 
   return {
