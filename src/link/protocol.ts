@@ -149,3 +149,9 @@ export type LinkError = v.InferOutput<typeof linkErrorSchema>;
  * about a part of what it has, and its words are for the client.
  */
 export const absentReasons = { recording: 'NotFound', pod: 'PodNotFound', path: 'UnknownPath' } as const;
+
+/**
+ * The reasons of an agent that refuses a live capture before it has looked for the Pod. With every other reason but those of
+ * an absence, it says that it has the Pod.
+ */
+export const unlookedReasons = { parameter: 'InvalidParameter', pods: 'PodsNotListed' } as const;

@@ -9,7 +9,7 @@ import { podObject } from '../../kubernetes/testing/pod-object.ts';
 import { linkPaths, type ReportLine } from '../../link/protocol.ts';
 import { readBytes } from '../../pcap/testing/read-capture.ts';
 import { captureStore } from '../captures/capture-store.ts';
-import { findRecording } from '../streams/find-source.ts';
+import { findRecording, findTap } from '../streams/find-source.ts';
 import { sends } from '../streams/testing/scripted-streams.ts';
 import { recordingLine } from '../testing/reporting-agent.ts';
 import { connectTestAgent } from '../testing/test-agent.ts';
@@ -32,6 +32,8 @@ const accept: ReviewToken = async (token) => ({
   expiresAtMs: Date.now() + 3_600_000,
 });
 
+type StreamValues = Readonly<Record<string, string>>;
+
 async function nodeWithHub() {
   const opened = new AsyncDisposableStack();
   const node = opened.use(await agentScene());
@@ -51,16 +53,16 @@ async function nodeWithHub() {
     /** Connects an agent of another Node, which reports what it likes. */
     async startLiar(recordings: readonly ReportLine[]) {
       const { cert: ca } = scene.authority;
-      const handlers = { [linkPaths.recording]: sends('forged') };
+      const handlers = { [linkPaths.recording]: sends('forged'), [linkPaths.tap]: sends('forged') };
       const serverName = hubServerName;
       return await connectTestAgent({ port, ca, serverName, token: liarsToken, recordings, handlers });
     },
-    /** Downloads what a client gets of Pod web, or why it gets nothing. */
-    async download(parameters: Readonly<Record<string, string>> = {}) {
+    /** What a client gets of Pod web from a download or a live capture: all bytes, or why none. */
+    async read(find: typeof findRecording | typeof findTap, parameters: StreamValues = {}) {
       const namespaces = { ageOf: async () => ({ kind: 'created', atMs: 0 }) as const };
       const origins = { captures: store, agents: hub.agents, namespaces };
       const asked = { capture: web, parameters, accept: '', user: 'jane', mayAskAll: () => true, ...fresh() };
-      const found = await findRecording(origins, asked);
+      const found = await find(origins, asked);
       if (found.kind === 'error') return found;
       return { kind: 'bytes', node: found.node, bytes: await buffer(found.response.body) } as const;
     },
@@ -99,7 +101,7 @@ test('an agent that stops leaves what it captured as unknown', async () => {
   expect(await phase()).toBe('Unknown');
 });
 
-test('a compromised agent that claims the Pod of another Node keeps nobody from its recording', async () => {
+test('a compromised agent that claims the Pod of another Node keeps nobody from its packets', async () => {
   await using scene = await nodeWithHub();
   const { node } = scene;
   node.server.script.list.push(list('5', [podObject('web', '4', wanted, labels)]));
@@ -108,20 +110,20 @@ test('a compromised agent that claims the Pod of another Node keeps nobody from 
   await until(async () => (await shown())?.phase === 'Capturing', { what: 'the capture to be shown' });
   await node.testbed.sendDatagrams({ count: 20 });
   await until(async () => ((await shown())?.packets ?? 0) >= 20, { what: 'the packets to be counted' });
-  expect(await scene.download()).toMatchObject({ kind: 'bytes', node: 'node1' });
+  expect(await scene.read(findRecording)).toMatchObject({ kind: 'bytes', node: 'node1' });
+  const brief = { duration: '1s' };
+  expect(await scene.read(findTap, brief)).toMatchObject({ kind: 'bytes', node: 'node1' });
+
   const lie = recordingLine({ namespace: 'default', name: 'web', uid: 'uid-web' });
   await using _liar = await scene.startLiar([lie]);
   await until(() => scene.store.counts().syncedAgents === 2, { what: 'both agents to be synced' });
-  expect(await scene.download()).toMatchObject({
-    code: 409,
-    reason: 'Conflict',
-    message: expect.stringContaining(
-      'node1, node2; the Pod has just moved, or one of them is wrong, or lies',
-    ),
-  });
-  const named = await scene.download({ node: 'node1' });
-  if (named.kind !== 'bytes') throw new Error(named.message);
-  expect((await readBytes(named.bytes)).packets.length).toBeGreaterThanOrEqual(20);
+  const conflict = { code: 409, reason: 'Conflict', message: expect.stringContaining('node1, node2;') };
+  expect(await scene.read(findRecording)).toMatchObject(conflict);
+  expect(await scene.read(findTap, brief)).toMatchObject(conflict);
+  const recorded = await scene.read(findRecording, { node: 'node1' });
+  if (recorded.kind !== 'bytes') throw new Error(recorded.message);
+  expect((await readBytes(recorded.bytes)).packets.length).toBeGreaterThanOrEqual(20);
+  expect(await scene.read(findTap, { ...brief, node: 'node1' })).toMatchObject({ node: 'node1' });
 });
 
 test('a hub gets the fresh token of an agent', async () => {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { captureFileMediaType, framesMediaType } from '../../api/stream-frames.ts';
 import { plainText } from '../../base/plain-text.ts';
-import { absentReasons, type LinkError, linkErrorSchema } from '../../link/protocol.ts';
+import { absentReasons, type LinkError, linkErrorSchema, unlookedReasons } from '../../link/protocol.ts';
 import type { AgentLink, AgentRequest, AgentResponse } from '../agents/agent-link.ts';
 import { readAnswerText } from '../agents/answer-text.ts';
 import type { StatusError } from '../api/status-error.ts';
@@ -14,8 +14,8 @@ export type StreamAnswer =
       readonly agent: AgentLink;
       readonly response: AgentResponse;
     }
-  /** It has what was asked for, and says why it does not send it. */
-  | { readonly kind: 'refused'; readonly error: StatusError }
+  /** It says why it does not send it. `hasIt`: it has what was asked for, and has not refused before it looked. */
+  | { readonly kind: 'refused'; readonly node: string; readonly hasIt: boolean; readonly error: StatusError }
   /** It does not have it. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreachable'; readonly node: string };
@@ -32,12 +32,12 @@ export async function askAgent(agent: AgentLink, call: StreamCall): Promise<Stre
       return { kind: 'source', agent, response };
     }
     response.body.destroy();
-    return { kind: 'refused', error: streamErrors.badAnswer(node) };
+    return { kind: 'refused', node, hasIt: false, error: streamErrors.badAnswer(node) };
   }
   // Without words, or with too many, the status is enough.
   const said = linkErrorOf(await readAnswerText(response, refusalBounds).catch(() => ''));
   if (response.status === 404 && (!said || isAbsence(said))) return { kind: 'absent' };
-  return { kind: 'refused', error: refusalOf(response.status, said, node) };
+  return { kind: 'refused', node, ...refusalOf(response.status, said, node) };
 }
 
 function linkErrorOf(text: string): LinkError | undefined {
@@ -66,31 +66,21 @@ export async function askInTurn(agents: readonly AgentLink[], call: StreamCall):
   return { kind: 'none', unreachable };
 }
 
-/** `contested`: several say that they have what only one can have. */
+/** `contested`: one sends what another Node says it has, too. Sorted. */
 export type JointAnswer = FoundAnswer | { readonly kind: 'contested'; readonly nodes: readonly string[] };
 
-/** How long others may take to contradict an agent that has it: an agent that does not have it answers at once. */
-const contradictionMs = 2_000;
-
 /**
- * Asks all agents at once. The one that has it wins when all others have answered, or some time after: a compromised agent
- * that is faster than the right one must not pass its packets off for those of another Node. What others may have begun
- * ends at once.
+ * Asks all agents at once, and waits for all answers: a compromised agent that is faster than the right one must not pass
+ * its packets off for those of another Node. An agent that does not have what is asked for says so at once; one that does
+ * not answer within `responseMs`, or whose connection ends, has no say. What others may have begun ends.
  */
 export async function askTogether(agents: readonly AgentLink[], call: StreamCall): Promise<JointAnswer> {
-  const answers: StreamAnswer[] = [];
-  const isEnough = Promise.withResolvers<void>();
   const requests = agents.map((agent) => ({ agent, ended: new AbortController() }));
-  let timer: NodeJS.Timeout | undefined;
-  const answered = requests.map(async ({ agent, ended }) => {
-    const answer = await askAgent(agent, { ...call, signal: AbortSignal.any([call.signal, ended.signal]) });
-    answers.push(answer);
-    if (answer.kind === 'source' || answer.kind === 'refused') {
-      timer ??= setTimeout(isEnough.resolve, contradictionMs);
-    }
-  });
-  await Promise.race([Promise.all(answered), isEnough.promise]);
-  clearTimeout(timer);
+  const answers = await Promise.all(
+    requests.map(({ agent, ended }) =>
+      askAgent(agent, { ...call, signal: AbortSignal.any([call.signal, ended.signal]) }),
+    ),
+  );
   const joint = jointAnswer(answers);
   for (const { agent, ended } of requests) {
     if (joint.kind !== 'source' || joint.agent !== agent) ended.abort(new Error('not needed any more'));
@@ -100,13 +90,19 @@ export async function askTogether(agents: readonly AgentLink[], call: StreamCall
 
 /** What the answers come to: pure. */
 function jointAnswer(answers: readonly StreamAnswer[]): JointAnswer {
-  const sources = answers.filter((answer) => answer.kind === 'source');
-  if (sources.length > 1)
-    return { kind: 'contested', nodes: sources.map(({ agent }) => agent.node).toSorted() };
-  const [found = answers.find((answer) => answer.kind === 'refused')] = sources;
+  const source = answers.find((answer) => answer.kind === 'source');
+  const nodes = new Set(answers.flatMap((answer) => nodeThatHasIt(answer) ?? []));
+  if (source && nodes.size > 1) return { kind: 'contested', nodes: [...nodes].toSorted() };
+  const refusals = answers.filter((answer) => answer.kind === 'refused');
+  const found = source ?? refusals.find(({ hasIt }) => hasIt) ?? refusals[0];
   if (found) return found;
   const unreachable = answers.flatMap((answer) => (answer.kind === 'unreachable' ? [answer.node] : []));
   return { kind: 'none', unreachable: unreachable.toSorted() };
+}
+
+function nodeThatHasIt(answer: StreamAnswer): string | undefined {
+  if (answer.kind === 'source') return answer.agent.node;
+  return answer.kind === 'refused' && answer.hasIt ? answer.node : undefined;
 }
 
 /** The StatusReason of the Kubernetes API for the codes with which an agent may refuse a stream. */
@@ -120,12 +116,20 @@ const reasons: Readonly<Record<number, string | undefined>> = {
   503: 'ServiceUnavailable',
 };
 
-function refusalOf(status: number, said: LinkError | undefined, node: string): StatusError {
+function refusalOf(
+  status: number,
+  said: LinkError | undefined,
+  node: string,
+): Pick<Extract<StreamAnswer, { readonly kind: 'refused' }>, 'hasIt' | 'error'> {
   const reason = reasons[status];
-  if (!said || reason === undefined) return streamErrors.badAnswer(node);
+  if (!said || reason === undefined) return { hasIt: false, error: streamErrors.badAnswer(node) };
   const message = plainText(`${said.message} (Node ${node}: ${said.reason})`);
   const isPassing = status === 429 || status === 503;
-  return { kind: 'error', code: status, reason, message, ...(isPassing && { retryAfterSeconds: 5 }) };
+  const unlooked: readonly string[] = Object.values(unlookedReasons);
+  return {
+    hasIt: !unlooked.includes(said.reason),
+    error: { kind: 'error', code: status, reason, message, ...(isPassing && { retryAfterSeconds: 5 }) },
+  };
 }
 
 const refusalBounds = { mostBytes: 16 * 1024, withinMs: 5_000 } as const;

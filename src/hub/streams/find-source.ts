@@ -72,9 +72,9 @@ export async function findRecording(
 }
 
 /**
- * Opens a tap at the agent that finds the Pod among those of its Node. The Node that the client names is asked first, and
- * is only a hint; then all others are asked at once. Where it is recorded is no hint: any agent could have reported that.
- * Of two agents on a Node, as during an update, the newer one comes first.
+ * Opens a tap at the agent that finds the Pod among those of its Node. Of the Node that the client names, no other is
+ * asked; without a name, the agents of all Nodes are asked at once. Where it is recorded says nothing: any agent could have
+ * reported that.
  */
 export async function findTap(
   { agents, namespaces }: SourceOrigins,
@@ -84,12 +84,35 @@ export async function findTap(
   const age = await namespaces.ageOf(name.namespace, signal);
   if (age.kind === 'unknown') return namespaceUnchecked(name.namespace);
   if (age.kind === 'missing') return streamErrors.noNamespace(name.namespace);
-  const { node: hint, ...others } = parameters;
+  const { node, ...others } = parameters;
   const call = { ...callOf(linkPaths.tap, wanted), query: { ...others, ...name } };
+  return await (node === undefined ? searchedTap(agents, wanted, call) : tapOn(node, { agents, name, call }));
+}
+
+async function tapOn(
+  node: string,
+  asked: { readonly agents: ConnectedAgents; readonly name: CaptureName; readonly call: StreamCall },
+): Promise<StreamSource | StatusError> {
+  const { agents, name, call } = asked;
+  const ofNode = agents.ofNode(node);
+  if (ofNode.length === 0) return streamErrors.noAgentOf(node);
+  const answer = await askInTurn(ofNode, call);
+  if (answer.kind === 'source') return sourceOf(answer, undefined);
+  if (answer.kind === 'refused') return answer.error;
+  return answer.unreachable.length === 0
+    ? streamErrors.noPodOn(name, node)
+    : streamErrors.podUnreachable(name, [node]);
+}
+
+async function searchedTap(
+  agents: ConnectedAgents,
+  { capture: name, mayAskAll }: WantedStream,
+  call: StreamCall,
+): Promise<StreamSource | StatusError> {
   const all = agents.all();
   const unreachable: string[] = [];
-  for (const round of roundsOf(agents, hint)) {
-    if (round.length > 1 && !wanted.mayAskAll()) return streamErrors.tooManySearches();
+  for (const round of roundsOf(agents)) {
+    if (round.length > 1 && !mayAskAll()) return streamErrors.tooManySearches();
     const answer = await askTogether(round, call);
     if (answer.kind === 'source') return sourceOf(answer, undefined);
     if (answer.kind === 'contested') return streamErrors.contestedPod(name, answer.nodes);
@@ -101,14 +124,12 @@ export async function findTap(
   return streamErrors.noPod(name, all.length);
 }
 
-/** Whom to ask together, one round after the other; nobody twice. */
-function roundsOf(agents: ConnectedAgents, hint: string | undefined): readonly (readonly AgentLink[])[] {
+/** Whom to ask together, one round after the other: of two agents on a Node, as during an update, the newer one first. */
+function roundsOf(agents: ConnectedAgents): readonly (readonly AgentLink[])[] {
   const nodes = [...new Set(agents.all().map(({ node }) => node))];
-  const newest = (some: readonly string[]) => some.flatMap((node) => agents.ofNode(node).slice(0, 1));
+  const newest = nodes.flatMap((node) => agents.ofNode(node).slice(0, 1));
   const older = nodes.flatMap((node) => agents.ofNode(node).slice(1));
-  const isHinted = (node: string) => node === hint;
-  const others = nodes.filter((node) => !isHinted(node));
-  return [newest(nodes.filter(isHinted)), newest(others), older].filter(({ length }) => length > 0);
+  return [newest, older].filter(({ length }) => length > 0);
 }
 
 function sourceOf(

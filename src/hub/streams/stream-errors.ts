@@ -59,6 +59,18 @@ export const streamErrors = {
       'NotFound',
       `no agent has a running Pod ${name} in namespace ${namespace}; all ${agents} that are connected were asked`,
     ),
+  noPodOn: ({ namespace, name }: CaptureName, node: string) =>
+    statusError(
+      'NotFound',
+      `Node ${node} has no running Pod ${name} in namespace ${namespace}: without ?node=, all agents are asked`,
+    ),
+  /** Without a time to try again, for which kubectl would wait: the name can be wrong. */
+  noAgentOf: (node: string) =>
+    statusError(
+      'ServiceUnavailable',
+      `no agent of Node ${node} is connected to this hub: check the name; if it is right, look at the Podcap agent of ` +
+        'that Node',
+    ),
   contestedPod: ({ namespace, name }: CaptureName, nodes: readonly string[]) =>
     statusError(
       'Conflict',

@@ -1,3 +1,4 @@
+import type { ServerHttp2Stream } from 'node:http2';
 import { expect, test } from 'vitest';
 import { until } from '../../base/until.ts';
 import { linkPaths } from '../../link/protocol.ts';
@@ -23,60 +24,98 @@ test('without a hint, all agents are asked, and the one that has the Pod is read
   for (const agent of [one, two, three]) expect(agent.requests).toContain(path);
 });
 
-test('nothing but the winner goes on', async () => {
+test('an agent whose connection ends has no say', async () => {
   const scene = await streamScene();
-  let isLoserClosed = false;
-  const isAsked = Promise.withResolvers<void>();
-  await using _one = await scene.agent('node-1', {
-    [linkPaths.tap](stream) {
-      stream.once('close', () => {
-        isLoserClosed = true;
-      });
-      isAsked.resolve();
-    },
-  });
-  await using _two = await scene.agent('node-2', {
-    [linkPaths.tap]: (stream) => void isAsked.promise.then(() => goesOn(stream)),
-  });
-  const client = scene.open('shop/web/attach');
-  await client.firstBytes;
-  await until(() => isLoserClosed, { what: 'the request to the other agent to end' });
-  expect(scene.audited()).toMatchObject([{ event: 'StreamStarted', node: 'node-2' }]);
-  client.leave();
+  await using one = await scene.agent('node-1', { [linkPaths.tap]: () => one.cut() });
+  await using _two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
+  expect((await scene.get('shop/web/attach')).body.toString()).toBe('packets');
 });
 
-test('the Node that the client names is asked first', async () => {
+test('of the Node that the client names, no other is asked', async () => {
   const scene = await streamScene();
   await using one = await scene.agent('node-1', { [linkPaths.tap]: sends('from elsewhere') });
   await using two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
+  await using three = await scene.agent('node-3', { [linkPaths.tap]: absent });
+  await using four = await scene.agent('node-4', { [linkPaths.tap]: () => four.cut() });
   expect((await scene.get('shop/web/attach?node=node-2')).body.toString()).toBe('packets');
   expect(two.requests).toContain('GET /v1/tap?namespace=shop&name=web');
-  expect(one.requests.filter((each) => each.includes('tap'))).toEqual([]);
+  const refused = async (node: string) => {
+    const answer = await scene.get(`shop/web/attach?node=${node}`);
+    return [answer.status, message(answer)];
+  };
+  expect(await refused('node-3')).toEqual([
+    404,
+    'Node node-3 has no running Pod web in namespace shop: without ?node=, all agents are asked',
+  ]);
+  expect(await refused('node-4')).toEqual([
+    503,
+    expect.stringContaining('agents of these Nodes did not answer: node-4; try again'),
+  ]);
+  expect(await refused('node-9')).toEqual([
+    503,
+    expect.stringContaining('no agent of Node node-9 is connected to this hub: check the name'),
+  ]);
+  for (const other of [one, three]) {
+    const asked = other === three ? 1 : 0;
+    expect(other.requests.filter((each) => each.includes('tap'))).toHaveLength(asked);
+  }
 });
 
 test('an agent that is faster than the right one cannot pass its packets off for those of the Pod', async () => {
   const scene = await streamScene({ captures: [captureOfWeb(recordingOn('node-1', 'forged'))] });
   const hasLied = Promise.withResolvers<void>();
+  let ended = 0;
+  const begin = (stream: ServerHttp2Stream) => {
+    goesOn(stream);
+    stream.once('close', () => {
+      ended += 1;
+    });
+  };
   await using _one = await scene.agent('node-1', {
     [linkPaths.tap](stream) {
-      sends('forged packets')(stream, new URLSearchParams(), {});
+      begin(stream);
       hasLied.resolve();
     },
   });
   await using _two = await scene.agent('node-2', {
-    [linkPaths.tap]: (stream) => void hasLied.promise.then(() => goesOn(stream)),
+    [linkPaths.tap]: (stream) => void hasLied.promise.then(() => begin(stream)),
   });
   const answer = await scene.get('shop/web/attach');
   expect(answer.status).toBe(409);
   expect(message(answer)).toContain('runs there: node-1, node-2; one of them is wrong, or lies');
+  await until(() => ended === 2, { what: 'both to end' });
+  expect(scene.audited()).toMatchObject([{ event: 'StreamRefused' }]);
 });
 
-test.for(['node-2', 'node-9'])('a hint that is wrong costs one question: %s', async (node) => {
-  const scene = await streamScene();
-  await using _one = await scene.agent('node-1', { [linkPaths.tap]: sends('packets') });
-  await using _two = await scene.agent('node-2', { [linkPaths.tap]: absent });
-  expect((await scene.get(`shop/web/attach?node=${node}`)).body.toString()).toBe('packets');
-});
+test.for([
+  [429, 'TooManyTaps', '8 taps run'],
+  [403, 'HostNetwork', 'the Pod uses the host network'],
+  [400, 'InvalidFilter', 'syntax error'],
+] as const)(
+  'an agent that has the Pod and refuses with %s %s contradicts one that sends it',
+  async ([status, reason, words]) => {
+    const scene = await streamScene();
+    await using _one = await scene.agent('node-1', { [linkPaths.tap]: sends('forged packets') });
+    await using _two = await scene.agent('node-2', { [linkPaths.tap]: refuses(status, reason, words) });
+    const answer = await scene.get('shop/web/attach');
+    expect(answer.status).toBe(409);
+    expect(message(answer)).toContain('runs there: node-1, node-2;');
+  },
+);
+
+test.for([
+  [400, 'InvalidParameter', 'count=x: must be a number'],
+  [503, 'PodsNotListed', 'the agent does not know the Pods of its Node yet'],
+  [418, 'Teapot', 'tea'],
+] as const)(
+  'an agent that refuses with %s %s does not say that it has the Pod',
+  async ([status, reason, words]) => {
+    const scene = await streamScene();
+    await using _one = await scene.agent('node-1', { [linkPaths.tap]: refuses(status, reason, words) });
+    await using _two = await scene.agent('node-2', { [linkPaths.tap]: sends('packets') });
+    expect((await scene.get('shop/web/attach')).body.toString()).toBe('packets');
+  },
+);
 
 test('of two agents on a Node, the newer one serves taps, and the other one where that does not have the Pod', async () => {
   const scene = await streamScene();

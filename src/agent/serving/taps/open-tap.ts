@@ -13,7 +13,7 @@ import type { RunningTap, TappedInterface } from './run-tap.ts';
 import { withoutHubs } from './tap-filter.ts';
 import { tapPackets } from './tap-packets.ts';
 import { refusal, type TapRefusal, type TapRequest } from './tap-request.ts';
-import { hasPodEnded, ownPod, tapTarget } from './tap-target.ts';
+import { hasPodEnded, listedTarget, ownPod } from './tap-target.ts';
 import { startTapTcpdump, type TapTcpdump, tapRingKib } from './tap-tcpdump.ts';
 import type { TapsOptions } from './taps.ts';
 
@@ -75,11 +75,9 @@ export async function openTap(tap: TapRequest, options: OpenTapOptions): Promise
 
 async function findTarget(
   tap: TapRequest,
-  { pods, own, networks, hubs, request }: OpenTapOptions,
+  { networks, hubs, request, ...known }: OpenTapOptions,
 ): Promise<{ readonly kind: 'target'; readonly pod: Pod; readonly network: Network } | TapRefusal> {
-  const listed = pods();
-  if (!listed) return refusal(503, 'PodsNotListed', 'the agent does not know the Pods of its Node yet');
-  const target = tapTarget(tap, listed.values(), own);
+  const target = listedTarget(tap, known);
   if (target.kind === 'refused') return target;
   const { pod } = target;
   const inNetwork = { namespace: pod.namespace, name: pod.name, uid: networkUidOf(pod) };

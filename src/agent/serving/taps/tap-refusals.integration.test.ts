@@ -54,6 +54,9 @@ test('one tap more than are allowed is refused, until another one ends', async (
     reason: 'TooManyTaps',
     message: expect.stringContaining('16 live captures run on this Node'),
   });
+  // Whose Pod it is not says so: the hub asks all agents.
+  expect(await errorOf(await scene.open({ name: 'other' }))).toMatchObject({ reason: 'PodNotFound' });
+  expect(await errorOf(await scene.open({ interface: '-D' }))).toMatchObject({ reason: 'InvalidParameter' });
   taps[0]?.stream.close();
   await until(() => scene.taps.counts().open === 15, { what: 'the end of a tap' });
   expect((await scene.open()).status).toBe(200);

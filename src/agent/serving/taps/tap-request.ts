@@ -1,4 +1,4 @@
-import type { LinkError } from '../../../link/protocol.ts';
+import { type LinkError, unlookedReasons } from '../../../link/protocol.ts';
 import { podInterface } from '../../netns/pod-interface.ts';
 import { packetRules, wholeNumber } from '../../planner/annotations.ts';
 
@@ -41,7 +41,7 @@ export function parseTapRequest(
   const namespace = query.get('namespace') ?? '';
   const name = query.get('name') ?? '';
   if (namespace === '' || name === '') {
-    return refusal(400, 'InvalidParameter', 'namespace and name are required: whose packets to show');
+    return refusal(400, unlookedReasons.parameter, 'namespace and name are required: whose packets to show');
   }
   return {
     kind: 'tap',
@@ -82,5 +82,5 @@ function tapFormat(text: string): TapFormat | undefined {
 
 function invalidParameter(name: string, text: string, allowed: string): TapRefusal {
   const shown = JSON.stringify(text.slice(0, 200));
-  return refusal(400, 'InvalidParameter', `${name}=${shown}: must be ${allowed}`);
+  return refusal(400, unlookedReasons.parameter, `${name}=${shown}: must be ${allowed}`);
 }

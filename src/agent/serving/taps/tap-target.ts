@@ -1,16 +1,29 @@
 import type { Pod } from '../../../kubernetes/pod.ts';
-import { absentReasons } from '../../../link/protocol.ts';
+import { absentReasons, unlookedReasons } from '../../../link/protocol.ts';
 import { refusal, type TapRefusal, type TapRequest } from './tap-request.ts';
 
 /** The namespace of agents and hubs; undefined if the agent does not know it. */
 export type OwnPods = { readonly namespace: string | undefined };
+
+type TargetRequest = Pick<TapRequest, 'namespace' | 'name' | 'uid'>;
+
+/** The same as `tapTarget`, among the Pods that the agent knows; 503 while it knows none. */
+export function listedTarget(
+  tap: TargetRequest,
+  { pods, own }: { readonly pods: () => ReadonlyMap<string, Pod> | undefined; readonly own: OwnPods },
+): ReturnType<typeof tapTarget> {
+  const listed = pods();
+  return listed
+    ? tapTarget(tap, listed.values(), own)
+    : refusal(503, unlookedReasons.pods, 'the agent does not know the Pods of its Node yet');
+}
 
 /**
  * The Pod whose packets a tap shows, among those of this Node; 404 if it is not one of them. Pure. Refused: the host
  * network, which would show the packets of every Pod, and Podcap's own Pods, whose packets are those of other streams.
  */
 export function tapTarget(
-  { namespace, name, uid }: Pick<TapRequest, 'namespace' | 'name' | 'uid'>,
+  { namespace, name, uid }: TargetRequest,
   pods: Iterable<Pod>,
   own: OwnPods,
 ): { readonly kind: 'pod'; readonly pod: Pod } | TapRefusal {

@@ -10,7 +10,7 @@ import { type OpenedTap, openTap } from './open-tap.ts';
 import { isComplete, runTap, type TapEnd } from './run-tap.ts';
 import type { TapPackets } from './tap-packets.ts';
 import { parseTapRequest, refusal, type TapRefusal } from './tap-request.ts';
-import type { OwnPods } from './tap-target.ts';
+import { listedTarget, type OwnPods } from './tap-target.ts';
 
 /** Live captures of this Node's Pods, each as long as it is read. */
 export type Taps = AsyncDisposable & {
@@ -69,7 +69,8 @@ export function openTaps(options: TapsOptions): Taps {
   return {
     async handle(request) {
       const place = places.take(request.headers);
-      if (place.kind === 'full') return refuse(request, tooManyTaps(place.mostPerReader, options.maxTaps));
+      if (place.kind === 'full')
+        return refuse(request, refusalWhenFull(request, place.mostPerReader, options));
       using _ = place;
       const tap = serve(request);
       const settled = tap.then(
@@ -102,6 +103,18 @@ function droppedOf(packets: TapPackets): number {
 
 function refuse({ stream }: LinkRequest, { status, error }: TapRefusal): void {
   answerError(stream, status, error);
+}
+
+/** Whoever does not have the Pod says so even then: the hub asks all, and takes any other refusal for that of its Node. */
+function refusalWhenFull(
+  { query }: LinkRequest,
+  mostPerReader: number | undefined,
+  options: TapsOptions,
+): TapRefusal {
+  const parsed = parseTapRequest(query);
+  if (parsed.kind === 'refused') return parsed;
+  const target = listedTarget(parsed.tap, options);
+  return target.kind === 'refused' ? target : tooManyTaps(mostPerReader, options.maxTaps);
 }
 
 function tooManyTaps(mostPerReader: number | undefined, most: number): TapRefusal {
