@@ -1,5 +1,8 @@
-import { chmod, copyFile, mkdir, rm, symlink } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { cliCommands } from '../src/cli/cli-commands.ts';
+import { manPage } from '../src/cli/help/man-page.ts';
+import { clientVersion } from '../src/cli/version/client-version.ts';
 import { checkout } from './target.ts';
 
 /** `make cli`: builds kubectl podcap in build/, where it runs in place. */
@@ -19,10 +22,21 @@ export async function buildCli(folder: string): Promise<void> {
   await rm(`${folder}/kubectl-podcap`, { force: true });
   await symlink('cli/kubectl-podcap.cjs', `${folder}/kubectl-podcap`);
   await copyFile(completionProgram, `${folder}/kubectl_complete-podcap`);
+  await writeFile(
+    `${folder}/kubectl-podcap.1`,
+    manPage(cliCommands, { version: clientVersion, date: today() }),
+  );
 }
 
 /** What kubectl's own completion runs for the plugin. */
 export const completionProgram = `${checkout}/src/cli/completion/kubectl_complete-podcap`;
+
+/** In UTC. As for other builds, SOURCE_DATE_EPOCH makes it that of the source. */
+function today(): string {
+  const epochSeconds = process.env['SOURCE_DATE_EPOCH'];
+  const date = epochSeconds === undefined ? new Date() : new Date(Number(epochSeconds) * 1_000);
+  return date.toISOString().slice(0, 10);
+}
 
 /** Bundles the program for Node.js 20 and later. Returns the files that it was made from. */
 export async function bundleCli(outfile: string): Promise<readonly string[]> {

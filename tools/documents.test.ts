@@ -15,6 +15,7 @@ test.each([
   'docs/settings.md',
   'docs/metrics.md',
   'docs/capture-files.md',
+  'docs/cli.md',
   'README.md',
 ])('%s is what `make docs` would write', async (file) => {
   expect(await readFile(`${checkout}/${file}`, 'utf8')).toBe(documents.get(file));

@@ -9,6 +9,7 @@ import { annotationRules } from '../src/agent/planner/annotations.ts';
 import { refusalDescriptions } from '../src/agent/planner/refusals.ts';
 import { readSettings, type Settings } from '../src/agent/settings.ts';
 import { filterMarkdown } from '../src/pcap/filter/filter-help.ts';
+import { commandsMarkdown } from './cli-document.ts';
 import { formatted } from './format-file.ts';
 import { table } from './markdown-table.ts';
 import { metricsDocument } from './metrics-document.ts';
@@ -26,6 +27,7 @@ export async function renderDocuments(): Promise<ReadonlyMap<string, string>> {
     'docs/settings.md': settingsDocument(generated),
     'docs/metrics.md': metricsDocument(generated),
     'docs/capture-files.md': await between('docs/capture-files.md', 'filters', filterMarkdown()),
+    'docs/cli.md': await between('docs/cli.md', 'commands', commandsMarkdown()),
     'README.md': await between('README.md', 'annotations', annotationTable(settings)),
   };
   const rendered = Object.entries(documents).map(async ([file, content]) => {

@@ -21,8 +21,8 @@ ${definitions(
   [...command.options, helpOption].map((option) => [optionTerm(option), optionMeaning(option)]),
   { termColumns: optionColumns, columns: helpColumns },
 )}
-The options of kubectl, such as --namespace, --context and --as, work here too: see
-kubectl options.
+kubectl's own options work here, too, such as --namespace, --context and --as:
+see kubectl options.
 `;
 }
 
