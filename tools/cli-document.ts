@@ -4,6 +4,7 @@ import { cliCommands } from '../src/cli/cli-commands.ts';
 import { optionMeaning, usageLine } from '../src/cli/help/command-help.ts';
 import { descriptionBlocks } from '../src/cli/help/description-blocks.ts';
 import { exitCodeMeanings } from '../src/cli/help/exit-code-meanings.ts';
+import { oldestKubectl } from '../src/cli/kubectl/kubectl-version.ts';
 import { kubectlOptions } from '../src/cli/kubectl-options.ts';
 import { table } from './markdown-table.ts';
 
@@ -17,7 +18,7 @@ export function commandsMarkdown(): string {
     list,
     ...cliCommands.map(commandMarkdown),
     '## Options of kubectl',
-    'Every command takes these, too, and passes them on to kubectl:',
+    `The oldest kubectl that it works with is ${oldestKubectl.major}.${oldestKubectl.minor}. Every command takes these, too, and passes them on to kubectl:`,
     optionTable(kubectlOptions),
     '## Exit codes',
     table(
