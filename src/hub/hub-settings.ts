@@ -66,7 +66,7 @@ export const hubSettingDescriptions: SettingDescriptions<HubSettings> = {
     flag: 'max-streams-per-user',
     env: 'PODCAP_MAX_STREAMS_PER_USER',
     default: '64',
-    help: 'the most of them that one user has',
+    help: 'the most of them that one user has; the ServiceAccounts of a namespace share it',
   },
   logLevel: {
     flag: 'log-level',

@@ -2,6 +2,7 @@ import { lruCache } from '../../base/lru-cache.ts';
 import { plainText } from '../../base/plain-text.ts';
 import { type RateLimiter, type RateLimits, rateLimiter } from '../../base/rate-limiter.ts';
 import type { Caller } from './access.ts';
+import { boundedUser } from './bounded-user.ts';
 
 /** Writes one line for each start, end and refusal of a stream: who read which packets. */
 export type AuditLog = (event: AuditEvent) => void;
@@ -58,7 +59,7 @@ export function auditLog(
   const writeLine = (event: AuditEvent) => write(`${auditLine(event, new Date())}\n`);
   return (event) => {
     if (event.event !== 'StreamRefused') return writeLine(event);
-    const { user } = event.caller;
+    const user = boundedUser(event.caller);
     const refused = refusals.get(user) ?? { rate: rateLimiter(limits, now), leftOut: 0 };
     refusals.set(user, refused);
     if (refused.rate.waitMs() > 0) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Log } from '../../kubernetes/logger.ts';
+import { boundedUser } from '../access/bounded-user.ts';
 import { type ApiCall, type ApiSources } from './api-call.ts';
 import type { ApiConnections } from './api-connections.ts';
 import { sendError, sendText } from './api-response.ts';
@@ -65,7 +66,7 @@ export function apiHandler(options: ApiHandlerOptions): ApiHandler {
     const { response } = call;
     let seen: AbortSignal | undefined;
     try {
-      const opened = { kind: callKind(plan), user: call.caller.user, response };
+      const opened = { kind: callKind(plan), user: boundedUser(call.caller), response };
       const error = await calls.run(opened, async (signal) => {
         seen = signal;
         return await perform(plan, { ...call, signal });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Access } from '../access/access.ts';
 import type { AuditedStream, AuditLog } from '../access/audit.ts';
+import { boundedUser } from '../access/bounded-user.ts';
 import type { StatusError } from '../api/status-error.ts';
 import type { Subresource, SubresourceHandler, SubresourceRequest } from '../api/subresource-handler.ts';
 import { findRecording, findTap, type SourceOrigins, type StreamSource } from './find-source.ts';
@@ -55,11 +56,11 @@ export function streamHandler(options: StreamHandlerOptions): SubresourceHandler
     if (parameters.kind === 'error') return parameters;
     const denied = await authorize(request.caller, { ...capture, verb: audited.verb }, signal);
     if (denied) return denied;
-    const place = limits.open(request.caller.user);
+    const user = boundedUser(request.caller);
+    const place = limits.open(user);
     if (place.kind === 'refused') return streamErrors.tooMany(place.bound, bounds);
     try {
-      const mayAskAll = () => begin(request.caller.user);
-      const { user } = request.caller;
+      const mayAskAll = () => begin(user);
       const wanted = { capture, parameters: parameters.values, accept, user, mayAskAll, signal };
       const source = await (subresource === 'log' ? findRecording : findTap)(options, wanted);
       if (source.kind === 'error') return source;
