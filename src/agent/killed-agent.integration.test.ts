@@ -75,7 +75,10 @@ async function captureAndKill(
   const agent = fork(program, [JSON.stringify({ server, ca, settings })], { stdio: 'inherit' });
   await until(() => scene.eventReasons().includes('CaptureStarted'), { what: 'the capture' });
   await scene.testbed.sendDatagrams({ count: sent.count, rate: 4_000, bytes });
-  await until(async () => (await storedPackets(scene.captures)) >= sent.written, { what: 'the datagrams' });
+  await until(async () => (await storedPackets(scene.captures)) >= sent.written, {
+    what: 'the datagrams',
+    deadlineMs: 30_000,
+  });
   agent.kill('SIGKILL');
   await once(agent, 'exit');
   await until(async () => (await scene.tcpdumps()).length === 0, { what: 'the end of tcpdump' });
@@ -97,7 +100,7 @@ async function startSecond(scene: Scene, hubs: Awaited<ReturnType<typeof hubScen
           const counters = await countersOf(link);
           return stored > 0 && counters?.packets === stored && counters;
         },
-        { what: 'the packets in the files to be counted' },
+        { what: 'the packets in the files to be counted', deadlineMs: 30_000 },
       );
     },
     [Symbol.asyncDispose]: agent.stop,
