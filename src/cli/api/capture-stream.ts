@@ -21,7 +21,7 @@ export type TapRequest = {
   readonly filter?: string;
   readonly interface?: string;
   readonly snaplen?: number;
-  /** Where the Pod runs, if that is known: a hint. */
+  /** Where the Pod runs, if that is known: no other Node is asked. */
   readonly node?: string;
 };
 

@@ -43,8 +43,9 @@ export function staticDocuments(version: string): StaticDocuments {
     resources: plain(resourcesDocument),
     openApiRoot: plain({ contentType: 'application/json', body: openApiRoot(openApi.hash) }),
     openApiDocument({ request, response, hash }) {
-      // As kube-apiserver: a document that is asked for by another hash is not the one that the client means.
-      if (hash === undefined || hash === openApi.hash) sendPlain(request, response, openApi);
+      // As kube-openapi: a document that is asked for by another hash is not the one that the client means. kube-apiserver
+      // passes no redirect of an aggregated API on: the client gets an error until it knows the new hash.
+      if (hash === undefined || hash === '' || hash === openApi.hash) sendPlain(request, response, openApi);
       else {
         response.writeHead(301, { ...commonHeaders, location: openApiUrl(openApi.hash) });
         response.end();
