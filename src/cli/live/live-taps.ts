@@ -19,7 +19,7 @@ export type LivePod = {
 export type LiveTaps = AsyncDisposable & {
   /** Unless it is watched already. */
   readonly start: (pod: LivePod) => void;
-  /** The Pod is gone: ends its tap if that has not ended itself. */
+  /** The Pod is gone: ends its tap if that does not end itself soon. */
   readonly stop: (key: string) => void;
   /** Taps that have not ended. */
   readonly running: () => number;
@@ -30,6 +30,8 @@ export type LiveTapsOptions = {
   readonly asked: Pick<TapRequest, 'filter' | 'interface' | 'snaplen'>;
   readonly events: TapEvents;
   readonly backoffMs?: { readonly minMs: number; readonly maxMs: number };
+  /** How long the tap of a Pod that is gone may take to end itself. */
+  readonly goneAfterMs?: number;
 };
 
 export type TapEvents = {
@@ -43,12 +45,27 @@ export type TapEvents = {
   readonly failed: (error: unknown) => void;
 };
 
-type Running = { readonly ending: AbortController; readonly done: Promise<void> };
+type Running = {
+  readonly ending: AbortController;
+  readonly done: Promise<void>;
+  gone: NodeJS.Timeout | undefined;
+};
+
+class PodGone extends Error {}
+
+/** An agent sees that a Pod has ended within seconds, and sends what came before. */
+const defaultGoneAfterMs = 5_000;
 
 /** A hub or an agent that is restarted is back after some seconds. */
 const defaultBackoffMs = { minMs: 250, maxMs: 5_000 };
 
-export function liveTaps({ open, asked, events, backoffMs = defaultBackoffMs }: LiveTapsOptions): LiveTaps {
+export function liveTaps({
+  open,
+  asked,
+  events,
+  backoffMs = defaultBackoffMs,
+  goneAfterMs = defaultGoneAfterMs,
+}: LiveTapsOptions): LiveTaps {
   const taps = new Map<string, Running>();
 
   async function run(pod: LivePod, signal: AbortSignal): Promise<void> {
@@ -64,12 +81,19 @@ export function liveTaps({ open, asked, events, backoffMs = defaultBackoffMs }: 
         onGaps: (gaps) => events.gaps(pod, gaps),
         signal,
       });
-      taps.delete(pod.key);
+      over(pod.key);
       events.ended(pod, ending);
     } catch (error) {
-      taps.delete(pod.key);
+      over(pod.key);
       if (!signal.aborted) events.failed(error);
+      else if (signal.reason instanceof PodGone)
+        events.ended(pod, { kind: 'ended', message: signal.reason.message });
     }
+  }
+
+  function over(key: string): void {
+    clearTimeout(taps.get(key)?.gone);
+    taps.delete(key);
   }
 
   return {
@@ -78,10 +102,12 @@ export function liveTaps({ open, asked, events, backoffMs = defaultBackoffMs }: 
       const ending = new AbortController();
       // Begun later: what is done at once would not find it in the map.
       const done = Promise.resolve().then(() => run(pod, ending.signal));
-      taps.set(pod.key, { ending, done });
+      taps.set(pod.key, { ending, done, gone: undefined });
     },
     stop(key) {
-      taps.get(key)?.ending.abort(new Error('the Pod is gone'));
+      const tap = taps.get(key);
+      if (!tap) return;
+      tap.gone ??= setTimeout(() => tap.ending.abort(new PodGone('the Pod is gone')), goneAfterMs);
     },
     running: () => taps.size,
     async [Symbol.asyncDispose]() {

@@ -181,12 +181,13 @@ test('Pods that come are watched, and those that go are not waited for', async (
       'web-1': [{ bytes: recordingBytes('web1', [1]), ending: never }],
       'web-2': [{ bytes: recordingBytes('web2', [2]), outcome: podEnded }],
     },
-    { pods: [podOf('web-1')], changes },
+    { pods: [podOf('web-1')], changes, goneAfterMs: 10 },
   );
   await expect.poll(() => secondsOf(stdout()).length).toBeGreaterThan(0);
   endChanges();
   expect(await ended).toBe(0);
   expect(stderr()).toContain('podcap: web-2 has come, and is watched\n');
+  expect(stderr()).toContain('podcap: web-1: the Pod is gone\n');
 });
 
 test('programs get a capture with the interfaces of all Pods', async () => {

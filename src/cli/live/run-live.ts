@@ -15,7 +15,7 @@ export type PodChange =
   | { readonly kind: 'came'; readonly pod: LivePod }
   | { readonly kind: 'left'; readonly key: string };
 
-export type RunLive = Pick<LiveTapsOptions, 'open' | 'asked' | 'backoffMs'> & {
+export type RunLive = Pick<LiveTapsOptions, 'open' | 'asked' | 'backoffMs' | 'goneAfterMs'> & {
   readonly pods: readonly LivePod[];
   /** Undefined: no other Pods come, and the command ends when these have ended. Throws the signal's reason. */
   readonly changes: ((signal: AbortSignal) => AsyncIterable<PodChange>) | undefined;
@@ -66,7 +66,10 @@ export async function runLive(live: RunLive): Promise<number> {
     waitMs: () => (taps.running() > 1 ? orderWaitMs : 0),
     mostBytes: mostWaitingBytes,
   });
-  const taps = liveTaps({ ...live, events: tapEvents(live, { state, order, report, wake }) });
+  const taps: LiveTaps = liveTaps({
+    ...live,
+    events: tapEvents(live, { state, order, report, wake, running: () => taps.running() }),
+  });
   const over = new AbortController();
   const late = lastingEnd();
   await using ends = new AsyncDisposableStack();
@@ -93,9 +96,10 @@ type Events = {
   readonly order: PacketOrder;
   readonly report: LiveReport;
   readonly wake: Wakeup['wake'];
+  readonly running: LiveTaps['running'];
 };
 
-function tapEvents({ durationMs }: RunLive, { state, order, report, wake }: Events): TapEvents {
+function tapEvents({ durationMs }: RunLive, { state, order, report, wake, running }: Events): TapEvents {
   const arrive = arrivingPackets(order, report.noSpace);
   return {
     packet(pod, packet, description) {
@@ -111,6 +115,7 @@ function tapEvents({ durationMs }: RunLive, { state, order, report, wake }: Even
     gaps: (_, gaps) => report.gaps(gaps),
     ended(pod, { kind, message }) {
       report[kind](pod, message);
+      if (!state.hasAllPods && running() === 0) report.say('no Pod is left: waiting for others');
       wake();
     },
     failed(error) {
@@ -127,14 +132,19 @@ type Following = Pick<Events, 'state' | 'report' | 'wake'> & {
 
 /** Never rejects. */
 async function followChanges(
-  { changes }: RunLive,
+  { changes, pods }: RunLive,
   { taps, state, report, wake, signal }: Following,
 ): Promise<void> {
   if (!changes) return;
+  // One that has ended, or was refused, is not tried again.
+  const known = new Set(pods.map(({ key }) => key));
   try {
     for await (const change of changes(signal)) {
-      if (change.kind === 'left') taps.stop(change.key);
-      else {
+      if (change.kind === 'left') {
+        taps.stop(change.key);
+        known.delete(change.key);
+      } else if (!known.has(change.pod.key)) {
+        known.add(change.pod.key);
         report.came(change.pod);
         taps.start(change.pod);
       }

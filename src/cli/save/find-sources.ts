@@ -1,0 +1,83 @@
+import type { Capture } from '../../api/capture.ts';
+import { semaphore } from '../../base/semaphore.ts';
+import { exitCodes } from '../../commands/terminal.ts';
+import { type CaptureList, listCaptures, readCapture } from '../api/captures-client.ts';
+import type { Cluster } from '../api/cluster.ts';
+import type { Targets } from '../api/targets.ts';
+import { UnreachableServer } from '../api/unreachable-server.ts';
+import { readWorkload } from '../api/workloads-client.ts';
+import { CommandFailure } from '../cli-command.ts';
+import type { SaveArguments } from './save-arguments.ts';
+import type { SaveSource } from './save-recordings.ts';
+import { saveSources } from './save-sources.ts';
+
+export type FoundSources = {
+  readonly sources: readonly SaveSource[];
+  /** What could not be found, in words. */
+  readonly warnings: readonly string[];
+};
+
+/**
+ * Finds what is recorded of the targets: also of Pods that are gone. Throws a CommandFailure if there is nothing, or where
+ * the API server or the hub refuses.
+ */
+export async function findSources(
+  cluster: Cluster,
+  targets: Targets,
+  { asked, signal }: { readonly asked: SaveArguments; readonly signal: AbortSignal },
+): Promise<FoundSources> {
+  const { namespace } = cluster;
+  const { captures, warnings } = await findCaptures(cluster, targets, signal);
+  const names = targets.kind === 'pods' ? targets.names : undefined;
+  const { sources, missing } = saveSources(captures, { ...asked, namespace, names });
+  const problems = [...missing, ...warnings.map((each) => each.replace(/^podcap: /, ''))];
+  if (sources.length > 0) return { sources, warnings: problems };
+  const nothing = problems.length > 0 ? [] : [nothingRecorded(targets, namespace)];
+  throw new CommandFailure([...nothing, ...problems].join('\n'), exitCodes.failed);
+}
+
+async function findCaptures(cluster: Cluster, targets: Targets, signal: AbortSignal): Promise<CaptureList> {
+  const { namespace } = cluster;
+  switch (targets.kind) {
+    case 'pods': {
+      const inTurn = semaphore(atOnce);
+      const found = await Promise.all(
+        targets.names.map((name) => inTurn(() => knownCapture(cluster, name, signal), signal)),
+      );
+      return { captures: found.filter((capture) => capture !== undefined), warnings: [] };
+    }
+    case 'selector':
+      return await listCaptures(cluster, { namespace, labelSelector: targets.selector }, signal);
+    case 'workload': {
+      // Of Pods that are gone, only their labels are known.
+      const { labelSelector } = await readWorkload(cluster, targets, signal);
+      return await listCaptures(cluster, { namespace, labelSelector }, signal);
+    }
+  }
+}
+
+const atOnce = 8;
+
+/** Who may download may not be allowed to see captures: then their size is unknown, and the hub finds the recording. */
+async function knownCapture(
+  cluster: Cluster,
+  name: string,
+  signal: AbortSignal,
+): Promise<Capture | undefined> {
+  try {
+    return await readCapture(cluster, { namespace: cluster.namespace, name }, signal);
+  } catch (error) {
+    if (error instanceof CommandFailure && !(error instanceof UnreachableServer)) return undefined;
+    throw error;
+  }
+}
+
+function nothingRecorded(targets: Targets, namespace: string): string {
+  const of =
+    targets.kind === 'selector'
+      ? `Pods that ${targets.selector} selects`
+      : targets.kind === 'workload'
+        ? `the Pods of ${targets.type}/${targets.name}`
+        : `Pod ${targets.names.join(', ')}`;
+  return `nothing is recorded of ${of} in namespace ${namespace}: kubectl podcap list -n ${namespace} shows what is`;
+}
