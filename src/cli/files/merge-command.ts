@@ -10,12 +10,14 @@ export const mergeCommand: CliCommand = {
   summary: 'merge capture files in time order',
   usage: 'FILE... --to FILE [options]',
   description: `Merges capture files (pcap or pcapng) into one, in the order of their packets'
-times. Each packet keeps its time, its length and, within its file, its place. In
-pcapng, each packet keeps its interface (frame.interface_name in Wireshark).
+times. Each packet keeps its time, its length and, within its file, its place.
+In pcapng, each packet keeps its interface (frame.interface_name in
+Wireshark).
 
-A file is read as far as it can be; if packets are missing, the exit code is 3.
-The output has its name only when it is complete. A file can be - for standard
-input, or a pipe; the others do not wait for a pipe that sends nothing for ${slowAfterMs / 1_000} s.`,
+A file is read as far as it can be; if packets are missing, the exit code is
+3. The output has its name only when it is complete. A file can be - for
+standard input, or a pipe; the others do not wait for a pipe that sends
+nothing for ${slowAfterMs / 1_000} s.`,
   options: [
     { name: 'to', value: 'FILE', description: 'where to write; - is standard output' },
     {

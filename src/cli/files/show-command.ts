@@ -11,9 +11,9 @@ export const showCommand: CliCommand = {
   summary: 'print the packets of a capture file',
   usage: 'FILE [options]',
   get description() {
-    return `Prints the packets of a capture file (pcap or pcapng), a line for each, with the
-time in UTC. FILE can be - for standard input. A file that is damaged or cut is
-shown as far as it can be read; then the exit code is 3.
+    return `Prints the packets of a capture file (pcap or pcapng), a line for each, with
+the time in UTC. FILE can be - for standard input. A file that is damaged or
+cut is shown as far as it can be read; then the exit code is 3.
 
 The terms of --filter; the last four combine others:
 
@@ -30,8 +30,8 @@ ${filterHelp(descriptionColumns)}`;
       command: "kubectl podcap show web.pcapng --filter 'tcp port 80 and (syn or rst)'",
     },
     {
-      purpose: 'Look at a recording without a file',
-      command: 'kubectl podcap save web-0 --to - | kubectl podcap show - --filter dns',
+      purpose: 'Look for a text in what was sent',
+      command: `kubectl podcap show web.pcapng --filter '"GET /login"' --count 20`,
     },
   ],
   positionals: 'files',

@@ -23,10 +23,10 @@ export const liveCommand: CliCommand = {
 lines, in Wireshark, or as a capture for another program. The Pods need no
 annotation, and nothing is written on their Nodes. Times are in UTC.
 
-Of a workload or a selector, Pods that come are watched too. A stream that is cut
-is opened again, and how long that took is said. The command ends with Ctrl-C,
-when its Pods have ended, or with its reader, and says then how many packets
-there were. If it knows that some are missing, the exit code is 3.`,
+Of a workload or a selector, Pods that come are watched too. A stream that is
+cut is opened again, and how long that took is said. The command ends with
+Ctrl-C, when its Pods have ended, or with its reader, and says then how many
+packets there were. If it knows that some are missing, the exit code is 3.`,
   options: [
     { name: 'selector', short: 'l', value: 'SELECTOR', description: 'Pods with these labels' },
     {

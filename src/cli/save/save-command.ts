@@ -16,14 +16,15 @@ export const saveCommand: CliCommand = {
   summary: 'save what is recorded of Pods to a file',
   usage: 'POD... | TYPE/NAME | -l SELECTOR [options]',
   description: `Downloads the recordings of one or more Pods, also of Pods that are gone, and
-merges them into one file in the order of their packets' times. In pcapng, each
-packet has the name of its Pod (frame.interface_name in Wireshark).
+merges them into one file in the order of their packets' times. In pcapng,
+each packet has the name of its Pod (frame.interface_name in Wireshark).
 
-Each download is checked with its digest. One that is cut starts over. The file
-has its name only when it is complete; until then it is FILE.part, and the
-downloads take as much space again in the same folder. What is missing is said
-at the end and in the file: dropped packets, Pods that could not be downloaded,
-Nodes that did not answer. If the download lacks anything, the exit code is 3.`,
+Each download is checked with its digest. One that is cut starts over. The
+file has its name only when it is complete; until then it is FILE.part, and
+the downloads take as much space again in the same folder. What is missing is
+said at the end and in the file: dropped packets, Pods that could not be
+downloaded, Nodes that did not answer. If the download lacks anything, the
+exit code is 3.`,
   options: [
     { name: 'selector', short: 'l', value: 'SELECTOR', description: 'recordings of Pods with these labels' },
     {
