@@ -6,18 +6,21 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { capturedPodsFile } from '../src/agent/storage/captured-pods.ts';
 import { deletedRecordingsFile } from '../src/agent/storage/deleted-recordings.ts';
-import { folderName, podEndName, recordName, ringFileBase } from '../src/agent/storage/file-names.ts';
+import * as fileNames from '../src/agent/storage/file-names.ts';
 
+const { folderName, frozenFolderName, recordName, ringFileBase } = fileNames;
 const script = join(import.meta.dirname, 'chart/files/purge.sh');
 const uid = '6d1f4c1e-9f5c-4b2e-8f0e-3a2b1c0d9e8f';
+/** All names that are constants: a new one must be purged, too. */
+const notes = Object.values(fileNames).filter((each) => typeof each === 'string');
 /** What an agent leaves in a folder, including what it was replacing when it was killed. */
 const ofAnAgent = [
   `${ringFileBase('web', 1)}000`,
   `${ringFileBase('web', 12)}7`,
   recordName(1),
   `${recordName(2)}.new`,
-  podEndName,
-  `${podEndName}.new`,
+  ...notes.flatMap((name) => [name, `${name}.new`, `${name}.0123456789ab.new`]),
+  `${ringFileBase('web', 12)}8.new`,
 ];
 
 let captures: string;
@@ -31,6 +34,9 @@ test('deletes the files that agents wrote, and their folders', async () => {
   await make(folderName({ namespace: 'default', pod: 'web.example', uid }), ofAnAgent);
   await make(folderName(longest), [`${ringFileBase(longest.pod, 999_999_999)}000`]);
   await make(folderName({ namespace: 'default', pod: 'never-captured', uid }), []);
+  const crashed = folderName({ namespace: 'default', pod: 'crashed', uid });
+  await make(crashed, ofAnAgent);
+  for (const number of [1, 999]) await make(join(crashed, frozenFolderName(number)), ofAnAgent);
   for (const name of [capturedPodsFile, deletedRecordingsFile])
     for (const path of [name, `${name}.new`]) await writeFile(join(captures, path), '');
   await purge();
@@ -39,15 +45,18 @@ test('deletes the files that agents wrote, and their folders', async () => {
 
 test('keeps files that no agent wrote, and the folders that contain them', async () => {
   const mixed = folderName({ namespace: 'default', pod: 'web', uid });
-  const notes = ['notes.txt', 'captres-web.pcap', 'capture.json', 'web.pcap0'];
-  await make(mixed, [...ofAnAgent, ...notes]);
+  const others = ['notes.txt', 'captres-web.pcap', 'capture.json', 'web.pcap0'];
+  await make(mixed, [...ofAnAgent, ...others]);
+  await make(join(mixed, 'frozen-x'), ofAnAgent);
   await make('not-a-capture', ofAnAgent);
   await make('not-a-capture-either', []);
   await writeFile(join(captures, recordName(1)), '');
   await purge();
   expect(await everythingIn(captures)).toEqual(
     [
-      ...notes.map((name) => `${mixed}/${name}`),
+      ...others.map((name) => `${mixed}/${name}`),
+      `${mixed}/frozen-x`,
+      ...ofAnAgent.map((name) => `${mixed}/frozen-x/${name}`),
       mixed,
       'not-a-capture',
       ...ofAnAgent.map((name) => `not-a-capture/${name}`),
