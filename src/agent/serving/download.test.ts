@@ -63,16 +63,19 @@ describe('a recording', () => {
     expect(body).toEqual(captureFile(packets(10, 10)));
   });
 
-  test('with a damaged file is not complete', async () => {
+  test.each([
+    ['a damaged file', Buffer.concat([captureFile(packets(5, 5)), Buffer.alloc(64, 0xff)]), 15],
+    ['a file that is none', Buffer.alloc(5_000, 7), 10],
+  ])('with %s is not complete, and says which file by its name', async (_what, content, count) => {
     await using scene = await servingScene();
-    await scene.captures.file({ index: 0, packets: packets(0, 5) });
+    for (const index of [0, 2]) await scene.captures.file({ index, packets: packets(index * 5, 5) });
     await scene.captures.record({});
-    const path = join(scene.captures.pathOf(), ringFileName(ringFileBase(web.pod, 1), 1));
-    await writeFile(path, Buffer.concat([captureFile(packets(5, 5)), Buffer.alloc(64, 0xff)]));
+    const name = ringFileName(ringFileBase(web.pod, 1), 1);
+    await writeFile(join(scene.captures.pathOf(), name), content);
     expect(await scene.get()).toMatchObject({ status: 200, isCut: true });
     const { end } = await scene.frames();
-    expect(end).toMatchObject({ reason: 'DamagedFiles', isComplete: false, packets: 10 });
-    expect(end?.notes?.[0]).toMatch(/has no packet record at byte/);
+    expect(end).toMatchObject({ reason: 'DamagedFiles', isComplete: false, packets: count });
+    expect(end?.notes).toEqual([expect.stringMatching(new RegExp(`^${name} `))]);
   });
 });
 

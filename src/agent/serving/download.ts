@@ -9,6 +9,7 @@ import { findRecording, type Recording } from '../storage/recordings.ts';
 import type { GenerationSource, Snapshot } from '../storage/snapshot.ts';
 import { type CaptureStream, ReaderGone } from './capture-stream.ts';
 import type { HeldFiles } from './held-files.ts';
+import { withoutFolder } from './note-text.ts';
 import { countsAtEnd } from './recording-counts.ts';
 import { type RecordingRefusal, type RecordingRequest, refuseRecording } from './recording-request.ts';
 
@@ -59,6 +60,7 @@ export async function download(
     const end = await sendChunks(reading, { stream, dropped: dropping.signal });
     if (end.kind === 'heldTooMuch') await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
     return await endDownload(stream, end, {
+      folder: recording.folder,
       snapshot,
       capture: await reading.capture.catch(() => undefined),
     });
@@ -166,16 +168,24 @@ export async function unlessAborted(work: Promise<void>, signal: AbortSignal): P
   await Promise.race([work, promise]);
 }
 
+type Sent = {
+  /** Of the recording. */
+  readonly folder: string;
+  readonly snapshot: Snapshot;
+  readonly capture: RecordingCapture | undefined;
+};
+
 async function endDownload(
   stream: CaptureStream,
   end: SendingEnd,
-  { snapshot, capture }: { readonly snapshot: Snapshot; readonly capture: RecordingCapture | undefined },
+  { folder, snapshot, capture }: Sent,
 ): Promise<DownloadEnd> {
   const damage = (capture?.damage() ?? []).map(({ message }) => message);
-  const notes = [...snapshot.notes, ...damage].slice(0, mostNotes);
+  const leftOut = [...snapshot.notes, ...damage];
+  const notes = leftOut.slice(0, mostNotes).map((note) => withoutFolder(note, folder));
   const packets = capture?.packets() ?? 0;
   const last = {
-    ...outcomeOf(end, damage.length > 0),
+    ...outcomeOf(end, leftOut.length > 0),
     packets,
     ...countsAtEnd(snapshot.sources.map(({ record }) => record)),
     ...(notes.length > 0 && { notes }),
@@ -194,11 +204,16 @@ function outcomeOf(end: SendingEnd, isDamaged: boolean) {
     case 'heldTooMuch':
       return heldTooMuch;
     case 'end':
-      return isDamaged
-        ? { reason: 'DamagedFiles', message: 'the rest of a damaged file is left out', isComplete: false }
-        : { reason: 'Complete', isComplete: true };
+      return isDamaged ? damagedFiles : { reason: 'Complete', isComplete: true };
   }
 }
+
+/** How a stream ends in which something is missing that the ring has: its notes say what. */
+export const damagedFiles = {
+  reason: 'DamagedFiles',
+  message: 'a file, or the rest of one, could not be read and is left out',
+  isComplete: false,
+} as const;
 
 /** How a stream ends whose reader has kept too much of the disk. */
 export const heldTooMuch = {
