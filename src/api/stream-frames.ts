@@ -21,7 +21,7 @@ export type StreamFrame =
 
 /** Packets that are not in the stream, between the data before it and the data after it. */
 export type StreamGap = {
-  readonly reason: 'ReaderTooSlow' | 'Pruned' | 'Dropped' | 'CaptureRestarted';
+  readonly reason: 'ReaderTooSlow' | 'Pruned' | 'Dropped' | 'CaptureRestarted' | 'DamagedFiles';
   /** Undefined: unknown how many. */
   readonly packets?: number;
   readonly bytes?: number;

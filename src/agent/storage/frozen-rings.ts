@@ -161,7 +161,8 @@ export function surplusRings<Ring extends Pick<FrozenRing, 'record'>>(
   return later.slice(0, Math.max(0, later.length - (most - 1)));
 }
 
-async function frozenNumbers(podFolder: string): Promise<number[]> {
+/** The numbers of the folders of frozen rings, lowest first: only of those that an agent has made. */
+export async function frozenNumbers(podFolder: string): Promise<number[]> {
   const owner = await ifExists(lstat(podFolder));
   const numbers: number[] = [];
   for (const entry of (await ifExists(readdir(podFolder, { withFileTypes: true }))) ?? []) {

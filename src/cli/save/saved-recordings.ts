@@ -34,7 +34,7 @@ export function missingLines({ recordings, warnings }: SavedRecordings): readonl
 function lacksOf({ end, gaps }: DownloadedRecording): readonly string[] {
   const { dropped = 0, lostAtStop = 0, missed = 0, unseen = 0, notes = [] } = end;
   return [
-    ...(end.isComplete ? [] : [`what follows the part that was sent (${end.message ?? end.reason})`]),
+    ...(end.isComplete ? [] : [`${restOf(end)} (${end.message ?? end.reason})`]),
     ...gapTexts(gaps),
     ...counted(dropped, (packets) => `${packets} dropped`),
     ...counted(lostAtStop, (packets) => `${packets} lost at stop`),
@@ -44,11 +44,17 @@ function lacksOf({ end, gaps }: DownloadedRecording): readonly string[] {
   ];
 }
 
+/** Files can be damaged in the middle. */
+function restOf({ reason }: DownloadedRecording['end']): string {
+  return reason === 'DamagedFiles' ? 'what could not be read' : 'what follows the part that was sent';
+}
+
 const gapNames: Readonly<Record<StreamGap['reason'], string>> = {
   ReaderTooSlow: 'which this reader was too slow for',
   Pruned: 'pruned while they were read',
   Dropped: 'dropped while they were read',
   CaptureRestarted: 'while the capture was started again',
+  DamagedFiles: 'which could not be read',
 };
 
 /** One for each reason: there can be many gaps. */

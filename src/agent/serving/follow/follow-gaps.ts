@@ -11,6 +11,8 @@ export type FollowGaps = {
   readonly isBefore: (source: number) => boolean;
   /** What is before the packet has been taken. */
   readonly pass: (source: number) => void;
+  /** There is no packet after what is missing now. */
+  readonly passAll: () => void;
   /** For frames: what has been passed since the last call. */
   readonly takePassed: () => readonly StreamGap[];
   /** For a capture file: how many packets are missing before the packet; an estimate where nobody counted them. */
@@ -36,19 +38,24 @@ export function followGaps(): FollowGaps {
   const estimate = (missingBytes = 0) =>
     packets === 0 ? 0 : Math.round(missingBytes / (bytes / packets + recordHeaderBytes));
 
+  function pass(source: number): void {
+    const missing = before.get(source);
+    if (!missing) return;
+    before.delete(source);
+    passed.push(gapOf(missing));
+    const count = missing.packets ?? estimate(missing.bytes);
+    dropped.set(source, (dropped.get(source) ?? 0) + count);
+  }
+
   return {
     missing: add,
     restarted(source, count) {
       if (count > 0) add(source, { reason: 'CaptureRestarted', packets: count, bytes: undefined });
     },
     isBefore: (source) => before.has(source),
-    pass(source) {
-      const missing = before.get(source);
-      if (!missing) return;
-      before.delete(source);
-      passed.push(gapOf(missing));
-      const count = missing.packets ?? estimate(missing.bytes);
-      dropped.set(source, (dropped.get(source) ?? 0) + count);
+    pass,
+    passAll() {
+      for (const source of before.keys()) pass(source);
     },
     takePassed() {
       const taken = passed;

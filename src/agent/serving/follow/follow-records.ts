@@ -5,6 +5,7 @@ import { type FollowedTail, nextTail, toleranceUs, untilUs, usualUs } from './fo
 import type { FollowedRing } from './followed-ring.ts';
 import type { GenerationTail } from './generation-tail.ts';
 import type { MissingPackets } from './missing-packets.ts';
+import type { RecordBuffer } from './record-buffer.ts';
 
 export type FollowRecordsOptions = {
   readonly ring: FollowedRing;
@@ -55,16 +56,8 @@ export async function* followRecords(options: FollowRecordsOptions): AsyncGenera
       continue;
     }
     if (follower.isOver()) return;
-    await untilChanged(ring, signal);
+    await ring.changed(signal);
   }
-}
-
-async function untilChanged(ring: FollowedRing, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<void>();
-  const abort = () => aborted.resolve();
-  signal.addEventListener('abort', abort, { once: true });
-  if (!signal.aborted) await Promise.race([ring.changed(), aborted.promise]);
-  signal.removeEventListener('abort', abort);
 }
 
 class Follower {
@@ -104,7 +97,9 @@ class Follower {
     const before = this.active.filter(({ tail }) => tail.interfaceName === interfaceName);
     if (before.length === 0) return true;
     if (firstUs === undefined) return before.every(({ source, tail }) => this.#hasEnded(source, tail));
-    return before.every(({ tail }) => !tail.hasRecords || tail.timeUs >= firstUs - toleranceUs);
+    return before.every(
+      ({ tail }) => !tail.records.hasRecords || tail.records.timeUs >= firstUs - toleranceUs,
+    );
   }
 
   /** Whoever has no packet yet may have what the others have sent in the last seconds, still to be written. */
@@ -144,8 +139,8 @@ class Follower {
 
   #views(): FollowedTail[] {
     return this.active.map(({ source, tail }) => {
-      const { interfaceName, place, batchMs, emptyMs, hasRecords } = tail;
-      const nextUs = hasRecords ? tail.timeUs : undefined;
+      const { interfaceName, place, batchMs, emptyMs, records } = tail;
+      const nextUs = records.hasRecords ? records.timeUs : undefined;
       return { interfaceName, place, batchMs, emptyMs, nextUs, hasEnded: this.#hasEnded(source, tail) };
     });
   }
@@ -158,24 +153,26 @@ class Follower {
     this.#reportMissing(reading);
     const newer = this.active.filter((other) => this.#older(other).includes(reading));
     this.#expire(reading);
-    if (!reading.pairing && newer.length === 0) return { source, bytes: tail.take(this.#untilUs(at)) };
-    const { timeUs } = tail;
-    if (reading.pairing?.window.take(reading.pairing.keyOf(tail), timeUs)) {
-      tail.passOne();
+    if (!reading.pairing && newer.length === 0)
+      return { source, bytes: tail.records.take(this.#untilUs(at)) };
+    const { records } = tail;
+    const { timeUs } = records;
+    if (reading.pairing?.window.take(reading.pairing.keyOf(records), timeUs)) {
+      records.passOne();
       return undefined;
     }
     for (const other of newer) {
       if (timeUs < other.sinceUs - usualUs) continue;
       const { window, keyOf } = this.#pairingOf(other);
-      window.add(entryOf(reading, tail, keyOf));
+      window.add(entryOf(reading, records, keyOf));
     }
-    return { source, bytes: tail.take(Number.NEGATIVE_INFINITY) };
+    return { source, bytes: records.take(Number.NEGATIVE_INFINITY) };
   }
 
   /** What no record from now on can be a copy of is forgotten, and everything once the older ones have ended. */
   #expire(reading: Reading): void {
     const { pairing, tail } = reading;
-    pairing?.window.expire(tail.timeUs);
+    pairing?.window.expire(tail.records.timeUs);
     if (pairing?.window.isEmpty() && this.#older(reading).length === 0) reading.pairing = undefined;
   }
 
@@ -209,7 +206,7 @@ class Follower {
 
   #hasEnded(source: number, tail: GenerationTail): boolean {
     const { ring, nowMs } = this.#options;
-    if (tail.hasRecords) return false;
+    if (tail.records.hasRecords) return false;
     const isFollowed = ring.tails
       .slice(source + 1)
       .some(({ interfaceName }) => interfaceName === tail.interfaceName);
@@ -224,7 +221,7 @@ class Follower {
     const { kind, atMs } = ring.state();
     if (kind === 'live' || this.#begun < ring.tails.length) return false;
     const isOver = this.active.every(
-      ({ tail }) => !tail.hasRecords && tail.emptyMs > atMs + (kind === 'deleted' ? 0 : lastWriteMs),
+      ({ tail }) => !tail.records.hasRecords && tail.emptyMs > atMs + (kind === 'deleted' ? 0 : lastWriteMs),
     );
     if (isOver) for (const reading of this.active) this.#reportMissing(reading);
     return isOver;
@@ -234,7 +231,7 @@ class Follower {
 /** The Pod's end is written down when its captures have ended, or a little earlier. */
 const lastWriteMs = 1_000;
 
-function entryOf(reading: Reading, record: GenerationTail, keyOf: PacketKey) {
+function entryOf(reading: Reading, record: RecordBuffer, keyOf: PacketKey) {
   const { timeUs } = record;
   return { source: reading.source, file: 0, offset: 0, key: keyOf(record), timeUs, sinceUs: reading.sinceUs };
 }

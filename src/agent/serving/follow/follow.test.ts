@@ -1,4 +1,4 @@
-import { appendFile, unlink } from 'node:fs/promises';
+import { appendFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { framesMediaType } from '../../../api/stream-frames.ts';
@@ -79,6 +79,41 @@ test('a follower of a Pod whose recording is deleted gets the rest of it, and an
   await scene.captures.remove();
   const { end } = readFrames((await follower.answer).body);
   expect(end).toMatchObject({ reason: 'RecordingDeleted', isComplete: true, packets: 10 });
+});
+
+test.each([
+  ['a file that is none', (path: string) => writeFile(path, Buffer.alloc(5_000, 7)), /^D+GD+E$/, 20],
+  ['the rest of one', (path: string) => appendFile(path, Buffer.alloc(5_000, 0xff)), /^D+GD+E$/, 30],
+])(
+  'a follower who cannot get %s is told so, and that it is not complete',
+  async (_what, spoil, order, count) => {
+    await using scene = await servingScene();
+    for (const index of [0, 1, 2]) await scene.captures.file({ index, packets: packets(index * 10, 10) });
+    await scene.captures.record({});
+    await spoil(join(scene.captures.pathOf(), nameOf(1)));
+    const inFrames = followed(scene, '', framesMediaType);
+    const asFile = followed(scene);
+    await scene.captures.podEnd();
+    const { kinds, gaps, end } = readFrames((await inFrames.answer).body);
+    expect(kinds).toMatch(order);
+    expect(gaps).toMatchObject([{ reason: 'DamagedFiles' }]);
+    expect(end).toMatchObject({ reason: 'DamagedFiles', isComplete: false, packets: count });
+    expect(end?.notes).toEqual([expect.stringMatching(new RegExp(`^${nameOf(1)} `))]);
+    expect((await asFile.answer).isCut).toBe(true);
+  },
+);
+
+test('a follower who cannot get the rest of the last file is told so at the end', async () => {
+  await using scene = await servingScene();
+  await scene.captures.file({ index: 0, packets: packets(0, 10) });
+  await scene.captures.record({});
+  await appendFile(join(scene.captures.pathOf(), nameOf(0)), Buffer.alloc(5_000, 0xff));
+  const follower = followed(scene, '', framesMediaType);
+  await scene.captures.podEnd();
+  const { kinds, gaps, end } = readFrames((await follower.answer).body);
+  expect(kinds).toMatch(/^D+GE$/);
+  expect(gaps).toEqual([{ reason: 'DamagedFiles', bytes: 5_000 }]);
+  expect(end).toMatchObject({ reason: 'DamagedFiles', isComplete: false, packets: 10 });
 });
 
 test('a follower that waits is released at once when it goes away', async () => {

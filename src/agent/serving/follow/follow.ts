@@ -10,6 +10,7 @@ import type { CaptureStream } from '../capture-stream.ts';
 import {
   type DownloadEnd,
   type DownloadOptions,
+  damagedFiles,
   findChosen,
   heldTooMuch,
   mostHeldFiles,
@@ -72,7 +73,7 @@ export async function follow(
 /** A pcapng stream has no place for anything before its first interface is described. */
 async function firstFile(ring: FollowedRing, signal: AbortSignal): Promise<void> {
   while (ring.tails.length === 0 && ring.state().kind === 'live') {
-    await Promise.race([ring.changed(), aborted(signal)]);
+    await ring.changed(signal);
     signal.throwIfAborted();
   }
 }
@@ -111,6 +112,7 @@ async function send(
   try {
     for (;;) {
       const chunk = await chunks.next();
+      if (chunk.done) gaps.passAll();
       for (const gap of gaps.takePassed()) await unlessAborted(stream.gap(gap), dropped);
       if (chunk.done) return chunk.value;
       await unlessAborted(stream.write(chunk.value), dropped);
@@ -130,7 +132,7 @@ async function endStream(
   end: FollowEnd,
   { ring, packets }: { readonly ring: FollowedRing; readonly packets: number },
 ): Promise<DownloadEnd> {
-  const notes = ring.tails.flatMap((tail) => tail.notes).slice(0, mostNotes);
+  const notes = ring.notes().slice(0, mostNotes);
   const outcome = outcomeOf(end, ring);
   const counts = countsAtEnd(ring.tails.map(({ record }) => record));
   await stream.end({ ...outcome, packets, ...counts, ...(notes.length > 0 && { notes }) });
@@ -140,6 +142,7 @@ async function endStream(
 function outcomeOf(end: FollowEnd, ring: FollowedRing) {
   if (end.kind === 'heldTooMuch') return heldTooMuch;
   if (end.kind === 'problem') return { reason: end.reason, message: end.message, isComplete: false };
+  if (ring.notes().length > 0) return damagedFiles;
   return { reason: ring.state().kind === 'deleted' ? 'RecordingDeleted' : 'PodEnded', isComplete: true };
 }
 
@@ -147,9 +150,4 @@ function sourcesOf(tails: readonly GenerationTail[]): DescribedSource[] {
   return tails.flatMap(({ header, record, interfaceName }) =>
     header ? { header, record, interfaceName } : [],
   );
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,27 +1,35 @@
 import type { Clock } from '../../../base/clock.ts';
 import { ifExists } from '../../../base/fs-errors.ts';
+import { onAbort } from '../../../base/on-abort.ts';
 import { every } from '../../../base/timers.ts';
 import { type Wakeup, wakeup } from '../../../base/wakeup.ts';
-import { openPcap, type PcapFile } from '../../../pcap/pcap-file.ts';
-import { isOver, readRecord } from '../../storage/capture-records.ts';
-import { GenerationTail } from './generation-tail.ts';
+import type { PcapFile } from '../../../pcap/pcap-file.ts';
+import { type CaptureRecord, isOver, readRecord, startedGenerations } from '../../storage/capture-records.ts';
+import { withoutFolder } from '../note-text.ts';
+import { addFiles, type FollowedTails } from './added-files.ts';
+import type { GenerationTail } from './generation-tail.ts';
+import { type HeldFolder, holdFolder } from './held-folder.ts';
 import { type ListedFile, listRing } from './listed-ring.ts';
-import type { MissingPackets } from './missing-packets.ts';
 
 /** A recording that is followed: its generations, each with its files, as they come and go. */
 export type FollowedRing = AsyncDisposable & {
-  /** In the order in which they started, also those that have been read to their end. */
+  /** In the order in which they started, also those that have been read to their end. Each has a header. */
   readonly tails: readonly GenerationTail[];
   /** Looks at the folder again. */
   readonly look: () => Promise<void>;
-  /** Resolves when the folder has been looked at since the last call. */
-  readonly changed: () => Promise<void>;
+  /** Resolves when the folder has been looked at since the last call, or at the signal. */
+  readonly changed: (signal: AbortSignal) => Promise<void>;
   readonly state: () => RingState;
+  /** What could not be read, with the names of files in the folder. */
+  readonly notes: () => readonly string[];
   /** All files that are held open. */
   readonly files: () => readonly PcapFile[];
 };
 
-/** `ended`: the Pod has. `deleted`: so has its folder. `atMs`: since when that is known, by the monotonic clock. */
+/**
+ * `ended`: the Pod has. `deleted`: what was recorded has been, for good: what is recorded under the same name later is
+ * another recording. `atMs`: since when that is known, by the monotonic clock.
+ */
 export type RingState = { readonly kind: 'live' | 'ended' | 'deleted'; readonly atMs: number };
 
 export type FollowOptions = {
@@ -41,9 +49,12 @@ export const pollEveryMs = 200;
 
 /** Looks at the folder now, and then every `pollMs`, whether or not anybody reads. */
 export async function followRing(options: FollowOptions): Promise<FollowedRing> {
-  const { folder, nowMs } = options;
-  const tails: GenerationTail[] = [];
+  const { nowMs } = options;
+  const followed: FollowedTails = { tails: [], unread: new Map() };
+  const { tails, unread } = followed;
   const woken: Wakeup = wakeup();
+  await using opening = new AsyncDisposableStack();
+  const held = opening.use(await holdFolder(options.folder));
   let state: RingState = { kind: 'live', atMs: nowMs() };
   /** Generations that had been set aside before: they are no part of the ring. */
   let ignored: ReadonlySet<number> | undefined;
@@ -51,17 +62,19 @@ export async function followRing(options: FollowOptions): Promise<FollowedRing> 
   let looking: Promise<void> | undefined;
 
   async function lookOnce(): Promise<void> {
+    if (state.kind === 'deleted') return;
     const atMs = nowMs();
-    const listed = await listRing(folder);
+    const listed = held && (await listRecording(held, tails));
     if (!listed) {
-      if (state.kind !== 'deleted') state = { kind: 'deleted', atMs };
+      state = { kind: 'deleted', atMs };
       return;
     }
+    const folder = held.path;
     ignored ??= onlyFrozen(listed.files);
     const files = listed.files.filter(({ generation }) => !ignored?.has(generation));
-    await addFiles(tails, files, { ...options, isFirst });
+    await addFiles(followed, files, { ...options, folder, isFirst });
     isFirst = false;
-    await forgetFiles(tails, files);
+    await forgetFiles(tails, files, nowMs);
     await readEnds(folder, { tails, hasPodEnded: listed.hasPodEnded, atMs, clock: options.clock });
     if (!listed.hasPodEnded) state = { kind: 'live', atMs };
     else if (state.kind !== 'ended') state = { kind: 'ended', atMs };
@@ -78,18 +91,47 @@ export async function followRing(options: FollowOptions): Promise<FollowedRing> 
 
   await look();
   const timer = every(options.pollMs, look, options.onError);
+  const opened = opening.move();
   return {
     tails,
     look,
-    changed: () => woken.wait(),
+    async changed(signal) {
+      const { promise: aborted, resolve: abort } = Promise.withResolvers<void>();
+      using _aborting = onAbort(signal, abort);
+      await Promise.race([woken.wait(), aborted]);
+    },
     state: () => state,
+    notes() {
+      const notes = [...tails, ...unread.values()].flatMap((tail) => tail.notes);
+      return notes.map((note) => (held ? withoutFolder(note, held.path) : note));
+    },
     files: () => tails.flatMap((tail) => tail.files),
     async [Symbol.asyncDispose]() {
       timer[Symbol.dispose]();
       await looking?.catch(() => {});
       await Promise.all(tails.map((tail) => tail[Symbol.asyncDispose]()));
+      await opened[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Undefined if the recording has been deleted, even if its folder has not: it can have files of others. */
+async function listRecording({ path }: HeldFolder, tails: readonly GenerationTail[]) {
+  const listed = await listRing(path);
+  if (!listed) return undefined;
+  const newest = tails.findLast(({ record }) => record !== undefined);
+  if (!newest?.record) return listed;
+  const record = await readRecord(path, newest.number);
+  if (record) return isSameStart(record, newest.record) ? listed : undefined;
+  // Records of captures without files are deleted, but not the newest ones.
+  const started = (await ifExists(startedGenerations(path))) ?? new Set<number>();
+  return [...started].some((number) => number > newest.number) ? listed : undefined;
+}
+
+function isSameStart(a: CaptureRecord, b: CaptureRecord): boolean {
+  return (
+    a.startTime === b.startTime && a.clock.bootId === b.clock.bootId && a.clock.startMs === b.clock.startMs
+  );
 }
 
 function onlyFrozen(files: readonly ListedFile[]): ReadonlySet<number> {
@@ -97,52 +139,16 @@ function onlyFrozen(files: readonly ListedFile[]): ReadonlySet<number> {
   return new Set(files.flatMap(({ generation }) => (inRing.has(generation) ? [] : [generation])));
 }
 
-type Adding = Pick<FollowOptions, 'folder' | 'mostFiles' | 'nowMs'> & {
-  /** Of a generation that is there from the start, the ring may have deleted files long ago. */
-  readonly isFirst: boolean;
-};
-
-/** Opens what is new, oldest first. */
-async function addFiles(
-  tails: GenerationTail[],
-  files: readonly ListedFile[],
-  { folder, mostFiles, nowMs, isFirst }: Adding,
-): Promise<void> {
-  let open = tails.reduce((sum, tail) => sum + tail.files.length, 0);
-  for (const [number, ofGeneration] of Map.groupBy(files, ({ generation }) => generation)) {
-    const known = tails.find((tail) => tail.number === number);
-    const tail = known ?? new GenerationTail(number, undefined);
-    // It is written before tcpdump starts.
-    tail.record ??= await readRecord(folder, number);
-    for (const [at, { path, index }] of ofGeneration.entries()) {
-      if (index <= tail.lastIndex) continue;
-      if (open >= mostFiles) return;
-      const opened = await ifExists(openPcap(path));
-      const isNewest = at === ofGeneration.length - 1;
-      // It is moved right now, or has no header yet: nothing after it is read before it.
-      if (!opened || (opened.kind === 'empty' && isNewest)) break;
-      if (opened.kind === 'pcap')
-        tail.add(index, opened, isFirst ? undefined : missingBefore(tail, index), nowMs());
-      else tail.skip(index, opened.kind === 'empty' ? undefined : opened.message);
-      open += 1;
-    }
-    if (!known && tail.lastIndex >= 0) tails.push(tail);
-  }
-}
-
-/** Files that came and went before they were seen: nobody knows how much they had. */
-function missingBefore({ lastIndex, record }: GenerationTail, index: number): MissingPackets | undefined {
-  const files = index - lastIndex - 1;
-  if (files <= 0) return undefined;
-  const bytes = record && files * record.fileMegabytes * 1_000_000;
-  return { reason: 'ReaderTooSlow', packets: undefined, bytes };
-}
-
 /** What the ring has deleted is not sent: a reader who is slower than the ring would get ever older packets. */
-async function forgetFiles(tails: readonly GenerationTail[], files: readonly ListedFile[]): Promise<void> {
+async function forgetFiles(
+  tails: readonly GenerationTail[],
+  files: readonly ListedFile[],
+  nowMs: () => number,
+): Promise<void> {
   const listed = new Set(files.map(({ generation, index }) => `${generation} ${index}`));
   for (const tail of tails) {
-    for (const index of tail.waiting) if (!listed.has(`${tail.number} ${index}`)) await tail.forget(index);
+    for (const index of tail.waiting)
+      if (!listed.has(`${tail.number} ${index}`)) await tail.forget(index, nowMs);
   }
 }
 

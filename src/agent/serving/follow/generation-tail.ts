@@ -1,19 +1,14 @@
-import { type PcapFile, runBufferBytes } from '../../../pcap/pcap-file.ts';
-import {
-  convertRecords,
-  fileHeaderBytes,
-  hasSameRecords,
-  type PcapHeader,
-  recordHeaderBytes,
-  recordTimeUs,
-} from '../../../pcap/pcap-format.ts';
+import type { PcapFile } from '../../../pcap/pcap-file.ts';
+import { fileHeaderBytes, type PcapHeader } from '../../../pcap/pcap-format.ts';
 import type { CaptureRecord } from '../../storage/capture-records.ts';
-import { addMissing, type MissingPackets, missingIn } from './missing-packets.ts';
-import { extendQueued, type QueuedFile } from './queued-file.ts';
+import { extendQueued, FileQueue, type QueuedFile } from './file-queue.ts';
+import { addMissing, damaged, type MissingPackets } from './missing-packets.ts';
 import { ReadMarks } from './read-marks.ts';
+import { RecordBuffer } from './record-buffer.ts';
 
 /** tcpdump's user can make any number of files. */
 const mostNotes = 100;
+
 /**
  * The records of one start of tcpdump, as it writes them. `add` and `forget` say which files it has; `refill` reads. Only
  * whole records count: the rest of one comes later.
@@ -21,8 +16,8 @@ const mostNotes = 100;
 export class GenerationTail implements AsyncDisposable {
   readonly number: number;
   record: CaptureRecord | undefined;
-  /** The header of its first file. */
-  header: PcapHeader | undefined;
+  /** What has been read, and not taken. */
+  readonly records = new RecordBuffer();
   /** When it was last found to have nothing more, by the monotonic clock. */
   emptyMs = Number.NEGATIVE_INFINITY;
   /** Since when it is known to have ended, by the monotonic clock. */
@@ -33,21 +28,23 @@ export class GenerationTail implements AsyncDisposable {
   latestUs = Number.NEGATIVE_INFINITY;
   /** What could not be read. */
   readonly notes: string[] = [];
-  readonly #queue: QueuedFile[] = [];
-  #buffer = new Uint8Array(0);
-  #view = new DataView(this.#buffer.buffer);
+  readonly #queue = new FileQueue();
   /** Where what has been read is. */
   readonly #read = new ReadMarks();
   #lastIndex = -1;
-  #missing: MissingPackets | undefined;
+  /** Of the current file, what comes next. */
   #offset = fileHeaderBytes;
-  #at = 0;
-  #length = 0;
-  #isCorrupt = false;
+  /** Of the current file, from where on nothing can be read. */
+  #damagedFrom: number | undefined;
 
   constructor(number: number, record: CaptureRecord | undefined) {
     this.number = number;
     this.record = record;
+  }
+
+  /** That of its first file; undefined before there is one. */
+  get header(): PcapHeader | undefined {
+    return this.records.header;
   }
 
   get interfaceName(): string {
@@ -59,30 +56,14 @@ export class GenerationTail implements AsyncDisposable {
     return this.record && `${this.record.sandboxId} ${this.record.interface}`;
   }
 
-  get hasRecords(): boolean {
-    return this.#at < this.#length;
-  }
-
-  get timeUs(): number {
-    return recordTimeUs(this.#view, this.#at, this.#firstHeader);
-  }
-
-  get originalBytes(): number {
-    return this.#view.getUint32(this.#at + 12, this.#isLittle);
-  }
-
-  get data(): Uint8Array {
-    return this.#buffer.subarray(this.#at + recordHeaderBytes, this.#at + this.#recordBytes);
-  }
-
   /** The files that are held open. */
   get files(): readonly PcapFile[] {
-    return [...this.#read.files, ...this.#queue.map(({ file }) => file)];
+    return [...this.#read.files, ...this.#queue.files];
   }
 
   /** The indices of files that have not been begun. */
   get waiting(): readonly number[] {
-    return this.#queue.slice(1).map(({ index }) => index);
+    return this.#queue.waiting;
   }
 
   /** The time of a recent record that has been read; -Infinity before the first one. */
@@ -90,50 +71,34 @@ export class GenerationTail implements AsyncDisposable {
     return this.#read.lastUs;
   }
 
+  /** Of the newest file; -1 before the first one. */
   get lastIndex(): number {
     return this.#lastIndex;
   }
 
   /** Adds the next file, which has been opened by `nowMs`. */
   add(index: number, file: PcapFile, missing: MissingPackets | undefined, nowMs: number): void {
-    this.header ??= file.header;
-    this.#queue.push({ index, file, missing: addMissing(this.#missing, missing), sizeMs: nowMs });
-    this.#missing = undefined;
+    this.records.header ??= file.header;
+    this.#queue.add({ index, file, missing, sizeMs: nowMs });
     this.#lastIndex = index;
   }
 
-  /** Passes over a file that cannot be read. */
+  /** Passes over a file without records; `note`: because it cannot be read. */
   skip(index: number, note: string | undefined): void {
-    if (note !== undefined) this.#note(note);
     this.#lastIndex = index;
+    if (note === undefined) return;
+    this.#note(note);
+    this.#queue.lack(damaged(undefined));
   }
 
   /** The time of the first record that has not been read; undefined if there is none. */
   async firstUs(nowMs: () => number): Promise<number | undefined> {
-    const queue = this.#queue.slice();
-    for (const queued of queue) {
-      try {
-        await extendQueued(queued, nowMs);
-        const timeUs = await queued.file.firstUs();
-        if (timeUs !== undefined) return timeUs;
-      } catch (error) {
-        // It may have been forgotten, and closed, meanwhile.
-        if (this.#queue.includes(queued)) throw error;
-      }
-    }
-    return undefined;
+    return await this.#queue.firstUs(nowMs);
   }
 
-  /** The ring has deleted a file that has not been begun: a reader that is slower gets none of it. */
-  async forget(index: number): Promise<void> {
-    const at = this.#queue.findIndex((queued, place) => place > 0 && queued.index === index);
-    const [forgotten] = at < 0 ? [] : this.#queue.splice(at, 1);
-    if (!forgotten) return;
-    const missing = addMissing(forgotten.missing, await missingIn(forgotten.file));
-    await forgotten.file[Symbol.asyncDispose]();
-    const next = this.#queue[at];
-    if (next && at > 0) next.missing = addMissing(missing, next.missing);
-    else this.#missing = addMissing(this.#missing, missing);
+  /** The ring has deleted a file that has not been begun. */
+  async forget(index: number, nowMs: () => number): Promise<void> {
+    await this.#queue.forget(index, nowMs);
   }
 
   /**
@@ -141,79 +106,55 @@ export class GenerationTail implements AsyncDisposable {
    * all that is known has been read: that all of it had been written by then spares waiting for others each time.
    */
   async refill(nowMs: () => number): Promise<boolean> {
-    this.#allocate();
+    this.records.allocate();
     const startMs = nowMs();
     /** Once: a writer that appends what is no record must not keep its reader here. */
     let extended: QueuedFile | undefined;
-    while (!this.hasRecords) {
-      const [current] = this.#queue;
+    while (!this.records.hasRecords) {
+      const { current, isSealed } = this.#queue;
       if (!current) {
         this.emptyMs = startMs;
         return false;
       }
-      const isSealed = this.#queue.length > 1;
-      const run = await current.file.runs(this.#buffer, this.#offset).next();
+      const knownBytes = current.file.size();
+      const run = await current.file.runs(this.records.bytes, this.#offset).next();
       if (!run.done) {
         this.#begin(current, run.value.offset, run.value.bytes.length);
         continue;
       }
-      if (extended !== current && (await extendQueued(current, nowMs))) {
+      if (extended !== current && (await extendQueued(current, knownBytes, nowMs))) {
         extended = current;
         continue;
       }
-      if (run.value.kind === 'corrupt' && !this.#isCorrupt) {
-        this.#isCorrupt = true;
+      if (run.value.kind === 'corrupt' && this.#damagedFrom === undefined) {
+        this.#damagedFrom = run.value.wholeBytes;
         this.#note(run.value.message);
       }
       if (!isSealed) {
         this.emptyMs = startMs;
         return false;
       }
-      this.#queue.shift();
-      const [next] = this.#queue;
-      if (next) next.missing = addMissing(current.missing, next.missing);
-      this.#read.keep(current.file);
-      this.#offset = fileHeaderBytes;
-      this.#isCorrupt = false;
+      this.#pass(current);
     }
     return true;
   }
 
   /** What is missing before the current record, or has no record after it; once. */
   takeMissing(): MissingPackets | undefined {
-    const [current] = this.#queue;
-    let missing = current?.missing;
-    if (current) current.missing = undefined;
-    if (!this.hasRecords) {
-      missing = addMissing(missing, this.#missing);
-      this.#missing = undefined;
-    }
-    return missing;
-  }
-
-  /** Passes the current record and those in memory that are no later than `untilUs`; returns their bytes. */
-  take(untilUs: number): Uint8Array {
-    const from = this.#at;
-    if (untilUs === Number.POSITIVE_INFINITY) this.#at = this.#length;
-    else
-      do this.passOne();
-      while (this.hasRecords && this.timeUs <= untilUs);
-    return this.#buffer.subarray(from, this.#at);
-  }
-
-  passOne(): void {
-    this.#at += this.#recordBytes;
+    const isAtEnd = !this.records.hasRecords;
+    const missing = this.#queue.takeMissing(isAtEnd);
+    return isAtEnd ? addMissing(missing, this.#takeDamaged()) : missing;
   }
 
   /** Calls for each record that has been passed and is not earlier than `sinceUs`, as far as it is still known. */
-  async passedSince(sinceUs: number, call: (record: GenerationTail) => void): Promise<void> {
-    const buffer = new GenerationTail(this.number, this.record);
+  async passedSince(sinceUs: number, call: (record: RecordBuffer) => void): Promise<void> {
+    const buffer = new RecordBuffer();
     buffer.header = this.header;
-    buffer.#allocate();
+    buffer.allocate();
     for (const mark of this.#read.since(sinceUs)) {
-      const run = await mark.file.runs(buffer.#buffer, mark.from).next();
+      const run = await mark.file.runs(buffer.bytes, mark.from).next();
       if (run.done) continue;
-      buffer.#convert(mark.file, this.#read.isLast(mark) ? this.#at : mark.length);
+      buffer.load(mark.file.header, this.#read.isLast(mark) ? this.records.passedBytes : mark.length);
       for (; buffer.hasRecords; buffer.passOne()) if (buffer.timeUs >= sinceUs) call(buffer);
     }
   }
@@ -221,10 +162,9 @@ export class GenerationTail implements AsyncDisposable {
   /** Nothing of it is read any more: what is known of it is kept, its files and its memory are not. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { files } = this;
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#read.clear();
-    [this.#at, this.#length] = [0, 0];
-    this.#buffer = new Uint8Array(0);
+    this.records.free();
     await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
   }
 
@@ -237,40 +177,26 @@ export class GenerationTail implements AsyncDisposable {
     if (this.notes.length < mostNotes) this.notes.push(note);
   }
 
-  /** A tail that has nothing to read needs no memory: a recording can have hundreds. */
-  #allocate(): void {
-    if (this.#buffer.length > 0) return;
-    this.#buffer = new Uint8Array(runBufferBytes);
-    this.#view = new DataView(this.#buffer.buffer);
-  }
-
   #begin({ file, sizeMs }: QueuedFile, offset: number, length: number): void {
     this.#offset = offset + length;
     this.batchMs = sizeMs;
-    this.#convert(file, length);
-    this.#read.add({ file, from: offset, length, timeUs: this.timeUs });
-    for (; this.hasRecords; this.passOne()) this.latestUs = Math.max(this.latestUs, this.timeUs);
-    this.#at = 0;
+    this.records.load(file.header, length);
+    this.#read.add({ file, from: offset, length, timeUs: this.records.timeUs });
+    this.latestUs = Math.max(this.latestUs, this.records.latestUs());
   }
 
-  #convert(file: PcapFile, length: number): void {
-    this.#at = 0;
-    this.#length = length;
-    const { header } = this;
-    if (header && !hasSameRecords(file.header, header))
-      convertRecords(this.#buffer.subarray(0, length), file.header, header);
+  /** All of it that can be read has been. */
+  #pass({ file }: QueuedFile): void {
+    this.#queue.shift(this.#takeDamaged());
+    this.#read.keep(file);
+    this.#offset = fileHeaderBytes;
   }
 
-  get #firstHeader(): PcapHeader {
-    if (!this.header) throw new Error('there is no file yet');
-    return this.header;
-  }
-
-  get #isLittle(): boolean {
-    return this.header?.byteOrder === 'little';
-  }
-
-  get #recordBytes(): number {
-    return recordHeaderBytes + this.#view.getUint32(this.#at + 8, this.#isLittle);
+  /** What cannot be read of the current file; once. */
+  #takeDamaged(): MissingPackets | undefined {
+    const from = this.#damagedFrom;
+    if (from === undefined) return undefined;
+    this.#damagedFrom = undefined;
+    return damaged((this.#queue.current?.file.size() ?? from) - from);
   }
 }

@@ -26,14 +26,18 @@ export function gapOf({ reason, packets, bytes }: MissingPackets): StreamGap {
 /** More than this is not read only to count it. */
 const mostCountedBytes = 64_000_000;
 
-/** What a file has from `from` on. */
-export async function missingIn(file: PcapFile, from = fileHeaderBytes): Promise<MissingPackets> {
-  await file.extend();
-  const bytes = Math.max(0, file.size() - from);
+/** What a file has that was not read, as far as it is known. */
+export async function missingIn(file: PcapFile): Promise<MissingPackets> {
+  const bytes = Math.max(0, file.size() - fileHeaderBytes);
   if (bytes > mostCountedBytes) return { reason: 'ReaderTooSlow', packets: undefined, bytes };
   let packets = 0;
-  for await (const run of file.runs(undefined, from)) packets += run.records;
+  for await (const run of file.runs()) packets += run.records;
   return { reason: 'ReaderTooSlow', packets, bytes };
+}
+
+/** What cannot be read: nobody knows how many packets that was. */
+export function damaged(bytes: number | undefined): MissingPackets {
+  return { reason: 'DamagedFiles', packets: undefined, bytes };
 }
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {
