@@ -8,7 +8,7 @@ export type ListQuery = {
   readonly isWatch: boolean;
   readonly labels: LabelSelector;
   readonly fields: FieldSelector;
-  /** Undefined: unset. Microseconds of Unix time. */
+  /** Undefined: unset. */
   readonly resourceVersion: bigint | undefined;
   readonly allowsBookmarks: boolean;
   /** Undefined: unset. */

@@ -1,5 +1,5 @@
 import { selectsLabels } from '../../kubernetes/label-selector.ts';
-import type { CaptureChange, CaptureScope, WatchStart } from '../captures/captures.ts';
+import type { CaptureChange, CaptureScope, ObjectChange, WatchStart } from '../captures/captures.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
 import { commonHeaders } from './api-response.ts';
 import { type EventLines, eventLine } from './event-lines.ts';
@@ -10,7 +10,7 @@ import { attributesOf, formOf, scopeOf } from './read-captures.ts';
 import { bookmark, type CaptureForm } from './rendered-captures.ts';
 import { contentTypeOf } from './representation.ts';
 import { isStatusError, type StatusError, statusError } from './status-error.ts';
-import { type ObjectChange, type WatchSelection, watchSelection } from './watch-selection.ts';
+import { type WatchSelection, watchSelection } from './watch-selection.ts';
 
 export type WatchRequest = {
   readonly namespace: string | undefined;
@@ -45,12 +45,8 @@ export async function watchCaptures(
   const form = formOf(call, 'watch');
   if (isStatusError(form)) return form;
   const since = startOf(watch.list, form);
-  if (since.kind === 'version' && !sources.captures.canResume(since.resourceVersion)) {
-    return statusError(
-      'Expired',
-      'the resourceVersion is too old: list the captures again, and watch from there',
-    );
-  }
+  const expired = expiredError(sources, call, { since, form });
+  if (expired) return expired;
   response.writeHead(200, { ...commonHeaders, 'content-type': contentTypeOf('watch') });
   response.flushHeaders();
   const overAt = AbortSignal.timeout(durationMs(watch.list));
@@ -66,6 +62,31 @@ export async function watchCaptures(
   writer.flush();
   if (!response.destroyed) response.end();
   return undefined;
+}
+
+/** To whom a watch from there on would not tell of every deletion: who keeps a copy of the captures lists them again. */
+function expiredError(
+  { captures }: ApiSources,
+  { request }: ApiCall,
+  { since, form }: { readonly since: WatchStart; readonly form: CaptureForm },
+): StatusError | undefined {
+  if (since.kind === 'now' || since.resourceVersion === undefined) return undefined;
+  const known = captures.deletionsSince(since.resourceVersion);
+  if (known === 'complete') return undefined;
+  // It keeps no copy, and ends with an error instead of listing again.
+  const isKubectl = form.representation.kind === 'table' || isKubectlAgent(request.headers['user-agent']);
+  if (known === 'uncertain' && isKubectl) return undefined;
+  const problem =
+    known === 'forgotten' ? 'is too old' : 'is of another replica, which this one is too young for';
+  return statusError(
+    'Expired',
+    `the resourceVersion ${problem}: list the captures again, and watch from there`,
+  );
+}
+
+/** Such as kubectl/v1.35.0 (linux/amd64) kubernetes/66452049. */
+function isKubectlAgent(userAgent = ''): boolean {
+  return userAgent.startsWith('kubectl');
 }
 
 type Sending = {
@@ -132,7 +153,7 @@ function startOf({ resourceVersion = 0n, sendsInitialEvents }: ListQuery, form: 
   const resent = form.representation.kind === 'table' && { resentMs: resentToPeopleMs };
   if (resourceVersion > 0n) return { kind: 'version', resourceVersion, ...resent };
   if (sendsInitialEvents === undefined) return { kind: 'now' };
-  return { kind: 'version', resourceVersion: BigInt(Date.now()) * 1_000n, ...resent };
+  return { kind: 'version', resourceVersion: undefined, ...resent };
 }
 
 function durationMs({ timeoutSeconds }: ListQuery): number {

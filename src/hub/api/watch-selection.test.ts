@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Capture } from '../../api/capture.ts';
+import type { ObjectChange } from '../captures/captures.ts';
 import { testCapture } from './testing/memory-captures.ts';
-import { type ObjectChange, type WatchSelectionOptions, watchSelection } from './watch-selection.ts';
+import { type WatchSelectionOptions, watchSelection } from './watch-selection.ts';
 
 const matching = testCapture({ labels: { app: 'web' }, version: '1' });
 const other = testCapture({ labels: { app: 'db' }, version: '2' });

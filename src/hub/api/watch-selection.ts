@@ -1,13 +1,11 @@
 import type { Capture } from '../../api/capture.ts';
-import type { CaptureChange } from '../captures/captures.ts';
+import type { ObjectChange } from '../captures/captures.ts';
 
 /** A watch event, before it is written. */
 export type CaptureEvent = {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly capture: Capture;
 };
-
-export type ObjectChange = Extract<CaptureChange, { readonly capture: Capture }>;
 
 export type WatchSelectionOptions = {
   /** By the labels; the scope of the watch has selected the rest. */

@@ -8,7 +8,7 @@ import type { RecordingClaim } from './recording-claim.ts';
 /** A capture as clients see it, from what agents say of its recordings: at least one. */
 export function assembleCapture(
   claims: readonly RecordingClaim[],
-  { uid, resourceVersion }: { readonly uid: string; readonly resourceVersion: number },
+  { uid, resourceVersion }: { readonly uid: string; readonly resourceVersion: string },
 ): Capture {
   const shown = shownClaims(claims);
   const [newest] = shown;
@@ -23,7 +23,7 @@ export function assembleCapture(
       name,
       namespace,
       uid,
-      resourceVersion: `${resourceVersion}`,
+      resourceVersion,
       creationTimestamp: objectTime(oldestMs),
       ...(labels && { labels }),
     },

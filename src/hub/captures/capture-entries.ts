@@ -22,11 +22,14 @@ export type CaptureEntries = {
     claims: readonly RecordingClaim[],
     change: 'state' | 'counters',
   ) => void;
-  /** Tells watches of counters that have changed. */
+  /** Tells watches of counters that have changed: from now on they are a change. */
   readonly flush: (name: CaptureName) => void;
   /** An object that this replica may never have seen was deleted. False if that is known. */
   readonly markDeleted: (name: CaptureName, deletedMs: number) => boolean;
-  /** What changed or was deleted after that version; with `state`, not those of which counters alone have changed. */
+  /**
+   * What changed or was deleted after that version, by version; with `state`, not those of which counters alone have
+   * changed.
+   */
   readonly changedSince: (version: number, change: 'any' | 'state') => readonly CaptureEntry[];
   readonly forgetDeletedBefore: (version: number) => void;
 };
@@ -46,17 +49,28 @@ export function captureEntries(
     sorted = undefined;
     entry.claims = [];
     entry.isDeleted = true;
-    entry.version = versions.next();
+    renew(entry);
     entry.stateVersion = entry.version;
-    const { capture } = entry;
-    const metadata = { ...capture.metadata, resourceVersion: `${entry.version}` };
-    entry.capture = { ...capture, metadata };
     deleted.add(entry);
     notify(entry);
   }
 
+  /** The same capture, of another version. */
+  function renew(entry: CaptureEntry): void {
+    entry.version = versions.next();
+    const { capture } = entry;
+    const metadata = { ...capture.metadata, resourceVersion: versions.textOf(entry.version) };
+    entry.capture = { ...capture, metadata };
+  }
+
+  /** An object whose first version is the next one. */
+  function create(name: CaptureName, capture: (of: ObjectVersion) => Capture): CaptureEntry {
+    const version = versions.next();
+    return newEntry(name, { version, resourceVersion: versions.textOf(version) }, capture);
+  }
+
   function add(name: CaptureName, claims: readonly RecordingClaim[]): void {
-    const entry = newEntry(name, versions.next(), (of) => assembleCapture(claims, of));
+    const entry = create(name, (of) => assembleCapture(claims, of));
     entry.claims = claims;
     live.set(entry.key, entry);
     deleted.delete(entry.key);
@@ -67,7 +81,8 @@ export function captureEntries(
   function change(entry: CaptureEntry, claims: readonly RecordingClaim[]): void {
     entry.claims = claims;
     entry.version = versions.next();
-    entry.capture = assembleCapture(claims, { uid: entry.uid, resourceVersion: entry.version });
+    const resourceVersion = versions.textOf(entry.version);
+    entry.capture = assembleCapture(claims, { uid: entry.uid, resourceVersion });
   }
 
   return {
@@ -98,6 +113,8 @@ export function captureEntries(
       const entry = live.get(entryKey(name));
       if (!entry?.hasNewCounters) return;
       entry.hasNewCounters = false;
+      // Watches have been told of later changes since, and that everything up to these has been sent.
+      renew(entry);
       notify(entry);
     },
     markDeleted(name, deletedMs) {
@@ -106,25 +123,26 @@ export function captureEntries(
       const known = deleted.get(key);
       // It may have come and gone once more while its agent was not connected.
       if (known && deletedMs * 1_000 <= known.version) return false;
-      const entry = newEntry(name, versions.next(), (of) => emptyCapture(name, deletedMs, of));
+      const entry = create(name, (of) => emptyCapture(name, deletedMs, of));
       entry.isDeleted = true;
       deleted.add(entry);
       notify(entry);
       return true;
     },
-    changedSince: (version, kind) => [
-      ...deleted.all().filter((entry) => entry.version > version),
-      ...live.values().filter((entry) => (kind === 'any' ? entry.version : entry.stateVersion) > version),
-    ],
+    changedSince: (version, kind) =>
+      [
+        ...deleted.all().filter((entry) => entry.version > version),
+        ...live.values().filter((entry) => (kind === 'any' ? entry.version : entry.stateVersion) > version),
+      ].toSorted((a, b) => a.version - b.version),
     forgetDeletedBefore: deleted.forgetBefore,
   };
 }
 
-type ObjectVersion = { readonly uid: string; readonly resourceVersion: number };
+type ObjectVersion = { readonly uid: string; readonly resourceVersion: string };
 
 function newEntry(
   { namespace, name }: CaptureName,
-  version: number,
+  { version, resourceVersion }: { readonly version: number; readonly resourceVersion: string },
   capture: (of: ObjectVersion) => Capture,
 ): CaptureEntry {
   const uid = captureUid(namespace, name);
@@ -137,7 +155,7 @@ function newEntry(
     version,
     stateVersion: version,
     isDeleted: false,
-    capture: capture({ uid, resourceVersion: version }),
+    capture: capture({ uid, resourceVersion }),
     claims: [],
     hasNewCounters: false,
   };
@@ -153,7 +171,7 @@ function emptyCapture(
   return {
     apiVersion,
     kind: 'Capture',
-    metadata: { name, namespace, uid, resourceVersion: `${resourceVersion}`, creationTimestamp },
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
     status: { recordings: [] },
   };
 }

@@ -29,27 +29,37 @@ export type CaptureStoreCounts = {
 
 export type CaptureStoreOptions = {
   readonly counterTimes?: CounterTimes;
+  readonly watchTimes?: Partial<WatchTimes>;
+  /** 0 to 999: marks the resource versions of this replica; by chance if undefined. */
+  readonly replica?: number;
   /** How long the captures of a lost agent are shown. */
   readonly keepLostMs?: number;
   /** Unix time in milliseconds. */
   readonly nowMs?: () => number;
 };
 
+export type WatchTimes = {
+  /** In each of 60 slots, the counters of some agents are told to watches: of every agent once in all of them. */
+  readonly slotMs: number;
+  readonly bookmarkEveryMs: number;
+};
+
 /** Changes that another replica has had, and this one had not when the client asked it. */
 const defaultResentMs = 60_000;
 const resentMicroseconds = defaultResentMs * 1_000;
 const rememberedMicroseconds = rememberDeletedMs * 1_000;
-/** In each of these, the counters of some agents are told to watches: of every agent once a minute. */
 const countersSlots = 60;
-const slotMs = 1_000;
+const defaultWatchTimes: WatchTimes = { slotMs: 1_000, bookmarkEveryMs: 60_000 };
 const sweepMs = 1_000;
 
 /** A store without captures. */
 export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
   const { counterTimes, keepLostMs = 10 * 60_000, nowMs = Date.now } = options;
-  const versions = resourceVersions(nowMs);
+  const { slotMs, bookmarkEveryMs } = { ...defaultWatchTimes, ...options.watchTimes };
+  const versions = resourceVersions(nowMs, options.replica);
   const startVersion = versions.next();
-  const watches: CaptureWatches = captureWatches(versions.current);
+  const version = () => versions.textOf(versions.current());
+  const watches: CaptureWatches = captureWatches({ version, bookmarkEveryMs });
   const entries = captureEntries(versions, watches.notify);
   const reported = reportedCaptures(entries, nowMs);
   const rounds = counterRounds(reported.count, counterTimes);
@@ -93,11 +103,16 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
     const all = () => entries.inScope(scope);
     if (since.kind === 'now') return { scope, initial: all, knownSince: undefined, isFromNow: true };
     const { resourceVersion, resentMs = defaultResentMs } = since;
-    // A replica whose clock is ahead may have made it up to a minute later than now.
-    const known = Math.min(Number(resourceVersion), versions.current()) - resentMs * 1_000;
+    const known = seenVersion(resourceVersion) - resentMs * 1_000;
     const change = since.resentMs === undefined ? 'any' : 'state';
     const initial = () => entries.changedSince(known < startVersion ? 0 : known, change);
     return { scope, initial, knownSince: known < startVersion ? undefined : known, isFromNow: false };
+  }
+
+  /** What the client has seen. A replica whose clock is ahead may have made it up to a minute later than now. */
+  function seenVersion(resourceVersion: bigint | undefined): number {
+    if (resourceVersion === undefined) return versions.current();
+    return Math.min(versions.parse(resourceVersion).version, versions.current());
   }
 
   return {
@@ -107,7 +122,7 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
       const items = entries.inScope(scope).map(({ capture }) => capture);
       return {
         items,
-        resourceVersion: `${versions.current()}`,
+        resourceVersion: version(),
         missingNodes: missingNodes([...reported.agents()], silent),
       };
     },
@@ -116,7 +131,13 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
       return entries.get(name)?.capture;
     },
     watch: (scope, since, signal) => watches.open(beginning(scope, since), signal),
-    canResume: (resourceVersion) => Number(resourceVersion) > versions.current() - rememberedMicroseconds,
+    deletionsSince(resourceVersion) {
+      const seen = seenVersion(resourceVersion);
+      if (seen <= versions.current() - rememberedMicroseconds) return 'forgotten';
+      // For so long, another replica shows what an agent told it, and was lost before it told this one.
+      const isOld = startVersion <= seen - keepLostMs * 1_000 - resentMicroseconds;
+      return isOld || versions.parse(resourceVersion).isOwn ? 'complete' : 'uncertain';
+    },
     agentsOf: (name, recording) =>
       servingClaims(entries.get(name)?.claims ?? [], recording).flatMap(({ agent }) => agent.link ?? []),
     counts() {

@@ -1,7 +1,8 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { Capture } from '../../api/capture.ts';
 import { wakeup } from '../../base/wakeup.ts';
 import { type CaptureEntry, isInScope } from './capture-entry.ts';
-import type { CaptureChange, CaptureScope } from './captures.ts';
+import type { CaptureChange, CaptureScope, ObjectChange } from './captures.ts';
 
 /** The watches that are open. */
 export type CaptureWatches = {
@@ -16,7 +17,7 @@ export type CaptureWatches = {
 
 export type WatchBeginning = {
   readonly scope: CaptureScope;
-  /** What is sent first, when the watch is first read. */
+  /** What is sent first, when the watch is first read: by version, unless it is `isFromNow`. */
   readonly initial: () => readonly CaptureEntry[];
   /** Entries that are younger are `added`; all of them if undefined. */
   readonly knownSince: number | undefined;
@@ -24,16 +25,24 @@ export type WatchBeginning = {
   readonly isFromNow: boolean;
 };
 
-const bookmarkEveryMs = 60_000;
+export type CaptureWatchesOptions = {
+  /** The present version, as clients get it. */
+  readonly version: () => string;
+  readonly bookmarkEveryMs: number;
+};
+
 /** The most of a part. After each, others get their turn: a watch of everything has 10,000 changes to send at once. */
 const changesInOneGo = 128;
 
 /**
- * Watches, each with a queue of the entries that have changed and that it has not sent yet. An entry is in it once, and
- * is sent as it is by then: so the queue of a slow reader has no more entries than there are captures, and those that
- * were deleted. What is sent first is no queue of each watch: all go through one list.
+ * Watches, each with a queue of the entries that have changed and that it has not sent yet. An entry is in it once, as it
+ * was when watches were last told of it: so the queue of a slow reader has no more entries than there are captures, and
+ * those that were deleted. What is sent first is no queue of each watch: all go through one list.
+ *
+ * After what is sent first of a watch from now on, versions only rise. A client goes on from the version that it has seen
+ * last: what was older and comes later, it would never get.
  */
-export function captureWatches(version: () => number): CaptureWatches {
+export function captureWatches({ version, bookmarkEveryMs }: CaptureWatchesOptions): CaptureWatches {
   const watches = new Set<OpenWatch>();
 
   async function* run(
@@ -81,8 +90,10 @@ export function captureWatches(version: () => number): CaptureWatches {
       for (const watch of watches) {
         if (!isInScope(entry, watch.scope)) continue;
         const isAdded =
-          watch.pending.get(entry.key)?.isAdded === true || entry.addedVersion === entry.version;
-        watch.pending.set(entry.key, { entry, isAdded });
+          watch.pending.get(entry.key)?.kind === 'added' || entry.addedVersion === entry.version;
+        // Anew, so that it comes after all that are older.
+        watch.pending.delete(entry.key);
+        watch.pending.set(entry.key, changeOf(entry, isAdded));
         watch.wakeup.wake();
       }
     },
@@ -92,26 +103,30 @@ export function captureWatches(version: () => number): CaptureWatches {
 
 type OpenWatch = {
   readonly scope: CaptureScope;
-  readonly pending: Map<string, PendingChange>;
+  /** By key, in the order of their versions. */
+  readonly pending: Map<string, ObjectChange>;
   readonly wakeup: ReturnType<typeof wakeup>;
 };
 
-type PendingChange = { readonly entry: CaptureEntry; readonly isAdded: boolean };
-
-/** What is there at first, as it is by the time of each part: what has changed meanwhile is sent once. */
+/** What is there at first. What has changed meanwhile is sent once: later, with its version. */
 function* initialParts(
   { pending, scope }: OpenWatch,
-  { initial, knownSince }: WatchBeginning,
+  { initial, knownSince, isFromNow }: WatchBeginning,
 ): Generator<readonly CaptureChange[]> {
   const entries = initial();
-  for (let at = 0; at < entries.length; at += changesInOneGo) {
-    const part = entries.slice(at, at + changesInOneGo).filter((entry) => isInScope(entry, scope));
-    yield part.map((first) => {
-      const changed = pending.get(first.key);
-      pending.delete(first.key);
-      const isAdded = knownSince === undefined || first.addedVersion > knownSince;
-      return changeOf({ entry: changed?.entry ?? first, isAdded: isAdded || changed?.isAdded === true });
-    });
+  // Their counters change meanwhile, and with them their versions. A watch from now on needs no order, and shares its list.
+  const captures = isFromNow ? undefined : entries.map(({ capture }) => capture);
+  for (let start = 0; start < entries.length; start += changesInOneGo) {
+    const part: CaptureChange[] = [];
+    for (const [offset, entry] of entries.slice(start, start + changesInOneGo).entries()) {
+      if (!isInScope(entry, scope)) continue;
+      const isAdded = knownSince === undefined || entry.addedVersion > knownSince;
+      const change = changeOf(entry, isAdded, captures?.[start + offset]);
+      const later = pending.get(entry.key);
+      if (!later) part.push(change);
+      else if (isAdded && later.kind === 'modified') pending.set(entry.key, { ...later, kind: 'added' });
+    }
+    yield part;
   }
 }
 
@@ -124,17 +139,17 @@ async function* sendPending(
     for (const [key, change] of pending) {
       if (part.length === changesInOneGo) break;
       pending.delete(key);
-      part.push(changeOf(change));
+      part.push(change);
     }
     yield part;
     if (pending.size > 0) await yieldToOthers();
   }
 }
 
-function changeOf({ entry: { isDeleted, capture }, isAdded }: PendingChange): CaptureChange {
-  return { kind: isDeleted ? 'deleted' : isAdded ? 'added' : 'modified', capture };
+function changeOf(entry: CaptureEntry, isAdded: boolean, capture: Capture = entry.capture): ObjectChange {
+  return { kind: entry.isDeleted ? 'deleted' : isAdded ? 'added' : 'modified', capture };
 }
 
-function bookmark(version: number, isInitial: boolean): CaptureChange {
-  return { kind: 'bookmark', resourceVersion: `${version}`, isInitial };
+function bookmark(resourceVersion: string, isInitial: boolean): CaptureChange {
+  return { kind: 'bookmark', resourceVersion, isInitial };
 }

@@ -8,9 +8,9 @@ export type Captures = {
   /** Undefined if there is none. */
   readonly get: (name: CaptureName, fresh: Freshness) => Promise<Capture | undefined>;
   /**
-   * What is there now, if `since` asks for it, and then every change, until the signal. From a resourceVersion t on:
-   * everything changed or deleted since t - 60 s, or since t - `resentMs`, then without what has other counters
-   * alone; everything if this replica is younger. Comes in parts, none of them empty: watches that begin alike get the
+   * What is there now, if `since` asks for it, and then every change by resourceVersion, until the signal. From a
+   * resourceVersion t on: everything changed or deleted since t - 60 s, or since t - `resentMs`, then without what has
+   * other counters alone; everything if this replica is younger; the oldest change first. Comes in parts, none of them empty: watches that begin alike get the
    * same parts, so that each is written once. Throws nothing.
    */
   readonly watch: (
@@ -18,8 +18,8 @@ export type Captures = {
     since: WatchStart,
     signal: AbortSignal,
   ) => AsyncIterable<readonly CaptureChange[]>;
-  /** False if captures may have been deleted since that are forgotten: the client has to list again. */
-  readonly canResume: (resourceVersion: bigint) => boolean;
+  /** Whether a watch from there on tells of every deletion since. */
+  readonly deletionsSince: (resourceVersion: bigint) => KnownDeletions;
   /**
    * Which agents of its Node serve a recording, the best first: the one that holds its files; empty if none is connected.
    * Whether other Nodes contest it is for the caller to ask (named-recording.ts).
@@ -48,9 +48,18 @@ export type CaptureSnapshot = {
 export type WatchStart =
   /** resourceVersion unset or "0": what is there now, then changes. */
   | { readonly kind: 'now' }
-  | { readonly kind: 'version'; readonly resourceVersion: bigint; readonly resentMs?: number };
+  /** Without a `resourceVersion`: the one of now. */
+  | { readonly kind: 'version'; readonly resourceVersion: bigint | undefined; readonly resentMs?: number };
+
+/**
+ * `uncertain`: another replica has sent the resourceVersion, and may have had captures of a lost agent that this one is
+ * too young to know.
+ */
+export type KnownDeletions = 'complete' | 'uncertain' | 'forgotten';
 
 export type CaptureChange =
-  | { readonly kind: 'added' | 'modified' | 'deleted'; readonly capture: Capture }
+  | ObjectChange
   /** Everything up to here has been sent. `isInitial`: what was there when the watch began. */
   | { readonly kind: 'bookmark'; readonly resourceVersion: string; readonly isInitial: boolean };
+
+export type ObjectChange = { readonly kind: 'added' | 'modified' | 'deleted'; readonly capture: Capture };

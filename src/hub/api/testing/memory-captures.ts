@@ -14,6 +14,9 @@ export type MemoryCaptures = Captures & {
   readonly watches: () => number;
 };
 
+/** The one from which this replica may not know of every deletion. */
+export const uncertainVersion = 999n;
+
 /** Holds captures in memory. A watch from a version resends what was changed since then. */
 export function memoryCaptures(first: readonly Capture[] = []): MemoryCaptures {
   const captures = new Map(first.map((capture) => [keyOf(capture.metadata), capture]));
@@ -52,7 +55,8 @@ export function memoryCaptures(first: readonly Capture[] = []): MemoryCaptures {
     },
     bookmark: (resourceVersion) => publish({ kind: 'bookmark', resourceVersion, isInitial: false }),
     // Versions of tests begin at 100.
-    canResume: (resourceVersion) => resourceVersion >= 100n,
+    deletionsSince: (resourceVersion) =>
+      resourceVersion < 100n ? 'forgotten' : resourceVersion === uncertainVersion ? 'uncertain' : 'complete',
     agentsOf: () => agents,
     get: async (name) => await Promise.resolve(captures.get(keyOf(name))),
     list: async (scope) =>
@@ -65,7 +69,7 @@ export function memoryCaptures(first: readonly Capture[] = []): MemoryCaptures {
       const queue: CaptureChange[] =
         since.kind === 'now'
           ? [...captures.values()].map((capture) => ({ kind: 'added', capture }))
-          : changes.filter((change) => versionOf(change) > since.resourceVersion);
+          : changes.filter((change) => versionOf(change) > (since.resourceVersion ?? BigInt(newest())));
       queue.push({ kind: 'bookmark', resourceVersion: newest(), isInitial: true });
       let wake: (() => void) | undefined;
       const watcher = (change: CaptureChange) => {

@@ -113,7 +113,7 @@ function capturesOf(all: readonly Capture[], agents: StreamHandlerOptions['agent
     list: () => Promise.resolve({ items: all, resourceVersion: '1', missingNodes: [] }),
     get: ({ namespace, name }) => Promise.resolve(find(namespace, name)),
     async *watch() {},
-    canResume: () => true,
+    deletionsSince: () => 'complete',
     agentsOf: (_name, { node }) => agents.ofNode(node),
   };
 }
