@@ -7,7 +7,7 @@ needs = @tools/prerequisites.sh
 
 .PHONY: help
 help: ## list all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## show Podcap from start to finish: a cluster, an annotated Pod, its capture files, its packets
@@ -59,6 +59,16 @@ cluster-down: ## stop the cluster and remove everything that it created
 cli: ## build kubectl podcap, for any Node.js from 20 on: build/kubectl-podcap
 	$(needs) node
 	@$(node) tools/make.ts cli
+
+.PHONY: cli-executables
+cli-executables: ## build kubectl podcap with Node.js in one file, for Linux and macOS, in build/executables
+	$(needs) node
+	@$(node) tools/make.ts cli-executables
+
+.PHONY: cli-release
+cli-release: ## pack what is published of kubectl podcap, after cli-executables: build/release
+	$(needs) node
+	@$(node) tools/make.ts cli-release
 
 .PHONY: docker-build
 docker-build: ## build the image podcap:latest

@@ -29,11 +29,12 @@ export default defineConfig({
         },
       },
       {
-        // The chart and the alert rules, with real helm and promtool. The first run builds them, which takes minutes.
+        // The chart, the alert rules and the packages of kubectl podcap, with real helm, promtool, npm and krew. The first
+        // run builds or fetches them, which takes minutes.
         extends: true,
         test: {
           name: 'deploy',
-          include: ['deploy/**/*.integration.test.ts'],
+          include: ['{deploy,tools}/**/*.integration.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 1_200_000,
         },

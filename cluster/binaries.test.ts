@@ -47,6 +47,7 @@ describe('moduleOf', () => {
     ['promtool', 'prometheus'],
     ['kind', 'kind'],
     ['actionlint', 'actionlint'],
+    ['validate-krew-manifest', 'krew'],
     ['rm', undefined],
   ])('%s is built by %s', (binary, name) => {
     expect(moduleOf(binary)?.name).toBe(name);

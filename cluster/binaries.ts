@@ -51,6 +51,8 @@ const prometheus: GoModule = {
 const coredns: GoModule = { name: 'coredns', binaries: ['coredns'], seconds: 140 };
 const kind: GoModule = { name: 'kind', binaries: ['kind'], seconds: 15 };
 const actionlint: GoModule = { name: 'actionlint', binaries: ['actionlint'], seconds: 15 };
+// krew, and how its index checks a manifest.
+const krew: GoModule = { name: 'krew', binaries: ['krew', 'validate-krew-manifest'], seconds: 30 };
 // Podcap's own, for its tests: a cache of captures, kept by client-go's informer.
 const informer: GoModule = { name: 'informer', binaries: ['informer'], seconds: 60, sources: ['main.go'] };
 
@@ -63,6 +65,7 @@ const allModules: readonly GoModule[] = [
   prometheus,
   kind,
   actionlint,
+  krew,
   informer,
 ];
 

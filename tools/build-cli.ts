@@ -1,5 +1,5 @@
 import { chmod, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { build } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
 import { cliCommands } from '../src/cli/cli-commands.ts';
 import { manPage } from '../src/cli/help/man-page.ts';
 import { clientVersion } from '../src/cli/version/client-version.ts';
@@ -14,11 +14,11 @@ export async function makeCli(): Promise<number> {
 
 /**
  * Builds the program in a folder that can be on PATH. What is run there is a link, because Node.js takes a file without a
- * suffix for a module of the package around it: the file that it names is CommonJS by its suffix.
+ * suffix for a module of the package around it: the file that it names is CommonJS by its suffix. Returns what the program was made from.
  */
-export async function buildCli(folder: string): Promise<void> {
+export async function buildCli(folder: string): Promise<Metafile> {
   await mkdir(`${folder}/cli`, { recursive: true });
-  await bundleCli(`${folder}/cli/kubectl-podcap.cjs`);
+  const metafile = await bundleCli(`${folder}/cli/kubectl-podcap.cjs`);
   await rm(`${folder}/kubectl-podcap`, { force: true });
   await symlink('cli/kubectl-podcap.cjs', `${folder}/kubectl-podcap`);
   await copyFile(completionProgram, `${folder}/kubectl_complete-podcap`);
@@ -26,6 +26,7 @@ export async function buildCli(folder: string): Promise<void> {
     `${folder}/kubectl-podcap.1`,
     manPage(cliCommands, { version: clientVersion, date: today() }),
   );
+  return metafile;
 }
 
 /** What kubectl's own completion runs for the plugin. */
@@ -38,8 +39,8 @@ function today(): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** Bundles the program for Node.js 20 and later. Returns the files that it was made from. */
-export async function bundleCli(outfile: string): Promise<readonly string[]> {
+/** Bundles the program for Node.js 20 and later. */
+export async function bundleCli(outfile: string): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: [`${checkout}/src/cli/main.ts`],
     outfile,
@@ -57,5 +58,5 @@ export async function bundleCli(outfile: string): Promise<readonly string[]> {
     banner: { js: '#!/usr/bin/env node' },
   });
   await chmod(outfile, 0o755);
-  return Object.keys(metafile.inputs);
+  return metafile;
 }

@@ -1,4 +1,5 @@
 import { makeCli } from './build-cli.ts';
+import { makeExecutables, makeRelease } from './cli-release/release-cli.ts';
 import { demo } from './demo.ts';
 import { deploy, purge, testPod, undeploy } from './deploy.ts';
 import { check, test, testDocker, testFaults } from './run-tests.ts';
@@ -10,6 +11,8 @@ import { findTarget, type TargetCluster } from './target.ts';
 const targets: Readonly<Record<string, () => Promise<number>>> = {
   demo,
   cli: makeCli,
+  'cli-executables': makeExecutables,
+  'cli-release': makeRelease,
   test,
   'test-faults': testFaults,
   'test-docker': testDocker,
