@@ -52,7 +52,7 @@ export const linkReaderHeader = 'podcap-reader';
 /** The trailer of an answer that was sent to its end. An answer without it was cut, however it seems to have ended. */
 export const completeAnswerTrailer = 'podcap-complete';
 
-/** Bounds of what a hub takes from one agent; an agent leaves out what exceeds them, the oldest first. */
+/** Bounds of what a hub takes from one agent; an agent leaves out what exceeds them, of each namespace the oldest first. */
 export const linkBounds = { recordings: 2_000, reportBytes: 2 * 1024 * 1024, lineBytes: 64 * 1024 } as const;
 
 /** Both sides send a PING this often, and end the connection after `deadAfterMs` without an answer. */
@@ -131,8 +131,11 @@ export const reportLineSchema = v.variant('kind', [
   }),
   /** All recordings have been reported; a recording that this hub knows of this agent and that was not is gone. */
   v.object({ kind: v.literal('synced') }),
-  /** This many recordings are left out, because of the bounds. */
-  v.object({ kind: v.literal('leftOut'), recordings: count }),
+  /**
+   * This many recordings are left out, because of the bounds. `uid`: one that the hub was told of, and is told of no more;
+   * a hub that does not know the field shows it as it was last.
+   */
+  v.object({ kind: v.literal('leftOut'), recordings: count, uid: v.exactOptional(text(64)) }),
   v.object({ kind: v.literal('heartbeat') }),
 ]);
 export type ReportLine = v.InferOutput<typeof reportLineSchema>;

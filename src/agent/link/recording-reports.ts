@@ -116,10 +116,8 @@ export function openRecordingReports(options: RecordingReportsOptions): Recordin
     const reader = wakeup();
     readers.add(reader);
     signal.addEventListener('abort', reader.wake);
-    let sent: Sent = { version: 0, epoch: lines.epoch(), leftOut: undefined };
+    let sent: Sent = { version: 0, leftOut: undefined };
     while (!signal.aborted) {
-      // The hub asks again, and gets everything.
-      if (lines.epoch() !== sent.epoch) break;
       const before = sent;
       if (isComplete) sent = await sendNew(stream, lines, sent, signal);
       if (sent === before) await writeChunk(stream, heartbeat, signal);
@@ -161,7 +159,7 @@ function uidsOfStopped(
 }
 
 /** What a hub has been sent: everything up to that version. `leftOut`: as it was told; undefined before `synced`. */
-type Sent = { readonly version: number; readonly epoch: number; readonly leftOut: number | undefined };
+type Sent = { readonly version: number; readonly leftOut: number | undefined };
 
 const heartbeat = textOf({ kind: 'heartbeat' });
 
@@ -180,19 +178,20 @@ async function sendNew(
   signal: AbortSignal,
 ): Promise<Sent> {
   let { version } = sent;
+  let told = sent.leftOut ?? 0;
   // Entries that change while this waits are at the end of the map, which has them once.
   for (const entry of lines.entries.values()) {
     if (entry.version <= version) continue;
     await writeChunk(stream, entry.line, signal);
     if (signal.aborted) return sent;
     version = entry.version;
+    told = entry.leftOut ?? told;
   }
   const leftOut = lines.leftOut();
-  if (leftOut !== (sent.leftOut ?? 0))
-    await writeChunk(stream, textOf({ kind: 'leftOut', recordings: leftOut }), signal);
+  if (leftOut !== told) await writeChunk(stream, textOf({ kind: 'leftOut', recordings: leftOut }), signal);
   if (sent.leftOut === undefined) await writeChunk(stream, textOf({ kind: 'synced' }), signal);
   const isSame = version === sent.version && leftOut === sent.leftOut;
-  return isSame ? sent : { ...sent, version, leftOut };
+  return isSame ? sent : { version, leftOut };
 }
 
 /** Those that have a folder, and for some time no state. */

@@ -73,21 +73,71 @@ test('no more deletions than recordings are remembered', () => {
   expect(lines.entries.has('2-1499')).toBe(true);
 });
 
+/** As many as fit, the newest last. */
+const most = Array.from({ length: linkBounds.recordings }, (_, at) =>
+  recording(`${at}`, { startTime: startTime(at) }),
+);
+
+function startTime(at: number): string {
+  return new Date(Date.UTC(2026, 0, 1) + at * 1_000).toISOString();
+}
+
+const newest = recording('newest', { startTime: startTime(linkBounds.recordings) });
+
 test('what exceeds the bounds is left out, the oldest first, and is no deletion', () => {
   const lines = opened();
-  const startTime = (at: number) => new Date(Date.UTC(2026, 0, 1) + at * 1_000).toISOString();
-  const many = Array.from({ length: linkBounds.recordings }, (_, at) =>
-    recording(`${at}`, { startTime: startTime(at) }),
-  );
-  lines.update(many, 0);
-  expect([lines.leftOut(), lines.epoch()]).toEqual([0, 0]);
-  const newest = recording('newest', { startTime: startTime(linkBounds.recordings) });
-  lines.update([newest, ...many], 0);
+  lines.update(most, 0);
+  expect(lines.leftOut()).toBe(0);
+  lines.update([newest, ...most], 0);
   expect(lines.leftOut()).toBe(1);
-  // A hub that knows the oldest is told everything again.
-  expect(lines.epoch()).toBe(1);
+  // A hub that has the oldest forgets it, and has room for the newest then.
+  expect(lines.texts().slice(-2)).toEqual([
+    { kind: 'leftOut', recordings: 1, uid: '0' },
+    { kind: 'recording', recording: newest },
+  ]);
+  expect(lines.deleted()).toEqual([]);
+  expect(lines.update([newest, ...most], 0)).toBe(false);
+});
+
+test('what was left out is told again once there is room, and its deletion is told', () => {
+  const lines = opened();
+  lines.update(most, 0);
+  lines.update([newest, ...most], 0);
+  lines.update(most, 0);
+  expect(lines.leftOut()).toBe(0);
+  expect(lines.texts().slice(-2)).toMatchObject([
+    { kind: 'deleted', uid: 'newest' },
+    { kind: 'recording', recording: { uid: '0' } },
+  ]);
+  lines.update([newest, ...most], 0);
+  lines.update([newest, ...most.slice(1)], 0);
+  expect(lines.texts().at(-1)).toMatchObject({ kind: 'deleted', uid: '0' });
+});
+
+test('what is never told needs no line', () => {
+  const lines = opened();
+  lines.update([newest, ...most], 0);
+  expect(lines.leftOut()).toBe(1);
   expect(lines.entries.has('0')).toBe(false);
-  expect(lines.entries.has('newest')).toBe(true);
+});
+
+test('long labels of one namespace leave out nothing of another', () => {
+  const lines = opened();
+  const labels = Object.fromEntries(
+    Array.from({ length: 100 }, (_, at) => [`${'k'.repeat(90)}${at}`, 'v'.repeat(60)]),
+  );
+  const long = Array.from({ length: 110 }, (_, at) => ({
+    ...recording(`long-${at}`, { startTime: startTime(10_000 + at), message: 'x'.repeat(4_000) }),
+    namespace: 'greedy',
+    labels,
+  }));
+  const others = most.slice(0, 20);
+  lines.update(others, 0);
+  for (let at = 1; at <= long.length; at += 1) lines.update([...others, ...long.slice(0, at)], at);
+  expect(lines.leftOut()).toBeGreaterThan(0);
+  const told = lines.texts().flatMap((line) => (line.kind === 'recording' ? line.recording.uid : []));
+  expect(told).toEqual(expect.arrayContaining(others.map(({ uid }) => uid)));
+  expect(told).toContain('long-109');
 });
 
 test('all lines together have a bound', () => {

@@ -1,8 +1,15 @@
 import { linkBounds, type ReportedRecording, type ReportLine } from '../../link/protocol.ts';
 import type { DeletedRecording } from '../storage/deleted-recordings.ts';
+import { fittingReports, type MeasuredReport } from './fitting-reports.ts';
 
 /** One thing that hubs are told, and when it changed: a greater version is newer. */
-export type ReportEntry = { readonly version: number; readonly line: string };
+export type ReportEntry = {
+  readonly version: number;
+  /** With its newline. */
+  readonly line: string;
+  /** How many recordings it says are left out; undefined: it says nothing of that. */
+  readonly leftOut: number | undefined;
+};
 
 /**
  * What hubs are to know: one line for each recording that there is, and for each that was deleted within 10 minutes, the
@@ -12,8 +19,6 @@ export type ReportLines = {
   readonly entries: ReadonlyMap<string, ReportEntry>;
   /** How many recordings are not in it, because of the bounds. */
   readonly leftOut: () => number;
-  /** Increases when a recording is left out that was in it: a hub must be told everything again. */
-  readonly epoch: () => number;
   /** Returns whether anything has changed. `nowMs`: of a monotonic clock. */
   readonly update: (recordings: readonly ReportedRecording[], nowMs: number) => boolean;
   /** Those that were deleted within 10 minutes, oldest first. */
@@ -28,27 +33,45 @@ const mostDeleted = linkBounds.recordings;
 /** Starts empty. */
 export function reportLines(unixTime: () => string = () => new Date().toISOString()): ReportLines {
   const entries = new Map<string, ReportEntry>();
-  /** By UID, without what changes with each packet. */
-  const known = new Map<string, { readonly text: string; readonly recording: ReportedRecording }>();
+  /** As it was told last, by UID. */
+  const known = new Map<string, KnownReport>();
+  /** Those that hubs were told of, and are left out now. */
+  const dropped = new Map<string, ReportedRecording>();
   /** Oldest first. */
   const deleted = new Map<string, DeletedRecording>();
   let version = 0;
   let leftOut = 0;
-  let epoch = 0;
 
   function set(uid: string, line: ReportLine): void {
     version += 1;
     // At the end, in the order of versions.
     entries.delete(uid);
-    entries.set(uid, { version, line: `${JSON.stringify(line)}\n` });
+    const told = line.kind === 'leftOut' ? line.recordings : undefined;
+    entries.set(uid, { version, line: `${JSON.stringify(line)}\n`, leftOut: told });
   }
 
   function setDeleted(deletion: DeletedRecording): void {
     const { namespace, name, uid, deletedAt } = deletion;
     known.delete(uid);
+    dropped.delete(uid);
     deleted.delete(uid);
     deleted.set(uid, deletion);
     set(uid, { kind: 'deleted', namespace, name, uid, deletedAt });
+  }
+
+  function drop({ recording }: KnownReport): void {
+    known.delete(recording.uid);
+    dropped.set(recording.uid, recording);
+    set(recording.uid, { kind: 'leftOut', recordings: leftOut, uid: recording.uid });
+  }
+
+  function tell(report: KnownReport): void {
+    const { recording } = report;
+    if (known.get(recording.uid) === report) return;
+    known.set(recording.uid, report);
+    dropped.delete(recording.uid);
+    deleted.delete(recording.uid);
+    set(recording.uid, { kind: 'recording', recording });
   }
 
   function forgetDeleted(nowMs: number): void {
@@ -62,32 +85,18 @@ export function reportLines(unixTime: () => string = () => new Date().toISOStrin
   return {
     entries,
     leftOut: () => leftOut,
-    epoch: () => epoch,
     update(recordings, nowMs) {
       const before = version;
-      const all = new Map(recordings.map((recording) => [recording.uid, recording]));
-      const fitting = withinBounds(recordings);
-      const uids = new Set(fitting.map(({ uid }) => uid));
+      const all = new Set(recordings.map(({ uid }) => uid));
+      const fitting = fittingReports(recordings.map((recording) => measured(recording, known)));
+      const uids = new Set(fitting.map(({ recording }) => recording.uid));
       leftOut = recordings.length - fitting.length;
-      for (const [uid, { recording }] of known) {
-        if (uids.has(uid)) continue;
-        if (all.has(uid)) {
-          known.delete(uid);
-          entries.delete(uid);
-          epoch += 1;
-          version += 1;
-        } else {
-          const { namespace, name } = recording;
-          setDeleted({ namespace, name, uid, deletedAt: unixTime(), atMs: nowMs });
-        }
+      // First of all what makes room in the hub for the rest.
+      for (const { uid, namespace, name } of [...recordingsIn(known), ...dropped.values()]) {
+        if (!all.has(uid)) setDeleted({ namespace, name, uid, deletedAt: unixTime(), atMs: nowMs });
       }
-      for (const recording of fitting) {
-        const text = lastingText(recording);
-        if (known.get(recording.uid)?.text === text) continue;
-        known.set(recording.uid, { text, recording });
-        deleted.delete(recording.uid);
-        set(recording.uid, { kind: 'recording', recording });
-      }
+      for (const report of known.values()) if (!uids.has(report.recording.uid)) drop(report);
+      fitting.forEach(tell);
       forgetDeleted(nowMs);
       return version !== before;
     },
@@ -96,22 +105,25 @@ export function reportLines(unixTime: () => string = () => new Date().toISOStrin
   };
 }
 
-/** The newest recordings that fit, each with as many of its newest frozen rings as fit into a line. */
-function withinBounds(recordings: readonly ReportedRecording[]): readonly ReportedRecording[] {
-  const newestFirst = recordings.toSorted(
-    (a, b) => Date.parse(b.status.startTime) - Date.parse(a.status.startTime),
-  );
-  const fitting: ReportedRecording[] = [];
-  let bytes = 0;
-  for (const recording of newestFirst.slice(0, linkBounds.recordings)) {
-    const fitted = withinLine(recording);
-    bytes += bytesOf(fitted);
-    if (bytes > linkBounds.reportBytes) break;
-    fitting.push(fitted);
-  }
-  return fitting;
+type KnownReport = MeasuredReport & {
+  /** Without what changes with each packet. */
+  readonly text: string;
+};
+
+function recordingsIn(known: ReadonlyMap<string, KnownReport>): readonly ReportedRecording[] {
+  return [...known.values()].map(({ recording }) => recording);
 }
 
+/** What is told already counts as it was told: in the hub, too. */
+function measured(recording: ReportedRecording, known: ReadonlyMap<string, KnownReport>): KnownReport {
+  const text = lastingText(recording);
+  const told = known.get(recording.uid);
+  if (told?.text === text) return told;
+  const fitted = withinLine(recording);
+  return { recording: fitted, text, bytes: bytesOf(fitted) };
+}
+
+/** With as many of its newest frozen rings as fit into a line. */
 function withinLine(recording: ReportedRecording): ReportedRecording {
   const { frozen = [] } = recording.status;
   // Everything else takes 40 kB at most.

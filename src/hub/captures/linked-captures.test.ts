@@ -67,6 +67,25 @@ test('a line that no agent sends is skipped, and an agent that sends nothing els
   expect(scene.server.counts().malformedReports).toBe(101);
 });
 
+test('what an agent leaves out from now on is not shown, its Node is named, and its link stays', async () => {
+  await using linked = await linkedStore();
+  const { store, scene } = linked;
+  const recordings = [recordingLine(), recordingLine({ name: 'other' })];
+  await using agent = await scene.connect({ recordings });
+  await until(() => store.counts().syncedAgents === 1, { what: 'the agent to be synced' });
+  await using watch = followCaptures(store, { kind: 'now' });
+  await watch.next(3);
+  agent.report({ kind: 'leftOut', recordings: 1, uid: 'uid-of-checkout' });
+  expect(await watch.next(1)).toEqual(['deleted checkout Capturing']);
+  const { items, missingNodes } = await store.list(everything, unlimited());
+  expect([items.map(({ metadata }) => metadata.name), missingNodes]).toEqual([['other'], ['node-1']]);
+  agent.report({ kind: 'leftOut', recordings: 0 });
+  agent.report(recordingLine());
+  expect(await watch.next(1)).toEqual(['added checkout Capturing']);
+  expect(store.counts().leftOut).toBe(0);
+  expect(agent.requests.filter((request) => request === 'GET /v1/reports')).toHaveLength(1);
+});
+
 test('an agent that ends its reports loses its link', async () => {
   await using linked = await linkedStore();
   await using agent = await linked.scene.connect({

@@ -97,7 +97,7 @@ export function reportedCaptures(entries: CaptureEntries, nowMs: () => number): 
         return applySynced(agent);
       case 'leftOut':
         agent.leftOut = line.recordings;
-        return;
+        return drop([...agent.claims.values()].filter(({ recording }) => recording.uid === line.uid));
       case 'heartbeat':
     }
   }
