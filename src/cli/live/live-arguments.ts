@@ -47,6 +47,5 @@ function outputOf(given: GivenArguments): LiveArguments['to'] {
   const isForWireshark = hasFlag(given, 'wireshark');
   if (path === undefined) return { kind: isForWireshark ? 'wireshark' : 'lines' };
   if (isForWireshark) throw wrongUsage('--wireshark and --to: give one of them');
-  if (path === '') throw wrongUsage('--to is empty: give a file, or - for standard output');
   return { kind: 'capture', path };
 }

@@ -90,9 +90,12 @@ test('packets are shown when they come, and an interruption ends with counts', a
   expect(stderr()).toMatch(/^podcap: 3 packets of 2 Pods in [0-9.]+ s\n$/);
 });
 
-test('ends after so many packets', async () => {
+test.for([
+  [1, 2, 3],
+  [1, 2],
+])('ends after so many packets: 2 of %j', async (...[seconds]) => {
   const { ended, stdout } = live(
-    { web: [{ bytes: recordingBytes('web', [1, 2, 3]), ending: never }] },
+    { web: [{ bytes: recordingBytes('web', seconds), ending: never }] },
     { count: 2 },
   );
   expect(await ended).toBe(0);

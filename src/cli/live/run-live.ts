@@ -177,6 +177,8 @@ async function writeInOrder(live: RunLive, work: WriteInOrder): Promise<Writing>
     }
     if (isLeft) continue;
     if (isOver) return { kind: 'written' };
+    // What was written may have been the last one.
+    if (hasEnded(live, work)) continue;
     const dueMs = Math.min(order.dueMs() ?? Infinity, work.state.untilMs);
     await wait(dueMs === Infinity ? undefined : dueMs - performance.now());
   }

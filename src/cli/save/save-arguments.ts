@@ -31,7 +31,6 @@ export type SaveArguments = SaveOptions & {
 export function saveArguments(given: GivenArguments, nowMs: number): SaveArguments {
   const text = (name: string) => optionText(given, name);
   const [to, side, frozen] = [text('to'), text('side'), text('frozen')];
-  if (to === '') throw wrongUsage('--to is empty: give a file, or - for standard output');
   const format = parseFormat(text('format'));
   if (typeof format !== 'string') throw wrongUsage(format.message);
   if (side !== undefined && side !== 'client' && side !== 'server')

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { backoff as newBackoff } from '../../base/backoff.ts';
 import { hasCode, isSystemError } from '../../base/fs-errors.ts';
 import { semaphore } from '../../base/semaphore.ts';
+import { every } from '../../base/timers.ts';
 import { openCaptureOutput } from '../../commands/capture-output.ts';
 import { type Progress, progressOn } from '../../commands/progress.ts';
 import { exitCodes, printMessage } from '../../commands/terminal.ts';
@@ -45,6 +46,8 @@ const defaultTiming: SaveTiming = { mostTries: 14, backoffMs: { minMs: 500, maxM
 
 /** A Node serves 8 readers of recordings: some are left for others. More at once are not faster. */
 const mostAtOnce = 6;
+
+const progressEveryMs = 500;
 
 /**
  * Downloads the recordings, each as a whole, merges them in time order, and gives the file its name at the end. Returns the
@@ -90,12 +93,16 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
     sources.map(({ expectedBytes }) => expectedBytes),
     performance.now(),
   );
+  const show = () => progress.show(() => `saving: ${downloaded.text(performance.now())}`);
+  // Also while nothing comes.
+  using _showing = every(progressEveryMs, async () => show());
   const failing = new AbortController();
   const run = semaphore(mostAtOnce);
   const shared: SharedDownload = {
     ...work,
     progress,
     downloaded,
+    show,
     signal: AbortSignal.any([context.signal, failing.signal]),
   };
   const results = await Promise.allSettled(
@@ -117,11 +124,12 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
 type SharedDownload = Downloading & {
   readonly progress: Progress;
   readonly downloaded: DownloadProgress;
+  readonly show: () => void;
   readonly signal: AbortSignal;
 };
 
 async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled> {
-  const { sources, to, spools, context, progress, downloaded, signal } = shared;
+  const { sources, to, spools, context, progress, downloaded, show, signal } = shared;
   const { mostTries, backoffMs } = shared.timing ?? defaultTiming;
   const source = sources[at];
   if (!source) throw new Error('there is no such download');
@@ -134,7 +142,7 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
     mostTries,
     onBytes(bytes) {
       downloaded.set(at, bytes);
-      progress.show(() => `saving: ${downloaded.text(performance.now())}`);
+      show();
     },
     onRetry(why, waitMs) {
       progress.clear();
