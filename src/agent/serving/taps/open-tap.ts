@@ -30,6 +30,7 @@ type TapNames = { readonly namespace: string; readonly pod: string; readonly uid
 type OpenTapOptions = Omit<TapsOptions, 'maxTaps' | 'signal'> & { readonly request: LinkRequest };
 
 const startWithinMs = 10_000;
+const startWithin = () => AbortSignal.timeout(startWithinMs);
 /** How much waits for a reader before packets are dropped. */
 const mostPendingBytes = 4 * 1024 * 1024;
 /** A tap has up to 4 readers; a longer packet makes its buffer larger. */
@@ -51,14 +52,9 @@ export async function openTap(tap: TapRequest, options: OpenTapOptions): Promise
     const { netns } = network;
     return opening.use(startTapTcpdump({ spawner, netns, interface: name, filter, snaplen, ringKib }));
   });
-  const interfaces: TappedInterface[] = [];
-  for (const [index, tcpdump] of tcpdumps.entries()) {
-    const opened = { name: tap.interfaces[index] ?? '', filter: tap.filter };
-    const tapped = await openInterface(opened, tcpdump, options.request.signal);
-    if ('kind' in tapped) return tapped;
-    interfaces.push(tapped);
-    opening.use(tapped.reader);
-  }
+  const interfaces = await openInterfaces(tap, tcpdumps, options);
+  if ('kind' in interfaces) return interfaces;
+  for (const { reader } of interfaces) opening.use(reader);
   const unfit = formatProblem(tap.format, interfaces);
   if (unfit) return unfit;
   const { request } = options;
@@ -103,18 +99,45 @@ async function filterProblem(
   return refusal(400, reason, message);
 }
 
-/** `filter`: the viewer's own. */
-type Opening = { readonly name: string; readonly filter: string | undefined };
+/** All at once and with one deadline: the hub does not wait longer for four interfaces than for one. */
+async function openInterfaces(
+  tap: TapRequest,
+  tcpdumps: readonly TapTcpdump[],
+  { request, startDeadline = startWithin }: OpenTapOptions,
+): Promise<readonly TappedInterface[] | TapRefusal> {
+  const deadline = startDeadline();
+  const refused = new AbortController();
+  const signal = AbortSignal.any([request.signal, deadline, refused.signal]);
+  let first: TapRefusal | undefined;
+  const opened = await Promise.all(
+    tcpdumps.map(async (tcpdump, at) => {
+      const opening = { name: tap.interfaces[at] ?? '', filter: tap.filter, signal, deadline };
+      const tapped = await openInterface(opening, tcpdump);
+      if (!('kind' in tapped)) return [tapped];
+      // The others end because of this one.
+      first ??= tapped;
+      refused.abort();
+      return [];
+    }),
+  );
+  const interfaces = opened.flat();
+  if (!first) return interfaces;
+  for (const { reader } of interfaces) await reader[Symbol.asyncDispose]();
+  return first;
+}
 
-async function openInterface(
-  opening: Opening,
-  tcpdump: TapTcpdump,
-  signal: AbortSignal,
-): Promise<TappedInterface | TapRefusal> {
-  const { name } = opening;
-  const deadline = AbortSignal.timeout(startWithinMs);
-  // Then whatever is awaited below comes to its end.
-  using _limit = onAbort(AbortSignal.any([signal, deadline]), () => void tcpdump.stop());
+type Opening = {
+  readonly name: string;
+  /** The viewer's own. */
+  readonly filter: string | undefined;
+  /** Whatever is awaited comes to its end then. */
+  readonly signal: AbortSignal;
+  readonly deadline: AbortSignal;
+};
+
+async function openInterface(opening: Opening, tcpdump: TapTcpdump): Promise<TappedInterface | TapRefusal> {
+  const { name, signal, deadline } = opening;
+  using _limit = onAbort(signal, () => void tcpdump.stop());
   const started = await tcpdump.started;
   const stream = await tcpdump.stream;
   const opened =
@@ -129,7 +152,10 @@ async function openInterface(
   return await refusalOf(opening, tcpdump);
 }
 
-async function refusalOf({ name, filter }: Opening, tcpdump: TapTcpdump): Promise<TapRefusal> {
+async function refusalOf(
+  { name, filter }: Pick<Opening, 'name' | 'filter'>,
+  tcpdump: TapTcpdump,
+): Promise<TapRefusal> {
   const { isNoSuchDevice, message } = await tcpdump.stop();
   if (isNoSuchDevice) return refusal(400, 'NoSuchInterface', `the Pod has no interface ${name}`);
   // What was compiled for every link type can still be wrong for this one.

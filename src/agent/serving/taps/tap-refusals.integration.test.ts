@@ -25,6 +25,36 @@ test.each([
   expect(await scene.testbed.processes()).toEqual([]);
 });
 
+// The hub waits 20 s for an answer, however many interfaces are asked for.
+test('an interface that does not start has no more time because another one has started before', async () => {
+  const deadlines: AbortController[] = [];
+  const startDeadline = () => {
+    const deadline = new AbortController();
+    deadlines.push(deadline);
+    return deadline.signal;
+  };
+  await using scene = await tapScene({ hanging: ['eth0'], startDeadline });
+  const answering = scene.open({ interface: 'lo,eth0' });
+  await until(() => scene.listening().length === 1, { what: 'a capture on lo' });
+  deadlines[0]?.abort();
+  const answer = await answering;
+  expect(answer.status).toBe(503);
+  expect(await errorOf(answer)).toEqual({
+    reason: 'CaptureFailed',
+    message: 'tcpdump did not start within 10 s',
+  });
+  expect(deadlines).toHaveLength(1);
+});
+
+test('an interface that does not exist is refused without waiting for another one', async () => {
+  const startDeadline = () => new AbortController().signal;
+  await using scene = await tapScene({ hanging: ['lo'], startDeadline });
+  const answer = await scene.open({ interface: 'lo,eth7' });
+  expect(await errorOf(answer)).toMatchObject({ reason: 'NoSuchInterface' });
+  await until(() => scene.taps.counts().open === 0, { what: 'the end of the request' });
+  expect(await scene.testbed.processes()).toEqual([]);
+});
+
 test.each([
   ['on the host network', podWith({ hostNetwork: true }), 'HostNetwork'],
   [

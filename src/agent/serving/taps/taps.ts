@@ -37,6 +37,8 @@ export type TapsOptions = {
   readonly own: OwnPods;
   readonly nodeName: string;
   readonly maxTaps: number;
+  /** By when all interfaces of a tap that begins now must have started; 10 s by default. */
+  readonly startDeadline?: () => AbortSignal;
   readonly log: Logger;
   /** Ends all taps, with a word to their readers. */
   readonly signal: AbortSignal;

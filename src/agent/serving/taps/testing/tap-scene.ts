@@ -20,6 +20,8 @@ import { openTaps, type Taps } from '../taps.ts';
 export type TapScene = AsyncDisposable & {
   readonly testbed: VethTestbed;
   readonly taps: Taps;
+  /** What tcpdumps have said of interfaces on which they capture. */
+  readonly listening: () => readonly string[];
   /** The Pods of the Node, by UID. */
   readonly pods: Map<string, Pod>;
   readonly open: (query?: Readonly<Record<string, string>>, options?: OpenOptions) => Promise<TapAnswer>;
@@ -48,21 +50,40 @@ type TapSceneOptions = {
   readonly maxTaps?: number;
   readonly hubs?: readonly HubAddress[];
   readonly pod?: Pod;
+  readonly startDeadline?: () => AbortSignal;
+  /** Interfaces on which a program runs that never says that it captures. */
+  readonly hanging?: readonly string[];
 };
 
 export async function tapScene({
   maxTaps = 16,
   hubs = [],
   pod = podWith(),
+  startDeadline,
+  hanging = [],
 }: TapSceneOptions = {}): Promise<TapScene> {
   await using opening = new AsyncDisposableStack();
   const testbed = opening.use(await vethTestbed());
   const spawner = opening.use(await testSpawner());
   const pods = new Map([[pod.uid, pod]]);
+  const listening: string[] = [];
   const { netns, addresses } = testbed;
   const taps = opening.use(
     openTaps({
-      spawner,
+      spawner: {
+        startStreaming(command) {
+          const isHanging = hanging.some((name) => command.argv.includes(name));
+          return spawner.startStreaming({
+            ...command,
+            ...(isHanging && { argv: ['sleep', '600'] }),
+            onLine(line) {
+              command.onLine(line);
+              if (/listening on/.test(line)) listening.push(line);
+            },
+          });
+        },
+      },
+      ...(startDeadline && { startDeadline }),
       networks: {
         find: async () => ({ sandboxId: 'sandbox', netns, addresses: [addresses.pod] }),
         absence: () => 'it has none',
@@ -82,6 +103,7 @@ export async function tapScene({
   return {
     testbed,
     taps,
+    listening: () => listening,
     pods,
     async open(query = {}, options = {}) {
       const parameters = new URLSearchParams({ namespace: 'default', name: 'web', ...query });
