@@ -148,6 +148,18 @@ test('a watch of a hub that is not there fails at once', async () => {
   );
 });
 
+test('a reader that stops closes the connection', async () => {
+  let watch: ServerResponse | undefined;
+  await using scene = await apiScene(({ query }, response) => {
+    if (query['watch'] !== 'true') return sendList(response, '1', []);
+    response.writeHead(200).flushHeaders();
+    watch = response;
+    return sendEvent(response, 'ADDED', 'web', '2');
+  });
+  for await (const _ of watchCaptures(scene.cluster, all, signal, fast)) break;
+  expect(await until(() => watch?.closed, { what: 'the watch to be closed' })).toBe(true);
+});
+
 test('a watch ends when the signal aborts', async () => {
   const abort = new AbortController();
   await using scene = await apiScene(({ query }, response) => {

@@ -64,13 +64,19 @@ export async function* followObjects<T>(
     endsAfter: (error) => patience.endsAfter(error),
     limits: { backoff },
   });
-  for (;;) {
-    const next = await changes.next();
-    if (next.done === true) {
-      if (next.value && !signal.aborted) throw new CommandFailure(plainMessage(next.value), exitCodes.failed);
-      return;
+  try {
+    for (;;) {
+      const next = await changes.next();
+      if (next.done === true) {
+        if (next.value && !signal.aborted)
+          throw new CommandFailure(plainMessage(next.value), exitCodes.failed);
+        return;
+      }
+      yield* changesOf(next.value, known, keyOf);
     }
-    yield* changesOf(next.value, known, keyOf);
+  } finally {
+    // Closes the connection when the reader stops.
+    await changes.return(undefined);
   }
 }
 
