@@ -13,6 +13,7 @@ import {
 } from '../base/program-settings.ts';
 import { listenerSettingDescriptions, listenerSettings } from '../observability/listener-settings.ts';
 import { mostLimits } from './planner/annotations.ts';
+import { retentionSetting } from './retention-setting.ts';
 
 /** Everything that can be set on the agent. */
 export type Settings = v.InferOutput<typeof settingsSchema>;
@@ -132,12 +133,7 @@ export const settingDescriptions: SettingDescriptions<Settings> = {
     default: '20',
     help: "the part of the captures' disk that captures must leave available, in percent of its capacity",
   },
-  retentionSeconds: {
-    flag: 'retention-seconds',
-    env: 'PODCAP_RETENTION_SECONDS',
-    default: '3600',
-    help: 'how long the captures of an ended Pod are kept, in seconds; 0 deletes them at once',
-  },
+  retentionSeconds: retentionSetting,
   maxFrozenRings: {
     flag: 'max-frozen-rings',
     env: 'PODCAP_MAX_FROZEN_RINGS',

@@ -22,7 +22,8 @@ export function apiCollection(): ApiCollection {
   let version = 1;
 
   function withMetadata(name: string, object: object): object {
-    return { ...object, metadata: { name, resourceVersion: String(version) } };
+    const metadata = 'metadata' in object && typeof object.metadata === 'object' ? object.metadata : {};
+    return { ...object, metadata: { ...metadata, name, resourceVersion: String(version) } };
   }
 
   function tell(type: string, object: object): void {
