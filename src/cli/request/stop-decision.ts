@@ -1,0 +1,48 @@
+import { pausedAnnotation } from '../../agent/planner/annotations.ts';
+import type { CaptureRecording } from '../../api/capture.ts';
+import type { TargetPod } from '../api/targets.ts';
+import type { PodOutcome } from './pod-outcome.ts';
+import { storedText } from './recording-text.ts';
+import { requestIn } from './request-change.ts';
+import { type PodDecision, policyOf } from './start-decision.ts';
+import { shellWord } from './target-arguments.ts';
+
+/** `recording`: what is recorded of that Pod. Pure. */
+export function stopDecision(pod: TargetPod, recording: CaptureRecording | undefined): PodDecision {
+  const request = requestIn(pod);
+  switch (request.kind) {
+    case 'none': {
+      const policy = policyOf(recording);
+      return policy === undefined
+        ? outcome('done', `is not captured${keptText(recording)}`)
+        : outcome('failed', policyText(policy, pod));
+    }
+    case 'refused':
+      return outcome('done', `is not captured, as its request is refused: ${request.refusal.message}`);
+    case 'capture': {
+      const { spec } = request;
+      if (spec.isPaused) return outcome('done', `is paused already${keptText(recording)}`);
+      if (recording?.phase === 'Ended')
+        return outcome('done', `is not captured any more${keptText(recording)}`);
+      return {
+        kind: 'change',
+        annotations: { [pausedAnnotation]: 'true' },
+        spec: { ...spec, isPaused: true },
+      };
+    }
+  }
+}
+
+function keptText(recording: CaptureRecording | undefined): string {
+  return recording && recording.files > 0 ? `: ${storedText(recording)} kept on ${recording.node}` : '';
+}
+
+/** The annotation has no effect on a capture that a policy asks for. */
+function policyText(policy: string, { namespace, name }: TargetPod): string {
+  const pause = `kubectl patch capturepolicy ${shellWord(policy)} -n ${shellWord(namespace)} --type merge -p '{"spec":{"paused":true}}'`;
+  return `CapturePolicy ${policy} asks for its capture. To pause it for all Pods of the policy: ${pause}. For this Pod alone, give it a request of its own, which replaces that of the policy: kubectl podcap start ${name} --overwrite, then stop it`;
+}
+
+function outcome(kind: PodOutcome['kind'], text: string): PodDecision {
+  return { kind: 'outcome', outcome: { kind, text } };
+}
