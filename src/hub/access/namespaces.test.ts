@@ -85,6 +85,17 @@ test('a namespace that was created again inherits nothing', async () => {
   expect(await checked.visible([captureOf('shop', before)], never)).toEqual({ captures: [], unchecked: [] });
 });
 
+test('a deletion of before its namespace existed is not told to it', async () => {
+  const { checked } = await scene([namespaceObject(created)]);
+  const deletedAt = (creationTimestamp: string) => {
+    const { metadata, ...capture } = captureOf('shop');
+    return { ...capture, metadata: { ...metadata, creationTimestamp } };
+  };
+  const told = deletedAt('2026-11-30T10:00:00Z');
+  const { captures } = await checked.visible([deletedAt('2026-11-30T09:59:59Z'), told], never);
+  expect(captures).toEqual([told]);
+});
+
 test('a namespace that is gone has nothing', async () => {
   const { checked } = await scene([refusal(404, 'NotFound')]);
   expect(await checked.visible([captureOf('shop', after)], never)).toEqual({ captures: [], unchecked: [] });

@@ -24,6 +24,10 @@ export function servedCapture(capture: Capture, age: NamespaceAge): Capture | un
 
 function youngerThan(capture: Capture, namespaceMs: number): Capture | undefined {
   const { recordings } = capture.status;
+  // Of a deletion that is all that is known of it, this is the time.
+  if (recordings.length === 0) {
+    return Date.parse(capture.metadata.creationTimestamp) >= namespaceMs ? capture : undefined;
+  }
   const younger = recordings.filter(({ startTime }) => Date.parse(startTime) >= namespaceMs);
   if (younger.length === recordings.length) return capture;
   if (younger.length === 0) return undefined;

@@ -8,7 +8,7 @@ import type { QueryParameters } from './query-parameters.ts';
 export type ApiSources = {
   readonly captures: Captures;
   readonly access: Access;
-  readonly namespaces: Pick<Namespaces, 'visible'>;
+  readonly namespaces: Namespaces;
 };
 
 /** A request of a caller who is identified, but not yet authorized. */

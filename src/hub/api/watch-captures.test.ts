@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Capture } from '../../api/capture.ts';
 import { until } from '../../base/until.ts';
-import { memoryCaptures, testCapture, testRecording, uncertainVersion } from './testing/memory-captures.ts';
+import { memoryCaptures, testCapture, testRecording } from './testing/memory-captures.ts';
 import { startedHubApi } from './testing/started-hub-api.ts';
 
 const captures = '/apis/podcap.dev/v1alpha1/namespaces/shop/captures';
@@ -49,22 +49,6 @@ describe('a watch', () => {
     hub.captures.put(second);
     await using watch = await hub.watch(`${captures}?watch=true&resourceVersion=100`);
     expect(await watch.next()).toEqual(event('ADDED', second));
-  });
-
-  test('that would go on from a list of which deletions may be forgotten has to list again', async () => {
-    await using hub = await startedHubApi();
-    const answer = await hub.ask(`${captures}?watch=true&resourceVersion=99`);
-    expect([answer.status, answer.json]).toMatchObject([410, { kind: 'Status', reason: 'Expired' }]);
-  });
-
-  test('from another replica, which may have had what this one cannot know to be gone, has to list again', async () => {
-    await using hub = await startedHubApi();
-    const path = `${captures}?watch=true&resourceVersion=${uncertainVersion}`;
-    const answer = await hub.ask(path, { headers: { 'user-agent': 'controller/v1 (linux/amd64)' } });
-    expect([answer.status, answer.json]).toMatchObject([410, { kind: 'Status', reason: 'Expired' }]);
-    expect((await hub.ask(`${path}&timeoutSeconds=1`, { accept: table })).status).toBe(200);
-    const headers = { 'user-agent': 'kubectl/v1.35.0 (linux/amd64) kubernetes/66452049' };
-    expect((await hub.ask(`${path}&timeoutSeconds=1`, { headers })).status).toBe(200);
   });
 
   test('of one name, as kubectl get -w asks for it, sends that object', async () => {

@@ -9,7 +9,8 @@ import type { ListQuery } from './list-query.ts';
 import { attributesOf, formOf, scopeOf } from './read-captures.ts';
 import { bookmark, type CaptureForm } from './rendered-captures.ts';
 import { contentTypeOf } from './representation.ts';
-import { isStatusError, type StatusError, statusError } from './status-error.ts';
+import { type ClientBefore, clientBefore } from './resumed-watch.ts';
+import { isStatusError, type StatusError } from './status-error.ts';
 import { type WatchSelection, watchSelection } from './watch-selection.ts';
 
 export type WatchRequest = {
@@ -45,15 +46,15 @@ export async function watchCaptures(
   const form = formOf(call, 'watch');
   if (isStatusError(form)) return form;
   const since = startOf(watch.list, form);
-  const expired = expiredError(sources, call, { since, form });
-  if (expired) return expired;
+  const before = await clientBefore(sources, call, { scope, since, form });
+  if (isStatusError(before)) return before;
   response.writeHead(200, { ...commonHeaders, 'content-type': contentTypeOf('watch') });
   response.flushHeaders();
   const overAt = AbortSignal.timeout(durationMs(watch.list));
   const signal = AbortSignal.any([call.signal, overAt]);
   const writer = lineWriter(response, { signal, stalledMs });
   try {
-    await send(sources, { scope, list: watch.list, form, lines, signal, writer });
+    await send(sources, { scope, list: watch.list, form, before, lines, signal, writer });
   } catch (error) {
     // Cut, not ended: it has not been sent what it should have.
     if (error instanceof ReaderStalled) call.cut();
@@ -64,35 +65,11 @@ export async function watchCaptures(
   return undefined;
 }
 
-/** To whom a watch from there on would not tell of every deletion: who keeps a copy of the captures lists them again. */
-function expiredError(
-  { captures }: ApiSources,
-  { request }: ApiCall,
-  { since, form }: { readonly since: WatchStart; readonly form: CaptureForm },
-): StatusError | undefined {
-  if (since.kind === 'now' || since.resourceVersion === undefined) return undefined;
-  const known = captures.deletionsSince(since.resourceVersion);
-  if (known === 'complete') return undefined;
-  // It keeps no copy, and ends with an error instead of listing again.
-  const isKubectl = form.representation.kind === 'table' || isKubectlAgent(request.headers['user-agent']);
-  if (known === 'uncertain' && isKubectl) return undefined;
-  const problem =
-    known === 'forgotten' ? 'is too old' : 'is of another replica, which this one is too young for';
-  return statusError(
-    'Expired',
-    `the resourceVersion ${problem}: list the captures again, and watch from there`,
-  );
-}
-
-/** Such as kubectl/v1.35.0 (linux/amd64) kubernetes/66452049. */
-function isKubectlAgent(userAgent = ''): boolean {
-  return userAgent.startsWith('kubectl');
-}
-
 type Sending = {
   readonly scope: CaptureScope;
   readonly list: ListQuery;
   readonly form: CaptureForm;
+  readonly before: ClientBefore;
   readonly lines: EventLines;
   readonly signal: AbortSignal;
   readonly writer: LineWriter;
@@ -136,13 +113,14 @@ function bookmarkLine(
   return eventLine('BOOKMARK', bookmark(resourceVersion, form, { isInitialEnd, hasColumns }));
 }
 
-function selectionOf({ scope, list, form }: Sending): WatchSelection {
+function selectionOf({ scope, list, form, before }: Sending): WatchSelection {
   return watchSelection({
     isSelected: ({ metadata }) => selectsLabels(list.labels, metadata.labels),
     // What each watch of all namespaces has sent would be too much to remember.
     mayLeave: list.labels.length > 0 || scope.namespace !== undefined,
     isResumed: startOf(list, form).kind === 'version',
     // A person with a Table would read a line about a capture that was never asked for.
+    mayHave: before.mayHave,
     forgetsUnknown: form.representation.kind !== 'table',
   });
 }

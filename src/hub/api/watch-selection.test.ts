@@ -13,6 +13,7 @@ function select(options: Partial<WatchSelectionOptions> = {}) {
     isSelected: ({ metadata }) => metadata.labels?.['app'] === 'web',
     mayLeave: true,
     isResumed: false,
+    mayHave: () => true,
     forgetsUnknown: true,
     ...options,
   });
@@ -41,6 +42,28 @@ describe('a watch with a selector', () => {
     expect(step(change('deleted', matching), matching)).toEqual({ type: 'DELETED', capture: matching });
   });
 
+  test('that goes on tells a program of what was deleted whose labels are not known, or were others', () => {
+    const unlabelled = testCapture({ version: '3' });
+    for (const gone of [unlabelled, other]) {
+      const step = select({ isResumed: true });
+      const { name, namespace, uid, resourceVersion, creationTimestamp } = gone.metadata;
+      expect(step(change('deleted', gone), gone)).toEqual({
+        type: 'DELETED',
+        capture: {
+          ...gone,
+          metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+          status: { recordings: [] },
+        },
+      });
+    }
+  });
+
+  test('that goes on has said once that something is gone', () => {
+    const step = select({ isResumed: true });
+    expect(step(change('modified', other), other)).toBeDefined();
+    expect(step(change('deleted', other), other)).toBeUndefined();
+  });
+
   test('that goes on tells a person nothing of what does not match', () => {
     const step = select({ isResumed: true, forgetsUnknown: false });
     expect(step(change('modified', other), other)).toBeUndefined();
@@ -62,11 +85,20 @@ describe('a capture that is older than its namespace', () => {
     status: { recordings: [] },
   };
 
-  test('is not sent', () => {
-    for (const isResumed of [true, false]) {
-      const step = select({ isResumed });
-      expect(step(change('added', matching), undefined)).toBeUndefined();
-      expect(step(change('deleted', matching), undefined)).toBeUndefined();
+  test.for([
+    ['a watch from now on', { isResumed: false }],
+    ['a client that cannot have it', { isResumed: true, mayHave: () => false }],
+    ['a person', { isResumed: true, forgetsUnknown: false }],
+  ] as const)('is not sent to %s', ([, options]) => {
+    const step = select(options);
+    expect(step(change('added', matching), undefined)).toBeUndefined();
+    expect(step(change('deleted', matching), undefined)).toBeUndefined();
+  });
+
+  test('is deleted with nothing but its name for a program that may have it from before', () => {
+    for (const kind of ['modified', 'deleted'] as const) {
+      const step = select({ isResumed: true, mayHave: (capture) => capture === matching });
+      expect(step(change(kind, matching), undefined)).toEqual({ type: 'DELETED', capture: bare });
     }
   });
 

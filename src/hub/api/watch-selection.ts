@@ -14,6 +14,8 @@ export type WatchSelectionOptions = {
   readonly mayLeave: boolean;
   /** It goes on from a resourceVersion: the client has captures that this watch did not send. */
   readonly isResumed: boolean;
+  /** Whether the client may have a capture from before that may no longer be served. */
+  readonly mayHave: (capture: Capture) => boolean;
   /** Whether the client is told of a capture that is not selected, which it may have from an earlier watch. */
   readonly forgetsUnknown: boolean;
 };
@@ -26,7 +28,7 @@ export type WatchSelection = (change: ObjectChange, visible: Capture | undefined
  * is ADDED, one that no longer matches or may no longer be served is DELETED.
  */
 export function watchSelection(options: WatchSelectionOptions): WatchSelection {
-  const { isSelected, mayLeave, isResumed, forgetsUnknown } = options;
+  const { isSelected, mayLeave, isResumed, mayHave, forgetsUnknown } = options;
   /** UIDs of the captures that this client has, and of those of which it was told that they are gone. */
   const sent = new Set<string>();
   const forgotten = new Set<string>();
@@ -44,11 +46,14 @@ export function watchSelection(options: WatchSelectionOptions): WatchSelection {
     const capture = isHidden ? bare(change.capture) : change.capture;
     if (sent.delete(uid)) return { type: 'DELETED', capture };
     if (!mayLeave) return change.kind === 'deleted' ? { type: 'DELETED', capture } : undefined;
-    if (!isResumed || isHidden || forgotten.has(uid)) return undefined;
-    if (change.kind === 'deleted') return isSelected(capture) ? { type: 'DELETED', capture } : undefined;
-    if (!forgetsUnknown) return undefined;
-    forgotten.add(uid);
-    return { type: 'DELETED', capture };
+    if (!isResumed || (isHidden && !mayHave(change.capture))) return undefined;
+    const isDeleted = change.kind === 'deleted';
+    if (isDeleted && !isHidden && isSelected(capture)) return { type: 'DELETED', capture };
+    // Of a deleted capture, the labels that it had when the client was told of it may not be known.
+    const isForgotten = isDeleted ? forgotten.delete(uid) : forgotten.has(uid);
+    if (!forgetsUnknown || isForgotten) return undefined;
+    if (!isDeleted) forgotten.add(uid);
+    return { type: 'DELETED', capture: isDeleted ? bare(capture) : capture };
   }
 
   return (change, visible) =>

@@ -138,6 +138,7 @@ export function captureStore(options: CaptureStoreOptions = {}): CaptureStore {
       const isOld = startVersion <= seen - keepLostMs * 1_000 - resentMicroseconds;
       return isOld || versions.parse(resourceVersion).isOwn ? 'complete' : 'uncertain';
     },
+    timeMsOf: (resourceVersion) => versions.parse(resourceVersion).version / 1_000,
     agentsOf: (name, recording) =>
       servingClaims(entries.get(name)?.claims ?? [], recording).flatMap(({ agent }) => agent.link ?? []),
     counts() {

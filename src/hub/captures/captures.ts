@@ -20,6 +20,8 @@ export type Captures = {
   ) => AsyncIterable<readonly CaptureChange[]>;
   /** Whether a watch from there on tells of every deletion since. */
   readonly deletionsSince: (resourceVersion: bigint) => KnownDeletions;
+  /** When a replica made it, in milliseconds of Unix time. */
+  readonly timeMsOf: (resourceVersion: bigint) => number;
   /**
    * Which agents of its Node serve a recording, the best first: the one that holds its files; empty if none is connected.
    * Whether other Nodes contest it is for the caller to ask (named-recording.ts).

@@ -57,6 +57,7 @@ export function memoryCaptures(first: readonly Capture[] = []): MemoryCaptures {
     // Versions of tests begin at 100.
     deletionsSince: (resourceVersion) =>
       resourceVersion < 100n ? 'forgotten' : resourceVersion === uncertainVersion ? 'uncertain' : 'complete',
+    timeMsOf: Number,
     agentsOf: () => agents,
     get: async (name) => await Promise.resolve(captures.get(keyOf(name))),
     list: async (scope) =>

@@ -72,8 +72,10 @@ export const clientCa = frontAuthority.cert;
 export async function startedHubApi({
   captures = memoryCaptures(),
   forbid = () => undefined,
+  namespaces = {},
   ...options
-}: Partial<HubApiOptions> & {
+}: Partial<Omit<HubApiOptions, 'namespaces'>> & {
+  readonly namespaces?: Partial<HubApiOptions['namespaces']>;
   readonly captures?: MemoryCaptures;
   readonly forbid?: (attributes: ResourceAttributes) => StatusError | undefined;
 } = {}): Promise<StartedHubApi> {
@@ -102,6 +104,8 @@ export async function startedHubApi({
     access,
     namespaces: {
       visible: async (all) => await Promise.resolve({ captures: all, unchecked: [] }),
+      ageOf: async () => await Promise.resolve({ kind: 'created', atMs: 0 }),
+      ...namespaces,
     },
     subresources: async () => await Promise.resolve(statusError('NotFound', 'not in this test')),
     notReady: () => undefined,

@@ -114,6 +114,7 @@ function capturesOf(all: readonly Capture[], agents: StreamHandlerOptions['agent
     get: ({ namespace, name }) => Promise.resolve(find(namespace, name)),
     async *watch() {},
     deletionsSince: () => 'complete',
+    timeMsOf: Number,
     agentsOf: (_name, { node }) => agents.ofNode(node),
   };
 }
