@@ -52,6 +52,18 @@ test('a command gets what was given, and the kubectl to use', async () => {
   });
 });
 
+test('from 1.37 on, kubectl says which kubectl it is', async () => {
+  let program: string | undefined;
+  const screen = cliTerminal({ env: { KUBECTL_PATH: '/opt/kubectl' } });
+  const command = commandThat(async (_, { kubectl }) => {
+    ({ program } = kubectl);
+    return 0;
+  });
+  const { signal } = new AbortController();
+  await runCli(['save'], { commands: [command], terminal: screen.terminal, signal });
+  expect(program).toBe('/opt/kubectl');
+});
+
 test.each([[], ['--help'], ['-h'], ['help'], ['-n', 'shop']])('%j lists the commands', async (...args) => {
   const { code, stdout } = await runWith(unused, args);
   expect(code).toBe(0);

@@ -7,6 +7,7 @@ import { completeCommandName, printCandidates } from './completion/print-candida
 import { EndedBySignal } from './end-signals.ts';
 import { commandHelp } from './help/command-help.ts';
 import { overview } from './help/overview.ts';
+import { kubectlProgram } from './kubectl-program.ts';
 
 export type CliProgram = {
   readonly commands: readonly CliCommand[];
@@ -34,7 +35,7 @@ export async function runCli(args: readonly string[], program: CliProgram): Prom
       return usageFailure(terminal, command, parsed.message);
     case 'arguments': {
       const { given, kubectlFlags: flags, namespace } = parsed;
-      const kubectl = { program: 'kubectl', flags, namespace, env: terminal.env };
+      const kubectl = { program: kubectlProgram(terminal.env), flags, namespace, env: terminal.env };
       return await ended(program, command, () =>
         command.run(given, { terminal, kubectl, signal: program.signal }),
       );

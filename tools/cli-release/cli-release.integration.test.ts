@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cliCommands } from '../../src/cli/cli-commands.ts';
 import { commandHelp } from '../../src/cli/help/command-help.ts';
 import { clientVersion } from '../../src/cli/version/client-version.ts';
+import { captureFile } from '../../src/pcap/testing/capture-files.ts';
 import { listenOnLoopback } from '../../src/testbed/loopback-port.ts';
 import { temporaryFolder } from '../../src/testbed/temporary-folder.ts';
 import { buildCli } from '../build-cli.ts';
@@ -22,16 +23,21 @@ import { buildExecutable } from './single-executable.ts';
 const execute = promisify(execFile);
 const opened = new AsyncDisposableStack();
 let folder: string;
-let packed: string;
-let oldNode: string;
+/** PATH with the npm package, installed, and the oldest Node.js that it names. */
+let oldPath: string;
 let kubectl: string;
 let krew: string;
 let validate: string;
 
 beforeAll(async () => {
   folder = opened.use(await temporaryFolder()).path;
-  packed = await packNpm(folder);
-  oldNode = (await fetchRuntime(ownRuntime(oldestRuntimes))).node;
+  const packed = await packNpm(folder);
+  const prefix = join(folder, 'prefix');
+  await execute('npm', ['install', '--global', `--prefix=${prefix}`, '--offline', '--no-audit', packed]);
+  const bin = join(folder, 'old-node');
+  await mkdir(bin);
+  await symlink((await fetchRuntime(ownRuntime(oldestRuntimes))).node, join(bin, 'node'));
+  oldPath = `${bin}:${prefix}/bin:/usr/bin:/bin`;
   [kubectl, krew, validate] = [
     await built('kubectl'),
     await built('krew'),
@@ -44,12 +50,7 @@ afterAll(async () => {
 });
 
 test('the npm package runs on the oldest Node.js that it names', async () => {
-  const bin = join(folder, 'old-node');
-  await mkdir(bin);
-  await symlink(oldNode, join(bin, 'node'));
-  const prefix = join(folder, 'prefix');
-  await execute('npm', ['install', '--global', `--prefix=${prefix}`, '--offline', '--no-audit', packed]);
-  const env = { PATH: `${bin}:${prefix}/bin:/usr/bin:/bin` };
+  const env = { PATH: oldPath };
   const { stdout: engine } = await execute('node', ['--version'], { env });
   expect(engine).toMatch(/^v20\./);
   const version = await execute('kubectl-podcap', ['version', '--client'], { env });
@@ -60,9 +61,28 @@ test('the npm package runs on the oldest Node.js that it names', async () => {
   }
   const completed = await execute('kubectl_complete-podcap', ['versio'], { env });
   expect(completed.stdout).toMatch(/^version\t/);
-  const licenses = `${prefix}/lib/node_modules/kubectl-podcap/third-party-licenses.txt`;
+  const licenses = `${folder}/prefix/lib/node_modules/kubectl-podcap/third-party-licenses.txt`;
   expect(await readFile(licenses, 'utf8')).toContain('== valibot (MIT)');
 });
+
+test('it merges and shows captures there', async () => {
+  const [one, two] = [1, 2].map((second) => captureFile([{ timeUs: second * 1e6, data: ethernetArp }]));
+  await writeFile(join(folder, 'one.pcap'), one ?? '');
+  await writeFile(join(folder, 'two.pcap'), two ?? '');
+  const options = { env: { PATH: oldPath }, cwd: folder };
+  await execute('kubectl-podcap', ['merge', 'two.pcap', 'one.pcap', '--to', 'both.pcapng'], options);
+  const { stdout } = await execute('kubectl-podcap', ['show', 'both.pcapng', '--filter', 'arp'], options);
+  expect(stdout.trimEnd().split('\n')).toEqual([
+    expect.stringMatching(/00:00:01\.000000.*ARP/),
+    expect.stringMatching(/00:00:02\.000000.*ARP/),
+  ]);
+});
+
+/** Who has 10.0.0.2? */
+const ethernetArp = Buffer.from(
+  'ffffffffffff020000000001080600010800060400010200000000010a0000010000000000000a000002',
+  'hex',
+);
 
 test('the single executable of this platform runs without Node.js', async () => {
   const runtime = ownRuntime(executableRuntimes);

@@ -8,8 +8,11 @@ import { output } from '../shell.ts';
 import { checkout } from '../target.ts';
 import { bundleLicenses } from './licenses.ts';
 
-/** Writes the npm package kubectl-podcap into a folder. Returns the path of its archive. */
-export async function packNpm(folder: string): Promise<string> {
+/**
+ * Writes the npm package kubectl-podcap into a folder. `homepage` is its repository, if that is known: npm compares it with
+ * where the package was made. Returns the path of its archive.
+ */
+export async function packNpm(folder: string, homepage?: string): Promise<string> {
   const content = join(folder, 'npm');
   await rm(content, { recursive: true, force: true });
   await mkdir(content, { recursive: true });
@@ -18,7 +21,7 @@ export async function packNpm(folder: string): Promise<string> {
   await writeFile(join(content, 'third-party-licenses.txt'), await bundleLicenses(metafile));
   await copyFile(`${checkout}/LICENSE`, join(content, 'LICENSE'));
   await writeFile(join(content, 'README.md'), readme);
-  await writeFile(join(content, 'package.json'), await packageDescription());
+  await writeFile(join(content, 'package.json'), await packageDescription(homepage));
   await output('npm', ['pack', content, `--pack-destination=${folder}`, '--silent']);
   return join(folder, `kubectl-podcap-${clientVersion}.tgz`);
 }
@@ -35,7 +38,7 @@ ${overview(cliCommands).trim()}
 It needs Podcap's agents and its hub in the cluster.
 `;
 
-async function packageDescription(): Promise<string> {
+async function packageDescription(homepage: string | undefined): Promise<string> {
   const { license }: { readonly license: string } = JSON.parse(
     await readFile(`${checkout}/package.json`, 'utf8'),
   );
@@ -44,6 +47,7 @@ async function packageDescription(): Promise<string> {
     version: clientVersion,
     description: 'A kubectl plugin that captures the packets of Pods',
     license,
+    ...(homepage !== undefined && { homepage, repository: { type: 'git', url: `git+${homepage}.git` } }),
     keywords: ['kubectl', 'kubectl-plugin', 'kubernetes', 'pcap', 'wireshark', 'tcpdump'],
     engines: { node: `>=${oldestNode}` },
     os: ['linux', 'darwin'],

@@ -29,12 +29,13 @@ export async function makeExecutables(): Promise<number> {
 
 /**
  * `make cli-release`: what is published, in build/release: the npm package, and archives of the executables that are
- * there. With $RELEASE_URL, where these will be, and $HOMEPAGE, also krew's manifest.
+ * there. With $RELEASE_URL, where these will be, and $HOMEPAGE, the repository's page, also krew's manifest.
  */
 export async function makeRelease(): Promise<number> {
   await rm(release, { recursive: true, force: true });
   await mkdir(release, { recursive: true });
-  say(await packNpm(release));
+  const { RELEASE_URL: url, HOMEPAGE: homepage } = process.env;
+  say(await packNpm(release, homepage || undefined));
   await rm(`${release}/npm`, { recursive: true });
   const archives: ReleasedArchive[] = [];
   for (const runtime of executableRuntimes) {
@@ -44,11 +45,10 @@ export async function makeRelease(): Promise<number> {
     archives.push({
       os,
       cpu,
-      url: `${process.env['RELEASE_URL']}/${basename(path)}`,
+      url: `${url}/${basename(path)}`,
       sha256: await sha256(path),
     });
   }
-  const { RELEASE_URL: url, HOMEPAGE: homepage } = process.env;
   if (url && homepage) {
     const manifest = `${release}/podcap.yaml`;
     await writeFile(manifest, krewManifest(archives, { version: clientVersion, homepage }));

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { exitCodes, printText, type Terminal } from '../../commands/terminal.ts';
 import type { CliCommand } from '../cli-command.ts';
+import { kubectlProgram } from '../kubectl-program.ts';
 import { type Candidates, type CandidateWord, candidatesFor } from './completion-candidates.ts';
 
 /** The command that the shells' scripts and kubectl_complete-podcap run. It is in no help. */
@@ -69,7 +70,7 @@ async function namesFrom(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   try {
-    const running = promisify(execFile)('kubectl', args, {
+    const running = promisify(execFile)(kubectlProgram(env), args, {
       env,
       maxBuffer: maxOutputBytes,
       signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
