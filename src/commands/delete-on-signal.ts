@@ -7,11 +7,7 @@ import { constants } from 'node:os';
  */
 export function deleteOnSignal(path: string): Disposable {
   const end = (signal: (typeof signals)[number]) => {
-    try {
-      unlinkSync(path);
-    } catch {
-      // There is nobody left to tell.
-    }
+    deleteNow(path);
     process.exit(128 + constants.signals[signal]);
   };
   for (const signal of signals) process.on(signal, end);
@@ -20,6 +16,21 @@ export function deleteOnSignal(path: string): Disposable {
       for (const signal of signals) process.off(signal, end);
     },
   };
+}
+
+/** Until it is disposed of, the file is deleted when the process exits by itself. */
+export function deleteAtExit(path: string): Disposable {
+  const end = () => deleteNow(path);
+  process.on('exit', end);
+  return { [Symbol.dispose]: () => process.off('exit', end) };
+}
+
+function deleteNow(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // There is nobody left to tell.
+  }
 }
 
 const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;

@@ -3,7 +3,7 @@ import { type FileHandle, link, open, readlink, realpath, rename, stat, unlink }
 import { dirname, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { hasCode, ifExists } from '../base/fs-errors.ts';
-import { deleteOnSignal } from './delete-on-signal.ts';
+import { deleteAtExit, deleteOnSignal } from './delete-on-signal.ts';
 
 /**
  * A file that appears under its name only when it is complete. Until then it is `<name>.part`, and if it is disposed of
@@ -29,7 +29,10 @@ export type OutputFileResult =
 export type OutputFileOptions = {
   /** Replaced unless it must be kept. */
   readonly existing?: 'replaced' | 'kept';
-  /** What a signal that ends the process does: it deletes `<name>.part`, unless the caller sees to the signals. */
+  /**
+   * A signal ends the process, and deletes `<name>.part` before. Or the caller sees to signals, and it is deleted if the
+   * process exits before the file is complete.
+   */
   readonly signals?: 'handled' | 'callers';
 };
 
@@ -99,7 +102,7 @@ type PartFile = OutputFileOptions & {
 };
 
 function writePart({ handle, partPath, target, existing, signals }: PartFile): OutputFile {
-  const deletion = signals === 'callers' ? undefined : deleteOnSignal(partPath);
+  const deletion = signals === 'callers' ? deleteAtExit(partPath) : deleteOnSignal(partPath);
   let isClosed = false;
   let isKept = false;
   const close = async () => {
@@ -120,12 +123,12 @@ function writePart({ handle, partPath, target, existing, signals }: PartFile): O
         throw error;
       }
       isKept = true;
-      deletion?.[Symbol.dispose]();
+      deletion[Symbol.dispose]();
     },
     async [Symbol.asyncDispose]() {
       await close();
       if (!isKept) await ifExists(unlink(partPath));
-      deletion?.[Symbol.dispose]();
+      deletion[Symbol.dispose]();
     },
   };
 }

@@ -10,6 +10,8 @@ export type LiveReport = {
   readonly gaps: (gaps: readonly StreamGap[]) => void;
   readonly refused: (pod: LivePod, message: string) => void;
   readonly ended: (pod: LivePod, message: string) => void;
+  /** Only people at a terminal wonder whether anything happens. */
+  readonly begin: (pods: readonly LivePod[]) => void;
   /** One that is not among the first. */
   readonly came: (pod: LivePod) => void;
   /** There was no space here for packets, because the output is slow. */
@@ -52,6 +54,12 @@ export function liveReport(terminal: CliTerminal): LiveReport {
       else if (refusals === mostRefusals + 1) say('more are not watched');
     },
     ended: ({ name }, message) => say(`${name}: ${message}`),
+    begin(pods) {
+      if (terminal.stderr.isTTY !== true) return;
+      const [first, ...others] = pods;
+      const what = others.length === 0 ? (first?.name ?? 'Pods that come') : `${pods.length} Pods`;
+      say(`watching ${what}; Ctrl-C ends`);
+    },
     came: ({ name }) => say(`${name} has come, and is watched`),
     noSpace() {
       if (noSpace === 0) say('the output takes less than what passes: packets are left out');

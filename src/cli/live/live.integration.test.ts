@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { built } from '../../../tools/go-program.ts';
 import { readBytes } from '../../pcap/testing/read-capture.ts';
 import { temporaryFolder } from '../../testbed/temporary-folder.ts';
+import { memoryDisk } from '../../testbed/test-disk.ts';
 import { cliProgram, hubScene, type StreamAnswerer } from '../testing/hub-scene.ts';
 import { recordingBytes } from '../testing/memory-streams.ts';
 import { terminalShell } from '../testing/terminal-shell.ts';
@@ -98,6 +99,28 @@ test('a capture is complete after Ctrl-C', async () => {
   });
   const { packets, damage } = await readBytes(await readFile(to));
   expect([packets.length, damage]).toEqual([2, []]);
+});
+
+test('a disk that is full ends it, and what was written before stays', async () => {
+  await using disk = await memoryDisk(1);
+  await using hub = await hubScene(
+    {
+      'web/attach': [
+        sendsOn(
+          recordingBytes(
+            'web',
+            Array.from({ length: 40_000 }, () => 1),
+          ),
+        ),
+      ],
+    },
+    pods,
+  );
+  await using watching = hub.run(['live', 'web', '--to', join(disk.path, 'live.pcapng')]);
+  const { code, stderr } = await watching.ended;
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/live\.pcapng cannot be written: ENOSPC/)]);
+  const { packets } = await readBytes(await readFile(join(disk.path, 'live.pcapng')));
+  expect(packets.length).toBeGreaterThan(10_000);
 });
 
 test('a missing Wireshark is said before anything is asked', async () => {

@@ -76,6 +76,7 @@ export async function runLive(live: RunLive): Promise<number> {
   ends.use(lateAfter(live, late));
   ends.use(taps);
   ends.defer(() => over.abort(new Error('nobody watches any more')));
+  report.begin(pods);
   for (const pod of pods) taps.start(pod);
   const following = followChanges(live, { taps, state, report, wake, signal: over.signal });
   const written = await writeInOrder(live, { order, taps, state, late, wait, wake });

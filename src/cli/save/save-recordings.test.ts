@@ -126,9 +126,9 @@ test('what cannot be downloaded is missing, and the file says so', async () => {
   expect(await scene.run()).toBe(3);
   const stderr = scene.screen.stderr();
   const missing = [
-    'web lacks 1 packet dropped, at least 7 packets that the interface counted and did not show',
     'db is not in it: nothing is recorded of Pod db',
     'cache is not in it: the agent does not answer\\u001b[2J (tried 3 times)',
+    'web lacks 1 packet dropped, at least 7 packets that the interface counted and did not show',
     'Node n3 is not connected: its captures are missing',
   ];
   expect(stderr).toContain(missing.map((line) => `podcap: ${line}\n`).join(''));
@@ -155,6 +155,15 @@ test('without a single recording, there is no file', async () => {
   expect(await scene.names()).toEqual([]);
   expect(scene.screen.stderr()).toContain(
     'nothing was saved\nweb is not in it: nothing is recorded of Pod web',
+  );
+});
+
+test('what is the same for several Pods is said once', async () => {
+  const gone = refused('the hub is not installed\nask an administrator', false);
+  await using scene = await save({ web: [gone], db: [gone] });
+  expect(await scene.run()).toBe(1);
+  expect(scene.screen.stderr()).toContain(
+    'web, db are not in it: the hub is not installed\nask an administrator\n',
   );
 });
 

@@ -23,12 +23,31 @@ export function isIncomplete({ recordings, warnings }: SavedRecordings): boolean
 
 /** What the file lacks, for people and for the file: a line for each recording that lacks something. Pure. */
 export function missingLines({ recordings, warnings }: SavedRecordings): readonly string[] {
-  const ofRecordings = recordings.flatMap(({ name, download }) => {
-    if (download.kind === 'failed') return [`${name} is not in it: ${download.message}`];
-    const lacks = lacksOf(download);
+  const failed = recordings.flatMap(({ name, download }) =>
+    download.kind === 'failed' ? [{ name, message: download.message }] : [],
+  );
+  // Where the hub is gone, all of them have the same.
+  const failures = [...Map.groupBy(failed, ({ message }) => message)].map(([message, some]) => {
+    const names = listedNames(some.map(({ name }) => name));
+    return `${names} ${some.length === 1 ? 'is' : 'are'} not in it: ${message}`;
+  });
+  const lacking = recordings.flatMap(({ name, download }) => {
+    const lacks = download.kind === 'failed' ? [] : lacksOf(download);
     return lacks.length === 0 ? [] : [`${name} lacks ${lacks.join(', ')}`];
   });
-  return [...ofRecordings, ...warnings].map(plainText);
+  return [...failures, ...lacking, ...warnings].map(plainLines);
+}
+
+const mostNames = 10;
+
+function listedNames(names: readonly string[]): string {
+  const more = names.length - mostNames;
+  return `${names.slice(0, mostNames).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** A message of the hub can have several lines. */
+function plainLines(text: string): string {
+  return text.split('\n').map(plainText).join('\n');
 }
 
 function lacksOf({ end, gaps }: DownloadedRecording): readonly string[] {
