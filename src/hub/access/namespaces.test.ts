@@ -125,6 +125,33 @@ test.for<readonly [string, ScriptedAnswer]>([
   expect(log.lines).toMatchObject([{ message: 'failed to read namespace', fields: { namespace: 'shop' } }]);
 });
 
+test('a namespace that gets no answer takes none of the time of those that wait for it', async () => {
+  const { server, checked } = await scene([{ kind: 'silence' }], { deadlineMs: 300, inFlight: 1 });
+  for (const name of ['b', 'c']) {
+    server.objects.set(`/api/v1/namespaces/${name}`, { metadata: { creationTimestamp: created } });
+  }
+  const captures = ['a', 'b', 'c'].map((name) => captureOf(name, before));
+  expect(await checked.visible(captures, never)).toEqual({ captures: [captures[0]], unchecked: ['a'] });
+});
+
+test('what waits for too many others is not checked', async () => {
+  const { checked } = await scene([{ kind: 'silence' }], { deadlineMs: 30_000, waitMs: 100, inFlight: 1 });
+  const asked = new AbortController();
+  const first = checked.ageOf('a', asked.signal);
+  expect((await checked.visible([captureOf('b', before)], never)).unchecked).toEqual(['b']);
+  asked.abort();
+  await first;
+});
+
+test('that there is no namespace is not believed for long', async () => {
+  const limits = { answerMs: 60_000, missingMs: 0 };
+  const { server, checked } = await scene([refusal(404, 'NotFound'), namespaceObject(created)], limits);
+  for (const visible of [0, 1, 1]) {
+    expect((await checked.visible([captureOf('shop', after)], never)).captures).toHaveLength(visible);
+  }
+  expect(server.requests).toHaveLength(2);
+});
+
 test('what could not be checked is asked for again', async () => {
   const { checked } = await scene([refusal(500, 'InternalError'), namespaceObject(created)]);
   expect((await checked.visible([captureOf('shop', before)], never)).unchecked).toEqual(['shop']);

@@ -40,14 +40,21 @@ export type NamespacesOptions = {
 export type NamespacesLimits = {
   /** How long an answer counts, from when it was asked for. */
   readonly answerMs: number;
+  /** The same for that there is none: it may have been created since, and its Pods are captured at once. */
+  readonly missingMs: number;
+  /** How long the API server may take. */
   readonly deadlineMs: number;
+  /** How long a question may wait for others before it is asked. */
+  readonly waitMs: number;
   readonly cachedAnswers: number;
   readonly inFlight: number;
 };
 
 const defaultLimits: NamespacesLimits = {
   answerMs: 30_000,
+  missingMs: 1_000,
   deadlineMs: 5_000,
+  waitMs: 30_000,
   cachedAnswers: 10_000,
   inFlight: 16,
 };
@@ -59,14 +66,14 @@ export function namespaces({ client, log, limits: given = {} }: NamespacesOption
   const permits = semaphore(limits.inFlight);
 
   const read = sharedWork(async (namespace, unwanted): Promise<NamespaceAge> => {
-    const signal = AbortSignal.any([unwanted, AbortSignal.timeout(limits.deadlineMs)]);
+    const within = (ms: number) => AbortSignal.any([unwanted, AbortSignal.timeout(ms)]);
     try {
       return await permits(async () => {
         const askedMs = performance.now();
-        const age = await readAge(client, namespace, signal);
+        const age = await readAge(client, namespace, within(limits.deadlineMs));
         answers.set(namespace, { age, askedMs });
         return age;
-      }, signal);
+      }, within(limits.waitMs));
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
       log.warn({ namespace, problem: error.message }, 'failed to read namespace');
@@ -86,7 +93,8 @@ export function namespaces({ client, log, limits: given = {} }: NamespacesOption
 
   async function recentAgeOf(namespace: string, signal: AbortSignal): Promise<NamespaceAge> {
     const known = answers.get(namespace);
-    const isRecent = known !== undefined && performance.now() - known.askedMs < limits.answerMs;
+    const recentMs = known?.age.kind === 'missing' ? limits.missingMs : limits.answerMs;
+    const isRecent = known !== undefined && performance.now() - known.askedMs < recentMs;
     return isRecent ? known.age : await ageOf(namespace, signal);
   }
 
