@@ -13,13 +13,31 @@ import { UnreachableServer } from './unreachable-server.ts';
  * `Cluster.request` throws if kubectl is gone.
  */
 export function watchClient(cluster: Cluster): Pick<KubernetesClient, 'get' | 'stream'> {
-  async function answer(call: Call, request: Omit<ApiRequest, 'deadlineMs'>): Promise<ClusterAnswer> {
-    const signal = request.signal ?? new AbortController().signal;
-    const sent = await cluster.request({ path: withQuery(request.path, request.query ?? {}), signal });
+  async function answer(
+    call: Call,
+    {
+      path,
+      query = {},
+      signal = new AbortController().signal,
+    }: Pick<ApiRequest, 'path' | 'query' | 'signal'>,
+  ): Promise<ClusterAnswer> {
+    const sent = await cluster.request({ path: withQuery(path, query), signal });
     if (isSuccess(sent)) return sent;
     const body = await readBodyText(sent.body, mostRefusalBytes);
-    const { message } = refusalOfText(sent.status, body, request.path);
+    const { message } = refusalOfText(sent.status, body, path);
     throw new PlainApiError(answerError(call, { status: sent.status, body }), message);
+  }
+  /** Only the head has a deadline: the list before it has waited for a login. */
+  async function opened(call: Call, { responseMs, ...request }: StreamRequest): Promise<ClusterAnswer> {
+    const late = new AbortController();
+    const silent = () => late.abort(new SilentAnswer(`no answer within ${responseMs / 1_000} s`));
+    const timer = setTimeout(silent, responseMs);
+    const signals = request.signal === undefined ? [late.signal] : [request.signal, late.signal];
+    try {
+      return await answer(call, { ...request, signal: AbortSignal.any(signals) });
+    } finally {
+      clearTimeout(timer);
+    }
   }
   return {
     async get(request) {
@@ -30,7 +48,7 @@ export function watchClient(cluster: Cluster): Pick<KubernetesClient, 'get' | 's
     },
     async stream(request) {
       const call = { method: 'GET', path: request.path };
-      const { body } = await apiErrors(call, request.signal, () => answer(call, request));
+      const { body } = await apiErrors(call, request.signal, () => opened(call, request));
       return streamOf(call, body, request);
     },
   };
