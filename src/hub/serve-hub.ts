@@ -100,7 +100,7 @@ function openLink(
   const { namespace, name } = settings.agentAccount;
   return linkServer({
     certificate: identity.server,
-    review: tokenReviews({ client, account: `system:serviceaccount:${namespace}:${name}` }),
+    reviews: tokenReviews({ client, account: `system:serviceaccount:${namespace}:${name}` }),
     receiveReports: store.receiveReports,
     version,
     log,

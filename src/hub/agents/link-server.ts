@@ -10,7 +10,7 @@ import { type AdmissionBounds, defaultAdmission, linkAdmission } from './link-ad
 import { linkConduct } from './link-conduct.ts';
 import { refusedAgents } from './refused-agents.ts';
 import { type AgentServing, serveAgent } from './serve-agent.ts';
-import type { ReviewToken } from './token-review.ts';
+import type { TokenReviews } from './token-review.ts';
 import type { TokenTimes } from './token-step.ts';
 
 /** Where agents connect. Disposing of it ends every link. */
@@ -40,7 +40,7 @@ export type LinkServerCounts = {
 
 export type LinkServerOptions = {
   readonly certificate: LinkCertificate;
-  readonly review: ReviewToken;
+  readonly reviews: TokenReviews;
   readonly receiveReports: ReceiveReports;
   /** Of the hub's program. */
   readonly version: string;

@@ -42,7 +42,15 @@ async function nodeWithHub() {
   const store = opened.use(captureStore());
   const { receiveReports } = store;
   const log = memoryLog();
-  const hub = opened.use(linkServer({ certificate, review: accept, receiveReports, version: '1.2.3', log }));
+  const hub = opened.use(
+    linkServer({
+      certificate,
+      reviews: { ofStranger: accept, ofAgent: accept },
+      receiveReports,
+      version: '1.2.3',
+      log,
+    }),
+  );
   const port = await hub.listen(0, '127.0.0.1');
   scene.list({ port });
   return {

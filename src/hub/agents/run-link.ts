@@ -5,7 +5,7 @@ import { type ReceiveReports, readReports } from './agent-reports.ts';
 import { openAgentSession, type PingTimes } from './agent-session.ts';
 import { connectedAgent } from './connected-agent.ts';
 import { keepTokenFresh } from './link-token.ts';
-import type { ReviewedToken, ReviewToken } from './token-review.ts';
+import type { ReviewedToken, TokenReviews } from './token-review.ts';
 import type { TokenTimes } from './token-step.ts';
 
 export type LinkRun = ReviewedToken & {
@@ -13,7 +13,7 @@ export type LinkRun = ReviewedToken & {
   /** Of the agent's program. */
   readonly agentVersion: string;
   readonly registry: AgentRegistry;
-  readonly review: ReviewToken;
+  readonly reviews: TokenReviews;
   readonly receiveReports: ReceiveReports;
   readonly onMalformed: () => void;
   readonly ping?: PingTimes;
@@ -64,7 +64,9 @@ export async function runLink(run: LinkRun): Promise<string> {
   try {
     const work = [
       readReports({ ...run, link, receiver, signal }).then(endWork),
-      keepTokenFresh({ ...run, ...times, link, token: run, signal }).then(({ reason }) => endWork(reason)),
+      keepTokenFresh({ ...run, ...times, link, token: run, review: run.reviews.ofAgent, signal }).then(
+        ({ reason }) => endWork(reason),
+      ),
     ];
     // Their errors after the end are those of the end.
     await Promise.all(work.map((each) => each.catch((error: unknown) => endWork(String(error)))));

@@ -55,12 +55,12 @@ type IdentifiedAgent = ReviewedToken & { readonly agentVersion: string };
 
 async function identify(
   socket: TLSSocket,
-  { isAccepting, review, registry, mostAgents, conduct }: AgentServing,
+  { isAccepting, reviews, registry, mostAgents, conduct }: AgentServing,
   signal: AbortSignal,
 ): Promise<IdentifiedAgent | LinkRefusal> {
   const hello = await readHello(socket, signal);
   if (!isAccepting()) return refuse('ShuttingDown', 'this hub is shutting down');
-  const reviewed = await review(hello.token, signal);
+  const reviewed = await reviews.ofStranger(hello.token, signal);
   if (reviewed.kind === 'refused') return reviewed;
   if (registry.count() >= mostAgents) return refuse('TooManyAgents', `a hub takes ${mostAgents} agents`);
   const refusal = conduct.connect(reviewed.identity.podUid);

@@ -29,8 +29,8 @@ export async function linkScene(options: Partial<LinkServerOptions> = {}): Promi
   answerTokenReviews(api);
   const client = kubernetesClient(api.config);
   const log = memoryLog();
-  const review = tokenReviews({ client, account: testAccount, reviewMs: 1_000 });
-  const defaults = { certificate, review, receiveReports: ignoredReports, version: '1.2.3', log };
+  const reviews = tokenReviews({ client, account: testAccount, reviewMs: 1_000 });
+  const defaults = { certificate, reviews, receiveReports: ignoredReports, version: '1.2.3', log };
   const server = linkServer({ ...defaults, ...options });
   const port = await server.listen(0, '127.0.0.1');
   return {
