@@ -48,7 +48,8 @@ The output contains every packet that is in the files when the command starts: w
 two captures overlap. It does not follow the capture. All files are opened at the start, so a slow reader misses
 nothing when the capture deletes old files. Until the command ends, the files that it reads use disk space, even if
 they are deleted. So it ends, with exit code 1, when its output is no longer read, or at less than 64 KiB/s: after a
-kubectl exec that was killed, for example. If a file is damaged, the rest of that file is left out, and the exit code is 3.
+kubectl exec that was killed, for example. If a file, or the rest of one, cannot be
+read, it is left out, and the exit code is 3.
 
 In pcapng, the interface of a packet is <namespace>/<pod>/<interface>, and the file ends with what its captures counted,
 which also shows that it is complete.

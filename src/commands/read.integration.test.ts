@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { constants, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { constants, mkdir, open, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { pino } from 'pino';
@@ -10,6 +10,7 @@ import { startTcpdump, type Tcpdump } from '../agent/capture/tcpdump.ts';
 import { folderName, ringFileBase } from '../agent/storage/file-names.ts';
 import { startLeftoverPruning } from '../agent/storage/prune-leftovers.ts';
 import { plainCapture, testSpawner } from '../agent/testing/tcpdump-fixtures.ts';
+import { every } from '../base/timers.ts';
 import { until } from '../base/until.ts';
 import { capturedNumbers } from '../pcap/testing/captured-numbers.ts';
 import { run } from '../testbed/run-program.ts';
@@ -89,16 +90,40 @@ test('ends with a message when nobody reads the pipe any more, and lets go of th
   await sending.stop();
 });
 
+test('ends with a message when its reader takes too little, and lets go of the files', async () => {
+  await using testbed = await vethTestbed();
+  await using capture = await startCapture(testbed);
+  await using sending = await testbed.startDatagrams({ rate: 5_000, bytes: 1_000 });
+  await capture.hasRotated(2);
+  await using pipe = await unreadPipe();
+  const child = capture.spawnReadTo(pipe.writer.fd, ['--unread-seconds', '1']);
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  const closed = once(child, 'close');
+  await until(() => holdsDeleted(child.pid), { what: 'a file that is deleted while it is read' });
+  // At most 40 KiB/s, and never nothing.
+  using _taking = every(100, async () => void (await pipe.reader.read(Buffer.alloc(4_096))));
+  expect([...(await closed), errors]).toEqual([1, null, 'podcap: the output has not been read for 1 s\n']);
+  await sending.stop();
+});
+
 /** A pipe that is open for reading, and that nobody reads: as after a kubectl exec whose kubectl was killed. */
 async function unreadPipe() {
   await using opening = new AsyncDisposableStack();
   const folder = opening.use(await temporaryFolder());
   const path = join(folder.path, 'pipe');
   await run(['mkfifo', path]);
-  opening.use(await open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  const reader = opening.use(await open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   const writer = opening.use(await open(path, constants.O_WRONLY));
   const opened = opening.move();
-  return { writer, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { reader, writer, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** Whether a process has a deleted file open. */
+async function holdsDeleted(pid: number | undefined): Promise<boolean> {
+  const folder = `/proc/${pid}/fd`;
+  const links = (await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => ''));
+  return (await Promise.all(links)).some((target) => target.endsWith(' (deleted)'));
 }
 
 /** How many packets tcpdump, tshark and capinfos find in the file; they fail if it is not valid. */

@@ -73,7 +73,7 @@ async function write(
       return exitCodes.done;
     case 'end':
       for (const { message } of capture.damage()) printMessage(terminal, message);
-      return capture.damage().length > 0 ? exitCodes.incomplete : exitCodes.done;
+      return notes.length + capture.damage().length > 0 ? exitCodes.incomplete : exitCodes.done;
   }
 }
 
