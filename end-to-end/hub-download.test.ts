@@ -75,7 +75,7 @@ test('a Pod that is created again under its name has a recording of its own, and
   expect(await numbers(`?uid=${after.uid}`)).toEqual(range(100, 5));
 });
 
-test('follow sends what is there, then each packet within a second, and ends when the Pod has ended', async ({
+test('follow sends what is there and then each packet that comes, in order, and ends when the Pod has ended', async ({
   cluster,
   receiver,
   requests,

@@ -1,10 +1,13 @@
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../../../base/until.ts';
-import { readScene } from '../../../commands/testing/read-scene.ts';
-import { recordsIn } from '../../../pcap/pcap-format.ts';
-import { microseconds, type TestPacket } from '../../../pcap/testing/capture-files.ts';
+import { readScene, web } from '../../../commands/testing/read-scene.ts';
+import { fileHeaderBytes, recordsIn } from '../../../pcap/pcap-format.ts';
+import { captureFile, microseconds, type TestPacket } from '../../../pcap/testing/capture-files.ts';
+import { ringFileBase, ringFileName } from '../../storage/file-names.ts';
 import { followRecords } from './follow-records.ts';
-import { followRing } from './followed-ring.ts';
+import { followRing, pollEveryMs } from './followed-ring.ts';
 
 const boot = { bootId: 'boot', startMs: 0, lastMs: 0 };
 
@@ -68,6 +71,40 @@ test('what is there of a busy interface waits once for a silent one, and not for
   await followed.ring.look();
   await until(() => followed.got.packets >= 301, { what: 'everything there is' });
   expect(followed.clock.ms).toBe(500);
+});
+
+// What a packet waits for beyond that is its file: tcpdump's library writes what it has within a second.
+test('what is written is sent after the next look at the folder, whatever the time is', async () => {
+  await using scene = await readScene();
+  await scene.file({ index: 0, packets: longPackets(0, 10) });
+  await scene.record({});
+  await using followed = await followedScene(scene);
+  await until(() => followed.got.packets === 10, { what: 'what there is' });
+  const path = join(scene.pathOf(), ringFileName(ringFileBase(web.pod, 1), 0));
+  await appendFile(path, captureFile(longPackets(10, 1)).subarray(fileHeaderBytes));
+  await followed.ring.look();
+  await until(() => followed.got.packets === 11, { what: 'the packet that was appended' });
+  await scene.file({ index: 1, packets: longPackets(11, 1) });
+  await followed.ring.look();
+  await until(() => followed.got.packets === 12, { what: 'the packet in the next file' });
+  expect(followed.clock.ms).toBe(0);
+});
+
+test('a packet waits for another interface that is silent no longer than a second, with the look at the folder', async () => {
+  await using scene = await readScene();
+  for (const [generation, name] of [
+    [1, 'lo'],
+    [2, 'eth0'],
+  ] as const) {
+    await scene.file({ generation, index: 0, packets: longPackets(generation, 1) });
+    await scene.record({ generation, interface: name });
+  }
+  await using followed = await followedScene(scene);
+  await until(() => followed.got.packets === 1, { what: 'the earlier packet' });
+  followed.clock.ms = 1_000 - pollEveryMs;
+  await followed.ring.look();
+  await until(() => followed.got.packets === 2, { what: 'the packet after it' });
+  expect(followed.clock.ms + pollEveryMs).toBe(1_000);
 });
 
 test('of captures that have ended, a follower holds no file open', async () => {
