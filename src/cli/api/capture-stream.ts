@@ -11,6 +11,8 @@ export type RecordingRequest = {
   readonly frozen?: string;
   readonly since?: string;
   readonly until?: string;
+  /** Only that of this Node: needed where agents of several Nodes say that the recording is theirs, a Conflict. */
+  readonly node?: string;
 };
 
 /** What is asked of captures/attach: a live capture. */

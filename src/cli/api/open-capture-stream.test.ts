@@ -18,8 +18,9 @@ test.each([
       frozen: 'all',
       since: '2026-11-30T18:00:00+01:00',
       until: '2026-11-30T19:00:00Z',
+      node: 'node1',
     },
-    '/log?uid=u-1&frozen=all&since=2026-11-30T18%3A00%3A00%2B01%3A00&until=2026-11-30T19%3A00%3A00Z',
+    '/log?uid=u-1&frozen=all&since=2026-11-30T18%3A00%3A00%2B01%3A00&until=2026-11-30T19%3A00%3A00Z&node=node1',
   ],
   [{ ...recording, kind: 'tap' } as const, '/attach'],
   [

@@ -42,8 +42,8 @@ export function streamPath(request: RecordingRequest | TapRequest): string {
   const { namespace, pod } = request;
   const segments = [...capturesSegments(namespace), pod];
   if (request.kind === 'recording') {
-    const { uid, frozen, since, until } = request;
-    return apiPath([...segments, 'log'], { uid, frozen, since, until });
+    const { uid, frozen, since, until, node } = request;
+    return apiPath([...segments, 'log'], { uid, frozen, since, until, node });
   }
   const { filter, interface: name, snaplen, node } = request;
   return apiPath([...segments, 'attach'], { filter, interface: name, snaplen: snaplen?.toString(), node });

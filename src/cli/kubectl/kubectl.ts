@@ -4,7 +4,7 @@ export type Kubectl = {
   readonly program: string;
   /** The global flags that are passed on as they are: --context, --as, ... without the namespace. */
   readonly flags: readonly string[];
-  /** As given with -n; undefined: that of the context. */
+  /** As given with -n; undefined: that of the context, which takes one more call of kubectl. */
   readonly namespace: string | undefined;
   readonly env: NodeJS.ProcessEnv;
 };
