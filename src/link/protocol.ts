@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { capturePhases } from '../api/capture.ts';
+import { stringMap } from '../kubernetes/string-map.ts';
 
 /**
  * What agent and hub say to each other. The agent opens a TLS connection (ALPN `podcap-link/1`) and sends one line: its
@@ -108,13 +109,17 @@ export const recordingStatusSchema = v.object({
   ...countersEntries,
 });
 
+function areShortLabels(labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(labels).every(([key, value]) => key.length <= 317 && value.length <= 63);
+}
+
 /** One recording, as an agent reports it. */
 export const reportedRecordingSchema = v.object({
   namespace: text(63),
   name: text(253),
   uid: text(64),
   /** The Pod's; left out if they are not known. */
-  labels: v.exactOptional(v.record(text(317), text(63))),
+  labels: v.exactOptional(v.pipe(stringMap, v.check(areShortLabels, 'must be labels of Kubernetes'))),
   status: recordingStatusSchema,
 });
 export type ReportedRecording = v.InferOutput<typeof reportedRecordingSchema>;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseLabelSelector, selectsLabels } from '../../kubernetes/label-selector.ts';
 import { deletedLine, recordingLine } from '../testing/reporting-agent.ts';
 import { parseReportLine } from './report-line.ts';
 
@@ -44,6 +45,12 @@ test.each([
   ['a UID with a line', recordingLine({ uid: 'a\nb' })],
   ['a UID that is empty', recordingLine({ uid: '' })],
   ['a label that is none', recordingLine({ labels: { 'a b': 'c' } })],
+  ['a key of a label that is too long', recordingLine({ labels: { ['a'.repeat(318)]: 'b' } })],
+  ['a value of a label that is too long', recordingLine({ labels: { a: 'b'.repeat(64) } })],
+  [
+    'a label without a value',
+    JSON.parse(JSON.stringify(recordingLine({ labels: { a: 'b' } })).replace('"b"', 'null')),
+  ],
   ['a value of a label that is none', recordingLine({ labels: { a: '/' } })],
   ['a negative number', recordingLine({ status: { files: -1 } })],
   ['a number that is too large', recordingLine({ status: { bytes: 2 ** 60 } })],
@@ -71,4 +78,18 @@ test('what claims to be the prototype of an object changes none', () => {
   const line = JSON.stringify(recordingLine()).replace('{', '{"__proto__":{"polluted":true},');
   expect(parseReportLine(line)).toEqual(recordingLine());
   expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+});
+
+test('a label with a name of JavaScript is one like any other, and can be selected', () => {
+  const labels = { constructor: 'x', prototype: 'y', toString: 'z' };
+  const report = parse(recordingLine({ labels }));
+  const parsed = report?.kind === 'recording' ? report.recording.labels : undefined;
+  expect(Object.entries(parsed ?? {})).toEqual(Object.entries(labels));
+  const selects = (text: string) => {
+    const selector = parseLabelSelector(text);
+    return !('kind' in selector) && selectsLabels(selector, parsed);
+  };
+  const all = ['constructor=x', 'prototype,toString=z', '!valueOf'];
+  expect(all.filter((text) => !selects(text))).toEqual([]);
+  expect(selects('hasOwnProperty')).toBe(false);
 });

@@ -21,7 +21,7 @@ function reviewing() {
     clock,
     asked: () => asked.length,
     /** Answers everything that has been asked, once it is that much. */
-    async answer(count: number, status: Status | Error) {
+    answer: async (count: number, status: Status | Error) => {
       await until(() => asked.length >= count, { what: `${count} questions` });
       for (const each of asked) each(status);
     },
