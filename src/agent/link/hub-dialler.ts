@@ -39,9 +39,9 @@ export function startHubDialler(options: HubDiallerOptions): HubDialler {
   let { endpoint, authority } = options;
   const ending = new AbortController();
   const delays = backoff(options.backoff);
-  let link:
-    | { readonly socket: TLSSocket; readonly ending: AbortController; readonly sinceMs: number }
-    | undefined;
+  let link: { readonly socket: TLSSocket; readonly sinceMs: number } | undefined;
+  /** Ends the link, or what is to become one. */
+  let linkEnding = new AbortController();
   let waking = new AbortController();
   let reported = '';
 
@@ -58,19 +58,22 @@ export function startHubDialler(options: HubDiallerOptions): HubDialler {
   }
 
   async function dialOnce(): Promise<LinkFailure | undefined> {
-    const linkEnding = new AbortController();
-    const signal = AbortSignal.any([ending.signal, linkEnding.signal]);
+    linkEnding = new AbortController();
+    const { signal: outdated } = linkEnding;
+    const signal = AbortSignal.any([ending.signal, outdated]);
     try {
       const hello = { token: await options.readToken(), version: options.version };
       const { tlsServerName } = options;
       const dialled = { hub, tlsServerName, authority: authority.pem, hello, deadlineMs: handshakeMs };
       const socket = await linkHandshake({ ...dialled, signal });
-      link = { socket, ending: linkEnding, sinceMs: performance.now() };
+      link = { socket, sinceMs: performance.now() };
       log.info({ hub }, 'connected to a hub');
       reported = '';
       const { routes, ping } = options;
       return await serveLink(socket, { hub, routes, ...(ping && { ping }), log, signal });
     } catch (error) {
+      // Another authority has come during the handshake.
+      if (outdated.aborted) return undefined;
       // Whatever it is, it is tried again: an agent that gives up on a hub would have to be restarted.
       return error instanceof LinkFailure ? error : new LinkFailure('Protocol', String(error), error);
     } finally {
@@ -100,7 +103,8 @@ export function startHubDialler(options: HubDiallerOptions): HubDialler {
       delays.reset();
       waking.abort();
       const certificate = link?.socket.getPeerX509Certificate();
-      if (link && !(certificate && hasSigned(known, certificate))) link.ending.abort();
+      // A handshake that is on its way began with the earlier one.
+      if (!(certificate && hasSigned(known, certificate))) linkEnding.abort();
     },
     isConnected: () => link !== undefined,
     async [Symbol.asyncDispose]() {

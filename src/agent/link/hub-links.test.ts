@@ -1,7 +1,10 @@
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
+import { createServer, type TLSSocket } from 'node:tls';
+import { expect, onTestFinished, test } from 'vitest';
 import { happens, until } from '../../base/until.ts';
 import { authority } from '../../kubernetes/testing/certificate.ts';
+import { linkProtocol } from '../../link/protocol.ts';
+import { listenOnLoopback } from '../../testbed/loopback-port.ts';
 import type { LinkHandler } from './link-handler.ts';
 import { hubScene, hubServerName, startTestLinks } from './testing/hub-scene.ts';
 import { stallingProxy } from './testing/stalling-proxy.ts';
@@ -102,6 +105,25 @@ test('when the authority changes with an overlap, the link stays; without one, i
   await until(() => (links.counts().failures.get('Untrusted') ?? 0) > 0, { what: 'it to be dialled' });
   scene.trust(scene.authority, next);
   await hub.link();
+});
+
+test('a handshake that began with an earlier authority makes no link', async () => {
+  await using scene = await hubScene();
+  const next = await authority('podcap-hub');
+  const certificate = await scene.authority.sign('server', { dnsName: hubServerName });
+  const waiting: TLSSocket[] = [];
+  // It answers no hello.
+  const server = createServer({ ...certificate, ALPNProtocols: [linkProtocol] }, (socket) => {
+    waiting.push(socket.on('error', () => {}).resume());
+  });
+  onTestFinished(() => void server.close());
+  scene.list({ port: await listenOnLoopback(server) });
+  await using links = startTestLinks(scene);
+  const first = await until(() => waiting[0], { what: 'the agent to connect' });
+  scene.trust(next);
+  await until(() => first.destroyed, { what: 'the connection to end' });
+  await until(() => links.counts().failures.has('Untrusted'), { what: 'it to be dialled again' });
+  expect([...links.counts().failures.keys()]).toEqual(['Untrusted']);
 });
 
 test('nothing is dialled before the authority is known, and at once when it is', async () => {
