@@ -25,13 +25,18 @@ export function progressOn(
       if (!isOwn || nowMs - shownMs < everyMs) return;
       shownMs = nowMs;
       isShown = true;
-      stderr.write(`\r\u001b[K${text()}`);
+      stderr.write(`\r\u001b[K${fitting(text(), stderr.columns)}`);
     },
     clear() {
       if (isShown) stderr.write('\r\u001b[K');
       isShown = false;
     },
   };
+}
+
+/** One that is wrapped would stay on the screen. */
+function fitting(text: string, columns: number | undefined): string {
+  return text.slice(0, (columns || 80) - 1);
 }
 
 function isFile(stdout: Terminal['stdout']): boolean {
