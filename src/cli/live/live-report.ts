@@ -21,12 +21,14 @@ export type LiveReport = {
   readonly summary: (packets: number, seconds: number) => number;
 };
 
-/** As many refusals as fit on a screen: of a wrong filter, each Pod has one. */
-const mostRefusals = 10;
+/** As many lines as fit on a screen: of a wrong filter, or a hub that is restarted, each Pod has one. */
+const mostLines = 10;
 
 export function liveReport(terminal: CliTerminal): LiveReport {
   const watched = new Set<string>();
   const away = new Set<string>();
+  /** Those of which it was said. */
+  const announced = new Set<string>();
   let [missing, isIncomplete, refusals, noSpace] = [0, false, 0, 0];
   const say = (message: string) => printMessage(terminal, message);
 
@@ -34,14 +36,20 @@ export function liveReport(terminal: CliTerminal): LiveReport {
     say,
     opened({ key, name }, missedMs) {
       watched.add(key);
-      if (!away.delete(key) || missedMs === undefined) return;
+      const wasAway = away.delete(key);
+      const wasAnnounced = announced.delete(key);
+      if (!wasAway || missedMs === undefined) return;
       isIncomplete = true;
-      say(`${name} is watched again: what passed in ${(missedMs / 1_000).toFixed(1)} s is missing`);
+      if (wasAnnounced)
+        say(`${name} is watched again: what passed in ${(missedMs / 1_000).toFixed(1)} s is missing`);
     },
     cut({ key, name }, why) {
       if (away.has(key)) return;
       away.add(key);
-      say(`${name}: ${why}; it is tried again until that works`);
+      if (announced.size < mostLines) {
+        announced.add(key);
+        say(`${name}: ${why}; it is tried again until that works`);
+      } else if (away.size === mostLines + 1) say('more Pods are tried again until that works');
     },
     gaps(gaps) {
       for (const { packets } of gaps) missing += packets ?? 0;
@@ -50,8 +58,8 @@ export function liveReport(terminal: CliTerminal): LiveReport {
     refused({ name }, message) {
       isIncomplete = true;
       refusals += 1;
-      if (refusals <= mostRefusals) say(`${name} is not watched: ${message}`);
-      else if (refusals === mostRefusals + 1) say('more are not watched');
+      if (refusals <= mostLines) say(`${name} is not watched: ${message}`);
+      else if (refusals === mostLines + 1) say('more are not watched');
     },
     ended: ({ name }, message) => say(`${name}: ${message}`),
     begin(pods) {

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { cliTerminal } from '../testing/cli-terminal.ts';
+import { liveReport } from './live-report.ts';
+
+const pods = Array.from({ length: 50 }, (_, at) => ({
+  key: `uid-${at}`,
+  namespace: 'shop',
+  name: `web-${at}`,
+  node: 'n1',
+}));
+
+test('a hub that is restarted while many Pods are watched does not fill the screen', () => {
+  const { terminal, stderr } = cliTerminal();
+  const report = liveReport(terminal);
+  for (const pod of pods) report.opened(pod, undefined);
+  for (const pod of pods) report.cut(pod, 'the hub is gone');
+  for (const pod of pods) report.opened(pod, 1_000);
+  const lines = stderr().trimEnd().split('\n');
+  expect(lines).toHaveLength(21);
+  expect(lines[10]).toBe('podcap: more Pods are tried again until that works');
+  expect(report.summary(7, 1)).toBe(3);
+});
+
+test('at a terminal, it says what is watched', () => {
+  const { terminal, stderr } = cliTerminal({ isTTY: true });
+  liveReport(terminal).begin(pods);
+  liveReport(terminal).begin(pods.slice(0, 1));
+  expect(stderr()).toBe('podcap: watching 50 Pods; Ctrl-C ends\npodcap: watching web-0; Ctrl-C ends\n');
+});
