@@ -35,6 +35,18 @@ test.each([
   },
 );
 
+// tcpdump's user may write into the folder.
+test('keeps what is older than a capture with an index to which no tcpdump can have come', async () => {
+  await using scene = await readScene();
+  await scene.file({ generation: 1, index: 0, packets: packets(0, 1) });
+  await scene.record({ generation: 1, endTime: '2026-01-01T00:00:00.000Z' });
+  for (const index of [0, 1, 999_999_999]) await scene.file({ generation: 2, index, packets: packets(1, 1) });
+  await scene.record({ generation: 2 });
+  const recording = await readRecording(scene.pathOf(), web);
+  await using snapshot = await openSnapshot(recording?.generations ?? []);
+  expect(snapshot.sources.map(({ generation }) => generation)).toEqual([1, 2]);
+});
+
 test('keeps the files of another interface: nothing of that one is missing', async () => {
   await using scene = await readScene();
   await scene.file({ generation: 1, index: 0, packets: packets(0, 1) });

@@ -2,7 +2,8 @@ import { ifExists } from '../../base/fs-errors.ts';
 import type { Source } from '../../pcap/join/source.ts';
 import { openPcap, type PcapFile } from '../../pcap/pcap-file.ts';
 import type { CaptureRecord } from './capture-records.ts';
-import type { RecordingGeneration } from './recorded-generations.ts';
+import type { RecordingFile, RecordingGeneration } from './recorded-generations.ts';
+import { writtenFiles } from './written-files.ts';
 
 /** The capture files of some generations, held open as they were at one moment. */
 export type Snapshot = AsyncDisposable & {
@@ -60,18 +61,19 @@ export async function openSnapshot(
   for (const { number, record, files } of generations.toReversed()) {
     if (record?.endTime !== undefined && holes.has(record.interface)) continue;
     const opened: PcapFile[] = [];
-    let firstIndex = 0;
-    for (const { path, index } of files.toReversed()) {
+    const held: RecordingFile[] = [];
+    for (const found of files.toReversed()) {
       if (looked >= most) break;
       looked += 1;
-      const file = await ifExists(openPcap(path));
+      const file = await ifExists(openPcap(found.path));
       if (file === undefined) break;
-      firstIndex = index;
+      held.push(found);
       if (file.kind === 'not-pcap') notes.unshift(file.message);
       if (file.kind === 'pcap') opened.push(opening.use(file));
     }
     opened.reverse();
-    if (record !== undefined && firstIndex > 0) holes.add(record.interface);
+    const first = writtenFiles(held, -1)[0];
+    if (record !== undefined && first !== undefined && first.index > 0) holes.add(record.interface);
     const header = opened[0]?.header;
     const interfaceName = record?.interface ?? '';
     const place = record ? `${record.sandboxId} ${interfaceName}` : '';

@@ -1,10 +1,10 @@
 import { ifExists } from '../../../base/fs-errors.ts';
 import { openPcap } from '../../../pcap/pcap-file.ts';
 import { readRecord } from '../../storage/capture-records.ts';
+import { writtenFiles } from '../../storage/written-files.ts';
 import { GenerationTail } from './generation-tail.ts';
 import type { ListedFile } from './listed-ring.ts';
 import type { MissingPackets } from './missing-packets.ts';
-import { writtenFiles } from './written-files.ts';
 
 /** What is followed of a ring. */
 export type FollowedTails = {

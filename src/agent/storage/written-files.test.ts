@@ -14,7 +14,7 @@ test.each([
   ['a ring, without an index that it cannot have come to', [0, 1, 2, 999_999_999], [0, 1, 2]],
   ['an old ring, without an index that it has left long ago', [0, 70_000, 70_001], [70_000, 70_001]],
   ['the only file of a new ring', [0, 999_999_999], [0]],
-])('of what is there, a follower takes %s', (_what, indices, expected) => {
+])('of what is there, tcpdump has written %s', (_what, indices, expected) => {
   expect(written(indices)).toEqual(expected);
 });
 
