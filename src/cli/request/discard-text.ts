@@ -1,4 +1,4 @@
-import { humanBytes } from '../../hub/api/human-units.ts';
+import { humanBytes } from '../../base/human-units.ts';
 import type { DiscardItem } from './discard-plan.ts';
 import { counted, storedText } from './recording-text.ts';
 

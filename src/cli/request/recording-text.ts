@@ -1,7 +1,7 @@
 import { capturingText } from '../../agent/observability/capturing-text.ts';
 import type { CaptureSpec } from '../../agent/planner/annotations.ts';
 import type { CaptureRecording } from '../../api/capture.ts';
-import { humanBytes } from '../../hub/api/human-units.ts';
+import { humanBytes } from '../../base/human-units.ts';
 import type { RequestAnswer } from './request-answer.ts';
 
 /** What an agent has answered, in its words. */

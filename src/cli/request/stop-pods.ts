@@ -1,7 +1,7 @@
 import { pausedAnnotation } from '../../agent/planner/annotations.ts';
 import { retentionSetting } from '../../agent/retention-setting.ts';
+import { humanDuration } from '../../base/human-units.ts';
 import { printText } from '../../commands/terminal.ts';
-import { humanDuration } from '../../hub/api/human-units.ts';
 import type { Cluster } from '../api/cluster.ts';
 import { resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';

@@ -1,6 +1,6 @@
-import { apiVersion, type Capture, type CaptureRecording } from '../../api/capture.ts';
+import { apiVersion, type Capture } from '../../api/capture.ts';
+import { type CaptureColumn, captureColumns } from '../../api/capture-columns.ts';
 import { plainText } from '../../base/plain-text.ts';
-import { humanBytes, humanDuration } from './human-units.ts';
 import type { MetaVersion } from './representation.ts';
 
 /** What of the object is in each row: kubectl needs the metadata for -A, and the object for --sort-by. */
@@ -52,58 +52,20 @@ export function bookmarkObject(metadata: object): object {
   return { apiVersion, kind: 'Capture', metadata };
 }
 
-type Column = {
-  readonly name: string;
-  readonly type: 'string' | 'integer';
-  readonly format?: 'name';
-  readonly description: string;
-  /** 1: only with -o wide. */
-  readonly priority?: 1;
-  readonly cell: (capture: Capture, nowMs: number) => string | number;
-};
-
-/** As kubectl writes what is not known. */
-const unknown = '<unknown>';
-
-const columns: readonly Column[] = [
-  {
-    name: 'Name',
-    type: 'string',
-    format: 'name',
-    description: 'Name of the Pod.',
-    cell: ({ metadata }) => metadata.name,
-  },
-  column('Node', 'Node of the Pod of the newest recording.', ({ node }) => node),
-  column(
-    'State',
-    'State of the newest recording, with the reason if it was refused or has failed.',
-    ({ phase, reason }) =>
-      (phase === 'Refused' || phase === 'Failed') && reason !== undefined ? `${phase}:${reason}` : phase,
-  ),
-  {
-    ...column('Files', 'Capture files, with those of frozen rings.', ({ files }) => files),
-    type: 'integer',
-  },
-  column('Size', 'Size of these files.', ({ bytes }) => humanBytes(bytes)),
-  column('Packets', 'Packets in these files.', ({ packets }) => count(packets)),
-  column('Dropped', 'Packets that the kernel dropped because tcpdump was too slow.', ({ dropped }) =>
-    count(dropped),
-  ),
-  column('Since', 'How long the newest recording has been in its state.', ({ phaseSince }, nowMs) =>
-    since(phaseSince, nowMs),
-  ),
-  {
-    name: 'Age',
-    type: 'string',
-    description: 'How long ago the oldest recording began.',
-    cell: ({ metadata }, nowMs) => since(metadata.creationTimestamp, nowMs),
-  },
-  { ...column('Frozen', 'Numbers of its frozen rings.', frozenNumbers), priority: 1 },
-  {
-    ...column('Filter', 'Filter that was last asked for.', ({ requested }) => requested?.filter ?? '<none>'),
-    priority: 1,
-  },
-  { ...column('UID', 'UID of the Pod of the newest recording.', ({ uid }) => uid), priority: 1 },
+/** With what only -o wide shows at the end. */
+const columns: readonly (CaptureColumn & { readonly priority?: 1 })[] = [
+  captureColumns.name,
+  captureColumns.node,
+  captureColumns.state,
+  captureColumns.files,
+  captureColumns.size,
+  captureColumns.packets,
+  captureColumns.dropped,
+  captureColumns.since,
+  captureColumns.age,
+  { ...captureColumns.frozen, priority: 1 },
+  { ...captureColumns.filter, priority: 1 },
+  { ...captureColumns.uid, priority: 1 },
 ];
 
 const columnDefinitions = columns.map(({ name, type, format = '', description, priority = 0 }) => ({
@@ -113,32 +75,3 @@ const columnDefinitions = columns.map(({ name, type, format = '', description, p
   description,
   priority,
 }));
-
-function column(
-  name: string,
-  description: string,
-  cell: (newest: CaptureRecording, nowMs: number) => string | number,
-): Column {
-  return {
-    name,
-    type: 'string',
-    description,
-    cell({ status }, nowMs) {
-      const [newest] = status.recordings;
-      return newest ? cell(newest, nowMs) : unknown;
-    },
-  };
-}
-
-function frozenNumbers({ frozen = [] }: CaptureRecording): string {
-  return frozen.map(({ number }) => number).join(',') || '<none>';
-}
-
-function count(packets: number | undefined): string {
-  return packets === undefined ? unknown : String(packets);
-}
-
-function since(time: string, nowMs: number): string {
-  const startMs = Date.parse(time);
-  return Number.isNaN(startMs) ? unknown : humanDuration(nowMs - startMs);
-}
