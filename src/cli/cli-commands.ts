@@ -9,9 +9,11 @@ import { startCommand } from './request/start-command.ts';
 import { stopCommand } from './request/stop-command.ts';
 import { saveCommand } from './save/save-command.ts';
 import { versionCommand } from './version/version-command.ts';
+import { listCommand } from './views/list-command.ts';
 
 /** The commands, in the order in which the help lists them. */
 export const cliCommands: readonly CliCommand[] = [
+  listCommand,
   startCommand,
   stopCommand,
   discardCommand,

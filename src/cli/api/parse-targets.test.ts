@@ -6,6 +6,7 @@ test.each<[positionals: readonly string[], selector: string | undefined, targets
   [['web'], undefined, { kind: 'pods', names: ['web'] }],
   [['web', 'db', 'web'], undefined, { kind: 'pods', names: ['web', 'db'] }],
   [['pod/web', 'po/db', 'Pods/x'], undefined, { kind: 'pods', names: ['web', 'db', 'x'] }],
+  [['capture.podcap.dev/web', 'cap/db'], undefined, { kind: 'pods', names: ['web', 'db'] }],
   [['a.b-1.c'], undefined, { kind: 'pods', names: ['a.b-1.c'] }],
   [['x'.repeat(253)], undefined, { kind: 'pods', names: ['x'.repeat(253)] }],
   [['deploy/web'], undefined, { kind: 'workload', type: 'deployment', name: 'web' }],

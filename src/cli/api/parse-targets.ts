@@ -39,7 +39,7 @@ function namedTarget(text: string): Exclude<Targets, { readonly kind: 'selector'
     return problem(`${JSON.stringify(text)} cannot be the name of a Pod or of TYPE/NAME`);
   if (slash === -1) return { kind: 'pods', names: [name] };
   const written = text.slice(0, slash);
-  const word = written.toLowerCase().replace(/[.](v1[.])?(apps|batch)$/, '');
+  const word = written.toLowerCase().replace(/[.](v1[.])?(apps|batch)$|[.](v1alpha1[.])?podcap[.]dev$/, '');
   if (podWords.has(word)) return { kind: 'pods', names: [name] };
   const type = workloadTypeOf(word);
   if (type) return { kind: 'workload', type, name };
@@ -61,7 +61,8 @@ const shortNames: Readonly<Record<WorkloadType, string | undefined>> = {
   replicaset: 'rs',
   job: undefined,
 };
-const podWords = new Set(['pod', 'pods', 'po']);
+/** A capture has the name of its Pod: `kubectl podcap list -o name` prints capture.podcap.dev/NAME. */
+const podWords = new Set(['pod', 'pods', 'po', 'capture', 'captures', 'cap']);
 const cronJobWords = new Set(['cronjob', 'cronjobs', 'cj']);
 
 /** What Kubernetes allows as the name of a Pod (RFC 1123, a subdomain). */
