@@ -23,8 +23,10 @@ const proxy = await front.sign('client', { name });
 function trustIn(
   authorities: readonly Authority[],
   allowedNames: readonly string[] = [name],
+  clients?: Authority,
 ): FrontProxyTrust {
   const read = readFrontProxyTrust({
+    'client-ca-file': clients?.cert ?? '',
     'requestheader-client-ca-file': authorities.map(({ cert }) => cert).join(''),
     'requestheader-allowed-names': JSON.stringify(allowedNames),
     'requestheader-username-headers': '["X-Remote-User"]',
@@ -109,6 +111,24 @@ test('a chain that the client sends does not make its signer trusted', async () 
   const { port } = await identifyingServer(trustIn([front]));
   const { cert, key } = await sameName.sign('client', { name });
   expect(await ask(port, { cert: cert + sameName.cert + front.cert, key })).toMatchObject(unauthorized);
+});
+
+test('an authority below a trusted one counts if it is configured, and not if the client sends it', async () => {
+  const below = await front.delegate('front-proxy-issuer');
+  const { cert, key } = await below.sign('client', { name });
+  const sent = { cert: cert + below.cert, key };
+  const without = await identifyingServer(trustIn([front]));
+  expect(await ask(without.port, sent)).toMatchObject(unauthorized);
+  const configured = await identifyingServer(trustIn([front, below]));
+  expect(await ask(configured.port, sent)).toMatchObject({ user: 'jane' });
+  expect(await ask(configured.port, proxy)).toMatchObject({ user: 'jane' });
+});
+
+test('if no name is listed, clients of an authority below the trusted one speak for nobody', async () => {
+  const clients = await front.delegate('client-ca');
+  const { port } = await identifyingServer(trustIn([front], [], clients));
+  const { cert, key } = await clients.sign('client', { name: 'mallory' });
+  expect(await ask(port, { cert: cert + clients.cert, key })).toMatchObject(unauthorized);
 });
 
 test('without a user, identifies nobody', async () => {

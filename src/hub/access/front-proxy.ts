@@ -33,7 +33,7 @@ export const frontProxyTls = {
 
 /**
  * Identifies the user for whom the API server sends a request. The headers count only behind a client certificate that
- * OpenSSL verified for this connection (chain, dates, use for clients), that leads to an authority that is trusted now, and
+ * OpenSSL verified for this connection (chain, dates, use for clients), that an authority has signed that is trusted now, and
  * whose common name is allowed. From anyone else, they are ignored.
  */
 export function frontProxy({ trust: trustNow, onRefusal }: FrontProxyOptions): Access['identify'] {
@@ -80,28 +80,19 @@ function verificationOf(socket: TLSSocket, trust: FrontProxyTrust): Verification
 }
 
 /**
- * Until when a certificate leads to one of the authorities, or undefined. OpenSSL has verified the connection by the
- * authorities of its handshake; this tells whether they are still trusted, by the signatures.
+ * Until when a certificate is one that an authority has signed itself, or undefined. OpenSSL has verified the connection by
+ * the authorities of its handshake; this tells whether they are still trusted. Node.js shows a server no intermediate
+ * certificates of its client. It is as well: where every name is allowed, the authority of the cluster's clients can be one.
  */
 function trustedUntilMs(
   certificate: X509Certificate,
   authorities: readonly X509Certificate[],
 ): number | undefined {
-  let each = certificate;
-  let untilMs = each.validToDate.getTime();
-  for (let depth = 0; depth < longestChain; depth += 1) {
-    const signedBy = (issuer: X509Certificate) => each.checkIssued(issuer) && each.verify(issuer.publicKey);
-    const authority = authorities.find(signedBy);
-    if (authority) return Math.min(untilMs, authority.validToDate.getTime());
-    const issuer = each.issuerCertificate;
-    if (!issuer || !signedBy(issuer)) return undefined;
-    untilMs = Math.min(untilMs, issuer.validToDate.getTime());
-    each = issuer;
-  }
-  return undefined;
+  const authority = authorities.find(
+    (issuer) => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey),
+  );
+  return authority && Math.min(certificate.validToDate.getTime(), authority.validToDate.getTime());
 }
-
-const longestChain = 5;
 
 function isAllowedName(certificate: X509Certificate, allowed: ReadonlySet<string>): boolean {
   if (allowed.size === 0) return true;

@@ -15,6 +15,8 @@ export type Authority = {
     use: 'server' | 'client',
     options?: { readonly days?: number; readonly name?: string; readonly dnsName?: string },
   ) => Promise<Certificate>;
+  /** An authority of that name whose certificate this one has signed. */
+  readonly delegate: (name: string) => Promise<Authority>;
 };
 
 /** A self-signed certificate for 127.0.0.1; `env` is the environment of openssl. */
@@ -24,7 +26,13 @@ export async function selfSigned(env = process.env): Promise<Certificate> {
 
 /** Makes a certificate authority of that name, with more extensions as openssl names them. */
 export async function authority(name: string, more: readonly string[] = []): Promise<Authority> {
-  const own = await certificate({ name, extensions: ['basicConstraints=critical,CA:TRUE', ...more] });
+  const extensions = [isAuthority, ...more];
+  return authorityOf(name, await certificate({ name, extensions }));
+}
+
+const isAuthority = 'basicConstraints=critical,CA:TRUE';
+
+function authorityOf(name: string, own: Certificate): Authority {
   return {
     cert: own.cert,
     async sign(use, { days = 1, name: subject = `${name} ${use}`, dnsName } = {}) {
@@ -32,6 +40,8 @@ export async function authority(name: string, more: readonly string[] = []): Pro
       const extensions = [names, `extendedKeyUsage=${use}Auth`];
       return await certificate({ name: subject, extensions, signer: own, days });
     },
+    delegate: async (delegated) =>
+      authorityOf(delegated, await certificate({ name: delegated, extensions: [isAuthority], signer: own })),
   };
 }
 
