@@ -1,3 +1,4 @@
+import { workloadTypeOf } from '../api/parse-targets.ts';
 import { workloadTypes } from '../api/targets.ts';
 import { isList } from '../cli-arguments.ts';
 import type { CliCommand, CliOption } from '../cli-command.ts';
@@ -80,14 +81,11 @@ function positionals(
   current: string,
   { typed, commands }: { readonly typed: TypedWords; readonly commands: readonly CliCommand[] },
 ): Candidates {
-  const { positionals: given, kubectlFlags } = typed;
+  const { positionals: given } = typed;
   switch (command.positionals) {
     case 'targets':
-      return targets(current, typed);
-    case 'captures': {
-      const kubectlArguments = ['get', 'captures.podcap.dev', '--no-headers', ...kubectlFlags];
-      return names({ kubectlArguments, without: given });
-    }
+    case 'captures':
+      return targets(command.positionals, current, typed);
     case 'files':
       return { kind: 'files' };
     case 'shells':
@@ -102,16 +100,23 @@ function positionals(
   }
 }
 
-/** Pods, or one workload. */
-function targets(current: string, { positionals: given, kubectlFlags }: TypedWords): Candidates {
-  const type = workloadTypes.find((each) => current.startsWith(`${each}/`));
-  if (type !== undefined) {
-    const kubectlArguments = ['get', type, '--no-headers', ...kubectlFlags];
-    return names({ kubectlArguments, prefix: `${type}/` });
+const listedTargets = { targets: 'pods', captures: 'captures.podcap.dev' } as const;
+
+/** Pods, or captures, also of Pods that are gone; or one workload. */
+function targets(
+  kind: keyof typeof listedTargets,
+  current: string,
+  { positionals: given, kubectlFlags }: TypedWords,
+): Candidates {
+  const written = /^([^/]+)\//.exec(current)?.[1];
+  if (written !== undefined) {
+    const type = ['pod', 'pods', 'po'].includes(written) ? 'pods' : workloadTypeOf(written);
+    if (type === undefined) return nothing;
+    return names({ kubectlArguments: ['get', type, '--no-headers', ...kubectlFlags], prefix: `${written}/` });
   }
   const types = workloadTypes.map((each) => ({ word: `${each}/`, description: `the Pods of a ${each}` }));
   return names({
-    kubectlArguments: ['get', 'pods', '--no-headers', ...kubectlFlags],
+    kubectlArguments: ['get', listedTargets[kind], '--no-headers', ...kubectlFlags],
     without: given,
     otherwise: given.length === 0 && current !== '' ? types : [],
   });
