@@ -6,6 +6,7 @@ import { cpuIdle } from './figures/cpu-idle.ts';
 import { decode } from './figures/decode.ts';
 import { diskWrites } from './figures/disk-writes.ts';
 import { download } from './figures/download.ts';
+import { firstLine } from './figures/first-line.ts';
 import { firstPacket } from './figures/first-packet.ts';
 import { hubLinkMemory } from './figures/hub-link-memory.ts';
 import { lastDatagram } from './figures/last-datagram.ts';
@@ -17,6 +18,7 @@ import { othersThroughput, othersThroughputTcp } from './figures/others-throughp
 import { policyChange } from './figures/policy-change.ts';
 import { restart } from './figures/restart.ts';
 import { ringMemory } from './figures/ring-memory.ts';
+import { save } from './figures/save.ts';
 import { startLatency } from './figures/start-latency.ts';
 import { hubScale } from './hub-scale/hub-scale.ts';
 import { scale } from './scale/scale.ts';
@@ -43,6 +45,8 @@ export const figures: readonly Figure[] = [
   hubScale,
   download,
   live,
+  firstLine,
+  save,
   merge,
   decode,
 ];
