@@ -115,6 +115,27 @@ describe('a capture that is older than its namespace', () => {
   });
 });
 
+test.for([
+  ['deleted', { isResumed: false }],
+  ['deleted', { isResumed: true }],
+  ['deleted', { mayLeave: false }],
+  ['modified', { isResumed: false }],
+  ['modified', { isResumed: true }],
+] as const)(
+  'a recording that is older than the namespace is not sent when the capture is %s: %o',
+  ([kind, options]) => {
+    const [younger] = matching.status.recordings;
+    if (!younger) throw new Error('no recording');
+    const whole = { ...matching, status: { recordings: [younger, { ...younger, uid: 'of-former-owner' }] } };
+    const hasLeft = { ...whole, metadata: { ...whole.metadata, labels: { app: 'db' } } };
+    const changed = kind === 'deleted' ? whole : hasLeft;
+    const served = { ...changed, status: { recordings: [younger] } };
+    const step = select(options);
+    step(change('added', matching), matching);
+    expect(step(change(kind, changed), served)).toEqual({ type: 'DELETED', capture: served });
+  },
+);
+
 test('without a selector, changes are passed on', () => {
   const step = select({ mayLeave: false, isSelected: () => true });
   expect(step(change('added', other), other)).toEqual({ type: 'ADDED', capture: other });

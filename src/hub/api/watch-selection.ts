@@ -41,9 +41,10 @@ export function watchSelection(options: WatchSelectionOptions): WatchSelection {
     return { type: isModified ? 'MODIFIED' : 'ADDED', capture };
   }
 
-  function absent(change: ObjectChange, isHidden: boolean): CaptureEvent | undefined {
+  function absent(change: ObjectChange, visible: Capture | undefined): CaptureEvent | undefined {
     const { uid } = change.capture.metadata;
-    const capture = isHidden ? bare(change.capture) : change.capture;
+    const isHidden = visible === undefined;
+    const capture = visible ?? bare(change.capture);
     if (sent.delete(uid)) return { type: 'DELETED', capture };
     if (!mayLeave) return change.kind === 'deleted' ? { type: 'DELETED', capture } : undefined;
     if (!isResumed || (isHidden && !mayHave(change.capture))) return undefined;
@@ -59,7 +60,7 @@ export function watchSelection(options: WatchSelectionOptions): WatchSelection {
   return (change, visible) =>
     change.kind !== 'deleted' && visible !== undefined && isSelected(visible)
       ? present(change, visible)
-      : absent(change, visible === undefined);
+      : absent(change, visible);
 }
 
 /** Without anything of what may no longer be served. */
