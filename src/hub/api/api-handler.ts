@@ -7,6 +7,7 @@ import type { ApiConnections } from './api-connections.ts';
 import { sendError, sendText } from './api-response.ts';
 import { deleteCapture } from './delete-capture.ts';
 import { eventLines } from './event-lines.ts';
+import { listTurns } from './list-turns.ts';
 import { type CallKind, type CallLimits, callEndings, openCalls } from './open-calls.ts';
 import { parseQuery, type QueryParameters } from './query-parameters.ts';
 import { getCapture, listCaptures } from './read-captures.ts';
@@ -154,12 +155,17 @@ function performer(
   options: ApiHandlerOptions,
 ): (plan: RequestPlan, call: ApiCall) => Promise<StatusError | undefined> {
   const lines = eventLines();
+  const turns = listTurns();
   return async (plan, call) => {
     switch (plan.kind) {
       case 'get':
         return await getCapture(options, call, plan.capture);
       case 'list':
-        return await listCaptures(options, call, plan);
+        return await turns(
+          boundedUser(call.caller),
+          async () => await listCaptures(options, call, plan),
+          call.signal,
+        );
       case 'watch':
         return await watchCaptures(options, call, plan, lines);
       case 'delete':
