@@ -39,6 +39,15 @@ function today(): string {
   return date.toISOString().slice(0, 10);
 }
 
+/** The oldest major version of Node.js that the bundle is made for. */
+export const oldestNode = 20;
+
+/** It runs before what an older one does not have, and is nothing that it could not read. */
+const versionCheck =
+  `if (parseInt(process.versions.node, 10) < ${oldestNode}) { ` +
+  `console.error('podcap: kubectl podcap needs Node.js ${oldestNode} or later, and ' + process.execPath + ' is ' + process.version); ` +
+  'process.exit(1); }';
+
 /** Bundles the program for Node.js 20 and later. */
 export async function bundleCli(outfile: string): Promise<Metafile> {
   const { metafile } = await build({
@@ -48,14 +57,14 @@ export async function bundleCli(outfile: string): Promise<Metafile> {
     bundle: true,
     platform: 'node',
     // What of the language Node.js 20 lacks, esbuild writes in another way; what of the library, node-20.ts adds.
-    target: 'node20',
+    target: `node${oldestNode}`,
     inject: [`${checkout}/src/cli/node-20.ts`],
     format: 'cjs',
     minify: true,
     keepNames: true,
     legalComments: 'none',
     metafile: true,
-    banner: { js: '#!/usr/bin/env node' },
+    banner: { js: `#!/usr/bin/env node\n"use strict";\n${versionCheck}` },
   });
   await chmod(outfile, 0o755);
   return metafile;

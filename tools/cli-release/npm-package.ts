@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cliCommands } from '../../src/cli/cli-commands.ts';
 import { overview } from '../../src/cli/help/overview.ts';
 import { clientVersion } from '../../src/cli/version/client-version.ts';
-import { buildCli } from '../build-cli.ts';
+import { buildCli, oldestNode } from '../build-cli.ts';
 import { output } from '../shell.ts';
 import { checkout } from '../target.ts';
 import { bundleLicenses } from './licenses.ts';
@@ -25,9 +25,6 @@ export async function packNpm(folder: string, homepage?: string): Promise<string
   await output('npm', ['pack', content, `--pack-destination=${folder}`, '--silent']);
   return join(folder, `kubectl-podcap-${clientVersion}.tgz`);
 }
-
-/** The oldest major version of Node.js that the bundle is made for. */
-export const oldestNode = 20;
 
 const readme = `# kubectl podcap
 

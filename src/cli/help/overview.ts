@@ -6,11 +6,11 @@ import { definitions } from './wrapped.ts';
 export const commonTasks: readonly CliExample[] = [
   { purpose: 'Watch the packets of a Pod, now', command: 'kubectl podcap live web' },
   {
-    purpose: 'Keep the newest packets of a Pod, at most 50 files',
+    purpose: 'Keep the last 50 MB of its packets in the cluster',
     command: 'kubectl podcap start web --files 50',
   },
-  { purpose: 'See what is being captured, and what is not and why', command: 'kubectl podcap list' },
-  { purpose: 'Get the packets into a file', command: 'kubectl podcap save web' },
+  { purpose: 'See what is being captured, and what is refused and why', command: 'kubectl podcap list' },
+  { purpose: 'Get what is kept as one file', command: 'kubectl podcap save web' },
   { purpose: 'Find out why something does not work', command: 'kubectl podcap check' },
 ];
 
