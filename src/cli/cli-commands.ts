@@ -9,6 +9,7 @@ import { startCommand } from './request/start-command.ts';
 import { stopCommand } from './request/stop-command.ts';
 import { saveCommand } from './save/save-command.ts';
 import { versionCommand } from './version/version-command.ts';
+import { checkCommand } from './views/check/check-command.ts';
 import { listCommand } from './views/list-command.ts';
 
 /** The commands, in the order in which the help lists them. */
@@ -22,6 +23,7 @@ export const cliCommands: readonly CliCommand[] = [
   freezeCommand,
   mergeCommand,
   showCommand,
+  checkCommand,
   completionCommand,
   versionCommand,
 ];

@@ -29,6 +29,8 @@ export type ClusterAnswer = {
   readonly contentType: string | undefined;
   /** The texts of the Warning headers. */
   readonly warnings: readonly string[];
+  /** The clock of the API server: the Date header, in whole seconds. */
+  readonly date?: string | undefined;
   /** Must be read to its end or destroyed. An answer that is cut ends with an error. */
   readonly body: Readable;
 };

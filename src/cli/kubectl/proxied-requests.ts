@@ -106,6 +106,7 @@ function answerOf(response: IncomingMessage, signal: AbortSignal): ClusterAnswer
     status: response.statusCode ?? 0,
     contentType: response.headers['content-type'],
     warnings: warningTexts(response.headersDistinct['warning'] ?? []),
+    date: response.headers.date,
     body: response,
   };
 }
