@@ -1,9 +1,9 @@
-import { printMessage } from '../../commands/terminal.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { hasFlag } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
 import { discardPods } from './discard-pods.ts';
+import { printEnd } from './print-end.ts';
 import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 
 export const discardCommand: CliCommand = {
@@ -34,7 +34,6 @@ async function discard(given: GivenArguments, context: CommandContext): Promise<
     context.signal,
     ['PATCH', 'DELETE'],
   );
-  const { hints, code } = await discardPods({ targets, isSure }, cluster, context);
-  for (const hint of hints) printMessage(context.terminal, hint);
-  return code;
+  const end = await discardPods({ targets, isSure }, cluster, context);
+  return printEnd(end, context);
 }

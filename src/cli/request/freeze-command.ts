@@ -1,10 +1,10 @@
 import { annotationRules, mostLimits } from '../../agent/planner/annotations.ts';
-import { printMessage } from '../../commands/terminal.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { optionText, wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
 import { freezePods } from './freeze-pods.ts';
+import { printEnd } from './print-end.ts';
 import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 
 export const freezeCommand: CliCommand = {
@@ -34,9 +34,8 @@ async function freeze(given: GivenArguments, context: CommandContext): Promise<n
   const { pods, workloads, captures } = acceptedPaths;
   const paths = [pods, workloads, captures];
   await using cluster = await openCluster(context.kubectl, paths, context.signal, ['PATCH']);
-  const { hints, code } = await freezePods({ targets, text }, cluster, context);
-  for (const hint of hints) printMessage(context.terminal, hint);
-  return code;
+  const end = await freezePods({ targets, text }, cluster, context);
+  return printEnd(end, context);
 }
 
 /** Each new text freezes once, so one without a reason has the time. Throws CommandFailure (wrong usage). */

@@ -1,56 +1,27 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { built } from '../../../tools/go-program.ts';
-import type { CaptureRecording } from '../../api/capture.ts';
-import { apiCollection } from '../../kubernetes/testing/api-collection.ts';
-import type { CliCommand } from '../cli-command.ts';
-import { kubectlScene, type SceneRequest, sendObject } from '../kubectl/testing/kubectl-scene.ts';
+import type { CliCommand, GivenArguments } from '../cli-command.ts';
 import { cliTerminal } from '../testing/cli-terminal.ts';
 import { discardCommand } from './discard-command.ts';
 import { freezeCommand } from './freeze-command.ts';
 import { startCommand } from './start-command.ts';
 import { stopCommand } from './stop-command.ts';
-import { captureOf, givenArguments, recording } from './testing/request-objects.ts';
+import { type PodSceneOptions, podScene, scenePaths } from './testing/pod-scene.ts';
+import { givenArguments, recording } from './testing/request-objects.ts';
 
 // The first run builds kubectl, which takes minutes.
 beforeAll(() => built('kubectl'), 1_200_000);
 
-const podPath = '/api/v1/namespaces/shop/pods/web';
-const captures = '/apis/podcap.dev/v1alpha1/namespaces/shop/captures';
-const policies = '/apis/policy.podcap.dev/v1alpha1/namespaces/shop/capturepolicies';
 const later = '2026-11-30T19:10:00.000Z';
 const ring = { number: 1, time: later, files: 2, bytes: 2_000_000 };
 
-type Answer = (request: SceneRequest) => Partial<CaptureRecording> | 'deleted' | undefined;
-
-/** Runs a command with the real kubectl. `answer`: what is recorded after a change. */
-async function run(
-  command: CliCommand,
-  given: ReturnType<typeof givenArguments>,
-  { before, answer }: { readonly before?: CaptureRecording; readonly answer: Answer },
-) {
-  const collection = apiCollection();
-  if (before) collection.apply('web', captureOf('web', [before]));
-  const annotations = before ? { 'tcpdump.antrea.io': '5' } : {};
-  const metadata = { namespace: 'shop', name: 'web', uid: 'uid-web', annotations, labels: { app: 'web' } };
-  const pod = { metadata, spec: { nodeName: 'node1' }, status: { phase: 'Running' } };
-  await using scene = await kubectlScene(
-    (request, response) => {
-      const url = new URL(request.path, 'http://localhost');
-      if (url.pathname === captures) {
-        return collection.answer(Object.fromEntries(url.searchParams), response);
-      }
-      const after = request.method === 'GET' ? undefined : answer(request);
-      if (after === 'deleted') collection.delete('web');
-      else if (after) collection.apply('web', captureOf('web', [recording(after)]));
-      sendObject(response, url.pathname === podPath ? pod : { items: [pod] });
-    },
-    { namespace: 'shop' },
-  );
+/** Runs a command with the real kubectl. */
+async function run(command: CliCommand, given: GivenArguments, options: PodSceneOptions) {
+  await using scene = await podScene(options);
   const { terminal, stdout, stderr } = cliTerminal();
   const context = { terminal, kubectl: scene.kubectl, signal: new AbortController().signal };
   const code = await command.run(given, context);
-  const writes = scene.requests.filter(({ method }) => method !== 'GET');
-  return { code, stdout: stdout(), stderr: stderr(), writes };
+  return { code, stdout: stdout(), stderr: stderr(), writes: scene.writes() };
 }
 
 const requested = { files: 5, fileMegabytes: 1 };
@@ -67,7 +38,7 @@ describe('through the real kubectl', () => {
     expect(writes).toMatchObject([
       {
         method: 'PATCH',
-        path: podPath,
+        path: scenePaths.pod,
         headers: { 'content-type': 'application/merge-patch+json' },
         body: { metadata: { uid: 'uid-web', annotations: { 'tcpdump.antrea.io': '5' } } },
       },
@@ -85,7 +56,7 @@ describe('through the real kubectl', () => {
         'web: capturing eth0, keeping the last 5 files of 1 MB on node1\n',
     );
     expect(code).toBe(0);
-    expect(writes).toMatchObject([{ method: 'POST', path: policies }]);
+    expect(writes).toMatchObject([{ method: 'POST', path: scenePaths.policies }]);
   });
 
   test('stop pauses', async () => {
@@ -129,7 +100,7 @@ describe('through the real kubectl', () => {
     });
     expect(stdout).toContain('web: deleted 2 files, 1.4Mi\n');
     expect(writes.map(({ method, path }) => [method, path])).toEqual(
-      expect.arrayContaining([['DELETE', `${captures}/web?uid=before`]]),
+      expect.arrayContaining([['DELETE', `${scenePaths.captures}/web?uid=before`]]),
     );
   });
 });

@@ -1,9 +1,9 @@
-import { printMessage } from '../../commands/terminal.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { hasFlag } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
 import { policyArguments, policyOptions } from './policy-arguments.ts';
+import { printEnd } from './print-end.ts';
 import { startPods } from './start-pods.ts';
 import { startPolicy } from './start-policy.ts';
 import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
@@ -57,9 +57,8 @@ async function start(given: GivenArguments, context: CommandContext): Promise<nu
     context.signal,
     writes,
   );
-  const { hints, code } = policy
+  const end = policy
     ? await startPolicy({ wanted, overwrite, policy }, cluster, context)
     : await startPods({ targets, wanted, overwrite }, cluster, context);
-  for (const hint of hints) printMessage(context.terminal, hint);
-  return code;
+  return printEnd(end, context);
 }

@@ -1,7 +1,7 @@
-import { printMessage } from '../../commands/terminal.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { printEnd } from './print-end.ts';
 import { stopPods } from './stop-pods.ts';
 import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 
@@ -27,7 +27,6 @@ async function stop(given: GivenArguments, context: CommandContext): Promise<num
   const { pods, workloads, captures } = acceptedPaths;
   const paths = [pods, workloads, captures];
   await using cluster = await openCluster(context.kubectl, paths, context.signal, ['PATCH']);
-  const { hints, code } = await stopPods(targets, cluster, context);
-  for (const hint of hints) printMessage(context.terminal, hint);
-  return code;
+  const end = await stopPods(targets, cluster, context);
+  return printEnd(end, context);
 }
