@@ -20,7 +20,7 @@ export type CaptureMetadata = {
   readonly namespace: string;
   /** A UUIDv5 of namespace/name. */
   readonly uid: string;
-  /** Microseconds of Unix time. */
+  /** When the replica learned of the newest change, in microseconds of Unix time, and three digits of the replica. */
   readonly resourceVersion: string;
   /** When the oldest of the recordings began; RFC 3339, in whole seconds. */
   readonly creationTimestamp: string;
@@ -58,6 +58,8 @@ export type RecordingStatus = {
   readonly phaseSince: string;
   /** When the recording began: when its first capture started, or when it was first refused or waited. */
   readonly startTime: string;
+  /** When the Pod was created, by the API server's clock; left out if no agent has seen the Pod. */
+  readonly podCreationTime?: string;
   readonly interfaces: readonly string[];
   /** What was last asked for; left out where only files are left. */
   readonly requested?: RequestedCapture;

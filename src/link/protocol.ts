@@ -90,6 +90,7 @@ export const recordingStatusSchema = v.object({
   message: v.exactOptional(text(4_096)),
   phaseSince: timestamp,
   startTime: timestamp,
+  podCreationTime: v.exactOptional(timestamp),
   interfaces: v.pipe(v.array(text(64)), v.maxLength(64)),
   requested: v.exactOptional(
     v.object({

@@ -37,6 +37,7 @@ test('what is captured is reported to every hub, and what becomes of it', async 
       phase: 'Capturing',
       phaseSince: expect.any(String),
       startTime: expect.any(String),
+      podCreationTime: expect.any(String),
       interfaces: ['eth0'],
       requested: { files: 2, fileMegabytes: 1, filter: 'udp' },
       requestedBy: { kind: 'Annotation' },
@@ -169,6 +170,7 @@ test('labels, the request and the times outlive the agent and the Pod', async ()
   expect(ended.status).toMatchObject({
     reason: 'PodEnded',
     startTime: before.status.startTime,
+    podCreationTime: before.status.podCreationTime,
     requested: { files: 2, fileMegabytes: 1, filter: 'udp' },
   });
   expect(ended.status.phaseSince > before.status.phaseSince).toBe(true);

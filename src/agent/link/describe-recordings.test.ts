@@ -83,6 +83,7 @@ test('a capture is described by what is asked for, and by what is in its folder'
         phase: 'Capturing',
         phaseSince: now,
         startTime: now,
+        podCreationTime: listedPod.creationTimestamp,
         interfaces: ['eth0', 'lo'],
         requested: {
           files: 3,
@@ -103,11 +104,20 @@ test('a capture is described by what is asked for, and by what is in its folder'
       requested: expect.objectContaining({ files: 3 }),
       phase: { phase: 'Capturing', since: now },
       startTime: now,
+      podCreationTime: listedPod.creationTimestamp,
     },
   });
 });
 
 describe('what an earlier agent knew', () => {
+  test('says when a Pod was created that is not listed any more', () => {
+    const known = new Map([['uid', { ...note, podCreationTime: earlier }]]);
+    expect(describedAs({ folders, notes: known, undecided })?.reported.status).toMatchObject({
+      podCreationTime: earlier,
+    });
+    expect(describedAs({ folders, notes, undecided })?.reported.status).not.toHaveProperty('podCreationTime');
+  });
+
   test('gives the start, and since when it has this phase', () => {
     expect(describedAs({ states, plan, folders, notes })?.reported.status).toMatchObject({
       startTime: earlier,
@@ -165,6 +175,7 @@ test('a Pod without a folder has no files and no packets, and what is refused fo
     message: 'a b',
     phaseSince: now,
     startTime: now,
+    podCreationTime: listedPod.creationTimestamp,
     interfaces: [],
     requestedBy: { kind: 'Annotation' },
     files: 0,

@@ -1,4 +1,5 @@
 import type { CapturePhase, RecordingCounters } from '../../api/capture.ts';
+import type { Pod } from '../../kubernetes/pod.ts';
 import type { ReportedRecording } from '../../link/protocol.ts';
 import type { CaptureState, PodState } from '../observability/capture-states.ts';
 import { causeText } from '../observability/frozen-ring-text.ts';
@@ -53,7 +54,7 @@ function describeRecording(uid: string, sources: RecordingSources): DescribedRec
   const note = noteAfter(
     before,
     spoken.phase,
-    { labels: labelsIn(plan, uid), spec: plan?.requests.get(uid) },
+    { pod: podIn(plan, uid), spec: plan?.requests.get(uid) },
     sources.now,
   );
   const policy = plan?.requesters.get(uid)?.policy ?? folder?.policy;
@@ -70,6 +71,7 @@ function describeRecording(uid: string, sources: RecordingSources): DescribedRec
         ...spoken,
         phaseSince: note.phase?.since ?? sources.now,
         startTime: note.startTime ?? sources.now,
+        ...(note.podCreationTime !== undefined && { podCreationTime: note.podCreationTime }),
         interfaces: note.interfaces,
         ...(note.requested && { requested: note.requested }),
         requestedBy: policy === undefined ? { kind: 'Annotation' } : { kind: 'CapturePolicy', name: policy },
@@ -125,10 +127,11 @@ const phases: Readonly<Record<CaptureState, CapturePhase>> = {
 function noteAfter(
   before: RecordingNote | undefined,
   phase: CapturePhase,
-  known: { readonly labels: PodLabels; readonly spec: CaptureSpec | undefined },
+  known: { readonly pod: PlannedPod; readonly spec: CaptureSpec | undefined },
   now: string,
 ): RecordingNote {
-  const labels = known.labels ?? before?.labels;
+  const labels = known.pod?.labels ?? before?.labels;
+  const podCreationTime = known.pod?.creationTimestamp ?? before?.podCreationTime;
   const requested = known.spec ? requestedCapture(known.spec) : before?.requested;
   return {
     ...(labels && { labels: boundedLabels(labels) }),
@@ -136,14 +139,15 @@ function noteAfter(
     ...(requested && { requested }),
     phase: before?.phase?.phase === phase ? before.phase : { phase, since: now },
     startTime: before?.startTime ?? now,
+    ...(podCreationTime !== undefined && { podCreationTime }),
   };
 }
 
-type PodLabels = Readonly<Record<string, string>> | undefined;
+/** Of a Pod that the API server does not list any more, only the name is known. */
+type PlannedPod = (PodName & Partial<Pick<Pod, 'labels' | 'creationTimestamp'>>) | undefined;
 
-function labelsIn(plan: Plan | undefined, uid: string): PodLabels {
-  const pod: (PodName & { readonly labels?: PodLabels }) | undefined = plan?.decisions.get(uid)?.pod;
-  return pod?.labels;
+function podIn(plan: Plan | undefined, uid: string): PlannedPod {
+  return plan?.decisions.get(uid)?.pod;
 }
 
 const mostCauses = 32;

@@ -137,8 +137,9 @@ function bytesOf(recording: ReportedRecording): number {
 
 /** Hubs ask for the counters. */
 function lastingText({ status, ...recording }: ReportedRecording): string {
-  const { phase, reason, message, phaseSince, startTime, interfaces, requested, requestedBy, frozen } =
-    status;
-  const lasting = [phase, reason, message, phaseSince, startTime, interfaces, requested, requestedBy, frozen];
+  const { phase, reason, message, phaseSince, interfaces, requested, requestedBy, frozen } = status;
+  const { startTime, podCreationTime } = status;
+  const times = [phaseSince, startTime, podCreationTime];
+  const lasting = [phase, reason, message, times, interfaces, requested, requestedBy, frozen];
   return JSON.stringify([recording, lasting]);
 }

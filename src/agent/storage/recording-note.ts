@@ -29,6 +29,8 @@ const noteSchema = v.object({
   phase: v.exactOptional(v.object({ phase: v.picklist(capturePhases), since: time })),
   /** RFC 3339. */
   startTime: v.exactOptional(time),
+  /** As the API server says. */
+  podCreationTime: v.exactOptional(time),
 });
 /** What hubs are told of a recording that outlives its Pod, and the agent that has seen it. */
 export type RecordingNote = v.InferOutput<typeof noteSchema>;

@@ -74,6 +74,15 @@ test('leaves out recordings that are older than the namespace', async () => {
   expect(captures).toEqual([captureOf('shop', after, atOnce)]);
 });
 
+test.for([
+  ['behind', '2026-11-30T09:59:50.5Z', '2026-11-30T10:00:00Z', 1],
+  ['ahead', '2026-11-30T10:00:50.5Z', '2026-11-30T09:59:59Z', 0],
+] as const)('the clock of a Node may be %s', async ([, startTime, podCreationTime, served]) => {
+  const { checked } = await scene([namespaceObject(created)]);
+  const capture = captureOf('shop', { ...recording('one', startTime), podCreationTime });
+  expect((await checked.visible([capture], never)).captures).toHaveLength(served);
+});
+
 test('a capture without its oldest recordings was created when the next one began, in whole seconds', async () => {
   const { checked } = await scene([namespaceObject(created)]);
   const { captures } = await checked.visible([captureOf('shop', after, before)], never);

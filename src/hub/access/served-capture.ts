@@ -1,4 +1,4 @@
-import type { Capture } from '../../api/capture.ts';
+import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { objectTime } from '../../kubernetes/object-time.ts';
 
 /** Since when a namespace exists, in epoch ms. `unknown`: the API server did not say. */
@@ -8,7 +8,7 @@ export type NamespaceAge =
   | { readonly kind: 'unknown' };
 
 /**
- * What may be served of a capture: the recordings that began since its namespace exists. Undefined if there are none; the
+ * What may be served of a capture: the recordings of Pods that were created since its namespace exists. Undefined if there are none; the
  * same object if that is all of it. A namespace that could not be checked leaves out nothing.
  */
 export function servedCapture(capture: Capture, age: NamespaceAge): Capture | undefined {
@@ -28,7 +28,7 @@ function youngerThan(capture: Capture, namespaceMs: number): Capture | undefined
   if (recordings.length === 0) {
     return Date.parse(capture.metadata.creationTimestamp) >= namespaceMs ? capture : undefined;
   }
-  const younger = recordings.filter(({ startTime }) => Date.parse(startTime) >= namespaceMs);
+  const younger = recordings.filter((recording) => createdMs(recording) >= namespaceMs);
   if (younger.length === recordings.length) return capture;
   if (younger.length === 0) return undefined;
   const oldestMs = Math.min(...younger.map(({ startTime }) => Date.parse(startTime)));
@@ -37,4 +37,13 @@ function youngerThan(capture: Capture, namespaceMs: number): Capture | undefined
     metadata: { ...capture.metadata, creationTimestamp: objectTime(oldestMs) },
     status: { ...capture.status, recordings: younger },
   };
+}
+
+/**
+ * When its Pod was created, by the clock that says when the namespace was: the Node's may be behind, and the recording
+ * seem to have begun before, or ahead, and that of an earlier namespace seem to have begun since. An older agent says
+ * only when the recording began.
+ */
+function createdMs({ podCreationTime, startTime }: CaptureRecording): number {
+  return Date.parse(podCreationTime ?? startTime);
 }

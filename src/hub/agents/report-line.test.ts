@@ -56,6 +56,7 @@ test.each([
   ['a number that is too large', recordingLine({ status: { bytes: 2 ** 60 } })],
   ['a message that is too long', recordingLine({ status: { message: 'x'.repeat(5_000) } })],
   ['a time that is none', recordingLine({ status: { startTime: 'yesterday' } })],
+  ['another time that is none', recordingLine({ status: { podCreationTime: 'yesterday' } })],
   ['a deletion without a valid name', deletedLine({ name: '' })],
   ['no kind', {}],
 ])('a report with %s is none', (_what, line) => {

@@ -16,8 +16,13 @@ export function parseReportLine(line: string): ReportLine | undefined {
     hasValidNames(recording) &&
     hasValidLabels(recording.labels) &&
     // Of some dates that look valid, there is no such day.
-    Number.isFinite(Date.parse(recording.status.startTime));
+    isTime(recording.status.startTime) &&
+    isTime(recording.status.podCreationTime ?? recording.status.startTime);
   return isValid ? report : undefined;
+}
+
+function isTime(text: string): boolean {
+  return Number.isFinite(Date.parse(text));
 }
 
 /** In JSON, a control character is an escape; the others that a terminal acts on are none of ASCII. */

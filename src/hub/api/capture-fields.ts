@@ -88,6 +88,7 @@ const recording: CaptureObject<CaptureRecording> = {
     message: optional(text('Why it is in this state, in words.')),
     phaseSince: time('Since when it has been in this state.'),
     startTime: time('When the recording began, or was first refused.'),
+    podCreationTime: optional(time('When the Pod was created. Left out if unknown.')),
     interfaces: {
       description: 'Network interfaces of the Pod that are captured.',
       schema: { type: 'stringArray' },
