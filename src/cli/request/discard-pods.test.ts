@@ -173,6 +173,18 @@ describe('discard', () => {
     expect(lines).toEqual(['web-a: deleted 2 files, 1.4Mi', 'web-gone: deleted 2 files, 1.4Mi']);
   });
 
+  test('of labels does not touch a Pod that has other ones by now', async () => {
+    await using scene = await requestScene({
+      pods: [targetPod({ name: 'isolated', labels: { app: 'isolated' } })],
+      captures: [
+        captureOf('isolated', [recording({ uid: 'uid-isolated', phase: 'Ended' })]),
+        captureOf('gone', [recording({ phase: 'Ended' })]),
+      ],
+    });
+    const { lines } = await discard(scene, { targets: { kind: 'selector', selector: 'app=web' } });
+    expect(lines).toEqual(['gone: deleted 2 files, 1.4Mi']);
+  });
+
   test('says what the right to delete recordings needs', async () => {
     await using scene = await requestScene({
       pods: [],

@@ -43,9 +43,9 @@ export function startDecision(
   }
 }
 
-/** The Pods without those that have ended, which workloads leave behind; all if none is left. */
+/** The Pods without those that end, which a rollout leaves behind, or have ended; all if none is left. */
 export function livingPods(pods: readonly TargetPod[]): readonly TargetPod[] {
-  const living = pods.filter((pod) => !hasEnded(pod));
+  const living = pods.filter((pod) => !hasEnded(pod) && !pod.isBeingDeleted);
   return living.length === 0 ? pods : living;
 }
 

@@ -152,9 +152,13 @@ describe('start', () => {
     ]);
   });
 
-  test('says how the Pods to come of a workload are captured, and leaves out those that have ended', async () => {
+  test('says how the Pods to come of a workload are captured, and leaves out those that end or have ended', async () => {
     const labels = { app: 'web' };
-    const pods = [targetPod({ labels }), targetPod({ name: 'old', labels, phase: 'Failed' })];
+    const pods = [
+      targetPod({ labels }),
+      targetPod({ name: 'old', labels, phase: 'Failed' }),
+      targetPod({ name: 'ending', labels, isBeingDeleted: true }),
+    ];
     await using scene = await requestScene({ pods, onChange: answering() });
     const targets = { kind: 'workload', type: 'deployment', name: 'web' } as const;
     const { code, lines, hints } = await start(scene, { targets });

@@ -17,7 +17,7 @@ async function start(scene: RequestScene, overwrite = false) {
   if (!policy) throw new Error('a policy was given');
   const asked = { wanted: wantedCapture(given), overwrite, policy };
   const context = { terminal, signal: new AbortController().signal };
-  const end = await startPolicy(asked, scene.cluster, context, { deadlineMs: 500, settleMs: 1 });
+  const end = await startPolicy(asked, scene.cluster, context, { deadlineMs: 60_000, settleMs: 1 });
   return { ...end, lines: stdout().trimEnd().split('\n') };
 }
 

@@ -1,3 +1,4 @@
+import type { CaptureSpec } from '../../agent/planner/annotations.ts';
 import { printText } from '../../commands/terminal.ts';
 import { type LabelSelector, parseLabelSelector } from '../../kubernetes/label-selector.ts';
 import type { Cluster } from '../api/cluster.ts';
@@ -6,7 +7,7 @@ import type { TargetPod } from '../api/targets.ts';
 import { readWorkload } from '../api/workloads-client.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
 import { answeredOutcome } from './answered-outcome.ts';
-import { awaitPods, type CommandEnd, lastRecording, problemHints } from './ask-pods.ts';
+import { type AwaitedPod, awaitPods, type CommandEnd, lastRecording, problemHints } from './ask-pods.ts';
 import { type AnswerTiming, type AwaitedAnswers, answerTiming } from './await-answers.ts';
 import { awaitedRequest } from './awaited-request.ts';
 import { type KnownCaptures, knownCaptures } from './known-captures.ts';
@@ -16,7 +17,7 @@ import { policySpec } from './policy-manifest.ts';
 import { requestText, unansweredText } from './recording-text.ts';
 import type { RequestAnswer } from './request-answer.ts';
 import { requestIn } from './request-change.ts';
-import { livingPods, obstacleTo } from './start-decision.ts';
+import { livingPods, obstacleTo, policyOf } from './start-decision.ts';
 import type { WantedCapture } from './wanted-capture.ts';
 import { type WrittenPolicy, writePolicy } from './write-policy.ts';
 
@@ -46,9 +47,9 @@ export async function startPolicy(
   const selected = await selectedPods(cluster, labelSelector, signal);
   const asked = { ...wanted.spec, policy: policy.name };
   const pods = selected.pods.filter(isAsked);
-  const awaited = pods.map((pod) => awaitedRequest(pod, asked, known));
+  const awaited = pods.map((pod) => awaitedPod(pod, asked, known));
   const answers = await awaitPods(awaited, { cluster, known, timing, terminal, signal });
-  const ofPods = selected.pods.map((pod) => podOutcome(pod, policy.name, { answers, known }));
+  const ofPods = selected.pods.map((pod) => podOutcome(pod, { answers, known }));
   const outcomes = [head, ...ofPods];
   const code = await printText(terminal, outcomeLines(outcomes));
   return {
@@ -117,9 +118,24 @@ function isAsked(pod: TargetPod): boolean {
   return obstacleTo(pod) === undefined && requestIn(pod).kind === 'none';
 }
 
-type PolicyAnswers = { readonly answers: AwaitedAnswers<RequestAnswer>; readonly known: KnownCaptures };
+type PolicyAnswer = Pick<RequestAnswer, 'kind'> | { readonly kind: 'otherPolicy'; readonly name: string };
 
-function podOutcome(pod: TargetPod, policy: string, { answers, known }: PolicyAnswers): PodOutcome {
+/** Of two policies, the older one decides: if it still does after a while, the agent has seen both. */
+function awaitedPod(pod: TargetPod, spec: CaptureSpec, known: KnownCaptures): AwaitedPod<PolicyAnswer> {
+  const ofRequest = awaitedRequest(pod, spec, known);
+  return {
+    pod,
+    answerOf(recording) {
+      const name = policyOf(recording);
+      if (name === undefined || name === spec.policy) return ofRequest.answerOf(recording);
+      return { answer: { kind: 'otherPolicy', name }, isCertain: false };
+    },
+  };
+}
+
+type PolicyAnswers = { readonly answers: AwaitedAnswers<PolicyAnswer>; readonly known: KnownCaptures };
+
+function podOutcome(pod: TargetPod, { answers, known }: PolicyAnswers): PodOutcome {
   const obstacle = obstacleTo(pod);
   if (obstacle !== undefined) return { pod: pod.name, kind: 'failed', text: obstacle };
   const own = requestIn(pod);
@@ -133,19 +149,11 @@ function podOutcome(pod: TargetPod, policy: string, { answers, known }: PolicyAn
   }
   const recording = lastRecording(answers, pod, known);
   const answer = recording && answers.answers.get(recording.uid);
-  if (answer && recording) return answeredOutcome(pod, answer.kind, recording);
-  const { requestedBy } = recording ?? {};
-  if (requestedBy?.kind === 'CapturePolicy' && requestedBy.name !== policy && recording?.phase !== 'Ended') {
-    return {
-      pod: pod.name,
-      kind: 'failed',
-      text: `CapturePolicy ${requestedBy.name}, which is older, decides about it`,
-    };
+  if (answer?.kind === 'otherPolicy') {
+    const text = `CapturePolicy ${answer.name}, which is older, decides about it`;
+    return { pod: pod.name, kind: 'failed', text };
   }
-  const kind = pod.node === undefined ? 'done' : 'open';
-  return {
-    pod: pod.name,
-    kind,
-    text: unansweredText('the policy', { node: pod.node, recording, isKnown: known.kind === 'known' }),
-  };
+  if (answer && recording) return answeredOutcome(pod, answer.kind, recording);
+  const text = unansweredText('the policy', { node: pod.node, recording, isKnown: known.kind === 'known' });
+  return { pod: pod.name, kind: pod.node === undefined ? 'done' : 'open', text };
 }
