@@ -15,6 +15,12 @@ describe('parseListQuery', () => {
     ['limit=500&continue=x&pretty=true&fieldManager=y', { isWatch: false }],
     ['watch=1&resourceVersion=0', { isWatch: true, resourceVersion: 0n }],
     ['watch=false', { isWatch: false }],
+    ['watch=False', { isWatch: false }],
+    ['watch=0', { isWatch: false }],
+    ['watch', { isWatch: true }],
+    ['watch=', { isWatch: true }],
+    ['watch=True', { isWatch: true }],
+    ['watch=yes&allowWatchBookmarks=maybe', { isWatch: true, allowsBookmarks: true }],
     [
       'resourceVersion=1700000000000000&resourceVersionMatch=NotOlderThan',
       { resourceVersion: 1700000000000000n },
@@ -29,9 +35,6 @@ describe('parseListQuery', () => {
   });
 
   test.each([
-    ['watch=yes', 400],
-    ['watch', 400],
-    ['allowWatchBookmarks=maybe', 400],
     ['resourceVersion=abc', 400],
     ['resourceVersion=-1', 400],
     [`resourceVersion=${'9'.repeat(21)}`, 400],

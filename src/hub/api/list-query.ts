@@ -26,9 +26,6 @@ export function parseListQuery(query: QueryParameters): ListQuery | StatusError 
   const timeoutSeconds = parseSeconds(query.get('timeoutSeconds'));
   const labels = parseLabelSelector(query.get('labelSelector') ?? '');
   const fields = parseFieldSelector(query.get('fieldSelector') ?? '');
-  if (isStatusError(isWatch)) return isWatch;
-  if (isStatusError(allowsBookmarks)) return allowsBookmarks;
-  if (isStatusError(sendsInitialEvents)) return sendsInitialEvents;
   if (isStatusError(resourceVersion)) return resourceVersion;
   if (isStatusError(timeoutSeconds)) return timeoutSeconds;
   if ('kind' in labels) return statusError('BadRequest', `labelSelector: ${labels.message}`);
@@ -71,19 +68,10 @@ function matchProblem(query: ListQuery, match: string): StatusError | undefined 
     : undefined;
 }
 
-function flag(query: QueryParameters, name: string): boolean | StatusError | undefined {
-  switch (query.get(name)) {
-    case undefined:
-      return undefined;
-    case 'true':
-    case '1':
-      return true;
-    case 'false':
-    case '0':
-      return false;
-    default:
-      return statusError('BadRequest', `${name} must be true or false`);
-  }
+/** As apimachinery reads it (Convert_Slice_string_To_bool): by the same rule, kube-apiserver takes a request for a watch. */
+function flag(query: QueryParameters, name: string): boolean | undefined {
+  const value = query.get(name)?.toLowerCase();
+  return value === undefined ? undefined : value !== 'false' && value !== '0';
 }
 
 function parseResourceVersion(text: string | undefined): bigint | StatusError | undefined {
