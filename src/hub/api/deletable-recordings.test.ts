@@ -59,7 +59,7 @@ describe('deletableRecordings', () => {
       409,
       /same recording of Pod web-0 in namespace shop: node-a, node-b; .* add the parameter node= with the Node/,
     ],
-    ['another resourceVersion', [ended], { resourceVersion: '6' }, 409, /get it again/],
+    ['another resourceVersion', [ended], { resourceVersion: '6' }, 409, /name the uid of a recording/],
     [
       'what no agent has',
       [testRecording({ phase: 'Unknown' })],

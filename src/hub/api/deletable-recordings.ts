@@ -15,7 +15,7 @@ export function deletableRecordings(
   const { metadata, status } = capture;
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
     return conflict(
-      `the capture has resourceVersion ${metadata.resourceVersion}, not the one of the precondition: get it again`,
+      `the capture has resourceVersion ${metadata.resourceVersion} at this replica of the hub, and another one at each other: name the uid of a recording as the precondition instead`,
     );
   }
   const isOfOne = uid !== undefined && uid !== metadata.uid;
