@@ -12,7 +12,7 @@ export type HubCondition = {
 };
 
 /** Agents that cannot connect keep no replica from serving those that can. */
-export const longestWaitForAgentsMs = 60_000;
+const longestWaitForAgentsMs = 60_000;
 
 /**
  * Why a replica is not ready; empty when it is. One that has just started knows no captures: it waits for the agents, so

@@ -84,7 +84,7 @@ const frozenRingSchema = v.object({
   bytes: count,
 });
 
-export const recordingStatusSchema = v.object({
+const recordingStatusSchema = v.object({
   phase: v.picklist(capturePhases),
   reason: v.exactOptional(text(128)),
   message: v.exactOptional(text(4_096)),

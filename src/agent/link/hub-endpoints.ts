@@ -41,7 +41,7 @@ export function hubEndpoints(slices: HubEndpointSlices): ReadonlyMap<string, Hub
   return endpoints;
 }
 
-export function endpointKey({ address, port }: HubAddress): string {
+function endpointKey({ address, port }: HubAddress): string {
   return `${address} ${port}`;
 }
 

@@ -14,7 +14,7 @@ export type AgentLink = {
 };
 
 export type AgentRequest = {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'DELETE';
   readonly path: string;
   /** Undefined values are omitted. */
   readonly query?: Readonly<Record<string, string | undefined>>;

@@ -21,7 +21,7 @@ export function chooseRepresentation(accept: string | undefined, read: ReadKind)
   return undefined;
 }
 
-/** The content type of an answer, as kube-apiserver has it. */
+/** The content type of an answer. Of a watch, clients of Kubernetes read it with and without `stream`. */
 export function contentTypeOf(read: ReadKind): string {
   return read === 'watch' ? 'application/json;stream=watch' : 'application/json';
 }

@@ -11,7 +11,6 @@ export type ReportedCaptures = {
   readonly receive: ReceiveReports;
   /** Connected or lost, for as long as something of them is shown. */
   readonly agents: () => Iterable<ReportingAgent>;
-  readonly ofLink: (link: AgentLink) => ReportingAgent | undefined;
   readonly count: (agent: ReportingAgent, line: CountersLine) => void;
   /** Forgets the agents that were lost before that time, with what they said. */
   readonly forgetLostBefore: (ms: number) => void;
@@ -137,7 +136,6 @@ export function reportedCaptures(entries: CaptureEntries, nowMs: () => number): 
       };
     },
     agents: () => agents.values(),
-    ofLink: (link) => agents.get(agentKey(link)),
     count(agent, { uid, counters }) {
       const before = agent.claims.get(uid);
       if (!before) return;

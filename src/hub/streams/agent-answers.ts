@@ -23,7 +23,7 @@ export type StreamAnswer =
 export type StreamCall = Pick<AgentRequest, 'path' | 'query' | 'headers' | 'responseMs' | 'signal'>;
 
 /** Asks an agent. Throws nothing that the agent or its connection causes. */
-export async function askAgent(agent: AgentLink, call: StreamCall): Promise<StreamAnswer> {
+async function askAgent(agent: AgentLink, call: StreamCall): Promise<StreamAnswer> {
   const { node } = agent;
   const response = await agent.request({ ...call, method: 'GET' }).catch(() => undefined);
   if (!response) return { kind: 'unreachable', node };
