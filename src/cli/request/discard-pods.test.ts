@@ -138,6 +138,17 @@ describe('discard', () => {
     expect(writes(scene)).toEqual([]);
   });
 
+  test('says where nothing is recorded yet', async () => {
+    await using scene = await requestScene({
+      pods: [targetPod(captured)],
+      captures: [captureOf('web', [recording({ phase: 'Waiting', files: 0, bytes: 0 })])],
+      onChange: ({ name }, { deleteCapture }) => deleteCapture(name),
+    });
+    const { asked, lines } = await discard(scene);
+    expect(asked).toContain('web: its request; nothing is recorded');
+    expect(lines).toEqual(['web: its request was removed']);
+  });
+
   test('says when a policy takes over, and when files are not deleted in time', async () => {
     const requestedBy = { kind: 'CapturePolicy', name: 'crashes' } as const;
     await using scene = await requestScene({

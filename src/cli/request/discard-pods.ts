@@ -98,7 +98,7 @@ type Discarded = {
 
 function outcomeOf(item: DiscardItem, { asked, failures }: Discarded): PodOutcome {
   const { pod } = item;
-  const gone = item.recording ? `deleted ${goneText(item.recording)}` : 'its request was removed';
+  const gone = item.recording?.files ? `deleted ${goneText(item.recording)}` : 'its request was removed';
   if (item.kind === 'recording') {
     const failure = failures.get(item.recording.uid);
     return failure === undefined

@@ -19,7 +19,7 @@ export function discardText(
 }
 
 function itemText({ recording, kind }: DiscardItem, unknown: string | undefined): string {
-  if (recording) {
+  if (recording && recording.files > 0) {
     const ended = kind === 'recording' ? ', of a Pod that is captured no more' : '';
     return `${goneText(recording)} on ${recording.node}${ended}`;
   }

@@ -35,6 +35,8 @@ export function unansweredText(what: string, { node, recording, isKnown }: Unans
   if (node === undefined)
     return `no Node runs it yet; ${what} stays, and its packets are captured from the first on`;
   if (recording?.phase === 'Waiting') return `waiting on ${node}${because(recording)}`;
+  if (recording?.phase === 'Capturing')
+    return `not as it was asked for: ${capturedText(recording)} on ${node}; somebody has changed the request since, or the agent has not seen it yet`;
   const known = recording?.phase === 'Unknown' ? because(recording) : '';
   return `no answer yet from Node ${node}${known}; ${what} stays: kubectl podcap check says whether the agent there runs`;
 }

@@ -26,7 +26,7 @@ export function startDecision(
   const change = requestChange(pod, wanted, { overwrite });
   switch (change.kind) {
     case 'same':
-      return outcome('done', `asks for that already: ${currentText(recording) ?? requestText(change.spec)}`);
+      return sameOutcome(change.spec, recording);
     case 'kept': {
       const { request } = change;
       const asked = request.kind === 'capture' ? requestText(request.spec) : request.refusal.message;
@@ -41,6 +41,13 @@ export function startDecision(
       return { kind: 'change', annotations: change.annotations, spec: change.spec };
     }
   }
+}
+
+/** What is refused, has failed or is over is not captured, however often it is asked for. */
+function sameOutcome(spec: CaptureSpec, recording: CaptureRecording | undefined): PodDecision {
+  const isCaptured = !recording || !['Refused', 'Failed', 'Ended'].includes(recording.phase);
+  const text = `asks for that already: ${currentText(recording) ?? requestText(spec)}`;
+  return outcome(isCaptured ? 'done' : 'failed', text);
 }
 
 /** The Pods without those that end, which a rollout leaves behind, or have ended; all if none is left. */

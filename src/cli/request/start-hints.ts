@@ -26,7 +26,7 @@ export function startHints(end: StartEnd): readonly string[] {
   return [
     ...(isDone && targets.kind !== 'pods'
       ? [
-          `Pods that ${targetsText(targets)} gets later are not captured; a policy captures them too: ${policyCommand(end)}`,
+          `Pods that ${laterText(targets)} later are not captured; a policy captures them too: ${policyCommand(end)}`,
         ]
       : []),
     ...(isRefused
@@ -35,6 +35,10 @@ export function startHints(end: StartEnd): readonly string[] {
         ]
       : []),
   ];
+}
+
+function laterText(targets: Exclude<Targets, { readonly kind: 'pods' }>): string {
+  return `${targetsText(targets)} ${targets.kind === 'workload' ? 'gets' : 'selects'}`;
 }
 
 function policyCommand({ targets, wanted }: StartEnd): string {

@@ -132,6 +132,26 @@ describe('start', () => {
     expect(patches(scene)).toHaveLength(code === 1 ? 0 : 1);
   });
 
+  test('says that a Pod is not captured though it asks for that already', async () => {
+    await using scene = await requestScene({
+      pods: [targetPod({ annotations: { [files]: '5' } })],
+      captures: [captureOf('web', [recording({ phase: 'Ended', reason: 'DurationReached' })])],
+    });
+    const { code, lines } = await start(scene);
+    expect(lines).toEqual([expect.stringContaining('asks for that already: not captured any more')]);
+    expect(code).toBe(1);
+  });
+
+  test('says that somebody else has asked for something else meanwhile', async () => {
+    const requested = { files: 9, fileMegabytes: 1 };
+    await using scene = await requestScene({ pods: [targetPod()], onChange: answering({ requested }) });
+    const { code, lines } = await start(scene, { deadlineMs: 200 });
+    expect(lines).toEqual([
+      'web: not as it was asked for: capturing eth0, keeping the last 9 files of 1 MB on node1; somebody has changed the request since, or the agent has not seen it yet',
+    ]);
+    expect(code).toBe(3);
+  });
+
   test('shows another way to whoever may not change Pods', async () => {
     const forbidden = 'pods "web" is forbidden: User "jane" cannot patch resource "pods" in API group ""';
     await using scene = await requestScene({

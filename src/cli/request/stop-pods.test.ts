@@ -78,7 +78,7 @@ describe('stop', () => {
     });
     const { lines, code } = await stop(scene, 50);
     expect(lines).toEqual([
-      expect.stringContaining('no answer yet from Node node1; the annotation podcap.dev/paused'),
+      expect.stringMatching(/^web: not as it was asked for: capturing eth0.* on node1; somebody has changed/),
     ]);
     expect(code).toBe(3);
   });
