@@ -16,11 +16,15 @@ describe('a watch', () => {
   test('from another replica, which may have had what this one cannot know to be gone, has to list again', async () => {
     await using hub = await startedHubApi();
     const path = `${captures}?watch=true&resourceVersion=${uncertainVersion}`;
-    const answer = await hub.ask(path, { headers: { 'user-agent': 'controller/v1 (linux/amd64)' } });
-    expect([answer.status, answer.json]).toMatchObject([410, { kind: 'Status', reason: 'Expired' }]);
+    for (const agent of ['controller/v1 (linux/amd64)', 'kubectl-podcap']) {
+      const answer = await hub.ask(path, { headers: { 'user-agent': agent } });
+      expect([answer.status, answer.json]).toMatchObject([410, { kind: 'Status', reason: 'Expired' }]);
+    }
     expect((await hub.ask(`${path}&timeoutSeconds=1`, { accept: table })).status).toBe(200);
     const headers = { 'user-agent': 'kubectl/v1.35.0 (linux/amd64) kubernetes/66452049' };
     expect((await hub.ask(`${path}&timeoutSeconds=1`, { headers })).status).toBe(200);
+    // An informer in kubectl, or behind kubectl proxy.
+    expect((await hub.ask(`${path}&allowWatchBookmarks=true`, { headers })).status).toBe(410);
   });
 
   test('from before the namespace existed has to list again', async () => {

@@ -3,6 +3,7 @@ import type { NamespaceAge } from '../access/served-capture.ts';
 import { servedCapture } from '../access/served-capture.ts';
 import type { CaptureScope, WatchStart } from '../captures/captures.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
+import type { ListQuery } from './list-query.ts';
 import type { CaptureForm } from './rendered-captures.ts';
 import { type StatusError, statusError } from './status-error.ts';
 
@@ -13,19 +14,22 @@ export type BeginningWatch = {
   readonly scope: CaptureScope;
   readonly since: WatchStart;
   readonly form: CaptureForm;
+  readonly list: Pick<ListQuery, 'allowsBookmarks'>;
 };
 
 /** Returns the error of a client that has to list again, because the watch would not tell it of every deletion. */
 export async function clientBefore(
   { captures, namespaces }: ApiSources,
   { request, signal }: ApiCall,
-  { scope, since, form }: BeginningWatch,
+  { scope, since, form, list }: BeginningWatch,
 ): Promise<ClientBefore | StatusError> {
   if (since.kind === 'now' || since.resourceVersion === undefined) return { mayHave: () => false };
   const known = captures.deletionsSince(since.resourceVersion);
   if (known === 'forgotten') return expired('is too old');
-  // It keeps no copy, and ends with an error instead of listing again.
-  const isKubectl = form.representation.kind === 'table' || isKubectlAgent(request.headers['user-agent']);
+  // It keeps no copy, and ends with an error instead of listing again; where it goes on from bookmarks, it does list again.
+  const isKubectl =
+    form.representation.kind === 'table' ||
+    (isKubectlAgent(request.headers['user-agent']) && !list.allowsBookmarks);
   if (known === 'uncertain' && !isKubectl) return expired('is of another replica, and this one is too young');
   if (scope.namespace === undefined) return { mayHave: () => true };
   const age = await namespaces.ageOf(scope.namespace, signal);
@@ -53,5 +57,5 @@ function expired(problem: string): StatusError {
 
 /** Such as kubectl/v1.35.0 (linux/amd64) kubernetes/66452049. */
 function isKubectlAgent(userAgent = ''): boolean {
-  return userAgent.startsWith('kubectl');
+  return userAgent.startsWith('kubectl/');
 }

@@ -46,7 +46,7 @@ export async function watchCaptures(
   const form = formOf(call, 'watch');
   if (isStatusError(form)) return form;
   const since = startOf(watch.list, form);
-  const before = await clientBefore(sources, call, { scope, since, form });
+  const before = await clientBefore(sources, call, { scope, since, form, list: watch.list });
   if (isStatusError(before)) return before;
   response.writeHead(200, { ...commonHeaders, 'content-type': contentTypeOf('watch') });
   response.flushHeaders();
