@@ -47,6 +47,7 @@ function recordingOf(node: number, index: number, started: string): ReportedReco
       phase: 'Capturing',
       phaseSince: started,
       startTime: started,
+      podCreationTime: started,
       interfaces: ['eth0'],
       requested: { files: 5, fileMegabytes: 1, filter: 'tcp port 80 or tcp port 443' },
       requestedBy: { kind: 'CapturePolicy', name: 'web' },

@@ -42,6 +42,7 @@ const recordingSchema = v.object({
   message: v.exactOptional(v.string()),
   phaseSince: v.string(),
   startTime: v.string(),
+  podCreationTime: v.exactOptional(v.string()),
   interfaces: v.array(v.string()),
   requested: v.exactOptional(requestedSchema),
   requestedBy: v.variant('kind', [

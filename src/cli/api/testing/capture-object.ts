@@ -24,6 +24,7 @@ export function captureObject(
           phase: 'Capturing',
           phaseSince: '2026-11-30T18:00:00Z',
           startTime: '2026-11-30T18:00:00Z',
+          podCreationTime: '2026-11-30T17:59:00Z',
           interfaces: ['eth0'],
           requestedBy: { kind: 'Annotation' },
           requested: { files: 5, fileMegabytes: 1 },
