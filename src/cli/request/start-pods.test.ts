@@ -126,7 +126,7 @@ describe('start', () => {
     ],
   ])('says what becomes of a Pod %s', async (_, pod, line, code) => {
     await using scene = await requestScene({ pods: [targetPod(pod)] });
-    const end = await start(scene, { deadlineMs: 50 });
+    const end = await start(scene, { deadlineMs: code === 3 ? 50 : 60_000 });
     expect(end.lines).toEqual([expect.stringContaining(line)]);
     expect(end.code).toBe(code);
     expect(patches(scene)).toHaveLength(code === 1 ? 0 : 1);
@@ -150,6 +150,16 @@ describe('start', () => {
       'web: not as it was asked for: capturing eth0, keeping the last 9 files of 1 MB on node1; somebody has changed the request since, or the agent has not seen it yet',
     ]);
     expect(code).toBe(3);
+  });
+
+  test('knows a static Pod by the UID of its manifest, and not by a Pod that had its name before', async () => {
+    const requestedBy = { kind: 'CapturePolicy', name: 'crashes' } as const;
+    await using scene = await requestScene({
+      pods: [targetPod({ annotations: { 'kubernetes.io/config.mirror': 'manifest' } })],
+      captures: [captureOf('web', [recording({ uid: 'before', requestedBy })])],
+      onChange: (pod, agent) => answering()({ ...pod, uid: 'manifest' }, agent),
+    });
+    expect(await start(scene)).toMatchObject({ code: 0, lines: [expect.stringContaining('web: capturing')] });
   });
 
   test('shows another way to whoever may not change Pods', async () => {

@@ -28,6 +28,7 @@ const ofPolicy = (pod: Partial<TargetPod> = {}) => targetPod({ labels, ...pod })
 const onPolicy: RequestSceneOptions['onPolicy'] = ({ pods, setCapture }) => {
   const requested = { files: 7, fileMegabytes: 1 };
   for (const { name, uid } of pods.values()) {
+    if (name === 'own') continue;
     const requestedBy = { kind: 'CapturePolicy', name: name === 'old' ? 'older' : 'crashes' } as const;
     setCapture(captureOf(name, [recording({ uid, requested, requestedBy })]));
   }
