@@ -44,7 +44,7 @@ function annotationsDocument(settings: Settings): string {
 
 ${generated}
 
-Podcap reads these Pod annotations. A [CapturePolicy](policies.md) asks for the same for all Pods that it selects. The upper bounds of \`tcpdump.antrea.io\` and \`podcap.dev/file-size\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)).
+Podcap reads these Pod annotations. [\`kubectl podcap start\`](cli.md#kubectl-podcap-start) sets them, and prints what the agents answer. A [CapturePolicy](policies.md) asks for the same for all Pods that it selects. The upper bounds of \`tcpdump.antrea.io\` and \`podcap.dev/file-size\` are the defaults of \`--max-files\` and \`--max-file-megabytes\` ([settings](settings.md)).
 
 ${annotationTable(settings)}
 

@@ -36,6 +36,8 @@ web-crashes   {"matchLabels":{"app":"web"}}   5       9s
 $ kubectl describe pod -l app=web
 \`\`\`
 
+[\`kubectl podcap start deployment/web --policy web-crashes --files 5\`](cli.md#kubectl-podcap-start) creates a policy with the selector of a Deployment, and prints what the agents answer. It expires after a day unless \`--expires\` says otherwise.
+
 The CRD is part of the chart (\`crds.install\`) and of deploy/podcap.yaml. A policy has no status: the Events of each Pod say what came of it.
 
 ## Fields
