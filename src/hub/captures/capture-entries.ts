@@ -6,7 +6,7 @@ import { captureUid } from './capture-uid.ts';
 import type { CaptureName, CaptureScope } from './captures.ts';
 import type { RecordingClaim } from './recording-claim.ts';
 import type { ResourceVersions } from './resource-versions.ts';
-import { tombstones } from './tombstones.ts';
+import { remainsOf, tombstones } from './tombstones.ts';
 
 /** All objects of this replica, with those that were deleted lately. */
 export type CaptureEntries = {
@@ -24,8 +24,8 @@ export type CaptureEntries = {
   ) => void;
   /** Tells watches of counters that have changed: from now on they are a change. */
   readonly flush: (name: CaptureName) => void;
-  /** An object that this replica may never have seen was deleted. False if that is known. */
-  readonly markDeleted: (name: CaptureName, deletedMs: number) => boolean;
+  /** An object that this replica may never have seen was deleted, says that Node. False if that is known. */
+  readonly markDeleted: (name: CaptureName, deletedMs: number, node: string) => boolean;
   /**
    * What changed or was deleted after that version, by version; with `state`, not those of which counters alone have
    * changed.
@@ -47,12 +47,15 @@ export function captureEntries(
   function remove(entry: CaptureEntry): void {
     live.delete(entry.key);
     sorted = undefined;
+    const node = entry.claims[0]?.agent.node ?? '';
     entry.claims = [];
     entry.isDeleted = true;
     renew(entry);
     entry.stateVersion = entry.version;
-    deleted.add(entry);
+    // Who watches gets the whole of it.
     notify(entry);
+    entry.capture = remainsOf(entry.capture);
+    deleted.add(entry, node);
   }
 
   /** The same capture, of another version. */
@@ -117,7 +120,7 @@ export function captureEntries(
       renew(entry);
       notify(entry);
     },
-    markDeleted(name, deletedMs) {
+    markDeleted(name, deletedMs, node) {
       const key = entryKey(name);
       if (live.has(key)) return false;
       const known = deleted.get(key);
@@ -125,7 +128,7 @@ export function captureEntries(
       if (known && deletedMs * 1_000 <= known.version) return false;
       const entry = create(name, (of) => emptyCapture(name, deletedMs, of));
       entry.isDeleted = true;
-      deleted.add(entry);
+      deleted.add(entry, node);
       notify(entry);
       return true;
     },

@@ -15,7 +15,7 @@ export type CaptureEntry = {
   /** The same, but for changes of counters alone. */
   stateVersion: number;
   isDeleted: boolean;
-  /** The last there was, if it is deleted, with the resource version of its deletion. */
+  /** What is left of the last there was, if it is deleted, with the resource version of its deletion. */
   capture: Capture;
   claims: readonly RecordingClaim[];
   /** Counters have changed, and watches have not been told. */

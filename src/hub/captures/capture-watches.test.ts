@@ -139,7 +139,7 @@ test('a watch that resumes gets what changed or was deleted within the last minu
   await using watch = followCaptures(store, { kind: 'version', resourceVersion: versionAt(now) });
   expect(await watch.next(4)).toEqual([
     'added new Capturing',
-    'deleted gone Capturing',
+    'deleted gone ',
     'modified changed Ended',
     'bookmark',
   ]);

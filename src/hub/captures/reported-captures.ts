@@ -77,7 +77,7 @@ export function reportedCaptures(entries: CaptureEntries, nowMs: () => number): 
     if (dropped.length > 0) return;
     const deletedMs = Date.parse(line.deletedAt);
     if (!(nowMs() - deletedMs < rememberDeletedMs) || agent.deletions >= linkBounds.recordings) return;
-    if (entries.markDeleted(line, Math.min(deletedMs, nowMs()))) agent.deletions += 1;
+    if (entries.markDeleted(line, Math.min(deletedMs, nowMs()), agent.node)) agent.deletions += 1;
   }
 
   function applySynced(agent: ReportingAgent): void {
