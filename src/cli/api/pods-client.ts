@@ -59,8 +59,18 @@ export async function patchPodAnnotations(
   const merged = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [key, value ?? null]));
   const body = { metadata: { ...(pod.uid !== undefined && { uid: pod.uid }), annotations: merged } };
   const answer = await requestObject(cluster, { method: 'PATCH', path, body, signal });
-  if (answer.kind === 'refused') return answer;
+  if (answer.kind === 'refused') return isOtherUid(answer) ? otherPod(answer, pod) : answer;
   return { kind: 'patched', pod: parsePodObject(answer.object, path) };
+}
+
+/** The API server takes another UID for an attempt to change it. */
+function isOtherUid({ status, message }: ApiRefusal): boolean {
+  return status === 422 && message.includes('metadata.uid');
+}
+
+function otherPod(refusal: ApiRefusal, { name, namespace }: PodName): ApiRefusal {
+  const message = `Pod ${name} in namespace ${namespace} was created again meanwhile: run the command again`;
+  return { ...refusal, reason: 'Conflict', message };
 }
 
 /** Validates a Pod. Throws a CommandFailure for what is none. */

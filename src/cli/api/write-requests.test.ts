@@ -42,6 +42,16 @@ test('a patch that the API server refuses is a refusal in its words', async () =
   });
 });
 
+test('a Pod that was created again under its name is not patched', async () => {
+  const message = 'Pod "web" is invalid: metadata.uid: Invalid value: "uid-of-web": field is immutable';
+  await using scene = await apiScene((_, response) => answerStatus(response, 422, 'Invalid', message));
+  expect(await patchPodAnnotations(scene.cluster, pod, {}, signal)).toMatchObject({
+    kind: 'refused',
+    reason: 'Conflict',
+    message: 'Pod web in namespace shop was created again meanwhile: run the command again',
+  });
+});
+
 test('a Pod that does not exist is none; any other refusal is a failure', async () => {
   await using scene = await apiScene(({ path }, response) => {
     if (path.endsWith('/gone')) answerStatus(response, 404, 'NotFound', 'pods "gone" not found');
