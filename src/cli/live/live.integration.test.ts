@@ -124,8 +124,9 @@ test('a disk that is full ends it, and what was written before stays', async () 
 });
 
 test('a missing Wireshark is said before anything is asked', async () => {
+  await using folder = await temporaryFolder();
   await using hub = await hubScene({}, pods);
-  await using watching = hub.run(['live', 'web', '--wireshark']);
+  await using watching = hub.run(['live', 'web', '--wireshark'], { env: { PATH: folder.path } });
   const { code, stderr } = await watching.ended;
   expect(code).toBe(1);
   expect(stderr).toContain('Wireshark was not found: install it');

@@ -8,7 +8,13 @@ import { sideProblems } from '../../commands/side-problems.ts';
 import { exitCodes, printMessage } from '../../commands/terminal.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
 import type { SaveOptions } from './save-arguments.ts';
-import { isIncomplete, missingLines, packetsText, type SavedRecording } from './saved-recordings.ts';
+import {
+  isIncomplete,
+  missingLines,
+  missingSummary,
+  packetsText,
+  type SavedRecording,
+} from './saved-recordings.ts';
 import type { SpoolFile } from './spool-file.ts';
 
 export type MergeDownloads = {
@@ -28,7 +34,7 @@ export async function mergeDownloads(work: MergeDownloads): Promise<number> {
   const { terminal, signal } = context;
   const downloaded = recordings.filter(({ download }) => download.kind === 'downloaded');
   const missing = missingLines(work);
-  if (downloaded.length === 0) throw new CommandFailure(nothingSaved(missing), exitCodes.failed);
+  if (downloaded.length === 0) throw new CommandFailure(nothingSaved(missingSummary(work)), exitCodes.failed);
   const { captures, empty, damage } = await scan(downloaded, options);
   const report = new MergeReport(terminal, captures, to === '-' ? 'stdout' : 'file');
   report.damaged(damage);
@@ -62,7 +68,7 @@ export async function mergeDownloads(work: MergeDownloads): Promise<number> {
     case 'end': {
       report.done(merged.counts, { packets: end.packets, captures: recordings.length, to: undefined });
       printMessage(terminal, summary(work, { packets: end.packets, bytes, saved: downloaded.length }));
-      printLines(terminal, missing);
+      printLines(terminal, missingSummary(work));
       return report.isIncomplete || isIncomplete(work) ? exitCodes.incomplete : exitCodes.done;
     }
   }

@@ -44,8 +44,8 @@ export type SaveTiming = {
 /** About two minutes: hub or API server may be restarted in that time. */
 const defaultTiming: SaveTiming = { mostTries: 14, backoffMs: { minMs: 500, maxMs: 15_000 } };
 
-/** A Node serves 8 readers of recordings: some are left for others. More at once are not faster. */
-const mostAtOnce = 6;
+/** A Node serves one user 6 recordings at a time: some are left for others of the user's commands. More are not faster. */
+const mostAtOnce = 4;
 
 const progressEveryMs = 500;
 

@@ -21,21 +21,45 @@ export function isIncomplete({ recordings, warnings }: SavedRecordings): boolean
   );
 }
 
-/** What the file lacks, for people and for the file: a line for each recording that lacks something. Pure. */
-export function missingLines({ recordings, warnings }: SavedRecordings): readonly string[] {
-  const failed = recordings.flatMap(({ name, download }) =>
-    download.kind === 'failed' ? [{ name, message: download.message }] : [],
-  );
-  // Where the hub is gone, all of them have the same.
-  const failures = [...Map.groupBy(failed, ({ message }) => message)].map(([message, some]) => {
-    const names = listedNames(some.map(({ name }) => name));
-    return `${names} ${some.length === 1 ? 'is' : 'are'} not in it: ${message}`;
-  });
-  const lacking = recordings.flatMap(({ name, download }) => {
+/** What the file lacks, for the file itself: a line for each recording that lacks something. Pure. */
+export function missingLines(saved: SavedRecordings): readonly string[] {
+  const lacking = saved.recordings.flatMap(({ name, download }) => {
     const lacks = download.kind === 'failed' ? [] : lacksOf(download);
     return lacks.length === 0 ? [] : [`${name} lacks ${lacks.join(', ')}`];
   });
-  return [...failures, ...lacking, ...warnings].map(plainLines);
+  return [...failureLines(saved), ...lacking, ...saved.warnings].map(plainLines);
+}
+
+/** The same for people, who want to know about all Pods at once what each of many lacks: hardly one misses nothing. Pure. */
+export function missingSummary(saved: SavedRecordings): readonly string[] {
+  const downloads = saved.recordings.flatMap(({ name, download }) =>
+    download.kind === 'failed' ? [] : [{ name, download }],
+  );
+  const lacking = downloads.flatMap(({ name, download }) => {
+    const lacks = downloadLacks(download);
+    return lacks.length === 0 ? [] : [`${name} lacks ${lacks.join(', ')}`];
+  });
+  const counted = countedLacks.flatMap(({ of, text }) => {
+    const some = downloads.filter(({ download }) => of(download.end) > 0);
+    if (some.length === 0) return [];
+    const sum = some.reduce((packets, { download }) => packets + of(download.end), 0);
+    const pods = some.length <= mostSummed ? some.map(({ name }) => name).join(', ') : `${some.length} Pods`;
+    return [`${pods}: ${text(packetsText(sum))}`];
+  });
+  return [...failureLines(saved), ...lacking, ...counted, ...saved.warnings].map(plainLines);
+}
+
+const mostSummed = 3;
+
+/** Where the hub is gone, all of them have the same. */
+function failureLines({ recordings }: SavedRecordings): readonly string[] {
+  const failed = recordings.flatMap(({ name, download }) =>
+    download.kind === 'failed' ? [{ name, message: download.message }] : [],
+  );
+  return [...Map.groupBy(failed, ({ message }) => message)].map(([message, some]) => {
+    const names = listedNames(some.map(({ name }) => name));
+    return `${names} ${some.length === 1 ? 'is' : 'are'} not in it: ${message}`;
+  });
 }
 
 const mostNames = 10;
@@ -50,18 +74,41 @@ function plainLines(text: string): string {
   return text.split('\n').map(plainText).join('\n');
 }
 
-function lacksOf({ end, gaps }: DownloadedRecording): readonly string[] {
-  const { dropped = 0, lostAtStop = 0, missed = 0, unseen = 0, notes = [] } = end;
+function lacksOf(download: DownloadedRecording): readonly string[] {
+  const counted = countedLacks.flatMap(({ of, text }) => {
+    const packets = of(download.end);
+    return packets === 0 ? [] : [text(packetsText(packets))];
+  });
+  return [...downloadLacks(download), ...counted];
+}
+
+/** What the download lacks of the recording. */
+function downloadLacks({ end, gaps }: DownloadedRecording): readonly string[] {
   return [
     ...(end.isComplete ? [] : [`${restOf(end)} (${end.message ?? end.reason})`]),
     ...gapTexts(gaps),
-    ...counted(dropped, (packets) => `${packets} dropped`),
-    ...counted(lostAtStop, (packets) => `${packets} lost at stop`),
-    ...counted(missed, (packets) => `at most ${packets} that passed while nothing was listening`),
-    ...counted(unseen, (packets) => `at least ${packets} that the interface counted and did not show`),
-    ...notes,
+    ...(end.notes ?? []),
   ];
 }
+
+type CountedLack = {
+  readonly of: (end: DownloadedRecording['end']) => number;
+  readonly text: (packets: string) => string;
+};
+
+/** What the recording itself is known to lack. */
+const countedLacks: readonly CountedLack[] = [
+  { of: ({ dropped = 0 }) => dropped, text: (packets) => `${packets} dropped` },
+  { of: ({ lostAtStop = 0 }) => lostAtStop, text: (packets) => `${packets} lost at stop` },
+  {
+    of: ({ missed = 0 }) => missed,
+    text: (packets) => `at most ${packets} that passed while nothing was listening`,
+  },
+  {
+    of: ({ unseen = 0 }) => unseen,
+    text: (packets) => `at least ${packets} that the interface counted and did not show`,
+  },
+];
 
 /** Files can be damaged in the middle. */
 function restOf({ reason }: DownloadedRecording['end']): string {
@@ -84,10 +131,6 @@ function gapTexts(gaps: readonly StreamGap[]): readonly string[] {
     const count = isCounted ? packetsText(sum) : sum > 0 ? `more than ${packetsText(sum)}` : 'packets';
     return `${count} ${gapNames[reason]}`;
   });
-}
-
-function counted(packets: number, text: (packets: string) => string): readonly string[] {
-  return packets === 0 ? [] : [text(packetsText(packets))];
 }
 
 /** "1 packet", "2 packets". */

@@ -37,7 +37,10 @@ export type HubScene = AsyncDisposable & {
   readonly cutAll: () => void;
   readonly env: NodeJS.ProcessEnv;
   /** Runs `kubectl podcap`. */
-  readonly run: (args: readonly string[], options?: { readonly cwd?: string }) => RunningCli;
+  readonly run: (
+    args: readonly string[],
+    options?: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
+  ) => RunningCli;
 };
 
 export type RunningCli = AsyncDisposable & {
@@ -82,7 +85,7 @@ export async function hubScene(
     asked: () => scene.requests.map(({ path }) => path.replace(prefixes, '')),
     cutAll: scene.cutAll,
     env,
-    run: (args, { cwd = scene.folder } = {}) => runCli(args, { cwd, env }),
+    run: (args, { cwd = scene.folder, env: more } = {}) => runCli(args, { cwd, env: { ...env, ...more } }),
     [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
