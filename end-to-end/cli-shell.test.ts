@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
+import { readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { until } from '../src/base/until.ts';
+import { fetchRuntime, oldestRuntimes, ownRuntime } from '../tools/cli-release/node-runtimes.ts';
 import { builtCli } from './support/built-cli.ts';
 import { test as clusterTest } from './support/cluster-test.ts';
 import { idle } from './support/pod-manifests.ts';
 
-/** Completion and versions of kubectl podcap, with the real cluster and hub. */
+/** kubectl podcap as it is built: completion, versions, and Node.js 20, with the real cluster and hub. */
 const test = clusterTest
   .extend('cli', { scope: 'file' }, async ({}, { onCleanup }) => {
     const cli = await builtCli();
@@ -54,3 +57,21 @@ test('the versions of hub and agents are those of the chart', async ({ cli }) =>
   expect(stdout).toMatch(/^hub {13}\d+\.\d+\.\d+: 2 of 2 replicas ready \(kube-system\/podcap-hub\)$/m);
   expect(stdout).toMatch(/^agents {10}\d+\.\d+\.\d+: 2 of 2 Nodes ready \(kube-system\/podcap\)$/m);
 });
+
+test('what is built lists, saves and shows packets on Node.js 20', async ({ cli, pods }) => {
+  const { node } = await fetchRuntime(ownRuntime(oldestRuntimes));
+  await symlink(node, join(cli.folder, 'node'));
+  const run = async (...args: readonly string[]) => {
+    const options = { env: cli.env, cwd: cli.folder };
+    return await promisify(execFile)('kubectl', ['podcap', ...args, '-n', pods], options);
+  };
+  expect((await run('version', '--client')).stdout).toMatch(/on Node[.]js 20[.]/);
+  expect((await run('list', '-o', 'name')).stdout).toBe('capture.podcap.dev/web-captured\n');
+  await run('save', 'web-captured', '--to', 'saved.pcapng');
+  const magic = (await readFile(join(cli.folder, 'saved.pcapng'))).readUInt32LE();
+  expect(magic).toBe(sectionHeader);
+  expect((await run('live', 'web-other', '--duration', '1s')).stderr).toMatch(/packets? of 1 Pod/);
+});
+
+/** The type of the first block of pcapng. */
+const sectionHeader = 0x0a0d0d0a;
