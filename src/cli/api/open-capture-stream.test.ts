@@ -69,16 +69,37 @@ test('a stream whose connection is cut is cut', async () => {
   expect(stream.outcome()).toMatchObject({ kind: 'cut', message: expect.stringContaining('after 4 bytes') });
 });
 
-test('a refusal has the words of the hub', async () => {
-  const message = 'you may see captures in shop, but not download them: ask for podcap-download';
+test.each([
+  [
+    recording,
+    'captures.podcap.dev "web" is forbidden: User "jane" cannot get resource "captures/log"',
+    'download',
+  ],
+  [
+    recording,
+    'you may see captures in shop, but not download them: verb download on captures.podcap.dev',
+    'download',
+  ],
+  [
+    { ...recording, kind: 'tap' } as const,
+    'you may not tap captures in shop: verb tap on captures.podcap.dev',
+    'tap',
+  ],
+])('who may not do %j reads why, and which role is missing', async (request, message, action) => {
   await using scene = await apiScene((_, response) => answerStatus(response, 403, 'Forbidden', message));
-  expect(await openCaptureStream(scene.cluster, recording, signal)).toEqual({
+  expect(await openCaptureStream(scene.cluster, request, signal)).toEqual({
     kind: 'refused',
     status: 403,
     reason: 'Forbidden',
-    message,
+    message: `${message}\nAn administrator can grant it: kubectl create rolebinding -n shop podcap-${action} --clusterrole=podcap-${action} --user=USER`,
     canRetry: false,
   });
+});
+
+test('any other refusal has the words of the hub alone', async () => {
+  const message = 'Pod web uses the network of the host (Node node1: HostNetwork)';
+  await using scene = await apiScene((_, response) => answerStatus(response, 403, 'Forbidden', message));
+  expect(await openCaptureStream(scene.cluster, recording, signal)).toMatchObject({ status: 403, message });
 });
 
 test('an answer that is not in frames is a refusal', async () => {

@@ -1,5 +1,5 @@
 import { framesMediaType } from '../../api/stream-frames.ts';
-import { isSuccess, refusalOf } from './api-answer.ts';
+import { type ApiRefusal, isSuccess, refusalOf } from './api-answer.ts';
 import { apiPath, capturesSegments } from './api-paths.ts';
 import type { OpenedStream, RecordingRequest, TapRequest } from './capture-stream.ts';
 import type { Cluster } from './cluster.ts';
@@ -19,7 +19,7 @@ export async function openCaptureStream(
   const path = streamPath(request);
   try {
     const answer = await cluster.request({ path, accept: framesMediaType, signal });
-    if (!isSuccess(answer)) return await refusalOf(answer, path);
+    if (!isSuccess(answer)) return withRole(await refusalOf(answer, path), request);
     if (answer.contentType === framesMediaType) {
       return { kind: 'open', stream: framedStream(answer.body, signal, options) };
     }
@@ -35,6 +35,17 @@ export async function openCaptureStream(
     if (!(error instanceof UnreachableServer)) throw error;
     return { kind: 'refused', status: 0, reason: 'Unreachable', message: error.message, canRetry: true };
   }
+}
+
+/** Says which role is missing where RBAC refused: the API server knows only of a resource, and the hub of a verb. */
+function withRole(refusal: ApiRefusal, { kind, namespace }: RecordingRequest | TapRequest): ApiRefusal {
+  const isMissingRight = /cannot get resource "captures\/|: verb (download|tap) on captures/.test(
+    refusal.message,
+  );
+  if (refusal.status !== 403 || !isMissingRight) return refusal;
+  const role = kind === 'recording' ? 'podcap-download' : 'podcap-tap';
+  const binding = `kubectl create rolebinding -n ${namespace} ${role} --clusterrole=${role} --user=USER`;
+  return { ...refusal, message: `${refusal.message}\nAn administrator can grant it: ${binding}` };
 }
 
 /** The path of a stream with its parameters, for any client. */
