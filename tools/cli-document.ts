@@ -30,15 +30,15 @@ export function commandsMarkdown(): string {
 
 function commandMarkdown(command: CliCommand): string {
   const blocks = descriptionBlocks(command.description).map((block) =>
-    block.kind === 'paragraph' ? marked(block.text) : fenced(block.lines),
+    block.kind === 'paragraph' ? marked(block.text) : fenced('text', block.lines),
   );
   const examples = command.examples.map(({ purpose, command: line }) => `# ${purpose}\n${line}`);
   return [
     `## kubectl podcap ${command.name}`,
-    fenced([usageLine(command)]),
+    fenced('text', [usageLine(command)]),
     ...blocks,
     optionTable([...command.options, helpOption]),
-    fenced(examples),
+    fenced('sh', [examples.join('\n\n')]),
   ].join('\n\n');
 }
 
@@ -56,8 +56,8 @@ function optionTable(options: readonly CliOption[]): string {
   );
 }
 
-function fenced(lines: readonly string[]): string {
-  return ['```sh', ...lines, '```'].join('\n');
+function fenced(language: 'sh' | 'text', lines: readonly string[]): string {
+  return [`\`\`\`${language}`, ...lines, '```'].join('\n');
 }
 
 /** Text of a terminal, in which Markdown would take some characters for its own. */

@@ -1,10 +1,10 @@
 /**
- * For `source <(kubectl podcap completion bash)`. It also works in bash 3.2, which macOS has: no negative subscripts, no
- * mapfile, and compopt only where it exists. kubectl's own completion goes on as before; if it is loaded later, it asks
+ * For `eval "$(kubectl podcap completion bash)"`; the bash 3.2 of macOS cannot source a process substitution. It is
+ * written for that one, too: without negative subscripts and mapfile, and compopt only where it exists. kubectl's own completion goes on as before; if it is loaded later, it asks
  * kubectl_complete-podcap.
  */
 export const bashCompletion = String.raw`# Completion of kubectl podcap in bash. In ~/.bashrc, after that of kubectl:
-#   source <(kubectl podcap completion bash)
+#   eval "$(kubectl podcap completion bash)"
 
 # $1: how many words the program has, kubectl-podcap or kubectl podcap.
 __kubectl_podcap_words() {

@@ -22,7 +22,7 @@ kubectl podcap, and the names of Pods, captures, namespaces and contexts.
 
 Load it in each new shell, after the completion of kubectl itself:
 
-  bash  in ~/.bashrc: source <(kubectl podcap completion bash)
+  bash  in ~/.bashrc: eval "$(kubectl podcap completion bash)"
   zsh   in ~/.zshrc, after compinit: source <(kubectl podcap completion zsh)
   fish  in ~/.config/fish/config.fish: kubectl podcap completion fish | source
 
@@ -30,7 +30,7 @@ Where the program kubectl_complete-podcap is on PATH, kubectl's own completion
 has all this without the script.`,
   options: [],
   examples: [
-    { purpose: 'Complete in this bash', command: 'source <(kubectl podcap completion bash)' },
+    { purpose: 'Complete in this bash', command: 'eval "$(kubectl podcap completion bash)"' },
     { purpose: 'Complete in this zsh', command: 'source <(kubectl podcap completion zsh)' },
     { purpose: 'Complete in this fish', command: 'kubectl podcap completion fish | source' },
   ],

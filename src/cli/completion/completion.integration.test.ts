@@ -33,7 +33,7 @@ afterAll(async () => {
 const bash = 'bash --noprofile --norc';
 const bashCompletion = 'source /usr/share/bash-completion/bash_completion';
 const kubectlsOwn = 'source <(kubectl completion bash)';
-const ours = 'source <(kubectl podcap completion bash)';
+const ours = 'eval "$(kubectl podcap completion bash)"';
 const zshStart = 'autoload -U compinit && compinit -u -D && setopt no_auto_menu no_list_beep';
 /** The terminal also echoes what is typed, but without this word. */
 const sayReady = 'echo rea""dy';
@@ -69,6 +69,16 @@ test.each(shells)('$title', async ({ shell, setup }) => {
     expect(await terminal.shows(completed)).toContain(completed);
     terminal.type(deleteLine);
   }
+});
+
+test.each([
+  ['bash', ['shellcheck', '--shell=bash']],
+  ['zsh', ['zsh', '-n']],
+  ['fish', ['fish', '--no-execute']],
+] as const)('the script for %s has no mistakes', async (shell, [checker, option]) => {
+  const command = `kubectl podcap completion ${shell} >script && ${checker} ${option} script`;
+  const { stdout, stderr } = await promisify(execFile)('sh', ['-c', command], { env, cwd: env['HOME'] });
+  expect(stdout + stderr).toBe('');
 });
 
 test("other words are left to kubectl's own completion", async () => {

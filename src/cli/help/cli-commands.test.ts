@@ -12,7 +12,7 @@ const examples = [
 
 /** The words of a command line as a shell splits it; what follows a pipe or a redirection is not the command's. */
 function shellWords(line: string): string[] {
-  const own = line.replace(/^source <\((.*)\)$/, '$1').split(/ [|>] /)[0] ?? '';
+  const own = line.replace(/^(?:source <|eval "\$)\((.*)\)"?$/, '$1').split(/ [|>] /)[0] ?? '';
   return [...own.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
     ([, one, two, bare]) => one ?? two ?? bare ?? '',
   );
