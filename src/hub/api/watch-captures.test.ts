@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Capture } from '../../api/capture.ts';
 import { until } from '../../base/until.ts';
+import { WatchOverrun } from '../captures/pending-changes.ts';
 import { memoryCaptures, testCapture, testRecording } from './testing/memory-captures.ts';
 import { startedHubApi } from './testing/started-hub-api.ts';
 
@@ -217,4 +218,16 @@ describe('a watch', () => {
     expect((await open.ask(`${captures}?watch=true&sendInitialEvents=true`)).status).toBe(422);
     expect(open.captures.watches()).toBe(0);
   });
+});
+
+test('a watch for which too many changes wait is cut, not ended', async () => {
+  const known = memoryCaptures();
+  const watch: typeof known.watch = async function* overrun() {
+    yield await Promise.resolve([{ kind: 'added', capture: testCapture() }]);
+    throw new WatchOverrun('too many');
+  };
+  await using hub = await startedHubApi({ captures: { ...known, watch } });
+  await using opened = await hub.watch(`${captures}?watch=true`);
+  expect(await opened.isComplete()).toBe(false);
+  expect(hub.logged).toEqual([]);
 });

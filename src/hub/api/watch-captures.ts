@@ -1,5 +1,6 @@
 import { selectsLabels } from '../../kubernetes/label-selector.ts';
 import type { CaptureChange, CaptureScope, ObjectChange, WatchStart } from '../captures/captures.ts';
+import { WatchOverrun } from '../captures/pending-changes.ts';
 import type { ApiCall, ApiSources } from './api-call.ts';
 import { commonHeaders } from './api-response.ts';
 import { type EventLines, eventLine } from './event-lines.ts';
@@ -57,7 +58,7 @@ export async function watchCaptures(
     await send(sources, { scope, list: watch.list, form, before, lines, signal, writer });
   } catch (error) {
     // Cut, not ended: it has not been sent what it should have.
-    if (error instanceof ReaderStalled) call.cut();
+    if (error instanceof ReaderStalled || error instanceof WatchOverrun) call.cut();
     else if (!signal.aborted) throw error;
   }
   writer.flush();

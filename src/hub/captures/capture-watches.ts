@@ -3,6 +3,7 @@ import type { Capture } from '../../api/capture.ts';
 import { wakeup } from '../../base/wakeup.ts';
 import { type CaptureEntry, isInScope } from './capture-entry.ts';
 import type { CaptureChange, CaptureScope, ObjectChange } from './captures.ts';
+import { type PendingChanges, pendingChanges } from './pending-changes.ts';
 
 /** The watches that are open. */
 export type CaptureWatches = {
@@ -29,6 +30,8 @@ export type CaptureWatchesOptions = {
   /** The present version, as clients get it. */
   readonly version: () => string;
   readonly bookmarkEveryMs: number;
+  /** Of all watches together. */
+  readonly mostPending?: number;
 };
 
 /** The most of a part. After each, others get their turn: a watch of everything has 10,000 changes to send at once. */
@@ -36,20 +39,26 @@ const changesInOneGo = 128;
 
 /**
  * Watches, each with a queue of the entries that have changed and that it has not sent yet. An entry is in it once, as it
- * was when watches were last told of it: so the queue of a slow reader has no more entries than there are captures, and
- * those that were deleted. What is sent first is no queue of each watch: all go through one list.
+ * was when watches were last told of it. The queues share a bound, and a watch that loses its own throws a WatchOverrun.
+ * What is sent first is no queue of each watch: all go through one list.
  *
  * After what is sent first of a watch from now on, versions only rise. A client goes on from the version that it has seen
  * last: what was older and comes later, it would never get.
  */
-export function captureWatches({ version, bookmarkEveryMs }: CaptureWatchesOptions): CaptureWatches {
+export function captureWatches({
+  version,
+  bookmarkEveryMs,
+  mostPending,
+}: CaptureWatchesOptions): CaptureWatches {
   const watches = new Set<OpenWatch>();
+  const openPending = pendingChanges(mostPending);
 
   async function* run(
     start: WatchBeginning,
     signal: AbortSignal,
   ): AsyncGenerator<readonly CaptureChange[], void, undefined> {
-    const watch: OpenWatch = { scope: start.scope, pending: new Map(), wakeup: wakeup() };
+    using pending = openPending();
+    const watch: OpenWatch = { scope: start.scope, pending, wakeup: wakeup() };
     const end = () => watch.wakeup.wake();
     signal.addEventListener('abort', end);
     watches.add(watch);
@@ -87,14 +96,13 @@ export function captureWatches({ version, bookmarkEveryMs }: CaptureWatchesOptio
   return {
     count: () => watches.size,
     notify(entry) {
-      for (const watch of watches) {
-        if (!isInScope(entry, watch.scope)) continue;
-        const isAdded =
-          watch.pending.get(entry.key)?.kind === 'added' || entry.addedVersion === entry.version;
+      const added = changeOf(entry, true);
+      const changed = changeOf(entry, entry.addedVersion === entry.version);
+      for (const { scope, pending, wakeup: waking } of watches) {
+        if (!isInScope(entry, scope)) continue;
         // Anew, so that it comes after all that are older.
-        watch.pending.delete(entry.key);
-        watch.pending.set(entry.key, changeOf(entry, isAdded));
-        watch.wakeup.wake();
+        pending.put(entry.key, pending.get(entry.key)?.kind === 'added' ? added : changed);
+        waking.wake();
       }
     },
     open: run,
@@ -104,7 +112,7 @@ export function captureWatches({ version, bookmarkEveryMs }: CaptureWatchesOptio
 type OpenWatch = {
   readonly scope: CaptureScope;
   /** By key, in the order of their versions. */
-  readonly pending: Map<string, ObjectChange>;
+  readonly pending: PendingChanges;
   readonly wakeup: ReturnType<typeof wakeup>;
 };
 
@@ -124,7 +132,7 @@ function* initialParts(
       const change = changeOf(entry, isAdded, captures?.[start + offset]);
       const later = pending.get(entry.key);
       if (!later) part.push(change);
-      else if (isAdded && later.kind === 'modified') pending.set(entry.key, { ...later, kind: 'added' });
+      else if (isAdded && later.kind === 'modified') pending.amend(entry.key, { ...later, kind: 'added' });
     }
     yield part;
   }
@@ -134,15 +142,9 @@ async function* sendPending(
   { pending }: OpenWatch,
   signal: AbortSignal,
 ): AsyncGenerator<readonly CaptureChange[]> {
-  while (pending.size > 0 && !signal.aborted) {
-    const part: CaptureChange[] = [];
-    for (const [key, change] of pending) {
-      if (part.length === changesInOneGo) break;
-      pending.delete(key);
-      part.push(change);
-    }
-    yield part;
-    if (pending.size > 0) await yieldToOthers();
+  while (!pending.isEmpty() && !signal.aborted) {
+    yield pending.take(changesInOneGo);
+    if (!pending.isEmpty()) await yieldToOthers();
   }
 }
 

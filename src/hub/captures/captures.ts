@@ -11,7 +11,7 @@ export type Captures = {
    * What is there now, if `since` asks for it, and then every change by resourceVersion, until the signal. From a
    * resourceVersion t on: everything changed or deleted since t - 60 s, or since t - `resentMs`, then without what has
    * other counters alone; everything if this replica is younger; the oldest change first. Comes in parts, none of them empty: watches that begin alike get the
-   * same parts, so that each is written once. Throws nothing.
+   * same parts, so that each is written once. Throws a WatchOverrun (pending-changes.ts) if too many changes wait to be taken.
    */
   readonly watch: (
     scope: CaptureScope,
