@@ -1,18 +1,28 @@
 import type { CaptureOutput } from '../../commands/capture-output.ts';
 import { exitCodes } from '../../commands/terminal.ts';
+import type { CaptureInterface } from '../../pcap/capture-interface.ts';
 import { interfaceKey, writtenInterfaces } from '../../pcap/merge/written-interfaces.ts';
 import { captureWriter } from '../../pcap/write/capture-writer.ts';
 import type { WriteProblem } from '../../pcap/write/packet-writer.ts';
 import { CommandFailure } from '../cli-command.ts';
 import type { LiveSink } from './live-sink.ts';
 
+export type CaptureSinkOptions = {
+  /** How the interface of a Pod is described in the output; as the agent does unless given. */
+  readonly describe?: (description: CaptureInterface) => CaptureInterface;
+};
+
 /** Writes the packets as pcapng. The output is complete once it has ended. */
-export function captureSink(output: CaptureOutput): LiveSink {
+export function captureSink(
+  output: CaptureOutput,
+  { describe = (description) => description }: CaptureSinkOptions = {},
+): LiveSink {
   const writer = captureWriter('pcapng');
   const written = writtenInterfaces(writer);
   const missing = new Map<string, number>();
   return {
-    add({ packet, description, missingBefore }) {
+    add({ packet, description: described, missingBefore }) {
+      const description = describe(described);
       const number = numberOf(written.numberOf(description));
       const problem = writer.writePacket(packet, number, missingBefore);
       if (problem) throw failure(problem);
@@ -46,4 +56,13 @@ function numberOf(number: number | WriteProblem): number {
 
 function failure({ message }: WriteProblem): CommandFailure {
   return new CommandFailure(message, exitCodes.failed);
+}
+
+/** For a narrow column: the Pod first. What is left out is in the description. */
+export function podFirst(described: CaptureInterface): CaptureInterface {
+  const { name = '', description } = described;
+  const [namespace = '', pod, port] = name.split('/');
+  if (pod === undefined || port === undefined) return described;
+  const rest = description === undefined ? '' : `, ${description}`;
+  return { ...described, name: `${pod}/${port}`, description: `Namespace ${namespace}${rest}` };
 }

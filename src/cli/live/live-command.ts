@@ -7,7 +7,7 @@ import type { Targets } from '../api/targets.ts';
 import { type CliCommand, type CommandContext, CommandFailure, type GivenArguments } from '../cli-command.ts';
 import { optionText, wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
-import { captureSink } from './capture-sink.ts';
+import { captureSink, podFirst } from './capture-sink.ts';
 import { lineSink } from './line-sink.ts';
 import { type LiveArguments, liveArguments } from './live-arguments.ts';
 import { livePods, podChanges } from './live-pods.ts';
@@ -107,7 +107,7 @@ async function openSink(
 ): Promise<OpenedSink> {
   if (wireshark !== undefined) {
     const { output, ended } = await startWireshark(wireshark, { env: terminal.env, hasNames });
-    return { sink: captureSink(output), ended };
+    return { sink: captureSink(output, { describe: podFirst }), ended };
   }
   if (to.kind === 'capture') return { sink: captureSink(await openOutput(to.path, { terminal, overwrite })) };
   const hasInterfaces = asked.interface?.includes(',') ?? false;

@@ -150,9 +150,9 @@ test('Wireshark gets the packets with a column for the Pod, and ends the command
   shell.type(`${cliProgram.join(' ')} live web db --wireshark; echo "ended with $?"\n`);
   await shell.shows('ended with 0');
   const shown = await readFile(join(folder.path, 'shown'), 'utf8');
-  expect([...shown.matchAll(/shop\/\w+\/eth0/g)].map(([name]) => name)).toEqual([
-    'shop/web/eth0',
-    'shop/db/eth0',
-    'shop/web/eth0',
+  expect([...shown.matchAll(/\w+\/eth0/g)].map(([name]) => name)).toEqual([
+    'web/eth0',
+    'db/eth0',
+    'web/eth0',
   ]);
 });
