@@ -30,7 +30,7 @@ export async function buildCli(folder: string): Promise<Metafile> {
 }
 
 /** What kubectl's own completion runs for the plugin. */
-export const completionProgram = `${checkout}/src/cli/completion/kubectl_complete-podcap`;
+const completionProgram = `${checkout}/src/cli/completion/kubectl_complete-podcap`;
 
 /** In UTC. As for other builds, SOURCE_DATE_EPOCH makes it that of the source. */
 function today(): string {
@@ -49,7 +49,7 @@ const versionCheck =
   'process.exit(1); }';
 
 /** Bundles the program for Node.js 20 and later. */
-export async function bundleCli(outfile: string): Promise<Metafile> {
+async function bundleCli(outfile: string): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: [`${checkout}/src/cli/main.ts`],
     outfile,

@@ -6,16 +6,7 @@ export function optionText(given: GivenArguments, name: string): string | undefi
   return given.values.get(name)?.at(-1);
 }
 
-/** The values of a repeatable option. */
-export function optionTexts(given: GivenArguments, name: string): readonly string[] {
-  return given.values.get(name) ?? [];
-}
-
-/** The words of an option that is a list, `--freeze-on restart,failed`; empty if it was not given. */
-export function optionWords(given: GivenArguments, name: string): readonly string[] {
-  return optionTexts(given, name).flatMap(wordsOf);
-}
-
+/** The words of a value that is a list: `restart,failed`. */
 export function wordsOf(value: string): readonly string[] {
   return value.split(',').map((word) => word.trim());
 }

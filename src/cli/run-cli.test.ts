@@ -86,6 +86,10 @@ test.each([
 test.each([
   [['sav'], 'podcap: there is no command "sav": did you mean save?\n'],
   [['x\u001b'], 'podcap: there is no command "x\\u001b": the commands are save, version\n'],
+  [
+    ['--to', 'a', 'save'],
+    'podcap: "--to" stands before the command, where only options of kubectl can be: write it after\n',
+  ],
   [['help', 'sav'], 'podcap: there is no command "sav": did you mean save?\n'],
   [
     ['save', '--tto', 'a'],

@@ -1,6 +1,6 @@
 import { nearestWord } from '../base/nearest-word.ts';
 import { exitCodes, printMessage, printText } from '../commands/terminal.ts';
-import { helpOption, parseCliArguments } from './cli-arguments.ts';
+import { helpOption, isOption, parseCliArguments } from './cli-arguments.ts';
 import { type CliCommand, type CliTerminal, CommandFailure } from './cli-command.ts';
 import { splitCommand } from './command-name.ts';
 import { completeCommandName, printCandidates } from './completion/print-candidates.ts';
@@ -65,6 +65,8 @@ async function printHelp(
 }
 
 function unknownCommand(name: string, commands: readonly CliCommand[]): string {
+  if (isOption(name))
+    return `${JSON.stringify(name)} stands before the command, where only options of kubectl can be: write it after`;
   const names = commands.map((command) => command.name);
   const near = nearestWord(name, names);
   const help = near === undefined ? `the commands are ${names.join(', ')}` : `did you mean ${near}?`;

@@ -31,7 +31,7 @@ export function usageLine({ name, usage }: CliCommand): string {
 }
 
 /** "-o, --output FORMAT" */
-export function optionTerm({ name, short, value }: CliOption): string {
+function optionTerm({ name, short, value }: CliOption): string {
   return `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
 }
 

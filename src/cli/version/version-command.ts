@@ -41,7 +41,7 @@ not list these gets the reason instead.`,
   },
 };
 
-export type Versions = {
+type Versions = {
   readonly client: string;
   readonly node: string;
   readonly kubectl?: string;
@@ -79,7 +79,7 @@ async function readInstalled(
 }
 
 /** A line for each part, and for each installation of it. */
-export function versionLines({ client, node, kubectl, hub, agents }: Versions): string {
+function versionLines({ client, node, kubectl, hub, agents }: Versions): string {
   const rows: readonly VersionRow[] = [
     ['kubectl podcap', `${client}, on Node.js ${node}`],
     ...(kubectl === undefined ? [] : [['kubectl', kubectl] as const]),
