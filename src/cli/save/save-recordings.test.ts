@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readBytes } from '../../pcap/testing/read-capture.ts';
@@ -203,6 +203,16 @@ test('standard output gets nothing but the capture', async () => {
   expect((await readBytes(scene.screen.stdoutBytes())).packets.map(({ data }) => data)).toEqual([
     'web at 1',
     'web at 2',
+  ]);
+});
+
+test('a link to a device stays, and there is no part file', async () => {
+  await using scene = await save({ web: [memoryStream({ bytes: recordingBytes('web', [1]) })] });
+  await symlink('/dev/null', scene.path('out.pcapng'));
+  expect(await scene.run()).toBe(0);
+  expect([await scene.names(), await readlink(scene.path('out.pcapng'))]).toEqual([
+    ['out.pcapng'],
+    '/dev/null',
   ]);
 });
 

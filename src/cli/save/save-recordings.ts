@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { backoff as newBackoff } from '../../base/backoff.ts';
-import { hasCode, isSystemError } from '../../base/fs-errors.ts';
+import { hasCode, ifExists, isSystemError } from '../../base/fs-errors.ts';
 import { semaphore } from '../../base/semaphore.ts';
 import { every } from '../../base/timers.ts';
 import { openCaptureOutput } from '../../commands/capture-output.ts';
@@ -63,7 +64,8 @@ export async function saveRecordings(work: SaveWork): Promise<number> {
   await using output = opened.output;
   await using spools = new AsyncDisposableStack();
   const startMs = performance.now();
-  const downloads = await downloadAll({ ...work, spools });
+  const folder = await spoolFolder(to);
+  const downloads = await downloadAll({ ...work, spools, folder });
   if (signal.aborted) throw interrupted(context);
   const recordings = sources.map(({ name }, at) => ({ name, ...downloadAt(downloads, at) }));
   return await mergeDownloads({ ...work, recordings, output, startMs });
@@ -83,7 +85,11 @@ function downloadAt(downloads: readonly Spooled[], at: number): Spooled {
   return found;
 }
 
-type Downloading = SaveWork & { readonly spools: AsyncDisposableStack };
+type Downloading = SaveWork & {
+  readonly spools: AsyncDisposableStack;
+  /** Where the downloads wait. */
+  readonly folder: string;
+};
 
 /** All of them; the first error of the disk ends the others. */
 async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
@@ -117,7 +123,7 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
   );
   progress.clear();
   if (context.signal.aborted) return [];
-  if (failing.signal.aborted) throw failureOf(failing.signal.reason, spoolFolder(to));
+  if (failing.signal.aborted) throw failureOf(failing.signal.reason, work.folder);
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
@@ -129,11 +135,11 @@ type SharedDownload = Downloading & {
 };
 
 async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled> {
-  const { sources, to, spools, context, progress, downloaded, show, signal } = shared;
+  const { sources, folder, spools, context, progress, downloaded, show, signal } = shared;
   const { mostTries, backoffMs } = shared.timing ?? defaultTiming;
   const source = sources[at];
   if (!source) throw new Error('there is no such download');
-  const file = spools.use(await openSpoolFile(spoolFolder(to)));
+  const file = spools.use(await openSpoolFile(folder));
   const download = await downloadRecording({
     request: source.request,
     open: shared.open,
@@ -155,9 +161,10 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
   return { file, download };
 }
 
-/** On the disk of the file, so that what fits there as a whole is known before its name is given. */
-function spoolFolder(to: string): string {
-  return to === '-' ? tmpdir() : dirname(to);
+/** On the disk of the file, where there must be space for it anyway; a pipe or a device has none. */
+async function spoolFolder(to: string): Promise<string> {
+  const existing = to === '-' ? undefined : await ifExists(stat(to));
+  return to === '-' || existing?.isFile() === false ? tmpdir() : dirname(to);
 }
 
 /** What a person can do something about. */
