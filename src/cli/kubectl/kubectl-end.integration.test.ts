@@ -9,7 +9,7 @@ import { built } from '../../../tools/go-program.ts';
 import { terminalShell } from '../testing/terminal-shell.ts';
 import { openCluster } from './open-cluster.ts';
 import { type KubectlScene, kubectlScene, sendObject } from './testing/kubectl-scene.ts';
-import { areNoneWith, processesWith, proxyWith } from './testing/scene-processes.ts';
+import { areNoneWith, processesWith, proxyWith, socketOf } from './testing/scene-processes.ts';
 
 const program = fileURLToPath(new URL('testing/open-cluster-program.ts', import.meta.url));
 
@@ -35,9 +35,7 @@ async function startPlugin(argv: readonly string[], scene: KubectlScene) {
 
 /** The folder of the socket of the proxy that runs. */
 async function socketFolder(mark: string): Promise<string> {
-  const { argv } = await proxyWith(mark);
-  const socket = argv.find((argument) => argument.startsWith('--unix-socket='))?.replace(/^[^=]*=/, '');
-  return dirname(socket ?? '');
+  return dirname(socketOf(await proxyWith(mark)));
 }
 
 test('the proxy ends, and its folder goes, with a plugin that is killed', async () => {

@@ -1,17 +1,17 @@
+import { existsSync } from 'node:fs';
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeAll, expect, test } from 'vitest';
 import { built } from '../../../tools/go-program.ts';
-import { until } from '../../base/until.ts';
+import { happens, until } from '../../base/until.ts';
 import type { ClusterAnswer } from '../api/cluster.ts';
 import { isCut } from '../api/is-cut.ts';
 import { UnreachableServer } from '../api/unreachable-server.ts';
 import { CommandFailure } from '../cli-command.ts';
-import { terminalShell } from '../testing/terminal-shell.ts';
 import { openCluster } from './open-cluster.ts';
 import { kubectlScene, type SceneHandler, sendObject } from './testing/kubectl-scene.ts';
-import { proxyWith } from './testing/scene-processes.ts';
+import { areNoneWith, proxyWith, socketOf } from './testing/scene-processes.ts';
 
 // The first run builds kubectl, which takes minutes.
 beforeAll(() => built('kubectl'), 1_200_000);
@@ -83,8 +83,7 @@ test('only this user reaches the socket, and nothing but what the command needs 
   await using scene = await kubectlScene(sendPods);
   const kubectl = { ...scene.kubectl, flags: [`--kubeconfig=${scene.kubectl.env['KUBECONFIG']}`] };
   await using cluster = await openCluster(kubectl, [pods], signal);
-  const { argv } = await proxyWith(scene.folder);
-  const socket = argv.find((argument) => argument.startsWith('--unix-socket='))?.replace(/^[^=]*=/, '') ?? '';
+  const socket = socketOf(await proxyWith(scene.folder));
   expect((await stat(dirname(socket))).mode & 0o777).toBe(0o700);
   for (const request of [
     { path: '/api/v1/secrets' },
@@ -156,43 +155,6 @@ test('a kubectl that is too old is reported with its version and the one that is
   );
 });
 
-test('a login asks its question on the terminal, and reads the answer there', async () => {
-  const exec = {
-    apiVersion: 'client.authentication.k8s.io/v1',
-    command: 'sh',
-    // Without a terminal, it does not ask. What is typed is not shown.
-    args: [
-      '-c',
-      `stty -echo; test -t 2 && printf 'Password: ' >&2
-       read -r answer; stty echo
-       echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"'"$answer"'"}}'`,
-    ],
-    interactiveMode: 'Always',
-  };
-  await using scene = await kubectlScene(sendPods, { user: { exec } });
-  await using terminal = terminalShell('bash --norc', scene.kubectl.env);
-  const program = join(import.meta.dirname, 'testing/open-cluster-program.ts');
-  terminal.type(`${process.execPath} ${program} ${scene.kubectl.program}\n`);
-  await terminal.shows('Password: ');
-  terminal.type('from the keyboard\n');
-  const shown = await terminal.shows('was answered 200');
-  expect(shown).not.toContain('from the keyboard');
-  expect(scene.requests).toMatchObject([{ headers: { authorization: 'Bearer from the keyboard' } }]);
-});
-
-test('a login that fails is reported in the words of kubectl', async () => {
-  const exec = {
-    apiVersion: 'client.authentication.k8s.io/v1',
-    command: 'false',
-    interactiveMode: 'Never',
-  };
-  await using scene = await kubectlScene(sendPods, { user: { exec } });
-  await using cluster = await openCluster(scene.kubectl, [pods], signal);
-  await expect(cluster.request({ path: pods, signal })).rejects.toThrow(
-    /^kubectl cannot reach the API server: getting credentials: exec: .*exit code 1/,
-  );
-});
-
 test('an answer that is cut ends with an error', async () => {
   await using scene = await kubectlScene((_, response) => {
     response.writeHead(200, { 'content-type': 'text/x' });
@@ -243,4 +205,26 @@ test('a signal that aborts while kubectl starts ends it', async () => {
   const opening = openCluster(scene.kubectl, [pods], abort.signal);
   abort.abort(new Error('Ctrl-C'));
   await expect(opening).rejects.toThrow('Ctrl-C');
+});
+
+test('a signal that aborts once the proxy runs, but not its namespace is known, ends both', async () => {
+  await using scene = await kubectlScene(sendPods);
+  const program = join(scene.folder, 'kubectl');
+  const script = `#!/bin/sh
+    case $1 in
+      config) exec tail -f /dev/null ;;
+      *) exec ${scene.kubectl.program} "$@" ;;
+    esac`;
+  await writeFile(program, script);
+  await chmod(program, 0o755);
+  const mark = `--kubeconfig=${scene.kubectl.env['KUBECONFIG']}`;
+  const abort = new AbortController();
+  const opening = openCluster({ ...scene.kubectl, program, flags: [mark] }, [pods], abort.signal);
+  const socket = socketOf(await proxyWith(mark));
+  await until(() => existsSync(socket), { what: 'the proxy to listen' });
+  // By then, it is known to listen.
+  expect(await happens(() => !existsSync(socket), { withinMs: 300 })).toBe(false);
+  abort.abort(new Error('Ctrl-C'));
+  await expect(opening).rejects.toThrow('Ctrl-C');
+  expect(await areNoneWith(mark)).toBe(true);
 });

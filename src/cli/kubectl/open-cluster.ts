@@ -27,12 +27,16 @@ export async function openCluster(
   const program = await findProgram(kubectl.program, kubectl.env);
   if (program === undefined) throw new CommandFailure(missingMessage(kubectl.program), exitCodes.failed);
   const found = { ...kubectl, program };
-  const [proxy, namespace] = await Promise.all([
+  const [starting, naming] = await Promise.allSettled([
     startKubectlProxy(found, { paths, methods: ['GET', ...writes] }, signal),
     contextNamespace(found, signal),
   ]);
+  if (starting.status === 'rejected') throw starting.reason;
+  const proxy = starting.value;
   if ('how' in proxy) throw await startFailure(found, proxy, signal);
-  return clusterOf(proxy, namespace, requestTimeoutMs(kubectl.flags));
+  if (naming.status === 'fulfilled') return clusterOf(proxy, naming.value, requestTimeoutMs(kubectl.flags));
+  await proxy[Symbol.asyncDispose]();
+  throw naming.reason;
 }
 
 function clusterOf(proxy: KubectlProxy, namespace: string, answerMs: number | undefined): Cluster {

@@ -25,6 +25,11 @@ export async function proxyWith(text: string): Promise<SceneProcess> {
   );
 }
 
+/** The socket of a `kubectl proxy`. */
+export function socketOf({ argv }: SceneProcess): string {
+  return argv.find((argument) => argument.startsWith('--unix-socket='))?.replace(/^[^=]*=/, '') ?? '';
+}
+
 /** Waits until no process has this text in its arguments; returns true then. */
 export async function areNoneWith(text: string): Promise<boolean> {
   return await until(async () => (await processesWith(text)).length === 0, {
