@@ -49,7 +49,8 @@ export async function followTap(tap: FollowTap): Promise<TapEnding> {
       return { kind: lastMs === undefined ? 'refused' : 'ended', message: opened.message };
     }
     onCut(why);
-    await sleep(backoff.next(), undefined, { signal });
+    const isFull = opened.kind === 'refused' && opened.status === 429;
+    await sleep(isFull ? Math.max(fullMs, backoff.next()) : backoff.next(), undefined, { signal });
   }
 }
 
@@ -59,6 +60,9 @@ function isAgentAway({ status }: { readonly status: number }, watchedMs: number 
 }
 
 const agentAwayMs = 30_000;
+
+/** A Node that has as many live captures as it may has a place for another one only when one of them ends. */
+const fullMs = 10_000;
 
 type Received =
   | Extract<TapEnding, { readonly kind: 'ended' }>

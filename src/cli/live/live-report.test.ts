@@ -21,6 +21,18 @@ test('a hub that is restarted while many Pods are watched does not fill the scre
   expect(report.summary(7, 1)).toBe(3);
 });
 
+test('Pods for which a Node has no place are not forgotten at the end', () => {
+  const { terminal, stderr } = cliTerminal();
+  const report = liveReport(terminal);
+  for (const pod of pods.slice(0, 3)) report.cut(pod, 'this Node has 16 live captures, as many as it may');
+  report.opened({ key: 'other', namespace: 'shop', name: 'other', node: 'n1' }, undefined);
+  expect(report.summary(7, 1)).toBe(3);
+  expect(stderr().split('\n').slice(-3, -1)).toEqual([
+    'podcap: 3 Pods were not watched at the end',
+    'podcap: 7 packets of 1 Pod in 1.0 s',
+  ]);
+});
+
 test('at a terminal, it says what is watched', () => {
   const { terminal, stderr } = cliTerminal({ isTTY: true });
   liveReport(terminal).begin(pods);

@@ -75,6 +75,14 @@ export function liveReport(terminal: CliTerminal): LiveReport {
       isIncomplete = true;
     },
     summary(packets, seconds) {
+      if (away.size > 0) {
+        isIncomplete = true;
+        say(
+          away.size === 1
+            ? '1 Pod was not watched at the end'
+            : `${away.size} Pods were not watched at the end`,
+        );
+      }
       if (watched.size === 0) return exitCodes.failed;
       const pods = watched.size === 1 ? '1 Pod' : `${watched.size} Pods`;
       const lost = missing + noSpace;
