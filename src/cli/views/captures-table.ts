@@ -60,7 +60,7 @@ type TableColumn = Pick<CaptureColumn, 'cell'> & {
   readonly colourOf?: (cell: string) => Colour | undefined;
 };
 
-type Row = ReadonlyMap<TableColumn, string>;
+type TableRow = ReadonlyMap<TableColumn, string>;
 
 /** In the order of the server's table, with the counters that it leaves out. */
 const narrowColumns: readonly TableColumn[] = [
@@ -110,7 +110,7 @@ function cellOf({ heading, cell }: TableColumn, { capture, isGone = false }: Tab
 /** The columns that fit. Those that say nothing in any row go first. */
 function fitting(
   all: readonly TableColumn[],
-  rows: readonly Row[],
+  rows: readonly TableRow[],
   {
     widths,
     columns = Infinity,
@@ -132,7 +132,7 @@ function fitting(
 
 function lineOf(
   columns: readonly TableColumn[],
-  row: Row,
+  row: TableRow,
   { widths, hasColours }: { readonly widths: ReadonlyMap<TableColumn, number>; readonly hasColours: boolean },
 ): string {
   const cells = columns.map((column, at) => {

@@ -6,7 +6,7 @@ import { parseSortKey, type SortKey } from './sort-captures.ts';
 export const listFormats = ['wide', 'json', 'yaml', 'name'] as const;
 export type ListFormat = 'table' | (typeof listFormats)[number];
 
-export type ListArguments = {
+export type ListViewArguments = {
   readonly names: readonly string[];
   readonly labelSelector: string | undefined;
   readonly hasAllNamespaces: boolean;
@@ -18,7 +18,7 @@ export type ListArguments = {
 };
 
 /** Throws CommandFailure (wrong usage) for what cannot be. */
-export function listArguments(given: GivenArguments): ListArguments {
+export function listArguments(given: GivenArguments): ListViewArguments {
   const labelSelector = optionText(given, 'selector');
   const hasAllNamespaces = hasFlag(given, 'all-namespaces');
   const names = podNames(given.positionals, labelSelector);

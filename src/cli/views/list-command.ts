@@ -12,7 +12,7 @@ import { type CliCommand, type CommandContext, CommandFailure, type GivenArgumen
 import { wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
 import { hasColours } from '../live/line-colours.ts';
-import { type ListArguments, listArguments, listFormats } from './list-arguments.ts';
+import { type ListViewArguments, listArguments, listFormats } from './list-arguments.ts';
 import {
   failingMessage,
   type ListPlace,
@@ -26,7 +26,7 @@ import {
   captureKey,
   type ListedCapture,
   type ListedCaptures,
-  type ListQuery,
+  type ListedQuery,
   listedCaptures,
 } from './listed-captures.ts';
 import { isAnywhere, sortColumnNames, sortedCaptures } from './sort-captures.ts';
@@ -91,7 +91,7 @@ async function list(given: GivenArguments, context: CommandContext): Promise<num
   const { capture, captures } = acceptedPaths;
   const paths = [...(hasNames ? [capture] : []), ...(hasNames && !asked.isWatch ? [] : [captures])];
   await using cluster = await openCluster(kubectl, paths, signal);
-  const query: ListQuery = { ...asked, namespace: asked.hasAllNamespaces ? undefined : cluster.namespace };
+  const query: ListedQuery = { ...asked, namespace: asked.hasAllNamespaces ? undefined : cluster.namespace };
   const listed = await listedCaptures(cluster, query, signal);
   const place: ListPlace = { ...query, namespaceFlag: namespaceFlag(asked, kubectl.namespace) };
   const sorted = inOrder(listed.captures, asked);
@@ -110,14 +110,14 @@ async function list(given: GivenArguments, context: CommandContext): Promise<num
 }
 
 /** What the next command needs to look at the same place. */
-function namespaceFlag({ hasAllNamespaces }: ListArguments, namespace: string | undefined): string {
+function namespaceFlag({ hasAllNamespaces }: ListViewArguments, namespace: string | undefined): string {
   if (hasAllNamespaces) return ' -A';
   return namespace === undefined ? '' : ` -n ${shellWord(namespace)}`;
 }
 
 function inOrder(
   captures: readonly ListedCapture[],
-  { sortBy, sortText }: ListArguments,
+  { sortBy, sortText }: ListViewArguments,
 ): readonly ListedCapture[] {
   const byName = captures.toSorted((a, b) => (captureKey(a) < captureKey(b) ? -1 : 1));
   if (sortBy === undefined) return byName;
@@ -127,8 +127,8 @@ function inOrder(
 }
 
 type PrintList = {
-  readonly asked: ListArguments;
-  readonly query: ListQuery;
+  readonly asked: ListViewArguments;
+  readonly query: ListedQuery;
   readonly place: ListPlace;
   readonly listed: ListedCaptures;
   readonly printer: ListPrinter;

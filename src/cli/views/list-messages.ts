@@ -1,7 +1,7 @@
-import { type ListedCapture, type ListQuery } from './listed-captures.ts';
+import { type ListedCapture, type ListedQuery } from './listed-captures.ts';
 
 /** Where a list looks: `namespaceFlag` is what the next command needs for the same, with a space before it. */
-export type ListPlace = Pick<ListQuery, 'namespace' | 'labelSelector'> & { readonly namespaceFlag: string };
+export type ListPlace = Pick<ListedQuery, 'namespace' | 'labelSelector'> & { readonly namespaceFlag: string };
 
 /** That there is nothing, and what to do. */
 export function nothingListed({ namespace, labelSelector, namespaceFlag }: ListPlace): string {

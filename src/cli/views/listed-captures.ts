@@ -11,7 +11,7 @@ import { type FollowOptions, followObjects } from '../api/follow-objects.ts';
 export type ListedCapture = { readonly capture: Capture; readonly object: object };
 
 /** Which captures: those of these Pods of a namespace; or all, or those that a label selector selects. */
-export type ListQuery = {
+export type ListedQuery = {
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
   readonly names: readonly string[];
@@ -34,7 +34,7 @@ export type ListedCaptures = {
  */
 export async function listedCaptures(
   cluster: Cluster,
-  query: ListQuery,
+  query: ListedQuery,
   signal: AbortSignal,
 ): Promise<ListedCaptures> {
   if (query.names.length > 0) return await namedCaptures(cluster, query, signal);
@@ -52,7 +52,7 @@ export type ListedChange = { readonly kind: 'set' | 'deleted'; readonly listed: 
 /** All captures at first, then every change: see `followObjects`. */
 export async function* followListed(
   cluster: Cluster,
-  { namespace, names, labelSelector }: ListQuery,
+  { namespace, names, labelSelector }: ListedQuery,
   signal: AbortSignal,
   options: FollowOptions,
 ): AsyncGenerator<ListedChange, void> {
@@ -77,7 +77,7 @@ export function captureKey({ capture: { metadata } }: ListedCapture): string {
 
 async function namedCaptures(
   cluster: Cluster,
-  { namespace, names }: ListQuery,
+  { namespace, names }: ListedQuery,
   signal: AbortSignal,
 ): Promise<ListedCaptures> {
   const inTurn = semaphore(atOnce);

@@ -8,11 +8,11 @@ import {
   followListed,
   type ListedCapture,
   type ListedChange,
-  type ListQuery,
+  type ListedQuery,
 } from './listed-captures.ts';
 
 export type WatchList = {
-  readonly query: ListQuery;
+  readonly query: ListedQuery;
   /** What was printed already. */
   readonly printed: readonly ListedCapture[];
   readonly print: (captures: readonly PrintedCapture[]) => Promise<Written>;

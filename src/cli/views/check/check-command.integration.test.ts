@@ -22,14 +22,14 @@ const captures = [
   }),
 ];
 
-type Answers = Readonly<Record<string, object | number>>;
+type SceneAnswers = Readonly<Record<string, object | number>>;
 
 const metadata = {
   namespace: 'kube-system',
   name: 'podcap',
   labels: { 'app.kubernetes.io/version': '0.2.0' },
 };
-const healthy: Answers = {
+const healthy: SceneAnswers = {
   '/apis/podcap.dev/v1alpha1': { kind: 'APIResourceList' },
   '/apis/apiregistration.k8s.io/v1/apiservices/v1alpha1.podcap.dev': {
     status: { conditions: [{ type: 'Available', status: 'True' }] },
@@ -52,8 +52,8 @@ const healthy: Answers = {
   },
 };
 
-/** Answers by path: an object, or the status of a refusal. `rights`: what an access review says. */
-function answering(answers: Answers, rights = true): (...given: Parameters<SceneHandler>) => boolean {
+/** SceneAnswers by path: an object, or the status of a refusal. `rights`: what an access review says. */
+function answering(answers: SceneAnswers, rights = true): (...given: Parameters<SceneHandler>) => boolean {
   return ({ path }, response) => {
     const [pathname = ''] = path.split('?');
     if (pathname.endsWith('/selfsubjectaccessreviews')) {
@@ -71,7 +71,7 @@ function answering(answers: Answers, rights = true): (...given: Parameters<Scene
 }
 
 async function checked(
-  answers: Answers,
+  answers: SceneAnswers,
   { rights = true, args = [] }: { readonly rights?: boolean; readonly args?: readonly string[] } = {},
 ) {
   await using scene = await capturesScene(captures, { handler: answering(answers, rights) });

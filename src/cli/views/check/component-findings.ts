@@ -30,7 +30,7 @@ export async function componentFindings(cluster: Cluster, signal: AbortSignal): 
   ];
 }
 
-export type ClusterNode = { readonly name: string; readonly isLinux: boolean };
+export type CheckedNode = { readonly name: string; readonly isLinux: boolean };
 
 export type AgentPod = {
   readonly namespace: string;
@@ -41,7 +41,7 @@ export type AgentPod = {
 };
 
 /** What runs on the Nodes, one by one, where that is not as it should be. Pure. */
-export function nodeFindings(nodes: readonly ClusterNode[], pods: readonly AgentPod[]): readonly Finding[] {
+export function nodeFindings(nodes: readonly CheckedNode[], pods: readonly AgentPod[]): readonly Finding[] {
   const linux = nodes.filter(({ isLinux }) => isLinux);
   const agentsOf = Map.groupBy(pods, ({ node }) => node);
   const findings = linux.flatMap(({ name }) => nodeFinding(name, agentsOf.get(name) ?? []) ?? []);
@@ -106,7 +106,7 @@ function componentFinding(
 }
 
 /** Undefined where the user may not list them. */
-async function readNodes(cluster: Cluster, signal: AbortSignal): Promise<readonly ClusterNode[] | undefined> {
+async function readNodes(cluster: Cluster, signal: AbortSignal): Promise<readonly CheckedNode[] | undefined> {
   const path = apiPath(['api', 'v1', 'nodes']);
   const answer = await requestObject(cluster, { path, signal });
   if (answer.kind === 'refused') return undefined;

@@ -23,13 +23,13 @@ export async function rightsFindings(
   return rightFindings(given, namespace);
 }
 
-type Question = Pick<AccessQuestion, 'verb' | 'resource'> &
+type RightQuestion = Pick<AccessQuestion, 'verb' | 'resource'> &
   Partial<Pick<AccessQuestion, 'group' | 'subresource'>>;
 
 /** What a command needs. */
 export type Right = {
   readonly command: string;
-  readonly questions: readonly Question[];
+  readonly questions: readonly RightQuestion[];
   /** What to do without it; undefined: nothing else is needed. */
   readonly without: string;
   /** Any one of those that have the same is enough. */
@@ -39,7 +39,7 @@ export type Right = {
 
 export type GivenRight = {
   readonly right: Right;
-  readonly answers: readonly (Question & { readonly allowed: boolean })[];
+  readonly answers: readonly (RightQuestion & { readonly allowed: boolean })[];
 };
 
 export const rights: readonly Right[] = [
@@ -117,7 +117,7 @@ export function rightFindings(
 }
 
 /** "get, list, watch captures", "download captures, get captures/log". */
-function wordsOf(questions: readonly Question[]): string {
+function wordsOf(questions: readonly RightQuestion[]): string {
   const verbsOf = Map.groupBy(questions, ({ resource, subresource, group }) => {
     const name = subresource === undefined ? resource : `${resource}/${subresource}`;
     return group === undefined || group === '' ? name : `${name}.${group}`;
