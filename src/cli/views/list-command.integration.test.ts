@@ -150,7 +150,7 @@ test('a terminal gets colours, and hints where something is missing', async () =
   const coloured = scene.run(listCommand, [], { isTTY: true, columns: 60 });
   expect(await coloured.code).toBe(0);
   expect(coloured.stdout()).toContain('\u001b[31mRefused:InvalidRequest\u001b[39m');
-  expect(coloured.stderr()).toContain('podcap: too narrow for FILES, DROPPED,');
+  expect(coloured.stderr()).toContain('podcap: 7 columns do not fit: see -o wide\n');
   expect(coloured.stderr()).toContain('1 capture was refused or has failed: kubectl podcap check says why');
   const plain = scene.run(listCommand, ['-o', 'wide'], { isTTY: true, columns: 60, env: { NO_COLOR: '1' } });
   expect(await plain.code).toBe(0);

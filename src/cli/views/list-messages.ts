@@ -30,9 +30,12 @@ export function notRecorded(
   );
 }
 
-/** Which columns a narrow terminal has not; undefined if it has all. */
+/** How many columns a narrow terminal has not; undefined if it has all. */
 export function leftOutMessage(headings: readonly string[]): string | undefined {
-  return headings.length === 0 ? undefined : `too narrow for ${headings.join(', ')}: see -o wide`;
+  const [first, ...others] = headings;
+  if (first === undefined) return undefined;
+  const what = others.length === 0 ? `column ${first} does` : `${headings.length} columns do`;
+  return `${what} not fit: see -o wide`;
 }
 
 /** How many captures do not run as they should, and how to find out why; undefined if all do. */
