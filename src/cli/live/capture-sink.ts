@@ -20,10 +20,19 @@ export function captureSink(
   const writer = captureWriter('pcapng');
   const written = writtenInterfaces(writer);
   const missing = new Map<string, number>();
+  /** Of each description of a tap, so that a packet costs no comparison of texts. */
+  const known = new WeakMap<CaptureInterface, KnownInterface>();
+
+  function interfaceOf(described: CaptureInterface): KnownInterface {
+    const description = describe(described);
+    const found = { description, number: numberOf(written.numberOf(description)) };
+    known.set(described, found);
+    return found;
+  }
+
   return {
     add({ packet, description: described, missingBefore }) {
-      const description = describe(described);
-      const number = numberOf(written.numberOf(description));
+      const { description, number } = known.get(described) ?? interfaceOf(described);
       const problem = writer.writePacket(packet, number, missingBefore);
       if (problem) throw failure(problem);
       written.count(number, packet);
@@ -48,6 +57,8 @@ export function captureSink(
     [Symbol.asyncDispose]: () => output[Symbol.asyncDispose](),
   };
 }
+
+type KnownInterface = { readonly description: CaptureInterface; readonly number: number };
 
 function numberOf(number: number | WriteProblem): number {
   if (typeof number !== 'number') throw failure(number);
