@@ -41,7 +41,12 @@ export function capturesFindings(
   };
   return [
     ...incomplete,
-    { status: 'ok', subject: 'captures', text: summary(captures, namespace) },
+    // From a list without a warning, also a user who may not look at the agents knows that they answer.
+    {
+      status: 'ok',
+      subject: 'captures',
+      text: `${summary(captures, namespace)}${incomplete.length === 0 ? '; every agent has answered' : ''}`,
+    },
     ...troubled.slice(0, mostCaptures),
     ...(more > 0 ? [rest] : []),
   ];

@@ -95,7 +95,7 @@ test('each line says ok, or what to do', async () => {
     'ok    start           you may patch pods in namespace shop',
     'ok    start --policy  you may create capturepolicies.policy.podcap.dev in namespace shop',
     'ok    kubectl delete  you may delete captures in namespace shop',
-    'ok    captures        2 in namespace shop: 1 Capturing, 1 Refused',
+    'ok    captures        2 in namespace shop: 1 Capturing, 1 Refused; every agent has answered',
     'fix   captures        db: Refused (InvalidRequest): the filter is wrong',
   ]);
   expect(code).toBe(1);

@@ -168,6 +168,12 @@ test('captures that do not run, and why', () => {
   ).toContain('shop/b: ');
 });
 
+test('a list without a warning says that the agents answer', () => {
+  expect(lines(capturesFindings({ captures: [], warnings: [] }, 'shop'))).toEqual([
+    'ok captures: none in namespace shop; every agent has answered',
+  ]);
+});
+
 test('hundreds of refused captures are not hundreds of lines', () => {
   const captures = Array.from({ length: 300 }, (_, at) => captured(`p${at}`, { phase: 'Failed' }));
   const found = capturesFindings({ captures, warnings: [] }, 'shop');
