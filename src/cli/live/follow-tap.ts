@@ -34,7 +34,7 @@ export type FollowTap = {
 export async function followTap(tap: FollowTap): Promise<TapEnding> {
   const { open, request, backoff, onCut, signal } = tap;
   let lastMs: number | undefined;
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     const opened = await open(request, signal);
     let why = opened.kind === 'open' ? '' : opened.message;
     if (opened.kind === 'open') {
@@ -48,8 +48,11 @@ export async function followTap(tap: FollowTap): Promise<TapEnding> {
     } else if (!opened.canRetry && !isAgentAway(opened, lastMs)) {
       return { kind: lastMs === undefined ? 'refused' : 'ended', message: opened.message };
     }
-    onCut(why);
     const isFull = opened.kind === 'refused' && opened.status === 429;
+    if (lastMs === undefined && !isFull && tries >= firstTries) {
+      return { kind: 'refused', message: `${why} (tried ${tries} times)` };
+    }
+    onCut(why);
     await sleep(isFull ? Math.max(fullMs, backoff.next()) : backoff.next(), undefined, { signal });
   }
 }
@@ -60,6 +63,9 @@ function isAgentAway({ status }: { readonly status: number }, watchedMs: number 
 }
 
 const agentAwayMs = 30_000;
+
+/** Of something that may be away for good: about 15 s. */
+const firstTries = 7;
 
 /** A Node that has as many live captures as it may has a place for another one only when one of them ends. */
 const fullMs = 10_000;

@@ -48,20 +48,24 @@ export function liveReport(terminal: CliTerminal): LiveReport {
       away.add(key);
       if (announced.size < mostLines) {
         announced.add(key);
-        say(`${name}: ${why}; it is tried again until that works`);
-      } else if (away.size === mostLines + 1) say('more Pods are tried again until that works');
+        say(`${name}: ${why}; it is tried again`);
+      } else if (away.size === mostLines + 1) say('more Pods are tried again');
     },
     gaps(gaps) {
       for (const { packets } of gaps) missing += packets ?? 0;
       isIncomplete ||= gaps.length > 0;
     },
-    refused({ name }, message) {
+    refused({ key, name }, message) {
+      away.delete(key);
       isIncomplete = true;
       refusals += 1;
       if (refusals <= mostLines) say(`${name} is not watched: ${message}`);
       else if (refusals === mostLines + 1) say('more are not watched');
     },
-    ended: ({ name }, message) => say(`${name}: ${message}`),
+    ended({ key, name }, message) {
+      away.delete(key);
+      say(`${name}: ${message}`);
+    },
     begin(pods) {
       if (terminal.stderr.isTTY !== true) return;
       const [first, ...others] = pods;

@@ -123,7 +123,7 @@ test('a stream that is cut is opened again, and what is missing is said', async 
   expect(await ended).toBe(3);
   expect(secondsOf(stdout())).toHaveLength(2);
   expect(stderr().split('\n').slice(0, 2)).toEqual([
-    'podcap: web: the hub is gone; it is tried again until that works',
+    'podcap: web: the hub is gone; it is tried again',
     expect.stringMatching(/^podcap: web is watched again: what passed in [0-9.]+ s is missing$/),
   ]);
 });
@@ -137,6 +137,17 @@ test('an agent that stops is followed by the next one', async () => {
   });
   expect(await ended).toBe(3);
   expect(secondsOf(stdout())).toHaveLength(2);
+});
+
+test('a hub that was never there is not waited for without an end', async () => {
+  const gone = refused(503, 'the hub does not answer', true);
+  const { ended, requests, stderr } = live({ web: Array.from({ length: 9 }, () => gone) });
+  expect(await ended).toBe(1);
+  expect(requests).toHaveLength(7);
+  expect(stderr()).toBe(
+    'podcap: web: the hub does not answer; it is tried again\n' +
+      'podcap: web is not watched: the hub does not answer (tried 7 times)\n',
+  );
 });
 
 test('what the agent could not send is counted', async () => {

@@ -19,6 +19,8 @@ export type DownloadRecording = {
   readonly file: Pick<SpoolFile, 'write' | 'clear'>;
   readonly backoff: Backoff;
   readonly mostTries: number;
+  /** Whether any download has begun: if none has, it is no restart that is waited for. */
+  readonly hasBegun: () => boolean;
   /** Bytes that are in the file; less than before when it starts over. */
   readonly onBytes: (bytes: number) => void;
   readonly onRetry: (why: string, waitMs: number) => void;
@@ -36,21 +38,37 @@ export async function downloadRecording(download: DownloadRecording): Promise<Do
     signal.throwIfAborted();
     if (tried.kind === 'downloaded') return tried;
     if (!tried.canRetry) return { kind: 'failed', message: tried.message };
-    if (tries === mostTries) return { kind: 'failed', message: `${tried.message} (tried ${tries} times)` };
+    const most = tried.isPassing || download.hasBegun() ? mostTries : Math.min(mostTries, firstTries);
+    if (tries >= most) return { kind: 'failed', message: `${tried.message} (tried ${tries} times)` };
     const waitMs = backoff.next();
     onRetry(tried.message, waitMs);
     await sleep(waitMs, undefined, { signal });
   }
 }
 
+/** Of something that may be away for good: about 11 s, as an agent that is restarted takes. */
+const firstTries = 6;
+
 type Tried =
   | DownloadedRecording
-  | { readonly kind: 'failed'; readonly message: string; readonly canRetry: boolean };
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly canRetry: boolean;
+      /** It was there, or it is only busy. */
+      readonly isPassing: boolean;
+    };
 
 async function tryOnce(download: DownloadRecording): Promise<Tried> {
   const { request, open, file, onBytes, signal } = download;
   const opened = await open(request, signal);
-  if (opened.kind === 'refused') return { ...opened, kind: 'failed' };
+  if (opened.kind === 'refused')
+    return {
+      kind: 'failed',
+      message: opened.message,
+      canRetry: opened.canRetry,
+      isPassing: opened.status === 429,
+    };
   await using stream = opened.stream;
   await file.clear();
   onBytes(0);
@@ -66,11 +84,12 @@ async function receive(stream: CaptureStream, { file, onBytes, signal }: Downloa
     signal.throwIfAborted();
   }
   const outcome = stream.outcome();
+  const again = { kind: 'failed', canRetry: true, isPassing: true } as const;
   switch (outcome.kind) {
     case 'cut':
-      return { kind: 'failed', message: `the download was cut: ${outcome.message}`, canRetry: true };
+      return { ...again, message: `the download was cut: ${outcome.message}` };
     case 'corrupt':
-      return { kind: 'failed', message: `the download is damaged: ${outcome.message}`, canRetry: true };
+      return { ...again, message: `the download is damaged: ${outcome.message}` };
     case 'ended':
       return { kind: 'downloaded', end: outcome.end, gaps: stream.gaps };
   }

@@ -114,6 +114,32 @@ test('a hub that is away for a while is waited for', async () => {
   expect(scene.screen.stderr()).toContain('web: the agent of Node n1 is not connected; it is started over');
 });
 
+test('a hub that was never there is not waited for as one that is restarted', async () => {
+  const gone = refused('the hub does not answer', true);
+  const timing = { mostTries: 14, backoffMs: { minMs: 1, maxMs: 2 } };
+  await using scene = await save({ web: Array.from({ length: 14 }, () => gone) }, { timing });
+  expect(await scene.run()).toBe(1);
+  expect(scene.requests).toHaveLength(6);
+  expect(scene.screen.stderr().match(/started over/g)).toHaveLength(1);
+});
+
+test('a Node that is busy is waited for longer', async () => {
+  const busy: OpenedStream = {
+    kind: 'refused',
+    status: 429,
+    reason: 'TooManyRequests',
+    message: 'you read 6 recordings of this Node',
+    canRetry: true,
+  };
+  const timing = { mostTries: 14, backoffMs: { minMs: 1, maxMs: 2 } };
+  const answers = [
+    ...Array.from({ length: 9 }, () => busy),
+    memoryStream({ bytes: recordingBytes('web', [1]) }),
+  ];
+  await using scene = await save({ web: answers }, { timing });
+  expect(await scene.run()).toBe(0);
+});
+
 test('what cannot be downloaded is missing, and the file says so', async () => {
   await using scene = await save(
     {

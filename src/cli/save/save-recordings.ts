@@ -109,6 +109,7 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
     progress,
     downloaded,
     show,
+    begun: { any: false },
     signal: AbortSignal.any([context.signal, failing.signal]),
   };
   const results = await Promise.allSettled(
@@ -131,18 +132,26 @@ type SharedDownload = Downloading & {
   readonly progress: Progress;
   readonly downloaded: DownloadProgress;
   readonly show: () => void;
+  /** Whether any download has begun. */
+  readonly begun: { any: boolean };
   readonly signal: AbortSignal;
 };
 
 async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled> {
-  const { sources, folder, spools, context, progress, downloaded, show, signal } = shared;
+  const { sources, folder, spools, context, progress, downloaded, show, begun, signal } = shared;
   const { mostTries, backoffMs } = shared.timing ?? defaultTiming;
   const source = sources[at];
   if (!source) throw new Error('there is no such download');
+  let said: string | undefined;
   const file = spools.use(await openSpoolFile(folder));
   const download = await downloadRecording({
     request: source.request,
-    open: shared.open,
+    async open(request, opening) {
+      const opened = await shared.open(request, opening);
+      if (opened.kind === 'open') begun.any = true;
+      return opened;
+    },
+    hasBegun: () => begun.any,
     file,
     backoff: newBackoff(backoffMs),
     mostTries,
@@ -151,6 +160,9 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
       show();
     },
     onRetry(why, waitMs) {
+      // Of something that stays away, it is said once.
+      if (why === said) return;
+      said = why;
       progress.clear();
       const seconds = (waitMs / 1_000).toFixed(1);
       printMessage(context.terminal, `${source.name}: ${why}; it is started over in ${seconds} s`);

@@ -121,7 +121,8 @@ test('a user who may not download is told so by the hub', async () => {
   await using hub = await hubScene({ 'web/log': [(stream) => stream.refuse(403, 'Forbidden', message)] });
   await using saving = hub.run(['save', 'web', '--to', 'web.pcapng']);
   const { code, stderr } = await saving.ended;
-  expect([code, stderr]).toEqual([1, `podcap: nothing was saved\n  web is not in it: ${message}\n`]);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`podcap: nothing was saved\n  web is not in it: ${message}\n`);
 });
 
 test('a reader that closes the pipe ends it without a word', async () => {
