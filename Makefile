@@ -10,8 +10,8 @@ help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## show Podcap from start to finish: a cluster, an annotated Pod, its capture files, its packets
-	$(needs) demo
+demo: cli ## show Podcap from start to finish: a cluster, an annotated Pod, its capture files, its packets
+	$(needs) cluster image
 	@$(node) tools/make.ts demo
 
 .PHONY: test

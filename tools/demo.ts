@@ -7,11 +7,13 @@ import { checkout, ours, ourTarget, withTarget } from './target.ts';
 
 const target = ourTarget();
 const pod = 'traffic-generator';
+const server = 'traffic-server';
+/** With the plugin that `make cli` has built. */
+const programs = `${ours.bin}:${checkout}/build`;
 /** What the commands that are shown find in the environment. */
 const environment = {
   KUBECONFIG: ours.kubeconfig,
-  PATH: `${ours.bin}:${process.env['PATH'] ?? ''}`,
-  captures: '/apis/podcap.dev/v1alpha1/namespaces/default/captures',
+  PATH: `${programs}:${process.env['PATH'] ?? ''}`,
 };
 
 type DemoStep = readonly [title: string, demonstrate: () => Promise<void>];
@@ -22,8 +24,8 @@ const steps: readonly DemoStep[] = [
   ['Start a Pod that sends a request to a server ten times a second', startPods],
   ['Annotate the Pod: capture it, and keep the last 3 files of 1 MB', annotatePod],
   ["The files, on the Pod's Node, are a ring: a new one replaces the oldest", showRing],
-  ['Download the packets through the Kubernetes API', downloadPackets],
-  ['Watch the packets of the server live: it is not captured, and no file is left', watchLive],
+  ['Watch the packets of its server live: it is not captured, and no file is left', watchLive],
+  ['kubectl podcap captures the server too, and saves both Pods in one file', savePackets],
   ['RBAC decides: jane may view the namespace, and so its captures, but no packet', showRoles],
   ['Remove the annotation: capturing stops, and the files are deleted', removeAnnotation],
   ['A policy captures every Pod of a Deployment, without changing it', createPolicy],
@@ -42,13 +44,14 @@ export async function demo(): Promise<number> {
 
 async function startCluster(): Promise<void> {
   await must(process.execPath, [`${checkout}/cluster/main.ts`, 'up']);
-  say(`$ export KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH`);
+  say(`$ export KUBECONFIG=${ours.kubeconfig} PATH=${programs}:$PATH`);
   await run('kubectl get nodes');
 }
 
 async function installPodcap(): Promise<void> {
   await deploy(target);
   await run("kubectl get pods -n kube-system -l 'app in (packet-capture, packet-capture-hub)' -o wide");
+  await run('kubectl podcap check');
 }
 
 async function startPods(): Promise<void> {
@@ -59,13 +62,13 @@ async function startPods(): Promise<void> {
 
 /** An interrupted demo may have left them. */
 async function removeEarlier(): Promise<void> {
-  await ask('annotate', 'pod', pod, 'tcpdump.antrea.io-');
+  await ask('annotate', 'pod', pod, server, 'tcpdump.antrea.io-');
   await ask('delete', 'rolebinding', 'jane-sees', 'jane-downloads', '--ignore-not-found');
-  await waitFor('its earlier capture to be deleted', async () => !(await isCaptured()));
+  await waitFor('earlier captures to be deleted', async () => !(await isCaptured(pod, server)));
 }
 
 async function annotatePod(): Promise<void> {
-  using watch = running('kubectl get captures -w');
+  using watch = running('kubectl podcap list --watch');
   await run(`kubectl annotate pod ${pod} tcpdump.antrea.io=3`);
   await waitFor('the capture', () => Promise.resolve(/^traffic-generator .*Capturing/m.test(watch.text())));
   await showEvent(pod, 'CaptureStarted');
@@ -78,36 +81,42 @@ async function showRing(): Promise<void> {
   await run(list);
   await sleep(2_500);
   await run(list);
-  await run('kubectl get captures');
-}
-
-async function downloadPackets(): Promise<void> {
-  say(`$ captures=${environment.captures}`);
-  await run(`kubectl get --raw $captures/${pod}/log | tcpdump -n -c 8 -r - 'tcp port 80 or tcp port 8080'`);
+  await run('kubectl podcap list');
 }
 
 async function watchLive(): Promise<void> {
-  const parameters = 'filter=tcp%20port%208080&count=6';
-  await run(`kubectl get --raw "$captures/traffic-server/attach?${parameters}" | tcpdump -n -r -`);
+  await run(`kubectl podcap live ${server} --filter 'tcp port 8080' --count 6`);
+}
+
+const saved = 'build/traffic.pcapng';
+
+async function savePackets(): Promise<void> {
+  await run(`kubectl podcap start ${server} --files 3`);
+  // Some requests, at both ends.
+  await sleep(1_000);
+  await run(`kubectl podcap save ${pod} ${server} --to ${saved} --overwrite`);
+  await run(`kubectl podcap show ${saved} --count 6 --filter 'http and pod ${server}'`);
 }
 
 async function showRoles(): Promise<void> {
   await run('kubectl create rolebinding jane-sees --clusterrole=view --user=jane');
   await waitFor('the role', () => mayJane('get'));
-  await run(`kubectl get capture ${pod} --as=jane`);
-  await refused(`kubectl get --raw $captures/${pod}/log --as=jane`);
+  await run('kubectl podcap list --as jane');
+  const save = `kubectl podcap save ${pod} --to ${saved} --overwrite --as jane`;
+  await refused(save);
   await run('kubectl create rolebinding jane-downloads --clusterrole=podcap-download --user=jane');
   await waitFor('the role', () => mayJane('download'));
-  await run(`kubectl get --raw $captures/${pod}/log --as=jane | tcpdump -n -c 2 -r -`);
+  await run(save);
   await run('kubectl delete rolebinding jane-sees jane-downloads');
 }
 
 async function removeAnnotation(): Promise<void> {
   const agent = await agentOf(pod);
   await run(`kubectl annotate pod ${pod} tcpdump.antrea.io-`);
-  await waitFor('its capture to be deleted', async () => !(await isCaptured()));
+  await waitFor('its capture to be deleted', async () => !(await isCaptured(pod)));
   await run(`kubectl exec -n kube-system ${agent} -- ls /captures`);
   await showEvent(pod, 'CaptureStopped');
+  await run(`kubectl podcap discard ${server} --yes`);
 }
 
 const policyManifests = '-f deploy/examples/web.yaml -f deploy/examples/crash-policy.yaml';
@@ -125,21 +134,21 @@ async function freezeRing(): Promise<void> {
   await sleep(2_000);
   await run(`kubectl exec ${web} -- sh -c 'kill 1'`);
   await showEvent(web, 'CaptureFrozen');
-  const lines = "node src/main.ts show - --count 4 --filter 'tcp port 80 and (fin or rst)'";
-  await run(`kubectl get --raw "$captures/${web}/log?frozen=1" | ${lines}`);
+  const lines = "kubectl podcap show - --count 4 --filter 'tcp port 80 and (fin or rst)'";
+  await run(`kubectl podcap save ${web} --frozen 1 --to - | ${lines}`);
   await run(`kubectl delete ${policyManifests} --wait=false`);
 }
 
 const nextSteps = `
 This is the end of the demo. The cluster keeps running, so you can try it yourself:
 
-  export KUBECONFIG=${ours.kubeconfig} PATH=${ours.bin}:$PATH
-  captures=${environment.captures}
-  kubectl annotate pod ${pod} tcpdump.antrea.io=5       # capture, keep the last 5 files
-  kubectl get captures -w
-  kubectl get --raw $captures/${pod}/log > traffic.pcapng
-  kubectl get --raw $captures/${pod}/attach | wireshark -k -i -
-  kubectl annotate pod ${pod} tcpdump.antrea.io-        # stop, delete the files
+  export KUBECONFIG=${ours.kubeconfig} PATH=${programs}:$PATH
+  kubectl podcap                                        # what it can do
+  kubectl podcap start ${pod}              # capture, keep the last 5 files
+  kubectl podcap list --watch
+  kubectl podcap save ${pod} --to traffic.pcapng
+  kubectl podcap live ${pod} ${server} --wireshark
+  kubectl podcap discard ${pod}            # stop, delete the files
 
   make undeploy       # remove Podcap from the cluster
   make cluster-down   # remove the cluster`;
@@ -182,8 +191,10 @@ async function showEvent(name: string, reason: string): Promise<void> {
   await run(`kubectl get events ${selection.join(' ')}`);
 }
 
-async function isCaptured(): Promise<boolean> {
-  return (await ask('get', 'captures', '-o', 'name')).includes(`/${pod}\n`);
+/** Whether one of these Pods is. */
+async function isCaptured(...names: readonly string[]): Promise<boolean> {
+  const captures = (await ask('get', 'captures', '-o', 'name')).split('\n');
+  return names.some((name) => captures.some((capture) => capture.endsWith(`/${name}`)));
 }
 
 /** A field of what is recorded of the Pod. */

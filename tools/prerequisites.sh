@@ -1,5 +1,5 @@
 #!/bin/bash
-# prerequisites.sh <node|check|cluster|image|demo|docker|test|bench>...: makes sure that this machine has what these
+# prerequisites.sh <node|check|cluster|image|docker|test|bench>...: makes sure that this machine has what these
 # groups need. It installs missing Debian packages and node_modules, and prints one line for everything else that is
 # missing. If nothing is missing, it is quick and prints nothing.
 #
@@ -7,7 +7,6 @@
 #   check    format, lint, types, C analysis, unit tests: Node, clang and clang-format
 #   cluster  the cluster: root, kernel features, Go, Debian packages
 #   image    the image: docker, or the packages that build an image without it
-#   demo     cluster, image, and the tcpdump that prints packets
 #   docker   image, and a Docker engine that a test can start
 #   test     check, cluster, image, and the programs that tests use
 #   bench    cluster, image, and the programs that the benchmarks compare
@@ -22,11 +21,10 @@ main() {
       check) need_node && need_packages "${CHECK_PACKAGES[@]}" ;;
       cluster) need_node && need_machine && need_go && need_packages "${CLUSTER_PACKAGES[@]}" ;;
       image) need_node && need_image_builder ;;
-      demo) main cluster image && need_packages "${DEMO_PACKAGES[@]}" ;;
       docker) main cluster && need_packages "${IMAGE_PACKAGES[@]}" "${DOCKER_PACKAGES[@]}" ;;
       test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" && need_arm64_compiler ;;
       bench) main cluster image && need_packages "${BENCH_PACKAGES[@]}" ;;
-      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, demo, docker, test and bench" ;;
+      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, docker, test and bench" ;;
     esac
   done
 }
@@ -39,7 +37,6 @@ CLUSTER_PACKAGES=(
   nftables=nft openssl=openssl pkg-config=pkg-config procps=sysctl tini=tini util-linux=setpriv
 )
 IMAGE_PACKAGES=(buildah=buildah debootstrap=debootstrap)
-DEMO_PACKAGES=(tcpdump=tcpdump)
 DOCKER_PACKAGES=(docker.io=dockerd)
 TEST_PACKAGES=(
   bash-completion=/usr/share/bash-completion/bash_completion faketime=faketime fish=fish
