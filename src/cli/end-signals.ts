@@ -20,7 +20,7 @@ export class EndedBySignal extends Error {
 
 type EndSignal = (typeof endSignalNames)[number];
 
-const endSignalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const endSignalNames = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /** The first signal asks the command to end; a second one ends the process at once. */
 export function endSignals(process: NodeJS.Process): EndSignals {

@@ -1,8 +1,17 @@
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { hasCode } from '../base/fs-errors.ts';
 import type { MergeEnd } from '../pcap/merge/merge-captures.ts';
 import { createOutputFile, type OutputFile, type OutputFileOptions } from './output-file.ts';
 import { outputTo } from './standard-output.ts';
-import { cannotWrite, exitCodes, pausedUnreadSeconds, type Terminal, unreadMessage } from './terminal.ts';
+import {
+  cannotWrite,
+  exitCodes,
+  pausedUnreadSeconds,
+  printMessage,
+  type Terminal,
+  unreadMessage,
+} from './terminal.ts';
 
 /** Where a command writes a capture: a file that has its name only when it is complete, or standard output. */
 export type CaptureOutput = AsyncDisposable & {
@@ -22,7 +31,7 @@ export type OpenedOutput =
   | { readonly kind: 'open'; readonly output: CaptureOutput }
   | { readonly kind: 'unusable'; readonly message: string; readonly exitCode: number };
 
-/** Opens the output; `-` is standard output. */
+/** Opens the output; `-` is standard output. Throws the reason of the signal, which ends the wait for the reader of a pipe. */
 export async function openCaptureOutput(
   to: string,
   terminal: Terminal,
@@ -33,10 +42,14 @@ export async function openCaptureOutput(
       ? onTerminal
       : { kind: 'open', output: captureToStandardOutput(terminal, pausedUnreadSeconds) };
   try {
-    const file = await createOutputFile(to, options);
+    const onWaiting = () =>
+      printMessage(terminal, `${to} is a pipe that nothing reads: waiting for its reader`);
+    const file = await createOutputFile(to, { onWaiting, ...options });
     switch (file.kind) {
       case 'open':
         return { kind: 'open', output: fileOutput(file, to) };
+      case 'pipe':
+        return { kind: 'open', output: pipeOutput(file.pipe, to) };
       case 'exists':
         return { kind: 'unusable', message: alreadyThere(file.partPath), exitCode: exitCodes.failed };
       case 'taken':
@@ -45,6 +58,7 @@ export async function openCaptureOutput(
         return onTerminal;
     }
   } catch (error) {
+    options.signal?.throwIfAborted();
     return { kind: 'unusable', message: cannotWrite(to, error), exitCode: exitCodes.failed };
   }
 }
@@ -55,10 +69,23 @@ export function captureToStandardOutput(
   unreadSeconds: number,
   { mustKeepUp = false } = {},
 ): CaptureOutput {
-  const output = outputTo(stdout, { unreadMs: unreadSeconds * 1_000, mustKeepUp });
+  return streamOutput(stdout, { name: 'standard output', unreadSeconds, mustKeepUp });
+}
+
+type StreamOutput = {
+  readonly name: string;
+  readonly unreadSeconds: number;
+  readonly mustKeepUp?: boolean;
+};
+
+function streamOutput(
+  stream: Writable,
+  { name, unreadSeconds, mustKeepUp = false }: StreamOutput,
+): CaptureOutput {
+  const output = outputTo(stream, { unreadMs: unreadSeconds * 1_000, mustKeepUp });
   return {
     write: (bytes) =>
-      attempt('standard output', async () => {
+      attempt(name, async () => {
         const written = await output.write(bytes);
         return written === 'unread'
           ? { kind: 'failed', message: unreadMessage(unreadSeconds) }
@@ -66,6 +93,17 @@ export function captureToStandardOutput(
       }),
     complete: async () => ({ kind: 'written' }),
     [Symbol.asyncDispose]: async () => output[Symbol.dispose](),
+  };
+}
+
+function pipeOutput(pipe: Socket, name: string): CaptureOutput {
+  const output = streamOutput(pipe, { name, unreadSeconds: pausedUnreadSeconds });
+  return {
+    ...output,
+    async [Symbol.asyncDispose]() {
+      await output[Symbol.asyncDispose]();
+      pipe.destroy();
+    },
   };
 }
 

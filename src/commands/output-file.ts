@@ -1,9 +1,10 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, link, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { isatty } from 'node:tty';
 import { hasCode, ifExists } from '../base/fs-errors.ts';
 import { deleteAtExit, deleteOnSignal } from './delete-on-signal.ts';
+import { type DirectOutputOptions, openDirectOutput } from './direct-output.ts';
 
 /**
  * A file that appears under its name only when it is complete. Until then it is `<name>.part`, and if it is disposed of
@@ -19,6 +20,8 @@ export type OutputFile = AsyncDisposable & {
 
 export type OutputFileResult =
   | OutputFile
+  /** It is a pipe, which has a reader now. */
+  | { readonly kind: 'pipe'; readonly pipe: Socket }
   /** Somebody else writes `<name>.part` at this moment, or was killed while doing so. */
   | { readonly kind: 'exists'; readonly partPath: string }
   /** There is such a file, which must stay. */
@@ -26,7 +29,7 @@ export type OutputFileResult =
   /** A capture is no text for people. */
   | { readonly kind: 'terminal' };
 
-export type OutputFileOptions = {
+export type OutputFileOptions = DirectOutputOptions & {
   /** Replaced unless it must be kept. */
   readonly existing?: 'replaced' | 'kept';
   /**
@@ -38,15 +41,16 @@ export type OutputFileOptions = {
 
 /**
  * Starts to write a file, which may exist and is replaced then by one of the same mode; a link stays, and what it leads
- * to is replaced or made. A device or a pipe is written as it is. Throws the errors of open(2).
+ * to is replaced or made. A device or a pipe is written as it is, once the pipe has a reader. Throws the errors of open(2),
+ * and the reason of the signal.
  */
 export async function createOutputFile(
   path: string,
   options: OutputFileOptions = {},
 ): Promise<OutputFileResult> {
+  const existing = await ifExists(stat(path));
+  if (existing && !existing.isFile()) return await writeDirectly(path, existing, options);
   const target = await targetOf(path);
-  const existing = await ifExists(stat(target));
-  if (existing && !existing.isFile()) return await writeDirectly(await open(target, 'w'));
   if (existing && options.existing === 'kept') return { kind: 'taken' };
   const partPath = `${target}.part`;
   try {
@@ -145,11 +149,14 @@ async function renameWithoutReplacing(from: string, to: string): Promise<void> {
   }
 }
 
-async function writeDirectly(handle: FileHandle): Promise<OutputFileResult> {
-  if (isatty(handle.fd)) {
-    await handle.close();
-    return { kind: 'terminal' };
-  }
+async function writeDirectly(
+  path: string,
+  stats: Stats,
+  options: DirectOutputOptions,
+): Promise<OutputFileResult> {
+  const opened = await openDirectOutput(path, stats, options);
+  if (opened.kind !== 'device') return opened;
+  const { handle } = opened;
   return {
     kind: 'open',
     write: (bytes) => writeAll(handle, bytes),

@@ -71,6 +71,7 @@ async function live(given: GivenArguments, context: CommandContext): Promise<num
   const pods = await livePods(cluster, targets, signal);
   const { sink: opened, ended } = await openSink(asked, {
     terminal,
+    signal,
     wireshark,
     hasNames: pods.length > 1 || targets.kind !== 'pods',
   });
@@ -93,7 +94,7 @@ function pathsOf({ kind }: Targets): readonly string[] {
   return kind === 'workload' ? [pods, taps, workloads] : [pods, taps];
 }
 
-type SinkParts = Pick<CommandContext, 'terminal'> & {
+type SinkParts = Pick<CommandContext, 'terminal' | 'signal'> & {
   /** Its path. */
   readonly wireshark: string | undefined;
   readonly hasNames: boolean;
@@ -103,23 +104,28 @@ type OpenedSink = { readonly sink: LiveSink; readonly ended?: AbortSignal };
 
 async function openSink(
   { to, asked, overwrite }: LiveArguments,
-  { terminal, wireshark, hasNames }: SinkParts,
+  { terminal, signal, wireshark, hasNames }: SinkParts,
 ): Promise<OpenedSink> {
   if (wireshark !== undefined) {
     const { output, ended } = await startWireshark(wireshark, { env: terminal.env, hasNames });
     return { sink: captureSink(output, { describe: podFirst }), ended };
   }
-  if (to.kind === 'capture') return { sink: captureSink(await openOutput(to.path, { terminal, overwrite })) };
+  if (to.kind === 'capture')
+    return { sink: captureSink(await openOutput(to.path, { terminal, signal, overwrite })) };
   const hasInterfaces = asked.interface?.includes(',') ?? false;
   return { sink: lineSink({ terminal, hasNames, hasInterfaces }) };
 }
 
 async function openOutput(
   path: string,
-  { terminal, overwrite }: Pick<CommandContext, 'terminal'> & Pick<LiveArguments, 'overwrite'>,
+  {
+    terminal,
+    signal,
+    overwrite,
+  }: Pick<CommandContext, 'terminal' | 'signal'> & Pick<LiveArguments, 'overwrite'>,
 ): Promise<CaptureOutput> {
   const existing = overwrite ? 'replaced' : 'kept';
-  const opened = await openCaptureOutput(path, terminal, { existing, signals: 'callers' });
+  const opened = await openCaptureOutput(path, terminal, { existing, signals: 'callers', signal });
   if (opened.kind === 'open') return opened.output;
   throw new CommandFailure(opened.message, opened.exitCode);
 }

@@ -1,5 +1,6 @@
+import { onAbort } from '../../base/on-abort.ts';
 import { nameProblems } from '../../commands/address-names.ts';
-import { type CaptureOutput, writeCapture } from '../../commands/capture-output.ts';
+import { type CaptureOutput, type Writing, writeCapture } from '../../commands/capture-output.ts';
 import { type ScanResult, scanCaptures } from '../../commands/merge-inputs.ts';
 import { MergeReport } from '../../commands/merge-report.ts';
 import { mergedCapture } from '../../commands/merged-capture.ts';
@@ -90,10 +91,13 @@ async function scan(
   throw new CommandFailure(`what was downloaded is no capture: ${scanned.message}`, exitCodes.failed);
 }
 
-/** Takes no more bytes once the command is to end. */
+/** Takes no more bytes once the command is to end, also while a pipe takes none. */
 function unlessAborted(output: CaptureOutput, signal: AbortSignal): CaptureOutput {
-  const unless = (write: CaptureOutput['complete']): ReturnType<CaptureOutput['complete']> =>
-    signal.aborted ? Promise.resolve({ kind: 'failed', message: interruptedMessage }) : write();
+  const unless = async (write: CaptureOutput['complete']): Promise<Writing> => {
+    const { promise: aborted, resolve } = Promise.withResolvers<Writing>();
+    using _ = onAbort(signal, () => resolve({ kind: 'failed', message: interruptedMessage }));
+    return await (signal.aborted ? aborted : Promise.race([write(), aborted]));
+  };
   return {
     write: (bytes) => unless(() => output.write(bytes)),
     complete: () => unless(() => output.complete()),

@@ -59,7 +59,7 @@ export async function saveRecordings(work: SaveWork): Promise<number> {
   const { options, to, sources, context } = work;
   const { terminal, signal } = context;
   const existing = options.overwrite ? 'replaced' : 'kept';
-  const opened = await openCaptureOutput(to, terminal, { existing, signals: 'callers' });
+  const opened = await openCaptureOutput(to, terminal, { existing, signals: 'callers', signal });
   if (opened.kind === 'unusable') throw new CommandFailure(opened.message, opened.exitCode);
   await using output = opened.output;
   await using spools = new AsyncDisposableStack();
