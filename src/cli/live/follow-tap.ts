@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamGap } from '../../api/stream-frames.ts';
 import type { Backoff } from '../../base/backoff.ts';
 import type { CaptureInterface } from '../../pcap/capture-interface.ts';
-import type { CurrentPacket } from '../../pcap/packet-reader.ts';
+import { type CurrentPacket, type Damage, isLoss } from '../../pcap/packet-reader.ts';
 import { openCaptureStream } from '../../pcap/read/capture-reader.ts';
 import type { CaptureStream, OpenedStream, TapRequest } from '../api/capture-stream.ts';
 
@@ -24,27 +24,37 @@ export type FollowTap = {
   readonly onCut: (why: string) => void;
   /** What was missing in a stream that has ended. */
   readonly onGaps: (gaps: readonly StreamGap[]) => void;
+  /** What could not be read in a stream that has ended. */
+  readonly onDamage: (damage: readonly Damage[]) => void;
+  /** A stream that has lasted so long works: the next wait is the shortest again. */
+  readonly settledMs?: number;
   readonly signal: AbortSignal;
 };
 
 /**
  * Passes the packets of a Pod on until it ends. A stream that is cut is opened again for as long as that takes: what passes
- * meanwhile is missing. Throws the signal's reason.
+ * meanwhile is missing. One that is not what was sent, or no capture, is tried some times only: each takes a tap on the
+ * Node. Throws the signal's reason.
  */
 export async function followTap(tap: FollowTap): Promise<TapEnding> {
-  const { open, request, backoff, onCut, signal } = tap;
+  const { open, request, backoff, onCut, settledMs = defaultSettledMs, signal } = tap;
   let lastMs: number | undefined;
+  let wrong = 0;
   for (let tries = 1; ; tries += 1) {
     const opened = await open(request, signal);
     let why = opened.kind === 'open' ? '' : opened.message;
     if (opened.kind === 'open') {
-      backoff.reset();
-      tap.onOpened(lastMs === undefined ? undefined : performance.now() - lastMs);
+      const openedMs = performance.now();
+      tap.onOpened(lastMs === undefined ? undefined : openedMs - lastMs);
       const ending = await receive(opened.stream, tap);
       lastMs = performance.now();
       signal.throwIfAborted();
       if (ending.kind === 'ended') return ending;
       why = ending.message;
+      const hasSettled = lastMs - openedMs >= settledMs;
+      if (hasSettled) backoff.reset();
+      wrong = (hasSettled ? 0 : wrong) + (ending.kind === 'wrong' ? 1 : 0);
+      if (wrong >= mostWrong) return { kind: 'refused', message: `${why} (${wrong} times)` };
     } else if (!opened.canRetry && !isAgentAway(opened, lastMs)) {
       return { kind: lastMs === undefined ? 'refused' : 'ended', message: opened.message };
     }
@@ -67,23 +77,35 @@ const agentAwayMs = 30_000;
 /** Of something that may be away for good: about 15 s. */
 const firstTries = 7;
 
+/** In a row: a newer hub, or what is between, sends the same the next time. */
+const mostWrong = 3;
+
+const defaultSettledMs = 5_000;
+
 /** A Node that has as many live captures as it may has a place for another one only when one of them ends. */
 const fullMs = 10_000;
 
 type Received =
   | Extract<TapEnding, { readonly kind: 'ended' }>
-  | { readonly kind: 'cut'; readonly message: string };
+  | { readonly kind: 'cut' | 'wrong'; readonly message: string };
 
 async function receive(opened: CaptureStream, tap: FollowTap): Promise<Received> {
   await using stream = opened;
+  let pumped: Pumped;
   try {
-    await pump(stream, tap);
+    pumped = await pump(stream, tap);
   } finally {
     tap.onGaps(stream.gaps);
   }
   tap.signal.throwIfAborted();
+  if (pumped.kind === 'not-capture')
+    return { kind: 'wrong', message: `what came is no capture: ${pumped.message}` };
   const outcome = stream.outcome();
-  if (outcome.kind !== 'ended') return { kind: 'cut', message: outcome.message };
+  // What ends inside a packet because it was cut is no damage of its own.
+  const damage = outcome.kind === 'ended' ? pumped.damage.filter(isLoss) : pumped.damage.filter(isCorrupt);
+  if (damage.length > 0) tap.onDamage(damage);
+  if (outcome.kind !== 'ended')
+    return { kind: outcome.kind === 'cut' ? 'cut' : 'wrong', message: outcome.message };
   const { end } = outcome;
   const message = end.message ?? endTexts[end.reason] ?? end.reason;
   // An agent that stops is followed by another one.
@@ -95,21 +117,37 @@ const endTexts: Readonly<Record<string, string | undefined>> = {
   InterfaceGone: 'its interface is gone',
 };
 
-async function pump(stream: CaptureStream, { request, onPacket, signal }: FollowTap): Promise<void> {
+type Pumped =
+  | { readonly kind: 'read'; readonly damage: readonly Damage[] }
+  | { readonly kind: 'not-capture'; readonly message: string };
+
+function isCorrupt({ kind }: Damage): boolean {
+  return kind === 'corrupt';
+}
+
+async function pump(stream: CaptureStream, tap: FollowTap): Promise<Pumped> {
+  const { request, onPacket, signal } = tap;
   const opened = await openCaptureStream(stream.chunks(), {
     name: request.pod,
     bufferBytes: readBufferBytes,
   });
-  // What is cut before its header is said by the outcome.
-  if (opened.kind === 'not-capture') return;
+  if (opened.kind === 'not-capture') return opened;
   await using reader = opened.reader;
-  for (;;) {
-    const next = reader.next();
-    if (!(typeof next === 'boolean' ? next : await next)) return;
-    signal.throwIfAborted();
-    const description = reader.interfaces[reader.packet.interfaceIndex];
-    if (description) onPacket(reader.packet, description);
+  try {
+    for (;;) {
+      const next = reader.next();
+      if (!(typeof next === 'boolean' ? next : await next)) break;
+      signal.throwIfAborted();
+      const description = reader.interfaces[reader.packet.interfaceIndex];
+      if (description) onPacket(reader.packet, description);
+    }
+  } catch (error) {
+    // Of an interrupted stream, what was found until then.
+    const damage = reader.damage.filter(isCorrupt);
+    if (damage.length > 0) tap.onDamage(damage);
+    throw error;
   }
+  return { kind: 'read', damage: reader.damage };
 }
 
 /** One for each Pod; a longer packet makes it larger. */

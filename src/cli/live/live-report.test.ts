@@ -33,6 +33,33 @@ test('Pods for which a Node has no place are not forgotten at the end', () => {
   ]);
 });
 
+test('a Pod whose stream is cut again and again does not fill the screen', () => {
+  const { terminal, stderr } = cliTerminal();
+  const report = liveReport(terminal);
+  const web = { key: 'uid', namespace: 'shop', name: 'web', node: 'n1' };
+  for (let at = 0; at < 100; at += 1) {
+    report.opened(web, at === 0 ? undefined : 1_000);
+    report.cut(web, 'the stream was cut');
+  }
+  const lines = stderr().trimEnd().split('\n');
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toBe('podcap: web is cut again and again; no more of that is said');
+});
+
+test('damage does not fill the screen', () => {
+  const { terminal, stderr } = cliTerminal();
+  const report = liveReport(terminal);
+  const web = { key: 'uid', namespace: 'shop', name: 'web', node: 'n1' };
+  report.opened(web, undefined);
+  const damage = { message: 'web, byte 1: no block', kind: 'corrupt', offset: 1, resumedAt: 9 } as const;
+  report.damaged(
+    web,
+    Array.from({ length: 50 }, () => damage),
+  );
+  expect(stderr().trimEnd().split('\n')).toHaveLength(11);
+  expect(report.summary(1, 1)).toBe(3);
+});
+
 test('at a terminal, it says what is watched', () => {
   const { terminal, stderr } = cliTerminal({ isTTY: true });
   liveReport(terminal).begin(pods);

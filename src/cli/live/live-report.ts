@@ -1,5 +1,6 @@
 import type { StreamGap } from '../../api/stream-frames.ts';
 import { exitCodes, printMessage } from '../../commands/terminal.ts';
+import type { Damage } from '../../pcap/packet-reader.ts';
 import type { CliTerminal } from '../cli-command.ts';
 import type { LivePod } from './live-taps.ts';
 
@@ -8,6 +9,7 @@ export type LiveReport = {
   readonly opened: (pod: LivePod, missedMs: number | undefined) => void;
   readonly cut: (pod: LivePod, why: string) => void;
   readonly gaps: (gaps: readonly StreamGap[]) => void;
+  readonly damaged: (pod: LivePod, damage: readonly Damage[]) => void;
   readonly refused: (pod: LivePod, message: string) => void;
   readonly ended: (pod: LivePod, message: string) => void;
   /** Only people at a terminal wonder whether anything happens. */
@@ -29,8 +31,13 @@ export function liveReport(terminal: CliTerminal): LiveReport {
   const away = new Set<string>();
   /** Those of which it was said. */
   const announced = new Set<string>();
-  let [missing, isIncomplete, refusals, noSpace] = [0, false, 0, 0];
+  /** Of each Pod, how often it was said. */
+  const cuts = new Map<string, number>();
+  let [missing, isIncomplete, refusals, noSpace, damages] = [0, false, 0, 0, 0];
   const say = (message: string) => printMessage(terminal, message);
+  const forget = (key: string) => {
+    for (const kept of [away, announced, cuts]) kept.delete(key);
+  };
 
   return {
     say,
@@ -46,7 +53,14 @@ export function liveReport(terminal: CliTerminal): LiveReport {
     cut({ key, name }, why) {
       if (away.has(key)) return;
       away.add(key);
+      const before = cuts.get(key) ?? 0;
+      if (before > mostLines) return;
       if (announced.size < mostLines) {
+        cuts.set(key, before + 1);
+        if (before === mostLines) {
+          say(`${name} is cut again and again; no more of that is said`);
+          return;
+        }
         announced.add(key);
         say(`${name}: ${why}; it is tried again`);
       } else if (away.size === mostLines + 1) say('more Pods are tried again');
@@ -55,15 +69,23 @@ export function liveReport(terminal: CliTerminal): LiveReport {
       for (const { packets } of gaps) missing += packets ?? 0;
       isIncomplete ||= gaps.length > 0;
     },
+    damaged({ name }, damage) {
+      isIncomplete = true;
+      for (const { message } of damage) {
+        damages += 1;
+        if (damages <= mostLines) say(`packets of ${name} are missing: ${message}`);
+        else if (damages === mostLines + 1) say('more could not be read');
+      }
+    },
     refused({ key, name }, message) {
-      away.delete(key);
+      forget(key);
       isIncomplete = true;
       refusals += 1;
       if (refusals <= mostLines) say(`${name} is not watched: ${message}`);
       else if (refusals === mostLines + 1) say('more are not watched');
     },
     ended({ key, name }, message) {
-      away.delete(key);
+      forget(key);
       say(`${name}: ${message}`);
     },
     begin(pods) {
@@ -87,7 +109,10 @@ export function liveReport(terminal: CliTerminal): LiveReport {
             : `${away.size} Pods were not watched at the end`,
         );
       }
-      if (watched.size === 0) return exitCodes.failed;
+      if (watched.size === 0) {
+        if (refusals === 0 && away.size === 0) say('no Pod was watched');
+        return exitCodes.failed;
+      }
       const pods = watched.size === 1 ? '1 Pod' : `${watched.size} Pods`;
       const lost = missing + noSpace;
       const missed = lost > 0 ? `; ${counted(lost)} are missing` : '';

@@ -1,7 +1,7 @@
 import type { StreamGap } from '../../api/stream-frames.ts';
 import { backoff } from '../../base/backoff.ts';
 import type { CaptureInterface } from '../../pcap/capture-interface.ts';
-import type { CurrentPacket } from '../../pcap/packet-reader.ts';
+import type { CurrentPacket, Damage } from '../../pcap/packet-reader.ts';
 import type { OpenedStream, TapRequest } from '../api/capture-stream.ts';
 import { followTap, type TapEnding } from './follow-tap.ts';
 
@@ -40,6 +40,8 @@ export type TapEvents = {
   readonly opened: (pod: LivePod, missedMs: number | undefined) => void;
   readonly cut: (pod: LivePod, why: string) => void;
   readonly gaps: (pod: LivePod, gaps: readonly StreamGap[]) => void;
+  /** Parts of its stream that could not be read. */
+  readonly damaged: (pod: LivePod, damage: readonly Damage[]) => void;
   readonly ended: (pod: LivePod, ending: TapEnding) => void;
   /** A tap failed in a way that ends the command. */
   readonly failed: (error: unknown) => void;
@@ -79,6 +81,7 @@ export function liveTaps({
         onOpened: (missedMs) => events.opened(pod, missedMs),
         onCut: (why) => events.cut(pod, why),
         onGaps: (gaps) => events.gaps(pod, gaps),
+        onDamage: (damage) => events.damaged(pod, damage),
         signal,
       });
       over(pod.key);

@@ -91,7 +91,8 @@ test('a capture is complete after Ctrl-C', async () => {
   const to = join(folder.path, 'live.pcapng');
   await using hub = await hubScene({ 'web/attach': [sendsOn(recordingBytes('web', [1, 2]))] }, pods);
   await using watching = hub.run(['live', 'web', '--to', to]);
-  await expect.poll(async () => (await readFile(`${to}.part`).catch(() => '')).length).toBeGreaterThan(150);
+  const partBytes = async () => (await readFile(`${to}.part`).catch(() => '')).length;
+  await expect.poll(partBytes, { timeout: 20_000 }).toBeGreaterThan(150);
   watching.child.kill('SIGINT');
   expect(await watching.ended).toMatchObject({
     code: 0,

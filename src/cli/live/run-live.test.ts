@@ -105,10 +105,41 @@ test.for([
 test('ends after so long', async () => {
   const { ended, stderr } = live(
     { web: [{ bytes: recordingBytes('web', [1]), ending: never }] },
-    { durationMs: 20 },
+    { durationMs: 500 },
   );
   expect(await ended).toBe(0);
   expect(stderr()).toContain('1 packet of 1 Pod');
+});
+
+test('ends after so long also where no tap can be opened', async () => {
+  const { ended, stderr } = live(
+    {},
+    {
+      pods: [podOf('web')],
+      open: (_, signal) =>
+        new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      durationMs: 20,
+    },
+  );
+  expect(await ended).toBe(1);
+  expect(stderr()).toBe('podcap: no Pod was watched\n');
+});
+
+test('ends after so long also where all taps of the Node are taken', async () => {
+  const { ended, stderr } = live({ web: [refused(429, 'the Node has no place', true)] }, { durationMs: 20 });
+  expect(await ended).toBe(1);
+  expect(stderr()).toBe(
+    'podcap: web: the Node has no place; it is tried again\npodcap: 1 Pod was not watched at the end\n',
+  );
+});
+
+test('packets that cannot be read are missing', async () => {
+  const bytes = Buffer.from(recordingBytes('web', [1, 2, 3]));
+  bytes.fill(0xff, bytes.indexOf('web at 2') - 20, bytes.indexOf('web at 2'));
+  const { ended, stdout, stderr } = live({ web: [{ bytes, outcome: podEnded }] });
+  expect(await ended).toBe(3);
+  expect(secondsOf(stdout())).toHaveLength(2);
+  expect(stderr()).toMatch(/^podcap: packets of web are missing: web, byte \d+: /);
 });
 
 test('a stream that is cut is opened again, and what is missing is said', async () => {

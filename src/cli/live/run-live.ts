@@ -24,7 +24,7 @@ export type RunLive = Pick<LiveTapsOptions, 'open' | 'asked' | 'backoffMs' | 'go
   readonly outputEnded?: AbortSignal;
   /** How many packets; Infinity for all. */
   readonly count: number;
-  /** From the first tap on; Infinity for as long as there are Pods. */
+  /** From the start on, whether a Pod is watched or not; Infinity for as long as there are Pods. */
   readonly durationMs: number;
   readonly terminal: CliTerminal;
   readonly signal: AbortSignal;
@@ -44,7 +44,7 @@ const defaultLastWriteMs = 2_000;
 type LiveState = {
   shown: number;
   /** performance.now() */
-  untilMs: number;
+  readonly untilMs: number;
   /** No Pods can come any more. */
   hasAllPods: boolean;
   failure: { readonly error: unknown } | undefined;
@@ -57,7 +57,7 @@ export async function runLive(live: RunLive): Promise<number> {
   const report = liveReport(terminal);
   const state: LiveState = {
     shown: 0,
-    untilMs: Infinity,
+    untilMs: startMs + live.durationMs,
     hasAllPods: changes === undefined,
     failure: undefined,
   };
@@ -68,7 +68,7 @@ export async function runLive(live: RunLive): Promise<number> {
   });
   const taps: LiveTaps = liveTaps({
     ...live,
-    events: tapEvents(live, { state, order, report, wake, running: () => taps.running() }),
+    events: tapEvents({ state, order, report, wake, running: () => taps.running() }),
   });
   const over = new AbortController();
   const late = lastingEnd();
@@ -100,20 +100,17 @@ type Events = {
   readonly running: LiveTaps['running'];
 };
 
-function tapEvents({ durationMs }: RunLive, { state, order, report, wake, running }: Events): TapEvents {
+function tapEvents({ state, order, report, wake, running }: Events): TapEvents {
   const arrive = arrivingPackets(order, report.noSpace);
   return {
     packet(pod, packet, description) {
       arrive(pod, packet, description);
       wake();
     },
-    opened(pod, missedMs) {
-      if (state.untilMs === Infinity) state.untilMs = performance.now() + durationMs;
-      report.opened(pod, missedMs);
-      wake();
-    },
+    opened: report.opened,
     cut: report.cut,
     gaps: (_, gaps) => report.gaps(gaps),
+    damaged: report.damaged,
     ended(pod, { kind, message }) {
       report[kind](pod, message);
       if (!state.hasAllPods && running() === 0) report.say('no Pod is left: waiting for others');
