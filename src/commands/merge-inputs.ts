@@ -28,42 +28,84 @@ export type EmptyCapture = {
   readonly reader: Pick<CaptureReader, 'interfaces' | 'received'>;
 };
 
-/** The captures with packets, and those without, with why they could not be read, if so. The message names what is no capture. */
+/** The captures with packets, and those without, with why they could not be read, if so. */
+export type ScannedCaptures = {
+  readonly captures: readonly ScannedCapture[];
+  readonly empty: readonly EmptyCapture[];
+  readonly damage: readonly Damage[];
+};
+
+/** The message names what is no capture. */
 export type ScanResult =
-  | {
-      readonly kind: 'scanned';
-      readonly captures: readonly ScannedCapture[];
-      readonly empty: readonly EmptyCapture[];
-      readonly damage: readonly Damage[];
-    }
+  | ({ readonly kind: 'scanned' } & ScannedCaptures)
   | { readonly kind: 'unusable'; readonly message: string };
+
+/** What is no capture, or cannot be read at all; the message names it. */
+export type UnusableCapture = { readonly capture: NamedCapture; readonly message: string };
+
+export type ScanOptions = { readonly withAddresses: boolean };
 
 const scannedAtOnce = 16;
 
 /** Looks at the start of each file. A stream cannot be read twice: it is only opened when it is merged. */
 export async function scanCaptures(
   captures: readonly NamedCapture[],
-  { withAddresses }: { readonly withAddresses: boolean },
+  options: ScanOptions,
 ): Promise<ScanResult> {
-  const scanned: ScannedCapture[] = [];
-  const empty: EmptyCapture[] = [];
-  const damage: Damage[] = [];
-  const tools: ScanTools = {
-    buffers: [],
-    decoder: withAddresses ? createDecoder() : undefined,
+  const scans = new CaptureScans();
+  for await (const each of scansOf(captures, options)) {
+    const unusable = scans.add(each);
+    if (unusable) return { kind: 'unusable', message: unusable.message };
+  }
+  return { kind: 'scanned', ...scans.scanned };
+}
+
+/** The same, of those that can be read, and what the others are. */
+export async function scanUsable(
+  captures: readonly NamedCapture[],
+  options: ScanOptions,
+): Promise<ScannedCaptures & { readonly unusable: readonly UnusableCapture[] }> {
+  const scans = new CaptureScans();
+  const unusable: UnusableCapture[] = [];
+  for await (const each of scansOf(captures, options)) {
+    const problem = scans.add(each);
+    if (problem) unusable.push(problem);
+  }
+  return { ...scans.scanned, unusable };
+}
+
+type ScanOf = { readonly capture: NamedCapture; readonly found: Scan };
+
+class CaptureScans {
+  readonly scanned = {
+    captures: Array.of<ScannedCapture>(),
+    empty: Array.of<EmptyCapture>(),
+    damage: Array.of<Damage>(),
   };
+
+  /** Returns what cannot be used. */
+  add({ capture, found }: ScanOf): UnusableCapture | undefined {
+    const { captures, empty, damage } = this.scanned;
+    if (found.kind === 'not-capture') return { capture, message: found.message };
+    if (found.kind === 'empty') {
+      empty.push(found.capture);
+      damage.push(...found.damage);
+    } else captures.push(found);
+    return undefined;
+  }
+}
+
+async function* scansOf(
+  captures: readonly NamedCapture[],
+  { withAddresses }: ScanOptions,
+): AsyncGenerator<ScanOf, void> {
+  const tools: ScanTools = { buffers: [], decoder: withAddresses ? createDecoder() : undefined };
   for (let at = 0; at < captures.length; at += scannedAtOnce) {
     const some = captures.slice(at, at + scannedAtOnce);
-    const results = await Promise.all(some.map((capture) => scanOrRefuse(capture, tools)));
-    for (const result of results) {
-      if (result.kind === 'not-capture') return { kind: 'unusable', message: result.message };
-      if (result.kind === 'empty') {
-        empty.push(result.capture);
-        damage.push(...result.damage);
-      } else scanned.push(result);
-    }
+    yield* await Promise.all(
+      some.map(async (capture) => ({ capture, found: await scanOrRefuse(capture, tools) })),
+    );
   }
-  return { kind: 'scanned', captures: scanned, empty, damage };
 }
 
 type Scan =

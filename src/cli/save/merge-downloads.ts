@@ -1,7 +1,7 @@
 import { onAbort } from '../../base/on-abort.ts';
 import { nameProblems } from '../../commands/address-names.ts';
 import { type CaptureOutput, type Writing, writeCapture } from '../../commands/capture-output.ts';
-import { type ScanResult, scanCaptures } from '../../commands/merge-inputs.ts';
+import { type ScannedCaptures, scanUsable } from '../../commands/merge-inputs.ts';
 import { MergeReport } from '../../commands/merge-report.ts';
 import { mergedCapture } from '../../commands/merged-capture.ts';
 import { megabytes } from '../../commands/progress.ts';
@@ -30,13 +30,14 @@ export type MergeDownloads = {
 };
 
 /** Merges what was downloaded into the output, which says at its start what is missing in it. Returns the exit code. */
-export async function mergeDownloads(work: MergeDownloads): Promise<number> {
-  const { options, to, recordings, output, context } = work;
+export async function mergeDownloads(downloads: MergeDownloads): Promise<number> {
+  const { options, to, output, context } = downloads;
   const { terminal, signal } = context;
+  const { captures, empty, damage, recordings } = await scan(downloads);
+  const work = { ...downloads, recordings };
   const downloaded = recordings.filter(({ download }) => download.kind === 'downloaded');
   const missing = missingLines(work);
   if (downloaded.length === 0) throw new CommandFailure(nothingSaved(missingSummary(work)), exitCodes.failed);
-  const { captures, empty, damage } = await scan(downloaded, options);
   const report = new MergeReport(terminal, captures, to === '-' ? 'stdout' : 'file');
   report.damaged(damage);
   if (options.side !== undefined) report.problems(sideProblems(captures));
@@ -81,14 +82,30 @@ function nothingSaved(missing: readonly string[]): string {
   return ['nothing was saved', ...shortened(missing)].join('\n');
 }
 
-async function scan(
-  downloaded: MergeDownloads['recordings'],
-  { side, names }: SaveOptions,
-): Promise<Extract<ScanResult, { readonly kind: 'scanned' }>> {
-  const named = downloaded.map(({ name, file }) => file.capture(name));
-  const scanned = await scanCaptures(named, { withAddresses: side !== undefined || names });
-  if (scanned.kind === 'scanned') return scanned;
-  throw new CommandFailure(`what was downloaded is no capture: ${scanned.message}`, exitCodes.failed);
+/** What is no capture is a failure of its own recording. */
+async function scan({
+  options: { side, names },
+  recordings,
+}: MergeDownloads): Promise<ScannedCaptures & Pick<MergeDownloads, 'recordings'>> {
+  const named = new Map(
+    recordings
+      .filter(({ download }) => download.kind === 'downloaded')
+      .map((recording) => [recording.file.capture(recording.name), recording]),
+  );
+  const scanned = await scanUsable([...named.keys()], { withAddresses: side !== undefined || names });
+  const messages = new Map(scanned.unusable.map(({ capture, message }) => [named.get(capture), message]));
+  return {
+    ...scanned,
+    recordings: recordings.map((recording) => {
+      const message = messages.get(recording);
+      return message === undefined
+        ? recording
+        : {
+            ...recording,
+            download: { kind: 'failed', message: `what was downloaded is no capture: ${message}` },
+          };
+    }),
+  };
 }
 
 /** Takes no more bytes once the command is to end, also while a pipe takes none. */

@@ -181,6 +181,18 @@ test.for([
   );
 });
 
+test('a download that is no capture is missing, and the others are saved', async () => {
+  await using scene = await save({
+    web: [memoryStream({ bytes: recordingBytes('web', [1]) })],
+    db: [memoryStream({ bytes: Buffer.from('this is no capture, but what was sent') })],
+    cache: [memoryStream({ bytes: recordingBytes('cache', [2]) })],
+  });
+  expect(await scene.run()).toBe(3);
+  expect((await scene.read()).packets.map(({ data }) => data)).toEqual(['web at 1', 'cache at 2']);
+  expect(scene.screen.stderr()).toContain('saved 2 packets of 2 Pods');
+  expect(scene.screen.stderr()).toContain('db is not in it: what was downloaded is no capture: ');
+});
+
 test('without a single recording, there is no file', async () => {
   await using scene = await save({ web: [refused('nothing is recorded of Pod web', false)] });
   expect(await scene.run()).toBe(1);
