@@ -1,6 +1,7 @@
 import type { StreamGap } from '../../api/stream-frames.ts';
 import { exitCodes, printMessage } from '../../commands/terminal.ts';
 import type { Damage } from '../../pcap/packet-reader.ts';
+import { type ForeignInterface, foreignText } from '../api/own-interfaces.ts';
 import type { CliTerminal } from '../cli-command.ts';
 import type { LivePod } from './live-taps.ts';
 
@@ -10,6 +11,7 @@ export type LiveReport = {
   readonly cut: (pod: LivePod, why: string) => void;
   readonly gaps: (gaps: readonly StreamGap[]) => void;
   readonly damaged: (pod: LivePod, damage: readonly Damage[]) => void;
+  readonly foreign: (pod: LivePod, foreign: ForeignInterface) => void;
   readonly refused: (pod: LivePod, message: string) => void;
   readonly ended: (pod: LivePod, message: string) => void;
   /** Only people at a terminal wonder whether anything happens. */
@@ -33,7 +35,7 @@ export function liveReport(terminal: CliTerminal): LiveReport {
   const announced = new Set<string>();
   /** Of each Pod, how often it was said. */
   const cuts = new Map<string, number>();
-  let [missing, isIncomplete, refusals, noSpace, damages] = [0, false, 0, 0, 0];
+  let [missing, isIncomplete, refusals, noSpace, damages, foreigners] = [0, false, 0, 0, 0, 0];
   const say = (message: string) => printMessage(terminal, message);
   const forget = (key: string) => {
     for (const kept of [away, announced, cuts]) kept.delete(key);
@@ -76,6 +78,11 @@ export function liveReport(terminal: CliTerminal): LiveReport {
         if (damages <= mostLines) say(`packets of ${name} are missing: ${message}`);
         else if (damages === mostLines + 1) say('more could not be read');
       }
+    },
+    foreign({ name }, foreign) {
+      foreigners += 1;
+      if (foreigners <= mostLines) say(foreignText(name, foreign));
+      else if (foreigners === mostLines + 1) say('more Pods have interfaces of others');
     },
     refused({ key, name }, message) {
       forget(key);

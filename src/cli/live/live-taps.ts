@@ -3,6 +3,7 @@ import { backoff } from '../../base/backoff.ts';
 import type { CaptureInterface } from '../../pcap/capture-interface.ts';
 import type { CurrentPacket, Damage } from '../../pcap/packet-reader.ts';
 import type { OpenedStream, TapRequest } from '../api/capture-stream.ts';
+import { type ForeignInterface, ownInterfaces } from '../api/own-interfaces.ts';
 import { followTap, type TapEnding } from './follow-tap.ts';
 
 /** A Pod to be watched. */
@@ -42,6 +43,8 @@ export type TapEvents = {
   readonly gaps: (pod: LivePod, gaps: readonly StreamGap[]) => void;
   /** Parts of its stream that could not be read. */
   readonly damaged: (pod: LivePod, damage: readonly Damage[]) => void;
+  /** Its stream has an interface that is none of the Pod. */
+  readonly foreign: (pod: LivePod, foreign: ForeignInterface) => void;
   readonly ended: (pod: LivePod, ending: TapEnding) => void;
   /** A tap failed in a way that ends the command. */
   readonly failed: (error: unknown) => void;
@@ -72,12 +75,13 @@ export function liveTaps({
 
   async function run(pod: LivePod, signal: AbortSignal): Promise<void> {
     const { namespace, name, node } = pod;
+    const own = ownInterfaces({ namespace, pod: name }, (foreign) => events.foreign(pod, foreign));
     try {
       const ending = await followTap({
         request: { kind: 'tap', namespace, pod: name, ...asked, ...(node !== undefined && { node }) },
         open,
         backoff: backoff(backoffMs),
-        onPacket: (packet, description) => events.packet(pod, packet, description),
+        onPacket: (packet, description) => events.packet(pod, packet, own(description)),
         onOpened: (missedMs) => events.opened(pod, missedMs),
         onCut: (why) => events.cut(pod, why),
         onGaps: (gaps) => events.gaps(pod, gaps),

@@ -133,6 +133,19 @@ test('ends after so long also where all taps of the Node are taken', async () =>
   );
 });
 
+test('a Node cannot pass its packets off as those of another Pod', async () => {
+  const { ended, stdout, stderr } = live({
+    web: [{ bytes: recordingBytes('web', [1]), outcome: podEnded }],
+    db: [{ bytes: recordingBytes('web', [2]), outcome: podEnded }],
+  });
+  expect(await ended).toBe(0);
+  expect(secondsOf(stdout())).toEqual(['1 web', '2 db']);
+  expect(stderr()).toContain(
+    'podcap: the Node of db sends packets of an interface called shop/web/eth0, which is none of db: ' +
+      'it is shown as shop/db/shop:web:eth0\n',
+  );
+});
+
 test('packets that cannot be read are missing', async () => {
   const bytes = Buffer.from(recordingBytes('web', [1, 2, 3]));
   bytes.fill(0xff, bytes.indexOf('web at 2') - 20, bytes.indexOf('web at 2'));
@@ -223,8 +236,8 @@ test('Pods that come are watched, and those that go are not waited for', async (
   }
   const { ended, stdout, stderr } = live(
     {
-      'web-1': [{ bytes: recordingBytes('web1', [1]), ending: never }],
-      'web-2': [{ bytes: recordingBytes('web2', [2]), outcome: podEnded }],
+      'web-1': [{ bytes: recordingBytes('web-1', [1]), ending: never }],
+      'web-2': [{ bytes: recordingBytes('web-2', [2]), outcome: podEnded }],
     },
     { pods: [podOf('web-1')], changes, goneAfterMs: 10 },
   );

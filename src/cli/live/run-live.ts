@@ -111,6 +111,7 @@ function tapEvents({ state, order, report, wake, running }: Events): TapEvents {
     cut: report.cut,
     gaps: (_, gaps) => report.gaps(gaps),
     damaged: report.damaged,
+    foreign: report.foreign,
     ended(pod, { kind, message }) {
       report[kind](pod, message);
       if (!state.hasAllPods && running() === 0) report.say('no Pod is left: waiting for others');

@@ -4,10 +4,14 @@ import { type CaptureOutput, type Writing, writeCapture } from '../../commands/c
 import { type ScannedCaptures, scanUsable } from '../../commands/merge-inputs.ts';
 import { MergeReport } from '../../commands/merge-report.ts';
 import { mergedCapture } from '../../commands/merged-capture.ts';
+import type { NamedCapture } from '../../commands/open-capture.ts';
 import { megabytes } from '../../commands/progress.ts';
 import { sideProblems } from '../../commands/side-problems.ts';
 import { exitCodes, printMessage } from '../../commands/terminal.ts';
+import type { RecordingRequest } from '../api/capture-stream.ts';
+import { foreignText, ownInterfaces } from '../api/own-interfaces.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
+import { ownCapture } from './own-capture.ts';
 import type { SaveOptions } from './save-arguments.ts';
 import {
   isIncomplete,
@@ -21,7 +25,10 @@ import type { SpoolFile } from './spool-file.ts';
 export type MergeDownloads = {
   readonly options: SaveOptions;
   readonly to: string;
-  readonly recordings: readonly (SavedRecording & { readonly file: SpoolFile })[];
+  readonly recordings: readonly (SavedRecording & {
+    readonly request: RecordingRequest;
+    readonly file: SpoolFile;
+  })[];
   readonly warnings: readonly string[];
   readonly output: CaptureOutput;
   /** When the command began; performance.now(). */
@@ -86,11 +93,12 @@ function nothingSaved(missing: readonly string[]): string {
 async function scan({
   options: { side, names },
   recordings,
+  context,
 }: MergeDownloads): Promise<ScannedCaptures & Pick<MergeDownloads, 'recordings'>> {
   const named = new Map(
     recordings
       .filter(({ download }) => download.kind === 'downloaded')
-      .map((recording) => [recording.file.capture(recording.name), recording]),
+      .map((recording) => [captureOf(recording, context), recording]),
   );
   const scanned = await scanUsable([...named.keys()], { withAddresses: side !== undefined || names });
   const messages = new Map(scanned.unusable.map(({ capture, message }) => [named.get(capture), message]));
@@ -106,6 +114,14 @@ async function scan({
           };
     }),
   };
+}
+
+function captureOf(
+  { name, request, file }: MergeDownloads['recordings'][number],
+  { terminal }: MergeDownloads['context'],
+): NamedCapture {
+  const own = ownInterfaces(request, (foreign) => printMessage(terminal, foreignText(name, foreign)));
+  return ownCapture(file.capture(name), own);
 }
 
 /** Takes no more bytes once the command is to end, also while a pipe takes none. */

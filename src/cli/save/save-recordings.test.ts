@@ -85,6 +85,18 @@ test('recordings are merged in time order, with the name of each Pod', async () 
   );
 });
 
+test('a Node cannot pass its packets off as those of another Pod', async () => {
+  await using scene = await save({
+    web: [memoryStream({ bytes: recordingBytes('web', [1]) })],
+    db: [memoryStream({ bytes: recordingBytes('web', [2]) })],
+  });
+  expect(await scene.run()).toBe(0);
+  const { interfaces, packets } = await scene.read();
+  expect(interfaces.map(({ name }) => name)).toEqual(['shop/web/eth0', 'shop/db/shop:web:eth0']);
+  expect(packets.map(({ interfaceIndex }) => interfaceIndex)).toEqual([0, 1]);
+  expect(scene.screen.stderr().match(/the Node of db sends packets of an interface called/g)).toHaveLength(1);
+});
+
 test('a stream that is cut or damaged starts over, alone', async () => {
   const whole = recordingBytes('web', [1, 3]);
   await using scene = await save({

@@ -67,7 +67,11 @@ export async function saveRecordings(work: SaveWork): Promise<number> {
   const folder = await spoolFolder(to);
   const downloads = await downloadAll({ ...work, spools, folder });
   if (signal.aborted) throw interrupted(context);
-  const recordings = sources.map(({ name }, at) => ({ name, ...downloadAt(downloads, at) }));
+  const recordings = sources.map(({ name, request }, at) => ({
+    name,
+    request,
+    ...downloadAt(downloads, at),
+  }));
   return await mergeDownloads({ ...work, recordings, output, startMs });
 }
 
