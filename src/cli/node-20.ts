@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Adds to Node.js 20 what it lacks of the library that the program uses. The bundle has it before everything else; what
  * Node.js has already stays. tsconfig.node-20.json lets the compiler say what else would be missing.
@@ -118,3 +120,5 @@ function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
 addMissing(globalThis, 'AsyncDisposableStack', AsyncStack);
 addMissing(Promise, 'withResolvers', withResolvers);
 addMissing(Map, 'groupBy', groupBy);
+/** Newer ones have no limit for signals, which all that a command does at once listens to, and which end with it. */
+if (Number.parseInt(process.versions.node, 10) < 24) setMaxListeners(0);

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cliCommands } from '../../src/cli/cli-commands.ts';
 import { commandHelp } from '../../src/cli/help/command-help.ts';
+import { kubectlScene, sendObject } from '../../src/cli/kubectl/testing/kubectl-scene.ts';
 import { clientVersion } from '../../src/cli/version/client-version.ts';
 import { captureFile } from '../../src/pcap/testing/capture-files.ts';
 import { listenOnLoopback } from '../../src/testbed/loopback-port.ts';
@@ -63,6 +64,29 @@ test('the npm package runs on the oldest Node.js that it names', async () => {
   expect(completed.stdout).toMatch(/^version\t/);
   const licenses = `${folder}/prefix/lib/node_modules/kubectl-podcap/third-party-licenses.txt`;
   expect(await readFile(licenses, 'utf8')).toContain('== valibot (MIT)');
+});
+
+test('Node.js says nothing of its own there, whatever the command', async () => {
+  const notFound = { kind: 'Status', reason: 'NotFound', code: 404, message: 'not found' };
+  await using scene = await kubectlScene((_, response) => sendObject(response, notFound, 404));
+  const env = { ...scene.kubectl.env, PATH: `${dirname(scene.kubectl.program)}:${oldPath}` };
+  const pods = Array.from({ length: 20 }, (_, at) => `web-${at}`);
+  for (const args of [
+    ['check'],
+    ['list', ...pods],
+    ['save', ...pods],
+    ['start', ...pods],
+    ['stop', ...pods],
+    ['freeze', ...pods],
+    ['discard', '--yes', ...pods],
+    ['live', ...pods],
+    ['version'],
+  ]) {
+    const ran = execute('kubectl-podcap', args, { env, cwd: folder });
+    const { stderr } = await ran.catch((error: { readonly stderr: string }) => error);
+    expect.soft(stderr, args[0]).not.toMatch(/\(node:|Warning: /);
+  }
+  expect(scene.requests.length).toBeGreaterThan(20);
 });
 
 test('it merges and shows captures there', async () => {
