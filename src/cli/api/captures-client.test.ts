@@ -117,11 +117,15 @@ test('where a watch cannot go on, all captures are listed again, and those that 
     sendList(response, `${lists}`, lists === 1 ? ['web', 'db'] : ['web', 'cart']);
   });
   const changes: string[] = [];
-  for await (const { kind, capture } of watchCaptures(scene.cluster, all, signal, fast)) {
+  const interruptions: (string | undefined)[] = [];
+  const options = { ...fast, onInterruption: (why: string | undefined) => interruptions.push(why) };
+  for await (const { kind, capture } of watchCaptures(scene.cluster, all, signal, options)) {
     changes.push(`${kind} ${capture.metadata.name}`);
     if (capture.metadata.name === 'cart') break;
   }
   expect(changes).toEqual(['set web', 'set db', 'deleted db', 'set web', 'set cart']);
+  // That is how a watch goes on at another replica.
+  expect(interruptions).toEqual([]);
 });
 
 test('a watch that is refused at first fails, and so does one whose rights are taken away', async () => {

@@ -47,6 +47,7 @@ export async function* followObjects<T>(
   let isInterrupted = false;
   const onState = (state: WatchState) => {
     if (state.kind === 'synced') patience.noteContact();
+    else if (patience.isExpired()) return;
     if ((state.kind === 'disconnected') === isInterrupted) return;
     isInterrupted = state.kind === 'disconnected';
     onInterruption(patience.why());
@@ -85,16 +86,20 @@ function patienceOf() {
   let hasContact = false;
   let unauthorized = 0;
   let why: string | undefined;
+  let isExpired = false;
   return {
     why: () => why,
+    /** The last error only asks for a list, as every other replica of the hub does: nothing is wrong. */
+    isExpired: () => isExpired,
     noteContact() {
       hasContact = true;
       unauthorized = 0;
       why = undefined;
     },
     endsAfter(error: ApiError): boolean {
+      isExpired = error.status === 410;
+      if (isExpired) return false;
       why = plainMessage(error);
-      if (error.status === 410) return false;
       if (!hasContact || error.status === 403) return true;
       // kubectl fetches a new token after the first one.
       if (error.status === 401) unauthorized += 1;
