@@ -1,6 +1,8 @@
+import * as v from 'valibot';
 import { expect } from 'vitest';
 import { framesMediaType } from '../../src/api/stream-frames.ts';
 import { until } from '../../src/base/until.ts';
+import { lines } from '../../src/kubernetes/split-lines.ts';
 import { capturesPath } from '../support/capture-requests.ts';
 import { capturedPod, sendCaptured } from '../support/captured-pod.ts';
 import { range } from '../support/consecutive.ts';
@@ -67,9 +69,17 @@ test(`an update of the hub under ${streams} downloads, ${streams} live captures 
     using answer = await open(`${all}/${name}/attach`, signal, { user });
     await readFramedCapture(answer.body);
   });
+  /** Watches that are open, each with the captures that it knows. */
+  const known = new Set<Set<string>>();
   await using watching = persistently(watches, async (signal) => {
     using answer = await open(`${all}?watch=true`, signal, { accept });
-    await answer.bytes();
+    const names = new Set<string>();
+    known.add(names);
+    try {
+      for await (const event of watchEvents(answer.body)) names.add(event.object.metadata.name);
+    } finally {
+      known.delete(names);
+    }
   });
   await using lists = persistently(listers, async (signal) => {
     using answer = await open(all, signal, { accept });
@@ -88,6 +98,11 @@ test(`an update of the hub under ${streams} downloads, ${streams} live captures 
     deadlineMs: 60_000,
   });
   await waitForTaps(streams, { deadlineMs: 60_000 });
+  const later = await capturedPod(cluster, 'later');
+  await until(() => [...known].filter((names) => names.has(later.name)).length === watches, {
+    what: `all ${watches} watches to know of a new capture`,
+    deadlineMs: 60_000,
+  });
   printFigures('update of the hub', {
     downloads: downloads.counts(),
     taps: taps.counts(),
@@ -95,7 +110,7 @@ test(`an update of the hub under ${streams} downloads, ${streams} live captures 
     listsDuring: during.complete - before.complete,
     listsFailed: during.failed - before.failed,
   });
-  expect(downloads.wrong()).toEqual([]);
+  expect([downloads.wrong(), taps.wrong(), watching.wrong()]).toEqual([[], [], []]);
   expect(during.failed - before.failed).toBe(0);
   expect(during.complete - before.complete).toBeGreaterThanOrEqual(leastLists);
 });
@@ -136,3 +151,17 @@ test('a namespace that is deleted while both replicas are away is gone once they
   await waitForHubs(2);
   await cluster.start(idle({ name: 'after', node: 'node1' }));
 });
+
+const eventSchema = v.object({
+  type: v.picklist(['ADDED', 'MODIFIED', 'DELETED']),
+  object: v.object({ metadata: v.object({ name: v.string() }) }),
+});
+
+/** The events of a watch; throws WrongBytes on a line that is none. */
+async function* watchEvents(body: AsyncIterable<Buffer>): AsyncGenerator<v.InferOutput<typeof eventSchema>> {
+  for await (const line of lines(body, 1024 * 1024)) {
+    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), eventSchema), line);
+    if (!parsed.success) throw new WrongBytes(`an event that is none: ${line.slice(0, 200)}`);
+    yield parsed.output;
+  }
+}
