@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { controlFrame, dataFrameHeader, type StreamEnd, type StreamGap } from '../../api/stream-frames.ts';
+import { every } from '../../base/timers.ts';
 import { happens } from '../../base/until.ts';
 import { framedStream } from './framed-stream.ts';
 
@@ -62,6 +63,18 @@ test('a stream from which nothing comes any more is cut', async () => {
   expect(stream.outcome()).toEqual({
     kind: 'cut',
     message: 'the stream was cut after 2 bytes: nothing came for 0.02 s',
+  });
+});
+
+test('a stream from which nothing but heartbeats comes is cut, if it may be', async () => {
+  const body = new PassThrough();
+  using _beating = every(5, async () => void body.write(controlFrame({ kind: 'heartbeat' })));
+  body.write(dataFrame('ab'));
+  await using stream = framedStream(body, never, { stallMs: 40 });
+  expect(Buffer.concat(await Array.fromAsync(stream.chunks())).toString()).toBe('ab');
+  expect(stream.outcome()).toEqual({
+    kind: 'cut',
+    message: 'the stream was cut after 2 bytes: nothing but heartbeats came for 0.04 s',
   });
 });
 

@@ -10,6 +10,8 @@ import { isCut } from './is-cut.ts';
 export type FramedStreamOptions = {
   /** A stream from which nothing has come for so long is cut: agents send a heartbeat after 5 s. */
   readonly silenceMs?: number;
+  /** A stream of which nothing but heartbeats has come for so long is cut; never unless given: a tap can have no packets. */
+  readonly stallMs?: number;
 };
 
 const defaultSilenceMs = 45_000;
@@ -21,7 +23,7 @@ const defaultSilenceMs = 45_000;
 export function framedStream(
   body: Readable,
   signal: AbortSignal,
-  { silenceMs = defaultSilenceMs }: FramedStreamOptions = {},
+  { silenceMs = defaultSilenceMs, stallMs = Number.POSITIVE_INFINITY }: FramedStreamOptions = {},
 ): CaptureStream {
   const gaps: StreamGap[] = [];
   let outcome: StreamOutcome | undefined;
@@ -30,15 +32,21 @@ export function framedStream(
     const digest = createHash('sha256');
     let bytes = 0;
     let end: StreamEnd | undefined;
+    let waitingSinceMs = performance.now();
     try {
       for await (const part of frameParts(bytesUntilSilent(body, silenceMs))) {
         if (end) throw new WrongFrame('something follows the end');
+        if (part.kind === 'heartbeat') {
+          if (performance.now() - waitingSinceMs >= stallMs) throw new SilentAnswer(onlyHeartbeats(stallMs));
+          continue;
+        }
         if (part.kind === 'data') {
           bytes += part.bytes.length;
           digest.update(part.bytes);
           yield part.bytes;
         } else if (part.kind === 'gap') keepGap(gaps, part.gap);
-        else if (part.kind === 'end') end = part.end;
+        else end = part.end;
+        waitingSinceMs = performance.now();
       }
       outcome = end
         ? comparedEnd(end, bytes, digest.digest('hex'))
@@ -64,6 +72,10 @@ export function framedStream(
       return Promise.resolve();
     },
   };
+}
+
+function onlyHeartbeats(stallMs: number): string {
+  return `nothing but heartbeats came for ${stallMs / 1_000} s`;
 }
 
 /** A live capture can have one gap after the other: those of the same reason, from here on, are one. */

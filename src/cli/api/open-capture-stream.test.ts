@@ -133,7 +133,7 @@ test('an API server that cannot be reached is a refusal that can be tried again'
 test('a proxy that has ended is a failure', async () => {
   const ended = Promise.resolve({ kind: 'ended', how: 'it was ended by SIGKILL' } as const);
   const proxy = { socketPath: '/none', ended, [Symbol.asyncDispose]: () => Promise.resolve() };
-  using requests = proxiedRequests(proxy, undefined);
+  using requests = proxiedRequests(proxy, { requestedMs: undefined });
   const cluster = {
     namespace: 'shop',
     request: requests.send,

@@ -14,7 +14,7 @@ export async function openCaptureStream(
   cluster: Cluster,
   request: RecordingRequest | TapRequest,
   signal: AbortSignal,
-  options: FramedStreamOptions = {},
+  options: FramedStreamOptions = request.kind === 'recording' ? { stallMs: recordingStallMs } : {},
 ): Promise<OpenedStream> {
   const path = streamPath(request);
   try {
@@ -36,6 +36,9 @@ export async function openCaptureStream(
     return { kind: 'refused', status: 0, reason: 'Unreachable', message: error.message, canRetry: true };
   }
 }
+
+/** An agent that looks for the first packet of a time that was asked for can read for long. */
+const recordingStallMs = 180_000;
 
 /** Says which role is missing where RBAC refused: the API server knows only of a resource, and the hub of a verb. */
 function withRole(refusal: ApiRefusal, { kind, namespace }: RecordingRequest | TapRequest): ApiRefusal {

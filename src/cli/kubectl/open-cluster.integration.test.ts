@@ -195,7 +195,7 @@ test('with --request-timeout, a server that does not answer is given up', async 
   await using cluster = await openCluster({ ...scene.kubectl, flags }, [pods], signal);
   await bodyOf(cluster.request({ path: pods, signal }));
   await expect(cluster.request({ path: `${pods}?silent`, signal })).rejects.toThrow(
-    'the API server has not answered within the --request-timeout of 0.05 s',
+    'kubectl cannot reach the API server: it has not answered within the --request-timeout of 0.05 s',
   );
 });
 

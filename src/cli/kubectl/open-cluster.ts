@@ -39,8 +39,8 @@ export async function openCluster(
   throw naming.reason;
 }
 
-function clusterOf(proxy: KubectlProxy, namespace: string, answerMs: number | undefined): Cluster {
-  const requests = proxiedRequests(proxy, answerMs);
+function clusterOf(proxy: KubectlProxy, namespace: string, requestedMs: number | undefined): Cluster {
+  const requests = proxiedRequests(proxy, { requestedMs });
   return {
     namespace,
     request: requests.send,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onAbort } from '../../base/on-abort.ts';
 import { exitCodes } from '../../commands/terminal.ts';
 import type { ClusterAnswer, ClusterRequest } from '../api/cluster.ts';
+import { UnreachableServer } from '../api/unreachable-server.ts';
 import { warningTexts } from '../api/warning-texts.ts';
 import { CommandFailure } from '../cli-command.ts';
 import type { KubectlProxy } from './kubectl-proxy.ts';
@@ -13,16 +14,31 @@ export type ProxiedRequests = Disposable & {
   readonly send: (request: ClusterRequest) => Promise<ClusterAnswer>;
 };
 
-/** `answerMs`: the longest wait for an answer once the API server has answered at all: before, a login can wait for a person. */
-export function proxiedRequests(proxy: KubectlProxy, answerMs: number | undefined): ProxiedRequests {
+export type AnswerLimits = {
+  /** What --request-timeout says. */
+  readonly requestedMs: number | undefined;
+  readonly defaultMs?: number;
+};
+
+/** What the API server waits for longest itself, unless a request says otherwise. */
+const defaultAnswerMs = 60_000;
+
+/** Limits the wait for an answer once the API server has answered at all: before, a login can wait for a person. */
+export function proxiedRequests(
+  proxy: KubectlProxy,
+  { requestedMs, defaultMs = defaultAnswerMs }: AnswerLimits,
+): ProxiedRequests {
   const agent = new Agent({ keepAlive: true });
+  const limit: AnswerLimit =
+    requestedMs === undefined
+      ? { ms: defaultMs, name: '' }
+      : { ms: requestedMs, name: 'the --request-timeout of ' };
   let hasAnswered = false;
   return {
     async send(wanted) {
       wanted.signal.throwIfAborted();
       const sent = sendRequest(wanted, { agent, socketPath: proxy.socketPath });
-      const timeoutMs = hasAnswered ? answerMs : undefined;
-      const response = await head(sent, { wanted, proxy, timeoutMs });
+      const response = await head(sent, { wanted, proxy, limit: hasAnswered ? limit : undefined });
       const refusal = await proxyRefusal(response, wanted.path);
       if (refusal) throw refusal;
       hasAnswered = true;
@@ -31,6 +47,8 @@ export function proxiedRequests(proxy: KubectlProxy, answerMs: number | undefine
     [Symbol.dispose]: () => agent.destroy(),
   };
 }
+
+type AnswerLimit = { readonly ms: number; readonly name: string };
 
 function sendRequest(
   { method = 'GET', path, accept = 'application/json', body, contentType }: ClusterRequest,
@@ -51,14 +69,14 @@ function sendRequest(
 type Waiting = {
   readonly wanted: ClusterRequest;
   readonly proxy: KubectlProxy;
-  readonly timeoutMs: number | undefined;
+  readonly limit: AnswerLimit | undefined;
 };
 
 /**
  * The head of the answer. A request that is given up is not taken back, because kubectl would log that: its answer is
  * dropped when it comes.
  */
-async function head(sent: ClientRequest, { wanted, proxy, timeoutMs }: Waiting): Promise<IncomingMessage> {
+async function head(sent: ClientRequest, { wanted, proxy, limit }: Waiting): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   let isGivenUp = false;
   const giveUp = (reason: unknown) => {
@@ -66,8 +84,7 @@ async function head(sent: ClientRequest, { wanted, proxy, timeoutMs }: Waiting):
     reject(reason);
   };
   using _ = onAbort(wanted.signal, () => giveUp(wanted.signal.reason));
-  const timer =
-    timeoutMs === undefined ? undefined : setTimeout(() => giveUp(timeoutFailure(timeoutMs)), timeoutMs);
+  const timer = limit && setTimeout(() => giveUp(silentServer(limit)), limit.ms);
   sent.once('response', (response) => {
     if (isGivenUp) response.destroy();
     else resolve(response);
@@ -82,9 +99,8 @@ async function head(sent: ClientRequest, { wanted, proxy, timeoutMs }: Waiting):
   }
 }
 
-function timeoutFailure(timeoutMs: number): CommandFailure {
-  const message = `the API server has not answered within the --request-timeout of ${timeoutMs / 1_000} s`;
-  return new CommandFailure(message, exitCodes.failed);
+function silentServer({ ms, name }: AnswerLimit): UnreachableServer {
+  return new UnreachableServer(`it has not answered within ${name}${ms / 1_000} s`);
 }
 
 /** What to throw when the connection to kubectl breaks off. */

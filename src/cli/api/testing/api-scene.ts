@@ -48,7 +48,7 @@ export async function apiScene(handler: ApiSceneHandler): Promise<ApiScene> {
     ended: new Promise<never>(() => {}),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const sent = stack.use(proxiedRequests(proxy, undefined));
+  const sent = stack.use(proxiedRequests(proxy, { requestedMs: undefined }));
   const resources = stack.move();
   const dispose = () => resources[Symbol.asyncDispose]();
   return {
