@@ -17,6 +17,18 @@ export type CaptureList = {
   readonly warnings: readonly string[];
 };
 
+const ownWarning = /^podcap: /;
+
+/** Whether the hub warned that the list may lack captures: what is not in it may be there. */
+export function isPartial(warnings: readonly string[]): boolean {
+  return warnings.some((each) => each.includes('may lack captures'));
+}
+
+/** A warning of the hub, without its name. */
+export function plainWarning(warning: string): string {
+  return warning.replace(ownWarning, '');
+}
+
 /**
  * The captures, as the hub shows them now.
  *
@@ -53,6 +65,7 @@ export async function* watchCaptures(
     path,
     labelSelector: labelSelector || undefined,
     parse: (object: unknown) => parseObject(captureSchema, object, path),
+    isPartial,
     keyOf: ({ metadata }: Capture) => `${metadata.namespace}/${metadata.name}`,
   };
   for await (const { kind, object } of followObjects(cluster, collection, signal, options)) {

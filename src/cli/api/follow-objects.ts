@@ -20,6 +20,8 @@ export type FollowedCollection<T> = {
   /** Throws for what is no such object: it is skipped. */
   readonly parse: (object: unknown) => T;
   readonly keyOf: (object: T) => string;
+  /** Whether the warnings of a list say that it may lack objects: what it lacks is then not taken for deleted. */
+  readonly isPartial?: (warnings: readonly string[]) => boolean;
 };
 
 export type FollowedChange<T> = { readonly kind: 'set' | 'deleted'; readonly object: T };
@@ -52,9 +54,10 @@ export async function* followObjects<T>(
     isInterrupted = state.kind === 'disconnected';
     onInterruption(patience.why());
   };
-  const { path, labelSelector, fieldSelector, keyOf } = collection;
+  const { path, labelSelector, fieldSelector } = collection;
+  const warnings: string[] = [];
   const changes = watchCollection({
-    client: watchClient(cluster),
+    client: watchClient(cluster, warnings),
     path,
     ...(labelSelector !== undefined && { labelSelector }),
     ...(fieldSelector !== undefined && { fieldSelector }),
@@ -73,7 +76,7 @@ export async function* followObjects<T>(
           throw new CommandFailure(plainMessage(next.value), exitCodes.failed);
         return;
       }
-      yield* changesOf(next.value, known, keyOf);
+      yield* changesOf(next.value, known, { ...collection, warnings });
     }
   } finally {
     // Closes the connection when the reader stops.
@@ -108,11 +111,16 @@ function patienceOf() {
   };
 }
 
+type ListedCollection<T> = Pick<FollowedCollection<T>, 'keyOf' | 'isPartial'> & {
+  /** Of the last list. */
+  readonly warnings: readonly string[];
+};
+
 /** Notes the change in `known`, and returns what it is for the reader. */
 function* changesOf<T>(
   change: Change<T>,
   known: Map<string, T>,
-  keyOf: (object: T) => string,
+  { keyOf, isPartial, warnings }: ListedCollection<T>,
 ): Generator<FollowedChange<T>, void> {
   if (change.kind !== 'listed') {
     const { object } = change;
@@ -123,7 +131,7 @@ function* changesOf<T>(
   }
   const listed = new Map(change.items.map((object) => [keyOf(object), object]));
   for (const [key, object] of known) {
-    if (listed.has(key)) continue;
+    if (listed.has(key) || isPartial?.(warnings) === true) continue;
     known.delete(key);
     yield { kind: 'deleted', object };
   }

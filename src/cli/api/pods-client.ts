@@ -1,5 +1,7 @@
 import * as v from 'valibot';
+import { exitCodes } from '../../commands/terminal.ts';
 import { stringMap } from '../../kubernetes/string-map.ts';
+import { CommandFailure } from '../cli-command.ts';
 import { type ApiRefusal, failureOf, parseObject, requestObject } from './api-answer.ts';
 import { apiPath, inNamespace } from './api-paths.ts';
 import type { Cluster } from './cluster.ts';
@@ -32,6 +34,7 @@ export async function listPods(
   signal: AbortSignal,
 ): Promise<OwnedPod[]> {
   const pods: OwnedPod[] = [];
+  const tokens = new Set<string>();
   let token: string | undefined;
   do {
     const query = { labelSelector, limit: '500', continue: token };
@@ -41,23 +44,40 @@ export async function listPods(
     const page = parseObject(podListSchema, answer.object, path);
     pods.push(...page.items.map((item) => parsePodObject(item, path)));
     token = page.metadata?.continue || undefined;
+    if (token !== undefined && (tokens.has(token) || tokens.size >= mostPages)) throw endlessList(path);
+    if (token !== undefined) tokens.add(token);
   } while (token !== undefined);
   return pods;
 }
 
+/** Half a million Pods, several times what a cluster can have. */
+const mostPages = 1_000;
+
+function endlessList(path: string): CommandFailure {
+  return new CommandFailure(`the list of ${path} has no end: it names the same page again`, exitCodes.failed);
+}
+
 /**
  * Sets annotations of a Pod; undefined removes one. Returns the Pod as it is then, or the refusal. With a UID, only a Pod
- * that has it is changed: a Pod that was created again under the name is a Conflict.
+ * that has it is changed: a Pod that was created again under the name is a Conflict. With a resourceVersion, so is one
+ * that has changed since.
  */
 export async function patchPodAnnotations(
   cluster: Cluster,
-  pod: PodName & { readonly uid?: string },
+  pod: PodName & { readonly uid?: string; readonly resourceVersion?: string | undefined },
   annotations: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<{ readonly kind: 'patched'; readonly pod: OwnedPod } | ApiRefusal> {
   const path = podPath(pod);
   const merged = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [key, value ?? null]));
-  const body = { metadata: { ...(pod.uid !== undefined && { uid: pod.uid }), annotations: merged } };
+  const { uid, resourceVersion } = pod;
+  const body = {
+    metadata: {
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      annotations: merged,
+    },
+  };
   const answer = await requestObject(cluster, { method: 'PATCH', path, body, signal });
   if (answer.kind === 'refused') return isOtherUid(answer) ? otherPod(answer, pod) : answer;
   return { kind: 'patched', pod: parsePodObject(answer.object, path) };
@@ -81,6 +101,7 @@ export function parsePodObject(object: unknown, path: string): OwnedPod {
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion ?? undefined,
     node: spec?.nodeName || undefined,
     phase: status?.phase ?? 'Unknown',
     isHostNetwork: spec?.hostNetwork === true,
@@ -109,6 +130,7 @@ const podSchema = v.object({
     namespace: v.string(),
     name: v.string(),
     uid: v.string(),
+    resourceVersion: v.nullish(v.string()),
     deletionTimestamp: v.nullish(v.string()),
     annotations: v.nullish(stringMap),
     labels: v.nullish(stringMap),

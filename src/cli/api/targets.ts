@@ -12,6 +12,8 @@ export type TargetPod = {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** As it was read. */
+  readonly resourceVersion?: string | undefined;
   /** Undefined while it is not scheduled. */
   readonly node: string | undefined;
   readonly phase: string;

@@ -10,9 +10,12 @@ import { UnreachableServer } from './unreachable-server.ts';
 
 /**
  * A cluster as what follows a collection needs it (list-watch.ts). Both throw an ApiError for what can pass, and what
- * `Cluster.request` throws if kubectl is gone.
+ * `Cluster.request` throws if kubectl is gone. `warnings` gets those of the last list, of all its pages.
  */
-export function watchClient(cluster: Cluster): Pick<KubernetesClient, 'get' | 'stream'> {
+export function watchClient(
+  cluster: Cluster,
+  warnings: string[] = [],
+): Pick<KubernetesClient, 'get' | 'stream'> {
   async function answer(
     call: Call,
     {
@@ -42,9 +45,12 @@ export function watchClient(cluster: Cluster): Pick<KubernetesClient, 'get' | 's
   return {
     async get(request) {
       const call = { method: 'GET', path: request.path };
-      return await apiErrors(call, request.signal, async () =>
-        objectOf(await answerOf(await answer(call, request), request.path)),
-      );
+      return await apiErrors(call, request.signal, async () => {
+        const sent = await answer(call, request);
+        if (request.query?.['continue'] === undefined) warnings.length = 0;
+        warnings.push(...sent.warnings);
+        return objectOf(await answerOf(sent, request.path));
+      });
     },
     async stream(request) {
       const call = { method: 'GET', path: request.path };

@@ -1,7 +1,8 @@
 import { every } from '../../base/timers.ts';
 import { progressOn } from '../../commands/progress.ts';
+import { abortableSleep } from '../../kubernetes/abortable-sleep.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
-import { listCaptures, watchCaptures } from '../api/captures-client.ts';
+import { isPartial, listCaptures, watchCaptures } from '../api/captures-client.ts';
 import type { Cluster } from '../api/cluster.ts';
 import type { TargetPod } from '../api/targets.ts';
 import type { CommandContext } from '../cli-command.ts';
@@ -12,11 +13,10 @@ import {
   awaitAnswers,
   type RecordedPods,
 } from './await-answers.ts';
-import { type KnownCaptures, recordingOf } from './known-captures.ts';
-import { type PatchRefusal, patchPods } from './patch-pods.ts';
+import { type KnownCaptures, recordingOf, warningsOf } from './known-captures.ts';
+import { type PatchRefusal, type PodPatch, patchPods } from './patch-pods.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { counted } from './recording-text.ts';
-import type { AnnotationChanges } from './request-change.ts';
 
 /** What a command has printed, what it says besides, and its exit code. */
 export type CommandEnd = { readonly hints: readonly string[]; readonly code: number };
@@ -28,7 +28,7 @@ export type AwaitedPod<A> = {
 };
 
 /** The same after a change of its annotations. */
-export type PodQuestion<A> = AwaitedPod<A> & { readonly annotations: AnnotationChanges };
+export type PodQuestion<A> = AwaitedPod<A> & PodPatch;
 
 /** `answers` and `recordings` are by the UID of recordings. */
 export type AskedPods<A> = AwaitedAnswers<A> & {
@@ -85,16 +85,33 @@ async function* watchRecordings(
   signal: AbortSignal,
 ): AsyncGenerator<RecordedPods> {
   const { namespace } = cluster;
-  if (isAbsenceAnswer) {
-    // A watch does not say what was gone before it began.
-    const { captures } = await listCaptures(cluster, { namespace }, signal);
-    const present = new Set(captures.map(({ metadata }) => metadata.name));
-    yield* pods.filter((pod) => !present.has(pod)).map((pod) => ({ pod, recordings: [] }));
-  }
+  if (isAbsenceAnswer) yield* listedRecordings(pods, cluster, signal);
   for await (const { kind, capture } of watchCaptures(cluster, { namespace }, signal)) {
     yield { pod: capture.metadata.name, recordings: kind === 'deleted' ? [] : capture.status.recordings };
   }
 }
+
+/** A watch does not say what was gone before it began. What a list lacks is gone once all agents have answered. */
+async function* listedRecordings(
+  pods: readonly string[],
+  cluster: Cluster,
+  signal: AbortSignal,
+): AsyncGenerator<RecordedPods> {
+  for (;;) {
+    const { captures, warnings } = await listCaptures(cluster, { namespace: cluster.namespace }, signal);
+    const present = new Map(captures.map(({ metadata, status }) => [metadata.name, status.recordings]));
+    const isWhole = !isPartial(warnings);
+    for (const pod of pods) {
+      const recordings = present.get(pod) ?? (isWhole ? [] : undefined);
+      if (recordings) yield { pod, recordings };
+    }
+    if (isWhole) return;
+    await abortableSleep(relistMs, signal);
+    signal.throwIfAborted();
+  }
+}
+
+const relistMs = 1_000;
 
 /** What is said of a Pod that could not be changed. */
 export function refusedPatch(pod: TargetPod, { message }: PatchRefusal): PodOutcome {
@@ -110,7 +127,11 @@ export function lastRecording<A>(
   return recordings.get(networkUidOf(pod)) ?? recordingOf(known, pod);
 }
 
-/** Why nothing is known of what agents do. */
-export function problemHints({ problem }: { readonly problem: string | undefined }): readonly string[] {
-  return problem === undefined ? [] : [`what the agents answer is not known: ${problem}`];
+/** Why nothing, or not all, is known of what agents do. */
+export function problemHints(
+  { problem }: { readonly problem: string | undefined },
+  known: KnownCaptures,
+): readonly string[] {
+  const why = problem === undefined ? [] : [`what the agents answer is not known: ${problem}`];
+  return [...warningsOf(known), ...why];
 }

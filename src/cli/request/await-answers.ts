@@ -95,7 +95,6 @@ function pendingAnswers<A>(awaited: readonly AwaitedAnswer<A>[], settleMs: numbe
   function noteOne(each: AwaitedAnswer<A>, recording: CaptureRecording | undefined): void {
     const { uid } = each;
     if (recording) recordings.set(uid, recording);
-    else recordings.delete(uid);
     if (answers.has(uid)) return;
     const found = each.answerOf(recording);
     if (found?.isCertain === true) settle(uid, found.answer);

@@ -11,9 +11,10 @@ export const discardCommand: CliCommand = {
   summary: 'stop capturing, and delete the files',
   usage: `${targetUsage} [--yes]`,
   description: `Removes the annotations of Podcap from the Pods, so that their Nodes delete the
-files, frozen rings as well, and deletes what is left of Pods of these names
-that are gone. Says first what that is and how much, and asks on a terminal;
-where there is none, it needs --yes.`,
+files, frozen rings as well, and deletes what is left of Pods of these names,
+or with these labels, that are gone; TYPE/NAME is about Pods that are there.
+Says first what that is and how much, and asks on a terminal; where there is
+none, it needs --yes.`,
   options: [selectorOption, { name: 'yes', short: 'y', description: 'delete without asking' }],
   examples: [
     { purpose: 'Delete what is recorded of a Pod', command: 'kubectl podcap discard web' },

@@ -40,9 +40,27 @@ export type DiscardTarget = {
 export type DiscardOptions = {
   /** Something is said of each. */
   readonly areNamed: boolean;
-  /** Whether it is known what is recorded. */
+  /** Whether it is known what is not recorded. */
   readonly isKnown: boolean;
 };
+
+/** Whether the items delete anything that was not among those that were shown: files that a capture goes on to write do not count. Pure. */
+export function exceeds(items: readonly DiscardItem[], shown: readonly DiscardItem[]): boolean {
+  const known = new Set(shown.map(extentOf));
+  return items.some((item) => !known.has(extentOf(item)));
+}
+
+/** What a confirmation is about. */
+function extentOf(item: DiscardItem): string {
+  const { pod, kind, recording } = item;
+  const request = item.kind === 'request' && {
+    uid: item.target.uid,
+    annotations: podcapAnnotations(item.target).map((key) => [key, item.target.annotations[key]]),
+  };
+  const files = kind === 'recording' ? item.recording.files : undefined;
+  const frozen = recording?.frozen?.map(({ number }) => number);
+  return JSON.stringify([pod, kind, request, recording?.uid, recording?.requested, frozen, files]);
+}
 
 /** What to delete of these Pods, the request of each and all recordings of its name. Pure. */
 export function discardPlan(targets: readonly DiscardTarget[], options: DiscardOptions): DiscardPlan {

@@ -163,7 +163,9 @@ describe('discard', () => {
       expect.stringContaining(
         'web: its request was removed, and CapturePolicy crashes asks for its capture: the files stay',
       ),
-      expect.stringContaining('db: its request was removed, and 2 files, 1.4Mi on node1 are not deleted yet'),
+      expect.stringContaining(
+        'db: its request was removed, and it is not known yet that 2 files, 1.4Mi on node1 are deleted',
+      ),
     ]);
     expect(code).toBe(3);
   });
@@ -180,8 +182,10 @@ describe('discard', () => {
       onChange: ({ name }, { deleteCapture }) => deleteCapture(name),
     });
     const targets = { kind: 'workload', type: 'deployment', name: 'web' } as const;
-    const { lines } = await discard(scene, { targets });
-    expect(lines).toEqual(['web-a: deleted 2 files, 1.4Mi', 'web-gone: deleted 2 files, 1.4Mi']);
+    const { lines, hints } = await discard(scene, { targets });
+    expect(lines).toEqual(['web-a: deleted 2 files, 1.4Mi']);
+    // web-canary-1 would begin like a Pod of web, too.
+    expect(hints).toEqual([expect.stringContaining('nobody knows whose they were (other, web-gone)')]);
   });
 
   test('of labels does not touch a Pod that has other ones by now', async () => {

@@ -8,7 +8,12 @@ import type { DiscardTarget } from './discard-plan.ts';
 import { type KnownCaptures, knownCaptures } from './known-captures.ts';
 
 /** The Pods that are there, and those of which only recordings are left. */
-export type DiscardTargets = { readonly targets: readonly OwnedTarget[]; readonly known: KnownCaptures };
+export type DiscardTargets = {
+  readonly targets: readonly OwnedTarget[];
+  readonly known: KnownCaptures;
+  /** Names of Pods that are gone, and may have been of the workload, or of another one with the same labels. */
+  readonly notOwned: readonly string[];
+};
 
 type OwnedTarget = DiscardTarget & { readonly pod: OwnedPod | undefined };
 
@@ -22,7 +27,11 @@ export async function discardTargets(
     case 'pods': {
       const known = await knownCaptures(cluster, undefined, signal);
       const pods = await namedPods(targets.names, cluster, signal);
-      return { known, targets: targets.names.map((name, at) => targetOf(name, pods[at], known)) };
+      return {
+        known,
+        notOwned: [],
+        targets: targets.names.map((name, at) => targetOf(name, pods[at], known)),
+      };
     }
     case 'selector':
       return await labelledTargets(targets.selector, cluster, signal);
@@ -30,13 +39,12 @@ export async function discardTargets(
       const workload = await readWorkload(cluster, targets, signal);
       const { known, targets: all } = await labelledTargets(workload.labelSelector, cluster, signal);
       const owns = ownershipTest(cluster, workload);
-      const isOwn = await Promise.all(
-        all.map(async ({ pod, name }) =>
-          // Of a Pod that is gone, nobody knows who owned it.
-          pod ? await owns(pod, signal) : name.startsWith(`${workload.name}-`),
-        ),
-      );
-      return { known, targets: all.filter((_, at) => isOwn[at] === true) };
+      const isOwn = await Promise.all(all.map(async ({ pod }) => pod && (await owns(pod, signal))));
+      return {
+        known,
+        targets: all.filter((_, at) => isOwn[at] === true),
+        notOwned: all.filter(({ pod }) => !pod).map(({ name }) => name),
+      };
     }
   }
 }
@@ -71,7 +79,7 @@ async function labelledTargets(
     ...pods.map((pod) => targetOf(pod.name, pod, known)),
     ...gone.map((name) => targetOf(name, undefined, known)),
   ];
-  return { known, targets: targets.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+  return { known, notOwned: [], targets: targets.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
 function targetOf(name: string, pod: OwnedPod | undefined, known: KnownCaptures): OwnedTarget {

@@ -14,7 +14,7 @@ import {
   refusedPatch,
 } from './ask-pods.ts';
 import { type FreezeDecision, freezeAfterMs, freezeDecision, ringFrozenBy } from './freeze-decision.ts';
-import { type KnownCaptures, knownCaptures, recordingOf } from './known-captures.ts';
+import { isComplete, type KnownCaptures, knownCaptures, recordingOf } from './known-captures.ts';
 import { outcomeCode, outcomeLines, type PodOutcome } from './pod-outcome.ts';
 import { storedText, unansweredText } from './recording-text.ts';
 import { livingPods } from './start-decision.ts';
@@ -41,7 +41,7 @@ export async function freezePods(
     pod,
     decision: freezeDecision(pod, text, {
       recording: recordingOf(known, pod),
-      isKnown: known.kind === 'known',
+      isKnown: isComplete(known),
     }),
   }));
   const questions = decisions
@@ -58,7 +58,7 @@ export async function freezePods(
   const asked = await askPods(questions, { cluster, known, timing, terminal, signal });
   const outcomes = decisions.map(({ pod, decision }) => outcomeOf(pod, decision, { asked, known }));
   const code = await printText(terminal, outcomeLines(outcomes));
-  return { hints: problemHints(asked), code: Math.max(code, outcomeCode(outcomes)) };
+  return { hints: problemHints(asked, known), code: Math.max(code, outcomeCode(outcomes)) };
 }
 
 function frozenAnswer(text: string) {

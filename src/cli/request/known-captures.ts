@@ -1,6 +1,6 @@
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
-import { listCaptures } from '../api/captures-client.ts';
+import { isPartial, listCaptures, plainWarning } from '../api/captures-client.ts';
 import type { Cluster } from '../api/cluster.ts';
 import type { TargetPod } from '../api/targets.ts';
 import { CommandFailure } from '../cli-command.ts';
@@ -23,6 +23,16 @@ export async function knownCaptures(
     if (!(error instanceof CommandFailure)) throw error;
     return { kind: 'unknown', why: error.message };
   }
+}
+
+/** Whether what is not in it is not there: agents that do not answer may have more. */
+export function isComplete(known: KnownCaptures): boolean {
+  return known.kind === 'known' && !isPartial(known.warnings);
+}
+
+/** What the hub said of its list, for a person. */
+export function warningsOf(known: KnownCaptures): readonly string[] {
+  return known.kind === 'known' ? known.warnings.map(plainWarning) : [];
 }
 
 /** What is recorded of this very Pod, and not of another one of its name. */

@@ -50,7 +50,7 @@ export async function startPods(
   const code = await printText(terminal, outcomeLines(outcomes));
   const isForbidden = [...asked.refusals.values()].some((refusal) => refusal.isForbidden);
   const hints = startHints({ targets, wanted, outcomes, isForbidden, namespace: cluster.namespace });
-  return { hints: [...problemHints(asked), ...hints], code: Math.max(code, outcomeCode(outcomes)) };
+  return { hints: [...problemHints(asked, known), ...hints], code: Math.max(code, outcomeCode(outcomes)) };
 }
 
 type Answers = { readonly asked: AskedPods<RequestAnswer>; readonly known: KnownCaptures };

@@ -53,7 +53,7 @@ export async function startPolicy(
   const outcomes = [head, ...ofPods];
   const code = await printText(terminal, outcomeLines(outcomes));
   return {
-    hints: [...selected.hints, ...problemHints(answers)],
+    hints: [...selected.hints, ...problemHints(answers, known)],
     code: Math.max(code, outcomeCode(outcomes)),
   };
 }

@@ -7,11 +7,18 @@ import { requestIn } from './request-change.ts';
 import { type PodDecision, policyOf } from './start-decision.ts';
 import { shellWord } from './target-arguments.ts';
 
-/** `recording`: what is recorded of that Pod. Pure. */
-export function stopDecision(pod: TargetPod, recording: CaptureRecording | undefined): PodDecision {
+/** `recording`: what is recorded of that Pod; `isWhole`: no agent may know of one that is not known here. Pure. */
+export function stopDecision(
+  pod: TargetPod,
+  recording: CaptureRecording | undefined,
+  { isWhole }: { readonly isWhole: boolean },
+): PodDecision {
   const request = requestIn(pod);
   switch (request.kind) {
     case 'none': {
+      if (!recording && !isWhole) {
+        return outcome('open', 'asks for nothing itself; whether a CapturePolicy asks for it is not known');
+      }
       const policy = policyOf(recording);
       return policy === undefined
         ? outcome('done', `is not captured${keptText(recording)}`)

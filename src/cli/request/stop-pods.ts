@@ -16,7 +16,7 @@ import {
 } from './ask-pods.ts';
 import { type AnswerTiming, answerTiming } from './await-answers.ts';
 import { questionsOf } from './awaited-request.ts';
-import { type KnownCaptures, knownCaptures, recordingOf } from './known-captures.ts';
+import { isComplete, type KnownCaptures, knownCaptures, recordingOf } from './known-captures.ts';
 import { outcomeCode, outcomeLines, type PodOutcome } from './pod-outcome.ts';
 import { answerText, unansweredText } from './recording-text.ts';
 import type { RequestAnswer } from './request-answer.ts';
@@ -35,13 +35,18 @@ export async function stopPods(
     resolveTargets(cluster, targets, signal),
     knownCaptures(cluster, undefined, signal),
   ]);
-  const decisions = pods.map((pod) => ({ pod, decision: stopDecision(pod, recordingOf(known, pod)) }));
+  const decisions = pods.map((pod) => ({
+    pod,
+    decision: stopDecision(pod, recordingOf(known, pod), {
+      isWhole: known.kind === 'unknown' || isComplete(known),
+    }),
+  }));
   const questions = questionsOf(decisions, known);
   const asked = await askPods(questions, { cluster, known, timing, terminal, signal });
   const outcomes = decisions.map(({ pod, decision }) => outcomeOf(pod, decision, { asked, known }));
   const code = await printText(terminal, outcomeLines(outcomes));
   const isStopped = questions.length > asked.refusals.size;
-  const hints = [...problemHints(asked), ...(isStopped ? [keptHint(targets)] : [])];
+  const hints = [...problemHints(asked, known), ...(isStopped ? [keptHint(targets)] : [])];
   return { hints, code: Math.max(code, outcomeCode(outcomes)) };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Capture } from '../../../api/capture.ts';
 import { type ApiCollection, apiCollection } from '../../../kubernetes/testing/api-collection.ts';
 import type { TargetPod } from '../../api/targets.ts';
@@ -12,7 +13,9 @@ import {
 /** An API server with Pods, captures and policies in the namespace `shop`, whose agents a test plays. */
 export type RequestScene = AsyncDisposable &
   Pick<ApiScene, 'cluster' | 'requests'> & {
-    readonly pods: ReadonlyMap<string, TargetPod>;
+    readonly pods: Map<string, TargetPod>;
+    /** What the hub says of each list of captures from now on. */
+    readonly setWarning: (text: string | undefined) => void;
     readonly policies: Map<string, object>;
     readonly setCapture: (capture: Capture) => void;
     readonly deleteCapture: (pod: string) => void;
@@ -43,10 +46,14 @@ export async function requestScene(options: RequestSceneOptions): Promise<Reques
   const policies = new Map<string, object>();
   const captures = apiCollection();
   for (const capture of options.captures ?? []) captures.apply(capture.metadata.name, capture);
+  let warning: string | undefined;
   const api = await apiScene((request, response) => {
     const refuse: Refuse = (code, reason, message) => answerStatus(response, code, reason, message);
     if (options.answer?.(request, refuse) === true) return;
+    if (request.path === capturesPath && warning !== undefined)
+      response.setHeader('warning', `299 - ${JSON.stringify(warning)}`);
     if (request.path === capturesPath) return captures.answer(request.query, response);
+    if (isOutdated(request, pods)) return refuse(409, 'Conflict', 'the object has been modified');
     const object = answerOf(request, { pods, policies, captures, options, scene });
     if (object === undefined) refuse(404, 'NotFound', `${request.path} not found`);
     else answerObject(response, object);
@@ -58,6 +65,9 @@ export async function requestScene(options: RequestSceneOptions): Promise<Reques
     policies,
     setCapture: (capture) => captures.apply(capture.metadata.name, capture),
     deleteCapture: (pod) => captures.delete(pod),
+    setWarning(text) {
+      warning = text;
+    },
     [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
   };
   return scene;
@@ -90,6 +100,21 @@ function answerOf(request: ApiSceneRequest, parts: Parts): object | undefined {
     return { kind: 'Status', status: 'Success' };
   }
   return path.startsWith(policiesPath) ? policyAnswer(name, request, parts) : undefined;
+}
+
+function isOutdated({ path, method, body }: ApiSceneRequest, pods: ReadonlyMap<string, TargetPod>): boolean {
+  const pod = pods.get(path.slice(path.lastIndexOf('/') + 1));
+  const version = fieldOf(body, 'metadata', 'resourceVersion');
+  return method === 'PATCH' && pod !== undefined && version !== undefined && version !== versionOf(pod);
+}
+
+function fieldOf(body: unknown, ...keys: readonly string[]): unknown {
+  return keys.reduce((at, key) => Object.entries(at ?? {}).find(([each]) => each === key)?.[1], body);
+}
+
+/** Another one after every change. */
+function versionOf(pod: TargetPod): string {
+  return createHash('sha256').update(JSON.stringify(pod)).digest('hex');
 }
 
 const selectsWeb = { selector: { matchLabels: { app: 'web' } } };
@@ -145,6 +170,7 @@ function podObject(pod: TargetPod): object {
       namespace,
       name,
       uid,
+      resourceVersion: versionOf(pod),
       annotations,
       labels,
       ...(isOwned && { ownerReferences }),
