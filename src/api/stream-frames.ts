@@ -19,9 +19,20 @@ export type StreamFrame =
   | { readonly kind: 'gap'; readonly gap: StreamGap }
   | { readonly kind: 'end'; readonly end: StreamEnd };
 
+/** Why packets are not in a stream. */
+export const streamGapReasons = [
+  'ReaderTooSlow',
+  'Pruned',
+  'Dropped',
+  'CaptureRestarted',
+  'DamagedFiles',
+  /** Never sent: what a reader takes a reason for that is not one of these. */
+  'Unknown',
+] as const;
+
 /** Packets that are not in the stream, between the data before it and the data after it. */
 export type StreamGap = {
-  readonly reason: 'ReaderTooSlow' | 'Pruned' | 'Dropped' | 'CaptureRestarted' | 'DamagedFiles';
+  readonly reason: (typeof streamGapReasons)[number];
   /** Undefined: unknown how many. */
   readonly packets?: number;
   readonly bytes?: number;

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { controlFrame, dataFrameHeader, maxFrameBytes, type StreamEnd } from '../../api/stream-frames.ts';
+import {
+  controlFrame,
+  dataFrameHeader,
+  maxFrameBytes,
+  type StreamEnd,
+  streamGapReasons,
+} from '../../api/stream-frames.ts';
 import { type FramePart, frameParts, WrongFrame } from './frame-parts.ts';
 
 const end: StreamEnd = { reason: 'Complete', isComplete: true, bytes: 5, packets: 1, sha256: 'ab' };
@@ -50,10 +56,15 @@ test('bytes that end inside a frame are read as far as they go', async () => {
   expect(await parts(controlFrame({ kind: 'end', end }).subarray(0, -1))).toEqual([]);
 });
 
-test('a gap with a reason of a newer agent is read as dropped packets', async () => {
+test.for(streamGapReasons)('a gap keeps its reason: %s', async (reason) => {
+  const gap = { reason, packets: 3 };
+  expect(await parts(Buffer.from(controlFrame({ kind: 'gap', gap })))).toEqual([{ kind: 'gap', gap }]);
+});
+
+test('a gap with a reason of a newer agent has an unknown one', async () => {
   const newer = Buffer.from(controlFrame({ kind: 'gap', gap: { reason: 'Dropped', packets: 3 } }));
   newer.write('Strange', newer.indexOf('Dropped'));
-  expect(await parts(newer)).toEqual([{ kind: 'gap', gap: { reason: 'Dropped', packets: 3 } }]);
+  expect(await parts(newer)).toEqual([{ kind: 'gap', gap: { reason: 'Unknown', packets: 3 } }]);
 });
 
 test.each([

@@ -1,5 +1,11 @@
 import * as v from 'valibot';
-import { frameHeaderBytes, maxFrameBytes, type StreamEnd, type StreamGap } from '../../api/stream-frames.ts';
+import {
+  frameHeaderBytes,
+  maxFrameBytes,
+  type StreamEnd,
+  type StreamGap,
+  streamGapReasons,
+} from '../../api/stream-frames.ts';
 
 /** A frame, or a part of a data frame: those are passed on as they arrive. */
 export type FramePart =
@@ -121,7 +127,7 @@ function parsed<S extends v.GenericSchema>(schema: S, text: string, what: string
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const gapSchema = v.object({
   // A newer agent may have more reasons.
-  reason: v.fallback(v.picklist(['ReaderTooSlow', 'Pruned', 'Dropped', 'CaptureRestarted']), 'Dropped'),
+  reason: v.fallback(v.picklist(streamGapReasons), 'Unknown'),
   packets: v.exactOptional(count),
   bytes: v.exactOptional(count),
 });

@@ -29,3 +29,15 @@ test('what each of many Pods lacks is summed up for people, and is in the file f
   ]);
   expect(missingLines({ recordings, warnings: [] })).toHaveLength(20);
 });
+
+test.for([
+  ['DamagedFiles', 'web lacks 3 packets which could not be read'],
+  ['Unknown', 'web lacks 3 packets for a reason that this version does not know'],
+] as const)('what a gap lacks is said: %s', ([reason, line]) => {
+  const download = {
+    kind: 'downloaded' as const,
+    gaps: [{ reason, packets: 3 }],
+    end: { ...end, isComplete: true, reason: 'Complete' },
+  };
+  expect(missingLines({ recordings: [{ name: 'web', download }], warnings: [] })).toEqual([line]);
+});

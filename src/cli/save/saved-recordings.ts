@@ -121,6 +121,7 @@ const gapNames: Readonly<Record<StreamGap['reason'], string>> = {
   Dropped: 'dropped while they were read',
   CaptureRestarted: 'while the capture was started again',
   DamagedFiles: 'which could not be read',
+  Unknown: 'for a reason that this version does not know',
 };
 
 /** One for each reason: there can be many gaps. */
