@@ -28,10 +28,11 @@ import {
 } from './file-names.ts';
 import { type FreezeState, type Freezes, openFreezes, readFreezes, ringInFreezing } from './freezes.ts';
 import { removeFrozenFolders } from './frozen-rings.ts';
-import { type CaptureFolder, captureFolder, type RecordWriter, recordWriter } from './generations.ts';
+import { type CaptureFolder, captureFolder } from './generations.ts';
 import { oldestPacketUs } from './oldest-packet.ts';
 import { packetsIn } from './packets-in.ts';
 import { readPodEnd, removePodEnd, writePodEnd } from './pod-end.ts';
+import { type RecordWriter, recordWriter } from './record-writer.ts';
 import { type RecordingNote, readRecordingNote, writeRecordingNote } from './recording-note.ts';
 import { replacedName } from './replace-file.ts';
 import { type Requester, readRequester, writeRequester } from './requester.ts';

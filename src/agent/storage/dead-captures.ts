@@ -5,8 +5,8 @@ import { ifExists } from '../../base/fs-errors.ts';
 import type { Log } from '../../kubernetes/logger.ts';
 import { awaitsRecount, type CaptureRecord, isOver, readRecord } from './capture-records.ts';
 import { indexCount, isFileFrom } from './file-names.ts';
-import type { RecordWriter } from './generations.ts';
 import { packetsIn } from './packets-in.ts';
+import type { RecordWriter } from './record-writer.ts';
 import { listRingFiles } from './ring-files.ts';
 
 /**

@@ -16,7 +16,6 @@ import {
   readRecord,
   readRecords,
   readStart,
-  replaceRecord,
   startedGenerations,
   type Totals,
   totalsOf,
@@ -25,6 +24,7 @@ import { countDuplicates } from './count-duplicates.ts';
 import type { DeadCaptures } from './dead-captures.ts';
 import { parseRingFile, recordName, ringFileBase } from './file-names.ts';
 import { ringOf } from './pod-rings.ts';
+import type { RecordWriter } from './record-writer.ts';
 import { listRingFiles } from './ring-files.ts';
 
 /** One Pod's folder, for the recording that fills it. */
@@ -193,44 +193,6 @@ function startedGeneration(
         if (record.endTime !== undefined) started.onEnd();
       }
     },
-  };
-}
-
-/** Writes the records of one folder, one after the other. */
-export type RecordWriter = {
-  readonly write: (record: CaptureRecord) => Promise<void>;
-  /** Whether the newest record of that generation is not written yet. */
-  readonly isUnwritten: (generation: number) => boolean;
-  /** Writes what could not be written, on a full disk for example: nothing must be counted from an old record. */
-  readonly retry: () => Promise<void>;
-  /** The records of the folder, oldest first, with those in memory that could not be written. */
-  readonly withUnwritten: (written: readonly CaptureRecord[]) => CaptureRecord[];
-};
-
-export function recordWriter(path: string): RecordWriter {
-  const unwritten = new Map<number, CaptureRecord>();
-  const writeQueue = serialQueue();
-
-  async function write(record: CaptureRecord): Promise<void> {
-    unwritten.set(record.generation, record);
-    await writeQueue(async () => {
-      // A newer one has everything of it.
-      if (unwritten.get(record.generation) !== record) return;
-      await replaceRecord(path, record);
-      unwritten.delete(record.generation);
-    });
-  }
-
-  return {
-    write,
-    isUnwritten: (generation) => unwritten.has(generation),
-    async retry() {
-      for (const record of unwritten.values()) await write(record);
-    },
-    withUnwritten: (written) =>
-      [...written.filter(({ generation }) => !unwritten.has(generation)), ...unwritten.values()].toSorted(
-        (a, b) => a.generation - b.generation,
-      ),
   };
 }
 

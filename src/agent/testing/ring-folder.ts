@@ -4,8 +4,9 @@ import { pino } from 'pino';
 import { serialQueue } from '../../base/serial-queue.ts';
 import { deadCaptures } from '../storage/dead-captures.ts';
 import { ringFileBase, ringFileName } from '../storage/file-names.ts';
-import { type CaptureFolder, captureFolder, type Generation, recordWriter } from '../storage/generations.ts';
+import { type CaptureFolder, captureFolder, type Generation } from '../storage/generations.ts';
 import { type LeftoverPruning, startLeftoverPruning } from '../storage/prune-leftovers.ts';
+import { recordWriter } from '../storage/record-writer.ts';
 
 /** The folder of the Pod "web" at that path, which exists, at a time that stands still. */
 export function ringFolder(path: string): CaptureFolder {
