@@ -54,3 +54,10 @@ test('with a hub that does not answer, it says how to find out why', () => {
   expect(message).toContain('kubectl describe apiservice v1alpha1.podcap.dev');
   expect(message).toContain('kubectl exec');
 });
+
+test('how long a server asks to wait is known', () => {
+  const busy = { kind: 'Status', code: 429, reason: 'TooManyRequests', message: 'wait' };
+  const text = JSON.stringify({ ...busy, details: { retryAfterSeconds: 5 } });
+  expect(refusalOfText(429, text, captures)).toMatchObject({ canRetry: true, retryAfterMs: 5_000 });
+  expect(refusalOfText(429, JSON.stringify(busy), captures)).not.toHaveProperty('retryAfterMs');
+});

@@ -26,6 +26,8 @@ export type ApiRefusal = {
   readonly message: string;
   /** Whether the same request can work soon. */
   readonly canRetry: boolean;
+  /** After how long, if the server says it. */
+  readonly retryAfterMs?: number;
 };
 
 /** Sends a request, and reads its whole answer: an object, or a refusal. Throws as `Cluster.request` does. */
@@ -58,7 +60,8 @@ export function refusalOfText(status: number, text: string, path: string): ApiRe
   const canRetry = [429, 502, 503, 504].includes(status);
   const parsed = v.safeParse(v.pipe(json, statusSchema), text);
   if (parsed.success) {
-    const { reason = '', message = '' } = parsed.output;
+    const { reason = '', message = '', details } = parsed.output;
+    const retryAfterSeconds = details?.retryAfterSeconds ?? 0;
     // kubectl's own words for a login that is missing or has expired.
     const said = status === 401 ? 'you must be logged in to the server (Unauthorized)' : plainText(message);
     return {
@@ -67,6 +70,7 @@ export function refusalOfText(status: number, text: string, path: string): ApiRe
       reason: reason || 'Unknown',
       message: said || `HTTP status ${status}`,
       canRetry,
+      ...(retryAfterSeconds > 0 && { retryAfterMs: retryAfterSeconds * 1_000 }),
     };
   }
   const said = plainText(text.trim()).slice(0, mostCharacters) || `HTTP status ${status}`;
@@ -141,6 +145,7 @@ const statusSchema = v.object({
   kind: v.literal('Status'),
   reason: v.optional(v.string()),
   message: v.optional(v.string()),
+  details: v.fallback(v.optional(v.object({ retryAfterSeconds: v.optional(v.number()) })), undefined),
 });
 const mostBytes = 256 * 1024 * 1024;
 const mostRefusalBytes = 64 * 1024;

@@ -60,4 +60,6 @@ export type OpenedStream =
       readonly message: string;
       /** Whether the same request can work soon: the hub or the agent is restarting. */
       readonly canRetry: boolean;
+      /** After how long, if the hub says it. */
+      readonly retryAfterMs?: number;
     };

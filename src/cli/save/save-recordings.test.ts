@@ -135,7 +135,7 @@ test('a hub that was never there is not waited for as one that is restarted', as
   expect(scene.screen.stderr().match(/started over/g)).toHaveLength(1);
 });
 
-test('a Node that is busy is waited for longer', async () => {
+test('a Node that is busy is waited for as long as others may take, and as it asks for', async () => {
   const busy: OpenedStream = {
     kind: 'refused',
     status: 429,
@@ -143,13 +143,54 @@ test('a Node that is busy is waited for longer', async () => {
     message: 'you read 6 recordings of this Node',
     canRetry: true,
   };
-  const timing = { mostTries: 14, backoffMs: { minMs: 1, maxMs: 2 } };
   const answers = [
+    { ...busy, retryAfterMs: 100 },
     ...Array.from({ length: 9 }, () => busy),
     memoryStream({ bytes: recordingBytes('web', [1]) }),
   ];
-  await using scene = await save({ web: answers }, { timing });
+  await using scene = await save({ web: answers });
   expect(await scene.run()).toBe(0);
+  expect(scene.screen.stderr()).toContain('you read 6 recordings of this Node; it is started over in 0.1 s');
+});
+
+test('a Node that stays busy is given up', async () => {
+  const busy = { ...refused('no place', true), status: 429 };
+  await using scene = await save(
+    { web: [busy, busy] },
+    { timing: { busyMs: 1, backoffMs: { minMs: 4, maxMs: 4 } } },
+  );
+  expect(await scene.run()).toBe(1);
+  expect(scene.screen.stderr()).toContain('web is not in it: no place (tried for 0 s)');
+});
+
+test('a hub that stays away is waited for once, and not for each Pod again', async () => {
+  const away = { ...refused('no hub', true), reason: 'HubUnavailable' };
+  const pods = Array.from({ length: 20 }, (_, number) => `pod-${number}`);
+  await using scene = await save(
+    {
+      web: [memoryStream({ bytes: recordingBytes('web', [1]) })],
+      ...Object.fromEntries(pods.map((pod) => [pod, Array.from({ length: 50 }, () => away)])),
+    },
+    { timing: { mostTries: 50, outageMs: 20, backoffMs: { minMs: 10, maxMs: 10 } } },
+  );
+  expect(await scene.run()).toBe(3);
+  expect(scene.requests.filter(({ pod }) => pod === 'pod-19')).toHaveLength(1);
+  expect(scene.screen.stderr()).toContain('no hub (it has not answered for 0 s)');
+});
+
+test('what a silent download waits for is said', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const request: RecordingRequest = { kind: 'recording', namespace: 'shop', pod: 'web' };
+  await using scene = await save(
+    { web: [memoryStream({ bytes: recordingBytes('web', [1]), released })] },
+    { timing: { silenceMs: 1 }, sources: [{ name: 'web', node: 'n1', request, expectedBytes: undefined }] },
+  );
+  const saved = scene.run();
+  await expect
+    .poll(scene.screen.stderr, { timeout: 10_000 })
+    .toBe('podcap: web: nothing has come for 0.001 s: waiting for Node n1\n');
+  release();
+  expect(await saved).toBe(0);
 });
 
 test('what cannot be downloaded is missing, and the file says so', async () => {

@@ -11,9 +11,11 @@ import { exitCodes, printMessage } from '../../commands/terminal.ts';
 import type { OpenedStream, RecordingRequest } from '../api/capture-stream.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
 import { type DownloadProgress, downloadProgress } from './download-progress.ts';
-import { type Download, downloadRecording } from './download-recording.ts';
+import { type Download, type DownloadLimits, downloadRecording } from './download-recording.ts';
+import { type HubOutage, hubOutage } from './hub-outage.ts';
 import { interruptedMessage, mergeDownloads } from './merge-downloads.ts';
 import type { SaveOptions } from './save-arguments.ts';
+import { type SilentDownloads, silentDownloads } from './silent-downloads.ts';
 import { openSpoolFile, type SpoolFile } from './spool-file.ts';
 
 /** A recording to be saved. */
@@ -21,6 +23,8 @@ export type SaveSource = {
   /** What messages call it: the name of the Pod. */
   readonly name: string;
   readonly request: RecordingRequest;
+  /** Where it is, if that is known. */
+  readonly node?: string;
   /** About how large it is; undefined: unknown. */
   readonly expectedBytes: number | undefined;
 };
@@ -34,16 +38,23 @@ export type SaveWork = {
   readonly warnings: readonly string[];
   readonly open: (request: RecordingRequest, signal: AbortSignal) => Promise<OpenedStream>;
   readonly context: Pick<CommandContext, 'terminal' | 'signal'>;
-  readonly timing?: SaveTiming;
+  readonly timing?: Partial<SaveTiming>;
 };
 
-export type SaveTiming = {
-  readonly mostTries: number;
+export type SaveTiming = DownloadLimits & {
+  /** What has sent nothing for so long is named. */
+  readonly silenceMs: number;
   readonly backoffMs: { readonly minMs: number; readonly maxMs: number };
 };
 
 /** About two minutes: hub or API server may be restarted in that time. */
-const defaultTiming: SaveTiming = { mostTries: 14, backoffMs: { minMs: 500, maxMs: 15_000 } };
+const defaultTiming: SaveTiming = {
+  mostTries: 14,
+  outageMs: 120_000,
+  busyMs: 600_000,
+  silenceMs: 10_000,
+  backoffMs: { minMs: 500, maxMs: 15_000 },
+};
 
 /** A Node serves one user 6 recordings at a time: some are left for others of the user's commands. More are not faster. */
 const mostAtOnce = 4;
@@ -104,14 +115,25 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
     performance.now(),
   );
   const show = () => progress.show(() => `saving: ${downloaded.text(performance.now())}`);
+  const timing = { ...defaultTiming, ...work.timing };
+  const silent = silentDownloads(timing.silenceMs);
   // Also while nothing comes.
-  using _showing = every(progressEveryMs, async () => show());
+  using _showing = every(progressEveryMs, async () => {
+    show();
+    for (const at of silent.due(performance.now())) {
+      progress.clear();
+      printMessage(context.terminal, waitingText(sources[at], timing.silenceMs));
+    }
+  });
   const failing = new AbortController();
   const run = semaphore(mostAtOnce);
   const shared: SharedDownload = {
     ...work,
+    timing,
     progress,
     downloaded,
+    silent,
+    outage: hubOutage(),
     show,
     begun: { any: false },
     signal: AbortSignal.any([context.signal, failing.signal]),
@@ -132,7 +154,15 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
+function waitingText(source: SaveSource | undefined, silenceMs: number): string {
+  const node = source?.node === undefined ? 'its Node' : `Node ${source.node}`;
+  return `${source?.name}: nothing has come for ${silenceMs / 1_000} s: waiting for ${node}`;
+}
+
 type SharedDownload = Downloading & {
+  readonly timing: SaveTiming;
+  readonly silent: SilentDownloads;
+  readonly outage: HubOutage;
   readonly progress: Progress;
   readonly downloaded: DownloadProgress;
   readonly show: () => void;
@@ -142,11 +172,11 @@ type SharedDownload = Downloading & {
 };
 
 async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled> {
-  const { sources, folder, spools, context, progress, downloaded, show, begun, signal } = shared;
-  const { mostTries, backoffMs } = shared.timing ?? defaultTiming;
+  const { sources, folder, spools, context, progress, downloaded, silent, show, begun, signal } = shared;
   const source = sources[at];
   if (!source) throw new Error('there is no such download');
   let said: string | undefined;
+  silent.waits(at, performance.now());
   const file = spools.use(await openSpoolFile(folder));
   const download = await downloadRecording({
     request: source.request,
@@ -157,13 +187,16 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
     },
     hasBegun: () => begun.any,
     file,
-    backoff: newBackoff(backoffMs),
-    mostTries,
+    backoff: newBackoff(shared.timing.backoffMs),
+    outage: shared.outage,
+    limits: shared.timing,
     onBytes(bytes) {
       downloaded.set(at, bytes);
+      silent.waits(at, performance.now());
       show();
     },
     onRetry(why, waitMs) {
+      silent.waits(at, performance.now() + waitMs);
       // Of something that stays away, it is said once.
       if (why === said) return;
       said = why;
@@ -174,6 +207,7 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
     signal,
   });
   downloaded.done(at);
+  silent.done(at);
   return { file, download };
 }
 

@@ -46,8 +46,8 @@ test('the newest recording of each Pod, by its uid', () => {
   const captures = [capture('web', recording('new'), recording('old')), capture('db', recording('one'))];
   expect(saveSources(captures, wanted)).toEqual({
     sources: [
-      { name: 'db', request: { ...request, pod: 'db', uid: 'one' }, expectedBytes: 1_000 },
-      { name: 'web', request: { ...request, pod: 'web', uid: 'new' }, expectedBytes: 1_000 },
+      { name: 'db', node: 'n1', request: { ...request, pod: 'db', uid: 'one' }, expectedBytes: 1_000 },
+      { name: 'web', node: 'n1', request: { ...request, pod: 'web', uid: 'new' }, expectedBytes: 1_000 },
     ],
     missing: [],
   });

@@ -39,6 +39,7 @@ function sourceOf(
 ): SaveSource {
   return {
     name,
+    ...(recording && { node: recording.node }),
     request: {
       kind: 'recording',
       namespace,
