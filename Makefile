@@ -56,7 +56,7 @@ cluster-down: ## stop the cluster and remove everything that it created
 	@$(node) cluster/main.ts down
 
 .PHONY: cli
-cli: ## build kubectl podcap, for any Node.js from 20 on: build/kubectl-podcap
+cli: ## build kubectl podcap, for any Node.js from 20.4 on: build/kubectl-podcap
 	$(needs) node
 	@$(node) tools/make.ts cli
 

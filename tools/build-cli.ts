@@ -39,16 +39,17 @@ function today(): string {
   return date.toISOString().slice(0, 10);
 }
 
-/** The oldest major version of Node.js that the bundle is made for. */
-export const oldestNode = 20;
+/** The oldest Node.js that the bundle is made for: it has Symbol.asyncDispose (20.4) and AbortSignal.any (20.3). */
+export const oldestNode = { major: 20, minor: 4, text: '20.4' } as const;
 
 /** It runs before what an older one does not have, and is nothing that it could not read. */
 const versionCheck =
-  `if (parseInt(process.versions.node, 10) < ${oldestNode}) { ` +
-  `console.error('podcap: kubectl podcap needs Node.js ${oldestNode} or later, and ' + process.execPath + ' is ' + process.version); ` +
-  'process.exit(1); }';
+  "(function () { var is = process.versions.node.split('.').map(Number); " +
+  `if (is[0] > ${oldestNode.major} || (is[0] === ${oldestNode.major} && is[1] >= ${oldestNode.minor})) return; ` +
+  `console.error('podcap: kubectl podcap needs Node.js ${oldestNode.text} or later, and ' + process.execPath + ' is ' + process.version); ` +
+  'process.exit(1); })();';
 
-/** Bundles the program for Node.js 20 and later. */
+/** Bundles the program for Node.js 20.4 and later. */
 async function bundleCli(outfile: string): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: [`${checkout}/src/cli/main.ts`],
@@ -57,7 +58,7 @@ async function bundleCli(outfile: string): Promise<Metafile> {
     bundle: true,
     platform: 'node',
     // What of the language Node.js 20 lacks, esbuild writes in another way; what of the library, node-20.ts adds.
-    target: `node${oldestNode}`,
+    target: `node${oldestNode.text}`,
     inject: [`${checkout}/src/cli/node-20.ts`],
     format: 'cjs',
     minify: true,

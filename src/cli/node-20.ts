@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * Adds to Node.js 20 what it lacks of the library that the program uses. The bundle has it before everything else; what
+ * Adds to Node.js 20.4 what it lacks of the library that the program uses. The bundle has it before everything else; what
  * Node.js has already stays. tsconfig.node-20.json lets the compiler say what else would be missing.
  */
 function addMissing(target: object, name: string, value: unknown): void {

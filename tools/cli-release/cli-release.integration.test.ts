@@ -66,6 +66,26 @@ test('the npm package runs on the oldest Node.js that it names', async () => {
   expect(await readFile(licenses, 'utf8')).toContain('== valibot (MIT)');
 });
 
+test.for([
+  ['18.20.8', 1],
+  ['20.0.0', 1],
+  ['20.3.1', 1],
+  ['20.4.0', 0],
+  ['22.1.0', 0],
+] as const)('whether Node.js %s is new enough is said at once', async ([version, code]) => {
+  const installed = `${folder}/prefix/lib/node_modules/kubectl-podcap/cli/kubectl-podcap.cjs`;
+  const script = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });
+    process.argv.push('version', '--client');
+    require('${installed}');`;
+  const ran = execute('node', ['--eval', script, '--', 'podcap'], { env: { PATH: oldPath } });
+  const ended = await ran.then(
+    () => ({ code: 0, stderr: '' }),
+    (error: { readonly code: number; readonly stderr: string }) => error,
+  );
+  expect(ended.stderr).toMatch(code === 0 ? /^$/ : /^podcap: kubectl podcap needs Node[.]js 20[.]4 or later/);
+  expect(ended.code).toBe(code);
+});
+
 test('Node.js says nothing of its own there, whatever the command', async () => {
   const notFound = { kind: 'Status', reason: 'NotFound', code: 404, message: 'not found' };
   await using scene = await kubectlScene((_, response) => sendObject(response, notFound, 404));

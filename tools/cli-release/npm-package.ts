@@ -46,7 +46,7 @@ async function packageDescription(homepage: string | undefined): Promise<string>
     license,
     ...(homepage !== undefined && { homepage, repository: { type: 'git', url: `git+${homepage}.git` } }),
     keywords: ['kubectl', 'kubectl-plugin', 'kubernetes', 'pcap', 'wireshark', 'tcpdump'],
-    engines: { node: `>=${oldestNode}` },
+    engines: { node: `>=${oldestNode.text}` },
     os: ['linux', 'darwin'],
     bin: {
       'kubectl-podcap': 'cli/kubectl-podcap.cjs',
