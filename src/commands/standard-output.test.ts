@@ -37,6 +37,7 @@ test('ends when the reader closes a full pipe', async () => {
   const written = output.write(Buffer.alloc(1));
   await pipe.reader.close();
   expect(await written).toBe('closed');
+  expect(await output.write(Buffer.alloc(1))).toBe('closed');
 });
 
 test('the deadline starts again with each piece that the reader takes', async () => {

@@ -28,6 +28,8 @@ const pieceBytes = 4_096;
 export function outputTo(stream: Writable, { unreadMs, mustKeepUp = false }: OutputOptions): Output {
   // Each write reports its own error. Without a listener, the same error would also end the process.
   stream.on('error', () => {});
+  /** From then on, the stream is destroyed, and a write fails in another way. */
+  let isClosed = false;
   /** Of the piece that is being written. */
   let giveUp: (() => void) | undefined;
   const timer = setTimeout(() => giveUp?.(), unreadMs);
@@ -49,8 +51,10 @@ export function outputTo(stream: Writable, { unreadMs, mustKeepUp = false }: Out
       stream.write(piece, (error) => {
         taken.bytes += piece.length;
         if (!error) resolve('written');
-        else if (hasCode(error, 'EPIPE')) resolve('closed');
-        else reject(error);
+        else if (isClosed || hasCode(error, 'EPIPE')) {
+          isClosed = true;
+          resolve('closed');
+        } else reject(error);
       });
     });
   }
