@@ -16,7 +16,7 @@ demo: cli ## show Podcap from start to finish: a cluster, an annotated Pod, its 
 
 .PHONY: test
 test: ## run all checks and all tests except test-faults and test-docker, on the cluster of make cluster
-	$(needs) cluster image test
+	$(needs) cluster image test window
 	@$(node) tools/make.ts test
 
 .PHONY: test-faults

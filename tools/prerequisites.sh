@@ -1,5 +1,5 @@
 #!/bin/bash
-# prerequisites.sh <node|check|cluster|image|docker|test|bench>...: makes sure that this machine has what these
+# prerequisites.sh <node|check|cluster|image|docker|test|window|bench>...: makes sure that this machine has what these
 # groups need. It installs missing Debian packages and node_modules, and prints one line for everything else that is
 # missing. If nothing is missing, it is quick and prints nothing.
 #
@@ -9,6 +9,7 @@
 #   image    the image: docker, or the packages that build an image without it
 #   docker   image, and a Docker engine that a test can start
 #   test     check, cluster, image, and the programs that tests use
+#   window   a screen without hardware, and the Wireshark whose window a test opens on it
 #   bench    cluster, image, and the programs that the benchmarks compare
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,8 +24,9 @@ main() {
       image) need_node && need_image_builder ;;
       docker) main cluster && need_packages "${IMAGE_PACKAGES[@]}" "${DOCKER_PACKAGES[@]}" ;;
       test) main check cluster image && need_packages "${TEST_PACKAGES[@]}" && need_arm64_compiler ;;
+      window) need_packages "${WINDOW_PACKAGES[@]}" ;;
       bench) main cluster image && need_packages "${BENCH_PACKAGES[@]}" ;;
-      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, docker, test and bench" ;;
+      *) missing "a group named $group: prerequisites.sh has node, check, cluster, image, docker, test, window and bench" ;;
     esac
   done
 }
@@ -43,6 +45,7 @@ TEST_PACKAGES=(
   libpcap-dev=/usr/include/pcap/pcap.h mandoc=mandoc shellcheck=shellcheck tcpdump=tcpdump tshark=tshark
   wireshark-common=dumpcap zsh=zsh
 )
+WINDOW_PACKAGES=(wireshark=wireshark xdotool=xdotool xvfb=Xvfb)
 ARM64_PACKAGES=(
   gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h
 )
