@@ -221,6 +221,19 @@ test('what cannot be downloaded is missing, and the file says so', async () => {
   expect(file).toContain(missing.join('\n'));
 });
 
+test('what is missing of very many Pods is all in the file', async () => {
+  const pods = Array.from({ length: 150 }, (_, number) => `pod-${number}`);
+  const answer = (pod: string) =>
+    memoryStream({ bytes: recordingBytes(pod, [1]), outcome: { dropped: 3, notes: ['x'.repeat(600)] } });
+  await using scene = await save(Object.fromEntries(pods.map((pod) => [pod, [answer(pod)]])));
+  expect(await scene.run()).toBe(0);
+  const file = await readFile(scene.path('out.pcapng'), 'latin1');
+  expect(pods.filter((pod) => !file.includes(`${pod} lacks ${'x'.repeat(600)}, 3 packets dropped`))).toEqual(
+    [],
+  );
+  expect((await scene.read()).packets).toHaveLength(150);
+});
+
 test.for([
   [{ isComplete: false, reason: 'HeldTooMuch', message: 'files were deleted' }, []],
   [{}, [{ reason: 'Pruned', packets: 4 }]],

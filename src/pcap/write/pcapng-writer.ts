@@ -15,6 +15,7 @@ import {
   statisticsBlock,
   statisticsOption,
 } from '../pcapng-format.ts';
+import { commentPieces } from './comment-pieces.ts';
 import { appendPacketOptions } from './packet-options.ts';
 import {
   type AddressName,
@@ -68,7 +69,9 @@ function writeSectionHeader(
   view.setUint16(start + 14, 0, true);
   // The length of the section: unknown.
   view.setBigInt64(start + 16, -1n, true);
-  appendText(buffer, commentOption, comment);
+  for (const piece of comment === undefined ? [] : commentPieces(comment)) {
+    appendText(buffer, commentOption, piece);
+  }
   appendText(buffer, sectionOption.userApplication, application);
   endOptions(buffer);
   endBlock(buffer, start);
