@@ -3,11 +3,13 @@ import { semaphore } from '../../base/semaphore.ts';
 import { exitCodes } from '../../commands/terminal.ts';
 import { type CaptureList, listCaptures, readCapture } from '../api/captures-client.ts';
 import type { Cluster } from '../api/cluster.ts';
+import { resolveTargets } from '../api/resolve-targets.ts';
 import type { Targets } from '../api/targets.ts';
 import { UnreachableServer } from '../api/unreachable-server.ts';
 import { readWorkload } from '../api/workloads-client.ts';
 import { CommandFailure } from '../cli-command.ts';
 import type { SaveArguments } from './save-arguments.ts';
+import { frozenNotes, notCapturedNote } from './save-notes.ts';
 import type { SaveSource } from './save-recordings.ts';
 import { saveSources } from './save-sources.ts';
 
@@ -15,6 +17,8 @@ export type FoundSources = {
   readonly sources: readonly SaveSource[];
   /** What could not be found, in words. */
   readonly warnings: readonly string[];
+  /** What is left out, and could be had. */
+  readonly notes: readonly string[];
 };
 
 /**
@@ -29,11 +33,13 @@ export async function findSources(
   const { namespace } = cluster;
   const { captures, warnings } = await findCaptures(cluster, targets, signal);
   const names = targets.kind === 'pods' ? targets.names : undefined;
-  const { sources, missing } = saveSources(captures, { ...asked, namespace, names });
+  const { sources, missing, leftOut } = saveSources(captures, { ...asked, namespace, names });
   const problems = [...missing, ...warnings.map((each) => each.replace(/^podcap: /, ''))];
-  if (sources.length > 0) return { sources, warnings: problems };
+  const uncaptured = await uncapturedPods(cluster, targets, { captures, signal });
+  const notes = [...frozenNotes(leftOut), ...(uncaptured.length > 0 ? [notCapturedNote(uncaptured)] : [])];
+  if (sources.length > 0) return { sources, warnings: problems, notes };
   const nothing = problems.length > 0 ? [] : [nothingRecorded(targets, namespace)];
-  throw new CommandFailure([...nothing, ...problems].join('\n'), exitCodes.failed);
+  throw new CommandFailure([...nothing, ...problems, ...notes].join('\n'), exitCodes.failed);
 }
 
 async function findCaptures(cluster: Cluster, targets: Targets, signal: AbortSignal): Promise<CaptureList> {
@@ -57,6 +63,23 @@ async function findCaptures(cluster: Cluster, targets: Targets, signal: AbortSig
 }
 
 const atOnce = 8;
+
+/** Pods of the targets that run and of which nothing is recorded; none where the user may not see the Pods. */
+async function uncapturedPods(
+  cluster: Cluster,
+  targets: Targets,
+  { captures, signal }: { readonly captures: readonly Capture[]; readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  if (targets.kind === 'pods') return [];
+  const recorded = new Set(captures.flatMap(({ status }) => status.recordings.map(({ uid }) => uid)));
+  try {
+    const pods = await resolveTargets(cluster, targets, signal);
+    return pods.filter(({ uid, phase }) => phase === 'Running' && !recorded.has(uid)).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof CommandFailure && !(error instanceof UnreachableServer)) return [];
+    throw error;
+  }
+}
 
 /** Who may download may not be allowed to see captures: then their size is unknown, and the hub finds the recording. */
 async function knownCapture(

@@ -1,3 +1,5 @@
+import { plainText } from '../../base/plain-text.ts';
+import { printMessage } from '../../commands/terminal.ts';
 import { timeForms } from '../../pcap/time-argument.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import { openCaptureStream } from '../api/open-capture-stream.ts';
@@ -79,9 +81,9 @@ async function save(given: GivenArguments, { terminal, kubectl, signal }: Comman
   if (asked.to === '-' && terminal.stdout.isTTY === true)
     throw wrongUsage('a capture file cannot be shown on a terminal: redirect the output, or use --to FILE');
   await using cluster = await openCluster(kubectl, pathsOf(targets), signal);
-  const { sources, warnings } = await findSources(cluster, targets, { asked, signal });
+  const { sources, warnings, notes } = await findSources(cluster, targets, { asked, signal });
   const to = asked.to ?? savedFileName(fileNameOf(targets, cluster.namespace), asked.format, nowMs);
-  return await saveRecordings({
+  const code = await saveRecordings({
     options: asked,
     to,
     sources,
@@ -89,18 +91,20 @@ async function save(given: GivenArguments, { terminal, kubectl, signal }: Comman
     open: (request, opening) => openCaptureStream(cluster, request, opening),
     context: { terminal, signal },
   });
+  for (const note of notes) printMessage(terminal, plainText(note));
+  return code;
 }
 
 /** No more than the targets need. */
 function pathsOf({ kind }: Targets): readonly string[] {
-  const { capture, captures, workloads, recordings } = acceptedPaths;
+  const { capture, captures, workloads, pods, recordings } = acceptedPaths;
   switch (kind) {
     case 'pods':
       return [capture, recordings];
     case 'selector':
-      return [captures, recordings];
+      return [captures, pods, recordings];
     case 'workload':
-      return [captures, workloads, recordings];
+      return [captures, workloads, pods, recordings];
   }
 }
 

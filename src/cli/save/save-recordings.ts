@@ -25,6 +25,8 @@ export type SaveSource = {
   readonly request: RecordingRequest;
   /** Where it is, if that is known. */
   readonly node?: string;
+  /** Why it is not captured, in words of the agent. */
+  readonly trouble?: string;
   /** About how large it is; undefined: unknown. */
   readonly expectedBytes: number | undefined;
 };
@@ -183,7 +185,7 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
     async open(request, opening) {
       const opened = await shared.open(request, opening);
       if (opened.kind === 'open') begun.any = true;
-      return opened;
+      return explained(opened, source);
     },
     hasBegun: () => begun.any,
     file,
@@ -209,6 +211,12 @@ async function downloadOne(at: number, shared: SharedDownload): Promise<Spooled>
   downloaded.done(at);
   silent.done(at);
   return { file, download };
+}
+
+/** There is no file because the capture was refused, or waits. */
+function explained(opened: OpenedStream, { trouble }: SaveSource): OpenedStream {
+  const isExplained = opened.kind === 'refused' && opened.reason === 'NoCaptureFile' && trouble !== undefined;
+  return isExplained ? { ...opened, message: `it has no capture file: ${trouble}` } : opened;
 }
 
 /** On the disk of the file, where there must be space for it anyway; a pipe or a device has none. */

@@ -50,6 +50,7 @@ test('the newest recording of each Pod, by its uid', () => {
       { name: 'web', node: 'n1', request: { ...request, pod: 'web', uid: 'new' }, expectedBytes: 1_000 },
     ],
     missing: [],
+    leftOut: [],
   });
 });
 
@@ -93,8 +94,19 @@ test.for([
   [{ frozen: 'all' }, 1_000],
   [{ since: '2026-11-30T10:00:00Z' }, undefined],
 ] as const)('about so much is expected: %j', ([asked, bytes]) => {
-  const { sources } = saveSources([capture('web', recording('new', { frozen }))], { ...wanted, ...asked });
+  const { sources } = saveSources([capture('web', recording('new', { frozen, files: 3 }))], {
+    ...wanted,
+    ...asked,
+  });
   expect(sources).toMatchObject([{ expectedBytes: bytes }]);
+});
+
+test('frozen rings are asked for where the ring itself has no files, and noted where it has some', () => {
+  const of = (files: number) => saveSources([capture('web', recording('new', { frozen, files }))], wanted);
+  expect(of(2).sources).toMatchObject([{ request: { frozen: 'all' } }]);
+  expect(of(2).leftOut).toEqual([{ name: 'web', numbers: [1, 2], isSaved: true }]);
+  expect(of(3).sources[0]?.request).not.toHaveProperty('frozen');
+  expect(of(3).leftOut).toEqual([{ name: 'web', numbers: [1, 2], isSaved: false }]);
 });
 
 test('packets take more space in pcapng', () => {

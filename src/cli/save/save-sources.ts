@@ -1,5 +1,7 @@
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
+import { troubleOf } from '../views/check/capture-findings.ts';
 import type { SaveArguments } from './save-arguments.ts';
+import { type FrozenLeftOut, frozenLeftOut } from './save-notes.ts';
 import type { SaveSource } from './save-recordings.ts';
 
 /** What is wanted of the recordings of one namespace. */
@@ -9,21 +11,33 @@ export type WantedRecordings = Pick<SaveArguments, 'since' | 'until' | 'frozen' 
   readonly names: readonly string[] | undefined;
 };
 
+export type FoundRecordings = {
+  readonly sources: readonly SaveSource[];
+  readonly missing: readonly string[];
+  readonly leftOut: readonly FrozenLeftOut[];
+};
+
 /** What is to be downloaded, and which Pods have no such recording: pure. */
 export function saveSources(
   captures: readonly Capture[],
   { names, ...wanted }: WantedRecordings,
-): { readonly sources: readonly SaveSource[]; readonly missing: readonly string[] } {
+): FoundRecordings {
   const byName = new Map(captures.map((capture) => [capture.metadata.name, capture]));
   const sources: SaveSource[] = [];
   const missing: string[] = [];
+  const leftOut: FrozenLeftOut[] = [];
   for (const name of new Set(names ?? [...byName.keys()].toSorted())) {
     const recordings = byName.get(name)?.status.recordings ?? [];
     const recording = recordings[wanted.previous ? 1 : 0];
     if (wanted.previous && !recording) missing.push(noPrevious(name, recordings.length));
-    else sources.push(sourceOf(name, recording, wanted));
+    else {
+      const frozen = wanted.frozen === undefined && recording ? frozenLeftOut(name, recording) : undefined;
+      if (frozen) leftOut.push(frozen);
+      const asked = frozen?.isSaved === true ? { ...wanted, frozen: 'all' } : wanted;
+      sources.push(sourceOf(name, recording, asked));
+    }
   }
-  return { sources, missing };
+  return { sources, missing, leftOut };
 }
 
 function noPrevious(name: string, recordings: number): string {
@@ -37,9 +51,11 @@ function sourceOf(
   recording: CaptureRecording | undefined,
   { namespace, since, until, frozen }: Omit<WantedRecordings, 'names'>,
 ): SaveSource {
+  const trouble = recording && troubleOf(recording);
   return {
     name,
     ...(recording && { node: recording.node }),
+    ...(trouble !== undefined && { trouble }),
     request: {
       kind: 'recording',
       namespace,

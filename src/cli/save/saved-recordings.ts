@@ -64,7 +64,8 @@ function failureLines({ recordings }: SavedRecordings): readonly string[] {
 
 const mostNames = 10;
 
-function listedNames(names: readonly string[]): string {
+/** Some of the names, and how many more there are. */
+export function listedNames(names: readonly string[]): string {
   const more = names.length - mostNames;
   return `${names.slice(0, mostNames).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -76,8 +76,8 @@ function captureFinding({ metadata, status }: Capture, namespace: string | undef
   };
 }
 
-/** The agent's own words say what to do. */
-function troubleOf({ phase, reason, message, node }: CaptureRecording): string | undefined {
+/** Why a capture does not run: the agent's own words say what to do. Undefined for one that runs, or has ended. */
+export function troubleOf({ phase, reason, message, node }: CaptureRecording): string | undefined {
   switch (phase) {
     case 'Refused':
     case 'Failed':
