@@ -21,7 +21,7 @@ const values: Readonly<Record<string, string>> = {
   KUBECONFIG: '/a:/b',
   NAME: 'web-0',
   NAMESPACE: 'shop',
-  CONTEXT: 'arn:aws:prod',
+  CONTEXT: '$(rm -rf /)"',
 };
 
 /** As k9s does; a variable that it does not know is an error there, too. */
@@ -39,15 +39,28 @@ test("k9s accepts the file, and its commands are kubectl podcap's", async () => 
   const shortCuts = Object.values(plugins).map(({ shortCut }) => shortCut);
   expect(new Set(shortCuts).size).toBe(shortCuts.length);
   for (const { args } of Object.values(plugins)) {
-    const [line = ''] = args.map(substitute).join(' ').split(';');
-    const [, name, rest = ''] = /KUBECONFIG="?\/a:\/b"? kubectl podcap (\w+) (.*)$/.exec(line) ?? [];
+    const words = commandOf(args);
+    expect(words.slice(0, 3)).toEqual(['KUBECONFIG=/a:/b', 'kubectl', 'podcap']);
+    const [, , , name, ...rest] = words;
     const command = cliCommands.find((each) => each.name === name);
-    if (command === undefined) throw new Error(`${line} has no command`);
-    expect(parseCliArguments(command, rest.replaceAll('"', '').split(' '))).toMatchObject({
+    if (command === undefined) throw new Error(`${words.join(' ')} has no command`);
+    expect(parseCliArguments(command, rest)).toMatchObject({
       kind: 'arguments',
       given: { positionals: ['web-0'] },
-      kubectlFlags: ['--context=arn:aws:prod'],
+      kubectlFlags: ['--context=$(rm -rf /)"'],
       namespace: 'shop',
     });
   }
 });
+
+/** The words that are run. A script of a shell has none of the values of k9s, but gets them as its arguments. */
+function commandOf(args: readonly string[]): readonly string[] {
+  const [environment = '', shell, , script = '', , ...values] = args;
+  if (shell !== 'sh') return args.map(substitute);
+  expect(substitute(script)).toBe(script);
+  const [line = '', ...others] = script.split(';');
+  expect(others.join()).not.toContain('$');
+  return [environment, ...line.split(' ').flatMap((word) => (word === '"$@"' ? values : [word]))].map(
+    substitute,
+  );
+}

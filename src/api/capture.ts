@@ -66,7 +66,9 @@ export type RecordingStatus = {
   /** Who asked for it last. */
   readonly requestedBy:
     | { readonly kind: 'Annotation' }
-    | { readonly kind: 'CapturePolicy'; readonly name: string };
+    | { readonly kind: 'CapturePolicy'; readonly name: string }
+    /** What a client makes of a kind that it does not know; a hub never sends it. */
+    | { readonly kind: 'Unknown' };
   /** Oldest first. */
   readonly frozen?: readonly CaptureFrozenRing[];
 } & RecordingCounters;

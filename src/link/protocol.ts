@@ -61,6 +61,8 @@ export const linkPing = { everyMs: 5_000, deadAfterMs: 15_000 } as const;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
+/** A DNS-1123 subdomain, as the name of an object is. People paste it into commands. */
+const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const timestamp = v.pipe(v.string(), v.maxLength(40), v.isoTimestamp());
 
 const countersEntries = {
@@ -104,7 +106,7 @@ const recordingStatusSchema = v.object({
   ),
   requestedBy: v.variant('kind', [
     v.object({ kind: v.literal('Annotation') }),
-    v.object({ kind: v.literal('CapturePolicy'), name: text(253) }),
+    v.object({ kind: v.literal('CapturePolicy'), name: v.pipe(text(253), v.regex(objectName)) }),
   ]),
   frozen: v.exactOptional(v.pipe(v.array(frozenRingSchema), v.maxLength(128))),
   ...countersEntries,

@@ -45,10 +45,15 @@ const recordingSchema = v.object({
   podCreationTime: v.exactOptional(v.string()),
   interfaces: v.array(v.string()),
   requested: v.exactOptional(requestedSchema),
-  requestedBy: v.variant('kind', [
-    v.object({ kind: v.literal('Annotation') }),
-    v.object({ kind: v.literal('CapturePolicy'), name: v.string() }),
-  ]),
+  // As may others who ask for captures.
+  requestedBy: v.fallback(
+    v.variant('kind', [
+      v.object({ kind: v.literal('Annotation') }),
+      v.object({ kind: v.literal('CapturePolicy'), name: v.string() }),
+      v.object({ kind: v.literal('Unknown') }),
+    ]),
+    { kind: 'Unknown' },
+  ),
   frozen: v.exactOptional(v.array(frozenSchema)),
   ...countersSchema,
 });

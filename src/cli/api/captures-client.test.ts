@@ -146,6 +146,22 @@ test('what a list lacks that is not whole is not taken for deleted', async () =>
   expect(changes).toEqual(['set web', 'set db', 'set web', 'deleted web', 'deleted db', 'set cart']);
 });
 
+test('a capture that somebody unknown asked for does not hide the others', async () => {
+  await using scene = await apiScene((_, response) => {
+    const [recording] = captureObject('odd').status.recordings;
+    const odd = {
+      ...captureObject('odd'),
+      status: { recordings: [{ ...recording, phase: 'New', requestedBy: { kind: 'New', by: 'x' } }] },
+    };
+    answerObject(response, { kind: 'CaptureList', items: [captureObject('web'), odd] });
+  });
+  const { captures } = await listCaptures(scene.cluster, all, signal);
+  expect(captures).toMatchObject([
+    { metadata: { name: 'web' } },
+    { status: { recordings: [{ phase: 'Unknown', requestedBy: { kind: 'Unknown' } }] } },
+  ]);
+});
+
 test('a watch that is refused at first fails, and so does one whose rights are taken away', async () => {
   let isAllowed = false;
   await using scene = await apiScene(({ query }, response) => {

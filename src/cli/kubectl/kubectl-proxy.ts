@@ -104,6 +104,8 @@ function proxyArguments(socketPath: string, { flags }: Kubectl, { paths, methods
     'proxy',
     `--unix-socket=${socketPath}`,
     `--accept-paths=${paths.map((path) => `^${path}$`).join(',')}`,
+    // By default, it rejects a Pod in a namespace `pods` whose name begins with exec or attach. Which paths pass is said above.
+    '--reject-paths=^$',
     '--accept-hosts=^localhost$',
     `--reject-methods=^(${rejected.join('|')})$`,
     // The server of a kubeconfig can have a path, as behind Rancher's proxy.

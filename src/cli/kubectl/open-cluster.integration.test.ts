@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { beforeAll, expect, test } from 'vitest';
 import { built } from '../../../tools/go-program.ts';
 import { happens, until } from '../../base/until.ts';
+import { acceptedPaths } from '../api/api-paths.ts';
 import type { ClusterAnswer } from '../api/cluster.ts';
 import { isCut } from '../api/is-cut.ts';
 import { UnreachableServer } from '../api/unreachable-server.ts';
@@ -96,6 +97,17 @@ test('only this user reaches the socket, and nothing but what the command needs 
     );
   }
   expect(scene.requests).toEqual([]);
+});
+
+test('a Pod named exec in a namespace named pods is read, and nothing is executed in it', async () => {
+  await using scene = await kubectlScene(sendPods);
+  await using cluster = await openCluster(scene.kubectl, [acceptedPaths.pods], signal);
+  const path = '/api/v1/namespaces/pods/pods/exec-1';
+  expect(await bodyOf(cluster.request({ path, signal }))).toBe('{"kind":"PodList"}');
+  for (const verb of ['exec', 'attach']) {
+    const request = cluster.request({ path: `${path}/${verb}`, signal });
+    await expect(request).rejects.toThrow(/did not ask kubectl proxy to accept/);
+  }
 });
 
 test('without a context, the namespace is default, or that of the Pod', async () => {

@@ -4,6 +4,7 @@ import { networkUidOf } from '../../kubernetes/pod.ts';
 import type { TargetPod } from '../api/targets.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { type AnnotationChanges, podcapAnnotations } from './request-change.ts';
+import { shellWord } from './target-arguments.ts';
 
 /** What will go, and how. */
 export type DiscardItem = {
@@ -107,8 +108,10 @@ function whyItStays(recording: CaptureRecording, uid: string | undefined): strin
   if (phase === 'Ended') return undefined;
   if (phase === 'Unknown') return `stays for now: ${message ?? `the agent of Node ${node} does not know it`}`;
   if (requestedBy.kind === 'CapturePolicy') {
-    return `CapturePolicy ${requestedBy.name} asks for its capture: change or delete the policy (kubectl edit capturepolicy ${requestedBy.name}), then discard it again`;
+    return `CapturePolicy ${requestedBy.name} asks for its capture: change or delete the policy (kubectl edit capturepolicy ${shellWord(requestedBy.name)}), then discard it again`;
   }
+  if (requestedBy.kind === 'Unknown')
+    return 'its capture is asked for in a way that this kubectl podcap is too old to know: it stays';
   if (recording.uid !== uid)
     return `its Pod ${recording.uid} is still ending on ${node}: try again in a minute`;
   return `its request was removed, and the agent of ${node} is about to delete it`;

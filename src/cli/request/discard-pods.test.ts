@@ -138,6 +138,24 @@ describe('discard', () => {
     expect(writes(scene)).toEqual([]);
   });
 
+  test('quotes the name of a policy, and keeps what is asked for in an unknown way', async () => {
+    const policy = { kind: 'CapturePolicy', name: 'a; rm -rf /' } as const;
+    await using scene = await requestScene({
+      pods: ['policy', 'newer'].map((name) => targetPod({ name })),
+      captures: [
+        captureOf('policy', [recording({ uid: 'uid-policy', requestedBy: policy })]),
+        captureOf('newer', [recording({ uid: 'uid-newer', requestedBy: { kind: 'Unknown' } })]),
+      ],
+    });
+    const { code, lines } = await discard(scene);
+    expect(lines).toEqual([
+      expect.stringContaining("kubectl edit capturepolicy 'a; rm -rf /'"),
+      expect.stringContaining('newer: its capture is asked for in a way'),
+    ]);
+    expect(code).toBe(1);
+    expect(writes(scene)).toEqual([]);
+  });
+
   test('says where nothing is recorded yet', async () => {
     await using scene = await requestScene({
       pods: [targetPod(captured)],

@@ -54,6 +54,7 @@ export const answerKinds: Readonly<Record<CaptureRecording['phase'], RequestAnsw
 };
 
 function isAskedBy({ requestedBy }: CaptureRecording, { policy }: CaptureSpec): boolean {
+  if (requestedBy.kind === 'Unknown') return false;
   return policy === (requestedBy.kind === 'CapturePolicy' ? requestedBy.name : undefined);
 }
 
