@@ -5,6 +5,7 @@ import { interfaceKey, writtenInterfaces } from '../../pcap/merge/written-interf
 import { captureWriter } from '../../pcap/write/capture-writer.ts';
 import type { WriteProblem } from '../../pcap/write/packet-writer.ts';
 import { CommandFailure } from '../cli-command.ts';
+import type { LostAtEnd } from './arriving-packets.ts';
 import type { LiveSink } from './live-sink.ts';
 
 export type CaptureSinkOptions = {
@@ -30,16 +31,25 @@ export function captureSink(
     return found;
   }
 
+  function addMissing({ description, packets }: LostAtEnd): void {
+    const key = interfaceKey(description);
+    missing.set(key, (missing.get(key) ?? 0) + packets);
+  }
+
   return {
     add({ packet, description: described, missingBefore }) {
       const { description, number } = known.get(described) ?? interfaceOf(described);
       const problem = writer.writePacket(packet, number, missingBefore);
       if (problem) throw failure(problem);
       written.count(number, packet);
-      if (missingBefore === 0) return;
-      const key = interfaceKey(description);
-      missing.set(key, (missing.get(key) ?? 0) + missingBefore);
+      if (missingBefore > 0) addMissing({ description, packets: missingBefore });
     },
+    lost({ description: described, packets }) {
+      // It may have no packet at all.
+      const { description } = known.get(described) ?? interfaceOf(described);
+      addMissing({ description, packets });
+    },
+    forget: () => {},
     pendingBytes: () => writer.pendingBytes,
     async flush() {
       return writer.pendingBytes === 0 ? { kind: 'written' } : await output.write(writer.take());

@@ -25,11 +25,20 @@ export function coloured(text: string, colour: Colour): string {
   return `\u001b[${codes[colour]}m${text}\u001b[39m`;
 }
 
-/** Gives each Pod a colour, in turn: red and yellow are for what is wrong. */
-export function podColours(): (pod: string) => Colour {
+/**
+ * Gives each Pod a colour, in turn: red and yellow are for what is wrong. Of so many that come and go, the first ones are
+ * forgotten.
+ */
+export function podColours(mostPods = 1_000): (pod: string) => Colour {
   const given = new Map<string, Colour>();
+  let turn = 0;
   return (pod) => {
-    const colour = given.get(pod) ?? palette[given.size % palette.length] ?? 'cyan';
+    const known = given.get(pod);
+    if (known !== undefined) return known;
+    const colour = palette[turn % palette.length] ?? 'cyan';
+    turn += 1;
+    const [first] = given.keys();
+    if (given.size >= mostPods && first !== undefined) given.delete(first);
     given.set(pod, colour);
     return colour;
   };

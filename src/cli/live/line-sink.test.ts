@@ -3,6 +3,7 @@ import { ack, rst, syn, tcpFrame } from '../../pcap/testing/build-packets.ts';
 import { plainInterface } from '../../pcap/testing/capture-bytes.ts';
 import { packetOf } from '../../pcap/testing/packet-of.ts';
 import { cliTerminal } from '../testing/cli-terminal.ts';
+import { podColours } from './line-colours.ts';
 import { lineSink } from './line-sink.ts';
 
 async function lines({
@@ -58,4 +59,36 @@ test('on a terminal, resets are red, and what was sent again is yellow', async (
   expect(first).not.toContain('\u001b[33m');
   expect(again).toContain('\u001b[36mweb\u001b[39m\u001b[33m 10.0.0.1:40000');
   expect(last).toContain('\u001b[31m 10.0.0.1:80 > ');
+});
+
+test('the connections of a Pod whose tap has ended are forgotten', async () => {
+  const { terminal, stdout } = cliTerminal({ isTTY: true });
+  await using sink = lineSink({ terminal, hasNames: false, hasInterfaces: false });
+  const packet = packetOf({
+    time: 0n,
+    original: opening.length,
+    data: Buffer.from(opening).toString('latin1'),
+  });
+  const live = { packet, description: plainInterface, missingBefore: 0 };
+  for (const pod of ['web', 'db']) sink.add({ pod, ...live });
+  sink.forget('web');
+  for (const pod of ['web', 'db']) sink.add({ pod, ...live });
+  await sink.flush();
+  const isYellow = stdout()
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.includes('\u001b[33m'));
+  expect(isYellow).toEqual([false, false, false, true]);
+});
+
+test('the colours of the Pods that came last are known', () => {
+  const colourOf = podColours(2);
+  expect(['a', 'b', 'a', 'c', 'b', 'a'].map(colourOf)).toEqual([
+    'cyan',
+    'green',
+    'cyan',
+    'magenta',
+    'green',
+    'blue',
+  ]);
 });

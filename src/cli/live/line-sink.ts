@@ -53,6 +53,9 @@ export function lineSink({ terminal, hasNames, hasInterfaces }: LineSinkOptions)
       const colour = isColoured ? lineColour(decoded) : undefined;
       text += `${colour === undefined ? line : colouredEnd(line, colour)}${lost}\n`;
     },
+    // The last line says how many packets are missing.
+    lost: () => {},
+    forget: (pod) => decoders.delete(pod),
     pendingBytes: () => text.length,
     async flush() {
       const bytes = Buffer.from(text);

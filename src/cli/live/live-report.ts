@@ -29,12 +29,12 @@ export type LiveReport = {
 const mostLines = 10;
 
 export function liveReport(terminal: CliTerminal): LiveReport {
-  const watched = new Set<string>();
   const away = new Set<string>();
   /** Those of which it was said. */
   const announced = new Set<string>();
   /** Of each Pod, how often it was said. */
   const cuts = new Map<string, number>();
+  let watched = 0;
   let [missing, isIncomplete, refusals, noSpace, damages, foreigners] = [0, false, 0, 0, 0, 0];
   const say = (message: string) => printMessage(terminal, message);
   const forget = (key: string) => {
@@ -44,7 +44,7 @@ export function liveReport(terminal: CliTerminal): LiveReport {
   return {
     say,
     opened({ key, name }, missedMs) {
-      watched.add(key);
+      if (missedMs === undefined) watched += 1;
       const wasAway = away.delete(key);
       const wasAnnounced = announced.delete(key);
       if (!wasAway || missedMs === undefined) return;
@@ -116,11 +116,11 @@ export function liveReport(terminal: CliTerminal): LiveReport {
             : `${away.size} Pods were not watched at the end`,
         );
       }
-      if (watched.size === 0) {
+      if (watched === 0) {
         if (refusals === 0 && away.size === 0) say('no Pod was watched');
         return exitCodes.failed;
       }
-      const pods = watched.size === 1 ? '1 Pod' : `${watched.size} Pods`;
+      const pods = watched === 1 ? '1 Pod' : `${watched} Pods`;
       const lost = missing + noSpace;
       const missed = lost > 0 ? `; ${counted(lost)} are missing` : '';
       say(`${counted(packets)} of ${pods} in ${seconds.toFixed(1)} s${missed}`);

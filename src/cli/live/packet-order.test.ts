@@ -53,6 +53,33 @@ test('there is no space for more than the bound', () => {
   expect(order.add(livePacket('web', 3), 0)).toBe(true);
 });
 
+test('a tap that has ended is told of once its packets are taken, and is forgotten', () => {
+  const order = packetOrder({ waitMs: () => 0, mostBytes: 1e6 });
+  order.add(livePacket('web', 20), 0);
+  order.add(livePacket('web', 21), 0);
+  order.end('web');
+  order.end('idle');
+  expect(order.takeDrained()).toEqual(['idle']);
+  order.take(0);
+  expect(order.takeDrained()).toEqual([]);
+  order.take(0);
+  expect(order.takeDrained()).toEqual(['web']);
+  expect(order.takeDrained()).toEqual([]);
+  // It is not held to its earlier times.
+  order.add(livePacket('web', 1), 0);
+  order.add(livePacket('db', 10), 0);
+  expect(taken(order, 0)).toEqual([1, 10]);
+});
+
+test('a tap that is opened again before its packets are taken has not ended', () => {
+  const order = packetOrder({ waitMs: () => 0, mostBytes: 1e6 });
+  order.add(livePacket('web', 20), 0);
+  order.end('web');
+  order.add(livePacket('web', 21), 0);
+  expect(taken(order, 0)).toEqual([20, 21]);
+  expect(order.takeDrained()).toEqual([]);
+});
+
 test('whatever comes, all of it is taken, in order where it came in time', () => {
   const arrivals = fc.array(
     fc.record({ pod: fc.constantFrom('a', 'b', 'c'), seconds: fc.nat(30), afterMs: fc.nat(20) }),

@@ -12,6 +12,10 @@ export type PacketOrder = {
   readonly take: (nowMs: number) => LivePacket | undefined;
   /** When the next packet may be taken; undefined if there is none. */
   readonly dueMs: () => number | undefined;
+  /** The tap has ended: nothing is kept of it once its packets are taken. */
+  readonly end: (pod: string) => void;
+  /** Those that have ended, and of which all packets are taken: each once. */
+  readonly takeDrained: () => readonly string[];
 };
 
 export type PacketOrderOptions = {
@@ -29,13 +33,23 @@ type Waiting = {
   isTaken: boolean;
 };
 
+/** A tap. */
+type Source = {
+  seconds: number;
+  nanoseconds: number;
+  /** Packets that wait. */
+  waiting: number;
+  hasEnded: boolean;
+};
+
 type Time = Pick<Waiting, 'seconds' | 'nanoseconds'>;
 
 export function packetOrder({ waitMs, mostBytes }: PacketOrderOptions): PacketOrder {
   const heap: Waiting[] = [];
   const arrivals = new Fifo<Waiting>();
-  /** Of each tap, the latest time so far. */
-  const latest = new Map<string, Time>();
+  /** Of each tap, the latest time so far, and how many of its packets wait. */
+  const sources = new Map<string, Source>();
+  let drained: string[] = [];
   let bytes = 0;
   let number = 0;
 
@@ -49,12 +63,20 @@ export function packetOrder({ waitMs, mostBytes }: PacketOrderOptions): PacketOr
     return first && first.arrivedMs + waitMs();
   }
 
+  function dropIfDrained(pod: string, { waiting, hasEnded }: Source): void {
+    if (!hasEnded || waiting > 0) return;
+    sources.delete(pod);
+    drained.push(pod);
+  }
+
   return {
     add(packet, nowMs) {
       if (bytes + heldBytes(packet) > mostBytes) return false;
       bytes += heldBytes(packet);
-      const { seconds, nanoseconds } = laterOf(packet.packet, latest.get(packet.pod));
-      latest.set(packet.pod, { seconds, nanoseconds });
+      const source = sources.get(packet.pod);
+      const { seconds, nanoseconds } = laterOf(packet.packet, source);
+      const waits = (source?.waiting ?? 0) + 1;
+      sources.set(packet.pod, { seconds, nanoseconds, waiting: waits, hasEnded: false });
       const waiting = { packet, seconds, nanoseconds, number, arrivedMs: nowMs, isTaken: false };
       number += 1;
       arrivals.push(waiting);
@@ -68,9 +90,25 @@ export function packetOrder({ waitMs, mostBytes }: PacketOrderOptions): PacketOr
       if (!next) return undefined;
       next.isTaken = true;
       bytes -= heldBytes(next.packet);
+      const source = sources.get(next.packet.pod);
+      if (source) {
+        source.waiting -= 1;
+        dropIfDrained(next.packet.pod, source);
+      }
       return next.packet;
     },
     dueMs,
+    end(pod) {
+      const source = sources.get(pod) ?? { seconds: 0, nanoseconds: 0, waiting: 0, hasEnded: true };
+      source.hasEnded = true;
+      dropIfDrained(pod, source);
+    },
+    takeDrained() {
+      if (drained.length === 0) return drained;
+      const some = drained;
+      drained = [];
+      return some;
+    },
   };
 }
 

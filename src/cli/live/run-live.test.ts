@@ -6,6 +6,7 @@ import { cliTerminal, type TestScreen } from '../testing/cli-terminal.ts';
 import { type MemoryStream, memoryStream, recordingBytes } from '../testing/memory-streams.ts';
 import { captureSink } from './capture-sink.ts';
 import { lineSink } from './line-sink.ts';
+import type { LiveSink } from './live-sink.ts';
 import type { LivePod } from './live-taps.ts';
 import { type PodChange, type RunLive, runLive } from './run-live.ts';
 
@@ -318,4 +319,23 @@ test.for([
   );
   expect(await ended).toBe(0);
   expect(stdout().includes('\u001b[36mweb\u001b[39m')).toBe(hasColours);
+});
+
+test('a Pod whose tap has ended is forgotten while others are watched', async () => {
+  const { terminal } = cliTerminal();
+  const forgotten: string[] = [];
+  const sink: LiveSink = {
+    ...lineSink({ terminal, hasNames: true, hasInterfaces: false }),
+    forget: (pod) => forgotten.push(pod),
+  };
+  const { ended, interrupt } = live(
+    {
+      web: [{ bytes: recordingBytes('web', [1]), outcome: podEnded }],
+      db: [{ bytes: recordingBytes('db', [2]), ending: never }],
+    },
+    { sink },
+  );
+  await expect.poll(() => forgotten).toEqual(['web']);
+  interrupt.abort(new Error('SIGINT'));
+  expect(await ended).toBe(0);
 });

@@ -4,7 +4,7 @@ import { type Wakeup, wakeup } from '../../base/wakeup.ts';
 import type { Writing } from '../../commands/capture-output.ts';
 import { exitCodes } from '../../commands/terminal.ts';
 import type { CliTerminal } from '../cli-command.ts';
-import { arrivingPackets } from './arriving-packets.ts';
+import { type ArrivingPackets, arrivingPackets } from './arriving-packets.ts';
 import { type LiveReport, liveReport } from './live-report.ts';
 import type { LiveSink } from './live-sink.ts';
 import { type LivePod, type LiveTaps, type LiveTapsOptions, liveTaps, type TapEvents } from './live-taps.ts';
@@ -66,9 +66,10 @@ export async function runLive(live: RunLive): Promise<number> {
     waitMs: () => (taps.running() > 1 ? orderWaitMs : 0),
     mostBytes: mostWaitingBytes,
   });
+  const arriving = arrivingPackets(order, report.noSpace);
   const taps: LiveTaps = liveTaps({
     ...live,
-    events: tapEvents({ state, order, report, wake, running: () => taps.running() }),
+    events: tapEvents({ state, order, arriving, report, wake, running: () => taps.running() }),
   });
   const over = new AbortController();
   const late = lastingEnd();
@@ -79,9 +80,10 @@ export async function runLive(live: RunLive): Promise<number> {
   report.begin(pods);
   for (const pod of pods) taps.start(pod);
   const following = followChanges(live, { taps, state, report, wake, signal: over.signal });
-  const written = await writeInOrder(live, { order, taps, state, late, wait, wake });
+  const written = await writeInOrder(live, { order, arriving, taps, state, late, wait, wake });
   over.abort(new Error('nobody watches any more'));
   await Promise.all([taps[Symbol.asyncDispose](), following]);
+  for (const lost of arriving.takeAllLost()) sink.lost(lost);
   const ended = await inTime(sink.end(), late);
   if (terminal.stderr.isTTY === true && live.signal.aborted) terminal.stderr.write('\n');
   const code = report.summary(state.shown, (performance.now() - startMs) / 1_000);
@@ -95,16 +97,16 @@ export async function runLive(live: RunLive): Promise<number> {
 type Events = {
   readonly state: LiveState;
   readonly order: PacketOrder;
+  readonly arriving: ArrivingPackets;
   readonly report: LiveReport;
   readonly wake: Wakeup['wake'];
   readonly running: LiveTaps['running'];
 };
 
-function tapEvents({ state, order, report, wake, running }: Events): TapEvents {
-  const arrive = arrivingPackets(order, report.noSpace);
+function tapEvents({ state, order, arriving, report, wake, running }: Events): TapEvents {
   return {
     packet(pod, packet, description) {
-      arrive(pod, packet, description);
+      arriving.add(pod, packet, description);
       wake();
     },
     opened: report.opened,
@@ -114,6 +116,7 @@ function tapEvents({ state, order, report, wake, running }: Events): TapEvents {
     foreign: report.foreign,
     ended(pod, { kind, message }) {
       report[kind](pod, message);
+      order.end(pod.key);
       if (!state.hasAllPods && running() === 0) report.say('no Pod is left: waiting for others');
       wake();
     },
@@ -155,7 +158,7 @@ async function followChanges(
   wake();
 }
 
-type WriteInOrder = Pick<Events, 'order' | 'state' | 'wake'> & {
+type WriteInOrder = Pick<Events, 'order' | 'arriving' | 'state' | 'wake'> & {
   readonly taps: LiveTaps;
   readonly late: LastingEnd;
   readonly wait: Wakeup['wait'];
@@ -195,15 +198,20 @@ function hasEnded({ signal, outputEnded, count }: RunLive, { state, taps }: Writ
 }
 
 /** Whether there may be more to take at once. */
-function takeSome({ sink, count }: RunLive, { order, state }: WriteInOrder, nowMs: number): boolean {
-  while (state.shown < count) {
+function takeSome({ sink, count }: RunLive, work: WriteInOrder, nowMs: number): boolean {
+  const { order, arriving, state } = work;
+  for (;;) {
+    for (const pod of order.takeDrained()) {
+      for (const lost of arriving.takeLost(pod)) sink.lost(lost);
+      sink.forget(pod);
+    }
+    if (state.shown >= count) return false;
     if (sink.pendingBytes() >= chunkBytes) return true;
     const packet = order.take(nowMs);
     if (!packet) return false;
     sink.add(packet);
     state.shown += 1;
   }
-  return false;
 }
 
 /** Comes some time after the command was interrupted. */
