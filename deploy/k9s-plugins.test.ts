@@ -55,12 +55,12 @@ test("k9s accepts the file, and its commands are kubectl podcap's", async () => 
 
 /** The words that are run. A script of a shell has none of the values of k9s, but gets them as its arguments. */
 function commandOf(args: readonly string[]): readonly string[] {
-  const [environment = '', shell, , script = '', , ...values] = args;
+  const [environment = '', shell, , script = '', , ...given] = args;
   if (shell !== 'sh') return args.map(substitute);
   expect(substitute(script)).toBe(script);
   const [line = '', ...others] = script.split(';');
   expect(others.join()).not.toContain('$');
-  return [environment, ...line.split(' ').flatMap((word) => (word === '"$@"' ? values : [word]))].map(
+  return [environment, ...line.split(' ').flatMap((word) => (word === '"$@"' ? given : [word]))].map(
     substitute,
   );
 }

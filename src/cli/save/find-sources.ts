@@ -3,10 +3,11 @@ import { semaphore } from '../../base/semaphore.ts';
 import { exitCodes } from '../../commands/terminal.ts';
 import { type CaptureList, listCaptures, readCapture } from '../api/captures-client.ts';
 import type { Cluster } from '../api/cluster.ts';
+import { listPods } from '../api/pods-client.ts';
 import { resolveTargets } from '../api/resolve-targets.ts';
 import type { Targets } from '../api/targets.ts';
 import { UnreachableServer } from '../api/unreachable-server.ts';
-import { readWorkload } from '../api/workloads-client.ts';
+import { ownershipTest, readWorkload, type Workload } from '../api/workloads-client.ts';
 import { CommandFailure } from '../cli-command.ts';
 import type { SaveArguments } from './save-arguments.ts';
 import { frozenNotes, notCapturedNote } from './save-notes.ts';
@@ -55,10 +56,37 @@ async function findCaptures(cluster: Cluster, targets: Targets, signal: AbortSig
     case 'selector':
       return await listCaptures(cluster, { namespace, labelSelector: targets.selector }, signal);
     case 'workload': {
-      // Of Pods that are gone, only their labels are known.
-      const { labelSelector } = await readWorkload(cluster, targets, signal);
-      return await listCaptures(cluster, { namespace, labelSelector }, signal);
+      const workload = await readWorkload(cluster, targets, signal);
+      const { labelSelector } = workload;
+      const { captures, warnings } = await listCaptures(cluster, { namespace, labelSelector }, signal);
+      const others = await othersPods(cluster, workload, signal);
+      if (others.kind === 'unknown') return { captures, warnings: [...warnings, others.why] };
+      return { captures: captures.filter(({ metadata }) => !others.names.has(metadata.name)), warnings };
     }
+  }
+}
+
+type OthersPods =
+  | { readonly kind: 'known'; readonly names: ReadonlySet<string> }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/**
+ * The Pods with the labels of a workload's that are not its own. Of Pods that are gone, only their labels are known: they
+ * count as its own. Whoever may download may not be allowed to see Pods.
+ */
+async function othersPods(cluster: Cluster, workload: Workload, signal: AbortSignal): Promise<OthersPods> {
+  try {
+    const pods = await listPods(cluster, workload, signal);
+    const owns = ownershipTest(cluster, workload);
+    const areOwn = await Promise.all(pods.map((pod) => owns(pod, signal)));
+    return {
+      kind: 'known',
+      names: new Set(pods.filter((_, at) => areOwn[at] !== true).map(({ name }) => name)),
+    };
+  } catch (error) {
+    if (!(error instanceof CommandFailure) || error instanceof UnreachableServer) throw error;
+    const why = `Pods of others that have the labels of ${workload.type}/${workload.name} may be among these: ${error.message}`;
+    return { kind: 'unknown', why };
   }
 }
 

@@ -40,7 +40,7 @@ const policiesPath = '/apis/policy.podcap.dev/v1alpha1/namespaces/shop/capturepo
 const deploymentPath = '/apis/apps/v1/namespaces/shop/deployments/web';
 const replicaSetPath = '/apis/apps/v1/namespaces/shop/replicasets/web-1';
 
-/** Pods with a label app=web are those of the Deployment web. */
+/** Pods with a label app=web are those of the Deployment web, unless they have a label `orphan`. */
 export async function requestScene(options: RequestSceneOptions): Promise<RequestScene> {
   const pods = new Map(options.pods.map((pod) => [pod.name, pod]));
   const policies = new Map<string, object>();
@@ -164,7 +164,7 @@ function nameOf(object: object): string | undefined {
 function podObject(pod: TargetPod): object {
   const { namespace, name, uid, annotations, labels, node, phase, isHostNetwork, isBeingDeleted } = pod;
   const ownerReferences = [{ uid: 'rs', name: 'web-1', controller: true }];
-  const isOwned = labels['app'] === 'web';
+  const isOwned = labels['app'] === 'web' && labels['orphan'] === undefined;
   return {
     metadata: {
       namespace,
