@@ -39,5 +39,7 @@ export const acceptedPaths = {
   pods: `/api/v1/namespaces/[^/]+/pods(/[^/]+)?`,
   /** What `resolveTargets` and `watchTargets` need besides Pods. */
   workloads: `/apis/(apps|batch)/v1/namespaces/[^/]+/(deployments|statefulsets|daemonsets|replicasets|jobs)(/[^/]+)?`,
+  /** What `missingNamespace` needs: of all commands. */
+  namespace: `/api/v1/namespaces/[^/]+`,
   accessReviews: `/apis/authorization[.]k8s[.]io/v1/selfsubjectaccessreviews`,
 } as const;

@@ -116,3 +116,17 @@ test('a user who may not read Pods is told so in the words of the API server', a
     exitCode: 1,
   });
 });
+
+test('what is looked for in a namespace that does not exist: that is said, if the user may know', async () => {
+  let isAllowed = true;
+  await using scene = await apiScene(({ path }, response) => {
+    if (path !== '/api/v1/namespaces/shop') answerStatus(response, 404, 'NotFound', 'pods "web" not found');
+    else if (isAllowed) answerStatus(response, 404, 'NotFound', 'namespaces "shop" not found');
+    else answerStatus(response, 403, 'Forbidden', 'namespaces "shop" is forbidden');
+  });
+  const resolving = () =>
+    resolveTargets(scene.cluster, { kind: 'pods', names: ['web'] }, AbortSignal.timeout(10_000));
+  await expect(resolving()).rejects.toThrow(/^namespace shop does not exist$/);
+  isAllowed = false;
+  await expect(resolving()).rejects.toThrow('there is no Pod web in namespace shop');
+});

@@ -2,6 +2,7 @@ import { semaphore } from '../../base/semaphore.ts';
 import { exitCodes } from '../../commands/terminal.ts';
 import { CommandFailure } from '../cli-command.ts';
 import type { Cluster } from './cluster.ts';
+import { namespaceFailure } from './missing-namespace.ts';
 import { workloadTypeOf } from './parse-targets.ts';
 import { listPods, readPod } from './pods-client.ts';
 import type { TargetPod, Targets } from './targets.ts';
@@ -18,9 +19,13 @@ export async function resolveTargets(
   targets: Targets,
   signal: AbortSignal,
 ): Promise<readonly TargetPod[]> {
-  const pods = await podsOf(cluster, targets, signal);
-  if (pods.length > 0) return pods;
-  throw new CommandFailure(noPodsMessage(targets, cluster.namespace), exitCodes.failed);
+  try {
+    const pods = await podsOf(cluster, targets, signal);
+    if (pods.length > 0) return pods;
+    throw new CommandFailure(noPodsMessage(targets, cluster.namespace), exitCodes.failed);
+  } catch (error) {
+    throw await namespaceFailure(cluster, error, signal);
+  }
 }
 
 /** Why there is no Pod of these targets. */

@@ -1,4 +1,5 @@
 import { exitCodes } from '../../commands/terminal.ts';
+import { acceptedPaths } from '../api/api-paths.ts';
 import type { Cluster } from '../api/cluster.ts';
 import { CommandFailure } from '../cli-command.ts';
 import { contextNamespace } from './context-namespace.ts';
@@ -28,7 +29,11 @@ export async function openCluster(
   if (program === undefined) throw new CommandFailure(missingMessage(kubectl.program), exitCodes.failed);
   const found = { ...kubectl, program };
   const [starting, naming] = await Promise.allSettled([
-    startKubectlProxy(found, { paths, methods: ['GET', ...writes] }, signal),
+    startKubectlProxy(
+      found,
+      { paths: [...paths, acceptedPaths.namespace], methods: ['GET', ...writes] },
+      signal,
+    ),
     contextNamespace(found, signal),
   ]);
   if (starting.status === 'rejected') throw starting.reason;

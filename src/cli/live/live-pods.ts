@@ -1,6 +1,7 @@
 import { semaphore } from '../../base/semaphore.ts';
 import { exitCodes } from '../../commands/terminal.ts';
 import type { Cluster } from '../api/cluster.ts';
+import { namespaceFailure } from '../api/missing-namespace.ts';
 import { readPod } from '../api/pods-client.ts';
 import { noPodsMessage, resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';
@@ -60,8 +61,10 @@ async function namedPods(
     names.map((name) => inTurn(() => seenPod(cluster, { namespace, name }, signal), signal)),
   );
   const missing = names.filter((_, at) => found[at] === 'missing');
-  if (missing.length > 0)
-    throw new CommandFailure(noPodsMessage({ kind: 'pods', names: missing }, namespace), exitCodes.failed);
+  if (missing.length > 0) {
+    const message = noPodsMessage({ kind: 'pods', names: missing }, namespace);
+    throw await namespaceFailure(cluster, new CommandFailure(message, exitCodes.failed), signal);
+  }
   return found.filter((pod) => pod !== 'missing');
 }
 

@@ -101,6 +101,18 @@ test.each([
   expect(stderr).toMatch(message);
 });
 
+test.each([[[]], [['web']]])('a namespace that does not exist is an error: %j', async (args) => {
+  const { code, stderr } = await listed(args, [], {
+    handler({ path }, response) {
+      if (path !== '/api/v1/namespaces/shop') return false;
+      const message = 'namespaces "shop" not found';
+      sendObject(response, { kind: 'Status', reason: 'NotFound', code: 404, message }, 404);
+      return true;
+    },
+  });
+  expect([code, stderr]).toEqual([1, 'podcap: namespace shop does not exist\n']);
+});
+
 test('an empty list is a list for programs', async () => {
   const { code, lines, stderr } = await listed(['-o', 'json'], []);
   expect([code, stderr]).toEqual([0, '']);

@@ -8,6 +8,7 @@ import {
 } from '../../commands/terminal.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { Cluster } from '../api/cluster.ts';
+import { missingNamespace } from '../api/missing-namespace.ts';
 import { type CliCommand, type CommandContext, CommandFailure, type GivenArguments } from '../cli-command.ts';
 import { wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
@@ -145,6 +146,14 @@ async function printList(
   const print = async (some: readonly PrintedCapture[]) =>
     await written(output.write(Buffer.from(printer.text(some, Date.now()))));
   for (const warning of warnings) printMessage(terminal, `warning: ${warning.replace(/^podcap: /, '')}`);
+  const noNamespace =
+    captures.length === 0 && query.namespace !== undefined
+      ? await missingNamespace(cluster, query.namespace, context.signal)
+      : undefined;
+  if (noNamespace !== undefined) {
+    printMessage(terminal, noNamespace);
+    return exitCodes.failed;
+  }
   if (missing.length > 0) printMessage(terminal, notRecorded(missing, place));
   if (missing.length > 0 && captures.length === 0) return exitCodes.failed;
   const isTable = asked.format === 'table' || asked.format === 'wide';

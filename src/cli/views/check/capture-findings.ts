@@ -1,6 +1,7 @@
 import type { Capture, CaptureRecording } from '../../../api/capture.ts';
 import { type CaptureList, listCaptures } from '../../api/captures-client.ts';
 import type { Cluster } from '../../api/cluster.ts';
+import { missingNamespace } from '../../api/missing-namespace.ts';
 import { UnreachableServer } from '../../api/unreachable-server.ts';
 import { CommandFailure } from '../../cli-command.ts';
 import type { Finding } from './finding.ts';
@@ -12,7 +13,11 @@ export async function captureFindings(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   try {
-    return capturesFindings(await listCaptures(cluster, { namespace }, signal), namespace);
+    const list = await listCaptures(cluster, { namespace }, signal);
+    const isEmpty = list.captures.length === 0 && namespace !== undefined;
+    const missing = isEmpty ? await missingNamespace(cluster, namespace, signal) : undefined;
+    if (missing !== undefined) return [{ status: 'fix', subject: 'captures', text: missing }];
+    return capturesFindings(list, namespace);
   } catch (error) {
     if (!(error instanceof CommandFailure) || error instanceof UnreachableServer) throw error;
     const [firstLine = ''] = error.message.split('\n');

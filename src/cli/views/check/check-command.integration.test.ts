@@ -65,6 +65,12 @@ function answering(answers: SceneAnswers, rights = true): (...given: Parameters<
     if (typeof answer === 'object') sendObject(response, answer);
     else if (answer === 403)
       sendObject(response, { kind: 'Status', reason: 'Forbidden', code: 403, message: 'jane may not' }, 403);
+    else if (pathname.startsWith('/api/v1/namespaces/'))
+      sendObject(
+        response,
+        { kind: 'Status', reason: 'NotFound', code: 404, message: 'namespaces "gone" not found' },
+        404,
+      );
     else response.writeHead(answer, { 'content-type': 'text/plain' }).end('service unavailable');
     return true;
   };
@@ -120,6 +126,15 @@ test('the exit code is 0 if nothing is to fix', async () => {
   const { code, lines } = await checked({ ...healthy, [path]: running }, { args: ['-n', 'default'] });
   expect(lines.filter((line) => line.startsWith('fix'))).toEqual([]);
   expect(code).toBe(0);
+});
+
+test('a namespace that does not exist', async () => {
+  const { code, lines } = await checked(
+    { ...healthy, '/api/v1/namespaces/gone': 404 },
+    { args: ['-n', 'gone'] },
+  );
+  expect(code).toBe(1);
+  expect(lines.at(-1)).toBe('fix   captures        namespace gone does not exist');
 });
 
 test('a user who may not look at the installation reads so, line by line', async () => {
