@@ -23,10 +23,11 @@ each packet has the name of its Pod (frame.interface_name in Wireshark).
 
 Each download is checked with its digest. One that is cut starts over. The
 file has its name only when it is complete; until then it is FILE.part, and
-the downloads take as much space again in the same folder. What is missing is
-said at the end and in the file: dropped packets, Pods that could not be
-downloaded, Nodes that did not answer. If the download lacks anything, the
-exit code is 3.`,
+the downloads take as much space again in the same folder. With --to - or a
+pipe, they are kept in the folder TMPDIR, by default /tmp, which can be in
+memory. What is missing is said at the end and in the file: dropped packets,
+Pods that could not be downloaded, Nodes that did not answer. If the download
+lacks anything, the exit code is 3.`,
   options: [
     { name: 'selector', short: 'l', value: 'SELECTOR', description: 'recordings of Pods with these labels' },
     {

@@ -77,8 +77,7 @@ export async function saveRecordings(work: SaveWork): Promise<number> {
   await using output = opened.output;
   await using spools = new AsyncDisposableStack();
   const startMs = performance.now();
-  const folder = await spoolFolder(to);
-  const downloads = await downloadAll({ ...work, spools, folder });
+  const downloads = await downloadAll({ ...work, ...(await spoolFolder(to)), spools });
   if (signal.aborted) throw interrupted(context);
   const recordings = sources.map(({ name, request }, at) => ({
     name,
@@ -102,11 +101,7 @@ function downloadAt(downloads: readonly Spooled[], at: number): Spooled {
   return found;
 }
 
-type Downloading = SaveWork & {
-  readonly spools: AsyncDisposableStack;
-  /** Where the downloads wait. */
-  readonly folder: string;
-};
+type Downloading = SaveWork & SpoolFolder & { readonly spools: AsyncDisposableStack };
 
 /** All of them; the first error of the disk ends the others. */
 async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
@@ -152,7 +147,7 @@ async function downloadAll(work: Downloading): Promise<readonly Spooled[]> {
   );
   progress.clear();
   if (context.signal.aborted) return [];
-  if (failing.signal.aborted) throw failureOf(failing.signal.reason, work.folder);
+  if (failing.signal.aborted) throw failureOf(failing.signal.reason, work);
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
@@ -219,20 +214,28 @@ function explained(opened: OpenedStream, { trouble }: SaveSource): OpenedStream 
   return isExplained ? { ...opened, message: `it has no capture file: ${trouble}` } : opened;
 }
 
+/** Where the downloads wait. */
+type SpoolFolder = {
+  readonly folder: string;
+  /** It is that of the system, as the output is no file. */
+  readonly isTemporary: boolean;
+};
+
 /** On the disk of the file, where there must be space for it anyway; a pipe or a device has none. */
-async function spoolFolder(to: string): Promise<string> {
+async function spoolFolder(to: string): Promise<SpoolFolder> {
   const existing = to === '-' ? undefined : await ifExists(stat(to));
-  return to === '-' || existing?.isFile() === false ? tmpdir() : dirname(to);
+  const isTemporary = to === '-' || existing?.isFile() === false;
+  return { folder: isTemporary ? tmpdir() : dirname(to), isTemporary };
 }
 
 /** What a person can do something about. */
-function failureOf(error: unknown, folder: string): unknown {
+function failureOf(error: unknown, { folder, isTemporary }: SpoolFolder): unknown {
   if (!isSystemError(error)) return error;
-  const help = hasCode(error, 'ENOSPC')
-    ? ': until the file is complete, it takes twice its size. Make space, or write to another disk with --to'
-    : '';
+  const help = isTemporary
+    ? ': the downloads are kept there until all are complete. Set TMPDIR to a folder with more space, or write to a file with --to'
+    : ': until the file is complete, it takes twice its size. Make space, or write to another disk with --to';
   return new CommandFailure(
-    `a download cannot be kept in ${folder} (${error.message})${help}`,
+    `a download cannot be kept in ${folder} (${error.message})${hasCode(error, 'ENOSPC') ? help : ''}`,
     exitCodes.failed,
     { cause: error },
   );

@@ -115,6 +115,16 @@ test('a disk that is full is said, and nothing is left on it', async () => {
   expect(await readdir(disk.path)).toEqual([]);
 });
 
+test('where standard output is written, a full disk is that of TMPDIR', async () => {
+  await using disk = await memoryDisk(1);
+  await using hub = await hubScene({ 'web/log': [sends(new Uint8Array(1_900_000))] });
+  await using saving = hub.run(['save', 'web', '--to', '-'], { env: { TMPDIR: disk.path } });
+  const { code, stdout, stderr } = await saving.ended;
+  expect([code, stdout.length]).toEqual([1, 0]);
+  expect(stderr).toContain(`a download cannot be kept in ${disk.path} (ENOSPC`);
+  expect(stderr).toContain('Set TMPDIR to a folder with more space');
+});
+
 test('a user who may not download is told so by the hub', async () => {
   const message =
     'you may see captures in shop, but not download them: verb download on captures.podcap.dev in namespace shop';
