@@ -1,15 +1,17 @@
 import type { Readable } from 'node:stream';
+import type { CommandPlace } from '../suggested-command.ts';
 
 /** The API server as the user reaches it: with the user's own kubectl, login and rights. */
-export type Cluster = AsyncDisposable & {
-  /** The namespace of the command: given, or that of the context. */
-  readonly namespace: string;
-  /**
-   * Sends a request. Rejects with a CommandFailure that has kubectl's own words if the API server cannot be reached, and
-   * with the signal's reason when that is aborted. An HTTP error is an answer: see `answerOf` and `refusalOf`.
-   */
-  readonly request: (request: ClusterRequest) => Promise<ClusterAnswer>;
-};
+export type Cluster = AsyncDisposable &
+  CommandPlace & {
+    /** The namespace of the command: given, or that of the context. */
+    readonly namespace: string;
+    /**
+     * Sends a request. Rejects with a CommandFailure that has kubectl's own words if the API server cannot be reached, and
+     * with the signal's reason when that is aborted. An HTTP error is an answer: see `answerOf` and `refusalOf`.
+     */
+    readonly request: (request: ClusterRequest) => Promise<ClusterAnswer>;
+  };
 
 export type ClusterRequest = {
   /** GET unless given. */

@@ -2,6 +2,7 @@ import { exitCodes } from '../../commands/terminal.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { Cluster } from '../api/cluster.ts';
 import { CommandFailure } from '../cli-command.ts';
+import { placeFlagsOf } from '../suggested-command.ts';
 import { contextNamespace } from './context-namespace.ts';
 import { findProgram } from './find-program.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -39,15 +40,16 @@ export async function openCluster(
   if (starting.status === 'rejected') throw starting.reason;
   const proxy = starting.value;
   if ('how' in proxy) throw await startFailure(found, proxy, signal);
-  if (naming.status === 'fulfilled') return clusterOf(proxy, naming.value, requestTimeoutMs(kubectl.flags));
+  if (naming.status === 'fulfilled') return clusterOf(proxy, naming.value, kubectl);
   await proxy[Symbol.asyncDispose]();
   throw naming.reason;
 }
 
-function clusterOf(proxy: KubectlProxy, namespace: string, requestedMs: number | undefined): Cluster {
-  const requests = proxiedRequests(proxy, { requestedMs });
+function clusterOf(proxy: KubectlProxy, namespace: string, kubectl: Kubectl): Cluster {
+  const requests = proxiedRequests(proxy, { requestedMs: requestTimeoutMs(kubectl.flags) });
   return {
     namespace,
+    placeFlags: placeFlagsOf(kubectl),
     request: requests.send,
     async [Symbol.asyncDispose]() {
       // kubectl first: it would log every request that is taken back.

@@ -2,6 +2,7 @@ import { captureAnnotation } from '../../agent/planner/annotations.ts';
 import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
 import type { TargetPod } from '../api/targets.ts';
+import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { type AnnotationChanges, podcapAnnotations } from './request-change.ts';
 import { shellWord } from './target-arguments.ts';
@@ -43,6 +44,7 @@ export type DiscardOptions = {
   readonly areNamed: boolean;
   /** Whether it is known what is not recorded. */
   readonly isKnown: boolean;
+  readonly place: CommandPlace;
 };
 
 /** Whether the items delete anything that was not among those that were shown: files that a capture goes on to write do not count. Pure. */
@@ -66,7 +68,7 @@ function extentOf(item: DiscardItem): string {
 /** What to delete of these Pods, the request of each and all recordings of its name. Pure. */
 export function discardPlan(targets: readonly DiscardTarget[], options: DiscardOptions): DiscardPlan {
   const parts = targets.map((target) => {
-    const part = partOf(target);
+    const part = partOf(target, options);
     const isEmpty = part.items.length + part.others.length === 0;
     return isEmpty && options.areNamed ? { items: [], others: [nothingOf(target, options)] } : part;
   });
@@ -82,7 +84,7 @@ function nothingOf({ name, pod }: DiscardTarget, { isKnown }: DiscardOptions): P
   return { pod: name, kind: isKnown ? 'done' : 'failed', text: `asks for nothing, and ${recorded}` };
 }
 
-function partOf({ name, pod, capture }: DiscardTarget): DiscardPlan {
+function partOf({ name, pod, capture }: DiscardTarget, { place }: DiscardOptions): DiscardPlan {
   const recordings = capture?.status.recordings ?? [];
   const uid = pod && networkUidOf(pod);
   const isAsked = pod?.annotations[captureAnnotation] !== undefined;
@@ -95,7 +97,7 @@ function partOf({ name, pod, capture }: DiscardTarget): DiscardPlan {
   }
   const others: PodOutcome[] = [];
   for (const recording of recordings.filter((each) => !goesWithRequest(each))) {
-    const why = whyItStays(recording, uid);
+    const why = whyItStays(recording, uid, place);
     if (why === undefined) items.push({ kind: 'recording', pod: name, recording });
     else others.push({ pod: name, kind: 'failed', text: why });
   }
@@ -103,12 +105,16 @@ function partOf({ name, pod, capture }: DiscardTarget): DiscardPlan {
 }
 
 /** Undefined if it can be deleted. `uid`: of the Pod that has the name now. */
-function whyItStays(recording: CaptureRecording, uid: string | undefined): string | undefined {
+function whyItStays(
+  recording: CaptureRecording,
+  uid: string | undefined,
+  place: CommandPlace,
+): string | undefined {
   const { phase, node, requestedBy, message } = recording;
   if (phase === 'Ended') return undefined;
   if (phase === 'Unknown') return `stays for now: ${message ?? `the agent of Node ${node} does not know it`}`;
   if (requestedBy.kind === 'CapturePolicy') {
-    return `CapturePolicy ${requestedBy.name} asks for its capture: change or delete the policy (kubectl edit capturepolicy ${shellWord(requestedBy.name)}), then discard it again`;
+    return `CapturePolicy ${requestedBy.name} asks for its capture: change or delete the policy (${suggestedCommand(`kubectl edit capturepolicy ${shellWord(requestedBy.name)}`, place)}), then discard it again`;
   }
   if (requestedBy.kind === 'Unknown')
     return 'its capture is asked for in a way that this kubectl podcap is too old to know: it stays';

@@ -4,6 +4,7 @@ import type { Cluster } from '../api/cluster.ts';
 import type { Targets } from '../api/targets.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
 import { wrongUsage } from '../given-arguments.ts';
+import { type CommandPlace, suggestedCommand, withNamespace } from '../suggested-command.ts';
 import {
   type AskedPods,
   askPods,
@@ -96,7 +97,10 @@ async function discardRound(
     item.kind === 'request' && asked.refusals.get(item.target.uid)?.isConflict === true;
   const settled = items.filter((item) => !isConflict(item));
   return {
-    outcomes: [...settled.map((item) => outcomeOf(item, { asked, failures, known })), ...others],
+    outcomes: [
+      ...settled.map((item) => outcomeOf(item, { asked, failures, known, place: cluster })),
+      ...others,
+    ],
     hints: [...hints, ...problemHints(asked, known)],
     conflicts: items.filter(isConflict).map(({ pod }) => pod),
     shown: items,
@@ -116,7 +120,11 @@ async function confirmedPlan(
     const found = await discardTargets(targets, cluster, signal);
     const { known } = found;
     const isKnown = isComplete(known);
-    const plan = discardPlan(found.targets, { areNamed: targets.kind === 'pods', isKnown });
+    const plan = discardPlan(found.targets, {
+      areNamed: targets.kind === 'pods',
+      isKnown,
+      place: withNamespace(cluster, namespace),
+    });
     const { items } = plan;
     const unknown = known.kind === 'unknown' ? known.why : isKnown ? undefined : warningsOf(known).join('; ');
     const hints = found.notOwned.length === 0 ? [] : [notOwnedHint(found.notOwned)];
@@ -182,9 +190,10 @@ type Discarded = {
   /** By the UID of the recording. */
   readonly failures: ReadonlyMap<string, string>;
   readonly known: KnownCaptures;
+  readonly place: CommandPlace;
 };
 
-function outcomeOf(item: DiscardItem, { asked, failures, known }: Discarded): PodOutcome {
+function outcomeOf(item: DiscardItem, { asked, failures, known, place }: Discarded): PodOutcome {
   const { pod } = item;
   const recording =
     item.kind === 'request' ? (lastRecording(asked, item.target, known) ?? item.recording) : item.recording;
@@ -208,6 +217,6 @@ function outcomeOf(item: DiscardItem, { asked, failures, known }: Discarded): Po
   const what = recording
     ? `${goneText(recording)} on ${recording.node} are`
     : `what Node ${node} has recorded is`;
-  const text = `its request was removed, and it is not known yet that ${what} deleted: kubectl podcap check says whether the agent there runs`;
+  const text = `its request was removed, and it is not known yet that ${what} deleted: ${suggestedCommand('kubectl podcap check', place)} says whether the agent there runs`;
   return { pod, kind: 'open', text };
 }

@@ -8,6 +8,7 @@ import {
 } from '../../agent/planner/annotations.ts';
 import type { CaptureFrozenRing, CaptureRecording } from '../../api/capture.ts';
 import type { TargetPod } from '../api/targets.ts';
+import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { requestIn } from './request-change.ts';
 
@@ -20,13 +21,23 @@ export type FreezeDecision =
 export function freezeDecision(
   pod: TargetPod,
   text: string,
-  { recording, isKnown }: { readonly recording: CaptureRecording | undefined; readonly isKnown: boolean },
+  {
+    recording,
+    isKnown,
+    place,
+  }: {
+    readonly recording: CaptureRecording | undefined;
+    readonly isKnown: boolean;
+    readonly place: CommandPlace;
+  },
 ): FreezeDecision {
   if (pod.annotations[freezeAnnotation] === text)
     return failed('was frozen with this reason already: give another --reason');
   if (!isKnown || recording?.phase === 'Capturing') return { kind: 'freeze' };
   if (requestIn(pod).kind === 'none' && (!recording || recording.phase === 'Ended'))
-    return failed(`is not captured: kubectl podcap start ${pod.name} captures it`);
+    return failed(
+      `is not captured: ${suggestedCommand(`kubectl podcap start ${pod.name}`, place)} captures it`,
+    );
   const why = recording?.message ?? recording?.reason;
   const state = recording === undefined ? 'not yet' : recording.phase;
   return failed(

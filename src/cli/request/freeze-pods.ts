@@ -5,6 +5,7 @@ import type { Cluster } from '../api/cluster.ts';
 import { resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';
 import type { CommandContext } from '../cli-command.ts';
+import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
 import {
   type AskedPods,
   askPods,
@@ -41,6 +42,7 @@ export async function freezePods(
     pod,
     decision: freezeDecision(pod, text, {
       recording: recordingOf(known, pod),
+      place: cluster,
       isKnown: isComplete(known),
     }),
   }));
@@ -56,7 +58,9 @@ export async function freezePods(
     settleMs: 0,
   };
   const asked = await askPods(questions, { cluster, known, timing, terminal, signal });
-  const outcomes = decisions.map(({ pod, decision }) => outcomeOf(pod, decision, { asked, known }));
+  const outcomes = decisions.map(({ pod, decision }) =>
+    outcomeOf(pod, decision, { asked, known, place: cluster }),
+  );
   const code = await printText(terminal, outcomeLines(outcomes));
   return { hints: problemHints(asked, known), code: Math.max(code, outcomeCode(outcomes)) };
 }
@@ -68,9 +72,13 @@ function frozenAnswer(text: string) {
   };
 }
 
-type Answers = { readonly asked: AskedPods<CaptureFrozenRing>; readonly known: KnownCaptures };
+type Answers = {
+  readonly asked: AskedPods<CaptureFrozenRing>;
+  readonly known: KnownCaptures;
+  readonly place: CommandPlace;
+};
 
-function outcomeOf(pod: TargetPod, decision: FreezeDecision, { asked, known }: Answers): PodOutcome {
+function outcomeOf(pod: TargetPod, decision: FreezeDecision, { asked, known, place }: Answers): PodOutcome {
   if (decision.kind === 'outcome') return { pod: pod.name, ...decision.outcome };
   const refusal = asked.refusals.get(pod.uid);
   if (refusal) return refusedPatch(pod, refusal);
@@ -78,15 +86,16 @@ function outcomeOf(pod: TargetPod, decision: FreezeDecision, { asked, known }: A
   const ring = recording && asked.answers.get(recording.uid);
   const name = shellWord(pod.name);
   if (ring) {
-    const text = `frozen ring ${ring.number}: ${storedText(ring)}; kubectl podcap save ${name} --frozen ${ring.number} downloads it`;
+    const text = `frozen ring ${ring.number}: ${storedText(ring)}; ${suggestedCommand(`kubectl podcap save ${name} --frozen ${ring.number}`, place)} downloads it`;
     return { pod: pod.name, kind: 'done', text };
   }
   const text =
     recording?.phase === 'Capturing'
-      ? `no frozen ring yet on ${recording.node}: it goes on after its trigger as long as freeze-after says; kubectl describe pod ${name} says if it could not be frozen (CaptureNotFrozen)`
+      ? `no frozen ring yet on ${recording.node}: it goes on after its trigger as long as freeze-after says; ${suggestedCommand(`kubectl describe pod ${name}`, place)} says if it could not be frozen (CaptureNotFrozen)`
       : unansweredText(`the annotation ${freezeAnnotation}`, {
           node: pod.node,
           recording,
+          place,
           isKnown: known.kind === 'known',
         });
   return { pod: pod.name, kind: 'open', text };

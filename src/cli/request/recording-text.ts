@@ -2,6 +2,7 @@ import { capturingText } from '../../agent/observability/capturing-text.ts';
 import type { CaptureSpec } from '../../agent/planner/annotations.ts';
 import type { CaptureRecording } from '../../api/capture.ts';
 import { humanBytes } from '../../base/human-units.ts';
+import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
 import type { RequestAnswer } from './request-answer.ts';
 
 /** What an agent has answered, in its words. */
@@ -27,10 +28,11 @@ export type Unanswered = {
   readonly recording: CaptureRecording | undefined;
   /** Whether captures can be seen at all. */
   readonly isKnown: boolean;
+  readonly place: CommandPlace;
 };
 
 /** What is known of a Pod whose agent has not answered; `what` was asked of it. */
-export function unansweredText(what: string, { node, recording, isKnown }: Unanswered): string {
+export function unansweredText(what: string, { node, recording, isKnown, place }: Unanswered): string {
   if (!isKnown) return `${what} is set, and whether it is captured is not known`;
   if (node === undefined)
     return `no Node runs it yet; ${what} stays, and its packets are captured from the first on`;
@@ -38,7 +40,7 @@ export function unansweredText(what: string, { node, recording, isKnown }: Unans
   if (recording?.phase === 'Capturing')
     return `not as it was asked for: ${capturedText(recording)} on ${node}; somebody has changed the request since, or the agent has not seen it yet`;
   const known = recording?.phase === 'Unknown' ? because(recording) : '';
-  return `no answer yet from Node ${node}${known}; ${what} stays: kubectl podcap check says whether the agent there runs`;
+  return `no answer yet from Node ${node}${known}; ${what} stays: ${suggestedCommand('kubectl podcap check', place)} says whether the agent there runs`;
 }
 
 /** What a recording asks for, as its Event says it. */

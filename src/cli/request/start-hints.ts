@@ -1,5 +1,6 @@
 import { captureAnnotation } from '../../agent/planner/annotations.ts';
 import type { Targets } from '../api/targets.ts';
+import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { shellWord, targetsText } from './target-arguments.ts';
 import { optionsText, type WantedCapture } from './wanted-capture.ts';
@@ -11,11 +12,12 @@ export type StartEnd = {
   /** The user may not change Pods. */
   readonly isForbidden: boolean;
   readonly namespace: string;
+  readonly place: CommandPlace;
 };
 
 /** What to do next, after the outcomes. Pure. */
 export function startHints(end: StartEnd): readonly string[] {
-  const { targets, isForbidden, outcomes, namespace } = end;
+  const { targets, isForbidden, outcomes, namespace, place } = end;
   if (isForbidden) {
     return [
       `you may not change these Pods. Whoever may create CapturePolicies in namespace ${namespace} can ask for the same with a policy: ${policyCommand(end)}`,
@@ -31,7 +33,7 @@ export function startHints(end: StartEnd): readonly string[] {
       : []),
     ...(isRefused
       ? [
-          `what is refused stays in the annotation ${captureAnnotation} until it is changed: start it with other values and --overwrite, or kubectl podcap discard`,
+          `what is refused stays in the annotation ${captureAnnotation} until it is changed: start it with other values and --overwrite, or ${suggestedCommand(`kubectl podcap discard ${targetsText(targets)}`, place)}`,
         ]
       : []),
   ];
@@ -41,10 +43,11 @@ function laterText(targets: Exclude<Targets, { readonly kind: 'pods' }>): string
   return `${targetsText(targets)} ${targets.kind === 'workload' ? 'gets' : 'selects'}`;
 }
 
-function policyCommand({ targets, wanted }: StartEnd): string {
+function policyCommand({ targets, wanted, place }: StartEnd): string {
   const [whose, name] = policyTarget(targets);
   const options = optionsText(wanted);
-  return ['kubectl podcap start', whose, ...(options === '' ? [] : [options]), `--policy ${name}`].join(' ');
+  const words = ['kubectl podcap start', whose, ...(options === '' ? [] : [options]), `--policy ${name}`];
+  return suggestedCommand(words.join(' '), place);
 }
 
 /** A policy selects by labels: Pods alone have no selector. */

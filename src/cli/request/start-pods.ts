@@ -3,6 +3,7 @@ import type { Cluster } from '../api/cluster.ts';
 import { resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';
 import type { CommandContext } from '../cli-command.ts';
+import type { CommandPlace } from '../suggested-command.ts';
 import { answeredOutcome } from './answered-outcome.ts';
 import {
   type AskedPods,
@@ -46,16 +47,29 @@ export async function startPods(
   }));
   const questions = questionsOf(decisions, known);
   const asked = await askPods(questions, { cluster, known, timing, terminal, signal });
-  const outcomes = decisions.map(({ pod, decision }) => outcomeOf(pod, decision, { asked, known }));
+  const outcomes = decisions.map(({ pod, decision }) =>
+    outcomeOf(pod, decision, { asked, known, place: cluster }),
+  );
   const code = await printText(terminal, outcomeLines(outcomes));
   const isForbidden = [...asked.refusals.values()].some((refusal) => refusal.isForbidden);
-  const hints = startHints({ targets, wanted, outcomes, isForbidden, namespace: cluster.namespace });
+  const hints = startHints({
+    targets,
+    wanted,
+    outcomes,
+    isForbidden,
+    namespace: cluster.namespace,
+    place: cluster,
+  });
   return { hints: [...problemHints(asked, known), ...hints], code: Math.max(code, outcomeCode(outcomes)) };
 }
 
-type Answers = { readonly asked: AskedPods<RequestAnswer>; readonly known: KnownCaptures };
+type Answers = {
+  readonly asked: AskedPods<RequestAnswer>;
+  readonly known: KnownCaptures;
+  readonly place: CommandPlace;
+};
 
-function outcomeOf(pod: TargetPod, decision: PodDecision, { asked, known }: Answers): PodOutcome {
+function outcomeOf(pod: TargetPod, decision: PodDecision, { asked, known, place }: Answers): PodOutcome {
   if (decision.kind === 'outcome') return { pod: pod.name, ...decision.outcome };
   const refusal = asked.refusals.get(pod.uid);
   if (refusal) return refusedPatch(pod, refusal);
@@ -66,7 +80,12 @@ function outcomeOf(pod: TargetPod, decision: PodDecision, { asked, known }: Answ
     return {
       pod: pod.name,
       kind,
-      text: unansweredText('the request', { node: pod.node, recording, isKnown: known.kind === 'known' }),
+      text: unansweredText('the request', {
+        node: pod.node,
+        recording,
+        place,
+        isKnown: known.kind === 'known',
+      }),
     };
   }
   return answeredOutcome(pod, answer.kind, recording);

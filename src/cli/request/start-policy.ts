@@ -6,6 +6,7 @@ import { listPods } from '../api/pods-client.ts';
 import type { TargetPod } from '../api/targets.ts';
 import { readWorkload } from '../api/workloads-client.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
+import type { CommandPlace } from '../suggested-command.ts';
 import { answeredOutcome } from './answered-outcome.ts';
 import { type AwaitedPod, awaitPods, type CommandEnd, lastRecording, problemHints } from './ask-pods.ts';
 import { type AnswerTiming, type AwaitedAnswers, answerTiming } from './await-answers.ts';
@@ -49,7 +50,7 @@ export async function startPolicy(
   const pods = selected.pods.filter(isAsked);
   const awaited = pods.map((pod) => awaitedPod(pod, asked, known));
   const answers = await awaitPods(awaited, { cluster, known, timing, terminal, signal });
-  const ofPods = selected.pods.map((pod) => podOutcome(pod, { answers, known }));
+  const ofPods = selected.pods.map((pod) => podOutcome(pod, { answers, known, place: cluster }));
   const outcomes = [head, ...ofPods];
   const code = await printText(terminal, outcomeLines(outcomes));
   return {
@@ -133,9 +134,13 @@ function awaitedPod(pod: TargetPod, spec: CaptureSpec, known: KnownCaptures): Aw
   };
 }
 
-type PolicyAnswers = { readonly answers: AwaitedAnswers<PolicyAnswer>; readonly known: KnownCaptures };
+type PolicyAnswers = {
+  readonly answers: AwaitedAnswers<PolicyAnswer>;
+  readonly known: KnownCaptures;
+  readonly place: CommandPlace;
+};
 
-function podOutcome(pod: TargetPod, { answers, known }: PolicyAnswers): PodOutcome {
+function podOutcome(pod: TargetPod, { answers, known, place }: PolicyAnswers): PodOutcome {
   const obstacle = obstacleTo(pod);
   if (obstacle !== undefined) return { pod: pod.name, kind: 'failed', text: obstacle };
   const own = requestIn(pod);
@@ -154,6 +159,11 @@ function podOutcome(pod: TargetPod, { answers, known }: PolicyAnswers): PodOutco
     return { pod: pod.name, kind: 'failed', text };
   }
   if (answer && recording) return answeredOutcome(pod, answer.kind, recording);
-  const text = unansweredText('the policy', { node: pod.node, recording, isKnown: known.kind === 'known' });
+  const text = unansweredText('the policy', {
+    node: pod.node,
+    recording,
+    place,
+    isKnown: known.kind === 'known',
+  });
   return { pod: pod.name, kind: pod.node === undefined ? 'done' : 'open', text };
 }

@@ -1,6 +1,7 @@
 import { pausedAnnotation } from '../../agent/planner/annotations.ts';
 import type { CaptureRecording } from '../../api/capture.ts';
 import type { TargetPod } from '../api/targets.ts';
+import { type CommandPlace, suggestedCommand, withNamespace } from '../suggested-command.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { storedText } from './recording-text.ts';
 import { requestIn } from './request-change.ts';
@@ -11,7 +12,7 @@ import { shellWord } from './target-arguments.ts';
 export function stopDecision(
   pod: TargetPod,
   recording: CaptureRecording | undefined,
-  { isWhole }: { readonly isWhole: boolean },
+  { isWhole, place }: { readonly isWhole: boolean; readonly place: CommandPlace },
 ): PodDecision {
   const request = requestIn(pod);
   switch (request.kind) {
@@ -22,7 +23,7 @@ export function stopDecision(
       const policy = policyOf(recording);
       return policy === undefined
         ? outcome('done', `is not captured${keptText(recording)}`)
-        : outcome('failed', policyText(policy, pod));
+        : outcome('failed', policyText(policy, pod, place));
     }
     case 'refused':
       return outcome('done', `is not captured, as its request is refused: ${request.refusal.message}`);
@@ -45,9 +46,13 @@ function keptText(recording: CaptureRecording | undefined): string {
 }
 
 /** The annotation has no effect on a capture that a policy asks for. */
-function policyText(policy: string, { namespace, name }: TargetPod): string {
-  const pause = `kubectl patch capturepolicy ${shellWord(policy)} -n ${shellWord(namespace)} --type merge -p '{"spec":{"paused":true}}'`;
-  return `CapturePolicy ${policy} asks for its capture. To pause it for all Pods of the policy: ${pause}. For this Pod alone, give it a request of its own, which replaces that of the policy: kubectl podcap start ${name} --overwrite, then stop it`;
+function policyText(policy: string, { namespace, name }: TargetPod, place: CommandPlace): string {
+  const pause = suggestedCommand(
+    `kubectl patch capturepolicy ${shellWord(policy)} --type merge -p '{"spec":{"paused":true}}'`,
+    withNamespace(place, namespace),
+  );
+  const start = suggestedCommand(`kubectl podcap start ${shellWord(name)} --overwrite`, place);
+  return `CapturePolicy ${policy} asks for its capture. To pause it for all Pods of the policy: ${pause}. For this Pod alone, give it a request of its own, which replaces that of the policy: ${start}, then stop it`;
 }
 
 function outcome(kind: PodOutcome['kind'], text: string): PodDecision {

@@ -6,6 +6,7 @@ import type { Cluster } from '../api/cluster.ts';
 import { resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';
 import type { CommandContext } from '../cli-command.ts';
+import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
 import {
   type AskedPods,
   askPods,
@@ -39,20 +40,27 @@ export async function stopPods(
     pod,
     decision: stopDecision(pod, recordingOf(known, pod), {
       isWhole: known.kind === 'unknown' || isComplete(known),
+      place: cluster,
     }),
   }));
   const questions = questionsOf(decisions, known);
   const asked = await askPods(questions, { cluster, known, timing, terminal, signal });
-  const outcomes = decisions.map(({ pod, decision }) => outcomeOf(pod, decision, { asked, known }));
+  const outcomes = decisions.map(({ pod, decision }) =>
+    outcomeOf(pod, decision, { asked, known, place: cluster }),
+  );
   const code = await printText(terminal, outcomeLines(outcomes));
   const isStopped = questions.length > asked.refusals.size;
-  const hints = [...problemHints(asked, known), ...(isStopped ? [keptHint(targets)] : [])];
+  const hints = [...problemHints(asked, known), ...(isStopped ? [keptHint(targets, cluster)] : [])];
   return { hints, code: Math.max(code, outcomeCode(outcomes)) };
 }
 
-type Answers = { readonly asked: AskedPods<RequestAnswer>; readonly known: KnownCaptures };
+type Answers = {
+  readonly asked: AskedPods<RequestAnswer>;
+  readonly known: KnownCaptures;
+  readonly place: CommandPlace;
+};
 
-function outcomeOf(pod: TargetPod, decision: PodDecision, { asked, known }: Answers): PodOutcome {
+function outcomeOf(pod: TargetPod, decision: PodDecision, { asked, known, place }: Answers): PodOutcome {
   if (decision.kind === 'outcome') return { pod: pod.name, ...decision.outcome };
   const refusal = asked.refusals.get(pod.uid);
   if (refusal) return refusedPatch(pod, refusal);
@@ -67,15 +75,16 @@ function outcomeOf(pod: TargetPod, decision: PodDecision, { asked, known }: Answ
     text: unansweredText(`the annotation ${pausedAnnotation}`, {
       node: pod.node,
       recording,
+      place,
       isKnown: known.kind === 'known',
     }),
   };
 }
 
 /** How long the agents keep files is a setting, which only who may read their DaemonSet can see. */
-function keptHint(targets: Targets): string {
+function keptHint(targets: Targets, place: CommandPlace): string {
   const whose = targetsText(targets);
   const { flag, default: seconds } = retentionSetting;
   const retention = humanDuration(Number(seconds) * 1_000);
-  return `the files stay as long as the Pod and its request do. After the Pod has ended, its Node keeps them for a time that an administrator sets (--${flag}; ${retention} unless it was changed). To continue: kubectl podcap start ${whose}. To delete them: kubectl podcap discard ${whose}`;
+  return `the files stay as long as the Pod and its request do. After the Pod has ended, its Node keeps them for a time that an administrator sets (--${flag}; ${retention} unless it was changed). To continue: ${suggestedCommand(`kubectl podcap start ${whose}`, place)}. To delete them: ${suggestedCommand(`kubectl podcap discard ${whose}`, place)}`;
 }

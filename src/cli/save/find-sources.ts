@@ -9,6 +9,7 @@ import type { Targets } from '../api/targets.ts';
 import { UnreachableServer } from '../api/unreachable-server.ts';
 import { ownershipTest, readWorkload, type Workload } from '../api/workloads-client.ts';
 import { CommandFailure } from '../cli-command.ts';
+import { suggestedCommand, withNamespace } from '../suggested-command.ts';
 import type { SaveArguments } from './save-arguments.ts';
 import { frozenNotes, notCapturedNote } from './save-notes.ts';
 import type { SaveSource } from './save-recordings.ts';
@@ -39,7 +40,7 @@ export async function findSources(
   const uncaptured = await uncapturedPods(cluster, targets, { captures, signal });
   const notes = [...frozenNotes(leftOut), ...(uncaptured.length > 0 ? [notCapturedNote(uncaptured)] : [])];
   if (sources.length > 0) return { sources, warnings: problems, notes };
-  const nothing = problems.length > 0 ? [] : [nothingRecorded(targets, namespace)];
+  const nothing = problems.length > 0 ? [] : [nothingRecorded(targets, cluster)];
   throw new CommandFailure([...nothing, ...problems, ...notes].join('\n'), exitCodes.failed);
 }
 
@@ -123,12 +124,13 @@ async function knownCapture(
   }
 }
 
-function nothingRecorded(targets: Targets, namespace: string): string {
+function nothingRecorded(targets: Targets, cluster: Cluster): string {
+  const { namespace } = cluster;
   const of =
     targets.kind === 'selector'
       ? `Pods that ${targets.selector} selects`
       : targets.kind === 'workload'
         ? `the Pods of ${targets.type}/${targets.name}`
         : `Pod ${targets.names.join(', ')}`;
-  return `nothing is recorded of ${of} in namespace ${namespace}: kubectl podcap list -n ${namespace} shows what is`;
+  return `nothing is recorded of ${of} in namespace ${namespace}: ${suggestedCommand('kubectl podcap list', withNamespace(cluster, namespace))} shows what is`;
 }

@@ -11,8 +11,10 @@ import type { Cluster } from '../api/cluster.ts';
 import { missingNamespace } from '../api/missing-namespace.ts';
 import { type CliCommand, type CommandContext, CommandFailure, type GivenArguments } from '../cli-command.ts';
 import { wrongUsage } from '../given-arguments.ts';
+import type { Kubectl } from '../kubectl/kubectl.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
 import { hasColours } from '../live/line-colours.ts';
+import { placeFlagsOf, suggestedCommand } from '../suggested-command.ts';
 import { type ListViewArguments, listArguments, listFormats } from './list-arguments.ts';
 import {
   failingMessage,
@@ -20,7 +22,6 @@ import {
   leftOutMessage,
   nothingListed,
   notRecorded,
-  shellWord,
 } from './list-messages.ts';
 import { type ListPrinter, listPrinter, type PrintedCapture } from './list-printer.ts';
 import {
@@ -94,7 +95,7 @@ async function list(given: GivenArguments, context: CommandContext): Promise<num
   await using cluster = await openCluster(kubectl, paths, signal);
   const query: ListedQuery = { ...asked, namespace: asked.hasAllNamespaces ? undefined : cluster.namespace };
   const listed = await listedCaptures(cluster, query, signal);
-  const place: ListPlace = { ...query, namespaceFlag: namespaceFlag(asked, kubectl.namespace) };
+  const place: ListPlace = { ...query, namespaceFlag: namespaceFlag(asked, kubectl) };
   const sorted = inOrder(listed.captures, asked);
   const printer = listPrinter({
     ...asked,
@@ -111,9 +112,9 @@ async function list(given: GivenArguments, context: CommandContext): Promise<num
 }
 
 /** What the next command needs to look at the same place. */
-function namespaceFlag({ hasAllNamespaces }: ListViewArguments, namespace: string | undefined): string {
-  if (hasAllNamespaces) return ' -A';
-  return namespace === undefined ? '' : ` -n ${shellWord(namespace)}`;
+function namespaceFlag({ hasAllNamespaces }: ListViewArguments, kubectl: Kubectl): string {
+  const [all, namespace] = hasAllNamespaces ? [' -A', undefined] : ['', kubectl.namespace];
+  return suggestedCommand(all, { placeFlags: placeFlagsOf({ ...kubectl, namespace }) });
 }
 
 function inOrder(

@@ -1,3 +1,4 @@
+import { shellWord } from '../request/target-arguments.ts';
 import { type ListedCapture, type ListedQuery } from './listed-captures.ts';
 
 /** Where a list looks: `namespaceFlag` is what the next command needs for the same, with a space before it. */
@@ -51,9 +52,4 @@ export function failingMessage(
   const what =
     failing === 1 ? '1 capture was refused or has failed' : `${failing} captures were refused or have failed`;
   return `${what}: kubectl podcap check${namespaceFlag} says why`;
-}
-
-/** As a shell reads it as one word. */
-export function shellWord(text: string): string {
-  return /^[\w=.,/:@-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
