@@ -1,3 +1,4 @@
+import { exactDuration } from '../../base/exact-duration.ts';
 import type { CaptureSpec } from '../planner/annotations.ts';
 
 /** What of a request says what is captured. */
@@ -19,7 +20,7 @@ export function capturingText({
     `keeping the last ${files === 1 ? 'file' : `${files} files`} of ${fileMegabytes} MB${interfaces.length > 1 ? ' of each' : ''}`,
     filter !== undefined && `filter ${JSON.stringify(filter)}`,
     snaplen !== undefined && `${snaplen} bytes of each packet`,
-    durationMs !== undefined && `for ${durationMs / 1_000} s`,
+    durationMs !== undefined && `for ${exactDuration(durationMs)}`,
   ];
   return `capturing ${namesOf(interfaces)}, ${details.filter((detail) => detail !== false).join(', ')}`;
 }

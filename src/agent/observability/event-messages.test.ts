@@ -42,7 +42,7 @@ const cases: readonly [CaptureReport, string | undefined][] = [
   ],
   [
     { kind: 'capturing', generation: 2, spec: special, missedBefore: { kind: 'first', packets: 1 } },
-    `Normal CaptureStarted: capturing lo, keeping the last file of 10 MB, filter "udp port 53", 128 bytes of each packet, for 90 s on node1; 1 packet passed before, including those of the network's setup, such as neighbour discovery`,
+    `Normal CaptureStarted: capturing lo, keeping the last file of 10 MB, filter "udp port 53", 128 bytes of each packet, for 1m30s on node1; 1 packet passed before, including those of the network's setup, such as neighbour discovery`,
   ],
   ...(
     [

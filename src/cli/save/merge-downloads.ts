@@ -5,7 +5,6 @@ import { type ScannedCaptures, scanUsable } from '../../commands/merge-inputs.ts
 import { MergeReport } from '../../commands/merge-report.ts';
 import { mergedCapture } from '../../commands/merged-capture.ts';
 import type { NamedCapture } from '../../commands/open-capture.ts';
-import { megabytes } from '../../commands/progress.ts';
 import { sideProblems } from '../../commands/side-problems.ts';
 import { exitCodes, printMessage } from '../../commands/terminal.ts';
 import type { RecordingRequest } from '../api/capture-stream.ts';
@@ -20,6 +19,7 @@ import {
   packetsText,
   type SavedRecording,
 } from './saved-recordings.ts';
+import { savedSize } from './saved-size.ts';
 import type { SpoolFile } from './spool-file.ts';
 
 export type MergeDownloads = {
@@ -144,7 +144,7 @@ function summary({ to, startMs }: MergeDownloads, { packets, bytes, saved }: Sav
   const pods = saved === 1 ? '1 Pod' : `${saved} Pods`;
   const where = to === '-' ? '' : ` to ${to}`;
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
-  return `saved ${packetsText(packets)} of ${pods} (${megabytes(bytes)})${where} in ${seconds} s`;
+  return `saved ${packetsText(packets)} of ${pods} (${savedSize(bytes)})${where} in ${seconds} s`;
 }
 
 function printLines(terminal: CommandContext['terminal'], lines: readonly string[]): void {

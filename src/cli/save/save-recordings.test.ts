@@ -81,7 +81,7 @@ test('recordings are merged in time order, with the name of each Pod', async () 
   expect(interfaces.map(({ name }) => name)).toEqual(['shop/web/eth0', 'shop/db/eth0']);
   expect(await scene.names()).toEqual(['out.pcapng']);
   expect(scene.screen.stderr()).toMatch(
-    /^podcap: saved 5 packets of 2 Pods \(0 MB\) to .*out\.pcapng in [0-9.]+ s\n$/,
+    /^podcap: saved 5 packets of 2 Pods \(\d{3} bytes\) to .*out\.pcapng in [0-9.]+ s\n$/,
   );
 });
 
