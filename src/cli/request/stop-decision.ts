@@ -47,10 +47,8 @@ function keptText(recording: CaptureRecording | undefined): string {
 
 /** The annotation has no effect on a capture that a policy asks for. */
 function policyText(policy: string, { namespace, name }: TargetPod, place: CommandPlace): string {
-  const pause = suggestedCommand(
-    `kubectl patch capturepolicy ${shellWord(policy)} --type merge -p '{"spec":{"paused":true}}'`,
-    withNamespace(place, namespace),
-  );
+  const patch = `kubectl patch capturepolicy ${shellWord(policy)}`;
+  const pause = `${suggestedCommand(patch, withNamespace(place, namespace))} --type merge -p '{"spec":{"paused":true}}'`;
   const start = suggestedCommand(`kubectl podcap start ${shellWord(name)} --overwrite`, place);
   return `CapturePolicy ${policy} asks for its capture. To pause it for all Pods of the policy: ${pause}. For this Pod alone, give it a request of its own, which replaces that of the policy: ${start}, then stop it`;
 }

@@ -63,7 +63,7 @@ describe('stop', () => {
       ),
       'ended: is not captured any more: 2 files, 1.4Mi kept on node1',
       expect.stringMatching(
-        /^policy: CapturePolicy crashes asks .*kubectl patch capturepolicy crashes --type merge -p '{"spec":{"paused":true}}' -n shop/,
+        /^policy: CapturePolicy crashes asks .*kubectl patch capturepolicy crashes -n shop --type merge -p '{"spec":{"paused":true}}'/,
       ),
     ]);
     expect(code).toBe(3);
