@@ -86,12 +86,14 @@ describe('start', () => {
       'deployment',
       'web',
       '--image=podcap:latest',
-      '--replicas=2',
+      '--replicas=0',
       '--',
       'sleep',
       'infinity',
     );
+    // Before there are Pods: those that a rollout replaces are selected, too, as long as they are ending.
     await kubectl('-n', namespace, 'patch', 'deployment', 'web', '--type=json', '-p', neverPulled);
+    await kubectl('-n', namespace, 'scale', 'deployment', 'web', '--replicas=2');
     await kubectl('-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s');
     const started = await podcap('start', 'deployment/web');
     expect(started.stdout.match(/^web-.*: capturing eth0, keeping the last 5 files/gm)).toHaveLength(2);
