@@ -40,7 +40,7 @@ RUN apt-get update \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin podcap-capture \
  && printf '%s\n' '#!/bin/sh' 'case $1 in ""|-*) program=podcap ;; *) program=commands ;; esac' \
       'if [ "$1" = hub ]; then export MALLOC_MMAP_THRESHOLD_=32768' \
-      'exec node --max-semi-space-size=1 --heap-growing-percent=40 /usr/lib/podcap/hub.cjs "$@"; fi' \
+      'exec node --max-semi-space-size=1 --heap-growing-percent=30 /usr/lib/podcap/hub.cjs "$@"; fi' \
       'exec node --max-semi-space-size=2 /usr/lib/podcap/$program.cjs "$@"' >/usr/local/bin/podcap \
  && chmod 755 /usr/local/bin/podcap
 COPY --from=build /podcap/node /usr/local/bin/node
