@@ -1,5 +1,5 @@
 import type { Kubectl } from './kubectl/kubectl.ts';
-import { shellWord } from './request/target-arguments.ts';
+import { shellWord } from './target-arguments.ts';
 
 /** The flags of this command that decide which cluster and which namespace it is about. */
 export type CommandPlace = { readonly placeFlags?: readonly string[] };

@@ -2,11 +2,11 @@ import { packetRules } from '../../agent/planner/annotations.ts';
 import { type CaptureOutput, openCaptureOutput } from '../../commands/capture-output.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import { openCaptureStream } from '../api/open-capture-stream.ts';
-import { parseTargets } from '../api/parse-targets.ts';
 import type { Targets } from '../api/targets.ts';
 import { type CliCommand, type CommandContext, CommandFailure, type GivenArguments } from '../cli-command.ts';
-import { optionText, wrongUsage } from '../given-arguments.ts';
+import { wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { targetArguments, targetUsage } from '../target-arguments.ts';
 import { captureSink, podFirst } from './capture-sink.ts';
 import { lineSink } from './line-sink.ts';
 import { type LiveArguments, liveArguments } from './live-arguments.ts';
@@ -18,7 +18,7 @@ import { findWireshark, startWireshark } from './wireshark.ts';
 export const liveCommand: CliCommand = {
   name: 'live',
   summary: 'show the packets of Pods as they pass',
-  usage: 'POD... | TYPE/NAME | -l SELECTOR [options]',
+  usage: `${targetUsage} [options]`,
   description: `Shows the packets of one or more running Pods in the order of their times: as
 lines, in Wireshark, or as a capture for another program. The Pods need no
 annotation, and nothing is written on their Nodes. Times are in UTC.
@@ -62,8 +62,7 @@ packets there were. If it knows that some are missing, the exit code is 3.`,
 async function live(given: GivenArguments, context: CommandContext): Promise<number> {
   const { terminal, kubectl, signal } = context;
   const asked = liveArguments(given);
-  const targets = parseTargets(given.positionals, optionText(given, 'selector'));
-  if (targets.kind === 'problem') throw wrongUsage(targets.message);
+  const targets = targetArguments(given);
   if (asked.to.kind === 'capture' && asked.to.path === '-' && terminal.stdout.isTTY === true)
     throw wrongUsage('a capture cannot be shown on a terminal: leave out --to -, or redirect the output');
   const wireshark = asked.to.kind === 'wireshark' ? await findWireshark(terminal.env) : undefined;

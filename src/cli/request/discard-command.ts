@@ -2,9 +2,9 @@ import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { hasFlag } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { selectorOption, targetArguments, targetUsage } from '../target-arguments.ts';
 import { discardPods } from './discard-pods.ts';
 import { printEnd } from './print-end.ts';
-import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 
 export const discardCommand: CliCommand = {
   name: 'discard',

@@ -3,9 +3,9 @@ import type { Capture, CaptureRecording } from '../../api/capture.ts';
 import { networkUidOf } from '../../kubernetes/pod.ts';
 import type { TargetPod } from '../api/targets.ts';
 import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
+import { shellWord } from '../target-arguments.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { type AnnotationChanges, podcapAnnotations } from './request-change.ts';
-import { shellWord } from './target-arguments.ts';
 
 /** What will go, and how. */
 export type DiscardItem = {

@@ -5,6 +5,7 @@ import type { Targets } from '../api/targets.ts';
 import { type CommandContext, CommandFailure } from '../cli-command.ts';
 import { wrongUsage } from '../given-arguments.ts';
 import { type CommandPlace, suggestedCommand, withNamespace } from '../suggested-command.ts';
+import { targetsText } from '../target-arguments.ts';
 import {
   type AskedPods,
   askPods,
@@ -23,7 +24,6 @@ import { discardText, goneText } from './discard-text.ts';
 import { isComplete, type KnownCaptures, warningsOf } from './known-captures.ts';
 import { outcomeCode, outcomeLines, type PodOutcome } from './pod-outcome.ts';
 import { policyOf } from './start-decision.ts';
-import { targetsText } from './target-arguments.ts';
 
 export type DiscardedPods = { readonly targets: Targets; readonly isSure: boolean };
 

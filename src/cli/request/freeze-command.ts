@@ -3,9 +3,9 @@ import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { optionText, wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { selectorOption, targetArguments, targetUsage } from '../target-arguments.ts';
 import { freezePods } from './freeze-pods.ts';
 import { printEnd } from './print-end.ts';
-import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 
 export const freezeCommand: CliCommand = {
   name: 'freeze',

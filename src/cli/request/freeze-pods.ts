@@ -6,6 +6,7 @@ import { resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';
 import type { CommandContext } from '../cli-command.ts';
 import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
+import { shellWord } from '../target-arguments.ts';
 import {
   type AskedPods,
   askPods,
@@ -19,7 +20,6 @@ import { isComplete, type KnownCaptures, knownCaptures, recordingOf } from './kn
 import { outcomeCode, outcomeLines, type PodOutcome } from './pod-outcome.ts';
 import { storedText, unansweredText } from './recording-text.ts';
 import { livingPods } from './start-decision.ts';
-import { shellWord } from './target-arguments.ts';
 
 export type FrozenPods = { readonly targets: Targets; readonly text: string };
 

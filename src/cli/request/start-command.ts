@@ -2,11 +2,11 @@ import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { hasFlag } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { selectorOption, targetArguments, targetUsage } from '../target-arguments.ts';
 import { policyArguments, policyOptions } from './policy-arguments.ts';
 import { printEnd } from './print-end.ts';
 import { startPods } from './start-pods.ts';
 import { startPolicy } from './start-policy.ts';
-import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 import { requestOptions, wantedCapture } from './wanted-capture.ts';
 
 export const startCommand: CliCommand = {

@@ -1,8 +1,8 @@
 import { captureAnnotation } from '../../agent/planner/annotations.ts';
 import type { Targets } from '../api/targets.ts';
 import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
+import { shellWord, targetsText } from '../target-arguments.ts';
 import type { PodOutcome } from './pod-outcome.ts';
-import { shellWord, targetsText } from './target-arguments.ts';
 import { optionsText, type WantedCapture } from './wanted-capture.ts';
 
 export type StartEnd = {

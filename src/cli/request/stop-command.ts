@@ -1,9 +1,9 @@
 import { acceptedPaths } from '../api/api-paths.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { selectorOption, targetArguments, targetUsage } from '../target-arguments.ts';
 import { printEnd } from './print-end.ts';
 import { stopPods } from './stop-pods.ts';
-import { selectorOption, targetArguments, targetUsage } from './target-arguments.ts';
 
 export const stopCommand: CliCommand = {
   name: 'stop',

@@ -2,11 +2,11 @@ import { pausedAnnotation } from '../../agent/planner/annotations.ts';
 import type { CaptureRecording } from '../../api/capture.ts';
 import type { TargetPod } from '../api/targets.ts';
 import { type CommandPlace, suggestedCommand, withNamespace } from '../suggested-command.ts';
+import { shellWord } from '../target-arguments.ts';
 import type { PodOutcome } from './pod-outcome.ts';
 import { storedText } from './recording-text.ts';
 import { requestIn } from './request-change.ts';
 import { type PodDecision, policyOf } from './start-decision.ts';
-import { shellWord } from './target-arguments.ts';
 
 /** `recording`: what is recorded of that Pod; `isWhole`: no agent may know of one that is not known here. Pure. */
 export function stopDecision(

@@ -7,6 +7,7 @@ import { resolveTargets } from '../api/resolve-targets.ts';
 import type { TargetPod, Targets } from '../api/targets.ts';
 import type { CommandContext } from '../cli-command.ts';
 import { type CommandPlace, suggestedCommand } from '../suggested-command.ts';
+import { targetsText } from '../target-arguments.ts';
 import {
   type AskedPods,
   askPods,
@@ -23,7 +24,6 @@ import { answerText, unansweredText } from './recording-text.ts';
 import type { RequestAnswer } from './request-answer.ts';
 import type { PodDecision } from './start-decision.ts';
 import { stopDecision } from './stop-decision.ts';
-import { targetsText } from './target-arguments.ts';
 
 /** Pauses the capture of each Pod, and prints what became of it. */
 export async function stopPods(

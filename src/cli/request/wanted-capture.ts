@@ -7,7 +7,7 @@ import {
 } from '../../agent/planner/annotations.ts';
 import type { CliOption, GivenArguments } from '../cli-command.ts';
 import { optionText, wrongUsage } from '../given-arguments.ts';
-import { shellWord } from './target-arguments.ts';
+import { shellWord } from '../target-arguments.ts';
 
 /** What the options of `start` ask for. */
 export type WantedCapture = {

@@ -3,11 +3,11 @@ import { printMessage } from '../../commands/terminal.ts';
 import { timeForms } from '../../pcap/time-argument.ts';
 import { acceptedPaths } from '../api/api-paths.ts';
 import { openCaptureStream } from '../api/open-capture-stream.ts';
-import { parseTargets } from '../api/parse-targets.ts';
 import type { Targets } from '../api/targets.ts';
 import type { CliCommand, CommandContext, GivenArguments } from '../cli-command.ts';
-import { optionText, wrongUsage } from '../given-arguments.ts';
+import { wrongUsage } from '../given-arguments.ts';
 import { openCluster } from '../kubectl/open-cluster.ts';
+import { targetArguments, targetUsage } from '../target-arguments.ts';
 import { findSources } from './find-sources.ts';
 import { saveArguments } from './save-arguments.ts';
 import { saveRecordings } from './save-recordings.ts';
@@ -16,7 +16,7 @@ import { savedFileName } from './saved-file-name.ts';
 export const saveCommand: CliCommand = {
   name: 'save',
   summary: 'save what is recorded of Pods to a file',
-  usage: 'POD... | TYPE/NAME | -l SELECTOR [options]',
+  usage: `${targetUsage} [options]`,
   description: `Downloads the recordings of one or more Pods, also of Pods that are gone, and
 merges them into one file in the order of their packets' times. In pcapng,
 each packet has the name of its Pod (frame.interface_name in Wireshark).
@@ -77,8 +77,7 @@ lacks anything, the exit code is 3.`,
 async function save(given: GivenArguments, { terminal, kubectl, signal }: CommandContext): Promise<number> {
   const nowMs = Date.now();
   const asked = saveArguments(given, nowMs);
-  const targets = parseTargets(given.positionals, optionText(given, 'selector'));
-  if (targets.kind === 'problem') throw wrongUsage(targets.message);
+  const targets = targetArguments(given);
   if (asked.to === '-' && terminal.stdout.isTTY === true)
     throw wrongUsage('a capture file cannot be shown on a terminal: redirect the output, or use --to FILE');
   await using cluster = await openCluster(kubectl, pathsOf(targets), signal);

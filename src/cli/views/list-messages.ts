@@ -1,4 +1,4 @@
-import { shellWord } from '../request/target-arguments.ts';
+import { shellWord } from '../target-arguments.ts';
 import { type ListedCapture, type ListedQuery } from './listed-captures.ts';
 
 /** Where a list looks: `namespaceFlag` is what the next command needs for the same, with a space before it. */

@@ -1,7 +1,7 @@
-import { parseTargets } from '../api/parse-targets.ts';
-import type { Targets, WorkloadType } from '../api/targets.ts';
-import type { CliOption, GivenArguments } from '../cli-command.ts';
-import { optionText, wrongUsage } from '../given-arguments.ts';
+import { parseTargets } from './api/parse-targets.ts';
+import type { Targets, WorkloadType } from './api/targets.ts';
+import type { CliOption, GivenArguments } from './cli-command.ts';
+import { optionText, wrongUsage } from './given-arguments.ts';
 
 export const targetUsage = 'POD... | TYPE/NAME | -l SELECTOR';
 
