@@ -10,7 +10,7 @@ import { isCut } from './is-cut.ts';
 export type FramedStreamOptions = {
   /** A stream from which nothing has come for so long is cut: agents send a heartbeat after 5 s. */
   readonly silenceMs?: number;
-  /** A stream of which nothing but heartbeats has come for so long is cut; never unless given: a tap can have no packets. */
+  /** A stream that has sent nothing but heartbeats for this long is cut; never unless given: a tap can have no packets. */
   readonly stallMs?: number;
 };
 

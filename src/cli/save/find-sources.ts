@@ -93,7 +93,7 @@ async function othersPods(cluster: Cluster, workload: Workload, signal: AbortSig
 
 const atOnce = 8;
 
-/** Pods of the targets that run and of which nothing is recorded; none where the user may not see the Pods. */
+/** Running Pods of the targets that have no recording; none where the user may not see the Pods. */
 async function uncapturedPods(
   cluster: Cluster,
   targets: Targets,

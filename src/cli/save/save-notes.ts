@@ -33,7 +33,7 @@ function frozenText(numbers: readonly number[], isSaved: boolean): string {
     : `${which} not in it: add --frozen all`;
 }
 
-/** Pods that run and of which nothing is recorded. Pure. */
+/** Running Pods that have no recording. Pure. */
 export function notCapturedNote(names: readonly string[]): string {
   return `not captured: ${listedNames(names)}`;
 }

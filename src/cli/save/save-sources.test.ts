@@ -54,7 +54,7 @@ test('the newest recording of each Pod, by its uid', () => {
   });
 });
 
-test('of named Pods also those of which nothing is known: the hub says what is wrong', () => {
+test('includes named Pods that nobody knows: the hub says what is wrong', () => {
   const { sources } = saveSources([capture('web', recording('new'))], {
     ...wanted,
     names: ['db', 'web', 'db'],

@@ -11,7 +11,7 @@ export type SavedRecordings = {
 
 export type SavedRecording = { readonly name: string; readonly download: Download };
 
-/** Recordings of which nothing, or not all that was asked for, could be downloaded. */
+/** Recordings that could not be downloaded, or only in part. */
 export function isIncomplete({ recordings, warnings }: SavedRecordings): boolean {
   return (
     warnings.length > 0 ||
