@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
+import { countsByUser } from '../../base/counts-by-user.ts';
 import { linkReaderHeader } from '../../link/protocol.ts';
 
 /** How many may read at the same time. One reader, however many streams it opens, leaves a quarter of the places to others. */
@@ -15,33 +16,14 @@ export type ReaderPlace =
 
 export function readerPlaces(most: number): ReaderPlaces {
   const mostPerReader = Math.ceil((most * 3) / 4);
-  const byReader = new Map<string, number>();
-  let all = 0;
-
-  function change(reader: string | undefined, by: 1 | -1): void {
-    all += by;
-    if (reader === undefined) return;
-    const count = (byReader.get(reader) ?? 0) + by;
-    if (count === 0) byReader.delete(reader);
-    else byReader.set(reader, count);
-  }
-
+  const counts = countsByUser();
   return {
-    taken: () => all,
+    taken: counts.all,
     take(headers) {
-      if (all >= most) return { kind: 'full', mostPerReader: undefined };
+      if (counts.all() >= most) return { kind: 'full', mostPerReader: undefined };
       const reader = readerOf(headers);
-      if (reader !== undefined && (byReader.get(reader) ?? 0) >= mostPerReader)
-        return { kind: 'full', mostPerReader };
-      change(reader, 1);
-      let isTaken = true;
-      return {
-        kind: 'taken',
-        [Symbol.dispose]() {
-          if (isTaken) change(reader, -1);
-          isTaken = false;
-        },
-      };
+      if (reader !== undefined && counts.of(reader) >= mostPerReader) return { kind: 'full', mostPerReader };
+      return { kind: 'taken', ...counts.enter(reader) };
     },
   };
 }
